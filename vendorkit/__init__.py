@@ -1,0 +1,1 @@
+"""From a vendor's credentials to a typed DataFrame in one line."""

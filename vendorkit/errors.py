@@ -1,0 +1,182 @@
+"""
+Everything that can go wrong, one class per thing the caller can do about it.
+
+    VendorkitError
+    ├── SettingsError (ValueError)              fix the environment or .env
+    ├── UsageError (ValueError)                 fix the call; nothing was sent
+    ├── AuthError (PermissionError)
+    │   ├── CredentialsRefused                  fix the key, secret or password
+    │   ├── NotAllowed                          ask the vendor for the right
+    │   ├── UnsupportedChallenge                the server offers no scheme spoken here
+    │   └── SignatureInvalid (ValueError)       do not trust the signed text
+    ├── TransportError (ConnectionError)
+    │   ├── TlsError                            do not trust the server
+    │   ├── OriginRefused                       a link or redirect left the vendor
+    │   ├── RateLimited                         wait `retry_after_s`
+    │   ├── DeadlineExceeded (TimeoutError)     ask for less, or allow more time
+    │   └── VendorUnavailable                   try again later
+    ├── RequestRefused
+    │   ├── NotFound (LookupError)              the record or path is not there
+    │   └── InvalidRequest (ValueError)         read `violations`
+    ├── DataError (ValueError)
+    │   ├── MalformedAnswer                     the vendor sent something unreadable
+    │   └── IncompletePull                      `arrived` holds what came
+    └── Cancelled                               somebody pressed stop
+
+Each message says what happened, to what, and what to do, in that order, and
+never holds a credential. The second base is the built-in that a newcomer would
+catch. This module imports nothing of the package, so that every other module
+may import it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class VendorkitError(Exception):
+    """
+    Base of all errors raised by this package.
+
+    Args:
+        what: One sentence: what happened, and to what.
+        remedy: One sentence: what to do about it.
+        vendor_code: The vendor's own code, where it sent one (redacted, bounded).
+        vendor_message: The vendor's own text, where it sent one (redacted, bounded).
+        status: The HTTP status, where there was an answer.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        remedy: str = "",
+        vendor_code: str | None = None,
+        vendor_message: str | None = None,
+        status: int | None = None,
+    ) -> None:
+        super().__init__(f"{what} {remedy}".strip())
+        self.what = what
+        self.remedy = remedy
+        self.vendor_code = vendor_code
+        self.vendor_message = vendor_message
+        self.status = status
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The default calls the class with `args`, which would put the whole message into `what` and lose the rest.
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _rebuild(cls: type[VendorkitError], args: tuple[Any, ...], state: dict[str, Any]) -> VendorkitError:
+    error = cls.__new__(cls)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class SettingsError(VendorkitError, ValueError):
+    """A setting is missing, malformed or a placeholder. The names are in the message, values never are."""
+
+
+class UsageError(VendorkitError, ValueError):
+    """The call cannot be carried out as written: unknown filter, wrong type, unreplayable body. Nothing was sent."""
+
+
+class AuthError(VendorkitError, PermissionError):
+    """The vendor does not let these credentials do this."""
+
+
+class CredentialsRefused(AuthError):
+    """The vendor refused the key, secret, user or password (HTTP 401 after any renewal)."""
+
+
+class NotAllowed(AuthError):
+    """The credentials are good, but may not do this (HTTP 403)."""
+
+
+class UnsupportedChallenge(AuthError):
+    """The server asks for an authentication scheme, algorithm or quality of protection that is not spoken here."""
+
+
+class SignatureInvalid(AuthError, ValueError):
+    """A signature is absent, malformed, expired or wrong; the signed text must not be trusted."""
+
+
+class TransportError(VendorkitError, ConnectionError):
+    """No usable answer came over the wire."""
+
+
+class TlsError(TransportError):
+    """The server's certificate chain is not one that may be trusted for this vendor."""
+
+
+class OriginRefused(TransportError):
+    """A link or redirect points outside the vendor's own scheme, host and port; credentials stay here."""
+
+
+class RateLimited(TransportError):
+    """
+    The vendor's rate limit is reached (HTTP 429) and the wait it asks for is longer than allowed here.
+
+    Attributes:
+        retry_after_s: Seconds to wait, counted from the answer; None where the vendor did not say.
+    """
+
+    def __init__(self, what: str, *, retry_after_s: float | None = None, **details: Any) -> None:
+        super().__init__(what, **details)
+        self.retry_after_s = retry_after_s
+
+
+class DeadlineExceeded(TransportError, TimeoutError):
+    """The call did not finish within its total time."""
+
+
+class VendorUnavailable(TransportError):
+    """The vendor did not answer, or answered with a server error, until the retries were used up."""
+
+
+class RequestRefused(VendorkitError):
+    """The vendor understood the request and refused it."""
+
+
+class NotFound(RequestRefused, LookupError):
+    """The record or path does not exist (HTTP 404 or 410)."""
+
+
+class InvalidRequest(RequestRefused, ValueError):
+    """
+    The vendor found the request wrong (HTTP 400 or 422, and other 4xx).
+
+    Attributes:
+        violations: The vendor's list of what is wrong, one text each; empty where it sent none.
+    """
+
+    def __init__(self, what: str, *, violations: tuple[str, ...] = (), **details: Any) -> None:
+        super().__init__(what, **details)
+        self.violations = violations
+
+
+class DataError(VendorkitError, ValueError):
+    """An answer arrived whole, but what it says cannot be used."""
+
+
+class MalformedAnswer(DataError):
+    """The answer is not what the vendor's format promises: truncated, not UTF-8, not JSON or XML, the wrong shape."""
+
+
+class IncompletePull(DataError):
+    """
+    A pull ended before everything the vendor announced had arrived, or the data changed on the way.
+
+    Attributes:
+        arrived: What came before the pull broke off, in the form that was asked for
+            (a DataFrame from `frame()`); None from the iterators, which have handed it out already.
+    """
+
+    def __init__(self, what: str, *, arrived: Any = None, **details: Any) -> None:
+        super().__init__(what, **details)
+        self.arrived = arrived
+
+
+class Cancelled(VendorkitError):
+    """The work was stopped on request. Nothing is kept of it."""

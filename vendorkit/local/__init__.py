@@ -1,0 +1,1 @@
+"""The embedded local vendors: real HTTPS servers on loopback, written independently of the client."""

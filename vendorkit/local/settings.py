@@ -1,0 +1,57 @@
+"""What can be set on the local vendors, at their start and while they run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Settings:
+    """
+    The switches of one local vendor.
+
+    Sizes and the seed are fixed at the start; everything else may change while the server runs. Times are in
+    seconds, rates are shares from 0 to 1. A behaviour that no document of the vendor settles has a switch here.
+    """
+
+    # Data: equal settings give equal data, at any size.
+    seed: int = 1
+    country: str = "be"
+    products: int = 5_000
+    brands: int = 300
+    titles: int = 2_000
+
+    # Authentication.
+    token_lifetime_s: float = 600.0
+    nonce_lifetime_s: float = 300.0
+    nonce_says_stale: bool = False  # inferred: Rails, which the vendor seems to run, never sends stale
+    strict_nonce_count: bool = False  # inferred off; Apache's AuthDigestNcCheck refuses a count that does not rise
+    digest_algorithm: str = "MD5"  # or MD5-sess, SHA-256, SHA-256-sess
+    digest_qop: str | None = "auth"  # None: RFC 2069 mode
+    nextnonce: bool = False  # offer the next nonce in Authentication-Info
+    signature_required: bool = True  # Pledg: a tick box per account
+
+    # Limits.
+    rate_limit: bool = False  # enforce the vendor's documented budget
+    rate_limit_requests: int | None = None  # None: the vendor's own number
+    rate_limit_window_s: float | None = None  # None: the vendor's own window
+    retry_after: str | None = None  # the Retry-After to send with 429 and 503, verbatim; None: none
+
+    # Form of the answers.
+    gzip: bool = True
+    violations_inside_error: bool = True  # inferred: where Medipim puts `violations` is not documented
+    invalid_status: int = 422  # inferred: 400 or 422 for an invalid Medipim query
+    beyond_window: str = "empty"  # inferred: "empty" or "error" past Medipim's 10,000 window
+    metadata_prefix: bool = True  # Mediagenix: account choice, `title-episode-name` or `episode-name`
+    metadata_dashes_in_json: bool = False  # inferred: both forms are in the vendor's pages
+    unescaped_next: bool = False  # inferred: spaces in `next` links
+
+    # Faults.
+    latency_s: float = 0.0
+    slow_chunk_s: float = 0.0  # pause between chunks of a streamed body
+    drop_rate: float = 0.0  # connection closed without an answer
+    truncate_rate: float = 0.0  # body cut short of its announced length
+    status_rate: float = 0.0  # answer with `status_code` instead
+    status_code: int = 503
+    wrong_type_rate: float = 0.0  # records with numbers as text, lists for objects, a new field
+    fail_next: list[str] = field(default_factory=list)  # faults for the next requests: "drop", "truncate", "503", …
