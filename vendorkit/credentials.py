@@ -1,0 +1,209 @@
+"""
+Settings and secrets: the real environment first, then `.env`; frozen, masked, never written anywhere.
+
+The file is `./.env`, or the one that `VENDORKIT_ENV_FILE` names. No parent folder is searched: a `.env` of another
+project would be found sooner or later. Values are read literally, `${NAME}` stays as it stands, and `os.environ` is
+never written, so that no child process inherits a secret.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import stat
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import quote, quote_plus
+
+from dotenv.parser import Binding, parse_stream
+
+from vendorkit.errors import SettingsError
+
+MASK = "***"
+ENV_FILE_VARIABLE = "VENDORKIT_ENV_FILE"
+
+_PLACEHOLDERS = {"changeme", "change-me", "change_me", "placeholder", "secret", "todo", "none", "null", "example"}
+
+
+class Secret:
+    """A text that shows itself only to `reveal()`: masked in repr, str and format, and never pickled."""
+
+    __slots__ = ("_reveal",)
+
+    def __init__(self, value: str) -> None:
+        # A closure, because tools that print attributes or slots would print a plain text.
+        self._reveal: Callable[[], str] = lambda: value
+
+    def reveal(self) -> str:
+        """Return the text itself, for the one place that signs or sends it."""
+        return self._reveal()
+
+    def __repr__(self) -> str:
+        return f"Secret({MASK})"
+
+    __str__ = __repr__
+
+    def __format__(self, format_spec: str) -> str:
+        return repr(self)
+
+    def __reduce__(self) -> NoReturn:
+        message = "A secret is not pickled: read it from the environment where it is needed."
+        raise TypeError(message)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """
+    What was found for one vendor.
+
+    Attributes:
+        values: Name of the variable to its value, masked; empty values count as not set.
+        sources: Name of the variable to where it was found: "environment" or the path of the file.
+        looked_in: Where was looked, in words, for messages.
+    """
+
+    values: Mapping[str, Secret] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    looked_in: str = "the environment"
+
+    def get(self, name: str) -> str | None:
+        """Return the value of *name*, or None where it is not set."""
+        secret = self.values.get(name)
+        return None if secret is None else secret.reveal()
+
+    def require(self, names: Iterable[str], *, why: str) -> dict[str, str]:
+        """
+        Return the values of all *names*.
+
+        Raises:
+            SettingsError: Some are not set, or hold a placeholder; all of them are named at once.
+        """
+        found = {name: self.get(name) for name in names}
+        missing = [name for name, value in found.items() if value is None]
+        if missing:
+            what = f"{why} needs {', '.join(missing)}, not set in {self.looked_in}."
+            raise SettingsError(what, remedy="Set them in the environment or in .env (see .env.example).")
+        for name, value in found.items():
+            if value is not None and _is_placeholder(value):
+                what = f"{name} (from {self.sources[name]}) still holds a placeholder."
+                raise SettingsError(what, remedy="Put the vendor's own value there.")
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def read_settings(names: Iterable[str], *, environ: Mapping[str, str] | None = None) -> Settings:
+    """
+    Look *names* up in the environment and in the settings file; the environment wins.
+
+    Raises:
+        SettingsError: The file cannot be read, or a line of it is malformed; the message gives the line's number.
+    """
+    environ = os.environ if environ is None else environ
+    path = Path(environ.get(ENV_FILE_VARIABLE) or ".env")
+    file_values = _read_env_file(path) if path.exists() or ENV_FILE_VARIABLE in environ else {}
+    values: dict[str, Secret] = {}
+    sources: dict[str, str] = {}
+    for name in names:
+        for source, found in (("environment", environ.get(name)), (str(path), file_values.get(name))):
+            if found:
+                values[name], sources[name] = Secret(found), source
+                break
+    where = f"{path.absolute()}" if path.exists() else f"{path.absolute()} (no such file)"
+    return Settings(values, sources, f"the environment or {where}")
+
+
+def _read_env_file(path: Path) -> dict[str, str]:
+    text = _env_text(path)
+    _warn_if_readable_by_others(path)
+    seen: dict[str, tuple[str, int]] = {}
+    for binding in parse_stream(io.StringIO(text)):
+        if binding.key is None and not binding.error:
+            continue  # a blank line or a comment
+        line = _line_of(binding)
+        if binding.error or binding.key is None or binding.value is None:
+            what = f"Line {line} of {path} is not NAME=value."
+            raise SettingsError(what, remedy="Write NAME='value', with a closing quote where one was opened.")
+        if binding.key in seen:
+            what = f"{binding.key} stands twice in {path}, on lines {seen[binding.key][1]} and {line}."
+            raise SettingsError(what, remedy="Keep one of the two.")
+        seen[binding.key] = (binding.value, line)
+    return {key: value for key, (value, _) in seen.items()}
+
+
+def _line_of(binding: Binding) -> int:
+    # The parser counts the blank lines before a binding as part of it.
+    text = binding.original.string
+    return int(binding.original.line) + text[: len(text) - len(text.lstrip())].count("\n")
+
+
+def _env_text(path: Path) -> str:
+    try:
+        raw = path.read_bytes()
+    except OSError as exc:
+        what = f"{path} cannot be read ({type(exc).__name__})."
+        raise SettingsError(what, remedy="Make it a readable file, or remove it.") from exc
+    if b"\0" in raw:
+        line = raw[: raw.index(b"\0")].count(b"\n") + 1
+        what = f"Line {line} of {path} holds a NUL byte; the file may be UTF-16."
+        raise SettingsError(what, remedy="Save it as UTF-8.")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        bad_line = raw[: exc.start].count(b"\n") + 1
+    # Raised outside the handler: the decoding error holds the whole file.
+    what = f"Line {bad_line} of {path} is not UTF-8."
+    raise SettingsError(what, remedy="Save it as UTF-8.")
+
+
+def _warn_if_readable_by_others(path: Path) -> None:
+    if os.name == "posix" and path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+        warnings.warn(f"{path} can be read by others on this machine: run `chmod 600 {path}`.", stacklevel=2)
+
+
+def _is_placeholder(value: str) -> bool:
+    word = value.strip().lower()
+    return (
+        word in _PLACEHOLDERS
+        or (len(word) > 1 and set(word) <= set("x*.-_?"))
+        or (word.startswith("<") and word.endswith(">"))
+        or word.startswith(("your_", "your-"))
+    )
+
+
+class Redactor:
+    """
+    Takes credentials out of texts that came from elsewhere, such as a vendor's error body.
+
+    Knows each value also as base64, URL-encoded and hexadecimal text, and pairs as HTTP Basic sends them.
+    Values shorter than four characters are left alone: replacing them would garble everything.
+    """
+
+    def __init__(self, values: Iterable[str], pairs: Iterable[tuple[str, str]] = ()) -> None:
+        texts = [value for value in values if len(value) >= 4]  # noqa: PLR2004
+        forms = {form for text in texts for form in _forms(text)}
+        forms |= {form for user, password in pairs for form in _forms(f"{user}:{password}")}
+        self._forms = sorted(forms, key=len, reverse=True)
+
+    def clean(self, text: str, *, limit: int = 300) -> str:
+        """Return *text* on one line, without credentials, at most *limit* characters long."""
+        for form in self._forms:
+            text = text.replace(form, MASK)
+        text = " ".join(text.split())
+        return text if len(text) <= limit else text[: limit - 1] + "…"
+
+    def __repr__(self) -> str:
+        return f"Redactor({len(self._forms)} forms)"
+
+    def __reduce__(self) -> NoReturn:
+        message = "A redactor knows secrets and is not pickled."
+        raise TypeError(message)
+
+
+def _forms(text: str) -> set[str]:
+    raw = text.encode()
+    encoded = {base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode(), raw.hex(), raw.hex().upper()}
+    unpadded = {form.rstrip("=") for form in encoded}
+    return {text, quote(text, safe=""), quote_plus(text)} | encoded | unpadded
