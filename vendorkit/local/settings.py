@@ -12,6 +12,19 @@ class Settings:
 
     Sizes and the seed are fixed at the start; everything else may change while the server runs. Times are in
     seconds, rates are shares from 0 to 1. A behaviour that no document of the vendor settles has a switch here.
+
+    `fail_next` holds the faults of the next requests, whatever they are (a token request or the first leg of Digest
+    too), one each, "" for none:
+
+        "drop"        close the connection without an answer
+        "hang"        never answer; keep the connection
+        "truncate"    close after half of the body; "truncate:17" after 17 bytes of it
+        "slow"        one byte of the body each 150 ms
+        "gzip-cut"    a cut gzip body whose Content-Length is right
+        "html"        200 with an HTML maintenance page
+        "empty"       200 without a body
+        "redirect"    302 to another origin: the same port on `localhost`
+        "500", "429"  any status from 400 to 599, in the vendor's own error body
     """
 
     # Data: equal settings give equal data, at any size.
@@ -30,11 +43,14 @@ class Settings:
     digest_qop: str | None = "auth"  # None: RFC 2069 mode
     nextnonce: bool = False  # offer the next nonce in Authentication-Info
     signature_required: bool = True  # Pledg: a tick box per account
+    token_answer: str = "normal"  # or missing, null, zero, negative, text, float-text, html, list, empty, mac, redirect
+    expirations: int = 0  # tokens and nonces issued at a lower count are void; `expire_now()` raises it
 
     # Limits.
     rate_limit: bool = False  # enforce the vendor's documented budget
     rate_limit_requests: int | None = None  # None: the vendor's own number
     rate_limit_window_s: float | None = None  # None: the vendor's own window
+    rate_limit_counts_refused: bool = True  # inferred: whether a 401 counts is not documented
     retry_after: str | None = None  # the Retry-After to send with 429 and 503, verbatim; None: none
 
     # Form of the answers.
