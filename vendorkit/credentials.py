@@ -182,7 +182,7 @@ class Redactor:
     """
 
     def __init__(self, values: Iterable[str], pairs: Iterable[tuple[str, str]] = ()) -> None:
-        texts = [value for value in values if len(value) >= 4]  # noqa: PLR2004
+        texts = [value for value in values if len(value) >= 4]
         forms = {form for text in texts for form in _forms(text)}
         forms |= {form for user, password in pairs for form in _forms(f"{user}:{password}")}
         self._forms = sorted(forms, key=len, reverse=True)

@@ -111,7 +111,7 @@ class TlsError(TransportError):
 
 
 class OriginRefused(TransportError):
-    """A link or redirect points outside the vendor's own scheme, host and port; credentials stay here."""
+    """A link or redirect leads out of the vendor's scheme, host and port, or a redirect is of a kind not followed."""
 
 
 class RateLimited(TransportError):

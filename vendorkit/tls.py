@@ -98,7 +98,7 @@ class Trust:
             message = "the connection is not a verified TLS connection"
             raise ssl.SSLError(message)
         chain = verified_chain(sock)
-        if len(chain) < 2 or _sha256(chain[-1]) not in self._fingerprints():  # noqa: PLR2004 - a leaf and a root
+        if len(chain) < 2 or _sha256(chain[-1]) not in self._fingerprints():
             message = "the certificate chain does not end in an approved root"
             raise ssl.SSLError(message)
         if self.issuers:
@@ -119,7 +119,7 @@ def approved_trust() -> Trust:
         SettingsError: certifi carries none of them.
     """
     organisations = {organisation for organisation, _ in APPROVED_ROOTS.values()}
-    roots = tuple(ssl.DER_cert_to_PEM_cert(der) for der, subject in _bundle() if _organisation(subject) in organisations)
+    roots = tuple(ssl.DER_cert_to_PEM_cert(der) for der, name in _bundle() if _organisation(name) in organisations)
     if not roots:
         what = "The certifi package carries no root of the approved organisations any more."
         raise SettingsError(what, remedy="Update certifi and vendorkit; see APPROVED_ROOTS in vendorkit/tls.py.")
@@ -198,7 +198,8 @@ def chain(host: str, *, trust: Trust | None = None, timeout_s: float = 10.0) -> 
         ):
             ders, certificates = verified_chain(sock), _certificates(sock)
     except (OSError, ValueError) as exc:
-        raise TlsError(f"No verified TLS connection to {name}:{port}: {reason(exc)}.", remedy=remedy(exc)) from exc
+        what = f"No verified TLS connection to {name}:{port}: {reason(exc)}."
+        raise TlsError(what, remedy=remedy(exc)) from exc
     approved = bool(ders) and _sha256(ders[-1]) in APPROVED_ROOTS
     rows = [
         _chain_row(i, der, cert.get_info(), approved=approved)

@@ -1,0 +1,277 @@
+"""
+The one HTTP policy for all vendors: deadlines, retries above authentication, redirects inside the origin, errors.
+
+A call is prepared anew for each attempt, so that each carries a fresh signature, token or nonce count: a retry below
+authentication would repeat the old ones. What goes wrong is raised outside the handler that saw it, because the
+exceptions of requests and urllib3, and the frames they come from, hold the headers that were sent.
+"""
+
+from __future__ import annotations
+
+import platform
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests.auth import AuthBase
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+from tenacity.wait import wait_exponential_jitter
+from urllib3.exceptions import HTTPError
+
+from vendorkit import tls
+from vendorkit.answers import ANSWER_LIMIT_BYTES, BrokenOff, CorruptAnswer, check_form, chunks, error_for
+from vendorkit.call import Call, Policy
+from vendorkit.credentials import MASK, Redactor
+from vendorkit.errors import (
+    OriginRefused,
+    RateLimited,
+    TlsError,
+    TransportError,
+    VendorkitError,
+    VendorUnavailable,
+)
+from vendorkit.transport import Adapter, Bounds, Budget, current_bounds, origin_of
+
+try:
+    _VERSION = version("vendorkit")
+except PackageNotFoundError:  # run from a checkout that was not installed
+    _VERSION = "0"
+
+USER_AGENT: Final = f"vendorkit/{_VERSION} (Python {platform.python_version()}; requests {requests.__version__})"
+_REDIRECTS: Final = 3
+_MASKED_HEADERS: Final = ("Authorization", "Cookie", "Proxy-Authorization")
+
+
+class Session:
+    """
+    Sends calls to one vendor.
+
+    Args:
+        vendor: Name for messages, with the environment: "Medipim (sandbox)".
+        base_url: Scheme, host and port that paths are relative to.
+        schemes: Authentication schemes by name; "default" signs calls that name none.
+        trust: The certificate authorities that may vouch for the vendor.
+        redactor: Knows the credentials.
+        rates: The vendor's rate budget: pairs (requests, seconds).
+        policy: Timeouts and retries.
+        origins: Further origins of the vendor that links may lead to.
+    """
+
+    def __init__(
+        self,
+        vendor: str,
+        base_url: str,
+        *,
+        schemes: Mapping[str, AuthBase],
+        trust: tls.Trust,
+        redactor: Redactor,
+        rates: tuple[tuple[int, float], ...] = (),
+        policy: Policy | None = None,
+        origins: tuple[str, ...] = (),
+    ) -> None:
+        self.vendor, self.base_url, self.schemes = vendor, base_url, dict(schemes)
+        self.redactor, self.policy, self.budget = redactor, policy or Policy(), Budget(rates)
+        self._http = requests.Session()
+        self._http.trust_env = False  # no .netrc, which replaces a bearer token; no proxies; no CA bundles
+        self._http.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"})
+        self._http.adapters.clear()
+        known = frozenset(origin_of(url) for url in (base_url, *origins))
+        policy = self.policy
+        self._http.mount(
+            "https://", Adapter(known, trust, self.budget, policy.connect_timeout_s, policy.read_timeout_s)
+        )
+        self._lock = threading.Lock()
+
+    def send(self, call: Call) -> requests.Response:
+        """
+        Send *call* until it succeeds or may not be repeated; return the answer, read to its end.
+
+        The request that the answer carries has its credentials masked.
+
+        Raises:
+            VendorkitError: One of `vendorkit.errors`, see there.
+        """
+        bounds = Bounds(self.policy.deadline_s)
+        for attempt in self._retrying(call, bounds):
+            with attempt:
+                response = self._attempt(call, bounds, stream=False)
+        return response
+
+    @contextmanager
+    def stream(self, call: Call) -> Iterator[Iterator[bytes]]:
+        """
+        Send *call* and give its body in chunks as they arrive, decoded; 204 gives none.
+
+        The attempts before the first byte may be repeated, what breaks off later is an error.
+        """
+        bounds = Bounds(self.policy.stream_deadline_s)
+        for attempt in self._retrying(call, bounds):
+            with attempt:
+                response = self._attempt(call, bounds, stream=True)
+        with closing(response):
+            yield self._guarded_chunks(response, self._asked(call), bounds)
+
+    def prepare(self, call: Call) -> requests.PreparedRequest:
+        """Return the request that would be sent, with a mask where credentials go; nothing is sent."""
+        prepared = self._prepare(call, None)
+        if call.scheme in self.schemes:
+            prepared.headers["Authorization"] = MASK
+        return prepared
+
+    def absolute(self, url: str) -> str:
+        """
+        Return *url*, a path or a link of the vendor, as an absolute URL.
+
+        Raises:
+            OriginRefused: It leaves the vendor.
+        """
+        # Links with blanks occur (Mediagenix, 2013 to 2016); they have to be quoted before they are signed.
+        joined = urljoin(self.base_url + "/", url.strip().replace(" ", "%20"))
+        self._adapter._check_origin(joined)  # noqa: SLF001 - one module below, and one rule
+        return joined
+
+    @property
+    def _adapter(self) -> Adapter:
+        adapter = self._http.adapters["https://"]
+        assert isinstance(adapter, Adapter)  # noqa: S101 - mounted above
+        return adapter
+
+    def _retrying(self, call: Call, bounds: Bounds) -> Retrying:
+        return Retrying(
+            retry=retry_if_exception(lambda exc: call.may_repeat() and self._may_help(exc)),
+            stop=stop_after_attempt(self.policy.attempts),
+            wait=self._pause,
+            sleep=bounds.sleep,
+            reraise=True,
+        )
+
+    def _may_help(self, exc: BaseException) -> bool:
+        if isinstance(exc, RateLimited):
+            return (exc.retry_after_s or 0.0) <= self.policy.retry_after_cap_s
+        return isinstance(exc, (VendorUnavailable, CorruptAnswer))
+
+    def _pause(self, state: RetryCallState) -> float:
+        exc = state.outcome.exception() if state.outcome else None
+        asked = exc.retry_after_s if isinstance(exc, RateLimited) else None
+        return float(wait_exponential_jitter(initial=0.25, max=10.0, jitter=0.25)(state)) if asked is None else asked
+
+    def _attempt(self, call: Call, bounds: Bounds, *, stream: bool) -> requests.Response:
+        asked = self._asked(call)
+        with bounds.hold():
+            outcome = self._exchange(call, asked, stream=stream)
+        bounds.check()
+        if isinstance(outcome, VendorkitError):
+            # A fresh traceback: the old one leads through frames of requests that hold the credentials.
+            outcome.__cause__ = outcome.__context__ = None
+            raise outcome.with_traceback(None)
+        if not stream and call.accept != "any" and outcome.status_code != 204:
+            check_form(outcome.content, call.accept, asked, self.redactor)
+        return outcome
+
+    def _exchange(self, call: Call, asked: str, *, stream: bool) -> requests.Response | VendorkitError:
+        try:
+            response = self._follow(call)
+            whole = not stream or response.status_code != 200
+            body = b"".join(chunks(response, limit=ANSWER_LIMIT_BYTES)) if whole else b""
+        except VendorkitError as exc:
+            return exc
+        except (requests.RequestException, HTTPError, OSError) as exc:
+            return self._transport_error(exc, asked)
+        if whole:
+            response._content, response._content_consumed = body, True  # type: ignore[attr-defined]  # noqa: SLF001
+        response.request = _masked(response.request)
+        for earlier in response.history:
+            earlier.request = _masked(earlier.request)
+        error = error_for(response, body, asked, self.redactor) if whole else None
+        return response if error is None else error
+
+    def _follow(self, call: Call) -> requests.Response:
+        """Send *call* once, and follow a few redirects of a GET inside the vendor's origin."""
+        for _ in range(_REDIRECTS + 1):
+            auth = self.schemes.get(call.scheme) if call.scheme else None
+            prepared = self._prepare(call, auth)
+            response = self._http.send(prepared, stream=True, allow_redirects=False)
+            if not response.is_redirect or call.method != "GET":
+                return response
+            response.close()
+            target = urljoin(response.url, response.headers["Location"])
+            call = replace(call, url=self.absolute(target), params={})
+        what = f"{self._asked(call)} was redirected more than {_REDIRECTS} times."
+        raise OriginRefused(what, remedy="Tell the vendor.")
+
+    def _prepare(self, call: Call, auth: AuthBase | None) -> requests.PreparedRequest:
+        media = {"json": "application/json", "xml": "application/xml", "any": "*/*"}[call.accept]
+        request = requests.Request(
+            call.method,
+            self.absolute(call.url),
+            params=dict(call.params),
+            json=call.json,
+            headers={"Accept": media},
+            auth=auth,
+        )
+        return self._http.prepare_request(request)
+
+    def _guarded_chunks(self, response: requests.Response, asked: str, bounds: Bounds) -> Iterator[bytes]:
+        failure: VendorkitError | None = None
+        parts = chunks(response)
+        while failure is None:
+            try:
+                with bounds.hold():
+                    part = next(parts)
+            except StopIteration:
+                return
+            except VendorkitError as exc:
+                failure = exc
+            except (requests.RequestException, HTTPError, OSError) as exc:
+                failure = self._transport_error(exc, asked)
+            else:
+                yield part
+        bounds.check()
+        failure.__cause__ = failure.__context__ = None
+        raise failure.with_traceback(None)
+
+    def _transport_error(self, exc: BaseException, asked: str) -> TransportError:
+        host = urlsplit(self.base_url).hostname or ""
+        inner = _innermost(exc)
+        if isinstance(exc, requests.exceptions.SSLError):
+            return TlsError(f"No trusted TLS connection to {host}: {tls.reason(inner)}.", remedy=tls.remedy(inner))
+        what = f"{asked} got no whole answer from {host} ({type(inner).__name__})."
+        if current_bounds() is not None and isinstance(inner, TimeoutError):
+            what = f"{asked} got no answer from {host} in time."
+        return BrokenOff(what, remedy="Check the network and the host; if both are right, try again later.")
+
+    def _asked(self, call: Call) -> str:
+        # The path alone: a query may carry a signature or personal data.
+        return f"{self.vendor}: {call.method} {urlsplit(call.url).path or '/'}"
+
+    def __repr__(self) -> str:
+        return f"Session({self.vendor!r}, {self.base_url!r})"
+
+    def __reduce__(self) -> Any:
+        message = "A session holds credentials and is not pickled: connect again where it is needed."
+        raise TypeError(message)
+
+
+def _masked(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    shown = request.copy()
+    shown.hooks = {"response": []}
+    for name in _MASKED_HEADERS:
+        if name in shown.headers:
+            shown.headers[name] = MASK
+    return shown
+
+
+def _innermost(exc: BaseException) -> BaseException:
+    seen = {id(exc)}
+    while True:
+        args = [arg for arg in (getattr(exc, "reason", None), *exc.args) if isinstance(arg, BaseException)]
+        inner = next((arg for arg in (*args, exc.__cause__, exc.__context__) if arg and id(arg) not in seen), None)
+        if inner is None:
+            return exc
+        seen.add(id(inner))
+        exc = inner

@@ -1,0 +1,283 @@
+"""
+How bytes reach a vendor: bounded waits, pinned TLS, one origin, the vendor's rate budget.
+
+Everything that must hold for each single HTTP request, including the ones that authentication adds, sits in the
+adapter here, below requests' session: a digest challenge counts against the rate budget as much as a page of data.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, cast
+from urllib.parse import urlsplit
+
+import requests
+from pyrate_limiter import Limiter, Rate
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPSConnection
+from urllib3.connectionpool import HTTPSConnectionPool
+from urllib3.util import Timeout
+
+from vendorkit.errors import Cancelled, DeadlineExceeded, OriginRefused, UsageError
+from vendorkit.tls import Trust
+
+_SLICE_S = 0.2  # how long a wait may go on before it looks whether it was cancelled
+
+_cancel: ContextVar[threading.Event | None] = ContextVar("vendorkit_cancel", default=None)
+_bounds: ContextVar[Bounds | None] = ContextVar("vendorkit_bounds", default=None)
+
+
+@contextmanager
+def cancellable(event: threading.Event) -> Iterator[None]:
+    """Let *event* stop all work inside this block, within half a second, waits included: it raises `Cancelled`."""
+    before = _cancel.set(event)
+    try:
+        yield
+    finally:
+        _cancel.reset(before)
+
+
+@dataclass
+class Bounds:
+    """The end of one call: a moment on the monotonic clock, and an event that ends it sooner."""
+
+    total_s: float
+    cancel: threading.Event | None = field(default_factory=_cancel.get)
+    started: float = field(default_factory=time.monotonic)
+
+    def left_s(self) -> float:
+        """Return the seconds left, not below zero."""
+        return max(0.0, self.started + self.total_s - time.monotonic())
+
+    def check(self) -> None:
+        """Raise `Cancelled` or `DeadlineExceeded` where the call has ended."""
+        if self.cancel is not None and self.cancel.is_set():
+            what = "The call was cancelled."
+            raise Cancelled(what)
+        if self.left_s() <= 0:
+            what = f"The call did not finish within {self.total_s:g} seconds."
+            raise DeadlineExceeded(what, remedy="Ask for less, or try again when the vendor is quicker.")
+
+    def sleep(self, seconds: float) -> None:
+        """Wait *seconds*; the end of the call ends the wait."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            self.check()
+            time.sleep(min(left, _SLICE_S))
+        self.check()
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Make these the bounds of every wait on a socket inside this block."""
+        before = _bounds.set(self)
+        try:
+            yield
+        finally:
+            _bounds.reset(before)
+
+
+def current_bounds() -> Bounds | None:
+    """Return the bounds of the call that this code runs in, if any."""
+    return _bounds.get()
+
+
+class BoundedSocket(ssl.SSLSocket):
+    """
+    A TLS socket whose reads end with the call, not only with the silence of the peer.
+
+    requests' timeout starts anew with every byte, so that a slow drip outlives it, in the headers as well as in the
+    body. Here each read waits in slices, and looks in between.
+    """
+
+    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
+        """Read into *buffer*, as `ssl.SSLSocket` does; `TimeoutError` after the socket's timeout of silence."""
+        bounds = _bounds.get()
+        if bounds is None:
+            return super().recv_into(buffer, nbytes, flags)
+        silence_s = self.gettimeout()
+        quiet_until = time.monotonic() + (bounds.left_s() if silence_s is None else silence_s)
+        try:
+            while True:
+                # A TimeoutError of its own would be taken for the server's; these pass through urllib3 as they are.
+                bounds.check()
+                left = quiet_until - time.monotonic()
+                if left <= 0:
+                    message = "the server fell silent"
+                    raise TimeoutError(message)
+                self.settimeout(min(left, bounds.left_s() + 0.01, _SLICE_S))
+                try:
+                    return super().recv_into(buffer, nbytes, flags)
+                except TimeoutError:
+                    continue
+        finally:
+            self.settimeout(silence_s)
+
+
+class _Connection(HTTPSConnection):
+    """Checks the chain after the handshake and before any byte of the request."""
+
+    trust: Trust
+    # http.client prints whole headers where somebody sets this on its own class.
+    debuglevel = 0
+
+    def connect(self) -> None:
+        """Connect, shake hands, and check the chain; `ssl.SSLError` where it is not approved."""
+        super().connect()
+        try:
+            self.trust.check_chain(self.sock)
+        except BaseException:
+            self.close()
+            raise
+
+
+class Adapter(HTTPAdapter):
+    """
+    requests' adapter for one vendor: its origins, its certificate authorities, its rate budget.
+
+    Args:
+        origins: The only origins (scheme, host, port) that requests may go to.
+        trust: The certificate authorities that may vouch for them.
+        budget: Slots for requests, shared by all that use these credentials.
+        connect_timeout_s, read_timeout_s: Bounds of connecting and of silence, in seconds.
+    """
+
+    def __init__(
+        self, origins: frozenset[str], trust: Trust, budget: Budget, connect_timeout_s: float, read_timeout_s: float
+    ) -> None:
+        self._origins, self._trust, self._budget = origins, trust, budget
+        self._timeout = Timeout(connect=connect_timeout_s, read=read_timeout_s)
+        super().__init__(max_retries=0, pool_maxsize=32)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make every connection of this adapter a checked and bounded one."""
+        super().init_poolmanager(*args, **kwargs)
+        trust = self._trust
+        context = trust.context()
+        context.sslsocket_class = BoundedSocket
+
+        class Connection(_Connection):
+            pass
+
+        Connection.trust = trust
+
+        class Pool(HTTPSConnectionPool):
+            ConnectionCls = Connection
+
+            def __init__(self, *args: Any, **kwargs: Any) -> None:
+                # Set here, and not by requests, which loads certifi's whole bundle into a context it is given.
+                super().__init__(*args, **{**kwargs, "ssl_context": context})
+
+        # No pool for plain http: such a URL cannot be sent at all.
+        self.poolmanager.pool_classes_by_scheme = {"https": Pool}
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:  # noqa: ARG002
+        """Keep the bundles of requests and of the environment out: the context has its roots already."""
+        conn.cert_reqs = "CERT_REQUIRED"
+        conn.ca_certs = conn.ca_cert_dir = None
+
+    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
+        """Leave certificates out of the pool's key: the context of the pool has them."""
+        host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
+        return host, {"cert_reqs": "CERT_REQUIRED"}
+
+    def send(  # noqa: PLR0917 - requests' own signature
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,  # noqa: ARG002
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Any = None,
+    ) -> requests.Response:
+        """
+        Send one request: inside the origins, verified, within the rate budget and the bounds of the call.
+
+        Raises:
+            OriginRefused: The URL is not the vendor's.
+            UsageError: Somebody tried to switch verification off, or to set a proxy or client certificate.
+        """
+        if verify is not True or cert or proxies:
+            what = "verify, cert and proxies may not be changed on a vendor's session."
+            raise UsageError(what, remedy="Leave them out.")
+        self._check_origin(request.url or "")
+        bounds = _bounds.get() or Bounds(self._read_timeout_s)
+        self._budget.take(bounds)
+        bounds.check()
+        return super().send(request, stream=stream, timeout=cast("Any", self._timeout), verify=True)
+
+    @property
+    def _read_timeout_s(self) -> float:
+        return float(self._timeout.read_timeout or 60.0)
+
+    def _check_origin(self, url: str) -> None:
+        if origin_of(url) not in self._origins:
+            what = f"{origin_of(url)} is not the vendor's origin ({', '.join(sorted(self._origins))})."
+            raise OriginRefused(what, remedy="Credentials go to the vendor alone: fetch other addresses without it.")
+        self._trust.check_host(urlsplit(url).hostname or "")
+
+    def __reduce__(self) -> NoReturn:
+        message = "A vendor's connection is not pickled: connect again where it is needed."
+        raise TypeError(message)
+
+
+class Budget:
+    """
+    The vendor's documented rate, kept on our side: a request waits for its slot, visibly and cancellably.
+
+    Args:
+        rates: Pairs (requests, seconds); empty for no limit.
+    """
+
+    def __init__(self, rates: tuple[tuple[int, float], ...] = ()) -> None:
+        self.rates = rates
+        self._limiter = Limiter([Rate(n, round(s * 1000)) for n, s in rates]) if rates else None
+        self.waited_s = 0.0
+
+    def take(self, bounds: Bounds) -> None:
+        """Take one slot, waiting for it inside *bounds*."""
+        if self._limiter is None:
+            return
+        while not self._limiter.try_acquire("request", blocking=False):
+            started = time.monotonic()
+            bounds.sleep(0.05)
+            self.waited_s += time.monotonic() - started
+
+    def left(self) -> int | None:
+        """Return how many requests may go out at once now; None for no limit."""
+        if self._limiter is None:
+            return None
+        bucket = self._limiter.buckets()[0]
+        return max(0, min(n for n, _ in self.rates) - int(cast("int", bucket.count())))
+
+
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+
+
+def origin_of(url: str) -> str:
+    """
+    Return scheme, host and port of *url* as one text, default ports left out (RFC 6454 section 6.2).
+
+    Raises:
+        UsageError: The URL carries a user name or password, or its port is no number.
+    """
+    parts = urlsplit(url)
+    if "@" in parts.netloc:
+        what = f"The URL of {parts.hostname} carries a user name or password."
+        raise UsageError(what, remedy="Leave them out: credentials come from the environment or .env.")
+    try:
+        port = parts.port
+    except ValueError:
+        port = -1
+    if port == -1:
+        what = f"The port of {parts.hostname} is not a number."
+        raise UsageError(what, remedy="Correct the URL.")
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    shown = "" if port in (None, _DEFAULT_PORTS.get(parts.scheme)) else f":{port}"
+    return f"{parts.scheme}://{host}{shown}"
