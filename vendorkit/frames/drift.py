@@ -1,0 +1,44 @@
+"""What an answer holds beyond its schema: counted, and reported in one warning."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+class SchemaDrift(UserWarning):
+    """An answer holds fields that are not declared, or values that do not fit. Nothing was lost."""
+
+
+@dataclass
+class Drift:
+    """
+    What did not match the schema: names and counts only, for values are the vendor's data.
+
+    Attributes:
+        unknown: Records that hold an undeclared field, by the vendor's name of it.
+        unfit: Values that do not fit their declared type, by column.
+    """
+
+    unknown: Counter[str] = field(default_factory=Counter)
+    unfit: Counter[str] = field(default_factory=Counter)
+
+    def merge(self, other: Drift) -> None:
+        """Add what another page showed."""
+        self.unknown.update(other.unknown)
+        self.unfit.update(other.unfit)
+
+    def warn(self, name: str, *, stacklevel: int = 2) -> None:
+        """Report everything in one `SchemaDrift` warning about the schema `name`; silent where all matched."""
+        parts = []
+        if self.unknown:
+            parts.append(f"fields that are not declared, kept as JSON text: {_counts(self.unknown)}")
+        if self.unfit:
+            parts.append(f"values that do not fit, kept in <column>__raw: {_counts(self.unfit)}")
+        if parts:
+            warnings.warn(f"{name}: {'; '.join(parts)}.", SchemaDrift, stacklevel=stacklevel + 1)
+
+
+def _counts(counter: Counter[str]) -> str:
+    return ", ".join(f"{name} ({count})" for name, count in sorted(counter.items()))
