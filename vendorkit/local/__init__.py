@@ -1,1 +1,9 @@
-"""The embedded local vendors: real HTTPS servers on loopback, written independently of the client."""
+"""
+The embedded local vendors: real HTTPS servers on loopback, written independently of the client.
+
+Importing this needs nothing but the standard library; the servers run in another process.
+"""
+
+from vendorkit.local.process import LocalVendor, LocalVendors, shared, start
+
+__all__ = ["LocalVendor", "LocalVendors", "shared", "start"]
