@@ -61,6 +61,9 @@ class Settings:
     metadata_prefix: bool = True  # Mediagenix: account choice, `title-episode-name` or `episode-name`
     metadata_dashes_in_json: bool = False  # inferred: both forms are in the vendor's pages
     unescaped_next: bool = False  # inferred: spaces in `next` links
+    expand_guard_shared: bool = True  # inferred: among expanded siblings a repeated record is expanded only once
+    metadata_untyped_numbers: bool = False  # documented samples have both: numbers in XML metadata without their type
+    http_links: bool = False  # old samples of Mediagenix show http:// in links
 
     # Faults.
     latency_s: float = 0.0

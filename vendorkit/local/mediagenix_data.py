@@ -1,0 +1,276 @@
+"""
+The video library of the local Mediagenix, computed from the seed and the number of titles.
+
+Nothing is stored: a fact of a record is arithmetic on its index (from 0; its id is the index + 1). Where a list has
+to be filtered, one numpy column is computed on first use. Titles come in blocks of ten: three features, six
+episodes, one trailer. Ten episodes make a series, three series a brand, 66 neighbouring titles feed a collection.
+
+Oddities and where they are: titles without rights (third feature of each fifth block), series without rights
+(each eleventh), schedulings outside every window (each seventeenth), rights ending in the month after the anchor
+(each seventh), missing images (an eighth each), external ids null (i % 9 == 5) or empty (i % 31 == 7), names with
+quotes, ampersands and other scripts (about a fifth).
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+
+ANCHOR: Final = date(2026, 11, 1)
+"""The "today" of the library, whatever the clock says."""
+
+PLATFORMS: Final = [  # name and Rails zone name (`vendors/mediagenix.md` 4.5)
+    ("Hearth TV", "London"),
+    ("Polder Plus", "Amsterdam"),
+    ("Atlantic Stream", "Eastern Time (US & Canada)"),
+    ("Sol Cine", "Madrid"),
+    ("Fjord Play", "Copenhagen"),
+    ("Baltic Box", "Kyiv"),
+]
+OUTLETS: Final = ["Open Air", "YourView", "Partner Feeds"]
+LICENSORS: Final = [
+    "- No licensor -",
+    "Aurora Pictures",
+    "Blue Heron Films",
+    "Cobalt & Sons",
+    "Dune Street",
+    "Ember Distribution",
+    "Fox Hollow",
+    "Granite Arts",
+    "Halcyon Média",
+    "Isla Cine",
+    "Juniper Rights",
+    "Kestrel \"K\" Films",
+    "Lantern House",
+]
+REQUIREMENTS: Final = (
+    [("business_model", value) for value in ("SVOD", "TVOD", "AVOD", "EST")]
+    + [("device", value) for value in ("TV", "Mobile", "Tablet", "Desktop", "Console", "Stick", "Car", "Cinema")]
+    + [("territory", f"T{number:02}") for number in range(1, 61)]
+)
+CHANNELS: Final = [("Hearth One", "London"), ("Polder 2", "Amsterdam"), ("Sol 3", "Madrid"), ("Fjord 4", "Copenhagen")]
+IMAGE_TYPES: Final = [("Poster", "2:3", 1000, 1500), ("Still", "16:9", 1920, 1080), ("Square", "1:1", 1200, 1200),
+                      ("Banner", "21:9", 2520, 1080)]  # fmt: skip
+_FIRST: Final = ("Silent", "Golden", "Last", "Broken", "Winter", "Distant", "Hidden", "Salt & Stone:", "Northern",
+                 "\"Quiet\"", "Été d'Inès –", "Little", "Iron", "Paper", "Čas ohně:", "Second", "Wild", "Lost",
+                 "Midnight", "<Live>", "Hollow", "Crimson", "Open", "Restless")  # fmt: skip
+_SECOND: Final = ("Harbour", "River", "Letters", "Garden", "Witness", "Orchard", "Signal", "Bridge", "Tides", "Road",
+                  "Kitchen", "Archive", "東京", "Summer", "Engine", "Market", "Choir", "Border", "Lighthouse", "Field",
+                  "Promise", "Station", "Island", "Echo")  # fmt: skip
+_WORD: Final = 2**32
+
+
+class Library:
+    """Every fact of one library. All numbers taken and given are indexes from 0 unless they say id."""
+
+    def __init__(self, seed: int, titles: int) -> None:
+        self._salt = seed % 100_000 * 1_009
+        self.titles = titles
+        self.blocks = -(-titles // 10)
+        self.episodes = titles // 10 * 6 + min(max(titles % 10 - 3, 0), 6)
+        self.series = -(-self.episodes // 10)
+        self.collections = -(-titles // 66)
+        self.groups = self.series + self.collections
+        self.brands = -(-self.series // 3)
+        self.title_rights = 4 * self.blocks
+
+    def scatter(self, index: Any, salt: int) -> Any:
+        """A number below 2**32 that looks random, for an index or a whole numpy column of them."""
+        mixed = (index + (self._salt + salt) * 7_919) % 2**31 * 2_654_435_761 % _WORD
+        mixed = (mixed ^ (mixed >> 15)) % 2**31 * 2_246_822_519 % _WORD
+        return mixed ^ (mixed >> 13)
+
+    def phrase(self, index: int, salt: int) -> str:
+        """Two or three words for a name."""
+        number = self.scatter(index, salt)
+        return f"{_FIRST[number % 24]} {_SECOND[number // 24 % 24]}"
+
+    # -- titles and their groups
+
+    def kind(self, title: int) -> str:
+        """`feature`, `episode` or `trailer`."""
+        place = title % 10
+        return "feature" if place < 3 else "episode" if place < 9 else "trailer"  # noqa: PLR2004
+
+    def episode(self, title: int) -> tuple[int, int] | None:
+        """Series and episode number (from 1) of an episode."""
+        place = title % 10 - 3
+        if not 0 <= place < 6:  # noqa: PLR2004
+            return None
+        series, number = divmod(title // 10 * 6 + place, 10)
+        return series, number + 1
+
+    def episodes_of(self, series: int) -> list[int]:
+        """Titles of a series, in order."""
+        return [e // 6 * 10 + 3 + e % 6 for e in range(10 * series, min(10 * series + 10, self.episodes))]
+
+    def members(self, collection: int) -> list[int]:
+        """Titles of a collection, from its own 66 and the following 66."""
+        candidates = range(66 * collection, min(66 * collection + 132, self.titles))
+        return [title for title in candidates if self._chosen(title, collection)]
+
+    def groups_of(self, title: int) -> list[int]:
+        """Title groups of a title: its series first, then collections (which are numbered after the series)."""
+        episode = self.episode(title)
+        place = title // 66
+        found = [c for c in (place - 1, place) if 0 <= c and self._chosen(title, c)]
+        return ([episode[0]] if episode else []) + [self.series + c for c in found]
+
+    def _chosen(self, title: int, collection: int) -> bool:
+        return bool(self.scatter(title * 2 + collection % 2, 1) % 5 == 0)
+
+    def brand_titles(self, brand: int) -> list[int]:
+        """Features under a brand: each tenth feature belongs to one."""
+        features = range(10 * brand, 3 * self.blocks, 10 * self.brands)
+        titles = [feature // 3 * 10 + feature % 3 for feature in features]
+        return [title for title in titles if title < self.titles]
+
+    @cached_property
+    def licensor_column(self) -> Any:
+        """Licensor of each title, 0 for none."""
+        title = np.arange(self.titles, dtype=np.int64)
+        place = title % 10
+        series = (title // 10 * 6 + place - 3) // 10
+        is_episode = (place >= 3) & (place < 9)  # noqa: PLR2004
+        return np.where(is_episode, self.series_licensor(series), self.block_licensor(title // 10)).astype(np.int8)
+
+    def series_licensor(self, series: Any) -> Any:
+        """Licensor of a series and its episodes, 0 for none."""
+        return self.scatter(series, 3) % 13
+
+    def block_licensor(self, block: Any) -> Any:
+        """Licensor of the features and the trailer of a block, 0 for none."""
+        return self.scatter(block, 4) % 13
+
+    # -- rights: four places per block of titles, then two per series
+
+    @cached_property
+    def right_exists(self) -> Any:
+        """Whether each place holds a right."""
+        place = np.arange(self.title_rights + 2 * self.series, dtype=np.int64)
+        title = place // 4 * 10 + np.array([0, 0, 1, 2])[place % 4]
+        series = (place - self.title_rights) // 2
+        of_title = (title < self.titles) & ((place % 4 < 3) | (place // 4 % 5 != 4))  # noqa: PLR2004
+        of_series = (series % 11 != 7) & (((place - self.title_rights) % 2 == 0) | (series % 3 == 0))  # noqa: PLR2004
+        return np.where(place < self.title_rights, of_title, of_series)
+
+    @cached_property
+    def right_deal(self) -> Any:
+        """Deal of each place; -1 for a right outside any deal. Each licensor has two deals."""
+        place = np.arange(self.title_rights + 2 * self.series, dtype=np.int64)
+        of_series = self.series_licensor(np.maximum(place - self.title_rights, 0) // 2)
+        licensor = np.where(place < self.title_rights, self.block_licensor(place // 4), of_series)
+        return np.where((licensor == 0) | (place % 3 == 2), -1, 2 * (licensor - 1) + place % 2)  # noqa: PLR2004
+
+    def has_right(self, right: int) -> bool:
+        """Whether there is such a right."""
+        return bool(0 <= right < len(self.right_exists) and self.right_exists[right])
+
+    def licensable(self, right: int) -> tuple[str, int]:
+        """What a right is for: `titles` or `title_groups`, and its index."""
+        if right < self.title_rights:
+            return "titles", right // 4 * 10 + (0, 0, 1, 2)[right % 4]
+        return "title_groups", (right - self.title_rights) // 2
+
+    def rights_of_title(self, title: int) -> list[int]:
+        """Rights given to the title itself: features only."""
+        first = title // 10 * 4
+        places = {0: [first, first + 1], 1: [first + 2], 2: [first + 3]}.get(title % 10, [])
+        return [right for right in places if self.has_right(right)]
+
+    def rights_of_group(self, group: int) -> list[int]:
+        """Rights given to a title group: series only."""
+        first = self.title_rights + 2 * group
+        return [right for right in (first, first + 1) if group < self.series and self.has_right(right)]
+
+    def selection(self, right: int) -> str | None:
+        """Episodes of a series that its second right covers."""
+        return "1,7-9" if right >= self.title_rights and (right - self.title_rights) % 2 else None
+
+    def applying(self, title: int) -> list[int]:
+        """Rights that make windows for a title: its own, or those of its series that select it."""
+        episode = self.episode(title)
+        if not episode:
+            return self.rights_of_title(title)
+        rights = self.rights_of_group(episode[0])
+        return [right for right in rights if not self.selection(right) or episode[1] in {1, 7, 8, 9}]
+
+    def span(self, right: int) -> tuple[int, int]:
+        """First day and day after the last of a right, counted from the anchor."""
+        number = self.scatter(right, 7)
+        end = number % 30 if right % 7 == 0 else number % 500 - 100
+        return end - 90 - number // 500 % 630, end
+
+    def platforms_of(self, kind: str, index: int) -> list[int]:
+        """Specific platforms of a right, deal, blackout or denied right. None of them means all platforms."""
+        number = self.scatter(index, 8 + len(kind))
+        return [p for p in range(6) if number >> (3 * p + 4) & 7] if number % 3 == 0 else []
+
+    def windows_of(self, title: int) -> list[int]:
+        """Availability windows of a title. A window's number is 16 times its right plus the episode number."""
+        episode = self.episode(title)
+        return [16 * right + (episode[1] if episode else 0) for right in self.applying(title)]
+
+    # -- schedulings: four places per title
+
+    @cached_property
+    def scheduling_platform(self) -> Any:
+        """Platform of each place; -1 where there is no scheduling."""
+        place = np.arange(4 * self.titles, dtype=np.int64)
+        title = place // 4
+        exists = (place % 4 < self.scatter(title, 5) % 4) & (title % 10 < 9)  # noqa: PLR2004
+        return np.where(exists, (self.scatter(title, 6) + place % 4) % 6, -1).astype(np.int8)
+
+    def schedulings_of(self, title: int) -> list[int]:
+        """Schedulings of a title."""
+        return [place for place in range(4 * title, 4 * title + 4) if self.scheduling_platform[place] >= 0]
+
+    def shown(self, scheduling: int) -> tuple[int, int, bool]:
+        """First day, day after the last, and whether a window of the title covers them on that platform."""
+        title, place = divmod(scheduling, 4)
+        rights = self.applying(title)
+        number = self.scatter(scheduling, 9)
+        if not rights:
+            return number % 60 - 30, number % 60, False
+        start, end = self.span(rights[place % len(rights)])
+        if scheduling % 17 == 0:
+            return end + 5, end + 35, False
+        first = start + number % 20
+        last = min(end, first + 30 + number // 20 % 60)
+        return first, last, any(self._covers(right, first, last, scheduling) for right in rights)
+
+    def _covers(self, right: int, first: int, last: int, scheduling: int) -> bool:
+        start, end = self.span(right)
+        allowed = self.platforms_of("rights", right)
+        return start <= first and last <= end and (not allowed or int(self.scheduling_platform[scheduling]) in allowed)
+
+    # -- images (four places per owner: titles, then title groups, then brands) and assets (two places per title)
+
+    @cached_property
+    def image_exists(self) -> Any:
+        """Whether each place holds an image."""
+        place = np.arange(4 * (self.titles + self.groups + self.brands), dtype=np.int64)
+        return self.scatter(place, 10) % 8 != 0
+
+    @cached_property
+    def asset_exists(self) -> Any:
+        """Whether each place holds an asset: one per title, a second for some features."""
+        place = np.arange(2 * self.titles, dtype=np.int64)
+        title = place // 2
+        return (place % 2 == 0) | ((title % 10 < 3) & (self.scatter(title, 11) % 3 == 0))  # noqa: PLR2004
+
+
+def day(offset: int) -> str:
+    """The date so many days from the anchor."""
+    return (ANCHOR + timedelta(days=offset)).isoformat()
+
+
+def local_midnight(offset: int) -> str:
+    """Midnight UTC of that day, written with the offset of central Europe (4.10: windows come in offset form)."""
+    moment = ANCHOR + timedelta(days=offset)
+    # By month, not by the last Sunday: the instant is right either way.
+    summer = 4 <= moment.month <= 10  # noqa: PLR2004
+    return f"{moment.isoformat()}T02:00:00+02:00" if summer else f"{moment.isoformat()}T01:00:00+01:00"
