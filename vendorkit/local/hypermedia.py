@@ -11,7 +11,7 @@ import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
@@ -118,7 +118,7 @@ class Renderer:
         if isinstance(node, Resource):
             return self._xml_resource(node, guard, depth)
         if isinstance(node, Document):
-            return "<metadata type=\"document\">" + "".join(map(self._xml_field, self._named(node, "-"))) + "</metadata>"
+            return '<metadata type="document">' + "".join(map(self._xml_field, self._named(node, "-"))) + "</metadata>"
         name = node.name.replace("_", "-")
         head = [f"<{name}>" if node.name in UNTYPED_ARRAYS else f'<{name} type="array">']
         if paging.total is not None:
@@ -141,7 +141,9 @@ class Renderer:
             else:
                 parts.append(start + _plain(value) + end)
         if self._expand.isdisjoint(resource.below) and not any(rel in self._expand for rel, _ in resource.links):
-            parts.append(_own_links(name, bool(resource.path), resource.below).replace(_HERE, self._api + resource.path))
+            parts.append(
+                _own_links(name, bool(resource.path), resource.below).replace(_HERE, self._api + resource.path)
+            )
             parts += [_xml_link(name, rel, self._href(path)) for rel, path in resource.links]
         else:
             for rel, href, child in self._links(resource, guard, depth):
@@ -250,7 +252,7 @@ def _mistyped(attribute: Attribute) -> Attribute:
     return (name, "", str(value)) if isinstance(value, int) else attribute
 
 
-@lru_cache(maxsize=None)
+@cache
 def _tags(resource: str, attribute: str, kind: str) -> tuple[str, str, str]:
     """Start tag, whole null element and end tag of an attribute."""
     name = attribute if (resource, attribute) in UNDERSCORED else attribute.replace("_", "-")
@@ -258,8 +260,8 @@ def _tags(resource: str, attribute: str, kind: str) -> tuple[str, str, str]:
     return f"<{name}{typed}>", f'<{name}{typed} nil="true"/>', f"</{name}>"
 
 
-@lru_cache(maxsize=None)
-def _own_links(resource: str, has_self: bool, below: tuple[str, ...]) -> str:  # noqa: FBT001
+@cache
+def _own_links(resource: str, has_self: bool, below: tuple[str, ...]) -> str:
     """The link elements of a record below its own URL, with a mark where that URL goes."""
     own = [_xml_link(resource, "self", _HERE)] if has_self else []
     return "".join([*own, *(_xml_link(resource, rel, f"{_HERE}/{rel}") for rel in below)])

@@ -29,7 +29,7 @@ Table = Mapping[str, Callable[..., Node | None]]
 """From a path below `/api`, such as `/titles/{id}/images`, to what builds the answer from its ids."""
 
 
-class _Refused(Exception):  # noqa: N818 (an answer, not a failure)
+class _Refused(Exception):
     """The request cannot be answered: status and the vendor's words."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -45,9 +45,9 @@ def error(status: int, message: str, *, as_json: bool = False) -> Response:
     422 nests a `message`, all others hold plain text (`vendors/mediagenix.md` 3.7). The JSON forms are inferred.
     """
     if as_json:
-        body: Any = {"error": {"message": message}} if status == 422 else {"error": message}  # noqa: PLR2004
+        body: Any = {"error": {"message": message}} if status == 422 else {"error": message}
         return Response(json.dumps(body), status, media_type="application/json" + _UTF8)
-    inner = f"<message>{escape(message)}</message>" if status == 422 else escape(message)  # noqa: PLR2004
+    inner = f"<message>{escape(message)}</message>" if status == 422 else escape(message)
     return Response(f"<error>{inner}</error>\n", status, media_type="application/xml" + _UTF8)
 
 
@@ -91,15 +91,15 @@ def _answer(
 
 def _wants_json(accept: str) -> bool:
     """No Accept means XML; of two known types the first wins; neither is a 406 (inferred)."""
-    known = [name for name in accept.replace(";", ",").replace(" ", "").split(",") if name.endswith(("json", "xml", "*"))]
+    known = [
+        name for name in accept.replace(";", ",").replace(" ", "").split(",") if name.endswith(("json", "xml", "*"))
+    ]
     if accept and not known:
         raise _Refused(406, "Answers are application/xml or application/json.")
     return bool(known) and known[0].endswith("json")
 
 
-def _page(
-    collection: Collection, query: Mapping[str, str], url: str, *, unescaped: bool
-) -> tuple[Collection, Paging]:
+def _page(collection: Collection, query: Mapping[str, str], url: str, *, unescaped: bool) -> tuple[Collection, Paging]:
     """The part of a collection that a request asks for, and the links to its neighbours."""
     members = collection.members if collection.select is None else collection.select(query)
     if collection.paging == "none" or (collection.paging == "optional" and query.get("pagination") != "true"):

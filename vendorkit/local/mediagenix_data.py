@@ -43,7 +43,7 @@ LICENSORS: Final = [
     "Halcyon Média",
     "Isla Cine",
     "Juniper Rights",
-    "Kestrel \"K\" Films",
+    'Kestrel "K" Films',
     "Lantern House",
 ]
 REQUIREMENTS: Final = (
@@ -55,7 +55,7 @@ CHANNELS: Final = [("Hearth One", "London"), ("Polder 2", "Amsterdam"), ("Sol 3"
 IMAGE_TYPES: Final = [("Poster", "2:3", 1000, 1500), ("Still", "16:9", 1920, 1080), ("Square", "1:1", 1200, 1200),
                       ("Banner", "21:9", 2520, 1080)]  # fmt: skip
 _FIRST: Final = ("Silent", "Golden", "Last", "Broken", "Winter", "Distant", "Hidden", "Salt & Stone:", "Northern",
-                 "\"Quiet\"", "Été d'Inès –", "Little", "Iron", "Paper", "Čas ohně:", "Second", "Wild", "Lost",
+                 '"Quiet"', "Été d'Inès –", "Little", "Iron", "Paper", "Čas ohně:", "Second", "Wild", "Lost",
                  "Midnight", "<Live>", "Hollow", "Crimson", "Open", "Restless")  # fmt: skip
 _SECOND: Final = ("Harbour", "River", "Letters", "Garden", "Witness", "Orchard", "Signal", "Bridge", "Tides", "Road",
                   "Kitchen", "Archive", "東京", "Summer", "Engine", "Market", "Choir", "Border", "Lighthouse", "Field",
@@ -93,12 +93,12 @@ class Library:
     def kind(self, title: int) -> str:
         """`feature`, `episode` or `trailer`."""
         place = title % 10
-        return "feature" if place < 3 else "episode" if place < 9 else "trailer"  # noqa: PLR2004
+        return "feature" if place < 3 else "episode" if place < 9 else "trailer"
 
     def episode(self, title: int) -> tuple[int, int] | None:
         """Series and episode number (from 1) of an episode."""
         place = title % 10 - 3
-        if not 0 <= place < 6:  # noqa: PLR2004
+        if not 0 <= place < 6:
             return None
         series, number = divmod(title // 10 * 6 + place, 10)
         return series, number + 1
@@ -112,11 +112,15 @@ class Library:
         candidates = range(66 * collection, min(66 * collection + 132, self.titles))
         return [title for title in candidates if self._chosen(title, collection)]
 
+    def titles_in(self, group: int) -> list[int]:
+        """Titles of a title group: series come first, then collections."""
+        return self.episodes_of(group) if group < self.series else self.members(group - self.series)
+
     def groups_of(self, title: int) -> list[int]:
         """Title groups of a title: its series first, then collections (which are numbered after the series)."""
         episode = self.episode(title)
         place = title // 66
-        found = [c for c in (place - 1, place) if 0 <= c and self._chosen(title, c)]
+        found = [c for c in (place - 1, place) if c >= 0 and self._chosen(title, c)]
         return ([episode[0]] if episode else []) + [self.series + c for c in found]
 
     def _chosen(self, title: int, collection: int) -> bool:
@@ -134,7 +138,7 @@ class Library:
         title = np.arange(self.titles, dtype=np.int64)
         place = title % 10
         series = (title // 10 * 6 + place - 3) // 10
-        is_episode = (place >= 3) & (place < 9)  # noqa: PLR2004
+        is_episode = (place >= 3) & (place < 9)
         return np.where(is_episode, self.series_licensor(series), self.block_licensor(title // 10)).astype(np.int8)
 
     def series_licensor(self, series: Any) -> Any:
@@ -153,8 +157,8 @@ class Library:
         place = np.arange(self.title_rights + 2 * self.series, dtype=np.int64)
         title = place // 4 * 10 + np.array([0, 0, 1, 2])[place % 4]
         series = (place - self.title_rights) // 2
-        of_title = (title < self.titles) & ((place % 4 < 3) | (place // 4 % 5 != 4))  # noqa: PLR2004
-        of_series = (series % 11 != 7) & (((place - self.title_rights) % 2 == 0) | (series % 3 == 0))  # noqa: PLR2004
+        of_title = (title < self.titles) & ((place % 4 < 3) | (place // 4 % 5 != 4))
+        of_series = (series % 11 != 7) & (((place - self.title_rights) % 2 == 0) | (series % 3 == 0))
         return np.where(place < self.title_rights, of_title, of_series)
 
     @cached_property
@@ -163,7 +167,7 @@ class Library:
         place = np.arange(self.title_rights + 2 * self.series, dtype=np.int64)
         of_series = self.series_licensor(np.maximum(place - self.title_rights, 0) // 2)
         licensor = np.where(place < self.title_rights, self.block_licensor(place // 4), of_series)
-        return np.where((licensor == 0) | (place % 3 == 2), -1, 2 * (licensor - 1) + place % 2)  # noqa: PLR2004
+        return np.where((licensor == 0) | (place % 3 == 2), -1, 2 * (licensor - 1) + place % 2)
 
     def has_right(self, right: int) -> bool:
         """Whether there is such a right."""
@@ -221,7 +225,7 @@ class Library:
         """Platform of each place; -1 where there is no scheduling."""
         place = np.arange(4 * self.titles, dtype=np.int64)
         title = place // 4
-        exists = (place % 4 < self.scatter(title, 5) % 4) & (title % 10 < 9)  # noqa: PLR2004
+        exists = (place % 4 < self.scatter(title, 5) % 4) & (title % 10 < 9)
         return np.where(exists, (self.scatter(title, 6) + place % 4) % 6, -1).astype(np.int8)
 
     def schedulings_of(self, title: int) -> list[int]:
@@ -240,9 +244,14 @@ class Library:
             return end + 5, end + 35, False
         first = start + number % 20
         last = min(end, first + 30 + number // 20 % 60)
-        return first, last, any(self._covers(right, first, last, scheduling) for right in rights)
+        return first, last, any(self._allows(right, first, last, scheduling) for right in rights)
 
-    def _covers(self, right: int, first: int, last: int, scheduling: int) -> bool:
+    def covers(self, right: int, scheduling: int) -> bool:
+        """Whether a scheduling lies within a right, by days and by platform."""
+        first, last, _ = self.shown(scheduling)
+        return self._allows(right, first, last, scheduling)
+
+    def _allows(self, right: int, first: int, last: int, scheduling: int) -> bool:
         start, end = self.span(right)
         allowed = self.platforms_of("rights", right)
         return start <= first and last <= end and (not allowed or int(self.scheduling_platform[scheduling]) in allowed)
@@ -260,7 +269,7 @@ class Library:
         """Whether each place holds an asset: one per title, a second for some features."""
         place = np.arange(2 * self.titles, dtype=np.int64)
         title = place // 2
-        return (place % 2 == 0) | ((title % 10 < 3) & (self.scatter(title, 11) % 3 == 0))  # noqa: PLR2004
+        return (place % 2 == 0) | ((title % 10 < 3) & (self.scatter(title, 11) % 3 == 0))
 
 
 def day(offset: int) -> str:
@@ -272,5 +281,5 @@ def local_midnight(offset: int) -> str:
     """Midnight UTC of that day, written with the offset of central Europe (4.10: windows come in offset form)."""
     moment = ANCHOR + timedelta(days=offset)
     # By month, not by the last Sunday: the instant is right either way.
-    summer = 4 <= moment.month <= 10  # noqa: PLR2004
+    summer = 4 <= moment.month <= 10
     return f"{moment.isoformat()}T02:00:00+02:00" if summer else f"{moment.isoformat()}T01:00:00+01:00"

@@ -1,0 +1,64 @@
+"""
+The local Mediagenix On-Demand: routes, and the vendor's ways of refusing.
+
+Written from `vendors/mediagenix.md` sections 2 to 5 and 8. Reading only: every write is refused. Links to
+resources that are not offered here are left out, so that each link leads somewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from vendorkit.local.hypermedia import Node, Resource
+from vendorkit.local.hypermedia_routes import error, hypermedia_routes
+from vendorkit.local.mediagenix_data import Library
+from vendorkit.local.mediagenix_events import Events
+from vendorkit.local.mediagenix_media import Media
+from vendorkit.local.mediagenix_metadata import metadata_table
+from vendorkit.local.mediagenix_rights import Rights
+from vendorkit.local.mediagenix_schedule import Scheduled
+from vendorkit.local.mediagenix_titles import Editorial
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+    from starlette.routing import Route
+
+    from vendorkit.local.settings import Settings
+
+VENDOR: Final = "mediagenix"
+AUTH: Final = "digest"
+RATE: Final = (150, 30.0, 300.0)
+"""Requests, window and ban in seconds (3.8)."""
+
+_ROOT: Final = (
+    *("titles", "title_groups", "brands", "platforms", "licensors", "outlets", "assets", "images", "rights", "deals"),
+    *("denied_rights", "requirements", "linear_channels", "events"),
+)
+
+
+def routes(settings: Settings, base_url: Callable[[], str], credentials: Mapping[str, str]) -> list[Route]:
+    """The API below `/api`. Authentication and faults are put around it by the server."""
+    del credentials  # checked by the server
+    return hypermedia_routes(settings, base_url, _table(Library(settings.seed, settings.titles)))
+
+
+def refusal(status: int, reason: str) -> Response:
+    """The vendor's error body for what the server refuses by itself."""
+    return error(status, reason)
+
+
+def _table(library: Library) -> dict[str, Callable[..., Node | None]]:
+    # Whole collections hang below the root, so none of its links expands.
+    root = Resource("movida", "", [], links=[(rel, f"/{rel}") for rel in _ROOT], plain=frozenset(_ROOT))
+    events = Events(library)
+    table: dict[str, Callable[..., Node | None]] = {
+        "": lambda: root,
+        "/events": events.collection,
+        "/events/{id}": events.event,
+    }
+    table |= Editorial(library).table()
+    table |= Media(library).table()
+    table |= Rights(library).table(table)
+    table |= Scheduled(library).table(table)
+    return table | metadata_table(library, table)

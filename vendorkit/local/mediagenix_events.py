@@ -1,0 +1,82 @@
+"""The change feed of the local Mediagenix On-Demand (`vendors/mediagenix.md` 4.24)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import islice
+from typing import Final
+
+from vendorkit.local.hypermedia import Attribute, Collection, Resource
+from vendorkit.local.mediagenix_data import Library, day
+
+BATCH: Final = 50
+_KINDS: Final = (  # event type, path of the subject, what changed
+    ("title_created", "titles", None),
+    ("title_updated", "titles", "name,tags"),
+    ("title_updated", "titles", "episode-number"),
+    ("title_metadata_updated", "titles", "title-short-synopsis"),
+    ("title_metadata_updated", "titles", "title-rating,title-actors"),
+    ("title_deleted", "titles", None),
+    ("right_created", "rights", None),
+    ("right_updated", "rights", "starts,ends"),
+    ("right_deleted", "rights", None),
+    ("scheduling_updated", "schedulings", "put-up"),
+    ("image_created", "images", None),
+    ("target_platform_created", "target_platforms", None),
+    ("target_platform_deleted", "target_platforms", None),
+)
+
+
+class Events:
+    """Events in order of their ids, which rise with gaps of up to five."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._count = max(120, library.titles)
+
+    def collection(self) -> Collection:
+        """The feed: the last 50, or the first 50 that `newer_than` and `event_type` leave."""
+        return Collection("events", [], self.event, select=self._select)
+
+    def _id(self, index: int) -> int:
+        return int(3 * index + 1 + self._library.scatter(index, 60) % 3)
+
+    def _kind(self, index: int) -> tuple[str, str, str | None]:
+        return _KINDS[self._library.scatter(index, 61) % len(_KINDS)]
+
+    def _select(self, query: Mapping[str, str]) -> list[int]:
+        types = set(query["event_type"].split(",")) if "event_type" in query else None
+
+        def wanted(index: int) -> bool:
+            return types is None or self._kind(index)[0] in types
+
+        last = query.get("newer_than", "")
+        if last.isdecimal():
+            # Ids lie in 3 * index + 1 … + 3: the first candidate is found without a search.
+            after = range(max(0, int(last) // 3 - 1), self._count)
+            return [self._id(e) for e in islice((e for e in after if self._id(e) > int(last) and wanted(e)), BATCH)]
+        before = range(self._count - 1, -1, -1)
+        return [self._id(e) for e in islice((e for e in before if wanted(e)), BATCH)][::-1]
+
+    def event(self, id_: int) -> Resource | None:
+        """One event."""
+        index = (id_ - 1) // 3
+        if not 0 <= index < self._count or self._id(index) != id_:
+            return None
+        kind, plural, changes = self._kind(index)
+        # Three at a time share a moment, half an hour apart, up to the day before the anchor.
+        moment = (self._count - 1) // 3 - index // 3
+        slot = 47 - moment % 48
+        attributes: list[Attribute] = [
+            ("id", "integer", id_),
+            ("event_type", "", kind),
+            ("timestamp", "datetime", f"{day(-1 - moment // 48)}T{slot // 2:02}:{slot % 2 * 30:02}:00+01:00"),
+        ]
+        if changes is not None:
+            attributes.append(("changes", "", changes))
+        subject = self._library.scatter(index, 62) % max(1, self._library.titles) + 1
+        subject += 100_000_000 if kind.endswith("_deleted") else 0
+        path = f"/{plural}/{subject}"
+        # An expanded subject is a stub, and still there for what was deleted.
+        stub = Resource("subject", path, [("id", "integer", subject), ("external_id", "", None)])
+        return Resource("event", f"/events/{id_}", attributes, links=[("subject", path)], embedded={"subject": stub})
