@@ -101,10 +101,11 @@ class RateLimit:
         if len(self._times) < requests:
             self._times.append(now)
             return 0.0
-        if self._ban_s:
-            self._banned_until = now + self._ban_s
+        ban_s = self._ban_s if settings.rate_limit_ban_s is None else settings.rate_limit_ban_s
+        if ban_s:
+            self._banned_until = now + ban_s
             self._times.clear()
-            return self._ban_s
+            return ban_s
         return self._times[0] + window_s - now if self._times else window_s
 
     def clear(self) -> None:
@@ -117,7 +118,9 @@ def application(vendor: Vendor) -> ASGIApp:
     """Build the ASGI application of *vendor*: its routes, and everything around them."""
     settings = vendor.settings
     routes = vendor.module.routes(settings, lambda: vendor.base_url, vendor.credentials)
-    known = ", ".join(sorted({f"{'|'.join(sorted((route.methods or set()) - {'HEAD'}))} {route.path}" for route in routes}))
+    known = ", ".join(
+        sorted({f"{'|'.join(sorted((route.methods or set()) - {'HEAD'}))} {route.path}" for route in routes})
+    )
 
     def not_found(request: Request, exc: Exception) -> Response:
         detail = getattr(exc, "detail", "")
@@ -125,12 +128,17 @@ def application(vendor: Vendor) -> ASGIApp:
         return vendor.refusal(404, detail if detail not in ("", "Not Found") else default)
 
     def not_allowed(request: Request, exc: Exception) -> Response:
-        response = vendor.refusal(405, f"{request.method} is not for {request.url.path}. This local vendor has: {known}.")
+        response = vendor.refusal(
+            405, f"{request.method} is not for {request.url.path}. This local vendor has: {known}."
+        )
         response.headers.update(getattr(exc, "headers", None) or {})
         return response
 
-    # Starlette's own types ask for handlers of Exception.
-    inner = Starlette(routes=routes, exception_handlers={404: not_found, 405: not_allowed})
+    def broken(request: Request, exc: Exception) -> Response:
+        return vendor.refusal(500, f"The local vendor broke at {request.url.path}: {exc!r}")
+
+    handlers: dict[Any, Any] = {404: not_found, 405: not_allowed, Exception: broken}
+    inner = Starlette(routes=routes, exception_handlers=handlers)
     inner.router.redirect_slashes = False  # a redirect that no vendor is known to send
     return _Checks(vendor, inner)
 
@@ -160,11 +168,9 @@ class _Checks:
                 await self._answer(scope, receive, send)
         except Exception:  # noqa: BLE001  whatever breaks in a route is shown on both sides
             traceback.print_exc(file=sys.stderr)
-            if entry["status"] is not None:
+            # What is left to do where the answer had begun already: let the client see that it is not whole.
+            if not entry["complete"]:
                 vendor.drop(scope)
-                return
-            last = traceback.format_exc(limit=0).strip().splitlines()[-1]
-            await vendor.refusal(500, f"The local vendor broke: {last}")(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         vendor = self._vendor
@@ -209,6 +215,7 @@ def _entry(vendor: Vendor, scope: Scope) -> dict[str, Any]:
         "path": scope["raw_path"].decode("latin-1"),
         "query": scope["query_string"].decode("latin-1"),
         "status": None,
+        "complete": False,
         # Without a space the whole value would be taken for a scheme, and a secret might stand in the log.
         "scheme": scheme if space else "malformed" if scheme else None,
         "user_agent": headers.get("user-agent"),
@@ -233,7 +240,9 @@ def _counting(entry: dict[str, Any], receive: Receive, send: Send) -> tuple[Rece
     async def counting_send(message: Message) -> None:
         if message["type"] == "http.response.start":
             entry["status"] = message["status"]
-        entry["bytes_out"] += len(message.get("body", b""))
+        else:
+            entry["bytes_out"] += len(message.get("body", b""))
+            entry["complete"] = not message.get("more_body", False)
         await send(message)
 
     return counting_receive, counting_send

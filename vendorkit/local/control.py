@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hmac
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from vendorkit.local.checks import Vendor
+
+
+RATE_SWITCHES: Final = {"rate_limit", "rate_limit_requests", "rate_limit_window_s", "rate_limit_ban_s"}
 
 
 async def answer(vendor: Vendor, scope: Scope, receive: Receive, send: Send) -> None:
@@ -41,7 +44,7 @@ def _act(vendor: Vendor, action: str, arguments: dict[str, Any]) -> Any:
     elif action == "set":
         for name, value in arguments.items():
             setattr(vendor.settings, name, value)
-        if arguments.keys() & {"rate_limit", "rate_limit_requests", "rate_limit_window_s"}:
+        if arguments.keys() & RATE_SWITCHES:
             vendor.limit.clear()
     elif action == "expire_now":
         vendor.settings.expirations += 1

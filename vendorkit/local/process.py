@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import difflib
 import http.client
 import importlib.util
 import json
@@ -23,17 +22,17 @@ import subprocess
 import sys
 import tempfile
 import threading
-import typing
 from pathlib import Path
-from types import UnionType
 from typing import IO, TYPE_CHECKING, Any, Final, NoReturn
 
 from vendorkit.errors import SettingsError, UsageError, VendorUnavailable
-from vendorkit.local.settings import Settings
+from vendorkit.local.settings import check_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import TracebackType
+
+    from typing_extensions import Self
 
 VENDORS: Final = ("medipim", "pledg", "mediagenix", "sequence")
 FIXED_AT_START: Final = frozenset({"seed", "country", "products", "brands", "titles"})
@@ -73,8 +72,8 @@ class LocalVendor:
         Return the requests since the start or the last `clear_log()`, oldest first (the last 50,000 of them).
 
         Each has `seq` (from 1), `time` (unix seconds), `method`, `path`, `query`, `status` (None before an answer),
-        `scheme` (of the Authorization header, never its value), `user_agent`, `bytes_in`, `bytes_out` (bodies, as on
-        the wire) and `fault` (its name or None).
+        `complete` (the answer was sent to its end), `scheme` (of the Authorization header, never its value),
+        `user_agent`, `bytes_in`, `bytes_out` (bodies, as on the wire) and `fault` (its name or None).
         """
         entries: list[dict[str, Any]] = self._control("log")
         return entries
@@ -160,7 +159,7 @@ class LocalVendors:
     def __len__(self) -> int:
         return len(self._vendors)
 
-    def __enter__(self) -> LocalVendors:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -216,34 +215,10 @@ def start(*, vendors: tuple[str, ...] = VENDORS, **settings: Any) -> LocalVendor
     return LocalVendors(process, _vendors_of(ready))
 
 
-def check_settings(settings: Mapping[str, Any]) -> None:
-    """Raise UsageError for a name or a type that `Settings` does not have."""
-    types = typing.get_type_hints(Settings)
-    for name, value in settings.items():
-        if name not in types:
-            near = difflib.get_close_matches(name, types, n=1)
-            remedy = f"Did you mean {near[0]}?" if near else "See vendorkit.local.settings.Settings for their names."
-            what = f"The local vendors have no switch {name!r}."
-            raise UsageError(what, remedy=remedy)
-        if not _fits(value, types[name]):
-            what = f"The switch {name!r} of the local vendors does not take {value!r}."
-            raise UsageError(what, remedy=f"Give a value of type {getattr(types[name], '__name__', types[name])}.")
-
-
-def _fits(value: Any, expected: Any) -> bool:
-    if isinstance(expected, UnionType):
-        return any(_fits(value, choice) for choice in typing.get_args(expected))
-    if typing.get_origin(expected) is list:
-        return isinstance(value, list) and all(isinstance(item, str) for item in value)
-    if expected in (int, float):
-        return isinstance(value, (int, expected)) and not isinstance(value, bool)
-    return isinstance(value, expected)
-
-
 def _spawn(stderr: IO[bytes]) -> subprocess.Popen[str]:
     # A session of its own keeps a notebook's interrupt, which goes to the whole process group, away from the servers.
     # The working directory makes `-m` find this very package, and no module that lies beside the notebook.
-    return subprocess.Popen(  # noqa: S603  the interpreter that runs us, and a fixed module name
+    return subprocess.Popen(
         [sys.executable, "-m", "vendorkit.local.server"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -322,4 +297,3 @@ def _renew_lock() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_lock)
-

@@ -96,7 +96,7 @@ async def serve(names: list[str], switches: Mapping[str, Any], ready: TextIO) ->
         servers.append(server)
         runs.append(asyncio.ensure_future(server.serve(sockets=[listener])))
         vendors[name] = {"port": vendor.port, "credentials": vendor.credentials}
-    while not all(server.started for server in servers):
+    while not all(server.started for server in servers):  # noqa: ASYNC110  uvicorn tells of its start by a flag only
         await asyncio.sleep(0.005)
     told = {"vendors": vendors, "ca_pem": authority.cert_pem.bytes().decode(), "control_token": control_token}
     print(json.dumps(told), file=ready, flush=True)
@@ -140,7 +140,9 @@ def main() -> None:
     """Read the order, serve, and end with the input."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a notebook's interrupt is not meant for the servers
     order = json.loads(sys.stdin.readline())
-    import importlib.util; order["vendors"] = [n for n in order["vendors"] if importlib.util.find_spec("vendorkit.local." + n)]  # TEMPORARY
+    import importlib.util
+
+    order["vendors"] = [n for n in order["vendors"] if importlib.util.find_spec("vendorkit.local." + n)]  # TEMPORARY
     threading.Thread(target=_end_with_input, daemon=True).start()
     asyncio.run(serve(order["vendors"], order["settings"], sys.stdout))
 

@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
+import difflib
+import re
+import typing
 from dataclasses import dataclass, field
+from types import UnionType
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from vendorkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FAULT: Final = re.compile(r"|drop|hang|truncate(:\d+)?|slow|gzip-cut|html|empty|redirect|[45]\d\d")  # see `fail_next`
+TokenAnswer = Literal[
+    "normal", "missing", "null", "zero", "negative", "text", "number-text", "float-text", "html", "list", "empty",
+    "mac", "redirect",
+]  # fmt: skip
 
 
 @dataclass
@@ -29,7 +45,7 @@ class Settings:
 
     # Data: equal settings give equal data, at any size.
     seed: int = 1
-    country: str = "be"
+    country: Literal["be", "fr", "de", "es", "au", "us"] = "be"
     products: int = 5_000
     brands: int = 300
     titles: int = 2_000
@@ -39,17 +55,20 @@ class Settings:
     nonce_lifetime_s: float = 300.0
     nonce_says_stale: bool = False  # inferred: Rails, which the vendor seems to run, never sends stale
     strict_nonce_count: bool = False  # inferred off; Apache's AuthDigestNcCheck refuses a count that does not rise
-    digest_algorithm: str = "MD5"  # or MD5-sess, SHA-256, SHA-256-sess
-    digest_qop: str | None = "auth"  # None: RFC 2069 mode
+    digest_algorithm: Literal["MD5", "MD5-sess", "SHA-256", "SHA-256-sess"] = "MD5"
+    digest_qop: Literal["auth", "auth-int"] | None = "auth"  # None: RFC 2069 mode
     nextnonce: bool = False  # offer the next nonce in Authentication-Info
     signature_required: bool = True  # Pledg: a tick box per account
-    token_answer: str = "normal"  # or missing, null, zero, negative, text, float-text, html, list, empty, mac, redirect
+    # What is odd in the answer to a token request: `expires_in` (missing, null, zero, negative, "soon", "600" or
+    # "600.5"), the body (HTML, a list), the token (empty), its type (MAC), or that it is a redirect.
+    token_answer: TokenAnswer = "normal"
     expirations: int = 0  # tokens and nonces issued at a lower count are void; `expire_now()` raises it
 
     # Limits.
     rate_limit: bool = False  # enforce the vendor's documented budget
     rate_limit_requests: int | None = None  # None: the vendor's own number
     rate_limit_window_s: float | None = None  # None: the vendor's own window
+    rate_limit_ban_s: float | None = None  # None: the vendor's own; 0: none
     rate_limit_counts_refused: bool = True  # inferred: whether a 401 counts is not documented
     retry_after: str | None = None  # the Retry-After to send with 429 and 503, verbatim; None: none
 
@@ -57,7 +76,7 @@ class Settings:
     gzip: bool = True
     violations_inside_error: bool = True  # inferred: where Medipim puts `violations` is not documented
     invalid_status: int = 422  # inferred: 400 or 422 for an invalid Medipim query
-    beyond_window: str = "empty"  # inferred: "empty" or "error" past Medipim's 10,000 window
+    beyond_window: Literal["empty", "error"] = "empty"  # inferred: past Medipim's 10,000 window
     metadata_prefix: bool = True  # Mediagenix: account choice, `title-episode-name` or `episode-name`
     metadata_dashes_in_json: bool = False  # inferred: both forms are in the vendor's pages
     unescaped_next: bool = False  # inferred: spaces in `next` links
@@ -74,3 +93,29 @@ class Settings:
     status_code: int = 503
     wrong_type_rate: float = 0.0  # records with numbers as text, lists for objects, a new field
     fail_next: list[str] = field(default_factory=list)  # faults for the next requests: "drop", "truncate", "503", …
+
+
+def check_settings(settings: Mapping[str, Any]) -> None:
+    """Raise UsageError for a name or a type that `Settings` does not have."""
+    types = typing.get_type_hints(Settings)
+    for name, value in settings.items():
+        if name not in types:
+            near = difflib.get_close_matches(name, types, n=1)
+            remedy = f"Did you mean {near[0]}?" if near else "See vendorkit.local.settings.Settings for their names."
+            what = f"The local vendors have no switch {name!r}."
+            raise UsageError(what, remedy=remedy)
+        if not _fits(value, types[name]):
+            what = f"The switch {name!r} of the local vendors does not take {value!r}."
+            raise UsageError(what, remedy=f"Give a value of type {getattr(types[name], '__name__', types[name])}.")
+
+
+def _fits(value: Any, expected: Any) -> bool:
+    if typing.get_origin(expected) is typing.Literal:
+        return value in typing.get_args(expected)
+    if typing.get_origin(expected) in (UnionType, typing.Union):
+        return any(_fits(value, choice) for choice in typing.get_args(expected))
+    if typing.get_origin(expected) is list:
+        return isinstance(value, list) and all(isinstance(item, str) and FAULT.fullmatch(item) for item in value)
+    if expected in (int, float):
+        return isinstance(value, (int, expected)) and not isinstance(value, bool)
+    return isinstance(value, expected)

@@ -1,0 +1,140 @@
+"""Pledg's merchants and what an amount costs with each: who pays how much, when (pledg.md 4.1 to 4.3)."""
+
+from __future__ import annotations
+
+import calendar
+import datetime as dt
+import hashlib
+import random
+from dataclasses import dataclass
+from typing import Any, Final
+
+MOST_MONTHS: Final = 12  # of funding; shares that would come later are merged into the last one
+
+
+def uid(prefix: str, seed: int, index: int) -> str:
+    """
+    Return the uid of the record *index*, in the shape of a UUID4; the last twelve digits are the index.
+
+    So a record is found again from its uid, however many there are, and nothing is held in memory.
+    """
+    digits = hashlib.sha256(f"{seed}:{prefix}:{index}".encode()).hexdigest()
+    return f"{prefix}_{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{index:012x}"
+
+
+def index_of(given: str, prefix: str, seed: int) -> int | None:
+    """Return the index of the record that has this uid, None if there is none."""
+    try:
+        index = int(given[-12:], 16)
+    except ValueError:
+        return None
+    return index if given == uid(prefix, seed, index) else None
+
+
+@dataclass(frozen=True)
+class Merchant:
+    """One payment solution of a shop: instalments over some months, or one payment after some days."""
+
+    uid: str
+    payment_type: str  # INSTALLMENT or DEFERRED
+    installments_nb: int | None
+    delay_in_days: int | None
+    fees: tuple[tuple[int, float], ...]  # (from this amount of cents on, percent), rising
+
+    def fees_percent(self, amount_cents: int) -> float:
+        """Return the buyer's fees in percent for an amount."""
+        return [percent for least, percent in self.fees if amount_cents >= least][-1]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the merchant as GET answers it; the name of the threshold is inferred."""
+        return {
+            "uid": self.uid,
+            "payment_type": self.payment_type,
+            "installments_nb": self.installments_nb,
+            "delay_in_days": self.delay_in_days,
+            "buyer_fees_percents": [
+                {"buyer_fees_percent": percent, "amount_cents_threshold": least} for least, percent in self.fees
+            ],
+        }
+
+
+def merchants(seed: int) -> dict[str, Merchant]:
+    """Return the merchants by uid; the first is that of the credentials, all belong to the one company."""
+    terms: tuple[tuple[str, int | None, int | None, tuple[tuple[int, float], ...]], ...] = (
+        ("INSTALLMENT", 3, None, ((0, 1.0),)),
+        ("INSTALLMENT", 4, None, ((0, 2.2), (50_000, 1.8), (150_000, 1.45))),
+        ("DEFERRED", None, 30, ((0, 0.0),)),
+        ("INSTALLMENT", 10, None, ((0, 4.9), (100_000, 3.9))),
+        ("DEFERRED", None, 15, ((0, 0.75),)),
+    )
+    made = [Merchant(uid("mer", seed, index), *term) for index, term in enumerate(terms, start=1)]
+    return {merchant.uid: merchant for merchant in made}
+
+
+def schedule(
+    merchant: Merchant, amount_cents: int, created: dt.date, second: dt.date | None = None
+) -> dict[str, list[dict[str, Any]] | dict[str, Any]]:
+    """Return the simulation's answer: a list of lines below INSTALLMENT, or one line below DEFERRED."""
+    # Half a cent goes up (inferred from 1 % of 200 cents being 2; no document has a remainder here).
+    fees = int(amount_cents * merchant.fees_percent(amount_cents) / 100 + 0.5)
+    if merchant.payment_type == "DEFERRED":
+        due = created + dt.timedelta(days=merchant.delay_in_days or 0)
+        return {"DEFERRED": {"amount_cents": amount_cents, "fees": fees, "payment_date": due.isoformat()}}
+    count = merchant.installments_nb or 1
+    share = amount_cents // count
+    amounts = [amount_cents - share * (count - 1)] + [share] * (count - 1)
+    last_day = add_months(created, MOST_MONTHS)
+    lines: list[dict[str, Any]] = []
+    for amount, due in zip(amounts, _due_dates(created, second, count), strict=True):
+        if lines and due > last_day:
+            lines[-1]["amount_cents"] += amount
+        else:
+            lines.append({"amount_cents": amount, "fees": 0, "payment_date": due.isoformat()})
+    lines[0]["fees"] = fees
+    return {"INSTALLMENT": lines}
+
+
+def _due_dates(created: dt.date, second: dt.date | None, count: int) -> list[dt.date]:
+    if second is None or second < created:
+        return [add_months(created, months) for months in range(count)]
+    return [created] + [add_months(second, months) for months in range(count - 1)]
+
+
+def add_months(day: dt.date, months: int) -> dt.date:
+    """Return the same day some months later; the month's last day where it is shorter (inferred)."""
+    years, month = divmod(day.month - 1 + months, 12)
+    year = day.year + years
+    return dt.date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
+
+
+def company_item(merchant: Merchant, amount_cents: int, created: dt.date) -> dict[str, Any]:
+    """Return one plan of a company: the lines, and where there are fees the yearly and the nominal rate in percent."""
+    item: dict[str, Any] = dict(schedule(merchant, amount_cents, created))
+    if merchant.payment_type == "DEFERRED":
+        return item
+    yearly = _yearly_rate(item["INSTALLMENT"], amount_cents, created)
+    return {**item, "taeg": round(100 * yearly, 2), "debit_rate": round(1200 * ((1 + yearly) ** (1 / 12) - 1), 2)}
+
+
+def _yearly_rate(lines: list[dict[str, Any]], amount_cents: int, created: dt.date) -> float:
+    """Return the rate at which the payments are worth the amount on the first day, found by halving."""
+    paid = [
+        (line["amount_cents"] + line["fees"], (dt.date.fromisoformat(line["payment_date"]) - created).days / 365)
+        for line in lines
+    ]
+    low, high = 0.0, 1e6
+    for _ in range(80):
+        rate = (low + high) / 2
+        worth = sum(cents / (1 + rate) ** years for cents, years in paid)
+        low, high = (rate, high) if worth > amount_cents else (low, rate)
+    return low
+
+
+def spoil(answer: dict[str, Any], seed: int, rate: float) -> dict[str, Any]:
+    """Return the simulation's answer with, in that share of cases, wrong types and a field nobody announced."""
+    for kind, lines in answer.items():
+        for number, line in enumerate(lines if isinstance(lines, list) else [lines]):
+            if random.Random(f"{seed}:{kind}:{number}:{line}").random() < rate:
+                line["amount_cents"] = str(line["amount_cents"])
+                line["comment"] = "not announced"
+    return answer
