@@ -69,14 +69,14 @@ class Collection:
 
     Args:
         name: Plural resource type, with underscores.
-        members: Numbers of the records, in order.
+        members: Numbers of the records, in order: a range, list or numpy column.
         build: From a number to its record.
         paging: "pages" (always), "optional" (with `pagination=true`), "cursor", or "none".
         select: Chooses the members by the query, where the collection has filters.
     """
 
     name: str
-    members: Sequence[int]
+    members: Any
     build: Callable[[int], Resource | None]
     paging: str = "none"
     select: Callable[[Mapping[str, str]], Sequence[int]] | None = None
@@ -182,8 +182,7 @@ class Renderer:
 
     def _json_resource(self, resource: Resource, guard: set[str], depth: int) -> dict[str, Any]:
         record: dict[str, Any] = {"resource_type": resource.name}
-        for name, _, value in self._attributes(resource):
-            record[name] = value
+        record.update({name: value for name, _, value in self._attributes(resource)})
         for rel, href, child in self._links(resource, guard, depth):
             record[f"{rel}_link"] = href
             if child is not None:
@@ -201,10 +200,10 @@ class Renderer:
             yield "self", self._api + path, None
             guard = self._guarded(guard, path, depth)
         for rel, target in [*((rel, f"{path}/{rel}") for rel in resource.below), *resource.links]:
-            child = None
+            child: tuple[Node, set[str], int] | None = None
             if rel in self._expand and rel not in resource.plain and target not in guard:
                 node = (resource.embedded or {}).get(rel) or self._resolve(target)
-                child = node and (node, self._guarded(guard, target, depth), depth + 1)
+                child = (node, self._guarded(guard, target, depth), depth + 1) if node is not None else None
             yield rel, self._href(target), child
 
     def _guarded(self, guard: set[str], path: str, depth: int) -> set[str]:
@@ -246,7 +245,7 @@ def _plain(value: Any) -> str:
 
 
 def _mistyped(attribute: Attribute) -> Attribute:
-    name, kind, value = attribute
+    name, _, value = attribute
     if isinstance(value, bool):
         return name, "", "yes" if value else "no"
     return (name, "", str(value)) if isinstance(value, int) else attribute

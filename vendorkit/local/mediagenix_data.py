@@ -55,7 +55,7 @@ CHANNELS: Final = [("Hearth One", "London"), ("Polder 2", "Amsterdam"), ("Sol 3"
 IMAGE_TYPES: Final = [("Poster", "2:3", 1000, 1500), ("Still", "16:9", 1920, 1080), ("Square", "1:1", 1200, 1200),
                       ("Banner", "21:9", 2520, 1080)]  # fmt: skip
 _FIRST: Final = ("Silent", "Golden", "Last", "Broken", "Winter", "Distant", "Hidden", "Salt & Stone:", "Northern",
-                 '"Quiet"', "Été d'Inès –", "Little", "Iron", "Paper", "Čas ohně:", "Second", "Wild", "Lost",
+                 '"Quiet"', "Été d'Inès,", "Little", "Iron", "Paper", "Čas ohně:", "Second", "Wild", "Lost",
                  "Midnight", "<Live>", "Hollow", "Crimson", "Open", "Restless")  # fmt: skip
 _SECOND: Final = ("Harbour", "River", "Letters", "Garden", "Witness", "Orchard", "Signal", "Bridge", "Tides", "Road",
                   "Kitchen", "Archive", "東京", "Summer", "Engine", "Market", "Choir", "Border", "Lighthouse", "Field",

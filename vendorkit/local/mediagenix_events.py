@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
@@ -10,7 +10,10 @@ from vendorkit.local.hypermedia import Attribute, Collection, Resource
 from vendorkit.local.mediagenix_data import Library, day
 
 BATCH: Final = 50
-_KINDS: Final = (  # event type, path of the subject, what changed
+Kind = tuple[str, str, str | None]
+"""Event type, plural of the subject, what changed (on updates only)."""
+
+_KINDS: Final[tuple[Kind, ...]] = (
     ("title_created", "titles", None),
     ("title_updated", "titles", "name,tags"),
     ("title_updated", "titles", "episode-number"),
@@ -30,8 +33,15 @@ _KINDS: Final = (  # event type, path of the subject, what changed
 class Events:
     """Events in order of their ids, which rise with gaps of up to five."""
 
-    def __init__(self, library: Library) -> None:
+    def __init__(
+        self,
+        library: Library,
+        kinds: Sequence[Kind] = _KINDS,
+        path: Callable[[str, int], str] = lambda plural, id_: f"/{plural}/{id_}",
+    ) -> None:
         self._library = library
+        self._kinds = kinds
+        self._path = path
         self._count = max(120, library.titles)
 
     def collection(self) -> Collection:
@@ -41,8 +51,8 @@ class Events:
     def _id(self, index: int) -> int:
         return int(3 * index + 1 + self._library.scatter(index, 60) % 3)
 
-    def _kind(self, index: int) -> tuple[str, str, str | None]:
-        return _KINDS[self._library.scatter(index, 61) % len(_KINDS)]
+    def _kind(self, index: int) -> Kind:
+        return self._kinds[int(self._library.scatter(index, 61)) % len(self._kinds)]
 
     def _select(self, query: Mapping[str, str]) -> list[int]:
         types = set(query["event_type"].split(",")) if "event_type" in query else None
@@ -74,9 +84,10 @@ class Events:
         ]
         if changes is not None:
             attributes.append(("changes", "", changes))
-        subject = self._library.scatter(index, 62) % max(1, self._library.titles) + 1
+        # Below 30 there is a record of most kinds in the smallest library.
+        subject = self._library.scatter(index, 62) % max(30, self._library.titles // 10) + 1
         subject += 100_000_000 if kind.endswith("_deleted") else 0
-        path = f"/{plural}/{subject}"
+        path = self._path(plural, subject)
         # An expanded subject is a stub, and still there for what was deleted.
         stub = Resource("subject", path, [("id", "integer", subject), ("external_id", "", None)])
         return Resource("event", f"/events/{id_}", attributes, links=[("subject", path)], embedded={"subject": stub})

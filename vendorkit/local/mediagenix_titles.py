@@ -104,7 +104,7 @@ class Editorial:
         name = library.phrase(index, 21)
         attributes: list[Attribute] = [("id", "integer", id_), ("name", "", name)]
         attributes.append(("external_id", "", external_id("GRP", index)))
-        below = _GROUP_BELOW
+        below: tuple[str, ...] = _GROUP_BELOW
         if index < library.series:
             # 3.2: the number of a season comes without a type.
             attributes += [("title_group_type", "", "series"), ("season_number", "", index % 3 + 1),
