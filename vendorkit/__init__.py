@@ -1,1 +1,48 @@
-"""From a vendor's credentials to a typed DataFrame in one line."""
+"""
+From a vendor's credentials to a typed DataFrame in one line.
+
+    >>> import vendorkit as vk
+    >>> medipim = vk.connect("medipim")                  # settings from the environment and ./.env; default: local
+    >>> medipim.brands.query().frame()                   # doctest: +SKIP
+
+Heavy parts are imported when they are first used, so that importing the package costs little.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+from vendorkit import auth, errors
+
+if TYPE_CHECKING:
+    from vendorkit.frames import SchemaDrift
+    from vendorkit.panels import connect_panel
+    from vendorkit.query import Query
+    from vendorkit.tls import chain
+    from vendorkit.transport import cancellable
+    from vendorkit.vendors import connect
+
+_LAZY: Final = {
+    "Query": "vendorkit.query",
+    "SchemaDrift": "vendorkit.frames",
+    "cancellable": "vendorkit.transport",
+    "chain": "vendorkit.tls",
+    "connect": "vendorkit.vendors",
+    "connect_panel": "vendorkit.panels",
+}
+
+__all__ = ["Query", "SchemaDrift", "auth", "cancellable", "chain", "connect", "connect_panel", "errors"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        message = f"module 'vendorkit' has no attribute {name!r}"
+        raise AttributeError(message)
+    value = getattr(importlib.import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

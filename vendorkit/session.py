@@ -116,6 +116,13 @@ class Session:
         with closing(response):
             yield self._guarded_chunks(response, self._asked(call), bounds)
 
+    def post_as_is(self, request: requests.PreparedRequest) -> requests.Response:
+        """Send a prepared token request once; what it answers is for the scheme that asked to judge."""
+        response = self._http.send(request, stream=True, allow_redirects=False)
+        body = b"".join(chunks(response, limit=ANSWER_LIMIT_BYTES))
+        response._content, response._content_consumed = body, True  # type: ignore[attr-defined]  # noqa: SLF001
+        return response
+
     def prepare(self, call: Call) -> requests.PreparedRequest:
         """Return the request that would be sent, with a mask where credentials go; nothing is sent."""
         prepared = self._prepare(call, None)

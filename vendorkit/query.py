@@ -1,0 +1,285 @@
+"""
+A question to a vendor, and the verbs that answer it.
+
+A `Query` is a plain value: nothing is sent until a verb is called, and it can be kept, shown and repeated. Every verb
+pulls through `_pull`, which checks that what arrives is the whole of what the vendor announced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import requests
+from tqdm.auto import tqdm
+
+from vendorkit.call import Call
+from vendorkit.errors import AuthError, Cancelled, IncompletePull, UsageError, VendorkitError
+from vendorkit.frames import Drift, Page, Schema, child_tables, combine, to_frame
+
+if TYPE_CHECKING:
+    from vendorkit.vendors.base import Client, Resource
+
+P = TypeVar("P", bound="PageLike")
+
+
+class PageLike(Protocol):
+    """What one answer became: its records, counted, and what stood around them."""
+
+    @property
+    def envelope(self) -> Mapping[str, Any]:
+        """The answer without its records: totals and links."""
+
+    @property
+    def rows(self) -> int:
+        """How many records it holds."""
+
+
+@dataclass(frozen=True)
+class Records:
+    """One answer as plain dicts, as the vendor sent them."""
+
+    records: list[dict[str, Any]]
+    envelope: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> int:
+        """How many records it holds."""
+        return len(self.records)
+
+
+@dataclass(frozen=True)
+class Query:
+    """
+    A lazy, immutable question; made by `client.<resource>.query(...)`.
+
+    Attributes:
+        client: The client that will send it.
+        resource: What is asked for.
+        filters: The vendor's filter names to checked values.
+        where: The vendor's own nested filter (`and`, `or`, `not`), beside `filters`; None for none.
+        sort: The vendor's sort key, with "-" before it for descending order; None for the resource's default.
+        expand: Linked resources to embed (Mediagenix).
+        media: "json" or "xml": the form to ask for, where the vendor has both.
+        url: The address of a followed link; None for the resource's own.
+    """
+
+    client: Client = field(repr=False)
+    resource: Resource = field(repr=False)
+    filters: Mapping[str, Any] = field(default_factory=dict)
+    where: Mapping[str, Any] | None = None
+    sort: str | None = None
+    expand: tuple[str, ...] = ()
+    media: str = "json"
+    url: str | None = None
+
+    @property
+    def schema(self) -> Schema:
+        """The declared columns of the answer."""
+        return self.resource.schema_of(self)
+
+    def count(self) -> int:
+        """
+        Return how many records match, by one small request.
+
+        Raises:
+            UsageError: The vendor does not say how many there are.
+        """
+        total = self.resource.style.count(self)
+        if total is None:
+            what = f"{self.client.title} does not say how many {self.resource.name} match."
+            raise UsageError(what, remedy="Count the rows of frame().")
+        return total
+
+    def frame(
+        self, *, columns: Sequence[str] | None = None, limit: int | None = None, locale: str | None = None
+    ) -> pd.DataFrame:
+        """
+        Return the matching records as a table, one row each, in the vendor's order.
+
+        Args:
+            columns: Only these columns; the others are not even parsed. None means all.
+            limit: At most this many rows. None means all.
+            locale: One text column for each localised value, in this locale or the first of the declared fallbacks.
+
+        Returns:
+            Arrow-backed columns, the same names and dtypes for no rows and for a million. Fields that are not declared
+            are appended as JSON text, values that do not fit stand in `<column>__raw`; a `SchemaDrift` warning names
+            both. `attrs["vendorkit"]` says what was asked, when, and whether the result is complete.
+
+        Raises:
+            IncompletePull: The pull broke off, or pages did not fit together; `arrived` holds the rows that came.
+        """
+        schema = self.schema.project(columns, locale)
+        table, pull = self._table(schema, limit)
+        return self._finish(table, pull)
+
+    def tables(self, *, limit: int | None = None) -> dict[str, pd.DataFrame]:
+        """
+        Return tidy tables: the records under the resource's name, each nested list as a child table keyed by its parent.
+
+        Raises:
+            IncompletePull: As in `frame()`.
+        """
+        table, pull = self._table(self.schema, limit)
+        children = child_tables(table, self.schema)
+        return {name: self._finish(child, pull) for name, child in children.items()}
+
+    def records(self, *, limit: int | None = None) -> Iterator[dict[str, Any]]:
+        """Yield the matching records as the vendor sent them, in JSON; pages are fetched as they are needed."""
+        asked = replace(self, media="json")
+        reader = asked.resource.style.record_reader(asked)
+        for page in asked._pull(reader, limit, Pull(asked)):
+            yield from page.records
+
+    def batches(
+        self, *, columns: Sequence[str] | None = None, limit: int | None = None, locale: str | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """
+        Yield the matching records as Arrow batches of the frame's columns, one or more a page; memory stays bounded.
+
+        Appended columns (see `frame()`) stand only in the batches that need them.
+        """
+        schema = self.schema.project(columns, locale)
+        pull = Pull(self)
+        for page in self._pull(self.resource.style.reader(self, schema), limit, pull):
+            yield from page.table.to_batches()
+        pull.drift.warn(self.schema.name)
+
+    def request(self) -> requests.PreparedRequest:
+        """Return the first request that would be sent, with `***` where credentials go. Nothing is sent."""
+        return self.client.session.prepare(self.resource.style.first_call(self))
+
+    def snippet(self, language: str = "curl") -> str:
+        """Return the first request as code: "curl", "python", "requests", "php", for Medipim "php-client"."""
+        from vendorkit.snippets import snippet  # noqa: PLC0415 - snippets come after queries in the order of imports
+
+        return snippet(self, language)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the request as plain values, without credentials: enough to repeat it."""
+        call = self.resource.style.first_call(self)
+        return {
+            "method": call.method,
+            "url": self.client.session.absolute(call.url),
+            "params": dict(call.params),
+            "json": call.json,
+        }
+
+    def _table(self, schema: Schema, limit: int | None) -> tuple[pa.Table, Pull]:
+        pull, pages = Pull(self), list[Page]()
+        try:
+            for page in self._pull(self.resource.style.reader(self, schema), limit, pull):
+                pages.append(page)  # noqa: PERF402 - what came before a failure is kept
+        except (AuthError, Cancelled, UsageError):
+            raise
+        except VendorkitError as exc:
+            if not pages:
+                raise
+            broken = exc
+        else:
+            table, drift = combine(pages, schema)
+            pull.drift.merge(drift)
+            return self._whole(table, pull, limit), pull
+        pull.complete = False
+        table, _ = combine(pages, schema)
+        what = f"The pull of {self.resource.name} broke off after {table.num_rows:,} rows: {broken.what}"
+        raise IncompletePull(what, arrived=self._finish(table, pull), remedy=broken.remedy) from broken
+
+    def _whole(self, table: pa.Table, pull: Pull, limit: int | None) -> pa.Table:
+        """Check *table* against the vendor's total and for doubled records; exact copies are dropped."""
+        key = self.schema.key
+        if pull.pages > 1 and key in table.column_names and pc.count_distinct(table[key]).as_py() < table.num_rows:
+            table = _without_copies(table)
+            if pc.count_distinct(table[key]).as_py() < table.num_rows:
+                self._incomplete(table, pull, "the same id came with different values")
+        if limit is None and pull.total is not None and table.num_rows != pull.total:
+            self._incomplete(table, pull, f"{table.num_rows:,} rows arrived where {pull.total:,} were announced")
+        pull.complete = limit is None or table.num_rows < limit or table.num_rows == pull.total
+        return table
+
+    def _incomplete(self, table: pa.Table, pull: Pull, why: str) -> None:
+        what = f"The pull of {self.resource.name} is not whole: {why}; the data probably changed meanwhile."
+        raise IncompletePull(what, arrived=self._finish(table, pull), remedy="Pull again, or use the stream.")
+
+    def _pull(self, read: Callable[[bytes], P], limit: int | None, pull: Pull) -> Iterator[P]:
+        """Yield pages until the limit is reached or the vendor says there are no more, showing progress."""
+        if limit is not None and limit < 0:
+            what = f"limit={limit} is negative."
+            raise UsageError(what, remedy="Give 0 or more, or leave it out.")
+        left = limit
+        style = self.resource.style
+        with tqdm(desc=self.resource.name, unit=" rows", delay=2.0, leave=False) as bar:
+            for page in style.pages(self, read, limit):
+                cut = page if left is None or page.rows <= left else _head(page, left)
+                pull.saw(page, style.total(page.envelope))
+                bar.total = pull.total if limit is None else min(limit, pull.total or limit)
+                bar.update(cut.rows)
+                yield cut
+                if left is not None and (left := left - cut.rows) <= 0:
+                    return
+
+    def _finish(self, table: pa.Table, pull: Pull) -> pd.DataFrame:
+        pull.drift.warn(self.schema.name, stacklevel=4)
+        pull.drift = Drift()
+        frame = to_frame(table)
+        frame.attrs["vendorkit"] = {
+            "vendor": self.client.vendor_name,
+            "environment": self.client.environment,
+            "request": self.describe(),
+            "fetched_at": pull.fetched_at,
+            "pages": pull.pages,
+            "total": pull.total,
+            "complete": pull.complete,
+        }
+        return frame
+
+    def __repr__(self) -> str:
+        asked = self.describe()
+        parts = [f"{name}={asked[name]!r}" for name in ("params", "json") if asked[name]]
+        told = f" {' '.join(parts)}" if parts else ""
+        return f"<Query {self.client.title}: {asked['method']} {asked['url']}{told}>"
+
+
+@dataclass
+class Pull:
+    """The state of one pull, for its checks and for `attrs`."""
+
+    query: Query
+    pages: int = 0
+    total: int | None = None
+    complete: bool = False
+    drift: Drift = field(default_factory=Drift)
+    fetched_at: str = field(default_factory=lambda: datetime.now(timezone.utc).isoformat(timespec="seconds"))
+
+    def saw(self, page: PageLike, total: int | None) -> None:
+        """Take note of one page and of the total it announced."""
+        self.pages += 1
+        if total is not None:
+            self.total = total
+        drift = getattr(page, "drift", None)
+        if drift is not None and drift is not self.drift:
+            self.drift.merge(drift)
+
+
+def _head(page: P, rows: int) -> P:
+    if isinstance(page, Records):
+        return replace(page, records=page.records[:rows])
+    assert isinstance(page, Page)  # noqa: S101 - there are two kinds of pages
+    return replace(page, table=page.table.slice(0, rows))
+
+
+def _without_copies(table: pa.Table) -> pa.Table:
+    seen: set[str] = set()
+    keep = []
+    for i, row in enumerate(table.to_pylist()):
+        text = repr(row)
+        if text not in seen:
+            seen.add(text)
+            keep.append(i)
+    return table.take(keep)

@@ -1,0 +1,271 @@
+"""
+Medipim, API v4: health products, brands and what belongs to them.
+
+HTTP Basic with the key's id and secret; queries by POST that only read; pages of at most 250 within a window of 10,000;
+past the window a stream of JSON lines. Facts as of 2026-11; what the vendor does not document is marked "inferred".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from requests.auth import AuthBase
+
+from vendorkit.auth import Basic
+from vendorkit.call import Call
+from vendorkit.errors import IncompletePull, MalformedAnswer, NotFound
+from vendorkit.frames import JsonReader, LinesReader, Page, Schema
+from vendorkit.query import P, Query, Records
+from vendorkit.vendors.base import Client, Environment, Resource
+from vendorkit.vendors.medipim_schema import COUNTRIES, RESOURCES, schema_for
+
+PAGE_SIZES: Final = (10, 50, 100, 250)
+WINDOW: Final = 10_000  # meta.total of products and media never says more than this
+BLOCK_BYTES: Final = 1 << 22
+# The documented budget is 100 a minute and key; a few are left for clocks that differ.
+RATES: Final = ((97, 60.0),)
+
+
+def _body(query: Query) -> dict[str, Any]:
+    """Return filter and sorting as the vendor wants them: objects with one key each."""
+    parts = [{name: value} for name, value in query.filters.items()]
+    parts += [dict(query.where)] if query.where else []
+    body: dict[str, Any] = {}
+    if len(parts) > 1:
+        body["filter"] = {"and": parts}
+    elif parts:
+        body["filter"] = parts[0]
+    sort = query.sort or ("id" if query.resource.sort_keys else None)
+    if sort:
+        key, direction = sort.removeprefix("-"), "DESC" if sort.startswith("-") else "ASC"
+        locale = query.schema.locales[0]
+        body["sorting"] = {key: {"direction": direction, "locale": locale} if key == "name" else direction}
+    return body
+
+
+class Lookup:
+    """A small resource whose query gives all records at once when no page is asked for."""
+
+    find_path: str | None = None
+    roots: tuple[str, ...] = ()
+
+    def __init__(self, find_path: str | None = None, roots: tuple[str, ...] = ()) -> None:
+        self.find_path, self.roots = find_path, roots
+
+    def first_call(self, query: Query) -> Call:
+        """POST …/query without a page."""
+        return Call("POST", query.resource.path, json=_body(query), repeatable=True)
+
+    def pages(self, query: Query, read: Callable[[bytes], P], limit: int | None) -> Iterator[P]:  # noqa: ARG002
+        """Yield the one answer."""
+        yield read(query.client.session.send(self.first_call(query)).content)
+
+    def total(self, envelope: Mapping[str, Any]) -> int | None:
+        """Return `meta.total`."""
+        total = (envelope.get("meta") or {}).get("total")
+        return total if isinstance(total, int) else None
+
+    def count(self, query: Query) -> int | None:
+        """Ask for the smallest page and read its total."""
+        call = self.first_call(query)
+        call = replace(call, json={**call.json, "page": {"no": 0, "size": PAGE_SIZES[0]}})
+        return self.total(_loads(query.client.session.send(call).content))
+
+    def reader(self, query: Query, schema: Schema) -> Callable[[bytes], Page]:  # noqa: ARG002
+        """Read `results` of a JSON answer."""
+        return JsonReader(schema, records="results").read
+
+    def record_reader(self, query: Query) -> Callable[[bytes], Records]:  # noqa: ARG002
+        """Read `results` as plain dicts."""
+
+        def read(body: bytes) -> Records:
+            answer = _loads(body)
+            return Records(answer.pop("results"), answer)
+
+        return read
+
+    def get(self, client: Client, resource: Resource, identifier: str) -> dict[str, Any]:
+        """GET …/find where the vendor has it, else query by id."""
+        if self.find_path is None:
+            query = Query(client, resource, {"id": int(identifier) if identifier.isdigit() else identifier})
+            found = next(query.records(limit=1), None)
+            if found is None:
+                what = f"{client.title}: {resource.name} has no record {identifier!r}."
+                raise NotFound(what, remedy="Check the id.")
+            return found
+        answer = _loads(client.session.send(Call("GET", self.find_path, params={"id": identifier})).content)
+        # The pages of several `find` endpoints misprint the root, so that the real key is known from users alone.
+        found = next((answer[root] for root in self.roots if isinstance(answer.get(root), dict)), None)
+        if found is None:
+            what = f"{client.title}: the answer to {self.find_path} has none of the keys {', '.join(self.roots)}."
+            raise MalformedAnswer(what, remedy="Use client.get(path) to see the answer as it is.")
+        return dict(found)
+
+
+class Windowed(Lookup):
+    """Products and media: pages of up to 250 inside the window of 10,000, the stream past it."""
+
+    def first_call(self, query: Query) -> Call:
+        """POST …/query for the first page."""
+        return self._call(query, 0, PAGE_SIZES[-1])
+
+    def _call(self, query: Query, number: int, size: int) -> Call:
+        # inferred: `filter` is required for these two, and {} asks for everything.
+        body = {"filter": {}, **_body(query), "page": {"no": number, "size": size}}
+        return Call("POST", query.resource.path, json=body, repeatable=True)
+
+    def pages(self, query: Query, read: Callable[[bytes], P], limit: int | None) -> Iterator[P]:
+        """Yield pages; where there may be more records than the window shows, yield blocks of the stream instead."""
+        session = query.client.session
+        size = PAGE_SIZES[-1] if limit is None else next((s for s in PAGE_SIZES if s >= limit), PAGE_SIZES[-1])
+        page = read(session.send(self._call(query, 0, size)).content)
+        total = self.total(page.envelope) or 0
+        if total >= WINDOW and (limit is None or limit > WINDOW):
+            yield from self._stream(query, read)
+            return
+        yield page
+        for number in range(1, -(-total // size)):
+            yield read(session.send(self._call(query, number, size)).content)
+
+    def _stream(self, query: Query, read: Callable[[bytes], P]) -> Iterator[P]:
+        """Yield blocks of whole lines; their indexes must run from 0 to the total without a gap."""
+        call = Call("POST", query.resource.path.replace("/query", "/stream"), json={"filter": {}, **_body(query)})
+        expected, total = 0, 0
+        with query.client.session.stream(replace(call, repeatable=True)) as parts:
+            for block in whole_lines(parts):
+                page = read(block)
+                meta = page.envelope.get("meta", {})
+                if meta.get("first_index") != expected:
+                    _broken(query, expected, total)
+                expected, total = meta["last_index"] + 1, meta["total"]
+                yield page
+        if expected != total:
+            _broken(query, expected, total)
+
+    def reader(self, query: Query, schema: Schema) -> Callable[[bytes], Page]:  # noqa: ARG002
+        """Read a page of `results`, or a block of the stream's lines."""
+        page, lines = JsonReader(schema, records="results"), LinesReader(schema, record="result")
+
+        def read(body: bytes) -> Page:
+            if not _is_lines(body):
+                return page.read(body)
+            block = lines.read(body)
+            return replace(block, envelope={"meta": block.envelope})
+
+        return read
+
+    def record_reader(self, query: Query) -> Callable[[bytes], Records]:
+        """Read a page, or a block of the stream's lines, as plain dicts."""
+        page = super().record_reader(query)
+
+        def read(body: bytes) -> Records:
+            if not _is_lines(body):
+                return page(body)
+            lines = [_loads(line) for line in body.split(b"\n") if line.strip()]
+            if any("error" in line for line in lines):
+                what = f"{query.client.title}: the stream of {query.resource.name} holds an error in place of a record."
+                raise MalformedAnswer(what, remedy="Try again; if it stays, tell the vendor.")
+            first, last = lines[0]["meta"], lines[-1]["meta"]
+            meta = {"total": last["total"], "first_index": first["index"], "last_index": last["index"]}
+            return Records([line["result"] for line in lines], {"meta": meta})
+
+        return read
+
+
+def _is_lines(body: bytes) -> bool:
+    # A page begins with its meta too, but has `results` beside it; a line of the stream has `result`.
+    return b'"results"' not in body[:400]
+
+
+def _broken(query: Query, expected: int, total: int) -> None:
+    what = f"The stream of {query.resource.name} broke off: {expected:,} of {total:,} records came."
+    raise IncompletePull(what, remedy="Pull again.")
+
+
+def whole_lines(parts: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield blocks of about 4 MiB that end with a line; what follows the last line end is yielded as it is."""
+    pending: list[bytes] = []
+    size = 0
+    for part in parts:
+        cut = part.rfind(b"\n") + 1
+        if cut and size + cut >= BLOCK_BYTES:
+            yield b"".join((*pending, part[:cut]))
+            pending, size = [part[cut:]], len(part) - cut
+        else:
+            pending.append(part)
+            size += len(part)
+    if rest := b"".join(pending):
+        yield rest
+
+
+def _loads(body: bytes) -> Any:
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict):
+        what = "The answer is not a JSON object."
+        raise MalformedAnswer(what, remedy="Try again; if it stays, tell the vendor.")
+    return answer
+
+
+class Medipim(Client):
+    """A Medipim client: `products`, `media`, `brands`, `organizations`, `public_categories` and more."""
+
+    vendor_name = "medipim"
+    label = "Medipim"
+    setting_names = ("MEDIPIM_COUNTRY", "MEDIPIM_API_KEY_ID", "MEDIPIM_API_KEY_SECRET")
+    environments = {  # noqa: RUF012 - a constant
+        "sandbox": Environment("https://api.sandbox.{host}", RATES),
+        "production": Environment("https://api.{host}", RATES),
+    }
+
+    @property
+    def country(self) -> str:
+        """The country whose platform this is: be, fr, de, es, au or us."""
+        return (self.settings.get("MEDIPIM_COUNTRY") or "be").lower()
+
+    def declare(self) -> Sequence[Resource]:
+        """Return the resources with the country's identifiers and locales."""
+        styles = {
+            "products": Windowed("/v4/products/find", ("product", "brand")),
+            "media": Windowed("/v4/media/find", ("mediaItem",)),
+            "brands": Lookup("/v4/brands/find", ("brand",)),
+            "organizations": Lookup("/v4/organizations/find", ("organisationItem", "organization")),
+            "attributes": Lookup("/v4/product/attributes/find", ("attribute", "newsItem")),
+            "attribute_options": Lookup("/v4/product/attribute/options/find", ("attributeOption",)),
+        }
+        return [
+            Resource(
+                name,
+                about,
+                path,
+                schema_for(name, self.country),
+                styles.get(name) or Lookup(),
+                filters(self.country),
+                sort_keys,
+            )
+            for name, (about, path, filters, sort_keys) in RESOURCES.items()
+        ]
+
+    def schemes(self) -> Mapping[str, AuthBase]:
+        """HTTP Basic, for everything."""
+        ((user, password),) = self.credential_pairs()
+        return {"default": Basic(user, password)}
+
+    def credential_pairs(self) -> list[tuple[str, str]]:
+        """The key's id and secret."""
+        names = ("MEDIPIM_API_KEY_ID", "MEDIPIM_API_KEY_SECRET")
+        found = self.settings.require(names, why=self.title)
+        return [(found[names[0]], found[names[1]])]
+
+    def may_repeat(self, method: str, path: str) -> bool:
+        """Queries, streams and checks are POSTs that only read."""
+        reads = ("/query", "/stream", "/check/subscription")
+        return super().may_repeat(method, path) or path.split("?")[0].rstrip("/").endswith(reads)
+
+
+__all__ = ["COUNTRIES", "Medipim"]

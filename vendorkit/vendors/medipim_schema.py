@@ -1,0 +1,324 @@
+"""
+Medipim's resources as data: columns, filters, sort keys, for each country.
+
+Sources: the vendor's pages on products, media and the lookup resources of each country, as of 2025-06 to 2026-11.
+Codes are text even where the documents say integer: they "might start with leading zeros".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+from vendorkit.frames import Column, Kind, ListOf, Schema, Struct
+from vendorkit.vendors.filters import Filter, snake_case
+
+TEXT, CODE, ID, INTEGER, NUMBER = Kind.TEXT, Kind.CODE, Kind.ID, Kind.INTEGER, Kind.NUMBER
+BOOLEAN, EPOCH, LOCALISED, EITHER = Kind.BOOLEAN, Kind.EPOCH, Kind.LOCALISED, Kind.TEXT_OR_LOCALISED
+
+
+@dataclass(frozen=True)
+class Country:
+    """What differs between the countries: host, locales in order of fallback, identifiers, further fields."""
+
+    host: str
+    locales: tuple[str, ...]
+    codes: tuple[str, ...]
+    flags: tuple[str, ...] = ()
+    prices: tuple[str, ...] = ()
+
+
+COUNTRIES: Final = {
+    "be": Country("medipim.be", ("nl", "fr", "en", "de"), ("cnk", "udi", "nut", "ctiExtended"), ("prescription",)),
+    "fr": Country(
+        "medipim.fr",
+        ("fr", "en"),
+        ("cipOrAcl7", "cip13", "acl13", "ospId", "cisCode"),
+        ("prescription",),
+        ("tfrPrice", "ttcPrice"),
+    ),
+    "de": Country("medipim.de", ("de", "en"), ("pzn",)),
+    "es": Country("medipim.es", ("es", "en"), ("cn",)),
+    "au": Country(
+        "au.medipim.com",
+        ("en",),
+        (
+            "artgId",
+            "pbs",
+            "fred",
+            "zCode",
+            "snomedMp",
+            "snomedMpp",
+            "snomedMpuu",
+            "snomedTp",
+            "snomedTpp",
+            "snomedTpuu",
+            "snomedCtpp",
+        ),
+        ("narcotic",),
+    ),
+    "us": Country("us.medipim.com", ("en",), ("hri", "ndc", "pin", "upc10", "upc11", "upc12", "hamacherCode")),
+}
+
+
+def _column(wire: str, kind: Kind, unit: str = "", about: str = "") -> Column:
+    return Column(snake_case(wire), kind, wire, unit, about)
+
+
+CREATED, UPDATED = (
+    Column("created_at", EPOCH, "meta.createdAt", about="First stored; null for the oldest records."),
+    Column("updated_at", EPOCH, "meta.updatedAt", about="Last change, of linked photos and links too."),
+)
+META = Struct((Column("created_at", EPOCH, "createdAt"), Column("updated_at", EPOCH, "updatedAt")))
+_NESTED_META = Column("meta", META)
+_NAMED = (Column("id", ID), Column("name", EITHER), _NESTED_META)
+_ORGANISATION = (*_NAMED[:2], Column("type", TEXT), _NESTED_META)
+
+
+def _formats(*names: str) -> Column:
+    return Column("formats", Struct(tuple(_column(name, TEXT) for name in names)))
+
+
+_PHOTO_FORMATS = _formats(
+    *(f"{size}{webp}" for size in ("thumbnail", "medium", "large", "huge") for webp in ("", "Webp"))
+)
+# The vendor writes mediumJpeg but largeJpg, and has no plain large.
+_FRONTAL_FORMATS = _formats(
+    *("thumbnail", "thumbnailWebp", "medium", "mediumJpeg", "mediumWebp", "largeJpg", "largeWebp", "huge", "hugeWebp")
+)
+_MEDIUM = (
+    Column("id", ID),
+    Column("type", TEXT),
+    Column("locales", ListOf(TEXT)),
+    Column("target_groups", ListOf(TEXT), "targetGroups"),
+)
+_PHOTO = (
+    *_MEDIUM,
+    _column("photoType", TEXT),
+    Column("visible_sides", ListOf(TEXT), "visibleSides"),
+    _PHOTO_FORMATS,
+    Column("organizations", ListOf((Column("name", EITHER),))),
+    _NESTED_META,
+)
+_LINK = (
+    _column("linkType", TEXT),
+    Column("url", TEXT),
+    Column("name", LOCALISED),
+    Column("description", LOCALISED),
+    Column("available", Struct((Column("from", EPOCH), Column("until", EPOCH)))),
+)
+_DESCRIPTION = (
+    Column("id", ID),
+    Column("locales", ListOf(TEXT)),
+    Column("target_groups", ListOf(TEXT), "targetGroups"),
+    Column("type", TEXT),
+    Column("content", LOCALISED, about="HTML."),
+    _NESTED_META,
+)
+_LEAFLET = (
+    Column("id", ID),
+    Column("locales", ListOf(TEXT)),
+    Column("type", TEXT, about="pil or spc."),
+    Column("url", LOCALISED),
+    _NESTED_META,
+)
+_SIZES = tuple(
+    column
+    for name, unit in (("weight", "g"), ("width", "mm"), ("length", "mm"), ("depth", "mm"))
+    for column in (
+        _column(name, INTEGER, unit, "Deprecated by the vendor in favour of the one with a unit."),
+        Column(f"{name}_with_unit", Struct((Column("value", INTEGER), Column("unit", TEXT))), f"{name}WithUnit"),
+    )
+)
+
+
+def _product_columns(country: Country) -> tuple[Column, ...]:
+    return (
+        Column("id", CODE, about="Medipim's own id, the only unique one: M and hexadecimal digits."),
+        Column("status", TEXT, about="active, inactive, replaced or no_selection."),
+        Column("replacement", CODE, about="Id of the successor of a replaced product."),
+        Column("name", LOCALISED),
+        Column("seo_name", LOCALISED, "seoName"),
+        *(_column(name, BOOLEAN) for name in ("requiresLegalText", "biocide", *country.flags)),
+        _column("officialDeletionAt", EPOCH),
+        *(_column(name, CODE) for name in country.codes),
+        Column("ean", ListOf(CODE), about="All EANs; they are moved and shared between packs."),
+        *(_column(name, CODE) for name in ("gtin", "eanGtin8", "eanGtin12", "eanGtin13", "eanGtin14")),
+        *(_column(name, CODE) for name in ("supplierReference", "hsCode")),
+        _column("conservation", TEXT, about="room, refrigerator, fresh or frozen."),
+        _column("conservationLabel", TEXT),
+        Column("conservation_min", Kind.JSON, "conservationMin", about="Its inner keys are not documented."),
+        Column("conservation_max", Kind.JSON, "conservationMax", about="Its inner keys are not documented."),
+        _column("vat", NUMBER, "%"),
+        _column("publicPrice", INTEGER, "cents", "Including VAT."),
+        _column("manufacturerPrice", INTEGER, "cents", "Excluding VAT."),
+        _column("pharmacistPrice", INTEGER, "cents", "Excluding VAT."),
+        *(_column(name, INTEGER, "cents", "Including VAT.") for name in country.prices),
+        *_SIZES,
+        _column("packageContent", TEXT),
+        _column("packageQuantity", CODE, about='Text: "750" and "750 ml" both occur.'),
+        _column("packagingUnit", TEXT),
+        _column("atc", TEXT, about="Deprecated by the vendor."),
+        Column("atc_category", ListOf(TEXT), "atcCategory"),
+        Column("not_applicable_field", ListOf(TEXT), "notApplicableField"),
+        Column("public_categories", ListOf((*_NAMED[:2], Column("parent", ID), _NESTED_META)), "publicCategories"),
+        Column("gs1_category", Kind.JSON, "gs1Category"),
+        Column("brands", ListOf(_NAMED)),
+        Column("product_families", ListOf(_NAMED), "productFamilies"),
+        Column("attributes", ListOf((*_NAMED[:2], Column("type", TEXT), _NESTED_META))),
+        Column("organizations", ListOf(_ORGANISATION)),
+        Column("active_ingredients", ListOf(_NAMED), "activeIngredients"),
+        Column("photos", ListOf(_PHOTO)),
+        Column("frontals", ListOf((*_PHOTO[:6], _FRONTAL_FORMATS, *_PHOTO[7:]))),
+        Column("links", ListOf((*_MEDIUM, *_LINK, _NESTED_META))),
+        Column("descriptions", ListOf(_DESCRIPTION)),
+        Column("leaflets", ListOf(_LEAFLET)),
+        CREATED,
+        UPDATED,
+        _column("embedUrl", TEXT, about="Signed by the vendor, good for a few hours."),
+    )
+
+
+_NAMED_LOOKUP = (Column("id", ID), Column("name", LOCALISED), CREATED, UPDATED)
+_COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
+    "media": (*_MEDIUM, *_PHOTO[4:8], *_LINK, CREATED, UPDATED),
+    "brands": (Column("id", ID), Column("name", EITHER), CREATED, UPDATED),
+    "organizations": (
+        Column("id", ID),
+        Column("name", EITHER),
+        Column("type", TEXT, about="supplier, marketing, medical_professional or other."),
+        Column("brands", ListOf(ID)),
+        Column("product_families", ListOf(ID), "productFamilies"),
+        Column(
+            "contact",
+            Struct(
+                (
+                    *(Column(name, TEXT) for name in ("address", "city")),
+                    # The vendor's table says zipCode, its example zipcode.
+                    Column("zipcode", CODE),
+                    Column("zip_code", CODE, "zipCode"),
+                    Column("region", Struct((Column("value", TEXT), Column("label", TEXT)))),
+                    *(Column(name, TEXT) for name in ("country", "phone", "url")),
+                )
+            ),
+            "contactInformation",
+            about="Suppliers only.",
+        ),
+        CREATED,
+        UPDATED,
+    ),
+    "public_categories": (*_NAMED_LOOKUP[:2], Column("parent", ID), Column("order", INTEGER), *_NAMED_LOOKUP[2:]),
+    "product_families": _NAMED_LOOKUP,
+    "active_ingredients": _NAMED_LOOKUP,
+    "attributes": (Column("id", ID), Column("code", TEXT), *_NAMED_LOOKUP[1:]),
+    "attribute_options": (Column("id", ID), Column("type", TEXT), *_NAMED_LOOKUP[1:]),
+}
+
+
+@cache
+def schema_for(name: str, country: str) -> Schema:
+    """Return the columns of the resource *name* as *country* has them."""
+    chosen = COUNTRIES[country]
+    columns = _product_columns(chosen) if name == "products" else _COLUMNS[name]
+    return Schema(name, columns, locales=chosen.locales)
+
+
+_TIME = "A moment, or a pair (from, until); dates, datetimes, ISO texts or unix seconds."
+
+
+def _product_filters(country: str) -> tuple[Filter, ...]:
+    codes = ("ean", "gtin", "eanGtin8", "eanGtin12", "eanGtin13", "eanGtin14", "hsCode", *COUNTRIES[country].codes)
+    return (
+        Filter("id", "code", about="Medipim's product ids."),
+        Filter("status", choices=("active", "replaced", "inactive")),
+        *((Filter("ecommerce", choices=("yes", "no", "unknown")),) if country in ("be", "fr") else ()),
+        *(
+            Filter(name, "integer")
+            for name in ("organization", "publicCategory", "brand", "productFamily", "activeIngredient", "media")
+        ),
+        Filter("search", "object", about='{"query": …, "locale": …, "type": "contains"}'),
+        Filter("minimumContent", "boolean", many=False, about="An image, a description and a public category."),
+        Filter("hasContent", "object", about='{"flag": "name", "locale": "fr"}; flags are codes of get-fields.'),
+        *(Filter(name, "code", about="At most 1,000 in one query.") for name in codes),
+        Filter("conservation", choices=("room", "refrigerator", "fresh", "frozen")),
+        Filter("allowedSpecies", choices=("human", "veterinary", "surface_maintenance", "phytopharmacy")),
+        *(Filter(name, "text") for name in ("atcCategory", "gs1Category", "notApplicableField")),
+        *(Filter(name, "boolean", many=False) for name in ("narcotic", "biocide")),
+        Filter("attributes", "integer", about="Ids of attribute options."),
+        *(
+            Filter(name, "time", many=False, about=_TIME)
+            for name in ("officialDeletionAt", "createdAt", "updatedSince")
+        ),
+    )
+
+
+def _media_filters(_: str) -> tuple[Filter, ...]:
+    return (
+        Filter("published", "boolean", many=False),
+        Filter("organization", "integer"),
+        Filter("targetGroup", "text"),
+        Filter("type", choices=("photo", "frontal", "link")),
+        Filter("photoType", choices=("packshot", "productshot", "lifestyle_image", "pillshot")),
+        Filter("linkType", choices=("app", "brochure", "video", "website")),
+        Filter("visibleSides", choices=("front", "left", "right", "back", "bottom", "top")),
+        Filter("product", "code", about="Medipim's product ids."),
+        Filter("available", "boolean", many=False),
+        Filter("locale", "text"),
+        *(Filter(name, "time", many=False, about=_TIME) for name in ("createdAt", "updatedSince")),
+    )
+
+
+def _lookup(*extra: Filter) -> Callable[[str], tuple[Filter, ...]]:
+    return lambda _: (Filter("id", "integer"), *extra)
+
+
+_SEARCH = Filter("search", "object", about='{"query": …, "locale": …}')
+_NAMES = ("id", "name")
+
+# name: (what it is, path, filters by country, sort keys); mind the singulars and plurals of the real paths.
+RESOURCES: Final[dict[str, tuple[str, str, Callable[[str], tuple[Filter, ...]], tuple[str, ...]]]] = {
+    "products": (
+        "Health products with codes, names, prices, photos, descriptions and leaflets.",
+        "/v4/products/query",
+        _product_filters,
+        ("id", "name", "pbs", "createdAt", "touchedAt", "statusTouchedAt", "status"),
+    ),
+    "media": ("Photos and links of products.", "/v4/media/query", _media_filters, ("id", "createdAt", "touchedAt")),
+    "brands": ("Brands.", "/v4/brands/query", _lookup(Filter("search", "text", many=False)), _NAMES),
+    "organizations": (
+        "Suppliers and others, with the address of suppliers.",
+        "/v4/organizations/query",
+        _lookup(
+            Filter("type", choices=("supplier", "marketing", "medical_professional", "other")),
+            *(Filter(name, "text") for name in ("name", "searchName", "specializations", "vatNr")),
+        ),
+        _NAMES,
+    ),
+    "public_categories": (
+        "The tree of categories for consumers.",
+        "/v4/public-categories/query",
+        _lookup(Filter("parent", "integer"), _SEARCH),
+        (),
+    ),
+    "product_families": (
+        "Families of products.",
+        "/v4/product-families/query",
+        _lookup(Filter("search", "text", many=False)),
+        _NAMES,
+    ),
+    "active_ingredients": ("Active ingredients.", "/v4/active-ingredients/query", _lookup(_SEARCH), ()),
+    "attributes": (
+        "Attributes that products can have, such as colour.",
+        "/v4/product/attributes/query",
+        _lookup(Filter("code", "text")),
+        _NAMES,
+    ),
+    "attribute_options": (
+        "The values of attributes.",
+        "/v4/product/attribute/options/query",
+        _lookup(Filter("attribute", "text"), Filter("type", "text")),
+        _NAMES,
+    ),
+}
