@@ -1,0 +1,42 @@
+"""Basic authentication (RFC 7617): Medipim's key id and secret, Pledg's dashboard e-mail and password."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+
+from vendorkit.auth.flow import Flow, FlowAuth, Outgoing
+from vendorkit.auth.secret import Secret, credential
+from vendorkit.errors import UsageError
+
+
+class Basic(FlowAuth):
+    """
+    Sends user and password, in UTF-8, with every request.
+
+    requests takes the header off a redirect to another host, port or scheme; this scheme also where requests would
+    keep it, from http to https on the same host.
+
+    Args:
+        user: Without ":", which would end it.
+        password: May contain ":".
+
+    Raises:
+        UsageError: A ":" in the user, a control character or surrounding white space; the message echoes neither.
+
+    Example:
+        >>> requests.get(url, auth=Basic("1234", secret))  # doctest: +SKIP
+    """
+
+    resends = False
+
+    def __init__(self, user: str, password: str) -> None:
+        name, word = credential("The user name", user), credential("The password", password)
+        del user, password
+        if ":" in name.reveal():
+            what = 'The user name contains ":", which Basic authentication cannot carry (RFC 7617 section 2).'
+            raise UsageError(what, remedy="Check that user name and password are not pasted together.")
+        self._header = Secret(f"Basic {b64encode(f'{name.reveal()}:{word.reveal()}'.encode()).decode()}")
+
+    def flow(self, request: Outgoing) -> Flow:  # noqa: ARG002 - the same for every request
+        """Yield the one header."""
+        yield {"Authorization": self._header.reveal()}

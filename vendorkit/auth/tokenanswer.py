@@ -1,0 +1,121 @@
+"""Reading the answer of a token endpoint (RFC 6749 sections 5.1 and 5.2); pure, no I/O."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+from vendorkit.auth.secret import Secret
+from vendorkit.auth.strictjson import strict_object
+from vendorkit.errors import (
+    AuthError,
+    CredentialsRefused,
+    NotAllowed,
+    OriginRefused,
+    RateLimited,
+    VendorkitError,
+    VendorUnavailable,
+)
+
+DEFAULT_LIFETIME_S: Final = 600.0  # Pledg's authentication page; its answer need not say
+MAX_LIFETIME_S: Final = 86_400.0
+BODY_LIMIT: Final = 65_536
+_ERROR_CODES: Final = frozenset({  # RFC 6749 section 5.2; any other text might echo a credential
+    "invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type",
+    "invalid_scope",
+})  # fmt: skip
+_RETRY_AFTER_DIGITS: Final = 9
+
+
+@dataclass(frozen=True)
+class Token:
+    """A bearer token; times are seconds on the monotonic clock. `assumed` where the server did not say how long."""
+
+    value: Secret
+    renew_at: float
+    expires_at: float
+    assumed: bool = False
+
+
+def parse_token(status: int, headers: Mapping[str, str], body: bytes, asked_at: float) -> Token:
+    """
+    Return the token that a token endpoint answered with.
+
+    Args:
+        status: HTTP status.
+        headers: Of the answer.
+        body: Of the answer, decoded from any content coding.
+        asked_at: Monotonic seconds before the request was sent.
+
+    Raises:
+        CredentialsRefused: Key or secret is wrong.
+        NotAllowed: They may not fetch tokens.
+        RateLimited, VendorUnavailable: Try later.
+        OriginRefused: The answer is a redirect, which would carry key and secret elsewhere.
+        AuthError: The answer is not a usable bearer token.
+    """
+    fields, problem = _fields(body)
+    code = fields.get("error")
+    known = code if isinstance(code, str) and code in _ERROR_CODES else None
+    if status != HTTPStatus.OK or "error" in fields:
+        raise _refusal(status, headers, known)
+    if not problem:
+        problem = _problem(fields)
+    lifetime_s = None if problem else _lifetime(fields.get("expires_in"))
+    if lifetime_s is None:
+        what = f"The token endpoint's answer cannot be used: {problem or 'expires_in is not a number above zero'}."
+        raise AuthError(what, remedy="Check the token URL; if it is right, tell the vendor.", status=status)
+    expires_at = asked_at + lifetime_s
+    early_s = min(60.0, lifetime_s / 10)
+    return Token(Secret(fields["access_token"]), expires_at - early_s, expires_at, fields.get("expires_in") is None)
+
+
+def _fields(body: bytes) -> tuple[dict[str, Any], str]:
+    try:
+        return strict_object(body, limit=BODY_LIMIT), ""
+    except ValueError as error:
+        return {}, str(error)
+
+
+def _problem(fields: Mapping[str, Any]) -> str:
+    kind, token = fields.get("token_type"), fields.get("access_token")
+    if kind is not None and not (isinstance(kind, str) and kind.lower() == "bearer"):
+        return "token_type is not Bearer"
+    if not (isinstance(token, str) and re.fullmatch(r"[\x21-\x7e]+", token)):
+        return "access_token is missing, or not printable ASCII without spaces"
+    return ""
+
+
+def _lifetime(expires_in: Any) -> float | None:
+    """Return seconds, bounded above; None where *expires_in* is no number above zero (0 does not mean for ever)."""
+    if expires_in is None:
+        return DEFAULT_LIFETIME_S
+    try:
+        seconds = math.nan if isinstance(expires_in, (bool, list, dict)) else float(expires_in)
+    except (ValueError, OverflowError):
+        return None
+    return min(seconds, MAX_LIFETIME_S) if seconds > 0 and math.isfinite(seconds) else None
+
+
+def _refusal(status: int, headers: Mapping[str, str], code: str | None) -> VendorkitError:
+    details: dict[str, Any] = {"status": status, "vendor_code": code}
+    what = f"The token endpoint answered HTTP {status}{f' ({code})' if code else ''}"
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        wait = headers.get("Retry-After", "")
+        seconds = float(wait) if wait.isascii() and wait.isdigit() and len(wait) <= _RETRY_AFTER_DIGITS else None
+        return RateLimited(f"{what}: too many token requests.", remedy="Wait.", retry_after_s=seconds, **details)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return VendorUnavailable(f"{what}.", remedy="Try again later.", **details)
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        remedy = "Use the address that the vendor documents; redirects are not followed with key and secret."
+        return OriginRefused(f"{what}, a redirect.", remedy=remedy, **details)
+    if status == HTTPStatus.UNAUTHORIZED or code in {"invalid_client", "invalid_grant"}:
+        remedy = "Check key and secret, and that they belong to this environment."
+        return CredentialsRefused(f"{what}: it refused key or secret.", remedy=remedy, **details)
+    if status == HTTPStatus.FORBIDDEN or code == "unauthorized_client":
+        return NotAllowed(f"{what}.", remedy="Ask the vendor for access tokens for this key.", **details)
+    return AuthError(f"{what}, and no token.", remedy="Check the token URL; if right, tell the vendor.", **details)
