@@ -140,9 +140,6 @@ def main() -> None:
     """Read the order, serve, and end with the input."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a notebook's interrupt is not meant for the servers
     order = json.loads(sys.stdin.readline())
-    import importlib.util
-
-    order["vendors"] = [n for n in order["vendors"] if importlib.util.find_spec("vendorkit.local." + n)]  # TEMPORARY
     threading.Thread(target=_end_with_input, daemon=True).start()
     asyncio.run(serve(order["vendors"], order["settings"], sys.stdout))
 
