@@ -11,7 +11,7 @@ import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
@@ -118,7 +118,8 @@ class Renderer:
         if isinstance(node, Resource):
             return self._xml_resource(node, guard, depth)
         if isinstance(node, Document):
-            return '<metadata type="document">' + "".join(map(self._xml_field, self._named(node, "-"))) + "</metadata>"
+            fields = [self._xml_field(*entry) for entry in self._named(node, "-")]
+            return '<metadata type="document">' + "".join(fields) + "</metadata>"
         name = node.name.replace("_", "-")
         head = [f"<{name}>" if node.name in UNTYPED_ARRAYS else f'<{name} type="array">']
         if paging.total is not None:
@@ -129,43 +130,40 @@ class Renderer:
         return "".join([*head, *items, f"</{name}>"])
 
     def _xml_resource(self, resource: Resource, guard: set[str], depth: int) -> str:
-        name = resource.name
-        tag = name.replace("_", "-")
+        name, path = resource.name, resource.path
+        guard = self._guarded(guard, path, depth)
+        tag, url = name.replace("_", "-"), self._api + path
         parts = [f"<{tag}>"]
         for attribute, kind, value in self._attributes(resource):
             start, nil, end = _tags(name, attribute, kind)
-            if value is None:
-                parts.append(nil)
-            elif value.__class__ is str:
-                parts.append(start + escape(value) + end)
-            else:
-                parts.append(start + _plain(value) + end)
-        if self._expand.isdisjoint(resource.below) and not any(rel in self._expand for rel, _ in resource.links):
-            parts.append(
-                _own_links(name, bool(resource.path), resource.below).replace(_HERE, self._api + resource.path)
-            )
-            parts += [_xml_link(name, rel, self._href(path)) for rel, path in resource.links]
-        else:
-            for rel, href, child in self._links(resource, guard, depth):
-                link = _xml_link(name, rel, href)
-                parts.append(link if child is None else f"{link[:-2]}>{self._xml(*child)}</link>")
+            parts.append(nil if value is None else start + _text(value) + end)
+        for run, rel in _own_links(name, bool(path), resource.below, self._expand - resource.plain):
+            parts.append(run.replace(_HERE, url))
+            if rel:
+                parts.append(self._xml_link(resource, rel, f"{path}/{rel}", guard, depth))
+        parts += [self._xml_link(resource, rel, target, guard, depth) for rel, target in resource.links]
         parts.append(f"</{tag}>")
         return "".join(parts)
 
-    def _xml_field(self, entry: Attribute) -> str:
-        name, kind, value = entry
+    def _xml_link(self, resource: Resource, rel: str, target: str, guard: set[str], depth: int) -> str:
+        link = _link(resource.name, rel, self._href(target))
+        child = self._child(resource, rel, target, guard, depth)
+        return link if child is None else f"{link[:-2]}>{self._xml(*child)}</link>"
+
+    def _xml_field(self, name: str, kind: str, value: Any) -> str:
         if value is None:
             return f'<{name} nil="true"/>'
+        if value.__class__ is str:
+            return (f'<{name} type="{kind}">' if kind else f"<{name}>") + _text(value) + f"</{name}>"
         if isinstance(value, list):
-            inner = "".join(self._xml_field((name.removesuffix("s"), "", item)) for item in value)
-            return f'<{name} type="array">{inner}</{name}>'
+            one = name.removesuffix("s")
+            return f'<{name} type="array">{"".join([self._xml_field(one, "", item) for item in value])}</{name}>'
         if isinstance(value, dict):
-            inner = "".join(self._xml_field((key.replace("_", "-"), "", item)) for key, item in value.items())
-            return f"<{name}>{inner}</{name}>"
-        kind = kind or {bool: "boolean", int: "integer"}.get(type(value), "")
-        if kind == "integer" and self._settings.metadata_untyped_numbers:
-            kind = ""
-        return (f'<{name} type="{kind}">' if kind else f"<{name}>") + escape(_plain(value)) + f"</{name}>"
+            inner = [self._xml_field(key.replace("_", "-"), "", item) for key, item in value.items()]
+            return f"<{name}>{''.join(inner)}</{name}>"
+        kind = "boolean" if isinstance(value, bool) else "integer"
+        untyped = kind == "integer" and self._settings.metadata_untyped_numbers
+        return (f"<{name}>" if untyped else f'<{name} type="{kind}">') + _text(value) + f"</{name}>"
 
     # -- JSON
 
@@ -181,32 +179,36 @@ class Renderer:
         return head
 
     def _json_resource(self, resource: Resource, guard: set[str], depth: int) -> dict[str, Any]:
+        path = resource.path
+        guard = self._guarded(guard, path, depth)
         record: dict[str, Any] = {"resource_type": resource.name}
         record.update({name: value for name, _, value in self._attributes(resource)})
-        for rel, href, child in self._links(resource, guard, depth):
-            record[f"{rel}_link"] = href
-            if child is not None:
-                record[rel] = self._json(*child)
+        url = self._api + path
+        if path:
+            record["self_link"] = url
+        record.update({f"{rel}_link": f"{url}/{rel}" for rel in resource.below})
+        record.update({f"{rel}_link": self._href(target) for rel, target in resource.links})
+        if self._expand:
+            for rel, target in [*((rel, f"{path}/{rel}") for rel in resource.below), *resource.links]:
+                child = self._child(resource, rel, target, guard, depth)
+                if child is not None:
+                    record[rel] = self._json(*child)
         return record
 
     # -- both
 
-    def _links(
-        self, resource: Resource, guard: set[str], depth: int
-    ) -> Iterator[tuple[str, str, tuple[Node, set[str], int] | None]]:
-        """Rel, href, and for an expanded link the node below it, with its guard and depth."""
-        path = resource.path
-        if path:
-            yield "self", self._api + path, None
-            guard = self._guarded(guard, path, depth)
-        for rel, target in [*((rel, f"{path}/{rel}") for rel in resource.below), *resource.links]:
-            child: tuple[Node, set[str], int] | None = None
-            if rel in self._expand and rel not in resource.plain and target not in guard:
-                node = (resource.embedded or {}).get(rel) or self._resolve(target)
-                child = (node, self._guarded(guard, target, depth), depth + 1) if node is not None else None
-            yield rel, self._href(target), child
+    def _child(
+        self, resource: Resource, rel: str, target: str, guard: set[str], depth: int
+    ) -> tuple[Node, set[str], int] | None:
+        """What stands expanded below a link, with its guard and depth; None for a link left as it is."""
+        if rel not in self._expand or rel in resource.plain or target in guard:
+            return None
+        node = (resource.embedded or {}).get(rel) or self._resolve(target)
+        return None if node is None else (node, self._guarded(guard, target, depth), depth + 1)
 
     def _guarded(self, guard: set[str], path: str, depth: int) -> set[str]:
+        if not self._expand:
+            return guard
         # 3.4, inferred from server code of 2013: below the first level one list serves all siblings, so that a
         # record repeated among them is expanded only the first time.
         if depth and self._settings.expand_guard_shared:
@@ -224,9 +226,9 @@ class Renderer:
         return [_mistyped(attribute) for attribute in resource.attributes] + [("newly_added", "", "by the vendor")]
 
     def _named(self, document: Document, dash: str) -> Iterator[Attribute]:
-        prefix = f"{document.entity}_" if self._settings.metadata_prefix else ""
+        entity = document.entity if self._settings.metadata_prefix else ""
         for name, kind, value in document.fields:
-            yield f"{prefix}{name}".replace("_", dash), kind, value
+            yield _field_name(entity, name, dash), kind, value
 
 
 def _items(collection: Collection) -> Iterator[Resource]:
@@ -240,7 +242,9 @@ def _neighbours(paging: Paging) -> list[tuple[str, str]]:
     return [(rel, url) for rel, url in (("prev", paging.prev), ("next", paging.next)) if url]
 
 
-def _plain(value: Any) -> str:
+def _text(value: Any) -> str:
+    if value.__class__ is str:
+        return escape(value) if "&" in value or "<" in value or ">" in value else value
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -260,15 +264,29 @@ def _tags(resource: str, attribute: str, kind: str) -> tuple[str, str, str]:
 
 
 @cache
-def _own_links(resource: str, has_self: bool, below: tuple[str, ...]) -> str:
-    """The link elements of a record below its own URL, with a mark where that URL goes."""
-    own = [_xml_link(resource, "self", _HERE)] if has_self else []
-    return "".join([*own, *(_xml_link(resource, rel, f"{_HERE}/{rel}") for rel in below)])
+def _field_name(entity: str, name: str, dash: str) -> str:
+    return (f"{entity}_{name}" if entity else name).replace("_", dash)
 
 
-def _xml_link(resource: str, rel: str, href: str) -> str:
-    if "&" in href or "<" in href:
-        href = escape(href)
+@lru_cache(maxsize=1_024)  # callers may send any number of different `expand` lists
+def _own_links(resource: str, has_self: bool, below: tuple[str, ...], expand: frozenset[str]) -> list[tuple[str, str]]:
+    """
+    The link elements of a record below its own URL, with a mark where that URL goes.
+
+    Cut into runs: after each comes a rel that may have to be expanded, "" after the last.
+    """
+    runs, run = [], _link(resource, "self", _HERE) if has_self else ""
+    for rel in below:
+        if rel in expand:
+            runs.append((run, rel))
+            run = ""
+        else:
+            run += _link(resource, rel, f"{_HERE}/{rel}")
+    return [*runs, (run, "")]
+
+
+def _link(resource: str, rel: str, href: str) -> str:
+    href = _text(href)
     if rel == "web":
         return f'<link type="text/html" rel="web" href="{href}"/>'
     if resource in HREF_FIRST:
