@@ -90,7 +90,7 @@ async def serve(names: list[str], switches: Mapping[str, Any], ready: TextIO) ->
     credentials = make_credentials(names, Settings(**switches))
     vendors, servers, runs = {}, [], []
     for name in names:
-        listener = socket.create_server(("127.0.0.1", 0))
+        listener = _listener()
         server, vendor = _server_for(name, Settings(**switches), credentials[name], listener, control_token)
         server.config.ssl = context
         servers.append(server)
@@ -101,6 +101,14 @@ async def serve(names: list[str], switches: Mapping[str, Any], ready: TextIO) ->
     told = {"vendors": vendors, "ca_pem": authority.cert_pem.bytes().decode(), "control_token": control_token}
     print(json.dumps(told), file=ready, flush=True)
     await asyncio.gather(*runs)
+
+
+def _listener() -> socket.socket:
+    # asyncio sends small packets at once (TCP_NODELAY) only where the protocol is named; else each answer of headers
+    # and body in two pieces waits 40 ms for the client's acknowledgement.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
+    return listener
 
 
 def _server_for(
