@@ -1,0 +1,40 @@
+# Two commands do everything: `make demo` and `make test`. Each prepares .venv by itself.
+
+VENV := .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo lab test lint notebooks clean
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("vendorkit needs Python 3.10 or newer" if sys.version_info < (3, 10) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@
+
+demo: $(READY)  ## the main job, on the local vendors: authenticated pulls, notebooks, an HTML report
+	$(BIN)/vendorkit demo
+
+lab: $(READY)  ## JupyterLab on the notebooks
+	$(BIN)/vendorkit lab
+
+test: $(READY) lint  ## everything but the slow suites
+	$(BIN)/python -m pytest -n 2 --dist loadscope
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/interrogate --quiet vendorkit tests
+
+notebooks: $(READY)  ## execute the notebooks anew and save them with their outputs, without widget state
+	$(BIN)/vendorkit demo --save
+
+requirements.lock: pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.10 --all-extras --no-header --no-annotate \
+		--output-file $@ pyproject.toml
+
+clean:
+	rm -rf build $(VENV)

@@ -1,0 +1,188 @@
+"""
+A request as code in other languages, with the names of environment variables where secrets go.
+
+The forms are those of the vendors' own pages: curl, PHP (cURL), Medipim's PHP client, Python's http.client; and
+requests. Texts are quoted for their language, so that a filter value cannot break out of its string.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from vendorkit.errors import UsageError
+from vendorkit.query import Query
+from vendorkit.vendors.filters import suggestion
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the snippet has to say: the prepared request in parts, and how it is authenticated."""
+
+    method: str
+    url: str
+    media: str
+    body: str | None
+    scheme: str  # "basic", "digest" or "none"
+    user: str  # names of environment variables
+    password: str
+
+    @property
+    def path(self) -> str:
+        parts = urlsplit(self.url)
+        return f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+
+
+def snippet(query: Query, language: str) -> str:
+    """
+    Return the first request of *query* as a program in *language*.
+
+    Raises:
+        UsageError: There is no such language, or not for this vendor.
+    """
+    if language not in _WRITERS:
+        what = f"There is no snippet in {language!r}."
+        raise UsageError(what, remedy=suggestion(language, _WRITERS))
+    if language == "php-client" and query.client.vendor_name != "medipim":
+        what = f"{query.client.title} has no PHP client."
+        raise UsageError(what, remedy="Choose php.")
+    return _WRITERS[language](_asked(query))
+
+
+def _asked(query: Query) -> _Asked:
+    prepared = query.request()
+    body = prepared.body.decode() if isinstance(prepared.body, bytes) else prepared.body
+    scheme, names = {
+        "medipim": ("basic", ("MEDIPIM_API_KEY_ID", "MEDIPIM_API_KEY_SECRET")),
+        "mediagenix": ("digest", ("MEDIAGENIX_ROBOT_USER", "MEDIAGENIX_ROBOT_PASSWORD")),
+    }.get(query.client.vendor_name, ("none", ("", "")))
+    return _Asked(
+        str(prepared.method),
+        str(prepared.url),
+        prepared.headers["Accept"],
+        str(body) if body is not None else None,
+        scheme,
+        *names,
+    )
+
+
+def _curl(asked: _Asked) -> str:
+    lines = [f"curl --request {asked.method} {shlex.quote(asked.url)}"]
+    if asked.scheme != "none":
+        lines.append(f'--{asked.scheme} --user "${asked.user}:${asked.password}"')
+    lines.append(f"--header {shlex.quote(f'Accept: {asked.media}')}")
+    if asked.body is not None:
+        lines.append("--header 'Content-Type: application/json'")
+        lines.append(f"--data-raw {shlex.quote(asked.body)}")
+    return " \\\n  ".join(lines)
+
+
+def _requests(asked: _Asked) -> str:
+    auth = {
+        "basic": f'auth=(os.environ["{asked.user}"], os.environ["{asked.password}"])',
+        "digest": f'auth=requests.auth.HTTPDigestAuth(os.environ["{asked.user}"], os.environ["{asked.password}"])',
+    }.get(asked.scheme)
+    arguments = [repr(asked.method), repr(asked.url), f'headers={{"Accept": {asked.media!r}}}']
+    if asked.body is not None:
+        arguments.append(f"json={json.loads(asked.body)!r}")
+    arguments += [auth] if auth else []
+    listed = "".join(f"    {argument},\n" for argument in (*arguments, "timeout=60"))
+    return (
+        "import os\n\nimport requests\n\n"
+        f"response = requests.request(\n{listed})\n"
+        "response.raise_for_status()\nprint(response.text)\n"
+    )
+
+
+def _python(asked: _Asked) -> str:
+    if asked.scheme == "digest":
+        return _urllib_digest(asked)
+    headers: dict[str, str] = {"Accept": asked.media}
+    if asked.body is not None:
+        headers["Content-Type"] = "application/json"
+    lines = ["import base64", "import http.client", "import os", "", f"headers = {headers!r}"]
+    if asked.scheme == "basic":
+        lines += [
+            f'pair = os.environ["{asked.user}"] + ":" + os.environ["{asked.password}"]',
+            'headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()',
+        ]
+    lines += [
+        f"connection = http.client.HTTPSConnection({urlsplit(asked.url).netloc!r}, timeout=60)",
+        f"connection.request({asked.method!r}, {asked.path!r}, {_bytes(asked.body)}, headers)",
+        "response = connection.getresponse()",
+        'print(response.status, response.read().decode("utf-8"))',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _bytes(body: str | None) -> str:
+    return "None" if body is None else repr(body.encode())
+
+
+def _urllib_digest(asked: _Asked) -> str:
+    # http.client has no digest; urllib, which is built on it, has.
+    return "\n".join(
+        (
+            "import os",
+            "import urllib.request",
+            "",
+            "passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()",
+            f'passwords.add_password(None, {asked.url!r}, os.environ["{asked.user}"], os.environ["{asked.password}"])',
+            "opener = urllib.request.build_opener(urllib.request.HTTPDigestAuthHandler(passwords))",
+            f'request = urllib.request.Request({asked.url!r}, headers={{"Accept": {asked.media!r}}})',
+            "with opener.open(request, timeout=60) as response:",
+            '    print(response.status, response.read().decode("utf-8"))',
+            "",
+        )
+    )
+
+
+def _php(asked: _Asked) -> str:
+    lines = ["<?php", f"$h = curl_init({_php_text(asked.url)});"]
+    lines.append(f"curl_setopt($h, CURLOPT_CUSTOMREQUEST, {_php_text(asked.method)});")
+    if asked.scheme != "none":
+        lines.append(f"curl_setopt($h, CURLOPT_HTTPAUTH, CURLAUTH_{asked.scheme.upper()});")
+        pair = f'getenv("{asked.user}") . ":" . getenv("{asked.password}")'
+        lines.append(f"curl_setopt($h, CURLOPT_USERPWD, {pair});")
+    headers = [f"Accept: {asked.media}", *(["Content-Type: application/json"] if asked.body is not None else [])]
+    lines.append("curl_setopt($h, CURLOPT_RETURNTRANSFER, true);")
+    lines.append(f"curl_setopt($h, CURLOPT_HTTPHEADER, [{', '.join(map(_php_text, headers))}]);")
+    if asked.body is not None:
+        lines.append(f"curl_setopt($h, CURLOPT_POSTFIELDS, {_php_text(asked.body)});")
+    return "\n".join([*lines, "$response = curl_exec($h);", "echo $response;", ""])
+
+
+def _php_client(asked: _Asked) -> str:
+    parts = urlsplit(asked.url)
+    body = "" if asked.body is None else f", {_php_value(json.loads(asked.body))}"
+    key = f'getenv("{asked.user}"), getenv("{asked.password}")'
+    return (
+        f"<?php\n$client = new \\Medipim\\Api\\Client({key}, {_php_text(f'{parts.scheme}://{parts.netloc}')});\n"
+        f"$response = $client->{asked.method.lower()}({_php_text(asked.path)}{body});\n"
+    )
+
+
+def _php_text(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _php_value(value: Any) -> str:
+    if isinstance(value, dict):
+        return "[" + ", ".join(f"{_php_text(key)} => {_php_value(item)}" for key, item in value.items()) + "]"
+    if isinstance(value, list):
+        return "[" + ", ".join(_php_value(item) for item in value) + "]"
+    return _php_text(value) if isinstance(value, str) else json.dumps(value)
+
+
+_WRITERS: Final[dict[str, Callable[[_Asked], str]]] = {
+    "curl": _curl,
+    "python": _python,
+    "requests": _requests,
+    "php": _php,
+    "php-client": _php_client,
+}
