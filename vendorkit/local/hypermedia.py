@@ -71,14 +71,15 @@ class Collection:
         name: Plural resource type, with underscores.
         members: Numbers of the records, in order: a range, list or numpy column.
         build: From a number to its record.
-        paging: "pages" (always), "optional" (with `pagination=true`), "cursor", or "none".
+        paging: "pages" (always), "optional" (with `pagination=true`), "cursor", or "none". Which collections the
+            vendor pages always was seen for a few only (3.5); the rest is inferred.
         select: Chooses the members by the query, where the collection has filters.
     """
 
     name: str
     members: Any
     build: Callable[[int], Resource | None]
-    paging: str = "none"
+    paging: str = "optional"
     select: Callable[[Mapping[str, str]], Sequence[int]] | None = None
 
 

@@ -1,14 +1,15 @@
 """
 The video library of the local Mediagenix, computed from the seed and the number of titles.
 
-Nothing is stored: a fact of a record is arithmetic on its index (from 0; its id is the index + 1). Where a list has
-to be filtered, one numpy column is computed on first use. Titles come in blocks of ten: three features, six
-episodes, one trailer. Ten episodes make a series, three series a brand, 66 neighbouring titles feed a collection.
+Nothing is stored: a fact of a record is arithmetic on its index (from 0; its id is the index + 1). The arithmetic does
+without branches where it also has to run over a numpy column, which is made when a list has to be filtered. Titles
+come in blocks of ten: three features, six episodes, one trailer. Ten episodes make a series, three series a brand;
+66 neighbouring titles feed a collection.
 
-Oddities and where they are: titles without rights (third feature of each fifth block), series without rights
-(each eleventh), schedulings outside every window (each seventeenth), rights ending in the month after the anchor
-(each seventh), missing images (an eighth each), external ids null (i % 9 == 5) or empty (i % 31 == 7), names with
-quotes, ampersands and other scripts (about a fifth).
+Oddities and where they are: titles without rights (third feature of each fifth block), series without rights (each
+eleventh), schedulings after their right (each seventeenth), rights ending in the month after the anchor (each
+seventh), missing images (an eighth), external ids null (index % 9 == 5) or empty (index % 31 == 7), names with quotes,
+ampersands and other scripts (about a fifth), durations such as `30m` (each thirteenth), equal times all over.
 """
 
 from __future__ import annotations
@@ -132,14 +133,12 @@ class Library:
         titles = [feature // 3 * 10 + feature % 3 for feature in features]
         return [title for title in titles if title < self.titles]
 
-    @cached_property
-    def licensor_column(self) -> Any:
-        """Licensor of each title, 0 for none."""
-        title = np.arange(self.titles, dtype=np.int64)
+    def licensor(self, title: Any) -> Any:
+        """Licensor of a title or of a column of them, 0 for none."""
         place = title % 10
-        series = (title // 10 * 6 + place - 3) // 10
         is_episode = (place >= 3) & (place < 9)
-        return np.where(is_episode, self.series_licensor(series), self.block_licensor(title // 10)).astype(np.int8)
+        of_series = self.series_licensor((title // 10 * 6 + place - 3) // 10)
+        return is_episode * of_series + (1 - is_episode) * self.block_licensor(title // 10)
 
     def series_licensor(self, series: Any) -> Any:
         """Licensor of a series and its episodes, 0 for none."""
@@ -151,27 +150,26 @@ class Library:
 
     # -- rights: four places per block of titles, then two per series
 
-    @cached_property
-    def right_exists(self) -> Any:
-        """Whether each place holds a right."""
-        place = np.arange(self.title_rights + 2 * self.series, dtype=np.int64)
-        title = place // 4 * 10 + np.array([0, 0, 1, 2])[place % 4]
-        series = (place - self.title_rights) // 2
-        of_title = (title < self.titles) & ((place % 4 < 3) | (place // 4 % 5 != 4))
-        of_series = (series % 11 != 7) & (((place - self.title_rights) % 2 == 0) | (series % 3 == 0))
-        return np.where(place < self.title_rights, of_title, of_series)
+    def has_right(self, right: Any) -> Any:
+        """Whether a place, or each of a column, holds a right."""
+        after = right - self.title_rights
+        title = right // 4 * 10 + right % 4 - (right % 4 > 0)
+        of_title = (right >= 0) & (title < self.titles) & ((right % 4 < 3) | (right // 4 % 5 != 4))
+        of_series = (after // 2 < self.series) & (after // 2 % 11 != 7) & ((after % 2 == 0) | (after // 2 % 3 == 0))
+        return ((after < 0) & of_title) | ((after >= 0) & of_series)
+
+    def deal(self, right: Any) -> Any:
+        """Deal of a right or of a column of them; -1 outside any deal. Each licensor has two deals."""
+        after = right - self.title_rights
+        of_title = self.block_licensor(right // 4)
+        licensor = (after < 0) * of_title + (after >= 0) * self.series_licensor(after // 2)
+        return (licensor > 0) * (right % 3 != 2) * (2 * licensor - 1 + right % 2) - 1
 
     @cached_property
-    def right_deal(self) -> Any:
-        """Deal of each place; -1 for a right outside any deal. Each licensor has two deals."""
+    def rights(self) -> Any:
+        """All rights, as a column."""
         place = np.arange(self.title_rights + 2 * self.series, dtype=np.int64)
-        of_series = self.series_licensor(np.maximum(place - self.title_rights, 0) // 2)
-        licensor = np.where(place < self.title_rights, self.block_licensor(place // 4), of_series)
-        return np.where((licensor == 0) | (place % 3 == 2), -1, 2 * (licensor - 1) + place % 2)
-
-    def has_right(self, right: int) -> bool:
-        """Whether there is such a right."""
-        return bool(0 <= right < len(self.right_exists) and self.right_exists[right])
+        return place[self.has_right(place)]
 
     def licensable(self, right: int) -> tuple[str, int]:
         """What a right is for: `titles` or `title_groups`, and its index."""
@@ -220,17 +218,23 @@ class Library:
 
     # -- schedulings: four places per title
 
+    def platform(self, scheduling: Any) -> Any:
+        """Platform of a place, or of a column of them; -1 where there is no scheduling."""
+        title = scheduling // 4
+        exists = (scheduling % 4 < self.scatter(title, 5) % 4) & (title % 10 < 9)
+        return exists * ((self.scatter(title, 6) + scheduling % 4) % 6 + 1) - 1
+
+    def schedulings_on(self, platform: int) -> Any:
+        """Schedulings of a platform, as a column."""
+        return np.flatnonzero(self._platforms == platform)
+
     @cached_property
-    def scheduling_platform(self) -> Any:
-        """Platform of each place; -1 where there is no scheduling."""
-        place = np.arange(4 * self.titles, dtype=np.int64)
-        title = place // 4
-        exists = (place % 4 < self.scatter(title, 5) % 4) & (title % 10 < 9)
-        return np.where(exists, (self.scatter(title, 6) + place % 4) % 6, -1).astype(np.int8)
+    def _platforms(self) -> Any:
+        return self.platform(np.arange(4 * self.titles, dtype=np.int64)).astype(np.int8)
 
     def schedulings_of(self, title: int) -> list[int]:
         """Schedulings of a title."""
-        return [place for place in range(4 * title, 4 * title + 4) if self.scheduling_platform[place] >= 0]
+        return [place for place in range(4 * title, 4 * title + 4) if self.platform(place) >= 0]
 
     def shown(self, scheduling: int) -> tuple[int, int, bool]:
         """First day, day after the last, and whether a window of the title covers them on that platform."""
@@ -240,10 +244,10 @@ class Library:
         if not rights:
             return number % 60 - 30, number % 60, False
         start, end = self.span(rights[place % len(rights)])
-        if scheduling % 17 == 0:
-            return end + 5, end + 35, False
         first = start + number % 20
         last = min(end, first + 30 + number // 20 % 60)
+        if scheduling % 17 == 0:
+            first, last = end + 5, end + 35
         return first, last, any(self._allows(right, first, last, scheduling) for right in rights)
 
     def covers(self, right: int, scheduling: int) -> bool:
@@ -254,22 +258,33 @@ class Library:
     def _allows(self, right: int, first: int, last: int, scheduling: int) -> bool:
         start, end = self.span(right)
         allowed = self.platforms_of("rights", right)
-        return start <= first and last <= end and (not allowed or int(self.scheduling_platform[scheduling]) in allowed)
+        return start <= first and last <= end and (not allowed or self.platform(scheduling) in allowed)
 
     # -- images (four places per owner: titles, then title groups, then brands) and assets (two places per title)
 
-    @cached_property
-    def image_exists(self) -> Any:
-        """Whether each place holds an image."""
-        place = np.arange(4 * (self.titles + self.groups + self.brands), dtype=np.int64)
-        return self.scatter(place, 10) % 8 != 0
+    def has_image(self, place: Any) -> Any:
+        """Whether a place, or each of a column, holds an image."""
+        return (
+            (place >= 0) & (place < 4 * (self.titles + self.groups + self.brands)) & (self.scatter(place, 10) % 8 != 0)
+        )
 
     @cached_property
-    def asset_exists(self) -> Any:
-        """Whether each place holds an asset: one per title, a second for some features."""
-        place = np.arange(2 * self.titles, dtype=np.int64)
+    def images(self) -> Any:
+        """All images, as a column."""
+        place = np.arange(4 * (self.titles + self.groups + self.brands), dtype=np.int64)
+        return place[self.has_image(place)]
+
+    def has_asset(self, place: Any) -> Any:
+        """Whether a place, or each of a column, holds an asset: one per title, a second for some features."""
         title = place // 2
-        return (place % 2 == 0) | ((title % 10 < 3) & (self.scatter(title, 11) % 3 == 0))
+        second = (title % 10 < 3) & (self.scatter(title, 11) % 3 == 0)
+        return (place >= 0) & (title < self.titles) & ((place % 2 == 0) | second)
+
+    @cached_property
+    def assets(self) -> Any:
+        """All assets, as a column."""
+        place = np.arange(2 * self.titles, dtype=np.int64)
+        return place[self.has_asset(place)]
 
 
 def day(offset: int) -> str:

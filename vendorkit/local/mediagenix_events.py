@@ -46,7 +46,7 @@ class Events:
 
     def collection(self) -> Collection:
         """The feed: the last 50, or the first 50 that `newer_than` and `event_type` leave."""
-        return Collection("events", [], self.event, select=self._select)
+        return Collection("events", [], self.event, "none", self._select)
 
     def _id(self, index: int) -> int:
         return int(3 * index + 1 + self._library.scatter(index, 60) % 3)

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
-import numpy as np
-
 from vendorkit.local.hypermedia import Attribute, Collection, Node, Resource
 from vendorkit.local.mediagenix_data import IMAGE_TYPES, PLATFORMS, Library
 from vendorkit.local.mediagenix_metadata import external_id
@@ -47,7 +45,7 @@ class Media:
 
     @cached_property
     def _image_ids(self) -> Any:
-        return np.flatnonzero(self._library.image_exists) + 1
+        return self._library.images + 1
 
     def _owner(self, image: int) -> tuple[str, int]:
         place = image // 4
@@ -61,12 +59,12 @@ class Media:
         if not 1 <= id_ <= owners:
             return None
         first = 4 * (before + id_ - 1)
-        found = [place + 1 for place in range(first, first + 4) if self._library.image_exists[place]]
+        found = [place + 1 for place in range(first, first + 4) if self._library.has_image(place)]
         return Collection("images", found, self._image)
 
     def _image(self, id_: int) -> Resource | None:
         index = id_ - 1
-        if not 0 <= index < len(self._library.image_exists) or not self._library.image_exists[index]:
+        if not self._library.has_image(index):
             return None
         kind, ratio, width, height = IMAGE_TYPES[index % 4]
         # A remote file is fetched later: until then its size and sum are null (4.17).
@@ -93,7 +91,7 @@ class Media:
 
     @cached_property
     def _asset_ids(self) -> Any:
-        return np.flatnonzero(self._library.asset_exists) + 1
+        return self._library.assets + 1
 
     def _by_name(self, query: Mapping[str, str]) -> Sequence[int]:
         if "name" not in query:
@@ -106,7 +104,7 @@ class Media:
     def _asset(self, id_: int) -> Resource | None:
         """One asset: an editorial version of a title."""
         index = id_ - 1
-        if not 0 <= index < 2 * self._library.titles or not self._library.asset_exists[index]:
+        if not self._library.has_asset(index):
             return None
         minutes = self._library.scatter(index, 25) % 120 + 20
         # Values such as `30m` have broken the vendor's own client (3.2).

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
-from typing import Any, Final
-
-import numpy as np
+from typing import Final
 
 from vendorkit.local.hypermedia import Attribute, Collection, Node, Resource
 from vendorkit.local.mediagenix_data import LICENSORS, PLATFORMS, REQUIREMENTS, Library, day, local_midnight
@@ -32,7 +29,7 @@ class Rights:
         """Path patterns and what answers them."""
         deals = range(1, _DEALS + 1)
         table: dict[str, Callable[..., Node | None]] = {
-            "/rights": lambda: Collection("rights", self._right_ids, self._right, "pages"),
+            "/rights": lambda: Collection("rights", self._library.rights + 1, self._right, "pages"),
             "/rights/{id}": self._right,
             "/rights/{id}/sourced_schedulings": lambda id_: self._sourced(id_, owners),
             "/deals": lambda: Collection("deals", deals, self._deal, "pages"),
@@ -69,10 +66,6 @@ class Rights:
 
     # -- rights and deals
 
-    @cached_property
-    def _right_ids(self) -> Any:
-        return np.flatnonzero(self._library.right_exists) + 1
-
     def _right(self, id_: int) -> Resource | None:
         index, library = id_ - 1, self._library
         if not library.has_right(index):
@@ -88,7 +81,7 @@ class Rights:
             ("episode_selection", "", selection),
             ("clearances_included", "boolean", index % 6 != 0),
         ]
-        licensor = int(library.series_licensor(place) if owner == "title_groups" else library.licensor_column[place])
+        licensor = int(library.series_licensor(place) if owner == "title_groups" else library.licensor(place))
         links = [("licensable", f"/{owner}/{place + 1}")]
         links += [("licensor", f"/licensors/{licensor + 1}")] if licensor else []
         return Resource("right", f"/rights/{id_}", attributes, _RIGHT_BELOW, links)
@@ -129,8 +122,8 @@ class Rights:
     def _deal_rights(self, id_: int) -> Node | None:
         if self._deal(id_) is None:
             return None
-        chosen = self._library.right_exists & (self._library.right_deal == id_ - 1)
-        return Collection("rights", np.flatnonzero(chosen) + 1, self._right, "pages")
+        rights = self._library.rights
+        return Collection("rights", rights[self._library.deal(rights) == id_ - 1] + 1, self._right, "pages")
 
     # -- windows: what a right makes of a title
 

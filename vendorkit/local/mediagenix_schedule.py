@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-import numpy as np
-
 from vendorkit.local.hypermedia import Attribute, Collection, Document, Node, Resource
 from vendorkit.local.mediagenix_data import CHANNELS, OUTLETS, PLATFORMS, Library, day
 from vendorkit.local.mediagenix_metadata import external_id
@@ -29,11 +27,11 @@ class Scheduled:
     def table(self, owners: dict[str, Callable[..., Node | None]]) -> dict[str, Callable[..., Node | None]]:
         """Path patterns and what answers them."""
         table: dict[str, Callable[..., Node | None]] = {
-            "/platforms": lambda: Collection("platforms", range(1, 1 + len(PLATFORMS)), self._platform, "optional"),
+            "/platforms": lambda: Collection("platforms", range(1, 1 + len(PLATFORMS)), self._platform),
             "/platforms/{id}": self._platform,
             "/platforms/{id}/requirements": lambda id_: owners["/requirements"]() if self._platform(id_) else None,
             "/platforms/{id}/metadata": lambda id_: self._platform(id_) and Document("platform", []),
-            "/outlets": lambda: Collection("outlets", range(1, 1 + len(OUTLETS)), self._outlet, "optional"),
+            "/outlets": lambda: Collection("outlets", range(1, 1 + len(OUTLETS)), self._outlet),
             "/outlets/{id}": self._outlet,
             "/outlets/{id}/platforms": self._outlet_platforms,
             "/schedulings/{id}": self._scheduling,
@@ -41,7 +39,7 @@ class Scheduled:
             "/schedulings/{id}/publications": self._publications,
             "/schedulings/{id}/workflow": self._workflow,
             "/publications/{id}": self._publication,
-            "/linear_channels": lambda: Collection("linear_channels", range(1, 5), self._channel, "optional"),
+            "/linear_channels": lambda: Collection("linear_channels", range(1, 5), self._channel),
             "/linear_channels/{id}": self._channel,
             "/linear_channels/{id}/linear_schedulings": self._channel_schedulings,
             "/linear_schedulings/{id}": self._linear,
@@ -84,7 +82,7 @@ class Scheduled:
 
     def _schedulings_of(self, owner: str, exists: Callable[..., Node | None]) -> Callable[..., Node | None]:
         members: dict[str, Callable[[int], Any]] = {
-            "platforms": lambda id_: np.flatnonzero(self._library.scheduling_platform == id_ - 1) + 1,
+            "platforms": lambda id_: self._library.schedulings_on(id_ - 1) + 1,
             "titles": lambda id_: self._ids_of([id_ - 1]),
             "title_groups": lambda id_: self._ids_of(self._library.titles_in(id_ - 1)),
             "assets": lambda id_: [s for s in self._ids_of([(id_ - 1) // 2]) if self._asset_of(s - 1) == id_],
@@ -101,11 +99,11 @@ class Scheduled:
 
     def _asset_of(self, scheduling: int) -> int:
         title, place = divmod(scheduling, 4)
-        return 2 * title + 1 + (place % 2 if self._library.asset_exists[2 * title + 1] else 0)
+        return 2 * title + 1 + (place % 2 if self._library.has_asset(2 * title + 1) else 0)
 
     def _scheduling(self, id_: int) -> Resource | None:
         index, library = id_ - 1, self._library
-        if not 0 <= index < 4 * library.titles or library.scheduling_platform[index] < 0:
+        if not 0 <= index < 4 * library.titles or library.platform(index) < 0:
             return None
         first, end, cleared = library.shown(index)
         title = index // 4
@@ -125,7 +123,7 @@ class Scheduled:
         episode = library.episode(title)
         links = [("title_group", f"/title_groups/{episode[0] + 1}")] if episode else []
         links += [("title", f"/titles/{title + 1}"), ("asset", f"/assets/{self._asset_of(index)}")]
-        links.append(("platform", f"/platforms/{int(library.scheduling_platform[index]) + 1}"))
+        links.append(("platform", f"/platforms/{library.platform(index) + 1}"))
         below = ("conflicts", "publications", "workflow", "metadata")
         return Resource("scheduling", f"/schedulings/{id_}", attributes, below, links, frozenset({"metadata"}))
 

@@ -49,7 +49,7 @@ class Editorial:
             "/brands/{id}/collections": self._brand_collections,
             "/brands/{id}/titles": self._brand_titles,
             "/brands/{id}/clips": lambda id_: self._none_of(self.brand(id_), "titles"),
-            "/licensors": lambda: Collection("licensors", self._ids(len(LICENSORS)), self._licensor, "optional"),
+            "/licensors": lambda: Collection("licensors", self._ids(len(LICENSORS)), self._licensor),
             "/licensors/{id}": self._licensor,
             "/licensors/{id}/titles": self._licensor_titles,
         }
@@ -76,7 +76,7 @@ class Editorial:
             attributes.append(("episode_number", "integer", episode[1]))
         attributes.append(("tags", "", ("", "Drama,Nordic", "Comedy", "Family,Animation", "Action")[index % 5]))
         attributes.append(("acl_hash", "", f"<view@everyone> <edit@team#{index % 7 + 1}>"))
-        licensor = int(library.licensor_column[index])
+        licensor = library.licensor(index)
         links = [("licensor", f"/licensors/{licensor + 1}")] if licensor else []
         return Resource("title", f"/titles/{id_}", attributes, _TITLE_BELOW, links, _TITLE_PLAIN)
 
@@ -174,7 +174,7 @@ class Editorial:
     def _licensor_titles(self, id_: int) -> Node | None:
         if self._licensor(id_) is None:
             return None
-        titles = np.flatnonzero(self._library.licensor_column == id_ - 1) + 1
+        titles = np.flatnonzero(self._library.licensor(np.arange(self._library.titles)) == id_ - 1) + 1
         return Collection("titles", titles, self.title, "pages")
 
     def _none_of(self, exists: Resource | None, plural: str) -> Node | None:
