@@ -8,6 +8,8 @@ vendor restricts it by subscription. Media files are public on the vendor's CDN 
 
 from __future__ import annotations
 
+import html
+import json
 import re
 import struct
 import zlib
@@ -17,11 +19,12 @@ import numpy as np
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from vendorkit.local.catalogue import FIRST_MEDIA, Ints
+from vendorkit.local.catalogue import FIRST_MEDIA
 from vendorkit.local.medipim_fields import get_fields
 from vendorkit.local.medipim_filters import Violation
 from vendorkit.local.medipim_lists import LISTS, List, rows_of
 from vendorkit.local.medipim_lookups import encode
+from vendorkit.local.medipim_oddities import spoilt
 from vendorkit.local.medipim_products import EANS
 from vendorkit.local.medipim_shop import BadRequest, Shop, need, page_of, read_json
 
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from vendorkit.local.medipim_rows import Ints
     from vendorkit.local.settings import Settings
 
 VENDOR: Final = "medipim"
@@ -211,7 +215,8 @@ class Api:
                 number, size = page_of(body)
                 meta["page"] = {"no": number, "offset": number * size, "size": size}
                 records = records[number * size : (number + 1) * size]
-            return _json({"meta": meta, "results": records})
+            rate = self.settings.wrong_type_rate
+            return _json({"meta": meta, "results": [spoilt(record, n, rate) for n, record in enumerate(records)]})
 
         return answer
 
@@ -224,6 +229,20 @@ class Api:
             return _json({kind.root: records[0]}) if records else refusal(404, f"{kind.path} has no id {value!r}.")
 
         return answer
+
+    async def embed(self, request: Request) -> Response:
+        """Answer `products/embed`, a page with the product's name; the signed form is left out."""
+        given = request.query_params
+        if not set(given) <= {"id", "locale"} or "id" not in given:
+            field = "query"
+            raise Violation(field, "give id and perhaps locale")
+        index = self.shop.catalogue.index_of(given["id"])
+        if index is None:
+            return refusal(404, f"No product has id {given['id']!r}.")
+        (record,) = self.shop.encoded("products", np.array([index]), 0.0)
+        names = json.loads(record)["name"]
+        name = html.escape(names.get(given.get("locale", ""), next(iter(names.values()))))
+        return Response(f"<!doctype html><title>{name}</title><h1>{name}</h1>", media_type="text/html")
 
     async def media_file(self, request: Request) -> Response:
         """Answer a picture; only to a User-Agent of the form `App/1.0 (contact)`, else 403 (inferred)."""
@@ -254,6 +273,7 @@ def routes(settings: Settings, base_url: Callable[[], str], credentials: Mapping
     for kind, find in (("products", api.find_product), ("media", api.find_media)):
         table += [("POST", f"{kind}/query", api.query(kind)), ("POST", f"{kind}/stream", api.stream(kind))]
         table += [("GET", f"{kind}/find", find), ("GET", f"{kind}/get-fields", api.fields(kind))]
+    table.append(("GET", "products/embed", api.embed))
     for entry in LISTS:
         table.append(("POST", f"{entry.path}/query", api.list_query(entry)))
         table += [("GET", f"{entry.path}/find", api.list_find(entry))] if entry.root else []

@@ -13,7 +13,8 @@ import numpy as np
 
 from vendorkit.local import medipim_traits as traits
 from vendorkit.local import medipim_words as words
-from vendorkit.local.catalogue import FIRST_MEDIA, Bits, Catalogue, Ints
+from vendorkit.local.catalogue import Catalogue
+from vendorkit.local.medipim_rows import Bits, Ints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -22,7 +23,7 @@ MAX_CODES: Final = 1_000
 _DEPTH: Final = 50  # deeper nesting is refused rather than met with a RecursionError
 
 
-class Violation(Exception):  # noqa: N818 (the vendor's own word)
+class Violation(Exception):
     """One thing that is wrong with a request: `field` as a dotted path, and a sentence."""
 
     def __init__(self, field: str, message: str) -> None:
@@ -70,7 +71,7 @@ def between(value: Any, field: str, column: Ints) -> Bits:
     fits = column >= 0
     for end, bound in span.items():
         if not isinstance(bound, int) or isinstance(bound, bool):
-            raise Violation(f"{field}.{end}", "must be unix seconds as an integer")
+            raise Violation(field=f"{field}.{end}", message="must be unix seconds as an integer")
         fits &= column >= bound if end == "from" else column <= bound
     return fits
 
@@ -89,7 +90,8 @@ def combined(value: Any, field: str, size: int, leaf: Callable[[str, Any, str], 
         if not isinstance(inner, list) or not inner:
             raise Violation(path, "must be a list of filters")
         parts = [combined(part, f"{path}.{n}", size, leaf, depth + 1) for n, part in enumerate(inner)]
-        return np.logical_and.reduce(parts) if key == "and" else np.logical_or.reduce(parts)
+        joined: Bits = (np.logical_and if key == "and" else np.logical_or).reduce(parts)
+        return joined
     return leaf(key, inner, path)
 
 
@@ -134,31 +136,36 @@ class MediaFilter:
         """Return the indexes of the media that fit, sorted; a Violation where the request is wrong."""
         key, way = single(sorting, "sorting")
         if key not in self.SORTS:
-            raise Violation(f"sorting.{key}", f"unknown sort key, known: {', '.join(self.SORTS)}")
+            raise Violation(field=f"sorting.{key}", message=f"unknown sort key, known: {', '.join(self.SORTS)}")
         down = direction(way, f"sorting.{key}")
         keep = combined(value, "filter", len(self.rows.index), self._leaf)
-        column = {"createdAt": lambda: [self.rows.created], "touchedAt": lambda: [self.rows.updated], "id": list}[key]()
-        return ordered(keep, [*column, self.rows.index], descending=down)
+        times = {"createdAt": self.rows.owner.created, "touchedAt": self.rows.owner.updated}
+        return ordered(keep, [times[key], self.rows.index] if key in times else [self.rows.index], descending=down)
 
     def _leaf(self, key: str, value: Any, path: str) -> Bits:
         rows = self.rows
         if key in {"createdAt", "updatedSince", "touchedAt"}:
-            return between(value, path, rows.created if key == "createdAt" else rows.updated)
+            return between(value, path, rows.owner.created if key == "createdAt" else rows.owner.updated)
         if key == "product":
             wanted = [self.catalogue.index_of(v) for v in listed(value, path, (str,))]
-            return np.isin(rows.index // 2, [v for v in wanted if v is not None])
+            shown = self.catalogue.at(np.array([v for v in wanted if v is not None], dtype=np.int64)).photos_of
+            return np.isin(rows.index // 2, shown) & self._by_kind(traits.media_there)
         if key == "organization":
             ids = listed(value, path, (int,))
             owners = [n for n, identity in enumerate(self.suppliers) if identity in ids]
-            return np.isin(self.catalogue.brand_organization, owners)[rows.owner.brand]
-        fits = self._kinds(key, value, path)
-        return np.array([fits(item) for item in range(2 * traits.VARIANTS)], dtype=np.bool_)[rows.variant]
+            return np.take(np.isin(self.catalogue.brand_organization, owners), rows.owner.brand)
+        return self._by_kind(self._kinds(key, value, path))
+
+    def _by_kind(self, fits: Callable[[int], bool]) -> Bits:
+        held = np.array([fits(item) for item in range(2 * traits.VARIANTS)], dtype=np.bool_)
+        return np.take(held, self.rows.variant)
 
     def _kinds(self, key: str, value: Any, path: str) -> Callable[[int], bool]:
         """Return the test of one kind of media."""
         if key in {"published", "available"}:
             wanted = flag(value, path)
-            return lambda item: traits.media_there(item) is wanted or (key == "available" and wanted)
+            # Every item is available here; those that no product shows are not published.
+            return lambda item: (key == "available" or traits.media_there(item)) is wanted
         tests: dict[str, tuple[tuple[str, ...], Callable[[int], list[str]]]] = {
             "targetGroup": (words.TARGET_GROUPS, traits.media_groups),
             "type": (words.MEDIA_TYPES, lambda i: [traits.media_type(i), *["frontal"][: traits.frontal(i)]]),
@@ -177,8 +184,3 @@ class MediaFilter:
 def is_photo(item: int) -> bool:
     """Return whether a kind of media is a photo."""
     return traits.media_type(item) == "photo"
-
-
-def media_owner(media_id: int) -> int:
-    """Return the index of the product that a media item was made for."""
-    return (media_id - FIRST_MEDIA) // 2

@@ -63,7 +63,7 @@ def rows_of(kind: List, lookups: Lookups, body: Mapping[str, Any]) -> list[Recor
     if kind.sorts and body.get("sorting"):
         key, way = single(body["sorting"], "sorting")
         if key not in kind.sorts:
-            raise Violation(f"sorting.{key}", f"unknown sort key, known: {', '.join(kind.sorts)}")
+            raise Violation(field=f"sorting.{key}", message=f"unknown sort key, known: {', '.join(kind.sorts)}")
         down = direction(way, f"sorting.{key}")
         records = sorted(
             records, key=lambda record: _text(record[key]) if key == "name" else record["id"], reverse=down

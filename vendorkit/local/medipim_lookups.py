@@ -144,7 +144,7 @@ class Lookups:
         ]
 
     def _same(self, text: str) -> dict[str, str]:
-        return dict.fromkeys(self.locales, text)
+        return dict.fromkeys(self.locales[:2], text)  # further locales are missing at the vendor, too
 
     @cached_property
     def encoded(self) -> tuple[list[bytes], list[bytes], list[bytes], list[bytes]]:
@@ -160,7 +160,7 @@ class Lookups:
     def of_variant(self, variant: int) -> Record:
         """Return what a product of this kind links to: categories, families, attributes, ingredients."""
         categories = [self.categories[n] for n in traits.categories_of(variant)]
-        gs1 = traits.gs1_of(variant)
+        gs1 = traits.gs1_of(variant) if self.catalogue.country == "au" else None
         return {
             "notApplicableField": traits.not_applicable(variant),
             "publicCategories": [{k: c[k] for k in ("id", "name", "parent", "meta")} for c in categories],

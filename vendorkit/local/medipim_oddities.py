@@ -131,17 +131,27 @@ def twist(product: Record, rest: int) -> Record:
     return product
 
 
+def struck(number: int, rate: float) -> bool:
+    """Return whether record `number` is among the share `rate` that `wrong_types` is for."""
+    return number * 2_654_435_761 % (1 << 32) < rate * (1 << 32)
+
+
 def wrong_types(record: Record, number: int) -> Record:
     """Return `record` with a type that no document announces, and a new field; which one turns with `number`."""
-    meta = record.get("meta") or {}
     kind = number % 4
     if kind == 0:
         record |= {k: str(v) for k, v in record.items() if isinstance(v, int) and not isinstance(v, bool)}
     elif kind == 1:
         record |= {"name": [] if isinstance(record.get("name"), dict) else record.get("name")}
-    elif kind == 2:  # noqa: PLR2004 (a turn of four)
-        meta |= {key: str(value) for key, value in meta.items() if value is not None}
+    elif kind == 2:
+        meta = record.get("meta") or {}
+        record |= {"meta": {key: None if value is None else str(value) for key, value in meta.items()}}
     else:
         record |= {"meta": []}
     record["newField"] = {"since": words.STATUSES[number % 4]}
     return record
+
+
+def spoilt(record: Record, number: int, rate: float) -> Record:
+    """Return `record`, or a copy with wrong types where it is struck."""
+    return wrong_types(dict(record), number) if struck(number, rate) else record

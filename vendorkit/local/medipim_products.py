@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from vendorkit.local import medipim_oddities as oddities
 from vendorkit.local import medipim_traits as traits
 from vendorkit.local import medipim_words as words
+from vendorkit.local.catalogue import FIRST_MEDIA, Catalogue
 from vendorkit.local.medipim_filters import (
     MAX_CODES,
     Violation,
@@ -20,7 +21,6 @@ from vendorkit.local.medipim_filters import (
     direction,
     flag,
     listed,
-    media_owner,
     ordered,
     single,
 )
@@ -29,15 +29,15 @@ from vendorkit.local.medipim_lookups import Lookups, brand_id, category_id, orga
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vendorkit.local.catalogue import Bits, Catalogue, Ints
+    from vendorkit.local.medipim_rows import Bits, Ints
 
 EANS: Final = ("ean", "gtin", "eanGtin8", "eanGtin12", "eanGtin13", "eanGtin14")
 _BASE: Final = (
-    "id", "status", "organization", "publicCategory", "brand", "productFamily", "search", "minimumContent", "hasContent",
-    *EANS, "hsCode", "media", "activeIngredient", "conservation", "allowedSpecies", "atcCategory", "gs1Category",
+    "id", "status", "organization", "publicCategory", "brand", "productFamily", "search", "minimumContent",
+    "hasContent", *EANS, "hsCode", "media", "activeIngredient", "conservation", "allowedSpecies", "atcCategory",
     "attributes", "notApplicableField", "officialDeletionAt", "createdAt", "updatedSince", "and", "or", "not",
 )  # fmt: skip
-_EXTRA: Final = {"be": ("ecommerce",), "fr": ("ecommerce",), "au": ("narcotic", "biocide")}
+_EXTRA: Final = {"be": ("ecommerce",), "fr": ("ecommerce",), "au": ("narcotic", "biocide", "gs1Category")}
 
 
 class ProductFilter:
@@ -47,7 +47,7 @@ class ProductFilter:
         self.catalogue, self.lookups, self.rows = catalogue, lookups, catalogue.all
         self.codes = {code.name: code for code in words.CODES[catalogue.country]}
         self.filters = (*_BASE, *_EXTRA.get(catalogue.country, ()), *self.codes)
-        self.sorts = ("id", "name", "createdAt", "touchedAt", "statusTouchedAt", "status")
+        self.sorts: tuple[str, ...] = ("id", "name", "createdAt", "touchedAt", "statusTouchedAt", "status")
         self.sorts += ("pbs",) if catalogue.country == "au" else ()
 
     def select(self, value: Any, sorting: Any) -> Ints:
@@ -87,6 +87,9 @@ class ProductFilter:
         rows = self.rows
         return [np.where(there, ranks[0][rows.brand], 0), np.where(there, ranks[1][rows.variant], 0)]
 
+    def _tail_holds(self, word: str, locale: str, variant: int) -> bool:
+        return word in f"{traits.line_of(variant)} {self._tail(variant, locale)}".casefold()
+
     @staticmethod
     def _tail(variant: int, locale: str) -> str:
         form = traits.form_of(variant)
@@ -102,7 +105,7 @@ class ProductFilter:
         return self._by_kind(lambda v: traits.third_language(v, number))
 
     def _by_kind(self, fits: Callable[[int], bool]) -> Bits:
-        return np.array([fits(v) for v in range(traits.VARIANTS)], dtype=np.bool_)[self.rows.variant]
+        return np.take(np.array([fits(v) for v in range(traits.VARIANTS)], dtype=np.bool_), self.rows.variant)
 
     # -- one filter
 
@@ -132,7 +135,7 @@ class ProductFilter:
             "officialDeletionAt": lambda v, p: between(v, p, rows.deletion),
             "brand": self._brand,
             "organization": self._organization,
-            "media": lambda v, p: np.isin(rows.photos_of, [media_owner(m) for m in listed(v, p, (int,))]),
+            "media": self._shows,
             "search": self._search,
             "minimumContent": lambda v, p: self._minimum() == flag(v, p),
             "hasContent": self._content,
@@ -147,15 +150,24 @@ class ProductFilter:
     def _brand(self, value: Any, path: str) -> Bits:
         ids = set(listed(value, path, (int,)))
         fits = np.array([brand_id(n) in ids for n in range(self.catalogue.brands)], dtype=np.bool_)
-        return fits[self.rows.brand] & self._branded()
+        return np.take(fits, self.rows.brand) & self._branded()
+
+    def _shows(self, value: Any, path: str) -> Bits:
+        """Where one of the media is shown; two products may show the same."""
+        items = [media - FIRST_MEDIA for media in listed(value, path, (int,))]
+        keep = np.zeros(self.catalogue.products, dtype=np.bool_)
+        for slot in (0, 1):
+            shown = np.array([traits.media_there(2 * v + slot) for v in range(traits.VARIANTS)], dtype=np.bool_)
+            keep |= np.take(shown, self.rows.variant) & np.isin(2 * self.rows.photos_of + slot, items)
+        return keep
 
     def _branded(self) -> Bits:
-        return self.rows.has_brand & (self.rows.rest != oddities.NO_BRANDS)
+        return self.rows.has_brand & ~self.rows.odd(oddities.NO_BRANDS)
 
     def _organization(self, value: Any, path: str) -> Bits:
         ids = set(listed(value, path, (int,)))
         fits = np.array([organization_id(n) in ids for n in range(self.catalogue.organizations)], dtype=np.bool_)
-        return fits[self.catalogue.brand_organization[self.rows.brand]]
+        return np.take(fits, np.take(self.catalogue.brand_organization, self.rows.brand))
 
     def _code(self, key: str, value: Any, path: str) -> Bits:
         """Find codes as texts: leading zeros count, and no query holds more than 1,000 (medipim.md 2.4)."""
@@ -199,8 +211,8 @@ class ProductFilter:
         names = [brand["name"].casefold() for brand in self.lookups.brands]
         for word in query.casefold().split():
             in_brand = np.array([word in name for name in names], dtype=np.bool_)
-            in_rest = self._by_kind(lambda v, w=word: w in f"{traits.line_of(v)} {self._tail(v, locale)}".casefold())
-            keep &= in_brand[self.rows.brand] | in_rest
+            in_rest = self._by_kind(partial(self._tail_holds, word, locale))
+            keep &= np.take(in_brand, self.rows.brand) | in_rest
         return keep
 
     def _minimum(self) -> Bits:
@@ -227,7 +239,7 @@ class ProductFilter:
             return self._localised(str(name), locale)
         tests: dict[str, Callable[[], Bits]] = {
             "publicPrice": lambda: rows.price >= 0,
-            "weight": lambda: self._by_kind(traits.weight_known) & (rows.rest != oddities.NO_LEAFLETS),
+            "weight": lambda: self._by_kind(traits.weight_known) & ~rows.odd(oddities.NO_LEAFLETS),
             "media": lambda: self._by_kind(lambda v: any(traits.media_there(2 * v + n) for n in (0, 1))),
             "photos": self._pictured,
             "brands": self._branded,
@@ -237,20 +249,21 @@ class ProductFilter:
         }
         if name not in tests:
             raise Violation(
-                f"{path}.flag", f"unknown flag, known here: name, seoName, descriptions, leaflets, {', '.join(tests)}"
+                field=f"{path}.flag",
+                message=f"unknown flag, known here: name, seoName, descriptions, leaflets, {', '.join(tests)}",
             )
         return tests[name]()
 
     def _localised(self, name: str, locale: str) -> Bits:
         number, rows = self.catalogue.locales.index(locale), self.rows
         if name == "seoName":
-            return self._named(locale) & (rows.rest != oddities.NO_SEO_NAME)
+            return self._named(locale) & ~rows.odd(oddities.NO_SEO_NAME)
         if name == "name":
             return self._named(locale)
         if number > 1:
             return np.zeros(self.catalogue.products, dtype=np.bool_)
         if name == "leaflets":
-            return self._by_kind(traits.leaflet_there) & (rows.rest != oddities.NO_LEAFLETS)
+            return self._by_kind(traits.leaflet_there) & ~rows.odd(oddities.NO_LEAFLETS)
         there = rows.second_description if number else rows.first_description
         if name == "descriptions.usage":
             return there & self._by_kind(traits.usage_there) if number == 0 else np.zeros_like(there)

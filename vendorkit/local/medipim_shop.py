@@ -7,7 +7,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
 from vendorkit.local import medipim_oddities
-from vendorkit.local.catalogue import Catalogue, Ints
+from vendorkit.local.catalogue import Catalogue
 from vendorkit.local.medipim_bodies import Bodies
 from vendorkit.local.medipim_filters import MediaFilter, Violation
 from vendorkit.local.medipim_lookups import Lookups, encode
@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from vendorkit.local.medipim_rows import Ints
     from vendorkit.local.settings import Settings
 
 PAGE_SIZES: Final = (10, 50, 100, 250)
 _KEPT: Final = 8  # answers kept: 8 MB each for a million records
 
 
-class BadRequest(Exception):  # noqa: N818 (named as the vendor's code)
+class BadRequest(Exception):
     """The body is not the JSON object that the endpoint reads."""
 
 
@@ -50,12 +51,12 @@ def page_of(body: Mapping[str, Any]) -> tuple[int, int]:
     """Return number and size of the page asked for; a Violation where they are not the vendor's."""
     page = body["page"] or {}
     if not isinstance(page, dict) or set(page) - {"no", "size"}:
-        raise Violation("page", "must be an object with no and size")
+        raise Violation(field="page", message="must be an object with no and size")
     number, size = page.get("no", 0), page.get("size", 100)
     if type(number) is not int or number < 0:
-        raise Violation("page.no", "must be an integer from 0 on")
+        raise Violation(field="page.no", message="must be an integer from 0 on")
     if type(size) is not int or size not in PAGE_SIZES:
-        raise Violation("page.size", f"must be one of {', '.join(map(str, PAGE_SIZES))}")
+        raise Violation(field="page.size", message=f"must be one of {', '.join(map(str, PAGE_SIZES))}")
     return number, size
 
 
@@ -101,5 +102,5 @@ class Shop:
     @staticmethod
     def _with_wrong_types(index: list[int], bodies: Iterator[bytes], rate: float) -> Iterator[bytes]:
         for number, body in zip(index, bodies, strict=True):
-            struck = number * 2_654_435_761 % (1 << 32) < rate * (1 << 32)
+            struck = medipim_oddities.struck(number, rate)
             yield encode(medipim_oddities.wrong_types(json.loads(body), number)) if struck else body

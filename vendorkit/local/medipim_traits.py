@@ -82,12 +82,12 @@ def not_applicable(variant: int) -> list[str]:
 
 def species_of(variant: int) -> str:
     """Return for whom or what the product is."""
-    return words.SPECIES[1 if variant % 40 == 7 else 0]  # noqa: PLR2004 (an arbitrary kind)
+    return words.SPECIES[1 if variant % 40 == 7 else 0]
 
 
 def conservation_of(variant: int) -> str:
     """Return how it is kept: eye drops cold, the rest at room temperature."""
-    return "refrigerator" if variant % 16 == 6 else "room"  # noqa: PLR2004 (eye drops are form 6)
+    return "refrigerator" if variant % 16 == 6 else "room"
 
 
 def gs1_of(variant: int) -> str | None:
@@ -107,7 +107,7 @@ def leaflet_there(variant: int) -> bool:
 
 def media_there(item: int) -> bool:
     """Return whether the product of media kind `item` shows it; the others are stored but linked to nothing."""
-    return item // 2 % 12 != 3 and item % 16 != 3  # noqa: PLR2004 (arbitrary kinds)
+    return item // 2 % 12 != 3 and item % 4 != 3
 
 
 def media_type(item: int) -> str:
@@ -127,7 +127,7 @@ def link_type(item: int) -> str:
 
 def sides_of(item: int) -> list[str]:
     """Return the visible sides of a photo."""
-    return ["front"] if item // 2 % 4 == 0 else ["front", words.SIDES[1 + item // 2 % 5]]
+    return ["front"] if item // 2 % 8 == 0 else ["front", words.SIDES[1 + item // 2 % 5]]
 
 
 def frontal(item: int) -> bool:
@@ -158,4 +158,4 @@ def usage_there(variant: int) -> bool:
 
 def biocide(variant: int) -> bool:
     """Return whether the product is a biocide."""
-    return variant % 64 == 5  # noqa: PLR2004 (an arbitrary kind)
+    return variant % 64 == 5

@@ -88,27 +88,50 @@ class Form(NamedTuple):
     unit: str
     sizes: tuple[int, ...]
     hs_code: str
-    atc: str | None = None
+    atc: str | None
 
 
-FORMS: Final = (
-    Form("Wasgel", "Gel Lavant", "Wash Gel", "Waschgel", "Gel Limpiador", False, 1650, "ml", (200, 400, 500, 750), "340130"),
-    Form("Tabletten", "Comprimés", "Tablets", "Tabletten", "Comprimidos", True, 940, "st", (20, 30, 60, 90), "300490", "A02BC03"),
-    Form("Dagcrème", "Crème de Jour", "Day Cream", "Tagescreme", "Crema de Día", False, 2890, "ml", (30, 40, 50, 75), "330499"),
-    Form("Siroop", "Sirop", "Syrup", "Sirup", "Jarabe", True, 820, "ml", (100, 125, 150, 200), "300490", "R05CA10"),
-    Form("Zonnemelk SPF50", "Lait Solaire SPF50", "Sun Milk SPF50", "Sonnenmilch LSF50", "Leche Solar SPF50", False, 2250, "ml", (100, 150, 200, 250), "330499"),
-    Form("Capsules", "Gélules", "Capsules", "Kapseln", "Cápsulas", False, 1990, "st", (30, 60, 90, 120), "210690"),
-    Form("Oogdruppels", "Collyre", "Eye Drops", "Augentropfen", "Colirio", True, 1120, "ml", (5, 10, 15, 20), "300490", "S01XA20"),
-    Form("Tandpasta", "Dentifrice", "Toothpaste", "Zahnpasta", "Pasta Dental", False, 620, "ml", (50, 75, 100, 125), "330610"),
-    Form("Shampoo", "Shampooing", "Shampoo", "Shampoo", "Champú", False, 1290, "ml", (125, 200, 300, 400), "330510"),
-    Form("Bruistabletten", "Comprimés Effervescents", "Effervescent Tablets", "Brausetabletten", "Comprimidos Efervescentes", True, 760, "st", (10, 20, 40, 60), "300450", "A11GA01"),
-    Form("Serum", "Sérum", "Serum", "Serum", "Sérum", False, 3950, "ml", (15, 30, 40, 50), "330499"),
-    Form("Neusspray", "Spray Nasal", "Nasal Spray", "Nasenspray", "Spray Nasal", True, 890, "ml", (10, 15, 20, 30), "300490", "R01AX10"),
-    Form("Lippenbalsem", "Baume à Lèvres", "Lip Balm", "Lippenbalsam", "Bálsamo Labial", False, 540, "g", (4, 5, 8, 10), "330410"),
-    Form("Melkpoeder", "Lait en Poudre", "Milk Powder", "Milchpulver", "Leche en Polvo", False, 1840, "g", (400, 800, 900, 1200), "190110"),
-    Form("Vitamine D", "Vitamine D", "Vitamin D", "Vitamin D", "Vitamina D", True, 1380, "st", (30, 60, 84, 120), "300450", "A11CC05"),
-    Form("Pleisters", "Pansements", "Plasters", "Pflaster", "Tiritas", False, 480, "st", (10, 20, 40, 100), "300510"),
-)  # fmt: skip
+# nl, fr, en, de, es
+_NAMES: Final = (
+    ("Wasgel", "Gel Lavant", "Wash Gel", "Waschgel", "Gel Limpiador"),
+    ("Tabletten", "Comprimés", "Tablets", "Tabletten", "Comprimidos"),
+    ("Dagcrème", "Crème de Jour", "Day Cream", "Tagescreme", "Crema de Día"),
+    ("Siroop", "Sirop", "Syrup", "Sirup", "Jarabe"),
+    ("Zonnemelk SPF50", "Lait Solaire SPF50", "Sun Milk SPF50", "Sonnenmilch LSF50", "Leche Solar SPF50"),
+    ("Capsules", "Gélules", "Capsules", "Kapseln", "Cápsulas"),
+    ("Oogdruppels", "Collyre", "Eye Drops", "Augentropfen", "Colirio"),
+    ("Tandpasta", "Dentifrice", "Toothpaste", "Zahnpasta", "Pasta Dental"),
+    ("Shampoo", "Shampooing", "Shampoo", "Shampoo", "Champú"),
+    ("Bruistablet", "Comprimé Effervescent", "Effervescent Tablet", "Brausetablette", "Comprimido Efervescente"),
+    ("Serum", "Sérum", "Serum", "Serum", "Sérum"),
+    ("Neusspray", "Spray Nasal", "Nasal Spray", "Nasenspray", "Spray Nasal"),
+    ("Lippenbalsem", "Baume à Lèvres", "Lip Balm", "Lippenbalsam", "Bálsamo Labial"),
+    ("Melkpoeder", "Lait en Poudre", "Milk Powder", "Milchpulver", "Leche en Polvo"),
+    ("Vitamine D", "Vitamine D", "Vitamin D", "Vitamin D", "Vitamina D"),
+    ("Pleisters", "Pansements", "Plasters", "Pflaster", "Tiritas"),
+)
+# medicine, price, unit, sizes, hs_code, atc
+_FACTS: Final[tuple[tuple[bool, int, str, tuple[int, ...], str, str | None], ...]] = (
+    (False, 1650, "ml", (200, 400, 500, 750), "340130", None),
+    (True, 940, "st", (20, 30, 60, 90), "300490", "A02BC03"),
+    (False, 2890, "ml", (30, 40, 50, 75), "330499", None),
+    (True, 820, "ml", (100, 125, 150, 200), "300490", "R05CA10"),
+    (False, 2250, "ml", (100, 150, 200, 250), "330499", None),
+    (False, 1990, "st", (30, 60, 90, 120), "210690", None),
+    (True, 1120, "ml", (5, 10, 15, 20), "300490", "S01XA20"),
+    (False, 620, "ml", (50, 75, 100, 125), "330610", None),
+    (False, 1290, "ml", (125, 200, 300, 400), "330510", None),
+    (True, 760, "st", (10, 20, 40, 60), "300450", "A11GA01"),
+    (False, 3950, "ml", (15, 30, 40, 50), "330499", None),
+    (True, 890, "ml", (10, 15, 20, 30), "300490", "R01AX10"),
+    (False, 540, "g", (4, 5, 8, 10), "330410", None),
+    (False, 1840, "g", (400, 800, 900, 1200), "190110", None),
+    (True, 1380, "st", (30, 60, 84, 120), "300450", "A11CC05"),
+    (False, 480, "st", (10, 20, 40, 100), "300510", None),
+)
+FORMS: Final[tuple[Form, ...]] = tuple(
+    Form._make((*names, *facts)) for names, facts in zip(_NAMES, _FACTS, strict=True)
+)
 LINES: Final = (
     "Calmia", "Hydralis", "Purélia", "Sensiva", "Nutrévo", "Vitalor", "Bébélin", "Atopiane", "Rosanéa", "Aquaterm",
     "Cicadol", "Solévia", "Propolia", "Magnifor", "Omégalis", "Derméo",
@@ -153,9 +176,9 @@ ATTRIBUTES: Final = {
     "spf": ("6", "15", "20", "30", "50+"),
 }
 SENTENCES: Final = {
-    "nl": "Reinigt en verzorgt de gevoelige huid. Aanbrengen op de vochtige huid, laten inwerken en zorgvuldig spoelen.",
-    "fr": "Nettoie et apaise la peau sensible. Appliquer sur la peau humide, laisser agir puis rincer soigneusement.",
+    "nl": "Reinigt en verzorgt de gevoelige huid. Op de vochtige huid aanbrengen en zorgvuldig spoelen.",
+    "fr": "Nettoie et apaise la peau sensible. Appliquer sur la peau humide puis rincer soigneusement.",
     "en": "Cleans and soothes sensitive skin. Apply to damp skin, leave for a moment and rinse with care.",
-    "de": "Reinigt und pflegt empfindliche Haut. Auf die feuchte Haut auftragen, einwirken lassen und gründlich spülen.",
+    "de": "Reinigt und pflegt empfindliche Haut. Auf die feuchte Haut auftragen und gründlich spülen.",
     "es": "Limpia y calma la piel sensible. Aplicar sobre la piel húmeda, dejar actuar y aclarar con cuidado.",
 }
