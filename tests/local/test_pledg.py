@@ -1,0 +1,493 @@
+"""The local Pledg against the vendor's documents: seeds' command lines, documented examples, published vectors."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+import ssl
+import subprocess
+import time
+from collections import Counter
+from pathlib import Path
+
+import httpx
+import jwt
+import pytest
+
+from vendorkit import local
+from vendorkit.local import pledg_schedule, pledg_signing
+
+VECTORS = Path(__file__).parents[1] / "vectors" / "pledg_signatures.json"
+SETTINGS = {"title": "Stay in London", "reference": "order_123", "amountCents": 30_550, "email": "jane.doe@example.com"}
+
+
+@pytest.fixture(scope="module")
+def pledg(tmp_path_factory):
+    """Run the local Pledg; `ca_path` is where its CA lies for curl."""
+    with local.start(vendors=("pledg",)) as servers:
+        vendor = servers["pledg"]
+        path = tmp_path_factory.mktemp("ca") / "ca.pem"
+        path.write_text(vendor.ca_pem)
+        vendor.ca_path = str(path)
+        yield vendor
+
+
+@pytest.fixture
+def client(pledg):
+    """Return an httpx client without credentials; the switches are put back afterwards."""
+    context = ssl.create_default_context(cadata=pledg.ca_pem)
+    with httpx.Client(base_url=pledg.base_url, verify=context, trust_env=False) as opened:
+        yield opened
+    pledg.set(token_answer="normal", token_lifetime_s=600.0, signature_required=True, wrong_type_rate=0.0)
+
+
+@pytest.fixture(scope="module")
+def merchants():
+    """Return the merchants of seed 1, in order."""
+    return list(pledg_schedule.merchants(1).values())
+
+
+def key_pair(pledg) -> tuple[str, str]:
+    """Return API key and secret."""
+    return pledg.credentials["PLEDG_API_KEY"], pledg.credentials["PLEDG_API_SECRET"]
+
+
+def ask_token(pledg, client, **changes) -> httpx.Response:
+    """Ask for a token as the vendor's page says, after *changes*."""
+    return client.post(
+        "/api/token", **({"auth": key_pair(pledg), "data": {"grant_type": "client_credentials"}} | changes)
+    )
+
+
+def bearer(token: str) -> dict[str, str]:
+    """Return the header that carries *token*."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+def simulate(client, merchant, body, **options) -> httpx.Response:
+    """Ask for a merchant's schedule."""
+    return client.post(f"/api/users/me/merchants/{merchant.uid}/simulate_payment_schedule", json=body, **options)
+
+
+def sign(pledg, claims, secret=None) -> str:
+    """Sign *claims* with PyJWT, which the server does not use."""
+    return jwt.encode(claims, secret or pledg.credentials["PLEDG_MERCHANT_SECRET"], algorithm="HS256")
+
+
+def signed_settings(pledg, **changes) -> dict[str, dict]:
+    """Return the claims of a purchase."""
+    return {"data": {"merchantUid": pledg.credentials["PLEDG_MERCHANT_UID"], **SETTINGS, **changes}}
+
+
+def test_the_command_line_of_the_vendors_page_gets_a_token(pledg):
+    """The page's curl line, with our key and secret in the environment of a shell."""
+    key, secret = key_pair(pledg)
+    line = """curl -sS --cacert "$CA" -X POST "$API_URL/api/token" \
+        -H "Content-Type: application/x-www-form-urlencoded" \
+        -H "Authorization: Basic $(echo -n $KEY:$SECRET | base64 -w0)" \
+        -d "grant_type=client_credentials" """
+    environment = {
+        "CA": pledg.ca_path,
+        "API_URL": pledg.base_url,
+        "KEY": key,
+        "SECRET": secret,
+        "PATH": "/usr/bin:/bin",
+    }
+    done = subprocess.run(["bash", "-c", line], env=environment, capture_output=True, text=True, check=True, timeout=20)
+    answer = json.loads(done.stdout)
+    assert (answer["token_type"], answer["expires_in"]) == ("Bearer", 600)
+    assert re.fullmatch(r"eyJ[\w-]+\.[\w-]+\.[\w-]+", answer["access_token"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "error"),
+    [
+        ({"auth": ("key", "wrong")}, 401, "invalid_client"),
+        ({"auth": None}, 401, "invalid_client"),
+        ({"data": {"grant_type": "password"}}, 400, "unsupported_grant_type"),
+        ({"data": {}, "content": b"grant_type=client_credentials"}, 400, "invalid_request"),
+    ],
+)
+def test_token_requests_that_are_wrong_are_refused(pledg, client, changes, status, error):
+    """RFC 6749 5.2: the error's name and status, and no token."""
+    answer = ask_token(pledg, client, **changes)
+    assert (answer.status_code, answer.json()) == (status, {"error": error})
+
+
+def test_a_token_holds_until_it_expires(pledg, client, merchants):
+    """It passes on a protected path; after its lifetime, after expire_now() and when changed it does not."""
+    path = f"/api/merchants/{merchants[0].uid}/simulate_payment_schedule"
+    body = {"amount_cents": 200, "created": "2021-12-17"}
+
+    def status(token):
+        return client.post(path, json=body, headers=bearer(token)).status_code
+
+    token = ask_token(pledg, client).json()["access_token"]
+    assert status(token) == 200
+    assert status(token[:-2] + ("AA" if token[-2:] != "AA" else "BB")) == 401
+    pledg.expire_now()
+    assert status(token) == 401
+    pledg.set(token_lifetime_s=0.5)
+    answer = ask_token(pledg, client).json()
+    asked_at = time.monotonic()
+    assert answer["expires_in"] == 0.5
+    assert status(answer["access_token"]) == 200
+    while time.monotonic() < asked_at + 0.6:
+        time.sleep(0.05)
+    assert status(answer["access_token"]) == 401
+
+
+def test_a_protected_path_takes_token_or_dashboard_credentials(pledg, client, merchants):
+    """Two schemes pass; the API key pair and nothing do not, and both challenges are offered."""
+    path = f"/api/merchants/{merchants[0].uid}/simulate_payment_schedule"
+    body = {"amount_cents": 200, "created": "2021-12-17"}
+    dashboard = (pledg.credentials["PLEDG_DASHBOARD_EMAIL"], pledg.credentials["PLEDG_DASHBOARD_PASSWORD"])
+    token = ask_token(pledg, client).json()["access_token"]
+    with_token = client.post(path, json=body, headers=bearer(token))
+    assert with_token.json() == client.post(path, json=body, auth=dashboard).json()
+    for auth in (None, key_pair(pledg)):
+        refused = client.post(path, json=body, auth=auth)
+        assert refused.status_code == 401
+        assert "debug" in refused.json()["error"]
+        schemes = [value.split()[0] for value in refused.headers.get_list("WWW-Authenticate")]
+        assert schemes == ["Bearer", "Basic"]
+
+
+@pytest.mark.parametrize(
+    ("variant", "field", "value"),
+    [
+        ("null", "expires_in", None),
+        ("zero", "expires_in", 0),
+        ("negative", "expires_in", -600),
+        ("text", "expires_in", "soon"),
+        ("number-text", "expires_in", "600"),
+        ("float-text", "expires_in", "600.5"),
+        ("empty", "access_token", ""),
+        ("mac", "token_type", "MAC"),
+    ],
+)
+def test_odd_fields_of_token_answers(pledg, client, variant, field, value):
+    """Each variant changes one field of the answer."""
+    normal = ask_token(pledg, client).json()
+    pledg.set(token_answer=variant)
+    odd = ask_token(pledg, client).json()
+    assert odd[field] == value
+    assert odd.keys() == normal.keys()
+
+
+def test_odd_forms_of_token_answers(pledg, client):
+    """A missing field, a list, HTML at 200, a redirect to another origin."""
+    pledg.set(token_answer="missing")
+    assert "expires_in" not in ask_token(pledg, client).json()
+    pledg.set(token_answer="list")
+    assert isinstance(ask_token(pledg, client).json(), list)
+    pledg.set(token_answer="html")
+    html = ask_token(pledg, client)
+    assert (html.status_code, html.headers["content-type"].split(";")[0]) == (200, "text/html")
+    pledg.set(token_answer="redirect")
+    redirect = ask_token(pledg, client)
+    assert redirect.status_code == 307
+    assert redirect.headers["location"] == pledg.base_url.replace("127.0.0.1", "localhost") + "/api/token"
+
+
+def test_the_documented_schedule_is_reproduced(client, merchants):
+    """The page's example: 200 cents in three on 17 December 2021, 1 % fees, to the cent and the day."""
+    answer = simulate(client, merchants[0], {"amount_cents": 200, "created": "2021-12-17"})
+    assert answer.json() == {
+        "INSTALLMENT": [
+            {"amount_cents": 68, "fees": 2, "payment_date": "2021-12-17"},
+            {"amount_cents": 66, "fees": 0, "payment_date": "2022-01-17"},
+            {"amount_cents": 66, "fees": 0, "payment_date": "2022-02-17"},
+        ]
+    }
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_deferred_payment_is_one_object(client, merchants):
+    """Not a list: one line, thirty days on."""
+    answer = simulate(client, merchants[2], {"amount_cents": 100, "created": "2022-01-03"})
+    assert answer.json() == {"DEFERRED": {"amount_cents": 100, "fees": 0, "payment_date": "2022-02-02"}}
+
+
+def test_months_without_that_day_end_earlier(client, merchants):
+    """31 January, then the last of February, then 31 March again."""
+    lines = simulate(client, merchants[0], {"amount_cents": 20_000, "created": "2026-01-31"}).json()["INSTALLMENT"]
+    assert [line["payment_date"] for line in lines] == ["2026-01-31", "2026-02-28", "2026-03-31"]
+    assert [line["amount_cents"] for line in lines] == [6668, 6666, 6666]
+
+
+def test_a_late_second_payment_merges_what_passes_a_year():
+    """The documents' example: 500 euros in five from 2020-01-01, the second on 2020-11-15."""
+    merchant = pledg_schedule.Merchant("mer_x", "INSTALLMENT", 5, None, ((0, 0.0),))
+    day = pledg_schedule.dt.date.fromisoformat
+    lines = pledg_schedule.schedule(merchant, 50_000, day("2020-01-01"), day("2020-11-15"))["INSTALLMENT"]
+    expected = [("2020-01-01", 10_000), ("2020-11-15", 10_000), ("2020-12-15", 30_000)]
+    assert [(line["payment_date"], line["amount_cents"]) for line in lines] == expected
+    ignored = pledg_schedule.schedule(merchant, 50_000, day("2020-01-01"), day("2019-12-31"))["INSTALLMENT"]
+    assert [line["payment_date"] for line in ignored][1:] == ["2020-02-01", "2020-03-01", "2020-04-01", "2020-05-01"]
+
+
+def test_shares_add_up_and_fees_follow_the_threshold(client, merchants):
+    """For any amount the shares make the amount, and all fees stand on the first line."""
+    for amount, percent in ((1, 2.2), (49_999, 2.2), (50_000, 1.8), (150_001, 1.45)):
+        lines = simulate(client, merchants[1], {"amount_cents": amount, "created": "2026-03-01"}).json()["INSTALLMENT"]
+        assert sum(line["amount_cents"] for line in lines) == amount
+        assert abs(lines[0]["fees"] - amount * percent / 100) <= 0.5
+        assert [line["fees"] for line in lines[1:]] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        ({"created": "2026-01-31"}, "amount_cents"),
+        ({"amount_cents": "200", "created": "2026-01-31"}, "amount_cents"),
+        ({"amount_cents": 2.5, "created": "2026-01-31"}, "amount_cents"),
+        ({"amount_cents": True, "created": "2026-01-31"}, "amount_cents"),
+        ({"amount_cents": 0, "created": "2026-01-31"}, "amount_cents"),
+        ({"amount_cents": 200}, "created"),
+        ({"amount_cents": 200, "created": "31/01/2026"}, "created"),
+        ({"amount_cents": 200, "created": "2026-02-30"}, "created"),
+        ({"amount_cents": 200, "created": "9999-12-31"}, "created"),
+        ({"amount_cents": 200, "created": "2026-01-31", "second_installment_date": "soon"}, "second_installment_date"),
+        ([], "amount_cents"),
+    ],
+)
+def test_wrong_simulations_name_the_property(client, merchants, body, name):
+    """400 in the vendor's words."""
+    answer = simulate(client, merchants[0], body)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["debug"] == f"The provided property {name} is invalid"
+
+
+def test_any_content_type_is_read(client, merchants):
+    """Some modules send the JSON text without saying that it is JSON."""
+    path = f"/api/users/me/merchants/{merchants[0].uid}/simulate_payment_schedule"
+    body = b'{"amount_cents": 200, "created": "2021-12-17"}'
+    for headers in ({}, {"Content-Type": "text/plain"}, {"Content-Type": "application/x-www-form-urlencoded"}):
+        assert client.post(path, content=body, headers=headers).status_code == 200
+
+
+def test_unknown_merchants_and_companies_are_not_found(client, pledg):
+    """404, also for a merchant's uid in a company's place."""
+    body = {"amount_cents": 200, "created": "2021-12-17"}
+    for path in (
+        "/api/users/me/merchants/mer_00000000-0000-4000-a000-000000000001/simulate_payment_schedule",
+        f"/api/users/me/companies/{pledg.credentials['PLEDG_MERCHANT_UID']}/simulate_payment_schedule",
+    ):
+        assert client.post(path, json=body).status_code == 404
+    assert client.get("/api/merchants/x").status_code == 404
+
+
+def test_a_company_answers_all_its_plans(client, pledg):
+    """Items of both spellings, with and without rates, which grow with the fees; the amounts add up."""
+    path = f"/api/users/me/companies/{pledg.credentials['PLEDG_COMPANY_UID']}/simulate_payment_schedule"
+    items = client.post(path, json={"amount_cents": 60_000, "created": "2026-05-05"}).json()["items"]
+    assert [sorted(item) for item in items] == [
+        ["INSTALLMENT"],
+        ["INSTALLMENT", "debit_rate", "taeg"],
+        ["debit_rate", "installment", "taeg"],
+    ]
+    for item in items:
+        lines = item.get("INSTALLMENT") or item["installment"]
+        assert sum(line["amount_cents"] for line in lines) == 60_000
+        assert 0 < item.get("debit_rate", 1) <= item.get("taeg", 1) < 30
+
+
+def test_the_yearly_rate_makes_the_payments_worth_the_amount(client, pledg):
+    """Discounted with the answered rate, the payments are worth the amount to within its rounding."""
+    path = f"/api/users/me/companies/{pledg.credentials['PLEDG_COMPANY_UID']}/simulate_payment_schedule"
+    item = client.post(path, json={"amount_cents": 60_000, "created": "2026-05-05"}).json()["items"][1]
+    first = pledg_schedule.dt.date(2026, 5, 5)
+    days = [(pledg_schedule.dt.date.fromisoformat(line["payment_date"]) - first).days for line in item["INSTALLMENT"]]
+    paid = [line["amount_cents"] + line["fees"] for line in item["INSTALLMENT"]]
+    worth = sum(cents / (1 + item["taeg"] / 100) ** (day / 365) for cents, day in zip(paid, days, strict=True))
+    assert worth == pytest.approx(60_000, abs=2)
+
+
+def test_a_merchant_answers_its_conditions(client, merchants):
+    """Type, number, delay and fees, by threshold where there are several."""
+    answers = [client.get(f"/api/merchants/{merchant.uid}").json() for merchant in merchants]
+    assert [(a["payment_type"], a["installments_nb"], a["delay_in_days"]) for a in answers[:3]] == [
+        ("INSTALLMENT", 3, None),
+        ("INSTALLMENT", 4, None),
+        ("DEFERRED", None, 30),
+    ]
+    assert [fee["buyer_fees_percent"] for fee in answers[1]["buyer_fees_percents"]] == [2.2, 1.8, 1.45]
+    assert all(
+        re.fullmatch(r"mer_[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}", m.uid) for m in merchants
+    )
+
+
+def test_wrong_types_come_by_a_switch(pledg, client, merchants):
+    """At rate 1 each amount is text and each line has a field that nobody announced."""
+    pledg.set(wrong_type_rate=1.0)
+    lines = simulate(client, merchants[0], {"amount_cents": 200, "created": "2021-12-17"}).json()["INSTALLMENT"]
+    assert [line["amount_cents"] for line in lines] == ["68", "66", "66"]
+    assert all("comment" in line for line in lines)
+
+
+@pytest.mark.parametrize("path", ["/api/purchase_link/", "/api/purchase_link"])
+def test_a_signed_purchase_gets_a_link_that_leads_to_its_page(pledg, client, path):
+    """The claims of the documents' example, signed by PyJWT as the documents do it."""
+    claims = signed_settings(pledg) | {"purchase_link_settings": {"email": "buyer@example.com", "send_email": True}}
+    answer = client.post(path, params={"signature": sign(pledg, claims)}).json()
+    assert answer["uid"].startswith("pur_")
+    page = client.get(answer["purchase_link"])
+    assert page.status_code == 200
+    assert "305.50 EUR" in page.text
+
+
+def test_purchase_pages_say_whether_the_signature_holds(pledg, client):
+    """The two pages of the front, for a merchant and for a company."""
+    company = {"data": {"companyUid": pledg.credentials["PLEDG_COMPANY_UID"], **SETTINGS}}
+    good = [("/purchase", signed_settings(pledg)), ("/payment_solutions", company)]
+    for path, claims in good:
+        page = client.get(path, params={"signature": sign(pledg, claims | {"exp": int(time.time()) + 60})})
+        assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+        assert "signature verified" in page.text
+        page = client.get(path, params={"signature": sign(pledg, claims, "another secret of forty letters and digits")})
+        assert page.status_code == 400
+        assert "signature not verified" in page.text
+
+
+def test_signatures_that_do_not_hold_are_refused(pledg, client):
+    """Changed, cut, unsigned, expired, of another algorithm, without data, or absent: 400, and no purchase."""
+    claims = signed_settings(pledg)
+    secret = pledg.credentials["PLEDG_MERCHANT_SECRET"]
+    good = sign(pledg, claims)
+    head, _, signature = good.split(".")
+    changed = base64.urlsafe_b64encode(json.dumps(signed_settings(pledg, amountCents=1)).encode()).rstrip(b"=").decode()
+    wrong = {
+        "changed": f"{head}.{changed}.{signature}",
+        "cut": good[:-1],
+        "unsigned": jwt.encode(claims, None, algorithm="none"),
+        "expired": sign(pledg, claims | {"exp": int(time.time()) - 60}),
+        "algorithm": jwt.encode(claims, secret + secret, algorithm="HS512"),
+        "no data": sign(pledg, claims["data"]),
+        "not a token": "x.y.z",
+        "absent": "",
+    }
+    for name, token in wrong.items():
+        answer = client.post("/api/purchase_link/", params={"signature": token})
+        assert answer.status_code == 400, name
+        assert "uid" not in answer.json()
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"amountCents": "30550"}, "amountCents"),
+        ({"amountCents": 1_000_001}, "amountCents"),
+        ({"email": "jane"}, "email"),
+        ({"reference": ""}, "reference"),
+        ({"merchantUid": ["mer_x"]}, "merchantUid"),
+    ],
+)
+def test_signed_settings_that_are_wrong_are_named(pledg, client, changes, name):
+    """The message has the form of the vendor's example."""
+    answer = client.post("/api/purchase_link/", params={"signature": sign(pledg, signed_settings(pledg, **changes))})
+    assert answer.json()["error"]["message"] == f"The provided property {name} is invalid"
+
+
+def test_unsigned_purchases_pass_where_the_account_allows_them(pledg, client):
+    """The tick box of the dashboard; a purchase link needs its signature all the same."""
+    assert client.get("/purchase", params={"reference": "order_1"}).status_code == 400
+    pledg.set(signature_required=False)
+    assert "unsigned request accepted" in client.get("/purchase", params={"reference": "<b>"}).text
+    assert "<b>" not in client.get("/purchase", params={"reference": "<b>"}).text
+    assert client.post("/api/purchase_link/").status_code == 400
+
+
+def test_a_refund_keeps_within_the_purchase(pledg, client):
+    """Parts up to the whole; more, nothing, less than nothing, a wrong type or an unknown purchase are refused."""
+    link = client.post("/api/purchase_link/", params={"signature": sign(pledg, signed_settings(pledg))}).json()
+    path = f"/api/purchases/{link['uid']}/credit_by_transfer"
+    headers = bearer(ask_token(pledg, client).json()["access_token"])
+    assert client.post(path, json={"amount_cents": 1}).status_code == 401
+    for amount in (0, -1, 30_551, "100", 1.5, None):
+        assert client.post(path, json={"amount_cents": amount}, headers=headers).status_code == 400
+    assert client.post(path, json={"amount_cents": 30_000}, headers=headers).status_code == 200
+    assert client.post(path, json={"amount_cents": 551}, headers=headers).status_code == 400
+    assert client.post(path, json={"amount_cents": 550}, headers=headers).status_code == 200
+    unknown = path.replace(link["uid"], "pur_00000000-0000-4000-a000-000000000001")
+    assert client.post(unknown, json={"amount_cents": 1}, headers=headers).status_code == 404
+
+
+def test_a_release_has_no_body_and_happens_once(pledg, client):
+    """Dashboard credentials pass as well."""
+    uid = pledg_schedule.uid("pur", 1, 1)  # of the second notification
+    dashboard = (pledg.credentials["PLEDG_DASHBOARD_EMAIL"], pledg.credentials["PLEDG_DASHBOARD_PASSWORD"])
+    first = client.post(f"/api/purchases/{uid}/release", auth=dashboard)
+    assert (first.status_code, first.content) == (200, b"")
+    assert client.post(f"/api/purchases/{uid}/release", auth=dashboard).status_code == 400
+
+
+def test_published_vectors_reproduce():
+    """The vendor's published notifications, to the last character, by the arithmetic of the local vendor."""
+    vectors = json.loads(VECTORS.read_text())
+    for vector in vectors["back_notifications"]:
+        assert pledg_signing.back_signature(vector["body"], vector["secret"]) == vector["body"]["signature"]
+    for vector in vectors["jwt_notifications"]:
+        token = vector["body"]["signature"]
+        assert pledg_signing.jwt(pledg_signing.read_jwt(token, vector["secret"]), vector["secret"]) == token
+
+
+def test_the_notification_log_repeats_and_grows(client):
+    """Equal calls are equal, and a longer log starts with the shorter one; an impossible count is refused."""
+    short, again, long = (client.get("/api/local/notifications", params={"count": n}).json() for n in (40, 40, 200))
+    assert short == again
+    assert long["notifications"][:40] == short["notifications"]
+    assert set(short["kinds"]) == set(pledg_signing.KINDS)
+    assert client.get("/api/local/notifications", params={"count": "-1"}).status_code == 400
+
+
+def test_genuine_and_other_notifications_are_what_they_are_said_to_be(pledg, client):
+    """Each is looked at by the documents' rules, spelled out here anew."""
+    secret = pledg.credentials["PLEDG_MERCHANT_SECRET"]
+
+    def verdict(text):
+        try:
+            body = json.loads(text)
+        except ValueError:
+            return "unreadable"
+        if "signature" not in body:
+            return "unsigned"
+        if body.keys() == {"signature"}:
+            signed, _, given = body["signature"].rpartition(".")
+            mac = hmac.new(secret.encode(), signed.encode(), hashlib.sha256).digest()
+            return "good" if base64.urlsafe_b64encode(mac).rstrip(b"=").decode() == given else "bad"
+        keys = ("created_at", "error", "id", "reference", "sandbox", "status")
+        values = {key: "true" if body[key] is True else body[key] for key in keys}
+        joined = secret.join(f"{key}={values[key]}" for key in keys)
+        return "good" if hashlib.sha256(joined.encode()).hexdigest().upper() == body["signature"] else "bad"
+
+    answer = client.get("/api/local/notifications", params={"count": 100}).json()
+    verdicts = {kind: set() for kind in answer["kinds"]}
+    for kind, text in zip(answer["kinds"], answer["notifications"], strict=True):
+        verdicts[kind].add(verdict(text))
+    good = ("back-text", "back-bool", "transfer", "error-old", "error-new", "replayed-transfer")
+    bad = ("forged-back", "forged-jwt", "truncated-jwt", "alg-none")
+    assert verdicts == {
+        **{kind: {"good"} for kind in good},
+        **{kind: {"bad"} for kind in bad},
+        "unsigned-transfer": {"unsigned"},
+        "truncated-body": {"unreadable"},
+    }
+    counted = Counter(answer["notifications"])
+    replayed = [text for kind, text in zip(answer["kinds"], answer["notifications"], strict=True) if "replayed" in kind]
+    assert sorted(text for text, times in counted.items() if times == 2) == sorted(replayed)
+
+
+def test_a_purchase_of_the_log_can_be_refunded(pledg, client):
+    """The uid and amount of a transfer notification are known to the refund endpoint."""
+    answer = client.get("/api/local/notifications", params={"count": 20}).json()
+    assert answer["kinds"][3] == "transfer"
+    token = json.loads(answer["notifications"][3])["signature"]
+    claims = jwt.decode(token, pledg.credentials["PLEDG_MERCHANT_SECRET"], algorithms=["HS256"])
+    headers = bearer(ask_token(pledg, client).json()["access_token"])
+    path = f"/api/purchases/{claims['purchase_uid']}/credit_by_transfer"
+    assert client.post(path, json={"amount_cents": claims["amount_cents"] + 1}, headers=headers).status_code == 400
+    assert client.post(path, json={"amount_cents": claims["amount_cents"]}, headers=headers).status_code == 200

@@ -1,0 +1,322 @@
+"""The process of the local vendors: start, reach, set, stop."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import signal
+import ssl
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from vendorkit import local
+from vendorkit.errors import SettingsError, UsageError, VendorUnavailable
+from vendorkit.local import process
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def servers():
+    """Run the local Pledg alone: it needs no data."""
+    with local.start(vendors=("pledg",)) as running:
+        yield running
+
+
+def client_of(vendor, **options):
+    """Return an httpx client that trusts the vendor's CA and nothing else."""
+    context = ssl.create_default_context(cadata=vendor.ca_pem)
+    return httpx.Client(base_url=vendor.base_url, verify=context, trust_env=False, **options)
+
+
+def python(code: str, **options) -> subprocess.CompletedProcess[str]:
+    """Run *code* in a fresh interpreter that finds the package."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    arguments = [sys.executable, "-c", textwrap.dedent(code)]
+    return subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=60, check=True, **options)
+
+
+def ended(pid: int) -> bool:
+    """Whether the process is gone, within five seconds."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        status = Path(f"/proc/{pid}/stat")
+        if status.exists() and status.read_text().rsplit(")", 1)[1].split()[0] == "Z":
+            return True  # dead, and waiting for whoever inherited it
+        time.sleep(0.02)
+    return False
+
+
+def test_importing_it_needs_no_server_library():
+    """The client's side imports neither Starlette nor uvicorn, trustme or NumPy."""
+    code = """
+        import sys
+        import vendorkit.local
+        print(sorted({"starlette", "uvicorn", "trustme", "numpy", "anyio"} & sys.modules.keys()))
+    """
+    assert python(code).stdout.strip() == "[]"
+
+
+def test_a_vendor_answers_over_verified_https(servers):
+    """The certificate holds for 127.0.0.1 and localhost under the CA that is handed out, whose name warns."""
+    vendor = servers["pledg"]
+    assert vendor.base_url.startswith("https://127.0.0.1:")
+    with client_of(vendor) as client:
+        for host in ("127.0.0.1", "localhost"):
+            assert (
+                client.get(vendor.base_url.replace("127.0.0.1", host) + "/api/local/notifications").status_code == 200
+            )
+    details = ssl.create_default_context(cadata=vendor.ca_pem).get_ca_certs()[0]
+    assert "local test CA" in str(details["subject"])
+
+
+def test_other_authorities_are_not_enough(servers):
+    """A client with the system's CAs refuses the certificate."""
+    with httpx.Client(trust_env=False, verify=ssl.create_default_context()) as client:
+        with pytest.raises(httpx.ConnectError):
+            client.get(servers["pledg"].base_url)
+
+
+def test_credentials_are_drawn_anew_for_each_start(servers):
+    """Secrets differ between two starts, and stand in no repr; uids come from the seed."""
+    first = servers["pledg"]
+    with local.start(vendors=("pledg",)) as other:
+        second = other["pledg"]
+        assert first.credentials.keys() == second.credentials.keys()
+        for name, value in first.credentials.items():
+            assert (value == second.credentials[name]) is name.endswith("_UID")
+    assert len(first.credentials["PLEDG_MERCHANT_SECRET"]) == 40
+    assert not any(value in repr(first) + repr(servers) for value in first.credentials.values())
+
+
+def test_nothing_secret_stands_among_the_process_arguments(servers):
+    """The arguments of the child are the interpreter and the module."""
+    assert servers._process.args[1:] == ["-m", "vendorkit.local.server"]
+
+
+def test_a_vendor_is_not_pickled(servers):
+    """Pickling is refused, with what to do instead."""
+    with pytest.raises(TypeError, match="holds credentials"):
+        pickle.dumps(servers["pledg"])
+
+
+def test_the_log_tells_each_request_but_no_credential(servers):
+    """Method, path, query, status, scheme and sizes are there; the header's value is not, not even a malformed one."""
+    vendor = servers["pledg"]
+    vendor.clear_log()
+    with client_of(vendor, headers={"User-Agent": "tests/1"}) as client:
+        client.get("/api/merchants/a%2Cb", params={"q": "é"}, headers={"Authorization": "Bearer sentinel"})
+        client.post("/api/token", content=b"x" * 10, headers={"Authorization": "sentinel"})
+    first, second = vendor.log()
+    assert (first["seq"], first["method"], first["path"]) == (1, "GET", "/api/merchants/a%2Cb")
+    assert (first["query"], first["status"], first["scheme"]) == ("q=%C3%A9", 404, "Bearer")
+    assert (first["user_agent"], first["fault"], first["complete"]) == ("tests/1", None, True)
+    assert (second["seq"], second["bytes_in"], second["scheme"]) == (2, 10, "malformed")
+    assert second["bytes_out"] > 0
+    assert "sentinel" not in json.dumps([first, second])
+    assert vendor.requests == 2
+
+
+def test_control_calls_are_not_logged_and_need_the_token(servers):
+    """Without the token nobody reads the log."""
+    vendor = servers["pledg"]
+    vendor.clear_log()
+    with client_of(vendor) as client:
+        answer = client.post("/__local__/log", json={}, headers={"X-Local-Control": "guess"})
+    assert answer.status_code == 403
+    assert vendor.log() == []
+
+
+def test_switches_change_while_it_runs(servers):
+    """What was set is read back, and other switches stay."""
+    vendor = servers["pledg"]
+    before = vendor.get_settings()
+    vendor.set(token_lifetime_s=5, retry_after="120")
+    assert vendor.get_settings() == {**before, "token_lifetime_s": 5, "retry_after": "120"}
+    vendor.set(token_lifetime_s=600.0, retry_after=None)
+    assert vendor.get_settings() == before
+
+
+@pytest.mark.parametrize(
+    ("switch", "hint"),
+    [
+        ({"drop_rat": 0.1}, "Did you mean drop_rate"),
+        ({"drop_rate": "often"}, "drop_rate"),
+        ({"gzip": 1}, "gzip"),
+        ({"fail_next": ["explode"]}, "fail_next"),
+        ({"digest_algorithm": "SHA-1"}, "digest_algorithm"),
+        ({"products": True}, "products"),
+    ],
+)
+def test_unknown_switches_and_values_are_refused(servers, switch, hint):
+    """A wrong name or value is a UsageError, both at the start and later; nothing is started or changed."""
+    before = servers["pledg"].get_settings()
+    with pytest.raises(UsageError, match=hint):
+        local.start(**switch)
+    with pytest.raises(UsageError, match=hint):
+        servers["pledg"].set(**switch)
+    assert servers["pledg"].get_settings() == before
+
+
+def test_sizes_are_fixed_at_the_start(servers):
+    """Changing the data of a running vendor is refused."""
+    with pytest.raises(UsageError, match=r"local\.start"):
+        servers["pledg"].set(seed=2)
+
+
+def test_unknown_vendors_are_refused(servers):
+    """Both an unknown name at the start and one that is not running are UsageErrors that list the others."""
+    with pytest.raises(UsageError, match="mediagenix"):
+        local.start(vendors=("acme",))
+    with pytest.raises(UsageError, match="Running: pledg"):
+        servers["medipim"]
+
+
+def test_a_control_call_works_while_the_vendor_is_slow(servers):
+    """A delayed request holds up neither the log nor the switches."""
+    vendor = servers["pledg"]
+    vendor.clear_log()
+    vendor.set(fail_next=["hang"])
+    failures = []
+
+    def wait():
+        with client_of(vendor, timeout=3) as client:
+            try:
+                client.get("/api/local/notifications")
+            except httpx.ReadTimeout as exc:
+                failures.append(exc)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    while not vendor.log():
+        time.sleep(0.01)
+    assert [(entry["status"], entry["fault"]) for entry in vendor.log()] == [(None, "hang")]
+    waiting.join()
+    assert len(failures) == 1
+
+
+def test_threads_may_share_it(servers):
+    """Sixteen threads call and control one vendor at a time; no request is lost from the log."""
+    vendor = servers["pledg"]
+    vendor.clear_log()
+
+    def work():
+        with client_of(vendor) as client:
+            for _ in range(5):
+                client.get("/api/local/notifications", params={"count": 1})
+        vendor.get_settings()
+
+    threads = [threading.Thread(target=work) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(entry["seq"] for entry in vendor.log()) == list(range(1, 81))
+
+
+def test_stopping_ends_the_process_and_later_calls_say_so():
+    """After stop() nothing runs; a control call is a VendorUnavailable; stopping again does nothing."""
+    servers = local.start(vendors=("pledg",))
+    pid = servers._process.pid
+    servers.stop()
+    servers.stop()
+    assert ended(pid)
+    assert not servers.running
+    with pytest.raises(VendorUnavailable, match=r"Start it again"):
+        servers["pledg"].log()
+
+
+def test_an_interrupt_does_not_reach_the_servers():
+    """SIGINT to the process group of the parent, as a notebook sends it, and to the child itself, ends nothing."""
+    with local.start(vendors=("pledg",)) as servers:
+        pid = servers._process.pid
+        assert os.getpgid(pid) != os.getpgid(0)
+        os.kill(pid, signal.SIGINT)
+        time.sleep(0.1)
+        assert servers["pledg"].requests == 0
+
+
+def test_the_servers_end_on_sigterm():
+    """SIGTERM to the child ends it."""
+    with local.start(vendors=("pledg",)) as servers:
+        os.kill(servers._process.pid, signal.SIGTERM)
+        assert servers._process.wait(5) == -signal.SIGTERM
+
+
+def test_no_orphan_is_left_by_a_parent_that_was_killed():
+    """A kill -9 of the parent closes the child's input, and that ends it."""
+    code = """
+        import os, signal
+        from vendorkit import local
+        print(local.start(vendors=("pledg",))._process.pid, flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        python(code)
+    assert caught.value.returncode == -signal.SIGKILL
+    assert ended(int(caught.value.stdout))
+
+
+def test_the_shared_servers_start_once_and_end_with_the_process():
+    """Eight threads get the same servers, a forked process too, and nothing is left at exit."""
+    code = """
+        import os, threading
+        from vendorkit import local
+        from vendorkit.local import process
+        process.VENDORS = ("pledg",)
+        process.start.__kwdefaults__["vendors"] = ("pledg",)
+        found = []
+        threads = [threading.Thread(target=lambda: found.append(local.shared())) for _ in range(8)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        assert len({id(one) for one in found}) == 1
+        child = os.fork()
+        if not child:
+            os._exit(0 if local.shared() is found[0] and local.shared()["pledg"].requests == 0 else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert found[0].running
+        found[0]._process.kill()
+        found[0]._process.wait()
+        assert local.shared() is not found[0]  # they died: new ones
+        print(local.shared()._process.pid)
+    """
+    assert ended(int(python(code).stdout))
+
+
+def test_a_missing_package_is_named_with_the_line_that_installs_it(monkeypatch):
+    """Without the extra, the error is a SettingsError that says what to type."""
+    monkeypatch.setattr(process, "NEEDED_MODULES", ("starlette", "no_such_module"))
+    with pytest.raises(SettingsError, match=r"no_such_module.*pip install 'vendorkit\[local\]'"):
+        local.start()
+
+
+def test_a_start_that_fails_says_why(monkeypatch):
+    """The last words of the child are in the error, and the child is gone."""
+    monkeypatch.setattr(process, "VENDORS", ("nonesuch",))
+    with pytest.raises(VendorUnavailable, match="nonesuch"):
+        local.start(vendors=("nonesuch",))
+
+
+def test_modules_beside_the_notebook_do_not_break_the_start(tmp_path):
+    """A `token.py` or `ssl.py` in the working directory is not taken for the library's."""
+    for name in ("token.py", "ssl.py", "json.py"):
+        (tmp_path / name).write_text("raise SystemExit('shadowed')")
+    code = """
+        import sys
+        sys.path.remove("")
+        from vendorkit import local
+        with local.start(vendors=("pledg",)) as servers: print(servers["pledg"].requests)
+    """
+    assert python(code, cwd=tmp_path).stdout.strip() == "0"
