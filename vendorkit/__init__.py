@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from vendorkit.tls import chain
     from vendorkit.transport import cancellable
     from vendorkit.vendors import connect
+    from vendorkit.vendors.base import Client
 
 _LAZY: Final = {
+    "Client": "vendorkit.vendors.base",
     "Query": "vendorkit.query",
     "SchemaDrift": "vendorkit.frames",
     "cancellable": "vendorkit.transport",
@@ -32,7 +34,7 @@ _LAZY: Final = {
     "connect_panel": "vendorkit.panels",
 }
 
-__all__ = ["Query", "SchemaDrift", "auth", "cancellable", "chain", "connect", "connect_panel", "errors"]
+__all__ = ["Client", "Query", "SchemaDrift", "auth", "cancellable", "chain", "connect", "connect_panel", "errors"]
 
 
 def __getattr__(name: str) -> Any:

@@ -20,7 +20,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 from requests.auth import AuthBase
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
-from tenacity.wait import wait_exponential_jitter
+from tenacity.wait import wait_exponential, wait_random
 from urllib3.exceptions import HTTPError
 
 from vendorkit import tls
@@ -44,6 +44,7 @@ except PackageNotFoundError:  # run from a checkout that was not installed
 
 USER_AGENT: Final = f"vendorkit/{_VERSION} (Python {platform.python_version()}; requests {requests.__version__})"
 _REDIRECTS: Final = 3
+_BACKOFF: Final = wait_exponential(multiplier=0.25, max=10.0) + wait_random(0.0, 0.25)
 _MASKED_HEADERS: Final = ("Authorization", "Cookie", "Proxy-Authorization")
 
 
@@ -165,7 +166,7 @@ class Session:
     def _pause(self, state: RetryCallState) -> float:
         exc = state.outcome.exception() if state.outcome else None
         asked = exc.retry_after_s if isinstance(exc, RateLimited) else None
-        return float(wait_exponential_jitter(initial=0.25, max=10.0, jitter=0.25)(state)) if asked is None else asked
+        return _BACKOFF(state) if asked is None else asked
 
     def _attempt(self, call: Call, bounds: Bounds, *, stream: bool) -> requests.Response:
         asked = self._asked(call)

@@ -1,0 +1,95 @@
+"""What all tests stand on: the local vendors, loopback alone, a clean environment, and no secret in any log."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import fields
+
+import pytest
+
+import vendorkit as vk
+from vendorkit import local
+from vendorkit.local.settings import Settings
+from vendorkit.tls import is_loopback
+
+_FIXED = {"seed", "country", "products", "brands", "titles"}
+_VARIABLES = (
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "NETRC",
+    "VENDORKIT_ENV_FILE",
+    *(f"{name}{suffix}" for name in ("HTTP", "HTTPS", "ALL", "NO") for suffix in ("_PROXY",)),
+)
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[local.LocalVendors]:
+    """The local vendors of this test run."""
+    with local.start() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    """No bundle, proxy or credential of this machine reaches a test, and no .env of the checkout."""
+    for name in list(os.environ):
+        if name.upper() in _VARIABLES or name.startswith(("MEDIPIM_", "PLEDG_", "MEDIAGENIX_")):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that reaches for another machine fails."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: object) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not is_loopback(str(address[0])):  # type: ignore[index]
+            message = f"a test tried to reach {address}"
+            raise AssertionError(message)
+        connect(self, address)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture
+def vendors(servers: local.LocalVendors, monkeypatch: pytest.MonkeyPatch, caplog) -> Iterator[local.LocalVendors]:
+    """The local vendors with all switches as at the start and empty logs; `vk.connect` finds these."""
+    monkeypatch.setattr(local, "shared", lambda **_: servers)
+    defaults = Settings()
+    switches = {f.name: getattr(defaults, f.name) for f in fields(defaults) if f.name not in _FIXED}
+    for name in servers:
+        servers[name].set(**switches)
+        servers[name].clear_log()
+    caplog.set_level(logging.DEBUG)
+    yield servers
+    said = caplog.text
+    for name in servers:
+        for variable, secret in servers[name].credentials.items():
+            if variable.endswith(("SECRET", "PASSWORD", "KEY")):
+                assert secret not in said, f"{variable} stands in a log"
+                assert base64.b64encode(secret.encode()).decode().rstrip("=") not in said
+
+
+@pytest.fixture
+def medipim(vendors: local.LocalVendors) -> vk.Client:  # noqa: ARG001
+    """A fresh Medipim client on the local vendor."""
+    return vk.connect("medipim", environment="local")
+
+
+@pytest.fixture
+def pledg(vendors: local.LocalVendors) -> vk.Client:  # noqa: ARG001
+    """A fresh Pledg client on the local vendor."""
+    return vk.connect("pledg", environment="local")
+
+
+@pytest.fixture
+def mediagenix(vendors: local.LocalVendors) -> vk.Client:  # noqa: ARG001
+    """A fresh Mediagenix client on the local vendor."""
+    return vk.connect("mediagenix", environment="local")

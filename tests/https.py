@@ -1,0 +1,101 @@
+"""Small HTTPS servers on loopback for tests: the answer is written as raw bytes, so that it can be as wrong as needed."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import trustme
+
+from vendorkit.tls import Trust, local_trust
+
+Handler = Callable[[ssl.SSLSocket, bytes], None]
+
+
+@dataclass
+class RawServer:
+    """A running server: where it is, whom it was signed by, and the heads of the requests it got."""
+
+    port: int
+    ca_pem: str
+    heads: list[bytes] = field(default_factory=list, repr=False)
+
+    @property
+    def url(self) -> str:
+        """Its origin."""
+        return f"https://127.0.0.1:{self.port}"
+
+    @property
+    def trust(self) -> Trust:
+        """Trust in its certificate authority."""
+        return local_trust(self.ca_pem)
+
+
+def authority(organisation: str = "Test CA") -> trustme.CA:
+    """A certificate authority with this organisation name."""
+    return trustme.CA(organization_name=organisation)
+
+
+@contextlib.contextmanager
+def raw_server(handler: Handler, *, ca: trustme.CA | None = None, name: str = "127.0.0.1") -> Iterator[RawServer]:
+    """Serve each connection by *handler*, which gets the socket and the head of each request."""
+    ca = ca or authority()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue_cert(name).configure_cert(context)
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = RawServer(listener.getsockname()[1], ca.cert_pem.bytes().decode())
+    stopping = threading.Event()
+
+    def serve(plain: socket.socket) -> None:
+        with contextlib.suppress(OSError), plain, context.wrap_socket(plain, server_side=True) as sock:
+            while (head := read_head(sock)) and not stopping.is_set():
+                server.heads.append(head)
+                handler(sock, head)
+
+    def accept() -> None:
+        while not stopping.is_set():
+            with contextlib.suppress(OSError):
+                plain, _ = listener.accept()
+                plain.settimeout(10)
+                threading.Thread(target=serve, args=(plain,), daemon=True).start()
+
+    thread = threading.Thread(target=accept, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        stopping.set()
+        with contextlib.suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(2)
+
+
+def read_head(sock: ssl.SSLSocket) -> bytes:
+    """Read one request, its body included; empty at the end of the connection."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        part = sock.recv(65536)
+        if not part:
+            return b""
+        data += part
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = next((int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0)
+    while len(body) < length:
+        body += sock.recv(65536)
+    return head
+
+
+def answer(body: bytes, *headers: str, status: str = "200 OK", length: int | None = None) -> bytes:
+    """A whole HTTP/1.1 answer; *length* lies about the body's."""
+    lines = [f"HTTP/1.1 {status}", *headers, f"Content-Length: {len(body) if length is None else length}"]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def always(reply: bytes) -> Handler:
+    """A handler that answers every request alike."""
+    return lambda sock, head: sock.sendall(reply)  # noqa: ARG005

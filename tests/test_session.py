@@ -1,0 +1,408 @@
+"""The HTTP policy: every wait is bounded, every failure is one typed error, no credential leaves its origin."""
+
+from __future__ import annotations
+
+import gzip
+import threading
+import time
+import traceback
+
+import pytest
+from requests.auth import AuthBase
+
+import vendorkit as vk
+from tests.https import always, answer, raw_server
+from vendorkit.answers import retry_after_s
+from vendorkit.auth import Basic
+from vendorkit.call import Call, Policy
+from vendorkit.credentials import Redactor
+from vendorkit.errors import (
+    Cancelled,
+    CredentialsRefused,
+    DeadlineExceeded,
+    InvalidRequest,
+    MalformedAnswer,
+    NotAllowed,
+    NotFound,
+    OriginRefused,
+    RateLimited,
+    UsageError,
+    VendorkitError,
+    VendorUnavailable,
+)
+from vendorkit.session import USER_AGENT, Session
+from vendorkit.transport import Budget, Bounds
+
+SECRET = "sentinel-Pa55word"
+JSON = "Content-Type: application/json"
+QUICK = Policy(read_timeout_s=1.0, deadline_s=1.5, attempts=2)
+
+
+def session_of(server, policy=QUICK, **more) -> Session:
+    """A session with Basic credentials on a raw server."""
+    redactor = Redactor([SECRET], [("user", SECRET)])
+    return Session(
+        "Test",
+        server.url,
+        schemes={"default": Basic("user", SECRET)},
+        trust=server.trust,
+        redactor=redactor,
+        policy=policy,
+        **more,
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        ("400 Bad Request", InvalidRequest),
+        ("401 Unauthorized", CredentialsRefused),
+        ("403 Forbidden", NotAllowed),
+        ("404 Not Found", NotFound),
+        ("410 Gone", NotFound),
+        ("422 Unprocessable Content", InvalidRequest),
+        ("429 Too Many Requests", RateLimited),
+        ("500 Internal Server Error", VendorUnavailable),
+        ("503 Service Unavailable", VendorUnavailable),
+    ],
+)
+def test_each_status_is_one_error_that_redacts_what_the_vendor_echoes(status, error):
+    """S16: the vendor's code and words are kept, the credential in them is not."""
+    body = b'{"error": {"code": "the.code", "message": "you sent %s"}}' % SECRET.encode()
+    with raw_server(always(answer(body, JSON, status=status))) as server, pytest.raises(error) as caught:
+        session_of(server).send(Call("POST", "/x", json={}))
+    assert caught.value.status == int(status[:3])
+    assert caught.value.vendor_code == "the.code"
+    assert caught.value.vendor_message == "you sent ***"
+    assert caught.value.remedy
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"error": {"status": 422, "violations": [{"field": "page.size", "message": "wrong"}]}}',
+        b'{"error": {"status": 422}, "violations": [{"field": "page.size", "message": "wrong"}]}',
+        b'{"violations": ["page.size: wrong"]}',
+    ],
+)
+def test_violations_are_found_in_every_place(body):
+    """inferred: where Medipim puts them is not documented."""
+    with raw_server(always(answer(body, JSON, status="422 X"))) as server, pytest.raises(InvalidRequest) as caught:
+        session_of(server).send(Call("GET", "/x"))
+    assert caught.value.violations == ("page.size: wrong",)
+    assert "page.size: wrong" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<errors><error>Name is taken</error><error>Second</error></errors>",
+        b'<errors type="array"><error>Name is taken</error><error>Second</error></errors>',
+    ],
+)
+def test_xml_errors_are_read(body):
+    """The three shapes that Mediagenix' own client knows."""
+    with raw_server(always(answer(body, status="422 X"))) as server, pytest.raises(InvalidRequest) as caught:
+        session_of(server).send(Call("GET", "/x", accept="xml"))
+    assert caught.value.violations == ("Name is taken", "Second")
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff\xfe\x00", b"{", b"[" * 5000, b"<a", b"<html>down</html>", b"null"])
+def test_unreadable_error_body_gives_the_status_error_all_the_same(body):
+    """The vendor advises to decide on the status line: the body may be empty or malformed."""
+    with raw_server(always(answer(body, status="404 Not Found"))) as server, pytest.raises(NotFound):
+        session_of(server).send(Call("GET", "/x"))
+
+
+def test_slow_drip_ends_with_the_deadline():
+    """T10: one byte now and then resets the read timeout, not the deadline; in the headers and in the body."""
+
+    def drip(sock, head):
+        for byte in answer(b"x" * 100, JSON) if b"/head" in head else [answer(b"x" * 100)[:-100], *[b"x"] * 100]:
+            sock.sendall(bytes([byte]) if isinstance(byte, int) else byte)
+            time.sleep(0.1)
+
+    with raw_server(drip) as server:
+        for path in ("/head", "/body"):
+            started = time.monotonic()
+            with pytest.raises(DeadlineExceeded, match=r"1\.5 seconds"):
+                session_of(server).send(Call("GET", path))
+            assert time.monotonic() - started < 4
+
+
+def test_silence_is_bounded_and_retried():
+    """T11: a server that never answers costs the attempts, not for ever."""
+    with raw_server(lambda sock, head: time.sleep(0.6)) as server:
+        policy = Policy(read_timeout_s=0.2, deadline_s=10, attempts=2)
+        with pytest.raises(VendorUnavailable, match="in time"):
+            session_of(server, policy).send(Call("GET", "/x"))
+
+
+def test_unreachable_host_is_one_error():
+    """T36: refused connection; the message names the host and no query."""
+    with raw_server(always(b"")) as server:
+        pass
+    with pytest.raises(VendorUnavailable) as caught:
+        session_of(server).send(Call("GET", "/x", params={"signature": "private"}))
+    assert "127.0.0.1" in str(caught.value)
+    assert "private" not in str(caught.value)
+
+
+@pytest.mark.parametrize("reply", [b"", b"garbage\r\n\r\n", answer(b"{}", length=10)[:-2], answer(b"[1", length=100)])
+def test_broken_answer_is_retried_and_then_an_error(reply):
+    """T01, T02, T29, T31: the retry is a new request on a new connection."""
+
+    def handle(sock, head):
+        if reply:
+            sock.sendall(reply)
+        sock.close()
+
+    with raw_server(handle) as server:
+        with pytest.raises(VendorUnavailable):
+            session_of(server).send(Call("GET", "/x"))
+        assert len(server.heads) == 2
+
+
+def test_write_is_sent_once():
+    """A POST that may write is never repeated, whatever became of it."""
+    with raw_server(always(answer(b"", status="503 X"))) as server:
+        with pytest.raises(VendorUnavailable):
+            session_of(server).send(Call("POST", "/x", json={}))
+        assert len(server.heads) == 1
+
+
+class Counting(AuthBase):
+    """Signs each attempt with a number."""
+
+    count = 0
+
+    def __call__(self, request):
+        """Sign *request*."""
+        type(self).count += 1
+        request.headers["Authorization"] = f"Count {self.count}"
+        return request
+
+
+def test_each_attempt_is_signed_anew():
+    """A22: a retry below authentication would repeat the signature."""
+    replies = iter([answer(b"", status="503 X"), answer(b"", status="502 X"), answer(b"{}", JSON)])
+    with raw_server(lambda sock, head: sock.sendall(next(replies))) as server:
+        session = Session(
+            "Test", server.url, schemes={"default": Counting()}, trust=server.trust, redactor=Redactor([])
+        )
+        assert session.send(Call("GET", "/x")).status_code == 200
+        numbers = [line for head in server.heads for line in head.split(b"\r\n") if line.startswith(b"Authorization")]
+    assert numbers == [b"Authorization: Count 1", b"Authorization: Count 2", b"Authorization: Count 3"]
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (gzip.compress(b'{"a": 1}' * 500)[:-40], VendorUnavailable),  # T06
+        (gzip.compress(b'{"a": 1}' * 500)[:-8], VendorUnavailable),  # T07
+        (gzip.compress(b'{"a": 1}')[:-8] + b"\0" * 8, MalformedAnswer),  # T08
+        (b"not gzip at all", MalformedAnswer),
+    ],
+)
+def test_gzip_is_checked_to_its_end(body, error):
+    """T06 to T08: what urllib3 hands out as a success with rows missing."""
+    reply = answer(body, JSON, "Content-Encoding: gzip")
+    with raw_server(always(reply)) as server:
+        with pytest.raises(error):
+            session_of(server).send(Call("GET", "/x"))
+        assert len(server.heads) == 2, "it was worth a second try"
+
+
+def test_gzip_of_several_members_is_read_whole():
+    """RFC 1952 section 2.2."""
+    body = gzip.compress(b'{"a":') + gzip.compress(b" 1}")
+    with raw_server(always(answer(body, JSON, "Content-Encoding: gzip"))) as server:
+        assert session_of(server).send(Call("GET", "/x")).json() == {"a": 1}
+
+
+def test_html_and_empty_bodies_in_place_of_data_are_errors():
+    """T18, T19, T33: a maintenance page is often labelled as JSON."""
+    for body, said in ((b"<!DOCTYPE html><html><h1>Maintenance</h1>", "Maintenance"), (b"", "empty body")):
+        with raw_server(always(answer(body, JSON))) as server, pytest.raises(MalformedAnswer, match=said):
+            session_of(server).send(Call("GET", "/x"))
+
+
+def test_redirects_inside_the_origin_are_followed_and_others_refused():
+    """T21 to T27: three at most, of a GET, to the same scheme, host and port."""
+
+    def handle(sock, head):
+        target = head.split()[1].decode()
+        location = {
+            "/start": "/a",
+            "/a": "/end",
+            "/loop": "/loop",
+            "/other": f"https://localhost:{server.port}/stolen",
+            "/plain": f"http://127.0.0.1:{server.port}/stolen",
+            "/file": "file:///etc/passwd",
+            "/post": "/end",
+        }.get(target)
+        redirect = answer(b"", f"Location: {location}", status="307 X")
+        sock.sendall(redirect if location else answer(b'{"end": 1}', JSON))
+
+    with raw_server(handle) as server:
+        session = session_of(server, Policy(attempts=1))
+        assert session.send(Call("GET", "/start")).json() == {"end": 1}
+        for path in ("/loop", "/other", "/plain", "/file"):
+            with pytest.raises(OriginRefused):
+                session.send(Call("GET", path))
+        with pytest.raises(OriginRefused):
+            session.send(Call("POST", "/post", json={}))
+        assert not any(b"stolen" in head for head in server.heads)
+
+
+def test_call_to_another_origin_is_refused_before_it_is_signed():
+    """T28: a `next` link that leaves the vendor."""
+    with raw_server(always(answer(b"{}", JSON))) as server, raw_server(always(answer(b"{}", JSON))) as other:
+        for url in (
+            f"{other.url}/x",
+            f"http://127.0.0.1:{server.port}/",
+            "https://user:pw@127.0.0.1/",
+            "//evil.example/",
+        ):
+            with pytest.raises((OriginRefused, UsageError)):
+                session_of(server).send(Call("GET", url))
+        assert not other.heads
+
+
+def test_netrc_and_proxies_of_the_environment_are_ignored(monkeypatch, tmp_path):
+    """T34, T35: trust_env is off."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login other password stolen\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    with raw_server(always(answer(b"{}", JSON))) as server:
+        session_of(server).send(Call("GET", "/x", scheme=None))
+        assert b"Authorization" not in server.heads[0]
+        assert f"User-Agent: {USER_AGENT}".encode() in server.heads[0]
+
+
+def test_credential_is_in_no_part_of_an_error():
+    """S11, S18: message, attributes, cause and context, and the locals of every frame of the traceback."""
+    with raw_server(lambda sock, head: sock.close()) as server, pytest.raises(VendorkitError) as caught:
+        session_of(server).send(Call("GET", "/x"))
+    shown = "".join(
+        traceback.TracebackException(
+            type(caught.value), caught.value, caught.value.__traceback__, capture_locals=True
+        ).format()
+    )
+    import base64
+
+    header = base64.b64encode(f"user:{SECRET}".encode()).decode()
+    own = shown.replace(f"{SECRET!r}", "")  # this test's own constant is not looked for
+    assert header not in own
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+
+
+def test_answer_of_a_raw_call_carries_a_masked_request():
+    """S14: responses get pickled into caches."""
+    import pickle
+
+    with raw_server(always(answer(b"{}", JSON))) as server:
+        response = session_of(server).send(Call("GET", "/x"))
+    assert response.request.headers["Authorization"] == "***"
+    assert b"Basic" not in pickle.dumps(response)
+
+
+def test_session_is_not_pickled():
+    """S14: connect again where it is needed."""
+    import pickle
+
+    with raw_server(always(b"")) as server, pytest.raises(TypeError, match="connect again"):
+        pickle.dumps(session_of(server))
+
+
+class Fake:
+    """A response of which only the headers are looked at."""
+
+    def __init__(self, **headers):
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry_After": "7"}, 7.0),
+        ({"Ratelimit-Reset": "251"}, 251.0),
+        ({"Retry_After": "Sun, 22 Nov 2026 10:00:30 GMT", "Date": "Sun, 22 Nov 2026 10:00:00 GMT"}, 30.0),
+        ({"Retry_After": "Sun, 22 Nov 2026 99:99:99 GMT"}, None),
+        ({"Retry_After": "-5"}, None),
+        ({"Retry_After": "1.5"}, None),
+        ({"Retry_After": "1m0s"}, None),
+        ({"Retry_After": ""}, None),
+        ({"Retry_After": "9" * 30}, None),
+        ({}, None),
+    ],
+)
+def test_retry_after_is_understood_or_ignored(headers, seconds):
+    """T13 to T16: urllib3 raises or sleeps six hours on some of these."""
+    assert retry_after_s(Fake(**headers)) == seconds
+
+
+def test_long_retry_after_is_an_error_at_once():
+    """T16: over the cap nobody sleeps; the error says until when."""
+    reply = answer(b"", "Retry-After: 3600", status="429 X")
+    with raw_server(always(reply)) as server, pytest.raises(RateLimited) as caught:
+        session_of(server, Policy()).send(Call("GET", "/x"))
+    assert caught.value.retry_after_s == 3600
+    assert len(server.heads) == 1
+
+
+def test_short_retry_after_is_honoured():
+    """T13: the vendor's pause, then the answer."""
+    replies = iter([answer(b"", "Retry-After: 1", status="429 X"), answer(b"{}", JSON)])
+    with raw_server(lambda sock, head: sock.sendall(next(replies))) as server:
+        started = time.monotonic()
+        session_of(server, Policy()).send(Call("GET", "/x"))
+        assert time.monotonic() - started >= 1.0
+
+
+@pytest.mark.parametrize("reply", [answer(b"", "Retry-After: 50", status="429 X"), None])
+def test_cancel_ends_waits_within_half_a_second(reply):
+    """W14: a Retry-After wait and a silent server."""
+    stop = threading.Event()
+    with raw_server(always(reply) if reply else lambda sock, head: stop.wait(5)) as server:
+        cancel = threading.Event()
+        timer = threading.Timer(0.3, cancel.set)
+        timer.start()
+        started = time.monotonic()
+        with vk.cancellable(cancel), pytest.raises(Cancelled):
+            session_of(server, Policy()).send(Call("GET", "/x"))
+        assert time.monotonic() - started < 0.3 + 0.5
+        stop.set()
+
+
+def test_rate_budget_spreads_requests_and_counts_every_one():
+    """The third request of a budget of two waits for the window to pass."""
+    with raw_server(always(answer(b"{}", JSON))) as server:
+        session = session_of(server, Policy(), rates=((2, 1.0),))
+        started = time.monotonic()
+        for _ in range(3):
+            session.send(Call("GET", "/x"))
+        assert time.monotonic() - started >= 0.9
+        assert session.budget.waited_s > 0.5
+
+
+def test_budget_wait_ends_with_the_deadline():
+    """A budget that is used up does not hold a call longer than its deadline."""
+    budget = Budget(((1, 60.0),))
+    budget.take(Bounds(1.0))
+    assert budget.left() == 0
+    with pytest.raises(DeadlineExceeded):
+        budget.take(Bounds(0.2))
+
+
+def test_http_client_debug_output_holds_no_header(capsys, monkeypatch):
+    """S12: http.client prints whole headers where somebody sets its debuglevel."""
+    import http.client
+
+    monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
+    with raw_server(always(answer(b"{}", JSON))) as server:
+        session_of(server).send(Call("GET", "/x"))
+    assert "Authorization" not in capsys.readouterr().out
