@@ -10,19 +10,20 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 from xml.sax.saxutils import escape
 
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from vendorkit.local.hypermedia import Collection, Node, Paging, Renderer
 
 if TYPE_CHECKING:
-    from starlette.requests import Request
+    from starlette.types import Receive, Scope, Send
 
     from vendorkit.local.settings import Settings
 
 PER_PAGE: Final = 50
 PER_PAGE_MAX: Final = 200
-_METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+_DIGITS: Final = 18  # more cannot be a number of anything here
 _UTF8: Final = "; charset=utf-8"
 
 Table = Mapping[str, Callable[..., Node | None]]
@@ -53,40 +54,48 @@ def error(status: int, message: str, *, as_json: bool = False) -> Response:
 
 def hypermedia_routes(settings: Settings, base_url: Callable[[], str], table: Table) -> list[Route]:
     """One route for each path of the table. Reading is all they allow."""
+    endpoint = _Endpoint(settings, base_url, table)
+    return [Route(_route_path(pattern), endpoint) for pattern in table]
 
-    def resolve(path: str) -> Node | None:
-        pattern, ids = _split(path)
-        return table[pattern](*ids) if pattern in table else None
 
-    async def answer(request: Request) -> Response:
+class _Endpoint:
+    """One ASGI application for all routes: so they take every method, and answer a write in the vendor's words."""
+
+    def __init__(self, settings: Settings, base_url: Callable[[], str], table: Table) -> None:
+        self._settings = settings
+        self._base_url = base_url
+        self._table = table
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
         as_json = False
         try:
             as_json = _wants_json(request.headers.get("accept", ""))
-            return _answer(request, settings, base_url(), resolve, as_json=as_json)
+            response = self._answer(request, as_json=as_json)
         except _Refused as refused:
-            return error(refused.status, refused.message, as_json=as_json)
+            response = error(refused.status, refused.message, as_json=as_json)
+        await response(scope, receive, send)
 
-    return [Route(_route_path(pattern), answer, methods=_METHODS) for pattern in table]
+    def _resolve(self, path: str) -> Node | None:
+        pattern, ids = _split(path)
+        return self._table[pattern](*ids) if pattern in self._table else None
 
-
-def _answer(
-    request: Request, settings: Settings, base: str, resolve: Callable[[str], Node | None], *, as_json: bool
-) -> Response:
-    if request.method not in {"GET", "HEAD"}:
-        raise _Refused(403, "This local vendor is read-only: nothing was changed.")
-    path = request.url.path.removeprefix("/api").rstrip("/")
-    query = dict(request.query_params)
-    node = resolve(path)
-    if node is None:
-        raise _Refused(404, f"No record at {request.url.path}")
-    paging = Paging()
-    if isinstance(node, Collection):
-        node, paging = _page(node, query, f"{base}/api{path}", unescaped=settings.unescaped_next)
-    expand = frozenset(query.get("expand", "").replace(" ", "").split(",")) - {""}
-    renderer = Renderer(settings, base, resolve, expand)
-    if as_json:
-        return Response(renderer.json(node, paging), media_type="application/json" + _UTF8)
-    return Response(renderer.xml(node, paging), media_type="application/xml" + _UTF8)
+    def _answer(self, request: Request, *, as_json: bool) -> Response:
+        if request.method not in {"GET", "HEAD"}:
+            raise _Refused(403, "This local vendor is read-only: nothing was changed.")
+        path = request.url.path.removeprefix("/api")
+        query = dict(request.query_params)
+        node = self._resolve(path)
+        if node is None:
+            raise _Refused(404, f"No record at {request.url.path}")
+        base, paging = self._base_url(), Paging()
+        if isinstance(node, Collection):
+            node, paging = _page(node, query, f"{base}/api{path}", unescaped=self._settings.unescaped_next)
+        expand = frozenset(query.get("expand", "").replace(" ", "").split(",")) - {""}
+        renderer = Renderer(self._settings, base, self._resolve, expand)
+        if as_json:
+            return Response(renderer.json(node, paging), media_type="application/json" + _UTF8)
+        return Response(renderer.xml(node, paging), media_type="application/xml" + _UTF8)
 
 
 def _wants_json(accept: str) -> bool:
@@ -144,7 +153,7 @@ def _cut_by_cursor(
 
 def _number(query: Mapping[str, str], name: str, default: int, *, least: int = 1) -> int:
     text = query.get(name, str(default))
-    if not text.isdecimal() or int(text) < least:
+    if not text.isdecimal() or len(text) > _DIGITS or int(text) < least:
         raise _Refused(422, f"{name} must be an integer of {least} or more")
     return int(text)
 
@@ -159,4 +168,4 @@ def _split(path: str) -> tuple[str, list[int]]:
 def _route_path(pattern: str) -> str:
     """The pattern in Starlette's words, with each id under a name of its own."""
     first, *rest = pattern.split("{id}")
-    return "/api" + first + "".join(f"{{id{position}:int}}{part}" for position, part in enumerate(rest))
+    return "/api" + first + "".join(f"{{id{position or ''}:int}}{part}" for position, part in enumerate(rest))

@@ -1,0 +1,535 @@
+"""The local Mediagenix On-Demand and Sequence answer as the vendor's documents say."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tracemalloc
+from datetime import datetime
+
+import httpx
+import pytest
+from lxml import etree
+from starlette.applications import Starlette
+
+from vendorkit.local import mediagenix, sequence
+from vendorkit.local.settings import Settings
+
+BASE = "https://127.0.0.1:8443"
+MILLIONTH = "/api/titles?per_page=200&page=5000&expand=metadata,availability_windows,schedule,schedulings"
+JSON = {"Accept": "application/json"}
+
+
+class Vendor:
+    """The routes alone, without a socket: `get` answers with an httpx response."""
+
+    def __init__(self, module=mediagenix, **settings):
+        self.settings = Settings(**{"titles": 400, **settings})
+        self._app = Starlette(routes=module.routes(self.settings, lambda: BASE, {}))
+
+    def ask(self, method, path, **options):
+        """Send one request."""
+
+        async def send():
+            transport = httpx.ASGITransport(app=self._app)
+            async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
+                return await client.request(method, path, **options)
+
+        return asyncio.run(send())
+
+    def get(self, path, **params):
+        """The answer as JSON; *path* may be a link."""
+        answer = self.ask("GET", path, headers=JSON, params=params or None)
+        assert answer.status_code == 200, (path, answer.text)
+        return answer.json()
+
+    def xml(self, path):
+        """The answer as an XML tree."""
+        answer = self.ask("GET", path)
+        assert answer.status_code == 200, (path, answer.text)
+        return etree.fromstring(answer.content)
+
+    def all(self, path):
+        """Every record behind a collection, following `next`."""
+        records = []
+        while path:
+            page = self.get(path)
+            records += page["entries"]
+            path = page.get("next_link")
+        return records
+
+
+@pytest.fixture(scope="module")
+def vendor():
+    """Run one library for the tests that change no switch."""
+    return Vendor()
+
+
+def plain(element):
+    """What an XML record says, in the words of its JSON form."""
+    record = {"resource_type": element.tag.replace("-", "_")}
+    for child in element:
+        if child.tag == "link":
+            record[f"{child.get('rel')}_link"] = child.get("href")
+        else:
+            record[child.tag.replace("-", "_")] = typed(child)
+    return record
+
+
+def typed(element):
+    """One value by its `type` attribute."""
+    if element.get("nil") == "true":
+        return None
+    kind = element.get("type")
+    if kind == "array":
+        return [typed(child) for child in element]
+    if len(element):
+        return {child.tag.replace("-", "_"): typed(child) for child in element}
+    text = element.text or ""
+    return int(text) if kind == "integer" else text == "true" if kind == "boolean" else text
+
+
+# -- form
+
+
+def test_xml_is_the_default_and_json_comes_on_request(vendor):
+    """No Accept means XML; the first known type of an Accept wins; an unknown one is refused with 406."""
+    accepts = ("*/*", "application/xml", "application/json", "application/json, application/xml;q=0.5")
+    answers = [vendor.ask("GET", "/api", headers={"Accept": accept}) for accept in accepts]
+    types = [answer.headers["content-type"] for answer in answers]
+    assert ["json" in kind for kind in types] == [False, False, True, True]
+    assert vendor.ask("GET", "/api", headers={"Accept": "text/csv"}).status_code == 406
+
+
+def test_root_names_the_collections_in_both_forms(vendor):
+    """The root has no attributes and one link for each collection."""
+    root = vendor.xml("/api")
+    assert root.tag == "movida"
+    assert plain(root) == vendor.get("/api")
+    assert {"titles", "title_groups", "brands", "platforms", "licensors", "events"} <= {e.get("rel") for e in root}
+
+
+@pytest.mark.parametrize("module", [mediagenix, sequence])
+def test_every_link_leads_to_an_answer(module):
+    """Following all links from the root meets no dead end, but for other origins and deleted subjects of events."""
+    small = Vendor(module, titles=13)
+    seen, waiting = {f"{BASE}/api"}, [f"{BASE}/api"]
+
+    async def crawl():
+        transport = httpx.ASGITransport(app=small._app)
+        async with httpx.AsyncClient(transport=transport) as client:
+            while waiting:
+                link = waiting.pop()
+                answer = await client.get(link)
+                assert answer.status_code == 200, link
+                for element in etree.fromstring(answer.content).iter("link"):
+                    href = element.get("href")
+                    if element.get("rel") != "subject" and href.startswith(BASE) and href not in seen:
+                        seen.add(href)
+                        waiting.append(href)
+
+    asyncio.run(crawl())
+    assert len(seen) > 400
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["titles", "title_groups", "brands", "platforms", "licensors", "outlets", "assets", "images", "rights", "deals",
+     "denied_rights", "requirements", "linear_channels", "events", "platforms/2/schedule/schedulings",
+     "title_groups/26/collection_entries", "assets/1/renditions", "titles/1/availability_windows"],
+)  # fmt: skip
+def test_xml_and_json_say_the_same(vendor, path):
+    """Each record has the same fields and values in both forms, in the same order."""
+    tree = vendor.xml(f"/api/{path}")
+    entries = vendor.get(f"/api/{path}")["entries"]
+    assert entries
+    written = [plain(record) for record in tree if record.tag not in {"total-entries", "link"}]
+    untyped = {"season_number", "costed_run", "rerun"}
+    for record in entries:
+        record.update({name: str(record[name]) for name in untyped & record.keys()})
+    assert written == entries
+
+
+def test_irregular_names_and_types_of_the_samples_are_kept(vendor):
+    """Section 3.2: underscores in images, AspectRatio, numbers without type, a bare array root, href before rel."""
+    image = vendor.xml("/api/images?per_page=1").find("image")
+    assert image.find("external_id") is not None
+    assert image.find("external-id") is None
+    assert image.find("aspect-ratio").get("type") == "AspectRatio"
+    season = vendor.xml("/api/title_groups/1").find("season-number")
+    assert season.get("type") is None
+    assert season.text.isdigit()
+    assert vendor.xml("/api/linear_channels/1/linear_schedulings").get("type") is None
+    assert '<link href="' in vendor.ask("GET", "/api/platforms/1").text
+    assert isinstance(vendor.get("/api/title_groups/1")["season_number"], int)
+
+
+def test_null_and_empty_are_told_apart(vendor):
+    """A null is nil="true", an empty text an empty element, and both occur among external ids."""
+    ids = [title.find("external-id") for title in vendor.xml("/api/titles?per_page=200").iter("title") if len(title)]
+    nil = [element for element in ids if element.get("nil") == "true"]
+    empty = [element for element in ids if element.get("nil") is None and not element.text]
+    assert nil
+    assert empty
+    assert len(nil) + len(empty) < len(ids)
+
+
+def test_names_need_escaping_and_survive_it(vendor):
+    """Quotes, ampersands, angle brackets and other scripts are in the names."""
+    names = "".join(title["name"] for title in vendor.all("/api/titles?per_page=200"))
+    assert all(sign in names for sign in ('"', "&", "<", "東京", "Č"))
+
+
+# -- pages
+
+
+def test_pages_hold_fifty_unless_asked_and_two_hundred_at_most(vendor):
+    """50 by default, 200 at most, then 422 in the vendor's words."""
+    assert len(vendor.get("/api/titles")["entries"]) == 50
+    assert len(vendor.get("/api/titles?per_page=200")["entries"]) == 200
+    refused = vendor.ask("GET", "/api/titles?per_page=201")
+    assert refused.status_code == 422
+    assert refused.text.strip() == "<error><message>per_page maximum value is 200</message></error>"
+    assert vendor.ask("GET", "/api/titles?page=x").status_code == 422
+
+
+def test_following_next_yields_every_title_once(vendor):
+    """The links lead through all pages; they are whole URLs and keep the other parameters."""
+    titles = vendor.all("/api/titles?per_page=130")
+    assert [title["id"] for title in titles] == list(range(1, 401))
+    page = vendor.get("/api/titles?per_page=130&expand=metadata&page=2")
+    assert page["total_entries"] == 400
+    assert page["next_link"] == f"{BASE}/api/titles?per_page=130&expand=metadata&page=3"
+    assert page["prev_link"].endswith("page=1")
+    assert "next_link" not in vendor.get("/api/titles?per_page=200&page=2")
+    assert vendor.get("/api/titles?page=9&per_page=50")["entries"] == []
+
+
+def test_platforms_come_in_pages_on_request_only(vendor):
+    """4.5: without pagination=true the list is whole and has no total."""
+    whole = vendor.get("/api/platforms?per_page=2")
+    assert set(whole) == {"entries"}
+    assert len(whole["entries"]) == 6
+    page = vendor.get("/api/platforms?per_page=2&pagination=true")
+    assert page["total_entries"] == 6
+    assert len(page["entries"]) == 2
+
+
+def test_linear_schedulings_are_read_by_cursor(vendor):
+    """`next` carries the last id, not a page number, and leads through all of them once; `before` leads back."""
+    path = "/api/linear_channels/2/linear_schedulings?per_page=20"
+    page = vendor.get(path)
+    assert "after=" in page["next_link"]
+    assert "total_entries" not in page
+    ids = [entry["id"] for entry in vendor.all(path)]
+    assert ids == sorted(set(ids))
+    assert len(ids) == 50
+    back = vendor.get(vendor.get(page["next_link"])["prev_link"])
+    assert back["entries"] == page["entries"]
+
+
+def test_next_links_may_hold_unescaped_spaces():
+    """The switch leaves out the escaping, as older answers did."""
+    vendor = Vendor()
+    link = "/api/titles?per_page=5&note=a%20b"
+    assert " " not in vendor.get(link)["next_link"]
+    vendor.settings.unescaped_next = True
+    assert "note=a b&" in vendor.get(link)["next_link"]
+
+
+def test_links_may_come_with_http():
+    """The switch writes http:// as old samples do."""
+    assert Vendor(http_links=True).get("/api")["titles_link"].startswith("http://127.0.0.1")
+
+
+# -- expand
+
+
+def test_expanded_links_hold_the_record_in_both_forms(vendor):
+    """XML puts it inside the link, JSON beside it; the record is what the link would give."""
+    link = next(e for e in vendor.xml("/api/titles/1?expand=licensor,metadata") if e.get("rel") == "licensor")
+    record = vendor.get("/api/titles/1?expand=licensor,metadata")
+    alone = vendor.get(record["licensor_link"])
+    assert plain(link[0]) == record["licensor"] == alone
+    assert record["metadata"] == vendor.get(record["metadata_link"])
+
+
+def test_expand_is_flat_and_reaches_every_depth(vendor):
+    """One list serves all depths: windows of titles, platforms of windows, outlets of platforms."""
+    page = vendor.get("/api/titles?expand=availability_windows,platforms,outlet")
+    windows = [w for title in page["entries"] for w in title["availability_windows"]["entries"]]
+    assert windows
+    assert all(window["platforms"]["entries"] for window in windows)
+    assert "outlet" in windows[0]["platforms"]["entries"][0]
+
+
+def test_some_links_are_never_expanded(vendor):
+    """`self`, unknown rels and the links a page excludes stay plain."""
+    title = vendor.get("/api/titles/1?expand=self,rights,blackouts,nonsense,denied_rights")
+    assert not {"self", "rights", "blackouts", "nonsense"} & title.keys()
+    assert title["denied_rights"] == {"entries": []}
+    deal = vendor.get("/api/deals/1?expand=rights,licensor,metadata")
+    assert "metadata" in deal
+    assert not {"rights", "licensor"} & deal.keys()
+
+
+def test_an_ancestor_is_not_expanded_again(vendor):
+    """The guard ends every circle: title, schedule, title."""
+    title = vendor.get("/api/titles/1?expand=schedule,title")
+    assert "title_link" in title["schedule"]
+    assert "title" not in title["schedule"]
+
+
+def test_siblings_share_the_guard_unless_the_switch_is_off():
+    """Below the first level a repeated record is expanded the first time only; on a list asked for, each time."""
+    vendor = Vendor()
+    path = "/api/platforms/1/schedule?expand=schedulings,platform,title_group"
+
+    def expanded():
+        entries = vendor.get(path)["schedulings"]["entries"]
+        groups = [e["title_group_link"] for e in entries if "title_group_link" in e]
+        return len(groups), len(set(groups)), sum("title_group" in e for e in entries)
+
+    links, different, shown = expanded()
+    assert shown == different < links
+    vendor.settings.expand_guard_shared = False
+    assert expanded() == (links, different, links)
+    vendor.settings.expand_guard_shared = True
+    listed = vendor.get("/api/platforms/1/schedule/schedulings?expand=platform")["entries"]
+    assert all("platform" in scheduling for scheduling in listed)
+
+
+# -- filters and events
+
+
+def test_titles_are_found_by_external_id_and_assets_by_name(vendor):
+    """The two documented filters give the one record, or none."""
+    assert [t["id"] for t in vendor.get("/api/titles", external_id="ACME-43")["entries"]] == [43]
+    assert vendor.get("/api/titles", external_id="ACME-6")["total_entries"] == 0  # title 6 has none
+    assert vendor.get("/api/titles", external_id="nobody")["entries"] == []
+    name = vendor.get("/api/assets/3")["name"]
+    assert [a["id"] for a in vendor.get("/api/assets", name=name)["entries"]] == [3]
+    assert vendor.get("/api/assets", name=f"{name} x")["entries"] == []
+
+
+def test_events_are_polled_by_the_last_id(vendor):
+    """Without parameters the last 50; with newer_than the 50 after it; ids rise with gaps."""
+    newest = [event["id"] for event in vendor.get("/api/events")["entries"]]
+    ids, last = [], 0
+    while batch := vendor.get("/api/events", newer_than=last)["entries"]:
+        assert len(batch) <= 50
+        ids += [event["id"] for event in batch]
+        last = ids[-1]
+    assert ids == sorted(set(ids))
+    assert ids[-50:] == newest
+    assert len(ids) < ids[-1]
+    assert vendor.get("/api/events", newer_than=ids[0])["entries"][0]["id"] == ids[1]
+
+
+def test_events_are_filtered_by_type_and_show_their_subject(vendor):
+    """Only updates list changes; an expanded subject is a stub, also of what was deleted."""
+    events = vendor.get("/api/events", event_type="title_updated,title_deleted", expand="subject", newer_than=0)[
+        "entries"
+    ]
+    assert {event["event_type"] for event in events} == {"title_updated", "title_deleted"}
+    assert all(("changes" in event) == (event["event_type"] == "title_updated") for event in events)
+    assert all(event["subject"]["self_link"] == event["subject_link"] for event in events)
+    gone = next(event["subject_link"] for event in events if event["event_type"] == "title_deleted")
+    assert vendor.ask("GET", gone).status_code == 404
+
+
+# -- metadata
+
+
+def metadata_of(vendor):
+    """All metadata documents of titles, by their JSON."""
+    return [title["metadata"] for title in vendor.all("/api/titles?per_page=200&expand=metadata")]
+
+
+def test_metadata_tells_absent_null_and_empty_apart(vendor):
+    """All three states of the short synopsis occur, and most titles have one."""
+    marker = object()
+    states = [document.get("title_short_synopsis", marker) for document in metadata_of(vendor)]
+    assert marker in states
+    assert None in states
+    assert "" in states
+    assert sum(isinstance(state, str) and state != "" for state in states) > 200
+
+
+def test_metadata_is_the_same_document_in_both_forms(vendor):
+    """Types, lists and nested objects included; some titles have each."""
+    documents = metadata_of(vendor)
+    nested = next(i for i, document in enumerate(documents, 1) if "title_awards" in document)
+    for number in {1, 2, 4, 10, nested}:
+        document = vendor.get(f"/api/titles/{number}/metadata")
+        assert document.pop("resource_type") == "metadata"
+        assert typed(vendor.xml(f"/api/titles/{number}/metadata")) == document
+    assert isinstance(documents[nested - 1]["title_technical"]["sound"]["channels"], int)
+
+
+def test_metadata_follows_the_template_of_the_account():
+    """Prefix, dashes in JSON and untyped numbers are switches that work while it runs."""
+    vendor = Vendor()
+    vendor.settings.metadata_prefix = False
+    assert "year" in vendor.get("/api/titles/1/metadata")
+    vendor.settings.metadata_prefix = True
+    vendor.settings.metadata_dashes_in_json = True
+    assert "title-year" in vendor.get("/api/titles/1/metadata")
+    assert vendor.xml("/api/titles/1/metadata").find("title-year").get("type") == "integer"
+    vendor.settings.metadata_untyped_numbers = True
+    assert vendor.xml("/api/titles/1/metadata").find("title-year").get("type") is None
+
+
+# -- data
+
+
+def test_equal_settings_give_equal_data_and_another_seed_gives_other_data():
+    """The seed decides everything."""
+    path = "/api/titles?expand=metadata,rights,availability_windows"
+    assert Vendor(seed=3).get(path) == Vendor(seed=3).get(path)
+    assert Vendor(seed=3).get(path) != Vendor(seed=4).get(path)
+
+
+def test_default_sizes_are_those_of_a_small_catalogue():
+    """2,000 titles, 120 series, about 30 collections, 40 brands, 6 platforms, 12 licensors and the pseudo entry."""
+    vendor = Vendor(titles=2_000)
+    totals = {name: vendor.get(f"/api/{name}?per_page=1&pagination=true")["total_entries"]
+              for name in ("titles", "title_groups", "brands", "platforms", "licensors", "deals")}  # fmt: skip
+    assert totals == {"titles": 2_000, "title_groups": 151, "brands": 40, "platforms": 6, "licensors": 13, "deals": 24}
+    assert vendor.get("/api/licensors")["entries"][0]["name"] == "- No licensor -"
+
+
+def test_groups_and_titles_agree_from_both_sides(vendor):
+    """A title lists exactly the groups that list it; each episode is in one series."""
+    claims = set()
+    for group in vendor.all("/api/title_groups?per_page=200"):
+        claims |= {(group["id"], title["id"]) for title in vendor.all(group["titles_link"])}
+    found = set()
+    for title in vendor.all("/api/titles?per_page=200&expand=title_groups"):
+        groups = title["title_groups"]["entries"]
+        found |= {(group["id"], title["id"]) for group in groups}
+        series = [group for group in groups if group["title_group_type"] == "series"]
+        assert len(series) == (title["title_type"] == "episode")
+    assert found == claims
+
+
+def test_titles_of_a_licensor_are_those_that_link_to_it(vendor):
+    """Both directions agree, and some titles have no licensor."""
+    titles = vendor.all("/api/titles?per_page=200")
+    for licensor in vendor.get("/api/licensors")["entries"][1:]:
+        expected = [t["id"] for t in titles if t.get("licensor_link") == licensor["self_link"]]
+        assert [t["id"] for t in vendor.all(licensor["titles_link"])] == expected
+    assert any("licensor_link" not in title for title in titles)
+
+
+def test_deals_hold_each_of_their_rights_once(vendor):
+    """Deals share out the rights, and some rights belong to none."""
+    rights = {right["id"] for right in vendor.all("/api/rights?per_page=200")}
+    held = [right["id"] for deal in vendor.all("/api/deals") for right in vendor.all(deal["rights_link"])]
+    assert len(held) == len(set(held))
+    assert set(held) < rights
+
+
+def moment(text):
+    """Read a datetime of the vendor."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def test_rights_status_follows_from_windows_and_platforms(vendor):
+    """A scheduling is cleared exactly when a window of its title covers it on its platform."""
+    seen = set()
+    for title in vendor.all("/api/titles?per_page=200&expand=availability_windows,platforms"):
+        windows = [(moment(w["from"]), moment(w["to"]), {p["self_link"] for p in w["platforms"]["entries"]})
+                   for w in title["availability_windows"]["entries"]]  # fmt: skip
+        for scheduling in vendor.get(f"{title['schedule_link']}/schedulings")["entries"]:
+            start, end = moment(scheduling["put_up"]), moment(scheduling["take_down"])
+            assert start < end
+            covered = any(a <= start and end <= b and scheduling["platform_link"] in p for a, b, p in windows)
+            assert (scheduling["rights_status"] == "cleared") is covered
+            seen.add((covered, any(a <= start and end <= b for a, b, _ in windows)))
+    assert seen == {(True, True), (False, True), (False, False)}  # cleared, wrong platform, outside every window
+
+
+def test_windows_are_written_with_an_offset_and_mean_the_span_of_a_right(vendor):
+    """The instants are those of a right of the title; some rights end in the month after the anchor."""
+    windows = vendor.get("/api/titles/1/availability_windows")["entries"]
+    rights = vendor.get("/api/titles/1/rights")["entries"]
+    assert windows
+    assert all(window["from"][-6:] in {"+01:00", "+02:00"} for window in windows)
+    spans = {(moment(right["starts"]), moment(right["ends"])) for right in rights}
+    assert {(moment(window["from"]), moment(window["to"])) for window in windows} == spans
+    ends = [right["ends"] for right in vendor.all("/api/rights?per_page=200")]
+    assert sum("2026-11-01" <= end < "2026-12-01" for end in ends) > len(ends) / 10
+
+
+def test_images_and_durations_have_their_gaps(vendor):
+    """Some titles miss an image type, some files are not fetched yet, some runtimes are not hh:mm:ss."""
+    counts = {len(title["images"]["entries"]) for title in vendor.all("/api/titles?per_page=200&expand=images")}
+    assert {3, 4} <= counts
+    images = vendor.all("/api/images?per_page=200")
+    assert any(image["file_size"] is None for image in images)
+    assert all(image["file_link"].startswith("https://files.example/") for image in images)
+    runtimes = [asset["runtime"] for asset in vendor.all("/api/assets?per_page=200")]
+    assert None in runtimes
+    assert any(runtime and runtime.endswith("m") for runtime in runtimes)
+
+
+def test_a_library_of_a_million_titles_answers_from_its_end():
+    """Size costs nothing until a list is filtered: single records and pages of titles are computed alone."""
+    vendor = Vendor(titles=1_000_000)
+    tracemalloc.start()
+    try:
+        page = vendor.get(MILLIONTH)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 30_000_000  # bytes; one column of a million integers alone takes 8 MB
+    assert page["entries"][-1]["id"] == 1_000_000
+    assert page["total_entries"] == 1_000_000
+
+
+# -- faults and refusals
+
+
+def test_wrong_types_reach_the_share_that_was_asked_for(vendor):
+    """Numbers turn to text and a new field appears, in part of the records, while it runs."""
+    crooked = Vendor(wrong_type_rate=0.3)
+    records = crooked.all("/api/titles?per_page=200")
+    hit = [record for record in records if isinstance(record["id"], str)]
+    assert 0.2 < len(hit) / len(records) < 0.4
+    assert all("newly_added" in record for record in hit)
+    assert "<newly-added>" in crooked.ask("GET", "/api/titles?per_page=200").text
+    crooked.settings.wrong_type_rate = 0.0
+    assert crooked.get("/api/titles") == vendor.get("/api/titles")
+
+
+def test_unknown_records_are_not_found_and_writes_are_refused(vendor):
+    """404 for an id that is not there, 403 for every write, each in the vendor's shape."""
+    missing = vendor.ask("GET", "/api/titles/401")
+    assert missing.status_code == 404
+    assert etree.fromstring(missing.content).tag == "error"
+    assert vendor.ask("GET", "/api/titles/401/metadata").status_code == 404
+    assert json.loads(vendor.ask("GET", "/api/titles/0", headers=JSON).text)["error"]
+    for method in ("POST", "PUT", "DELETE"):
+        refused = vendor.ask(method, "/api/titles/1")
+        assert refused.status_code == 403
+        assert "read-only" in refused.text
+
+
+# -- Sequence
+
+
+def test_sequence_lists_jobs_and_what_each_needs():
+    """Jobs belong to one work area; materials, tasks, notes and problems hang below them."""
+    vendor = Vendor(sequence)
+    assert vendor.xml("/api").tag == "sequence"
+    jobs = [job for area in vendor.get("/api/work_areas")["entries"] for job in vendor.all(area["jobs_link"])]
+    assert sorted(job["id"] for job in jobs) == list(range(1, 41))
+    assert {job["status"] for job in jobs} == {"pending", "late", "done", "live", "passed"}
+    assert any("T" in job["due_date"] for job in jobs)
+    tasks = vendor.get(jobs[0]["tasks_link"])["entries"]
+    assert [task["position"] for task in tasks] == [1, 2, 3, 4, 5]
+    assert vendor.get(tasks[4]["self_link"]) == tasks[4]
+    assert vendor.ask("GET", "/api/work_areas/2/jobs/1").status_code == 404
+    web = next(e for e in vendor.xml(jobs[0]["self_link"]) if e.get("rel") == "web")
+    assert web.get("type") == "text/html"
