@@ -48,6 +48,11 @@ class Rights:
             "/granted_requirements/{id}": self._granted,
             "/specific_platforms/{id}": self._specific,
         }
+        return table | self._below_owners(owners)
+
+    def _below_owners(self, owners: dict[str, Callable[..., Node | None]]) -> dict[str, Callable[..., Node | None]]:
+        """What hangs below titles and title groups, and below what restricts them."""
+        table: dict[str, Callable[..., Node | None]] = {}
         for kind, rights_of in (
             ("titles", self._library.rights_of_title),
             ("title_groups", self._library.rights_of_group),
