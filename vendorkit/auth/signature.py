@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from vendorkit.errors import MalformedAnswer, SignatureInvalid, UsageError
 
 BACK_FIELDS: Final = ("created_at", "error", "id", "reference", "sandbox", "status")
 TEXT_LIMIT: Final = 1_048_576
+_COMPACT: Final = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)  # RFC 7515 section 7.1, without padding
 _UNTRUSTED: Final = "Do not trust it; check that the secret is that of this merchant and environment."
 
 
@@ -108,7 +110,7 @@ def verify_jwt(token: str, secret: str, *, now: float | None = None, leeway_s: f
     """
     key = _key(secret)
     del secret
-    if not isinstance(token, str) or not token.isascii() or len(token) > TEXT_LIMIT:
+    if not isinstance(token, str) or len(token) > TEXT_LIMIT or not _COMPACT.fullmatch(token):
         _refuse("The token is not a compact JWT")
     try:
         payload = _JWS.decode(token, key.reveal(), algorithms=["HS256"])

@@ -1,0 +1,469 @@
+"""Digest against an independent server on loopback: what goes over the wire, and how often."""
+
+from __future__ import annotations
+
+import gc
+import io
+import itertools
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+from auth_servers import walk
+from urllib3 import HTTPHeaderDict
+
+from vendorkit.auth import Digest
+from vendorkit.auth.flow import Answer, Outgoing
+from vendorkit.errors import CredentialsRefused, UnsupportedChallenge, UsageError
+
+USER, PASSWORD = "robot", "made-up words"
+
+
+def get(url, auth, **how):
+    with requests.Session() as session:
+        session.trust_env = False
+        return session.get(url, auth=auth, timeout=10, **how)
+
+
+def hammer(url, auth, *, threads, each):
+    """Return the statuses, and the errors, of *each* GETs in all of *threads* that start together."""
+    together = threading.Barrier(threads)
+    statuses, errors = [], []
+
+    def work(number):
+        with requests.Session() as session:
+            session.trust_env = False
+            together.wait(10)
+            for turn in range(each):
+                try:
+                    statuses.append(session.get(f"{url}/{number}/{turn}", auth=auth, timeout=10).status_code)
+                except CredentialsRefused as error:
+                    errors.append(error)
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, range(threads)))
+    return statuses, errors
+
+
+def counts(server):
+    """Return all uses of nonces that the server saw, as pairs (nonce, nc)."""
+    return [(nonce, nc) for nonce, used in server.used.items() for nc in used]
+
+
+def test_the_first_request_costs_one_challenge_and_the_next_none(digest_server):
+    """The nonce is used again, with a rising count."""
+    server, auth = digest_server(), Digest(USER, PASSWORD)
+    answers = [get(f"{server.url}/a", auth) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert server.statuses() == [401, 200, 200, 200]
+    assert [nc for _, nc in counts(server)] == [1, 2, 3]
+    assert [answer.status_code for answer in answers[0].history] == [401]
+    assert answers[0].history[0].text == "HTTP Digest: Access denied.\n"
+    assert answers[0].request.headers["Authorization"].startswith("Digest ")
+
+
+@pytest.mark.parametrize("algorithm", [None, "MD5", "md5", "MD5-sess", "SHA-256", "SHA-256-sess", "SHA-512-256"])
+def test_each_algorithm_is_answered_right_more_than_once(digest_server, algorithm):
+    """RFC 7616 section 3.2, with the nonce used twice: the -sess key must not change in between."""
+    server, auth = digest_server(algorithm=algorithm), Digest(USER, PASSWORD)
+    assert [get(server.url, auth).status_code for _ in range(3)] == [200] * 3
+    assert server.challenges() == 1
+    assert ("algorithm=" in server.log[-1].authorization) == (algorithm is not None)
+
+
+@pytest.mark.parametrize("qop", [None, "", "auth", "auth-int, auth", "AUTH", "auth,auth-int"])
+def test_each_way_of_offering_qop_is_understood(digest_server, qop):
+    """A missing or empty qop means RFC 2069; a blank before auth is no part of its name."""
+    server = digest_server(qop=qop)
+    assert get(server.url, Digest(USER, PASSWORD)).status_code == 200
+    assert ("nc=" in server.log[-1].authorization) == bool(qop)
+    assert 'qop="' not in server.log[-1].authorization
+
+
+def test_eight_threads_of_25_requests_cost_201(digest_server):
+    """Threads that start together share one challenge, and the counter never repeats."""
+    server = digest_server()
+    statuses, errors = hammer(server.url, Digest(USER, PASSWORD), threads=8, each=25)
+    assert (statuses, errors) == ([200] * 200, [])
+    assert len(server.log) == 201
+    assert sorted(nc for _, nc in counts(server)) == list(range(1, 201))
+
+
+def test_a_wrong_password_in_eight_threads_costs_two_requests(digest_server):
+    """A29: the challenge and one attempt, then the same error for everybody and for ever."""
+    server, auth = digest_server(), Digest(USER, "wrong words")
+    statuses, errors = hammer(server.url, auth, threads=8, each=3)
+    assert (statuses, len(errors)) == ([], 24)
+    assert len(server.log) == 2
+    assert errors[0].status == 401
+    assert "make a new Digest" in str(errors[0])
+
+
+def test_a_path_that_is_refused_does_not_spoil_the_others(digest_server):
+    """Apache answers 401 also for a known user without rights; the password was proven before."""
+    server, auth = digest_server(), Digest(USER, PASSWORD)
+    server.forbidden_paths.add("/secret")
+    assert get(server.url, auth).status_code == 200
+    with pytest.raises(CredentialsRefused):
+        get(f"{server.url}/secret", auth)
+    assert get(server.url, auth).status_code == 200
+
+
+@pytest.mark.parametrize("stale", [True, False], ids=["with stale", "without stale"])
+def test_an_expired_nonce_costs_one_request_and_no_error(digest_server, stale):
+    """A26, A27, A28: whether the server says stale or not."""
+    server, auth = digest_server(stale=stale), Digest(USER, PASSWORD)
+    get(server.url, auth)
+    server.expire()
+    assert get(server.url, auth).status_code == 200
+    assert get(server.url, auth).status_code == 200
+    assert server.statuses() == [401, 200, 401, 200, 200]
+
+
+@pytest.mark.parametrize("stale", [True, False], ids=["with stale", "without stale"])
+def test_a_nonce_that_expires_under_threads_is_an_error_for_none(digest_server, stale):
+    """A28: each request in flight may answer its own challenge; newcomers wait for the first."""
+    server, auth = digest_server(stale=stale, uses=20), Digest(USER, PASSWORD)
+    statuses, errors = hammer(server.url, auth, threads=8, each=25)
+    assert (statuses, errors) == ([200] * 200, [])
+    assert len(set(counts(server))) == len(counts(server))
+
+
+def test_a_nonce_good_for_one_use_costs_one_challenge_each(digest_server):
+    """The extreme of expiry."""
+    server, auth = digest_server(uses=1), Digest(USER, PASSWORD)
+    statuses, errors = hammer(server.url, auth, threads=4, each=5)
+    assert (statuses, errors) == ([200] * 20, [])
+
+
+def test_a_server_that_calls_every_nonce_stale_is_given_up(digest_server):
+    """Bounded: the challenge, an attempt, one more because of stale=true."""
+    server, auth = digest_server(), Digest(USER, PASSWORD)
+    server.check = lambda _: "stale"
+    with pytest.raises(CredentialsRefused):
+        get(server.url, auth)
+    assert len(server.log) == 3
+
+
+def test_a_server_that_wants_a_rising_count_gets_one_nonce_for_each_request_in_flight(digest_server):
+    """Apache's AuthDigestNcCheck: refused without stale while a higher count was accepted."""
+    server, auth = digest_server(strict=True, stale=False), Digest(USER, PASSWORD)
+    statuses, errors = hammer(server.url, auth, threads=8, each=25)
+    assert (statuses, errors) == ([200] * 200, [])
+    assert server.challenges() < 40
+
+
+def drive(auth, method="GET", uri="/", origin="https://vendor.example"):
+    """Start a flow; return it with the headers of its first attempt."""
+    flow = auth.flow(Outgoing(method, uri, origin))
+    return flow, next(flow)
+
+
+def challenge(nonce, **more):
+    text = f'Digest realm="r", nonce="{nonce}", qop="auth"' + "".join(f", {key}={value}" for key, value in more.items())
+    return Answer(401, HTTPHeaderDict({"WWW-Authenticate": text}))
+
+
+OK = Answer(200, HTTPHeaderDict())
+
+
+def finish(flow, answer=OK):
+    with pytest.raises(StopIteration):
+        flow.send(answer)
+
+
+def negotiated():
+    auth = Digest(USER, PASSWORD)
+    flow, _ = drive(auth)
+    flow.send(challenge("n1"))
+    finish(flow)
+    return auth
+
+
+@pytest.mark.parametrize("order", ["refusal first", "acceptance first"])
+def test_overtaking_is_noticed_in_either_order(order):
+    """Of one nonce, nc 2 is refused and nc 3 accepted: from then on no nonce is used by two at a time."""
+    auth = negotiated()
+    (low, _), (high, _) = drive(auth), drive(auth)
+    if order == "refusal first":
+        low.send(challenge("n2"))
+        finish(high)
+    else:
+        finish(high)
+        low.send(challenge("n2"))
+    finish(low)
+    (one, first), (two, second), (three, third) = drive(auth), drive(auth), drive(auth)
+    assert 'nonce="n2"' in first["Authorization"]
+    assert "nc=00000002" in first["Authorization"]
+    assert second == third == {}
+    assert 'nonce="n3"' in two.send(challenge("n3"))["Authorization"]
+    finish(two)
+    finish(one)
+    three.close()
+    assert {drive(auth)[1]["Authorization"].split('nonce="')[1][:2] for _ in range(2)} == {"n2", "n3"}
+
+
+def test_a_late_acceptance_does_not_bring_an_expired_nonce_back():
+    """An answer that was under way when another one said stale."""
+    auth = negotiated()
+    (first, _), (second, _) = drive(auth), drive(auth)
+    second.send(challenge("n2", stale="true"))
+    finish(first)
+    finish(second)
+    assert 'nonce="n2"' in drive(auth)[1]["Authorization"]
+
+
+def test_a_nonce_is_shared_only_after_it_was_accepted():
+    """Until then a second thread waits; a server error proves nothing."""
+    auth = Digest(USER, PASSWORD)
+    flow, headers = drive(auth)
+    assert headers == {}
+    flow.send(challenge("n1"))
+    finish(flow, Answer(503, HTTPHeaderDict()))
+    assert drive(auth)[1] == {}
+
+
+def test_a_thread_does_not_wait_for_a_request_that_it_prepared_and_never_sent():
+    """The forgotten request holds the ticket; the thread takes it over."""
+    auth = Digest(USER, PASSWORD)
+    kept, _ = drive(auth)
+    flow, headers = drive(auth)
+    assert headers == {}
+    flow.send(challenge("n1"))
+    finish(flow)
+    kept.close()
+    assert 'nonce="n1"' in drive(auth)[1]["Authorization"]
+
+
+def test_a_collected_request_gives_its_ticket_back():
+    """Prepared in another thread and dropped: nobody waits for it."""
+    auth = Digest(USER, PASSWORD)
+
+    def prepare_and_forget():
+        requests.Request("GET", "https://vendor.example/", auth=auth).prepare()
+
+    thread = threading.Thread(target=prepare_and_forget)
+    thread.start()
+    thread.join()
+    gc.collect()
+    assert auth._spaces["https://vendor.example"]._holder is None
+
+
+def test_requests_prepared_in_one_thread_and_sent_in_others_work(digest_server):
+    """Where requests' own Digest raises AttributeError (requests #5178); a wrong password still costs one attempt."""
+    server, wrong = digest_server(), Digest(USER, "wrong words")
+
+    def send(prepared):
+        with requests.Session() as session:
+            try:
+                return session.send(prepared, timeout=10).status_code
+            except CredentialsRefused:
+                return "refused"
+
+    def outcome(auth):
+        prepared = [requests.Request("GET", f"{server.url}/{n}", auth=auth).prepare() for n in range(6)]
+        with ThreadPoolExecutor(6) as pool:
+            return list(pool.map(send, prepared))
+
+    assert outcome(Digest(USER, PASSWORD)) == [200] * 6
+    before = len([seen for seen in server.log if seen.authorization])
+    assert outcome(wrong) == ["refused"] * 6
+    assert len([seen for seen in server.log if seen.authorization]) == before + 1
+
+
+def test_paths_without_protection_do_not_queue_behind_each_other(digest_server):
+    """Once a request without credentials was served, nobody waits for a negotiator."""
+    server, auth = digest_server(), Digest(USER, PASSWORD)
+    get(f"{server.url}/open", auth)
+    first, _ = drive(auth, origin=server.url)
+    answered = threading.Event()
+    thread = threading.Thread(target=lambda: (get(f"{server.url}/open", auth), answered.set()))
+    thread.start()
+    assert answered.wait(5)
+    thread.join()
+    first.close()
+
+
+def test_nextnonce_is_used_and_the_count_starts_anew(digest_server):
+    """RFC 7616 section 3.5."""
+    server, auth = digest_server(nextnonce=True), Digest(USER, PASSWORD)
+    for _ in range(3):
+        assert get(server.url, auth).status_code == 200
+    assert server.statuses() == [401, 200, 200, 200]
+    assert len({nonce for nonce, _ in counts(server)}) == 3
+    assert {nc for _, nc in counts(server)} == {1}
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_nextnonce_under_threads_is_an_error_for_none(digest_server, strict):
+    """Whoever has an old one may use it, and a refused one is replaced."""
+    server, auth = digest_server(nextnonce=True, strict=strict, stale=False), Digest(USER, PASSWORD)
+    statuses, errors = hammer(server.url, auth, threads=8, each=10)
+    assert (statuses, errors) == ([200] * 80, [])
+
+
+@pytest.mark.parametrize(
+    "path", ["/a;b/c;d?x=1;2", "//a//b", "/a?", "/a%2cb,c?expand=x%2Cy,z", "/%7euser/ü?q=é", "/a%2f"]
+)
+def test_the_uri_equals_the_request_line_byte_for_byte(digest_server, path):
+    """A35: the server compares both, and Apache answers 400 where they differ."""
+    server = digest_server()
+    assert get(server.url + path, Digest(USER, PASSWORD)).status_code == 200
+
+
+def test_the_challenge_of_another_origin_is_never_answered(digest_server):
+    """A32, T22: a redirect to another port, whose owner would like to see a response to its own nonce."""
+    vendor, attacker = digest_server(), digest_server(realm="attacker")
+    answer = get(f"{vendor.url}/to?{attacker.url}/x", Digest(USER, PASSWORD))
+    assert answer.status_code == 401
+    assert [seen.authorization for seen in attacker.log] == [None]
+
+
+def test_a_redirect_inside_the_origin_is_signed_anew(digest_server):
+    """The old signature is for the old path; sent along it would be refused, or worse, counted."""
+    server, auth = digest_server(), Digest(USER, PASSWORD)
+    answer = get(f"{server.url}/to?/there;x", auth)
+    assert (answer.status_code, answer.url) == (200, f"{server.url}/there;x")
+    assert server.statuses() == [401, 302, 401, 200]
+    assert server.log[2].authorization is None
+    assert get(f"{server.url}/to?/there", auth).status_code == 200
+    assert [nc for _, nc in counts(server)] == [1, 2, 3, 4]
+
+
+def test_a_request_sent_a_second_time_is_signed_anew(digest_server):
+    """A prepared request carries one count; the server refuses its repetition."""
+    server, auth = digest_server(strict=True), Digest(USER, PASSWORD)
+    with requests.Session() as session:
+        prepared = session.prepare_request(requests.Request("GET", server.url, auth=auth))
+        assert session.send(prepared).status_code == 200
+        again = session.prepare_request(requests.Request("GET", server.url, auth=auth))
+        assert session.send(again).status_code == 200
+        assert session.send(again).status_code == 200
+
+
+def test_cookies_of_the_challenge_go_with_the_answer(digest_server):
+    """A34: also where an older cookie was sent already, and beside one set by hand."""
+    server, auth = digest_server(cookie=True), Digest(USER, PASSWORD)
+    with requests.Session() as session:
+        for _ in range(3):
+            assert session.get(server.url, auth=auth, timeout=10).status_code == 200
+            server.expire()
+        assert session.cookies["session"] in server.log[-1].headers["Cookie"]
+    answer = get(server.url, Digest(USER, PASSWORD), headers={"Cookie": "by=hand"})
+    assert answer.status_code == 200
+    assert "by=hand" in server.log[-1].headers["Cookie"]
+
+
+def test_a_generator_body_is_refused_before_anything_is_sent(digest_server):
+    """A36: requests' own Digest sends it empty the second time, and gets a 200."""
+    server = digest_server()
+    with pytest.raises(UsageError, match="read only once"):
+        requests.post(server.url, data=(part for part in [b"x"]), auth=Digest(USER, PASSWORD), timeout=10)
+    assert server.log == []
+
+
+def test_file_bodies_are_rewound_to_where_they_stood(digest_server):
+    """Not to their beginning."""
+    server = digest_server()
+    body = io.BytesIO(b"skipped, sent")
+    body.seek(9)
+    answer = requests.post(server.url, data=body, auth=Digest(USER, PASSWORD), timeout=10)
+    assert answer.content == b"sent"
+    assert [seen.body for seen in server.log] == [b"sent", b"sent"]
+
+
+def test_text_bodies_are_sent_again(digest_server):
+    """Form and JSON bodies are in memory."""
+    server = digest_server()
+    assert requests.post(server.url, json={"a": 1}, auth=Digest(USER, PASSWORD), timeout=10).content == b'{"a": 1}'
+
+
+@pytest.mark.parametrize(
+    ("user", "extra"),
+    [("jäsøn", ""), ('quo"te\\d', ""), ("jäsøn", ", userhash=true"), ("řeřicha", ", charset=ISO-8859-1")],
+)
+def test_every_user_name_arrives(digest_server, user, extra):
+    """A20: UTF-8 on the wire, quotes escaped, or hashed where the server asks for that."""
+    server = digest_server(user=user.encode(), password="pässword €".encode(), extra=extra, algorithm="SHA-256")
+    assert get(server.url, Digest(user, "pässword €")).status_code == 200
+
+
+def test_a_realm_with_quotes_and_commas_is_hashed_and_echoed_right(digest_server):
+    """Requests echoes it without escapes."""
+    server = digest_server(realm='a "q", b=\\c')
+    assert get(server.url, Digest(USER, PASSWORD)).status_code == 200
+    assert r'realm="a \"q\", b=\\c"' in server.log[-1].authorization
+
+
+@pytest.mark.parametrize(
+    ("challenges", "named"),
+    [
+        (['Basic realm="the digest of news"'], "basic"),
+        (["Negotiate", "NTLM TlRMTVNTUAAC=="], "negotiate, ntlm"),
+        (['Digest realm="r", nonce="n", qop="auth-int"'], "auth-int"),
+        (['Digest realm="r", nonce="n", algorithm=FOO'], "FOO"),
+        (['Digest realm="r"'], "nonce"),
+        (['Digest nonce="n"'], "realm"),
+        (['Digest realm="r", nonce="n", nonce="m"'], "nonce stands there twice"),
+        (['Digest realm="r", nonce="' + "x" * 60_000 + '"'], "nonce is longer"),
+        (['Digest realm="r", nonce="n'], "malformed"),
+    ],
+)
+def test_a_challenge_that_cannot_be_answered_says_what_it_offered(digest_server, challenges, named):
+    """A30, A31: one request, one error, no password in any form."""
+    server = digest_server(raw_challenges=challenges)
+    with pytest.raises(UnsupportedChallenge) as caught:
+        get(server.url, Digest(USER, PASSWORD))
+    assert named in str(caught.value)
+    assert len(str(caught.value)) < 400
+    assert [seen.authorization for seen in server.log] == [None]
+
+
+def test_two_clients_share_nothing(digest_server):
+    """A37."""
+    server = digest_server()
+    with pytest.raises(CredentialsRefused):
+        get(server.url, Digest(USER, "wrong words"))
+    assert get(server.url, Digest(USER, PASSWORD)).status_code == 200
+
+
+def test_neither_password_nor_key_is_in_what_an_error_carries(digest_server):
+    """S11, S18: text, attributes, causes, and the locals of our own frames."""
+    server, auth = digest_server(), Digest(USER, "sentinel words")
+    with pytest.raises(CredentialsRefused) as caught:
+        get(server.url, auth)
+    assert "sentinel" not in walk(caught.value)
+    frames = itertools.takewhile(bool, iterate_traceback(caught.value.__traceback__))
+    ours = [repr(frame.f_locals) for frame in frames if "vendorkit/auth" in frame.f_code.co_filename]
+    assert ours
+    assert "sentinel" not in "".join(ours)
+
+
+def iterate_traceback(traceback):
+    while traceback:
+        yield traceback.tb_frame
+        traceback = traceback.tb_next
+
+
+def test_the_refused_answer_gives_its_connection_back(digest_server):
+    """All over one connection: the challenge is read to its end first."""
+    server, auth = digest_server(), Digest(USER, PASSWORD)
+    with requests.Session() as session:
+        for _ in range(3):
+            session.get(server.url, auth=auth, timeout=10)
+    assert len({seen.connection for seen in server.log}) == 1
+
+
+def test_a_negotiated_request_is_signed_in_well_under_a_millisecond():
+    """Two hashes and a string; the bound is generous on purpose, a slow key derivation or parse would break it."""
+    auth = negotiated()
+    calls = []
+    sys.setprofile(lambda *call: calls.append(call[1]))
+    try:
+        flow, _ = drive(auth)
+    finally:
+        sys.setprofile(None)
+    finish(flow)
+    assert len(calls) < 300
