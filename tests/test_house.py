@@ -21,7 +21,7 @@ ROOMS = [
     {"errors"},
     {"credentials", "tls"},
     {"auth"},
-    {"call", "transport", "answers", "session"},
+    {"call", "exchanges", "transport", "answers", "session"},
     {"frames"},
     {"vendors", "query"},
     {"snippets", "cluster"},

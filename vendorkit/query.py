@@ -18,7 +18,6 @@ import pyarrow.compute as pc
 import requests
 from tqdm.auto import tqdm
 
-from vendorkit.call import Call
 from vendorkit.errors import AuthError, Cancelled, IncompletePull, UsageError, VendorkitError
 from vendorkit.frames import Drift, Page, Schema, child_tables, combine, to_frame
 
@@ -121,7 +120,7 @@ class Query:
 
     def tables(self, *, limit: int | None = None) -> dict[str, pd.DataFrame]:
         """
-        Return tidy tables: the records under the resource's name, each nested list as a child table keyed by its parent.
+        Return tidy tables: the records under the resource's name, each nested list as a child table keyed by parent.
 
         Raises:
             IncompletePull: As in `frame()`.
@@ -134,7 +133,7 @@ class Query:
         """Yield the matching records as the vendor sent them, in JSON; pages are fetched as they are needed."""
         asked = replace(self, media="json")
         reader = asked.resource.style.record_reader(asked)
-        for page in asked._pull(reader, limit, Pull(asked)):
+        for page in asked._pull(reader, limit, Pull(asked)):  # noqa: SLF001 - of this very class
             yield from page.records
 
     def batches(
@@ -175,7 +174,7 @@ class Query:
         pull, pages = Pull(self), list[Page]()
         try:
             for page in self._pull(self.resource.style.reader(self, schema), limit, pull):
-                pages.append(page)  # noqa: PERF402 - what came before a failure is kept
+                pages.append(page)
         except (AuthError, Cancelled, UsageError):
             raise
         except VendorkitError as exc:

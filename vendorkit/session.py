@@ -35,6 +35,7 @@ from vendorkit.errors import (
     VendorkitError,
     VendorUnavailable,
 )
+from vendorkit.exchanges import Exchanges, masked
 from vendorkit.transport import Adapter, Bounds, Budget, current_bounds, origin_of
 
 try:
@@ -45,7 +46,6 @@ except PackageNotFoundError:  # run from a checkout that was not installed
 USER_AGENT: Final = f"vendorkit/{_VERSION} (Python {platform.python_version()}; requests {requests.__version__})"
 _REDIRECTS: Final = 3
 _BACKOFF: Final = wait_exponential(multiplier=0.25, max=10.0) + wait_random(0.0, 0.25)
-_MASKED_HEADERS: Final = ("Authorization", "Cookie", "Proxy-Authorization")
 
 
 class Session:
@@ -142,6 +142,11 @@ class Session:
         joined = urljoin(self.base_url + "/", url.strip().replace(" ", "%20"))
         self._adapter._check_origin(joined)  # noqa: SLF001 - one module below, and one rule
         return joined
+
+    @property
+    def exchanges(self) -> Exchanges:
+        """The last HTTP exchanges, those of authentication too, credentials masked."""
+        return self._adapter.exchanges
 
     @property
     def _adapter(self) -> Adapter:
@@ -268,9 +273,7 @@ class Session:
 def _masked(request: requests.PreparedRequest) -> requests.PreparedRequest:
     shown = request.copy()
     shown.hooks = {"response": []}
-    for name in _MASKED_HEADERS:
-        if name in shown.headers:
-            shown.headers[name] = MASK
+    shown.headers.update(masked(shown.headers))
     return shown
 
 

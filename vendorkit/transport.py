@@ -25,6 +25,7 @@ from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.util import Timeout
 
 from vendorkit.errors import Cancelled, DeadlineExceeded, OriginRefused, UsageError
+from vendorkit.exchanges import Exchanges
 from vendorkit.tls import Trust
 
 _SLICE_S = 0.2  # how long a wait may go on before it looks whether it was cancelled
@@ -151,6 +152,7 @@ class Adapter(HTTPAdapter):
         self, origins: frozenset[str], trust: Trust, budget: Budget, connect_timeout_s: float, read_timeout_s: float
     ) -> None:
         self._origins, self._trust, self._budget = origins, trust, budget
+        self.exchanges = Exchanges()
         self._timeout = Timeout(connect=connect_timeout_s, read=read_timeout_s)
         super().__init__(max_retries=0, pool_maxsize=32)
 
@@ -209,7 +211,14 @@ class Adapter(HTTPAdapter):
         bounds = _bounds.get() or Bounds(self._read_timeout_s)
         self._budget.take(bounds)
         bounds.check()
-        return super().send(request, stream=stream, timeout=cast("Any", self._timeout), verify=True)
+        started, response = time.monotonic(), None
+        try:
+            response = super().send(request, stream=stream, timeout=cast("Any", self._timeout), verify=True)
+        finally:
+            status, received = (None, {}) if response is None else (response.status_code, response.headers)
+            seconds = time.monotonic() - started
+            self.exchanges.note(request.method or "", request.url or "", status, request.headers, received, seconds)
+        return response
 
     @property
     def _read_timeout_s(self) -> float:

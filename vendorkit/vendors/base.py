@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NoReturn, Protocol
+from urllib.parse import urlsplit
 
 import pandas as pd
 import requests
@@ -221,7 +222,7 @@ class Client:
         self.endpoint, self.settings, self.writable = endpoint, settings, writable
         self.environment = endpoint.environment
         self._resources = {resource.name: resource for resource in self.declare()}
-        values = [secret.reveal() for secret in settings.values.values()]
+        values = [secret.reveal() for secret in dict(settings.values).values()]
         self.session = Session(
             self.title,
             endpoint.base_url,
@@ -246,9 +247,13 @@ class Client:
         """Return the (user, password) pairs that HTTP Basic or Digest would send, for the redactor."""
         return []
 
-    def may_repeat(self, method: str, path: str) -> bool:
+    def may_repeat(self, method: str, path: str) -> bool:  # noqa: ARG002 - for the vendors to look at
         """Tell whether a raw call only reads, although its method may write."""
         return method in ("GET", "HEAD")
+
+    def ping(self) -> str:
+        """Make the cheapest authenticated call, and return one sentence on what came back."""
+        raise NotImplementedError
 
     @property
     def title(self) -> str:
@@ -296,13 +301,32 @@ class Client:
         """
         return self._raw("POST", path, params=params or {}, json=json, auth=auth)
 
-    def _raw(self, method: str, path: str, *, params: Mapping[str, Any], auth: str | None, json: Any = None) -> Any:
+    def _raw(
+        self, method: str, path: str, *, params: Mapping[str, Any], auth: str | None, json: Any = None
+    ) -> requests.Response:
         if auth is not None and auth not in self.session.schemes:
             self.missing_scheme(auth)
         repeatable = self.may_repeat(method, path)
         call = Call(method, path, params=params, json=json, accept="any", repeatable=repeatable, scheme=auth)
         require_writable(call, writable=self.writable)
         return self.session.send(call)
+
+    @property
+    def exchanges(self) -> pd.DataFrame:
+        """One row for each of the last HTTP exchanges, those of authentication too, credentials masked."""
+        rows = [
+            (
+                e.method,
+                urlsplit(e.url).path,
+                e.status,
+                e.sent.get("Authorization", ""),
+                e.received.get("WWW-Authenticate", ""),
+                round(e.seconds * 1000, 1),
+            )
+            for e in self.session.exchanges.all()
+        ]
+        names = ["method", "path", "status", "authorization", "challenge", "milliseconds"]
+        return pd.DataFrame(rows, columns=names)
 
     def missing_scheme(self, name: str) -> NoReturn:
         """Raise the error that says why there is no authentication scheme *name*."""

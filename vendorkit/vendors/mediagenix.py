@@ -311,6 +311,10 @@ class Mediagenix(Client):
         found = self.settings.require(self.setting_names, why=self.title)
         return [(found[self.setting_names[0]], found[self.setting_names[1]])]
 
+    def ping(self) -> str:
+        """Fetch the root."""
+        return f"the robot user is accepted; the root has {len(self.root().links)} links."
+
     def root(self, product: str = "movida") -> Entity:
         """Fetch the root resource of On-Demand, or of Sequence (`product="sequence"`); its links lead everywhere."""
         base = self.endpoint.origins.get("sequence", "") if product == "sequence" else self.endpoint.base_url

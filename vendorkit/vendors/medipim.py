@@ -262,10 +262,14 @@ class Medipim(Client):
         found = self.settings.require(names, why=self.title)
         return [(found[names[0]], found[names[1]])]
 
+    def ping(self) -> str:
+        """Count the brands."""
+        return f"the key is accepted; there are {self.brands.query().count():,} brands."
+
     def may_repeat(self, method: str, path: str) -> bool:
         """Queries, streams and checks are POSTs that only read."""
         reads = ("/query", "/stream", "/check/subscription")
-        return super().may_repeat(method, path) or path.split("?")[0].rstrip("/").endswith(reads)
+        return super().may_repeat(method, path) or path.split("?", 1)[0].rstrip("/").endswith(reads)
 
 
 __all__ = ["COUNTRIES", "Medipim"]

@@ -312,6 +312,16 @@ class Pledg(Client):
         pairs = [(self.settings.get(user), self.settings.get(password)) for user, password in self._pairs]
         return [(user, password) for user, password in pairs if user and password]
 
+    def ping(self) -> str:
+        """Fetch the merchant's conditions, and a token where there is a key for it."""
+        scheme = self.session.schemes.get("token")
+        conditions = next(self.merchant_conditions.query().records(), {})
+        said = f"the merchant offers {conditions.get('payment_type')}."
+        if not isinstance(scheme, ClientCredentials):
+            return said
+        self.get(f"/api/merchants/{self.settings.get('PLEDG_MERCHANT_UID')}", auth="token")
+        return f"{said} The access token is good for {scheme.seconds_left or 0:.0f} s."
+
     def may_repeat(self, method: str, path: str) -> bool:
         """Simulations are POSTs that change nothing."""
         return super().may_repeat(method, path) or path.rstrip("/").endswith("/simulate_payment_schedule")
@@ -337,6 +347,7 @@ class Pledg(Client):
         Return *claims* as a signed JWT (HS256), such as `{"data": {…settings…}}`.
 
         Args:
+            claims: What to sign.
             expires_in: Seconds that the signature is good for; None for ever.
         """
         return sign_jwt(claims, self.merchant_secret(), expires_in=expires_in)
@@ -346,7 +357,7 @@ class Pledg(Client):
         Return the address that a buyer is sent to, signed; nothing is sent.
 
         Args:
-            settings: The purchase: merchantUid or companyUid, amountCents, email, firstName, lastName, title, reference …
+            settings: merchantUid or companyUid, amountCents, email, firstName, lastName, title, reference, and more.
             expires_in: As in `sign`.
         """
         path = "/payment_solutions" if "companyUid" in settings else "/purchase"
@@ -361,6 +372,7 @@ class Pledg(Client):
 
         Args:
             settings: As in `purchase_url`.
+            expires_in: As in `sign`.
             link: The vendor's `purchase_link_settings`: email, send_email, phone_number, send_sms.
         """
         claims = {"data": dict(settings), **({"purchase_link_settings": dict(link)} if link else {})}

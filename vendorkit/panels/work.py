@@ -1,0 +1,117 @@
+"""What every panel needs: work in a thread that can be stopped, errors that are seen, output without a front end."""
+
+from __future__ import annotations
+
+import html
+import threading
+import traceback
+from collections.abc import Callable
+from typing import Any, Final
+
+import ipywidgets as widgets
+
+from vendorkit.errors import Cancelled, VendorkitError
+from vendorkit.transport import cancellable
+
+# Colours that read on light and on dark ground.
+_ERROR_STYLE: Final = "border-left:3px solid #d33;padding:.3em .8em;margin:.3em 0"
+_GOOD_STYLE: Final = "border-left:3px solid #292;padding:.3em .8em;margin:.3em 0"
+
+
+class Worker:
+    """
+    Runs one piece of work at a time in a thread; a second start while busy does nothing.
+
+    Callbacks of widgets run one after another on the kernel's main thread, so that a Cancel button could not reach a
+    handler that blocks; and an exception in one is shown nowhere. Both are mended here.
+
+    Args:
+        done: Called in the thread with what the work returned.
+        failed: Called in the thread with the error.
+        busy_changed: Called with True at the start and False at the end.
+    """
+
+    def __init__(
+        self,
+        done: Callable[[Any], None],
+        failed: Callable[[BaseException], None],
+        busy_changed: Callable[[bool], None],
+    ) -> None:
+        self._done, self._failed, self._busy_changed = done, failed, busy_changed
+        self._lock, self._cancel = threading.Lock(), threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, work: Callable[[], Any]) -> bool:
+        """Start *work*; return False where something is still running."""
+        if not self._lock.acquire(blocking=False):
+            return False
+        self._cancel = threading.Event()
+        self._busy_changed(True)
+        self._thread = threading.Thread(target=self._run, args=(work, self._cancel), daemon=True)
+        self._thread.start()
+        return True
+
+    def cancel(self) -> None:
+        """Stop the running work; it ends within half a second, waits included."""
+        self._cancel.set()
+
+    def join(self, timeout_s: float = 10.0) -> None:
+        """Wait for the end of the running work."""
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+
+    def _run(self, work: Callable[[], Any], cancel: threading.Event) -> None:
+        try:
+            with cancellable(cancel):
+                result = work()
+        except BaseException as exc:  # noqa: BLE001 - a thread has nobody above it who would show it
+            self._failed(exc)
+        else:
+            self._done(result)
+        finally:
+            self._lock.release()
+            self._busy_changed(False)
+
+
+def error_html(exc: BaseException) -> str:
+    """Return one sentence of cause and one of remedy, as HTML; for errors that are not ours, where they arose."""
+    if isinstance(exc, Cancelled):
+        return f'<div style="{_ERROR_STYLE}">Cancelled.</div>'
+    if isinstance(exc, VendorkitError):
+        name, cause, remedy = type(exc).__name__, exc.what, exc.remedy
+    else:
+        # The name and the place, not the text: a foreign exception may hold anything.
+        place = traceback.extract_tb(exc.__traceback__)[-1:]
+        where = f"{place[0].filename.rsplit('/', 1)[-1]}:{place[0].lineno}" if place else "unknown place"
+        name, cause = type(exc).__name__, f"An unexpected error arose in {where}."
+        remedy = "Run the same as code in a cell to see all of it."
+    shown = f"<b>{html.escape(name)}</b>: {html.escape(cause)}<br>{html.escape(remedy)}"
+    return f'<div role="alert" style="{_ERROR_STYLE}">{shown}</div>'
+
+
+def good_html(text: str) -> str:
+    """Return *text* as the HTML of a success."""
+    return f'<div role="status" style="{_GOOD_STYLE}">{html.escape(text)}</div>'
+
+
+class Panel(widgets.VBox):  # type: ignore[misc]
+    """A panel: widgets where there is a front end, else its last state as HTML and as text."""
+
+    def static_html(self) -> str:
+        """Return what the panel shows, for pages without widgets."""
+        raise NotImplementedError
+
+    def static_text(self) -> str:
+        """Return what the panel shows, as plain text."""
+        raise NotImplementedError
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        # ipywidgets 7 has no such method, and shows itself by _ipython_display_.
+        inherited = getattr(super(), "_repr_mimebundle_", None)
+        bundle = inherited(**kwargs) if inherited is not None else {}
+        data = dict(bundle[0] if isinstance(bundle, tuple) else bundle or {})
+        data["text/html"], data["text/plain"] = self.static_html(), self.static_text()
+        return data
+
+    def __repr__(self) -> str:
+        return self.static_text()
