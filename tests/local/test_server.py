@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pickle
 import signal
@@ -10,7 +9,6 @@ import ssl
 import subprocess
 import sys
 import textwrap
-import threading
 import time
 from pathlib import Path
 
@@ -29,12 +27,6 @@ def servers():
     """Run the local Pledg alone: it needs no data."""
     with local.start(vendors=("pledg",)) as running:
         yield running
-
-
-def client_of(vendor, **options):
-    """Return an httpx client that trusts the vendor's CA and nothing else."""
-    context = ssl.create_default_context(cadata=vendor.ca_pem)
-    return httpx.Client(base_url=vendor.base_url, verify=context, trust_env=False, **options)
 
 
 def python(code: str, **options) -> subprocess.CompletedProcess[str]:
@@ -69,11 +61,11 @@ def test_importing_it_needs_no_server_library():
     assert python(code).stdout.strip() == "[]"
 
 
-def test_a_vendor_answers_over_verified_https(servers):
+def test_a_vendor_answers_over_verified_https(servers, open_client):
     """The certificate holds for 127.0.0.1 and localhost under the CA that is handed out, whose name warns."""
     vendor = servers["pledg"]
     assert vendor.base_url.startswith("https://127.0.0.1:")
-    with client_of(vendor) as client:
+    with open_client(vendor) as client:
         for host in ("127.0.0.1", "localhost"):
             assert (
                 client.get(vendor.base_url.replace("127.0.0.1", host) + "/api/local/notifications").status_code == 200
@@ -84,9 +76,11 @@ def test_a_vendor_answers_over_verified_https(servers):
 
 def test_other_authorities_are_not_enough(servers):
     """A client with the system's CAs refuses the certificate."""
-    with httpx.Client(trust_env=False, verify=ssl.create_default_context()) as client:
-        with pytest.raises(httpx.ConnectError):
-            client.get(servers["pledg"].base_url)
+    with (
+        httpx.Client(trust_env=False, verify=ssl.create_default_context()) as client,
+        pytest.raises(httpx.ConnectError),
+    ):
+        client.get(servers["pledg"].base_url)
 
 
 def test_credentials_are_drawn_anew_for_each_start(servers):
@@ -112,118 +106,12 @@ def test_a_vendor_is_not_pickled(servers):
         pickle.dumps(servers["pledg"])
 
 
-def test_the_log_tells_each_request_but_no_credential(servers):
-    """Method, path, query, status, scheme and sizes are there; the header's value is not, not even a malformed one."""
-    vendor = servers["pledg"]
-    vendor.clear_log()
-    with client_of(vendor, headers={"User-Agent": "tests/1"}) as client:
-        client.get("/api/merchants/a%2Cb", params={"q": "é"}, headers={"Authorization": "Bearer sentinel"})
-        client.post("/api/token", content=b"x" * 10, headers={"Authorization": "sentinel"})
-    first, second = vendor.log()
-    assert (first["seq"], first["method"], first["path"]) == (1, "GET", "/api/merchants/a%2Cb")
-    assert (first["query"], first["status"], first["scheme"]) == ("q=%C3%A9", 404, "Bearer")
-    assert (first["user_agent"], first["fault"], first["complete"]) == ("tests/1", None, True)
-    assert (second["seq"], second["bytes_in"], second["scheme"]) == (2, 10, "malformed")
-    assert second["bytes_out"] > 0
-    assert "sentinel" not in json.dumps([first, second])
-    assert vendor.requests == 2
-
-
-def test_control_calls_are_not_logged_and_need_the_token(servers):
-    """Without the token nobody reads the log."""
-    vendor = servers["pledg"]
-    vendor.clear_log()
-    with client_of(vendor) as client:
-        answer = client.post("/__local__/log", json={}, headers={"X-Local-Control": "guess"})
-    assert answer.status_code == 403
-    assert vendor.log() == []
-
-
-def test_switches_change_while_it_runs(servers):
-    """What was set is read back, and other switches stay."""
-    vendor = servers["pledg"]
-    before = vendor.get_settings()
-    vendor.set(token_lifetime_s=5, retry_after="120")
-    assert vendor.get_settings() == {**before, "token_lifetime_s": 5, "retry_after": "120"}
-    vendor.set(token_lifetime_s=600.0, retry_after=None)
-    assert vendor.get_settings() == before
-
-
-@pytest.mark.parametrize(
-    ("switch", "hint"),
-    [
-        ({"drop_rat": 0.1}, "Did you mean drop_rate"),
-        ({"drop_rate": "often"}, "drop_rate"),
-        ({"gzip": 1}, "gzip"),
-        ({"fail_next": ["explode"]}, "fail_next"),
-        ({"digest_algorithm": "SHA-1"}, "digest_algorithm"),
-        ({"products": True}, "products"),
-    ],
-)
-def test_unknown_switches_and_values_are_refused(servers, switch, hint):
-    """A wrong name or value is a UsageError, both at the start and later; nothing is started or changed."""
-    before = servers["pledg"].get_settings()
-    with pytest.raises(UsageError, match=hint):
-        local.start(**switch)
-    with pytest.raises(UsageError, match=hint):
-        servers["pledg"].set(**switch)
-    assert servers["pledg"].get_settings() == before
-
-
-def test_sizes_are_fixed_at_the_start(servers):
-    """Changing the data of a running vendor is refused."""
-    with pytest.raises(UsageError, match=r"local\.start"):
-        servers["pledg"].set(seed=2)
-
-
 def test_unknown_vendors_are_refused(servers):
     """Both an unknown name at the start and one that is not running are UsageErrors that list the others."""
     with pytest.raises(UsageError, match="mediagenix"):
         local.start(vendors=("acme",))
     with pytest.raises(UsageError, match="Running: pledg"):
         servers["medipim"]
-
-
-def test_a_control_call_works_while_the_vendor_is_slow(servers):
-    """A delayed request holds up neither the log nor the switches."""
-    vendor = servers["pledg"]
-    vendor.clear_log()
-    vendor.set(fail_next=["hang"])
-    failures = []
-
-    def wait():
-        with client_of(vendor, timeout=3) as client:
-            try:
-                client.get("/api/local/notifications")
-            except httpx.ReadTimeout as exc:
-                failures.append(exc)
-
-    waiting = threading.Thread(target=wait)
-    waiting.start()
-    while not vendor.log():
-        time.sleep(0.01)
-    assert [(entry["status"], entry["fault"]) for entry in vendor.log()] == [(None, "hang")]
-    waiting.join()
-    assert len(failures) == 1
-
-
-def test_threads_may_share_it(servers):
-    """Sixteen threads call and control one vendor at a time; no request is lost from the log."""
-    vendor = servers["pledg"]
-    vendor.clear_log()
-
-    def work():
-        with client_of(vendor) as client:
-            for _ in range(5):
-                client.get("/api/local/notifications", params={"count": 1})
-        vendor.get_settings()
-
-    threads = [threading.Thread(target=work) for _ in range(16)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(entry["seq"] for entry in vendor.log()) == list(range(1, 81))
 
 
 def test_stopping_ends_the_process_and_later_calls_say_so():

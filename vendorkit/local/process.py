@@ -30,7 +30,6 @@ from vendorkit.local.settings import check_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from types import TracebackType
 
     from typing_extensions import Self
 
@@ -162,9 +161,7 @@ class LocalVendors:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self.stop()
 
     @property
@@ -198,8 +195,9 @@ def start(*, vendors: tuple[str, ...] = VENDORS, **settings: Any) -> LocalVendor
         SettingsError: The packages of the extra `local` are not installed.
         VendorUnavailable: The servers did not come up within 30 seconds.
     """
-    if unknown := [name for name in vendors if name not in VENDORS]:
-        what = f"There is no local vendor {', '.join(map(repr, unknown))}."
+    unknown = [name for name in vendors if name not in VENDORS]
+    if unknown or not vendors:
+        what = f"There is no local vendor {', '.join(map(repr, unknown)) or 'in an empty list'}."
         raise UsageError(what, remedy=f"Choose from {', '.join(VENDORS)}.")
     check_settings(settings)
     if missing := [name for name in NEEDED_MODULES if importlib.util.find_spec(name) is None]:
@@ -234,7 +232,7 @@ def _spawn(stderr: IO[bytes]) -> subprocess.Popen[str]:
 def _hand_over(process: subprocess.Popen[str], order: Mapping[str, Any], stderr: IO[bytes]) -> dict[str, Any]:
     """Send the order and wait for the ready line."""
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()
-    assert process.stdin is not None  # noqa: S101  both pipes were asked for
+    assert process.stdin is not None  # noqa: S101  all pipes were asked for
     assert process.stdout is not None  # noqa: S101
     threading.Thread(target=lambda stdout: lines.put(stdout.readline()), args=(process.stdout,), daemon=True).start()
     with contextlib.suppress(BrokenPipeError):  # a child that died at once is reported below, with its last words

@@ -1,0 +1,83 @@
+"""Local vendors that several files of tests share."""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+
+import httpx
+import pytest
+
+from vendorkit import local
+
+FIXED_AT_START = {"seed", "country", "products", "brands", "titles", "expirations"}
+
+
+@pytest.fixture(scope="session")
+def pledg(tmp_path_factory):
+    """Run the local Pledg; `ca_path` is where its CA lies for clients that read files."""
+    with local.start(vendors=("pledg",)) as servers:
+        yield with_ca_path(servers["pledg"], tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def medipim(tmp_path_factory):
+    """Run a small local Medipim; `ca_path` is where its CA lies for clients that read files."""
+    with local.start(vendors=("medipim",), products=500) as servers:
+        yield with_ca_path(servers["medipim"], tmp_path_factory)
+
+
+@pytest.fixture
+def pledg_client(pledg):
+    """Return an httpx client of Pledg without credentials."""
+    with switches_put_back(pledg), client_of(pledg) as opened:
+        yield opened
+
+
+@pytest.fixture
+def medipim_client(medipim):
+    """Return an httpx client of Medipim with the right credentials."""
+    pair = (medipim.credentials["MEDIPIM_API_KEY_ID"], medipim.credentials["MEDIPIM_API_KEY_SECRET"])
+    with switches_put_back(medipim), client_of(medipim, auth=pair) as opened:
+        yield opened
+
+
+@pytest.fixture
+def ask_token(pledg, pledg_client):
+    """Return a function that asks for a token as the vendor's page says, after changes to the request."""
+    pair = (pledg.credentials["PLEDG_API_KEY"], pledg.credentials["PLEDG_API_SECRET"])
+
+    def ask(**changes) -> httpx.Response:
+        request = {"auth": pair, "data": {"grant_type": "client_credentials"}} | changes
+        return pledg_client.post("/api/token", **request)
+
+    return ask
+
+
+@pytest.fixture(scope="session")
+def open_client():
+    """Return the function that makes an httpx client of a local vendor."""
+    return client_of
+
+
+def with_ca_path(vendor, tmp_path_factory):
+    """Return *vendor* after writing its CA to a file."""
+    path = tmp_path_factory.mktemp("ca") / "ca.pem"
+    path.write_text(vendor.ca_pem)
+    vendor.ca_path = str(path)
+    return vendor
+
+
+def client_of(vendor, **options) -> httpx.Client:
+    """Return an httpx client that trusts the vendor's CA and nothing else."""
+    context = ssl.create_default_context(cadata=vendor.ca_pem)
+    return httpx.Client(base_url=vendor.base_url, verify=context, trust_env=False, **options)
+
+
+@contextlib.contextmanager
+def switches_put_back(vendor):
+    """Start with an empty log, and leave with the switches as they were."""
+    before = vendor.get_settings()
+    vendor.clear_log()
+    yield
+    vendor.set(**{name: value for name, value in before.items() if name not in FIXED_AT_START})

@@ -1,0 +1,114 @@
+"""The log and the switches of a local vendor while it runs."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+
+import httpx
+import pytest
+
+from vendorkit import local
+from vendorkit.errors import UsageError
+
+
+def test_the_log_tells_each_request_but_no_credential(pledg, open_client):
+    """Method, path, query, status, scheme and sizes are there; the header's value is not, not even a malformed one."""
+    pledg.clear_log()
+    with open_client(pledg, headers={"User-Agent": "tests/1"}) as client:
+        client.get("/api/merchants/a%2Cb", params={"q": "é"}, headers={"Authorization": "Bearer sentinel"})
+        client.post("/api/token", content=b"x" * 10, headers={"Authorization": "sentinel"})
+    first, second = pledg.log()
+    assert (first["seq"], first["method"], first["path"]) == (1, "GET", "/api/merchants/a%2Cb")
+    assert (first["query"], first["status"], first["scheme"]) == ("q=%C3%A9", 404, "Bearer")
+    assert (first["user_agent"], first["fault"], first["complete"]) == ("tests/1", None, True)
+    assert (second["seq"], second["bytes_in"], second["scheme"]) == (2, 10, "malformed")
+    assert second["bytes_out"] > 0
+    assert "sentinel" not in json.dumps([first, second])
+    assert pledg.requests == 2
+
+
+def test_control_calls_are_not_logged_and_need_the_token(pledg, open_client):
+    """Without the token nobody reads the log."""
+    pledg.clear_log()
+    with open_client(pledg) as client:
+        answer = client.post("/__local__/log", json={}, headers={"X-Local-Control": "guess"})
+    assert answer.status_code == 403
+    assert pledg.log() == []
+
+
+def test_switches_change_while_it_runs(pledg):
+    """What was set is read back, and other switches stay."""
+    before = pledg.get_settings()
+    pledg.set(token_lifetime_s=5, retry_after="120")
+    assert pledg.get_settings() == {**before, "token_lifetime_s": 5, "retry_after": "120"}
+    pledg.set(token_lifetime_s=600.0, retry_after=None)
+    assert pledg.get_settings() == before
+
+
+@pytest.mark.parametrize(
+    ("switch", "hint"),
+    [
+        ({"drop_rat": 0.1}, "Did you mean drop_rate"),
+        ({"drop_rate": "often"}, "drop_rate"),
+        ({"gzip": 1}, "gzip"),
+        ({"fail_next": ["explode"]}, "fail_next"),
+        ({"digest_algorithm": "SHA-1"}, "digest_algorithm"),
+        ({"products": True}, "products"),
+    ],
+)
+def test_unknown_switches_and_values_are_refused(pledg, switch, hint):
+    """A wrong name or value is a UsageError, both at the start and later; nothing is started or changed."""
+    before = pledg.get_settings()
+    with pytest.raises(UsageError, match=hint):
+        local.start(**switch)
+    with pytest.raises(UsageError, match=hint):
+        pledg.set(**switch)
+    assert pledg.get_settings() == before
+
+
+def test_sizes_are_fixed_at_the_start(pledg):
+    """Changing the data of a running vendor is refused."""
+    with pytest.raises(UsageError, match=r"local\.start"):
+        pledg.set(seed=2)
+
+
+def test_a_control_call_works_while_the_vendor_is_slow(pledg, open_client):
+    """A delayed request holds up neither the log nor the switches."""
+    pledg.clear_log()
+    pledg.set(fail_next=["hang"])
+    failures = []
+
+    def wait():
+        with open_client(pledg, timeout=3) as client:
+            try:
+                client.get("/api/local/notifications")
+            except httpx.ReadTimeout as exc:
+                failures.append(exc)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    while not pledg.log():
+        time.sleep(0.01)
+    assert [(entry["status"], entry["fault"]) for entry in pledg.log()] == [(None, "hang")]
+    waiting.join()
+    assert len(failures) == 1
+
+
+def test_threads_may_share_it(pledg, open_client):
+    """Sixteen threads call and control one vendor at a time; no request is lost from the log."""
+    pledg.clear_log()
+
+    def work():
+        with open_client(pledg) as client:
+            for _ in range(5):
+                client.get("/api/local/notifications", params={"count": 1})
+        pledg.get_settings()
+
+    threads = [threading.Thread(target=work) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(entry["seq"] for entry in pledg.log()) == list(range(1, 81))
