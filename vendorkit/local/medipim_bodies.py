@@ -50,6 +50,11 @@ def optional(numbers: Ints, form: bytes = b"%d") -> list[bytes]:
     return [b"null" if number < 0 else form % number for number in numbers.tolist()]
 
 
+def _meta(rows: Rows) -> list[bytes]:
+    times = zip(rows.created.tolist(), rows.updated.tolist(), strict=True)
+    return [b'{"createdAt":%d,"updatedAt":%d}' % pair for pair in times]
+
+
 def _national_form(country: str, *, medicine: bool) -> tuple[bytes, Callable[[tuple[int, int]], Any]]:
     """Return the members of a country's codes with places, and what picks the numbers for these."""
     members, sources = [], []
@@ -113,8 +118,7 @@ class Bodies:
             "organization_text": [organization_text[supplier] for supplier in suppliers],
             "deletion": optional(rows.deletion),
             "reference": optional(np.where(rows.index % 4 == 0, rows.index % 10**6, -1), b'"REF-%06d"'),
-            "created": optional(rows.created),
-            "updated": optional(rows.updated),
+            "meta": _meta(rows),
             "media0": optional(media),
             "media1": optional(media + 1),
             "text": optional(FIRST_TEXT + rows.index),
@@ -134,8 +138,7 @@ class Bodies:
         texts = self.lookups.encoded[3]
         columns: dict[str, Iterable[Any]] = {
             "organization_text": [texts[supplier] for supplier in suppliers],
-            "created": optional(rows.owner.created),
-            "updated": optional(rows.owner.updated),
+            "meta": _meta(rows.owner),
             "media0": optional(FIRST_MEDIA + index),
         }
         for kind, row in zip(rows.variant.tolist(), _in_order(columns), strict=False):

@@ -108,7 +108,7 @@ class Lookups:
         while (parent := traits.parent_category(root)) is not None:
             root = parent
         tail = "" if root == number else f" {number}"
-        name = {loc: words.ROOT_CATEGORIES[root][_COLUMN[loc]] + tail for loc in self.locales}
+        name = {loc: words.ROOT_CATEGORIES[root][_COLUMN[loc]] + tail for loc in self.locales[:2]}
         above = traits.parent_category(number)
         record: Record = {"id": category_id(number), "name": name}
         record["parent"] = None if above is None else category_id(above)

@@ -25,10 +25,9 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 FIELDS: Final = (
     "id", "status", "replacement", "brand_text", "codes", "national", "price", "cost", "vat", "brands",
-    "organizations", "organization_text", "deletion", "reference", "created", "updated", "media0", "media1", "text",
+    "organizations", "organization_text", "deletion", "reference", "meta", "media0", "media1", "text",
 )  # fmt: skip
 _PLACE: Final = re.compile(rb'"##([a-z0-9_]+)(?:\+(\d))?"|#([a-z0-9_]+)#|"@([a-z]+)":""')
-_META: Final = {"createdAt": "##created", "updatedAt": "##updated"}
 _PHOTO_FORMATS: Final = {
     "thumbnail": "thumbnail.jpg", "thumbnailWebp": "thumbnail.webp", "medium": "medium.jpg",
     "mediumWebp": "medium.webp", "large": "large.jpg", "largeWebp": "large.webp", "huge": "huge.jpg",
@@ -89,7 +88,7 @@ class Shapes:
         record |= self.lookups.of_variant(variant) | {"brands": "##brands", "organizations": "##organizations"}
         record |= self._media(variant) | {"descriptions": self._descriptions(kind), "leaflets": self._leaflets(variant)}
         # Unsigned: the vendor's link carries a signature, which would cost more than the rest of the record.
-        return record | {"meta": _META, "embedUrl": f"{self.base_url}/v4/products/embed?id=#id#"}
+        return record | {"meta": "##meta", "embedUrl": f"{self.base_url}/v4/products/embed?id=#id#"}
 
     def _names(self, kind: int) -> Record:
         variant, form = kind // 8, traits.form_of(kind // 8)
@@ -164,7 +163,7 @@ class Shapes:
                 "targetGroups": ["public", "pharmacist"] if variant % 3 else ["public"],
                 "type": sort,
                 "content": {locale: f'<p class="intro"><b>{line}</b> 100 % {words.SENTENCES[locale]}</p>'},
-                "meta": _META,
+                "meta": "##meta",
             }
             for number, (locale, sort) in enumerate(asked)
         ]
@@ -175,7 +174,7 @@ class Shapes:
         shown = self.locales[:2]
         url = {loc: f"{self.base_url}/media/#text#/leaflet-{loc}.pdf" for loc in shown}
         kind = "pil" if variant % 2 else "spc"
-        return [{"id": "##text+9", "locales": list(shown), "type": kind, "url": url, "meta": _META}]
+        return [{"id": "##text+9", "locales": list(shown), "type": kind, "url": url, "meta": "##meta"}]
 
     def media_item(self, item: int, place: str) -> Record:
         """Return the shape of a media item of kind `item`; its id goes to the place `place`."""
@@ -189,7 +188,7 @@ class Shapes:
             record |= {"linkType": traits.link_type(item), "url": f"{self.base_url}/media/#{place}#/page.html"}
             record |= {"name": dict.fromkeys(locales, "Brochure"), "description": dict.fromkeys(locales, "<p>PDF</p>")}
             record["available"] = {"from": FIRST, "until": None}
-        return record | {"organizations": [{"name": "#organization_text#"}], "meta": _META}
+        return record | {"organizations": [{"name": "#organization_text#"}], "meta": "##meta"}
 
     def _formats(self, place: str, files: dict[str, str]) -> Record:
         return {key: f"{self.base_url}/media/#{place}#/{name}" for key, name in files.items()}

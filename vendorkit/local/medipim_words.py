@@ -63,11 +63,11 @@ CODES: Final = {
     "de": (Code("pzn", 8),),
     "es": (Code("cn", 6),),
     "us": (
-        Code("hri"), Code("ndc", 9, "50", medicine=True), Code("pin"), Code("upc10", 10), Code("upc11", 11),
-        Code("upc12", 12), Code("hamacherCode", 8),
+        Code("hri"), Code("ndc", 10, "50", medicine=True), Code("pin"), Code("upc10"), Code("upc11"), Code("upc12"),
+        Code("hamacherCode", 8),
     ),
     "au": (
-        Code("artgId", 6, medicine=True), Code("pbs", 6, "P", medicine=True), Code("fred", 8), Code("zCode", 7, "Z"),
+        Code("artgId", 6, medicine=True), Code("pbs", 7, "P", medicine=True), Code("fred", 8), Code("zCode", 7, "Z"),
         Code("snomedMp", 8, "21", medicine=True), Code("snomedMpp", 8, "22", medicine=True), Code("snomedMpuu"),
         Code("snomedTp", 8, "23", medicine=True), Code("snomedTpp", 8, "24", medicine=True), Code("snomedTpuu"),
         Code("snomedCtpp"),
