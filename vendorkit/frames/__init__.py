@@ -3,6 +3,24 @@
 from __future__ import annotations
 
 from vendorkit.frames.drift import Drift, SchemaDrift
+from vendorkit.frames.json import JsonReader
+from vendorkit.frames.lines import LinesReader
+from vendorkit.frames.pages import Page, combine, to_frame
 from vendorkit.frames.schema import Column, Embedded, EmbeddedMany, Kind, ListOf, Schema, Struct
 
-__all__ = ["Column", "Drift", "Embedded", "EmbeddedMany", "Kind", "ListOf", "Schema", "SchemaDrift", "Struct"]
+__all__ = [
+    "Column",
+    "Drift",
+    "Embedded",
+    "EmbeddedMany",
+    "JsonReader",
+    "Kind",
+    "LinesReader",
+    "ListOf",
+    "Page",
+    "Schema",
+    "SchemaDrift",
+    "Struct",
+    "combine",
+    "to_frame",
+]

@@ -40,7 +40,8 @@ class Kind(Enum):
     DATETIME = "datetime"  # ISO 8601 -> UTC timestamp; no offset means UTC, a bare date its first moment
     DATE = "date"  # YYYY-MM-DD -> date32
     DURATION = "duration"  # kept as the vendor's text: "02:13:21.000" and "30m" both occur
-    JSON = "json"  # a free document, kept as compact JSON text
+    JSON = "json"  # anything, kept as compact JSON text
+    DOCUMENT = "document"  # the same for account-defined documents, where `-` and `_` in names are one
     LOCALISED = "localised"  # an object keyed by locale
     TEXT_OR_LOCALISED = "text_or_localised"  # plain text, or an object keyed by locale
     LINK = "link"  # JSON `<rel>_link`, XML `<link rel href>`; the column is called `<rel>_link`

@@ -1,0 +1,59 @@
+"""Pages of records, and the one table they make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+
+from vendorkit.frames.drift import Drift
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from vendorkit.frames.schema import Schema
+
+
+@dataclass(frozen=True)
+class Page:
+    """
+    What one answer held.
+
+    Attributes:
+        table: The records, typed as declared; fields not declared are appended.
+        envelope: What stood around the records (totals, links).
+        drift: What did not match the schema.
+    """
+
+    table: pa.Table
+    envelope: dict[str, Any] = field(default_factory=dict)
+    drift: Drift = field(default_factory=Drift)
+
+    @property
+    def rows(self) -> int:
+        """How many records there are."""
+        return len(self.table)
+
+
+def combine(pages: Iterable[Page], schema: Schema) -> tuple[pa.Table, Drift]:
+    """
+    Put pages together, in order, with the declared columns first and appended ones after them by name.
+
+    An appended column is null on pages that do not have it. No pages give the empty table.
+    """
+    drift = Drift()
+    tables = [schema.empty()]
+    for page in pages:
+        drift.merge(page.drift)
+        tables.append(page.table)
+    table = pa.concat_tables(tables, promote_options="default")
+    declared = schema.arrow.names
+    return table.select([*declared, *sorted(set(table.column_names) - set(declared))]), drift
+
+
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """The table in pandas, with Arrow's memory and dtypes, so that nulls and integers stay what they are."""
+    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
+    return frame

@@ -1,0 +1,209 @@
+"""
+What Arrow's parser is told to expect of a record, and how its arrays become the frame's columns.
+
+A record on the wire and a row of the frame differ in names, nesting and types:
+`{"meta": {"createdAt": 1535726805}}` becomes a timestamp in the column
+`meta_created_at`. Everything here works on whole arrays.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vendorkit.frames.schema import (
+    TIMESTAMP,
+    Column,
+    Embedded,
+    EmbeddedMany,
+    Kind,
+    Leaf,
+    ListOf,
+    Schema,
+    Struct,
+    Type,
+    struct_type,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Conversion = Callable[[pa.Array], pa.Array]
+
+ENTRIES = "entries"
+EXACT = 2**53  # integers up to here are exact in a float64
+FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799  # the years 1 to 9999, which pandas can print
+
+
+class UnfitError(Exception):
+    """The arrays hold something that only the lossless path reads rightly."""
+
+
+_WIRE_TYPES = {
+    Kind.ID: pa.int64(),
+    Kind.INTEGER: pa.int64(),
+    Kind.EPOCH: pa.int64(),
+    Kind.NUMBER: pa.float64(),
+    Kind.BOOLEAN: pa.bool_(),
+    Kind.DATETIME: TIMESTAMP,
+}
+
+
+def wire_schema(schema: Schema) -> pa.DataType:
+    """The struct type of one record as the vendor sends it. Raises UnfitError where Arrow cannot parse a kind."""
+    tree: dict[str, Any] = {}
+    for leaf in schema.leaves:
+        node = tree
+        for key in leaf.path[:-1]:
+            node = node.setdefault(key, {})
+        node[leaf.path[-1]] = wire_type(leaf.kind, schema.locales)
+    return _struct(tree)
+
+
+def _struct(tree: dict[str, Any]) -> pa.DataType:
+    return pa.struct([(key, _struct(node) if isinstance(node, dict) else node) for key, node in tree.items()])
+
+
+def wire_type(kind: Type, locales: tuple[str, ...]) -> pa.DataType:
+    """The Arrow type that the JSON parser is given for one kind."""
+    match kind:
+        case ListOf(of):
+            return pa.list_(wire_type(of, locales) if isinstance(of, Kind) else _wire_struct(of, locales))
+        case Struct(fields) | Embedded(fields):
+            return _wire_struct(fields, locales)
+        case EmbeddedMany(fields):
+            return pa.struct([(ENTRIES, pa.list_(_wire_struct(fields, locales)))])
+        case Kind.LOCALISED:
+            return pa.struct([(locale, pa.string()) for locale in locales])
+        case Kind.JSON | Kind.DOCUMENT:
+            # Arrow has no type for "anything, as text".
+            raise UnfitError
+        case _:
+            return _WIRE_TYPES.get(kind, pa.string())
+
+
+def _wire_struct(fields: tuple[Column, ...], locales: tuple[str, ...]) -> pa.DataType:
+    return pa.struct([(column.wire, wire_type(column.kind, locales)) for column in fields])
+
+
+class FrameBuilder:
+    """Turns struct arrays of records, typed by `wire_schema`, into record batches of the frame."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self.wire = wire_schema(schema)
+        self._plans = [(_indices(self.wire, leaf.path), leaf, self._conversion(leaf)) for leaf in schema.leaves]
+
+    def build(self, records: pa.StructArray) -> pa.RecordBatch:
+        """
+        Convert the records.
+
+        Raises:
+            UnfitError: A record is null, or a value needs the lossless path.
+        """
+        if records.null_count:
+            raise UnfitError
+        arrays = []
+        for indices, leaf, convert in self._plans:
+            array = records.field(indices[0]) if len(indices) == 1 else pc.struct_field(records, indices)
+            if leaf.kind is Kind.TEXT_OR_LOCALISED and not leaf.plain:
+                array = pa.nulls(len(array), pa.string())
+            arrays.append(convert(array) if convert else array)
+        return pa.RecordBatch.from_arrays(arrays, schema=self._schema.arrow)
+
+    def _conversion(self, leaf: Leaf) -> Conversion | None:
+        if leaf.kind is Kind.LOCALISED:
+            picks = [(index,) for index in (self._schema.locales.index(locale) for locale in leaf.pick)]
+            return lambda array: pc.coalesce(*(pc.struct_field(array, pick) for pick in picks))
+        return conversion(leaf.kind, self._schema.locales)
+
+
+def _indices(wire: pa.DataType, path: tuple[str, ...]) -> list[int]:
+    indices = []
+    for key in path:
+        indices.append(wire.get_field_index(key))
+        wire = wire.field(indices[-1]).type
+    return indices
+
+
+def conversion(kind: Type, locales: tuple[str, ...]) -> Conversion | None:
+    """The function from arrays of `wire_type` to arrays of `frame_type`; None where they are the same."""
+    match kind:
+        case ListOf(of):
+            inner = conversion(of, locales) if isinstance(of, Kind) else _struct_conversion(of, locales)
+            return inner and _list_conversion(inner)
+        case Struct(fields) | Embedded(fields):
+            return _struct_conversion(fields, locales)
+        case EmbeddedMany(fields):
+            entries = _list_conversion(_struct_conversion(fields, locales))
+            return lambda array: entries(pc.struct_field(array, [0]))
+        case _:
+            return _SCALAR_CONVERSIONS.get(kind)
+
+
+def _list_conversion(inner: Conversion) -> Conversion:
+    def convert(array: pa.ListArray) -> pa.ListArray:
+        if array.offset:
+            array = pa.concat_arrays([array, array.slice(0, 0)])
+        mask = array.is_null() if array.null_count else None
+        return pa.ListArray.from_arrays(array.offsets, inner(array.values), mask=mask)
+
+    return convert
+
+
+def _struct_conversion(fields: tuple[Column, ...], locales: tuple[str, ...]) -> Conversion:
+    target = list(struct_type(fields, locales))
+    plans = [(column.kind, conversion(column.kind, locales)) for column in fields]
+    localised = pa.struct([(locale, pa.string()) for locale in locales])
+
+    def convert(array: pa.StructArray) -> pa.StructArray:
+        children = []
+        for index, (kind, inner) in enumerate(plans):
+            child = array.field(index)
+            children.append(inner(child) if inner else child)
+            if kind is Kind.TEXT_OR_LOCALISED:
+                children.append(pa.nulls(len(child), localised))
+        mask = array.is_null() if array.null_count else None
+        return pa.StructArray.from_arrays(children, fields=target, mask=mask)
+
+    return convert
+
+
+def _id(array: pa.Array) -> pa.Array:
+    return array.cast(pa.string())
+
+
+def _epoch(array: pa.Array) -> pa.Array:
+    _check_range(array, FIRST_SECOND, LAST_SECOND)
+    return array.cast(pa.timestamp("s", tz="UTC")).cast(TIMESTAMP)
+
+
+def _number(array: pa.Array) -> pa.Array:
+    # Larger whole numbers may have been rounded by the parser; the range also refuses NaN and Infinity.
+    _check_range(array, -EXACT + 1, EXACT - 1)
+    if not pc.all(pc.is_finite(array)).as_py():
+        raise UnfitError
+    return array
+
+
+def _check_range(array: pa.Array, low: int, high: int) -> None:
+    found = pc.min_max(array).as_py()
+    if found["min"] is not None and not (low <= found["min"] and found["max"] <= high):
+        raise UnfitError
+
+
+def _date(array: pa.Array) -> pa.Array:
+    try:
+        return array.cast(pa.date32())
+    except pa.ArrowInvalid as error:
+        raise UnfitError from error
+
+
+_SCALAR_CONVERSIONS: dict[Any, Conversion] = {
+    Kind.ID: _id,
+    Kind.EPOCH: _epoch,
+    Kind.NUMBER: _number,
+    Kind.DATE: _date,
+}
