@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 
 from vendorkit.auth.flow import Flow, FlowAuth, Outgoing
-from vendorkit.auth.secret import Secret, credential
+from vendorkit.auth.secret import Secret, check_credential
 from vendorkit.errors import UsageError
 
 
@@ -30,8 +30,10 @@ class Basic(FlowAuth):
     resends = False
 
     def __init__(self, user: str, password: str) -> None:
-        name, word = credential("The user name", user), credential("The password", password)
-        del user, password
+        name, word = Secret(user), Secret(password)
+        del user, password  # before anything can fail: tracebacks may show the locals
+        check_credential("The user name", name)
+        check_credential("The password", word)
         if ":" in name.reveal():
             what = 'The user name contains ":", which Basic authentication cannot carry (RFC 7617 section 2).'
             raise UsageError(what, remedy="Check that user name and password are not pasted together.")

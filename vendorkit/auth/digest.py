@@ -7,7 +7,7 @@ from typing import Final
 
 from vendorkit.auth.challenge import authorization, best_challenge, digest_key, digest_response, next_nonce
 from vendorkit.auth.flow import UNAUTHORIZED, Answer, Flow, FlowAuth, Outgoing
-from vendorkit.auth.secret import Secret, credential
+from vendorkit.auth.secret import Secret, check_credential
 from vendorkit.auth.space import Space, Ticket, Use
 
 _SERVER_ERROR: Final = 500
@@ -34,8 +34,10 @@ class Digest(FlowAuth):
     """
 
     def __init__(self, user: str, password: str) -> None:
-        self._user, self._password = credential("The user name", user), credential("The password", password)
-        del user, password
+        self._user, self._password = Secret(user), Secret(password)
+        del user, password  # before anything can fail: tracebacks may show the locals
+        check_credential("The user name", self._user)
+        check_credential("The password", self._password)
         self._spaces: dict[str, Space] = {}
         self._lock = threading.Lock()
 

@@ -37,25 +37,22 @@ def refuse_pickling(what: str) -> NoReturn:
     raise UsageError(message, remedy="Pass the settings by environment, and build it anew where it is needed.")
 
 
-def credential(what: str, text: str) -> Secret:
+def check_credential(what: str, secret: Secret) -> None:
     """
-    Check a credential as it was typed or read, and hide it.
+    Refuse a credential that was not copied cleanly.
 
     Args:
         what: What it is, for the message: "The password".
-        text: The credential. It is never in the message.
+        secret: The credential, hidden already: an error shows the arguments of its frames to whoever captures locals.
 
     Raises:
         UsageError: No text, or not encodable as UTF-8, or with control characters or surrounding white space, which
             come from copying and which no server would accept.
     """
-    secret = Secret(text)
-    del text  # the frame of an error shows its arguments to whoever captures locals
     problem = _problem(secret)
     if problem:
         message = f"{what} {problem}."
         raise UsageError(message, remedy="Copy it again, without quotes and line ends.")
-    return secret
 
 
 def _problem(secret: Secret) -> str:

@@ -22,6 +22,7 @@ from urllib3.exceptions import HTTPError
 
 from vendorkit.auth.basic import Basic
 from vendorkit.auth.flow import UNAUTHORIZED, Flow, FlowAuth, Outgoing, origin_of
+from vendorkit.auth.secret import Secret
 from vendorkit.auth.tokenanswer import BODY_LIMIT, DEFAULT_LIFETIME_S, Token, parse_token
 from vendorkit.errors import (
     AuthError,
@@ -67,8 +68,9 @@ class ClientCredentials(FlowAuth):
         post: Post | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._basic = Basic(key, secret)
-        del key, secret
+        name, word = Secret(key), Secret(secret)
+        del key, secret  # before anything can fail: tracebacks may show the locals
+        self._basic = Basic(name.reveal(), word.reveal())
         self._origin = origin_of(token_url)
         parts = urlsplit(token_url)
         if parts.scheme != "https" and not (parts.scheme == "http" and _LOOPBACK.fullmatch(parts.hostname or "")):
