@@ -106,7 +106,7 @@ def check_settings(settings: Mapping[str, Any]) -> None:
             raise UsageError(what, remedy=remedy)
         if not _fits(value, types[name]):
             what = f"The switch {name!r} of the local vendors does not take {value!r}."
-            raise UsageError(what, remedy=f"Give a value of type {getattr(types[name], '__name__', types[name])}.")
+            raise UsageError(what, remedy=f"Give {_described(types[name])}.")
 
 
 def _fits(value: Any, expected: Any) -> bool:
@@ -119,3 +119,11 @@ def _fits(value: Any, expected: Any) -> bool:
     if expected in (int, float):
         return isinstance(value, (int, expected)) and not isinstance(value, bool)
     return isinstance(value, expected)
+
+
+def _described(expected: Any) -> str:
+    if typing.get_origin(expected) is typing.Literal:
+        return "one of " + ", ".join(map(repr, typing.get_args(expected)))
+    if typing.get_origin(expected) is list:
+        return "a list of the faults that the docstring of Settings names"
+    return f"a value of type {getattr(expected, '__name__', expected)}"
