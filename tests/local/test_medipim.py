@@ -183,6 +183,10 @@ def test_filter_sorting_and_page_are_required(caller, kind, missing):
         ("filter", {"updatedSince": "2026-01-01"}, "filter.updatedSince.from"),
         ("filter", {"updatedSince": {"since": 1}}, "filter.updatedSince"),
         ("filter", {"hasContent": {"flag": "name"}}, "filter.hasContent.locale"),
+        ("filter", {"hasContent": {"flag": ["name"]}}, "filter.hasContent.flag"),
+        ("filter", {"hasContent": {"flag": "colour"}}, "filter.hasContent.flag"),
+        ("filter", {"search": {"query": ["a", "b"], "locale": "nl"}}, "filter.search.query"),
+        ("filter", {"search": {"query": "a", "locale": "es"}}, "filter.search.locale"),
         ("filter", {"ean": 5400086033544}, "filter.ean"),
         ("filter", {"pbs": "P12345"}, "filter.pbs"),
         ("filter", {"cnk": "0"}, "filter.cnk"),
@@ -291,9 +295,11 @@ def test_filters_find_exactly_the_products_that_fit(few, few_products, filtered,
 
 def test_minimum_content_is_image_and_description_and_category(caller, products):
     """The meaning since 2024-12."""
-    rest = {1107, 1707}  # these have a description that was put in as an oddity
-    fits = [p for p in products if p["photos"] and p["descriptions"] and p["publicCategories"]]
-    assert abs(total(caller, {"minimumContent": True}) - len(fits)) <= len(rest) * 3
+    # Text 1 is the one that two of the oddities put in beside what the catalogue knows.
+    fits = [
+        p for p in products if p["photos"] and any(d["id"] != 1 for d in p["descriptions"]) and p["publicCategories"]
+    ]
+    assert total(caller, {"minimumContent": True}) == len(fits)
     assert total(caller, {"minimumContent": True}) + total(caller, {"minimumContent": False}) == len(products)
 
 

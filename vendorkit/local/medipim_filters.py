@@ -56,6 +56,18 @@ def chosen(value: Any, field: str, choices: Iterable[str]) -> list[str]:
     return values
 
 
+def text(value: Any, field: str) -> str:
+    """Return a text; anything else is a Violation."""
+    if not isinstance(value, str):
+        raise Violation(field, "must be a text")
+    return value
+
+
+def one(value: Any, field: str, choices: Iterable[str]) -> str:
+    """Return a text that is one of `choices`; a list is a Violation."""
+    return chosen(text(value, field), field, choices)[0]
+
+
 def flag(value: Any, field: str) -> bool:
     """Return a boolean; texts and numbers are a Violation."""
     if not isinstance(value, bool):

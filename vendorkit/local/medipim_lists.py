@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from vendorkit.local.medipim_filters import Violation, chosen, direction, listed, single
+from vendorkit.local.medipim_filters import Violation, direction, listed, one, single, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -97,11 +97,11 @@ def _leaf(sort: str, key: str, value: Any, path: str, lookups: Lookups) -> Calla
     if sort == "localised":
         if not isinstance(value, dict) or set(value) != {"query", "locale"}:
             raise Violation(path, "must be an object with query and locale")
-        (locale,) = chosen(value["locale"], f"{path}.locale", lookups.locales)
-        (query,) = listed(value["query"], f"{path}.query", (str,))
+        locale = one(value["locale"], f"{path}.locale", lookups.locales)
+        query = text(value["query"], f"{path}.query")
         return lambda record: query.casefold() in record["name"].get(locale, "").casefold()
     if sort == "text":
-        (query,) = listed(value, path, (str,))
+        query = text(value, path)
         return lambda record: query.casefold() in _text(record["name"])
     if sort == "none":
         listed(value, path, (str, int))

@@ -21,8 +21,10 @@ from vendorkit.local.medipim_filters import (
     direction,
     flag,
     listed,
+    one,
     ordered,
     single,
+    text,
 )
 from vendorkit.local.medipim_lookups import Lookups, brand_id, category_id, organization_id
 
@@ -37,6 +39,16 @@ _BASE: Final = (
     "hasContent", *EANS, "hsCode", "media", "activeIngredient", "conservation", "allowedSpecies", "atcCategory",
     "attributes", "notApplicableField", "officialDeletionAt", "createdAt", "updatedSince", "and", "or", "not",
 )  # fmt: skip
+# Flags of hasContent that are known here; the vendor has one for each of its fields.
+_LOCALISED: Final = (
+    "name",
+    "seoName",
+    "descriptions",
+    "descriptions.full_description",
+    "descriptions.usage",
+    "leaflets",
+)
+_PLAIN: Final = ("publicPrice", "weight", "media", "photos", "brands", "ean", "publicCategories", "organizations")
 _EXTRA: Final = {"be": ("ecommerce",), "fr": ("ecommerce",), "au": ("narcotic", "biocide", "gs1Category")}
 
 
@@ -65,7 +77,7 @@ class ProductFilter:
         if key == "name":
             if not isinstance(way, dict) or set(way) != {"direction", "locale"}:
                 raise Violation(path, "must be an object with direction and locale")
-            (locale,) = chosen(way["locale"], f"{path}.locale", self.catalogue.locales)
+            locale = one(way["locale"], f"{path}.locale", self.catalogue.locales)
             return self._name_ranks(locale), direction(way["direction"], f"{path}.direction")
         rows = self.rows
         columns: dict[str, Callable[[], list[Ints]]] = {
@@ -204,9 +216,9 @@ class ProductFilter:
         """Every word of the query is part of some word of the name, whatever the case (inferred)."""
         if not isinstance(value, dict) or not {"query", "locale"} <= set(value) <= {"query", "locale", "type"}:
             raise Violation(path, "must be an object with query, locale and perhaps type")
-        (locale,) = chosen(value["locale"], f"{path}.locale", self.catalogue.locales)
-        chosen(value.get("type", "contains"), f"{path}.type", ("contains",))
-        (query,) = listed(value["query"], f"{path}.query", (str,))
+        locale = one(value["locale"], f"{path}.locale", self.catalogue.locales)
+        one(value.get("type", "contains"), f"{path}.type", ("contains",))
+        query = text(value["query"], f"{path}.query")
         keep = self._named(locale).copy()
         names = [brand["name"].casefold() for brand in self.lookups.brands]
         for word in query.casefold().split():
@@ -225,18 +237,10 @@ class ProductFilter:
     def _content(self, value: Any, path: str) -> Bits:
         if not isinstance(value, dict) or not {"flag"} <= set(value) <= {"flag", "locale"}:
             raise Violation(path, "must be an object with flag and, for localised flags, locale")
-        name = value["flag"]
-        rows, everywhere = self.rows, np.ones(self.catalogue.products, dtype=np.bool_)
-        if name in (
-            "name",
-            "seoName",
-            "descriptions",
-            "descriptions.full_description",
-            "descriptions.usage",
-            "leaflets",
-        ):
-            (locale,) = chosen(value.get("locale"), f"{path}.locale", self.catalogue.locales)
-            return self._localised(str(name), locale)
+        name = one(value["flag"], f"{path}.flag", (*_LOCALISED, *_PLAIN))
+        if name in _LOCALISED:
+            return self._localised(name, one(value.get("locale"), f"{path}.locale", self.catalogue.locales))
+        rows = self.rows
         tests: dict[str, Callable[[], Bits]] = {
             "publicPrice": lambda: rows.price >= 0,
             "weight": lambda: self._by_kind(traits.weight_known) & ~rows.odd(oddities.NO_LEAFLETS),
@@ -244,14 +248,9 @@ class ProductFilter:
             "photos": self._pictured,
             "brands": self._branded,
             "ean": lambda: rows.ean >= 0,
-            "publicCategories": lambda: everywhere,
-            "organizations": lambda: everywhere,
+            "publicCategories": lambda: np.ones_like(rows.has_brand),
+            "organizations": lambda: np.ones_like(rows.has_brand),
         }
-        if name not in tests:
-            raise Violation(
-                field=f"{path}.flag",
-                message=f"unknown flag, known here: name, seoName, descriptions, leaflets, {', '.join(tests)}",
-            )
         return tests[name]()
 
     def _localised(self, name: str, locale: str) -> Bits:
