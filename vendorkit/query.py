@@ -64,7 +64,7 @@ class Query:
         where: The vendor's own nested filter (`and`, `or`, `not`), beside `filters`; None for none.
         sort: The vendor's sort key, with "-" before it for descending order; None for the resource's default.
         expand: Linked resources to embed (Mediagenix).
-        media: "json" or "xml": the form to ask for, where the vendor has both.
+        accept: "json" or "xml": the form to ask for, where the vendor has both.
         url: The address of a followed link; None for the resource's own.
     """
 
@@ -74,7 +74,7 @@ class Query:
     where: Mapping[str, Any] | None = None
     sort: str | None = None
     expand: tuple[str, ...] = ()
-    media: str = "json"
+    accept: str = "json"
     url: str | None = None
 
     @property
@@ -131,7 +131,7 @@ class Query:
 
     def records(self, *, limit: int | None = None) -> Iterator[dict[str, Any]]:
         """Yield the matching records as the vendor sent them, in JSON; pages are fetched as they are needed."""
-        asked = replace(self, media="json")
+        asked = replace(self, accept="json")
         reader = asked.resource.style.record_reader(asked)
         for page in asked._pull(reader, limit, Pull(asked)):  # noqa: SLF001 - of this very class
             yield from page.records

@@ -98,7 +98,7 @@ class BoundResource:
         where: Mapping[str, Any] | None = None,
         sort: str | None = None,
         expand: Sequence[str] = (),
-        media: str | None = None,
+        accept: str | None = None,
         **filters: Any,
     ) -> Query:
         """
@@ -108,7 +108,7 @@ class BoundResource:
             where: The vendor's own nested filter, such as `{"or": [{"brand": 9}, {"not": {"status": "active"}}]}`.
             sort: One of the resource's sort keys; "-createdAt" for descending.
             expand: Linked resources to embed in each record (Mediagenix).
-            media: "json" or "xml", where the vendor speaks both; the frames are equal.
+            accept: "json" or "xml", where the vendor speaks both; the frames are equal.
             filters: The resource's filters by name; None values are left out.
 
         Raises:
@@ -129,9 +129,9 @@ class BoundResource:
         self._check_choice(sort.removeprefix("-") if sort else None, resource.sort_keys, "sort key")
         for rel in expand:
             self._check_choice(rel, resource.expands, "expansion")
-        media = media or self._client.media
-        self._check_choice(media, self._client.medias, "form of answer")
-        return Query(self._client, resource, chosen, where, sort, tuple(expand), media)
+        accept = accept or self._client.accepts[0]
+        self._check_choice(accept, self._client.accepts, "form of answer")
+        return Query(self._client, resource, chosen, where, sort, tuple(expand), accept)
 
     def get(self, identifier: str | int) -> dict[str, Any]:
         """
@@ -211,8 +211,7 @@ class Client:
     vendor_name: ClassVar[str]
     label: ClassVar[str]
     setting_names: ClassVar[tuple[str, ...]]
-    medias: ClassVar[tuple[str, ...]] = ("json",)
-    media: ClassVar[str] = "json"
+    accepts: ClassVar[tuple[str, ...]] = ("json",)  # the forms of answer, the default first
     environments: ClassVar[Mapping[str, Environment]]
     approved_roots_only: ClassVar[bool] = False
 

@@ -66,7 +66,7 @@ class Linked:
             params |= {"per_page": per_page, "pagination": "true"}
         if query.expand:
             params["expand"] = ",".join(query.expand)
-        return Call("GET", url, params=params, accept="xml" if query.media == "xml" else "json")
+        return Call("GET", url, params=params, accept="xml" if query.accept == "xml" else "json")
 
     def pages(self, query: Query, read: Callable[[bytes], P], limit: int | None) -> Iterator[P]:
         """Yield pages, following `next` until there is none."""
@@ -91,12 +91,12 @@ class Linked:
 
     def count(self, query: Query) -> int | None:
         """Ask for a page of one record and read its total."""
-        asked = replace(query, media="json", expand=())
+        asked = replace(query, accept="json", expand=())
         return self.total(self.record_reader(asked)(query.client.session.send(self._call(asked, 1)).content).envelope)
 
     def reader(self, query: Query, schema: Schema) -> Callable[[bytes], Page]:
         """Read the form that was asked for."""
-        if query.media == "xml":
+        if query.accept == "xml":
             return XmlReader(schema).read
         return JsonReader(schema, records=None if is_single(self._call(query, 1).url) else "entries").read
 
@@ -139,15 +139,15 @@ class Documents(Linked):
 
     def reader(self, query: Query, schema: Schema) -> Callable[[bytes], Page]:
         """Read a document as the one value of one record."""
-        inner = super().reader(replace(query, media="json", url="/api/titles"), schema)
+        inner = super().reader(replace(query, accept="json", url="/api/titles"), schema)
         return lambda body: inner(b'{"entries":[{"metadata":' + body + b"}]}")
 
     def first_call(self, query: Query) -> Call:
         """GET the document, in JSON."""
-        return super().first_call(replace(query, media="json"))
+        return super().first_call(replace(query, accept="json"))
 
     def _call(self, query: Query, per_page: int) -> Call:
-        return super()._call(replace(query, media="json"), per_page)
+        return super()._call(replace(query, accept="json"), per_page)
 
 
 def is_single(url: str) -> bool:
@@ -252,8 +252,7 @@ class Mediagenix(Client):
     vendor_name = "mediagenix"
     label = "Mediagenix On-Demand"
     setting_names = ("MEDIAGENIX_ROBOT_USER", "MEDIAGENIX_ROBOT_PASSWORD")
-    medias = ("xml", "json")
-    media = "xml"
+    accepts = ("xml", "json")
     approved_roots_only = True
     environments = {  # noqa: RUF012 - a constant
         name: Environment(
@@ -320,7 +319,7 @@ class Mediagenix(Client):
         base = self.endpoint.origins.get("sequence", "") if product == "sequence" else self.endpoint.base_url
         return Entity(self, _loads(self.session.send(Call("GET", f"{base}/api")).content, self))
 
-    def follow(self, link: str | Link, *, expand: Sequence[str] = (), media: str | None = None) -> Query:
+    def follow(self, link: str | Link, *, expand: Sequence[str] = (), accept: str | None = None) -> Query:
         """
         Return a lazy query for any address of the vendor, such as a cell of a `…_link` column.
 
@@ -335,11 +334,11 @@ class Mediagenix(Client):
             name = "job_assets"
         name = {"schedule": "schedules", "clips": "titles", "series": "title_groups"}.get(name, name)
         resource = self._resources.get(name) or _undeclared(name)
-        return Query(self, resource, expand=tuple(expand), media=media or self.media, url=url)
+        return Query(self, resource, expand=tuple(expand), accept=accept or self.accepts[0], url=url)
 
     def entity(self, link: str | Link) -> Entity:
         """Fetch the one resource at *link*, with its links."""
-        query = self.follow(link, media="json")
+        query = self.follow(link, accept="json")
         return Entity(self, _loads(self.session.send(query.resource.style.first_call(query)).content, self))
 
 

@@ -73,8 +73,9 @@ CREATED, UPDATED = (
 )
 META = Struct((Column("created_at", EPOCH, "createdAt"), Column("updated_at", EPOCH, "updatedAt")))
 _NESTED_META = Column("meta", META)
-_NAMED = (Column("id", ID), Column("name", EITHER), _NESTED_META)
-_ORGANISATION = (*_NAMED[:2], Column("type", TEXT), _NESTED_META)
+# Names of brands and organizations: localised in the documents, plain text in what users of the API read.
+_EITHER_NAMED = (Column("id", ID), Column("name", EITHER))
+_NAMED = (Column("id", ID), Column("name", LOCALISED))
 
 
 def _formats(*names: str) -> Column:
@@ -124,6 +125,32 @@ _LEAFLET = (
     Column("url", LOCALISED),
     _NESTED_META,
 )
+_CONTACT = Struct(
+    (
+        *(Column(name, TEXT) for name in ("address", "city")),
+        # The vendor's table says zipCode, its example zipcode.
+        Column("zipcode", CODE),
+        Column("zip_code", CODE, "zipCode"),
+        Column("region", Struct((Column("value", TEXT), Column("label", TEXT)))),
+        *(Column(name, TEXT) for name in ("country", "phone", "url")),
+    )
+)
+_ORGANISATION = (
+    *_EITHER_NAMED,
+    Column("type", TEXT),
+    Column("contact", _CONTACT, "contactInformation"),
+    _NESTED_META,
+)
+_GS1 = (
+    Column("code", CODE),
+    Column("level", INTEGER),
+    Column("parent", CODE),
+    *(Column(name, TEXT) for name in ("title", "definition")),
+    _column("definitionExcludes", TEXT),
+    Column("active", BOOLEAN),
+    CREATED,
+    UPDATED,
+)
 _SIZES = tuple(
     column
     for name, unit in (("weight", "g"), ("width", "mm"), ("length", "mm"), ("depth", "mm"))
@@ -149,8 +176,9 @@ def _product_columns(country: Country) -> tuple[Column, ...]:
         *(_column(name, CODE) for name in ("supplierReference", "hsCode")),
         _column("conservation", TEXT, about="room, refrigerator, fresh or frozen."),
         _column("conservationLabel", TEXT),
-        Column("conservation_min", Kind.JSON, "conservationMin", about="Its inner keys are not documented."),
-        Column("conservation_max", Kind.JSON, "conservationMax", about="Its inner keys are not documented."),
+        # inferred: a plain number; the documents name three units and no keys, and another form is kept as raw text.
+        _column("conservationMin", NUMBER, "°C"),
+        _column("conservationMax", NUMBER, "°C"),
         _column("vat", NUMBER, "%"),
         _column("publicPrice", INTEGER, "cents", "Including VAT."),
         _column("manufacturerPrice", INTEGER, "cents", "Excluding VAT."),
@@ -163,16 +191,16 @@ def _product_columns(country: Country) -> tuple[Column, ...]:
         _column("atc", TEXT, about="Deprecated by the vendor."),
         Column("atc_category", ListOf(TEXT), "atcCategory"),
         Column("not_applicable_field", ListOf(TEXT), "notApplicableField"),
-        Column("public_categories", ListOf((*_NAMED[:2], Column("parent", ID), _NESTED_META)), "publicCategories"),
-        Column("gs1_category", Kind.JSON, "gs1Category"),
-        Column("brands", ListOf(_NAMED)),
-        Column("product_families", ListOf(_NAMED), "productFamilies"),
-        Column("attributes", ListOf((*_NAMED[:2], Column("type", TEXT), _NESTED_META))),
+        Column("public_categories", ListOf((*_NAMED, Column("parent", ID), _NESTED_META)), "publicCategories"),
+        Column("gs1_category", Struct(_GS1), "gs1Category"),
+        Column("brands", ListOf((*_EITHER_NAMED, _NESTED_META))),
+        Column("product_families", ListOf((*_NAMED, _NESTED_META)), "productFamilies"),
+        Column("attributes", ListOf((*_NAMED, Column("type", TEXT), _NESTED_META))),
         Column("organizations", ListOf(_ORGANISATION)),
-        Column("active_ingredients", ListOf(_NAMED), "activeIngredients"),
+        Column("active_ingredients", ListOf((*_NAMED, _NESTED_META)), "activeIngredients"),
         Column("photos", ListOf(_PHOTO)),
         Column("frontals", ListOf((*_PHOTO[:6], _FRONTAL_FORMATS, *_PHOTO[7:]))),
-        Column("links", ListOf((*_MEDIUM, *_LINK, _NESTED_META))),
+        Column("links", ListOf((*_MEDIUM, *_LINK, *_PHOTO[7:]))),
         Column("descriptions", ListOf(_DESCRIPTION)),
         Column("leaflets", ListOf(_LEAFLET)),
         CREATED,
@@ -193,16 +221,7 @@ _COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
         Column("product_families", ListOf(ID), "productFamilies"),
         Column(
             "contact",
-            Struct(
-                (
-                    *(Column(name, TEXT) for name in ("address", "city")),
-                    # The vendor's table says zipCode, its example zipcode.
-                    Column("zipcode", CODE),
-                    Column("zip_code", CODE, "zipCode"),
-                    Column("region", Struct((Column("value", TEXT), Column("label", TEXT)))),
-                    *(Column(name, TEXT) for name in ("country", "phone", "url")),
-                )
-            ),
+            _CONTACT,
             "contactInformation",
             about="Suppliers only.",
         ),
