@@ -7,6 +7,8 @@ from vendorkit.frames.json import JsonReader
 from vendorkit.frames.lines import LinesReader
 from vendorkit.frames.pages import Page, combine, to_frame
 from vendorkit.frames.schema import Column, Embedded, EmbeddedMany, Kind, ListOf, Schema, Struct
+from vendorkit.frames.tables import child_tables
+from vendorkit.frames.xml import XmlReader
 
 __all__ = [
     "Column",
@@ -21,6 +23,8 @@ __all__ = [
     "Schema",
     "SchemaDrift",
     "Struct",
+    "XmlReader",
+    "child_tables",
     "combine",
     "to_frame",
 ]

@@ -9,12 +9,13 @@ is not declared.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
 
 from vendorkit.frames.drift import Drift
+from vendorkit.frames.names import snake_case
 from vendorkit.frames.schema import (
     Column,
     Embedded,
@@ -25,7 +26,6 @@ from vendorkit.frames.schema import (
     Schema,
     Struct,
     Type,
-    snake_case,
 )
 from vendorkit.frames.values import MisfitError, dumps, fit, malformed
 from vendorkit.frames.wire import ENTRIES
@@ -39,10 +39,17 @@ class _Branch:
 
 
 class LosslessReader:
-    """Reads the records of one page, as `values.loads` gives them, under a schema."""
+    """
+    Reads the records of one page, as `values.loads` gives them, under a schema.
 
-    def __init__(self, schema: Schema) -> None:
+    Args:
+        schema: What to read.
+        beside: The schema whose other columns are read elsewhere; appended columns keep clear of their names.
+    """
+
+    def __init__(self, schema: Schema, beside: Schema | None = None) -> None:
         self._schema = schema
+        self._taken = {leaf.name for leaf in replace(beside or schema, only=None).leaves}
         self._root = _Branch()
         for leaf in schema.leaves:
             branch = self._root
@@ -57,7 +64,7 @@ class LosslessReader:
         Raises:
             MalformedAnswer: A record is not an object, or is nested too deep to be kept.
         """
-        page = _Page(self._schema, len(records))
+        page = _Page(self._schema, len(records), self._taken)
         for row, record in enumerate(records):
             if not isinstance(record, dict):
                 what = f"Record {row} of the answer is not an object."
@@ -70,12 +77,12 @@ class LosslessReader:
 class _Page:
     """The cells of one page while its records are walked."""
 
-    def __init__(self, schema: Schema, rows: int) -> None:
+    def __init__(self, schema: Schema, rows: int, taken: set[str]) -> None:
         self._schema = schema
         self._rows = rows
         self._cells: dict[str, list[Any]] = {leaf.name: [None] * rows for leaf in schema.leaves}
         self._extra: dict[str, dict[int, str]] = defaultdict(dict)
-        self._taken = {leaf.name for leaf in schema.project().leaves} | set(self._cells)
+        self._taken = taken
         self._unknown: list[tuple[str, ...]] = []
         self.drift = Drift()
 

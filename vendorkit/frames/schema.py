@@ -9,7 +9,6 @@ types the readers parse with, and the names of the child tables.
 from __future__ import annotations
 
 import difflib
-import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -100,8 +99,9 @@ class Column:
 
     @property
     def wire(self) -> str:
-        """The vendor's name of the field."""
-        return self.source or self.name
+        """The vendor's name of the field in JSON; for a link `<rel>_link`, whichever was declared."""
+        name = self.source or self.name
+        return f"{name.removesuffix('_link')}_link" if self.kind is Kind.LINK else name
 
 
 @dataclass(frozen=True)
@@ -177,13 +177,6 @@ class Schema:
     def dtype(self, leaf: Leaf) -> pa.DataType:
         """The Arrow type of one column of the frame."""
         return pa.string() if leaf.pick else frame_type(leaf.kind, self.locales)
-
-    @property
-    def singular(self) -> str:
-        """The name of one record (`"product"`, `"public_category"`); child tables begin with it."""
-        if self.name.endswith("ies"):
-            return self.name[:-3] + "y"
-        return self.name[:-1] if self.name.endswith("s") and not self.name.endswith("ss") else self.name
 
     def empty(self) -> pa.Table:
         """The table of no records."""
@@ -292,9 +285,3 @@ def struct_type(fields: tuple[Column, ...], locales: tuple[str, ...]) -> pa.Data
         if column.kind is Kind.TEXT_OR_LOCALISED:
             pairs.append((f"{column.name}_localised", frame_type(Kind.LOCALISED, locales)))
     return pa.struct(pairs)
-
-
-def snake_case(name: str) -> str:
-    """The frame's spelling of a vendor's name: `"eanGtin13"` -> `"ean_gtin13"`."""
-    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
-    return re.sub(r"\W+", "_", parted).strip("_").lower() or "field"

@@ -183,7 +183,7 @@ def _epoch(array: pa.Array) -> pa.Array:
 def _number(array: pa.Array) -> pa.Array:
     # Larger whole numbers may have been rounded by the parser; the range also refuses NaN and Infinity.
     _check_range(array, -EXACT + 1, EXACT - 1)
-    if not pc.all(pc.is_finite(array)).as_py():
+    if pc.all(pc.is_finite(array)).as_py() is False:  # None: there is no value at all
         raise UnfitError
     return array
 

@@ -1,0 +1,160 @@
+"""XML elements as the values that the same answer would have in JSON, and the one strict way to parse XML."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from lxml import etree
+
+from vendorkit.frames.schema import Column, Embedded, EmbeddedMany, Type
+from vendorkit.frames.values import Literal, loads, malformed
+from vendorkit.frames.wire import ENTRIES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+RESOURCE_TYPE = "resource_type"
+TOTAL = "total_entries"
+_ENCODING = re.compile(r"""<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)""")
+_ALLOWED = {"utf-8", "utf8", "us-ascii", "ascii", "utf-16", "utf-16le", "utf-16be"}
+_JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+
+
+def parse(body: bytes) -> etree._Element:
+    """
+    Parse one document; nothing is fetched, expanded or mended.
+
+    Raises:
+        MalformedAnswer: Not well-formed, truncated, nested too deep, with a DOCTYPE, or in an encoding
+            other than UTF-8 and UTF-16.
+    """
+    text = _decoded(body)
+    if "<!DOCTYPE" in text and _declares_type(text):
+        what = "The answer has a DOCTYPE, which no API needs and attacks use."
+        raise malformed(what)
+    # `encoding` overrules the declaration, which was checked; without `huge_tree` libxml2 bounds depth and size.
+    parser = etree.XMLParser(
+        encoding="utf-8", resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True
+    )
+    try:
+        return etree.fromstring(text.encode(), parser)
+    except etree.XMLSyntaxError as error:
+        problem = str(error.msg)[:200]
+    what = f"The answer is not well-formed XML: {problem}."
+    raise malformed(what)
+
+
+def _decoded(body: bytes) -> str:
+    wide = body.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in body[:4]
+    codec = "utf-8-sig"
+    if wide:
+        codec = "utf-16" if body[0] >= 0xFE else ("utf-16-be" if body[0] == 0 else "utf-16-le")
+    try:
+        text = body.decode(codec)
+    except UnicodeDecodeError as error:
+        problem = f"is not {error.encoding.upper()} at byte {error.start}"
+    else:
+        declared = _ENCODING.match(text)
+        if declared is None or declared[1].lower() in _ALLOWED:
+            return text
+        problem = f"is declared as {declared[1][:20]}; only UTF-8 and UTF-16 are read"
+    what = f"The answer {problem}."
+    raise malformed(what)
+
+
+def _declares_type(text: str) -> bool:
+    """Whether a document type stands before the root, behind any comments and processing instructions."""
+    at = 0
+    while True:
+        at += len(text[at:]) - len(text[at:].lstrip())
+        opening = text[at : at + 4]
+        closing = "-->" if opening == "<!--" else "?>" if opening.startswith("<?") else ""
+        end = text.find(closing, at) if closing else -1
+        if end < 0:
+            return text.startswith("<!DOCTYPE", at)
+        at = end + len(closing)
+
+
+def folded(name: str) -> str:
+    """The JSON spelling of an element's name."""
+    return name.replace("-", "_")
+
+
+def value(element: etree._Element) -> Any:
+    """The element as JSON has it: null, text, number, boolean, list, or an object with its links as `<rel>_link`."""
+    kind = element.get("type")
+    if kind == "array":
+        return [value(child) for child in element]
+    if len(element) or kind == "document":
+        return _object(element, ())
+    if not element.text:
+        return "" if kind is None and element.get("nil") != "true" else None
+    return typed(element.text, kind)
+
+
+def typed(text: str, kind: str | None) -> Any:
+    """The text as JSON has it under a `type` attribute; text where it does not fit that type."""
+    if kind in ("integer", "decimal", "float") and _JSON_NUMBER.fullmatch(text):
+        return number(text)
+    if kind == "boolean" and text in ("true", "false"):
+        return text == "true"
+    return text
+
+
+def number(text: str) -> Any:
+    """The JSON number that the text spells, else the text."""
+    if not _JSON_NUMBER.fullmatch(text):
+        return text
+    return loads(text.encode()) if len(text) < 20 and text.lstrip("-").isdigit() else Literal(text)
+
+
+def resource(element: etree._Element, fields: tuple[Column, ...]) -> dict[str, Any]:
+    """An expanded resource, with those of its own links expanded that `fields` declares."""
+    found = _object(element, fields)
+    if any(column.wire == RESOURCE_TYPE for column in fields):
+        found[RESOURCE_TYPE] = folded(element.tag)
+    return found
+
+
+def _object(element: etree._Element, fields: tuple[Column, ...]) -> dict[str, Any]:
+    kinds = {column.wire: column.kind for column in fields}
+    found: dict[str, Any] = {}
+    for child in element:
+        for key, item in members(child, kinds):
+            add(found, key, item)
+    return found
+
+
+def members(child: etree._Element, kinds: dict[str, Type]) -> Iterator[tuple[str, Any]]:
+    """What one child of a resource is in JSON: a field, or a link and perhaps what it was expanded to."""
+    if child.tag != "link":
+        yield folded(child.tag), value(child)
+        return
+    rel = folded(child.get("rel", ""))
+    yield f"{rel}_link", child.get("href")
+    for target in child:
+        yield rel, expanded(target, kinds.get(rel))
+
+
+def expanded(target: etree._Element, kind: Type | None) -> Any:
+    """The resource, collection or document inside a link."""
+    if isinstance(kind, Embedded):
+        return resource(target, kind.fields)
+    if target.get("type") != "array" and not isinstance(kind, EmbeddedMany):
+        return value(target)
+    fields = kind.fields if isinstance(kind, EmbeddedMany) else ()
+    found: dict[str, Any] = {ENTRIES: []}
+    for child in target:
+        if child.tag == "link":
+            found.update(members(child, {}))
+        elif folded(child.tag) == TOTAL:
+            found[TOTAL] = number(child.text or "")
+        else:
+            found[ENTRIES].append(resource(child, fields))
+    return found
+
+
+def add(found: dict[str, Any], key: str, item: Any) -> None:
+    """Set a key; what comes twice becomes a list, for nothing is dropped."""
+    found[key] = [found[key], item] if key in found else item

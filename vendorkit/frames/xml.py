@@ -1,0 +1,182 @@
+"""
+XML pages to Arrow tables, equal to those of the same records in JSON.
+
+One parse by lxml, one walk over the elements that collects a list of texts a
+column, then Arrow types whole columns. Expanded links, documents, unknown
+elements and columns that do not fit go through the lossless path, and they
+alone.
+
+As Rails writes it (Mediagenix, XML rules): `nil="true"` is null, an empty
+element the empty text; `type="array"` a list, `type="document"` free; names
+have `-` where JSON has `_`, and `<link rel href>` is JSON's `<rel>_link`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vendorkit.frames.elements import RESOURCE_TYPE, TOTAL, add, folded, members, number, parse
+from vendorkit.frames.lossless import LosslessReader
+from vendorkit.frames.pages import Page
+from vendorkit.frames.schema import Column, Kind, Schema, Type, frame_type
+from vendorkit.frames.values import malformed, plain
+
+if TYPE_CHECKING:
+    from lxml import etree
+
+    from vendorkit.frames.drift import Drift
+
+_TEXTS = {Kind.TEXT, Kind.CODE, Kind.ID, Kind.DURATION, Kind.LINK}
+_WHOLE = r"^(0|-?[1-9][0-9]{0,17})$"  # one spelling each, so that no digit is lost
+_EXACT = r"^-?(0|[1-9][0-9]{0,14})(\.[0-9]+)?$"
+_SCALARS = _TEXTS | {Kind.INTEGER, Kind.NUMBER, Kind.BOOLEAN, Kind.EPOCH, Kind.DATETIME, Kind.DATE}
+
+
+class XmlReader:
+    """
+    Reads a collection (an array root) or a single resource.
+
+    Args:
+        schema: What to read of each record. A declared `resource_type` is the record's element name.
+    """
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        wanted = {leaf.path[0] for leaf in schema.leaves}
+        columns = [column for column in schema.columns if column.wire.split(".")[0] in wanted]
+        self._scalars = {column.wire: column for column in columns if column.kind in _SCALARS}
+        self._others = tuple(column for column in columns if column.kind not in _SCALARS)
+        self._kinds: dict[str, Type] = {column.wire: column.kind for column in self._others}
+
+    def read(self, body: bytes) -> Page:
+        """
+        Read one page; its envelope has `total_entries` and the links of the collection (`next`, `prev`), if there.
+
+        Raises:
+            MalformedAnswer: Not well-formed, truncated, with a DOCTYPE, in another encoding than UTF-8 or
+                UTF-16, nested too deep, or nothing of the schema in it.
+        """
+        root = parse(body)
+        if folded(root.tag) in ("error", "errors"):
+            what = "The answer is an error instead of records."
+            raise malformed(what)
+        if not self._is_collection(root):
+            return self._page([root], {})
+        records, envelope = [], dict[str, Any]()
+        for child in root:
+            if child.tag == "link":
+                envelope[child.get("rel", "")] = child.get("href")
+            elif folded(child.tag) == TOTAL:
+                envelope[TOTAL] = plain(number(child.text or ""))
+            else:
+                records.append(child)
+        return self._page(records, envelope)
+
+    def _is_collection(self, root: etree._Element) -> bool:
+        if root.get("type") == "array" or folded(root.tag) == self._schema.name:
+            return True
+        links = {f"{folded(link.get('rel', ''))}_link" for link in root.iterchildren("link")}
+        names = {folded(child.tag) for child in root if child.tag != "link"} - {TOTAL}
+        if (names | links) & {name.split(".")[0] for name in (*self._scalars, *self._kinds)}:
+            return False
+        # Some old collections come without the type; their records have fields of their own.
+        if len(names) == 1 and all(len(child) for child in root if child.tag != "link"):
+            return True
+        what = f"The answer's root <{root.tag[:60]}> holds nothing of {self._schema.name}."
+        raise malformed(what)
+
+    def _page(self, records: list[etree._Element], envelope: dict[str, Any]) -> Page:
+        cells, rest = self._walk(records)
+        arrays, unfit = dict[str, pa.Array](), []
+        for key, column in self._scalars.items():
+            array = _typed(cells[key], column.kind)
+            if array is None:
+                unfit.append(column)
+                for row, found in enumerate(cells[key]):
+                    rest[row][key] = _as_json(found, column.kind)
+            else:
+                arrays[column.name] = array
+        if not unfit and not rest and not self._others:
+            return Page(pa.table([arrays[name] for name in self._schema.arrow.names], self._schema.arrow), envelope)
+        table, drift = self._lossless(rest, (*unfit, *self._others), len(records))
+        for position, item in enumerate(self._schema.arrow):
+            if item.name in arrays:
+                table = table.add_column(position, item, arrays[item.name])
+        return Page(table, envelope, drift)
+
+    def _walk(self, records: list[etree._Element]) -> tuple[dict[str, list[Any]], dict[int, dict[str, Any]]]:
+        """Texts by wire name of the scalar columns; by row, whatever else there is, as JSON has it."""
+        cells: dict[str, list[Any]] = {key: [None] * len(records) for key in self._scalars}
+        fields = {spelling: cells[key] for key in cells for spelling in (key.replace("_", "-"), key)}
+        links = {key.removesuffix("_link"): cells[key] for key in cells if self._scalars[key].kind is Kind.LINK}
+        rest: dict[int, dict[str, Any]] = defaultdict(dict)
+        keep_all = self._schema.only is None
+        for row, record in enumerate(records):
+            for child in record:
+                tag = child.tag
+                if tag == "link":
+                    slot, text = links.get(child.get("rel", "")), child.get("href")
+                else:
+                    slot, text = fields.get(tag), child.text
+                    if text is None:
+                        text = None if child.get("nil") == "true" else ""
+                if slot is not None and slot[row] is None and not len(child):
+                    slot[row] = text
+                elif slot is not None or keep_all or self._kinds:
+                    self._keep(child, cells, rest[row], row)
+        if RESOURCE_TYPE in cells:
+            cells[RESOURCE_TYPE] = [folded(record.tag) for record in records]
+        return cells, rest
+
+    def _keep(self, child: etree._Element, cells: dict[str, list[Any]], rest: dict[str, Any], row: int) -> None:
+        """Keep an element that is not one text in one declared column."""
+        for key, item in members(child, self._kinds):
+            if key not in cells:
+                add(rest, key, item)
+            else:
+                found = cells[key][row]
+                cells[key][row] = item if found is None else [found, item]
+
+    def _lossless(
+        self, rest: dict[int, dict[str, Any]], columns: tuple[Column, ...], rows: int
+    ) -> tuple[pa.Table, Drift]:
+        part = replace(self._schema, columns=columns, only=None)
+        if self._schema.only is not None:
+            part = replace(part, only=tuple(name for name in self._schema.only if name in part.arrow.names))
+        return LosslessReader(part, beside=self._schema).read([rest.get(row, {}) for row in range(rows)])
+
+
+def _typed(texts: list[Any], kind: Type) -> pa.Array | None:
+    """The whole column in its type; None where a value needs a closer look."""
+    try:
+        array = pa.array(texts, pa.string())
+        if kind in _TEXTS:
+            return array
+        # An empty element of another type than text says nothing.
+        array = pc.if_else(pc.equal(array, ""), None, array)
+        if kind is Kind.BOOLEAN:
+            fits = pc.is_in(array, pa.array(["true", "false", None]))
+        elif kind in (Kind.INTEGER, Kind.NUMBER, Kind.EPOCH):
+            fits = pc.match_substring_regex(array, _EXACT if kind is Kind.NUMBER else _WHOLE)
+        else:
+            fits = None
+        if fits is not None and not pc.all(fits, min_count=0).as_py():
+            return None
+        if kind is Kind.EPOCH:
+            return None if array.null_count < len(array) else array.cast(frame_type(kind, ()))
+        return array.cast(frame_type(kind, ()))
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return None
+
+
+def _as_json(found: Any, kind: Type) -> Any:
+    if not isinstance(found, str) or kind in _TEXTS:
+        return found
+    if not found or kind in (Kind.DATE, Kind.DATETIME, Kind.BOOLEAN):
+        return found or None
+    return number(found)
