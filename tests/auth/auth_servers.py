@@ -118,6 +118,7 @@ class Rules:
     algorithm: str | None = "MD5"
     qop: str | None = "auth"
     strict: bool = False  # nc must rise
+    by_opaque: bool = False  # as Apache: it must rise over all nonces of one opaque, and a refusal repeats that
     stale: bool = True  # says stale=true where the nonce is not known any more
     uses: int = 0  # how often a nonce may be used; 0 for always
     nextnonce: bool = False
@@ -132,8 +133,10 @@ class DigestServer(WebServer):
     def __init__(self, **rules) -> None:
         self.rules = Rules(**rules)
         self.lock = threading.Lock()
-        self.nonces: dict[str, int] = {}
+        self.nonces: set[str] = set()
         self.used: dict[str, list[int]] = {}
+        self.opaques: dict[str, str] = {}
+        self.counts: dict[str, int] = {}
         self.forbidden_paths: set[str] = set()
         self.on_authorized = None
         super().__init__()
@@ -150,7 +153,7 @@ class DigestServer(WebServer):
         with self.lock:
             verdict = self.check(seen)
             if verdict:
-                return self.challenge(stale=verdict == "stale")
+                return self.challenge(seen, stale=verdict == "stale")
         if self.on_authorized:
             self.on_authorized(seen)
         headers = []
@@ -183,11 +186,12 @@ class DigestServer(WebServer):
         if rules.qop:
             count = int(given["nc"], 16)
             self.used.setdefault(nonce, []).append(count)
-            if rules.strict and count <= self.nonces[nonce]:
+            counted = self.opaques[nonce] if rules.by_opaque else nonce
+            if rules.strict and count <= self.counts[counted]:
                 return "replay"
-            self.nonces[nonce] = max(count, self.nonces[nonce])
+            self.counts[counted] = max(count, self.counts[counted])
             if rules.uses and len(self.used[nonce]) >= rules.uses:
-                del self.nonces[nonce]
+                self.nonces.discard(nonce)
         return ""
 
     def user_fits(self, given):
@@ -210,17 +214,21 @@ class DigestServer(WebServer):
         middle = f"{given['nc']}:{given['cnonce']}:{given['qop']}:" if rules.qop else ""
         return self.hash(f"{key}:{given['nonce']}:{middle}{request}".encode())
 
-    def new_nonce(self):
-        """Return a nonce that is known from now on."""
+    def new_nonce(self, opaque=None):
+        """Return a nonce that is known from now on, of a given opaque or of one of its own."""
         nonce = secrets.token_hex(12)
-        self.nonces[nonce] = 0
+        self.nonces.add(nonce)
+        self.opaques[nonce] = opaque or f"o p,q {nonce}"
+        self.counts[nonce] = self.counts[self.opaques[nonce]] = 0
         return nonce
 
-    def challenge(self, *, stale):
+    def challenge(self, seen, *, stale):
         """Return the 401 with a new nonce."""
-        rules, nonce = self.rules, self.new_nonce()
+        rules = self.rules
+        sent = re.search(r'opaque="([^"]*)"', seen.authorization or "")
+        nonce = self.new_nonce(sent[1] if sent and rules.by_opaque else None)
         realm = rules.realm.replace("\\", "\\\\").replace('"', '\\"')
-        parts = [f'realm="{realm}"', f'nonce="{nonce}"', 'opaque="o p,q"']
+        parts = [f'realm="{realm}"', f'nonce="{nonce}"', f'opaque="{self.opaques[nonce]}"']
         if rules.qop is not None:
             parts.append(f'qop="{rules.qop}"')
         if rules.algorithm:

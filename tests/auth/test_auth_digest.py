@@ -147,9 +147,10 @@ def test_a_server_that_calls_every_nonce_stale_is_given_up(digest_server):
     assert len(server.log) == 3
 
 
-def test_a_server_that_wants_a_rising_count_gets_one_nonce_for_each_request_in_flight(digest_server):
+@pytest.mark.parametrize("by_opaque", [False, True], ids=["counts by nonce", "counts by opaque"])
+def test_a_server_that_wants_a_rising_count_gets_one_nonce_for_each_request_in_flight(digest_server, by_opaque):
     """Apache's AuthDigestNcCheck: refused without stale while a higher count was accepted."""
-    server, auth = digest_server(strict=True, stale=False), Digest(USER, PASSWORD)
+    server, auth = digest_server(strict=True, stale=False, by_opaque=by_opaque), Digest(USER, PASSWORD)
     statuses, errors = hammer(server.url, auth, threads=8, each=25)
     assert (statuses, errors) == ([200] * 200, [])
     assert server.challenges() < 40
@@ -194,15 +195,39 @@ def test_overtaking_is_noticed_in_either_order(order):
         finish(high)
         low.send(challenge("n2"))
     finish(low)
-    (one, first), (two, second), (three, third) = drive(auth), drive(auth), drive(auth)
-    assert 'nonce="n2"' in first["Authorization"]
-    assert "nc=00000002" in first["Authorization"]
-    assert second == third == {}
-    assert 'nonce="n3"' in two.send(challenge("n3"))["Authorization"]
-    finish(two)
+    (one, first), (two, second) = drive(auth), drive(auth)
+    assert first == second == {}
+    assert 'nonce="n3"' in one.send(challenge("n3"))["Authorization"]
+    assert 'nonce="n4"' in two.send(challenge("n4"))["Authorization"]
     finish(one)
+    finish(two)
+    (one, first), (two, second), (three, third) = drive(auth), drive(auth), drive(auth)
+    assert {headers["Authorization"].split('nonce="')[1][:2] for headers in (first, second)} == {"n3", "n4"}
+    assert third == {}
+    one.close()
+    two.close()
     three.close()
-    assert {drive(auth)[1]["Authorization"].split('nonce="')[1][:2] for _ in range(2)} == {"n2", "n3"}
+
+
+def test_a_nonce_from_the_challenge_of_a_refused_request_may_be_spoilt_by_its_relatives():
+    """Apache counts by opaque and repeats it there: only a request without credentials gets a new start."""
+    auth = negotiated()
+    (low, _), (high, _) = drive(auth), drive(auth)
+    low.send(challenge("n2"))
+    assert low.send(challenge("n3")) == {}
+    assert 'nonce="n4"' in low.send(challenge("n4"))["Authorization"]
+    with pytest.raises(CredentialsRefused):
+        low.send(challenge("n5"))
+    high.close()
+
+
+def test_a_request_by_itself_is_refused_without_that_detour():
+    """Nobody else was under way who could have spoilt the fresh nonce: it is the password, or the path."""
+    auth = negotiated()
+    flow, _ = drive(auth)
+    flow.send(challenge("n2"))
+    with pytest.raises(CredentialsRefused):
+        flow.send(challenge("n3"))
 
 
 def test_a_late_acceptance_does_not_bring_an_expired_nonce_back():

@@ -8,7 +8,7 @@ from typing import Final
 from vendorkit.auth.challenge import authorization, best_challenge, digest_key, digest_response, next_nonce
 from vendorkit.auth.flow import UNAUTHORIZED, Answer, Flow, FlowAuth, Outgoing
 from vendorkit.auth.secret import Secret, check_credential
-from vendorkit.auth.space import Space, Ticket, Use
+from vendorkit.auth.space import Nonce, Space, Ticket
 
 _SERVER_ERROR: Final = 500
 _BEFORE_AUTHENTICATION: Final = frozenset({400, 408, 429})  # often answered without a look at the password
@@ -48,7 +48,7 @@ class Digest(FlowAuth):
         try:
             use = space.enter(ticket)
             while True:
-                answer = yield {} if use is None else {"Authorization": self._sign(use, request)}
+                answer = yield {} if use.nonce is None else {"Authorization": self._sign(use.nonce, use.count, request)}
                 if answer.status != UNAUTHORIZED:
                     nextnonce = next_nonce(answer.all("Authentication-Info"))
                     space.accepted(use, ticket, nextnonce, proof=_shows_proof(answer))
@@ -61,11 +61,10 @@ class Digest(FlowAuth):
         with self._lock:
             return self._spaces.setdefault(origin, Space(origin))
 
-    def _sign(self, use: Use, request: Outgoing) -> str:
-        nonce, challenge = use.nonce, use.nonce.challenge
+    def _sign(self, nonce: Nonce, count: int, request: Outgoing) -> str:
+        challenge, cnonce, uri = nonce.challenge, nonce.cnonce, request.uri
         if nonce.key is None:
-            nonce.key = Secret(digest_key(challenge, self._user.reveal(), self._password.reveal(), nonce.cnonce))
-        count, cnonce, uri = use.count, nonce.cnonce, request.uri
+            nonce.key = Secret(digest_key(challenge, self._user.reveal(), self._password.reveal(), cnonce))
         key = nonce.key.reveal
         response = digest_response(challenge, key(), method=request.method, uri=uri, count=count, cnonce=cnonce)
         return authorization(challenge, self._user.reveal(), uri=uri, response=response, count=count, cnonce=cnonce)

@@ -164,6 +164,7 @@ class _Exchange:
         _drain(response)
         again = response.request.copy()
         _renew_cookies(again, response)
+        again.headers.pop("Authorization", None)  # the next attempt may be one without
         again.headers.update(headers)
         if self._position is not None and again.body is not None:
             cast("IO[bytes]", again.body).seek(self._position)

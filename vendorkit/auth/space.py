@@ -27,6 +27,8 @@ class Nonce:
     A server's nonce: how often it was used, and what became of it.
 
     Attributes:
+        own: No other request in flight uses it or a relative of it. Apache counts by `opaque`, and repeats the opaque
+            in the challenge that refuses a request: such a nonce is no fresh start while relatives are in flight.
         count: Highest `nc` given out.
         cnonce: One for all uses, because the -sess algorithms hash that of the first use into the key.
         key: HA1, set by the scheme.
@@ -36,6 +38,7 @@ class Nonce:
     """
 
     challenge: Challenge
+    own: bool
     count: int = 0
     cnonce: str = field(default_factory=lambda: os.urandom(16).hex())
     key: Secret | None = None
@@ -47,24 +50,33 @@ class Nonce:
 @dataclass(frozen=True)
 class Use:
     """
-    One use of a nonce.
+    What one attempt is sent with.
 
     Attributes:
-        age: 0 for a nonce that served before, 1 for the challenge of this very request, 2 for the challenge after that.
-        alone: No other request in flight uses the nonce.
+        nonce: None for an attempt without credentials.
+        count: The `nc` of this use.
+        age: How many attempts with credentials, or for a new nonce, this request has behind it.
     """
 
-    nonce: Nonce
-    count: int
+    nonce: Nonce | None = None
+    count: int = 0
     age: int = 0
-    alone: bool = False
 
 
 @dataclass(eq=False)
 class Ticket:
-    """Identity of a flow. Who holds the space's ticket negotiates; `thread` is where that flow was last seen."""
+    """
+    Identity of a flow. Who holds the space's ticket negotiates.
+
+    Attributes:
+        thread: Where the flow was last seen.
+        number: How many flows had entered the space, with this one.
+        alone: None of them was still under way.
+    """
 
     thread: int = field(default_factory=threading.get_ident)
+    number: int = 0
+    alone: bool = True
 
 
 class Space:
@@ -77,25 +89,30 @@ class Space:
         self._shared: Nonce | None = None
         self._idle: list[Nonce] = []  # strict servers only; the last one in is the first one out, the rest may die
         self._holder: Ticket | None = None
+        self._inside: set[Ticket] = set()
+        self._entered = 0
         self._proven = False
         self._refused = False
         self._open = False
 
-    def enter(self, ticket: Ticket) -> Use | None:
+    def enter(self, ticket: Ticket) -> Use:
         """
-        Return a nonce to use, or None: then send without, and negotiate.
+        Return a nonce to use, or none: then send without, and negotiate.
 
         Raises:
             CredentialsRefused: The server has refused this password before. Nothing is sent.
         """
         with self._changed:
             self._wait(ticket, openly=True)
+            self._entered += 1
+            ticket.number, ticket.alone = self._entered, not self._inside
+            self._inside.add(ticket)
             use = self._known()
-            if use is None and self._holder_is_gone(ticket):
-                self._holder = ticket
+            if use.nonce is None:
+                self._hold(ticket)
             return use
 
-    def refused(self, use: Use | None, ticket: Ticket, challenge: Challenge) -> Use:
+    def refused(self, use: Use, ticket: Ticket, challenge: Challenge) -> Use:
         """
         Return what to try after a 401 that carried *challenge*.
 
@@ -104,51 +121,62 @@ class Space:
         """
         with self._changed:
             ticket.thread = threading.get_ident()
-            if use is None:
-                self._open = False
-                self._wait(ticket, openly=False)
-                known = None if self._holder is ticket else self._known()
-                if known is not None:
-                    return known
-            elif use.age == 0:
-                self._drop(use, stale=challenge.stale)
+            if use.nonce is None:
+                return self._challenged(use, ticket, challenge)
+            if use.age == 0:
+                self._drop(use.nonce, use.count, stale=challenge.stale)
+                if self.strict and not use.nonce.own:
+                    return Use(age=1)
+                self._hold(ticket)
             elif use.age > 1 or not challenge.stale:
-                # A password that worked here before is not forgotten: this path may want other rights.
-                self._refused = not self._proven
-                self._changed.notify_all()
-                raise self._refusal()
-            if self._holder_is_gone(ticket):
-                self._holder = ticket
-            return Use(Nonce(challenge, count=1), count=1, age=1 if use is None else use.age + 1, alone=True)
+                if use.age > 1 or use.nonce.own or not self._crowded(ticket):
+                    raise self._refuse()
+                self._be_strict()
+                return Use(age=1)
+            return Use(Nonce(challenge, own=use.nonce.own, count=1), count=1, age=use.age + 1)
 
-    def accepted(self, use: Use | None, ticket: Ticket, nextnonce: str | None, *, proof: bool) -> None:
+    def accepted(self, use: Use, ticket: Ticket, nextnonce: str | None, *, proof: bool) -> None:
         """
         Keep the nonce of *use* for others.
 
         Args:
-            use: What was sent; None for a request without credentials.
+            use: What was sent.
             ticket: Identity of the flow.
             nextnonce: The server's wish for the next request.
             proof: Whether the answer shows that the password was checked; a 503 may come from a gateway before it.
         """
         with self._changed:
-            if use is None:
+            nonce = use.nonce
+            if nonce is None:
                 self._open = proof
             elif proof or self._proven:
                 self._proven = self._proven or proof
-                use.nonce.accepted = max(use.nonce.accepted, use.count)
-                self._judge(use.nonce)
-                nonce = Nonce(replace(use.nonce.challenge, nonce=nextnonce)) if nextnonce else use.nonce
-                if self.strict and use.alone:
-                    self._idle.append(nonce)
-                elif not self.strict and not use.nonce.dead and self._shared in {None, use.nonce}:
-                    self._shared = nonce
+                nonce.accepted = max(nonce.accepted, use.count)
+                self._judge(nonce)
+                following = Nonce(replace(nonce.challenge, nonce=nextnonce), own=nonce.own) if nextnonce else nonce
+                if self.strict and nonce.own:
+                    self._idle.append(following)
+                elif not self.strict and not nonce.dead and self._shared in {None, nonce}:
+                    following.own = False
+                    self._shared = following
             self._changed.notify_all()
             self.leave(ticket)
+
+    def _challenged(self, use: Use, ticket: Ticket, challenge: Challenge) -> Use:
+        """Go on after an attempt without credentials: with another flow's nonce, or with the one just offered."""
+        self._open = False
+        if use.age == 0:
+            self._wait(ticket, openly=False)
+            known = Use() if self._holder is ticket else self._known()
+            if known.nonce is not None:
+                return known
+            self._hold(ticket)
+        return Use(Nonce(challenge, own=True, count=1), count=1, age=use.age + 1)
 
     def leave(self, ticket: Ticket) -> None:
         """Give the ticket back, if this flow has it. May run when a forgotten flow is collected, in any thread."""
         with self._changed:
+            self._inside.discard(ticket)
             if self._holder is ticket:
                 self._holder = None
                 self._changed.notify_all()
@@ -166,40 +194,54 @@ class Space:
             timeout=PATIENCE_S,
         )
         if self._refused:
-            raise self._refusal()
+            raise self._refuse()
+
+    def _hold(self, ticket: Ticket) -> None:
+        if self._holder_is_gone(ticket):
+            self._holder = ticket
 
     def _holder_is_gone(self, ticket: Ticket) -> bool:
         # A thread does not wait for itself: a request that it prepared and never sent holds the ticket for ever.
         return self._holder in {None, ticket} or self._holder.thread == ticket.thread
 
-    def _known(self) -> Use | None:
+    def _known(self) -> Use:
         nonce = self._shared
         if self.strict:
             nonce = self._idle.pop() if self._idle else None
         if nonce is None:
-            return None
+            return Use()
         nonce.count += 1
-        return Use(nonce, nonce.count, alone=self.strict)
+        return Use(nonce, nonce.count)
 
-    def _drop(self, use: Use, *, stale: bool) -> None:
-        use.nonce.dead = True
-        if self._shared is use.nonce:
+    def _drop(self, nonce: Nonce, count: int, *, stale: bool) -> None:
+        nonce.dead = True
+        if self._shared is nonce:
             self._shared = None
         if not stale:
-            use.nonce.refused = min(use.nonce.refused or use.count, use.count)
-            self._judge(use.nonce)
+            nonce.refused = min(nonce.refused or count, count)
+            self._judge(nonce)
 
     def _judge(self, nonce: Nonce) -> None:
         # An expiry without `stale` in the midst of concurrent requests looks the same; it only costs some challenges.
-        if not self.strict and 0 < nonce.refused < nonce.accepted:
-            self.strict = True
-            self._shared = None
-            self._changed.notify_all()
+        if 0 < nonce.refused < nonce.accepted:
+            self._be_strict()
 
-    def _refusal(self) -> CredentialsRefused:
+    def _be_strict(self) -> None:
+        self.strict = True
+        self._shared = None
+        self._changed.notify_all()
+
+    def _crowded(self, ticket: Ticket) -> bool:
+        """Whether other requests were under way at any time since this one began."""
+        return not ticket.alone or self._entered != ticket.number
+
+    def _refuse(self) -> CredentialsRefused:
         what = f"{self.origin} refused user name or password (Digest)."
         remedy = "Check both, and make a new Digest: this one sends no more after a refused first use."
         if self._proven:
+            # A password that worked here before is not forgotten: this path may want other rights.
             what = f"{self.origin} refused user name or password (Digest), which it had accepted before."
             remedy = "Check whether the password was changed, and whether this user may use this path."
+        self._refused = not self._proven
+        self._changed.notify_all()
         return CredentialsRefused(what, remedy=remedy, status=401)
