@@ -49,7 +49,7 @@ def check_for(module: ModuleType, settings: Settings, credentials: Mapping[str, 
     """Return the check that the vendor's module asks for by its constant AUTH."""
     if module.AUTH == "basic":
         user, password = credentials["MEDIPIM_API_KEY_ID"], credentials["MEDIPIM_API_KEY_SECRET"]
-        return BasicCheck(REALMS[module.VENDOR], user, password, module.refusal)
+        return BasicCheck(REALMS[module.VENDOR], user, password, module.refusal, module.OPEN)
     if module.AUTH == "digest":
         user, password = credentials["MEDIAGENIX_ROBOT_USER"], credentials["MEDIAGENIX_ROBOT_PASSWORD"]
         return DigestCheck(REALMS[module.VENDOR], user, password, module.refusal, settings)
@@ -87,13 +87,18 @@ def same(given: str, expected: str) -> bool:
 
 
 class BasicCheck:
-    """HTTP Basic for one user."""
+    """HTTP Basic for one user; paths that start with one of *public* need none."""
 
-    def __init__(self, realm: str, user: str, password: str, refusal: Refusal) -> None:
+    def __init__(
+        self, realm: str, user: str, password: str, refusal: Refusal, public: tuple[str, ...] = ()
+    ) -> None:
         self._realm, self._user, self._password, self._refusal = realm, user, password, refusal
+        self._public = public
 
     def refuse(self, scope: Scope) -> Response | None:
         """Return 401 with a challenge unless user and password are right."""
+        if scope.get("path", "").startswith(self._public):
+            return None
         header = Headers(scope=scope).get("authorization", "")
         pair = basic_pair(header)
         if pair is not None and same(pair[0], self._user) & same(pair[1], self._password):

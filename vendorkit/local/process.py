@@ -23,7 +23,7 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, NoReturn
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Final, NoReturn
 
 from vendorkit.errors import SettingsError, UsageError, VendorUnavailable
 from vendorkit.local.settings import check_settings
@@ -269,23 +269,25 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 class _Shared:
-    """The servers that a process shares, and the lock that lets one thread start them."""
+    """The servers that a process shares, by country, and the lock that lets one thread start them."""
 
     lock = threading.Lock()
-    servers: LocalVendors | None = None
+    servers: ClassVar[dict[str, LocalVendors]] = {}
 
 
-def shared() -> LocalVendors:
+def shared(country: str = "be") -> LocalVendors:
     """
     Return the local vendors of this process, with default settings: started on first use, stopped at exit.
 
-    A forked process goes on with its parent's servers as long as these run.
+    Each country of Medipim has a process of its own. A forked process goes on with its parent's servers as long as
+    these run.
     """
     with _Shared.lock:
-        if _Shared.servers is None or not _Shared.servers.running:
-            _Shared.servers = start()
-            atexit.register(_Shared.servers.stop)
-        return _Shared.servers
+        servers = _Shared.servers.get(country)
+        if servers is None or not servers.running:
+            servers = _Shared.servers[country] = start(country=country)
+            atexit.register(servers.stop)
+        return servers
 
 
 def _renew_lock() -> None:

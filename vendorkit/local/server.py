@@ -53,7 +53,8 @@ def make_credentials(names: list[str], settings: Settings) -> dict[str, dict[str
     made: dict[str, dict[str, str]] = {}
     for name in names:
         if name == "medipim":
-            made[name] = {"MEDIPIM_API_KEY_ID": f"key_{_draw(8)}", "MEDIPIM_API_KEY_SECRET": _draw(40)}
+            key_id = str(10_000_000 + secrets.randbelow(90_000_000))  # the vendor's are integers
+            made[name] = {"MEDIPIM_API_KEY_ID": key_id, "MEDIPIM_API_KEY_SECRET": _draw(40)}
         elif name == "pledg":
             made[name] = _pledg_credentials(settings)
         else:

@@ -89,10 +89,8 @@ def _remote(kind: type[Client], name: str, country: str | None, override: str | 
 def _local(vendor: str, country: str | None) -> tuple[Endpoint, Settings]:
     from vendorkit import local  # noqa: PLC0415 - the servers are an extra
 
-    servers = local.shared()
+    servers = local.shared(country or "be")
     server = servers[vendor]
-    if country and country != server.get_settings().get("country"):
-        server.set(country=country)
     origins = {"sequence": servers["sequence"].base_url} if vendor == "mediagenix" else {}
     endpoint = Endpoint("local", server.base_url, tls.local_trust(server.ca_pem), (), origins)
     return endpoint, _with(Settings(looked_in="the local vendor"), server.credentials)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NoReturn, Protocol
+from typing import Any, ClassVar, Final, NoReturn, Protocol
 from urllib.parse import urlsplit
 
 import pandas as pd
@@ -19,6 +19,9 @@ from vendorkit.query import P, Query, Records
 from vendorkit.session import Session
 from vendorkit.tls import Trust
 from vendorkit.vendors.filters import Filter, find_filter, suggestion
+
+# Settings that may be shown, so that messages about them stay readable.
+_NO_SECRETS: Final = ("_UID", "_COUNTRY", "_ENVIRONMENT", "_BASE_URL")
 
 
 class Style(Protocol):
@@ -221,7 +224,7 @@ class Client:
         self.endpoint, self.settings, self.writable = endpoint, settings, writable
         self.environment = endpoint.environment
         self._resources = {resource.name: resource for resource in self.declare()}
-        values = [secret.reveal() for secret in dict(settings.values).values()]
+        values = [secret.reveal() for name, secret in settings.values.items() if not name.endswith(_NO_SECRETS)]
         self.session = Session(
             self.title,
             endpoint.base_url,
