@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import pytest
 from peer_servers import apache, lighttpd, stop
 
@@ -10,13 +13,14 @@ KINDS = ["apache NcCheck Off", "apache NcCheck On", "apache NcCheck Off 2 s", "a
 
 
 @pytest.fixture(scope="session", params=KINDS)
-def peer(request, tmp_path_factory):
+def peer(request):
     """A server that speaks digest and knows USERS."""
-    folder = tmp_path_factory.mktemp("peer")
-    if request.param == "lighttpd":
-        running = lighttpd(folder, USERS)
-    else:
-        words = request.param.split()
-        running = apache(folder, USERS, nc_check=words[2], lifetime_s=2 if "2" in words else 300)
-    yield running
-    stop(running.process)
+    # Not pytest's folder: every run of pytest closes that to other users, Apache's among them.
+    with TemporaryDirectory(prefix="vendorkit-peer-") as name:
+        if request.param == "lighttpd":
+            running = lighttpd(Path(name), USERS)
+        else:
+            words = request.param.split()
+            running = apache(Path(name), USERS, nc_check=words[2], lifetime_s=2 if "2" in words else 300)
+        yield running
+        stop(running.process)
