@@ -61,7 +61,7 @@ def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def vendors(servers: local.LocalVendors, monkeypatch: pytest.MonkeyPatch, caplog) -> Iterator[local.LocalVendors]:
     """The local vendors with all switches as at the start and empty logs; `vk.connect` finds these."""
-    monkeypatch.setattr(local, "shared", lambda **_: servers)
+    monkeypatch.setattr(local, "shared", lambda *_: servers)
     defaults = Settings()
     switches = {f.name: getattr(defaults, f.name) for f in fields(defaults) if f.name not in _FIXED}
     for name in servers:

@@ -181,7 +181,9 @@ def fit(kind: Kind, value: Any) -> Any:
         case Kind.JSON:
             return dumps(value)
         case Kind.DOCUMENT:
-            return dumps(underscored(value))
+            # JSON alone says what kind of resource a document is.
+            known = isinstance(value, dict) and "resource_type" in value
+            return dumps(underscored({k: v for k, v in value.items() if k != "resource_type"} if known else value))
         case Kind.ID:
             whole = _whole(value)
             return str(whole) if whole is not None else _text(value)

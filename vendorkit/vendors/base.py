@@ -62,7 +62,9 @@ class Resource:
         style: How it is asked.
         filters: What it can be narrowed by.
         sort_keys: What it can be sorted by, in the vendor's spelling.
-        expands: Linked resources that can be embedded: rel to the schema's column for it.
+        schema_of: The columns of the answer to one query, where they depend on it.
+        expands: Linked resources that can be embedded.
+        unreached: Which of the expansions asked for would embed nothing.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Resource:
     sort_keys: tuple[str, ...] = ()
     schema_of: Callable[[Query], Schema] = field(default=lambda query: query.resource.schema, repr=False)
     expands: tuple[str, ...] = ()
+    unreached: Callable[[Sequence[str]], tuple[str, ...]] = field(default=tuple, repr=False)
 
 
 class BoundResource:
@@ -130,7 +133,7 @@ class BoundResource:
         if where is not None:
             _check_where(where, resource)
         self._check_choice(sort.removeprefix("-") if sort else None, resource.sort_keys, "sort key")
-        for rel in expand:
+        for rel in resource.unreached(expand):
             self._check_choice(rel, resource.expands, "expansion")
         accept = accept or self._client.accepts[0]
         self._check_choice(accept, self._client.accepts, "form of answer")

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -56,8 +57,9 @@ class Linked:
         if url is None:
             parent = next((name for name in self.parents if name in params), None)
             if parent is None and not self.own:
-                what = f"{query.resource.name} are reached through {' or '.join(self.parents)} alone."
-                raise UsageError(what, remedy=f"Give {next(iter(self.parents))}=<id>.")
+                what = f"{query.resource.name} have no address of their own."
+                hints = [f"give {name}=<id>" for name in self.parents]
+                raise UsageError(what, remedy=f"{', or '.join((*hints, 'follow a link to them')).capitalize()}.")
             url = query.resource.path if parent is None else self.parents[parent].format(params.pop(parent))
         if isinstance(params.get("event_type"), list):
             params["event_type"] = ",".join(params["event_type"])
@@ -264,7 +266,7 @@ class Mediagenix(Client):
     def declare(self) -> Sequence[Resource]:
         """Return the resources of On-Demand and of Sequence."""
         resources = [self._resource(name) for name in declared.names() if name not in _SEQUENCE]
-        documents = Schema("metadata", (Column("metadata", Kind.JSON),), key="")
+        documents = Schema("metadata", (Column("metadata", Kind.DOCUMENT),), key="")
         parents = _parents("metadata")
         about = _ABOUT["metadata"]
         filters = _parent_filters(parents)
@@ -283,6 +285,7 @@ class Mediagenix(Client):
             (*_FILTERS.get(name, ()), *_parent_filters(parents)),
             schema_of=lambda query: declared.schema(name, tuple(sorted(query.expand))),
             expands=declared.expandable(name),
+            unreached=partial(declared.unreached, name),
         )
 
     def _sequence(self, name: str) -> Resource:
@@ -298,6 +301,7 @@ class Mediagenix(Client):
             _parent_filters(below),
             schema_of=lambda query: declared.schema(name, tuple(sorted(query.expand))),
             expands=declared.expandable(name),
+            unreached=partial(declared.unreached, name),
         )
 
     def schemes(self) -> Mapping[str, AuthBase]:
@@ -352,5 +356,5 @@ def _parent_filters(parents: Mapping[str, str]) -> tuple[Filter, ...]:
 
 
 def _undeclared(name: str) -> Resource:
-    columns = (Column("id", Kind.ID), Column("self_link", Kind.LINK, "self"))
+    columns = (Column("resource_type", Kind.TEXT), Column("id", Kind.ID), Column("self_link", Kind.LINK, "self"))
     return Resource(name or "resource", "Not declared.", "/api", Schema(name or "resources", columns), Linked())

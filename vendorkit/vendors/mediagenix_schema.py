@@ -8,7 +8,7 @@ it is not text, links after "@", those that cannot be expanded with "!", collect
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -93,7 +93,7 @@ _DECLARED: Final[dict[str, str]] = {
     "events": "id:id event_type timestamp:datetime changes @subject",
     # Sequence
     "work_areas": "id:id name @jobs*",
-    "jobs": "id:id name due_date:date begins_at:date ends_at:date licensor_name status tasks_status assets_status "
+    "jobs": "id:id name due_date:datetime begins_at:date ends_at:date licensor_name status tasks_status assets_status "
     "tag_list title_external_id:code @work_area @assets* @tasks* @notes* @problems* @hooks* @scheduling! @metadata "
     "@title! @web!",
     "job_assets": "id:id type_name status progress:integer @job",
@@ -140,6 +140,18 @@ def expandable(name: str) -> tuple[str, ...]:
     return tuple(link.rel for link in _declared(name)[1] if link.expandable)
 
 
+def unreached(name: str, expand: Sequence[str]) -> tuple[str, ...]:
+    """Return those of *expand* that neither *name* has, nor what is embedded in it by the others."""
+    found, resources = set[str](), [name]
+    for resource in resources:
+        for link in _declared(resource)[1]:
+            if link.rel in expand and link.expandable:
+                found.add(link.rel)
+                if link.target is not None and link.target not in resources:
+                    resources.append(link.target)
+    return tuple(rel for rel in expand if rel not in found)
+
+
 @cache
 def schema(name: str, expand: tuple[str, ...] = ()) -> Schema:
     """Return the columns of *name*, with those linked resources embedded that *expand* names, at every depth."""
@@ -149,6 +161,7 @@ def schema(name: str, expand: tuple[str, ...] = ()) -> Schema:
 
 def _columns(name: str, expand: tuple[str, ...], above: tuple[str, ...]) -> Iterator[Column]:
     attributes, links = _declared(name)
+    yield Column("resource_type", Kind.TEXT, about="In XML the name of the element.")
     yield from attributes
     yield Column("self_link", Kind.LINK, "self")
     for link in links:
@@ -157,7 +170,7 @@ def _columns(name: str, expand: tuple[str, ...], above: tuple[str, ...]) -> Iter
         if link.rel not in expand or not link.expandable:
             continue
         if link.rel == "metadata":
-            yield Column("metadata", Kind.JSON, about="Account-defined document; tables() gives it as rows.")
+            yield Column("metadata", Kind.DOCUMENT, about="Account-defined document; tables() gives it as rows.")
         elif link.rel == "subject":
             yield Column("subject", Kind.JSON, about="The record the event is about; its kind varies.")
         elif link.target is not None and link.target not in above:
