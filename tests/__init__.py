@@ -1,0 +1,1 @@
+"""The tests; they import helpers from each other by this name."""

@@ -147,6 +147,7 @@ class Query:
         schema = self.schema.project(columns, locale)
         pull = Pull(self)
         for page in self._pull(self.resource.style.reader(self, schema), limit, pull):
+            pull.drift.merge(page.drift)
             yield from page.table.to_batches()
         pull.drift.warn(self.schema.name)
 
@@ -261,9 +262,6 @@ class Pull:
         self.pages += 1
         if total is not None:
             self.total = total
-        drift = getattr(page, "drift", None)
-        if drift is not None and drift is not self.drift:
-            self.drift.merge(drift)
 
 
 def _head(page: P, rows: int) -> P:

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
 
 @pytest.mark.parametrize("name", list(RESOURCES))
 def test_every_resource_is_a_whole_frame_of_the_declared_columns(medipim, name):
-    """design 4: one row a record, declared columns first, the same dtypes for no rows."""
+    """Design 4: one row a record, declared columns first, the same dtypes for no rows."""
     resource = getattr(medipim, name)
     query = resource.query()
     frame = query.frame()

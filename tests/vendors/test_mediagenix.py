@@ -1,0 +1,258 @@
+"""Mediagenix end to end on the local vendor: digest, hypermedia, XML and JSON, paging, events, Sequence."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pandas as pd
+import pytest
+
+import vendorkit as vk
+from vendorkit import tls
+from vendorkit import vendors as registry
+from vendorkit.errors import CredentialsRefused, IncompletePull, NotFound, OriginRefused, SettingsError, UsageError
+from vendorkit.frames import SchemaDrift
+from vendorkit.vendors import mediagenix_schema as declared
+
+BELOW = {
+    "schedules": {"platform": 1},
+    "schedulings": {"platform": 1},
+    "availability_windows": {"title": 1},
+    "collection_entries": {"title_group": 121},
+    "granted_requirements": {"right": 1},
+    "specific_platforms": {"right": 1},
+    "target_platforms": {"image": 1},
+    "renditions": {"asset": 1},
+    "publications": {"scheduling": 1001},
+    "linear_schedulings": {"linear_channel": 1},
+    "blackouts": {"title": 1},
+    "metadata": {"title": 1},
+    "images": {"title": 1},
+    "jobs": {"work_area": 1},
+    "events": {"newer_than": 1500},
+}
+FOLLOWED = {"job_assets", "tasks", "notes", "problems"}
+NAMES = [name for name in (*declared.names(), "metadata") if name not in FOLLOWED]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_xml_and_json_of_every_resource_give_the_same_frame(mediagenix, name):
+    """Names, dtypes, values and nulls; nothing undeclared in either."""
+    resource = getattr(mediagenix, name)
+    xml = resource.query(**BELOW.get(name, {})).frame()
+    as_json = resource.query(accept="json", **BELOW.get(name, {})).frame()
+    pd.testing.assert_frame_equal(xml, as_json)
+    assert list(xml.columns) == resource.query(**BELOW.get(name, {})).schema.arrow.names
+    empty = resource.query(**BELOW.get(name, {})).frame(limit=0)
+    assert empty.dtypes.to_dict() == xml.dtypes.to_dict()
+
+
+@pytest.mark.parametrize("expand", [["metadata"], ["licensor", "images"], ["availability_windows", "platforms"]])
+def test_expanded_titles_are_equal_in_both_forms(mediagenix, expand):
+    """Children embedded at every depth, free documents as JSON text."""
+    xml = mediagenix.titles.query(expand=expand).frame(limit=250)
+    as_json = mediagenix.titles.query(expand=expand, accept="json").frame(limit=250)
+    pd.testing.assert_frame_equal(xml, as_json)
+    assert set(expand[:1]) <= set(xml.columns)
+
+
+def test_metadata_keeps_absent_null_and_empty_apart(mediagenix):
+    """Gap analysis needs the three states; the long table has the last two, the first has no row."""
+    tables = mediagenix.titles.query(expand=["metadata"]).tables(limit=400)
+    long = tables["title_metadata"]
+    synopsis = long[long["field"] == "title_short_synopsis"]
+    absent = set(tables["titles"]["id"]) - set(synopsis["title_id"])
+    assert absent
+    assert synopsis["value"].isna().any()
+    assert (synopsis["value"] == "").any()
+
+
+def test_collections_are_pulled_by_next_links(mediagenix, vendors):
+    """200 a page, and the number of requests that takes, with one challenge in all."""
+    vendors["mediagenix"].clear_log()
+    frame = mediagenix.titles.query().frame(columns=["id"])
+    assert len(frame) == 2000
+    assert frame["id"].is_unique
+    assert vendors["mediagenix"].requests == 11
+    assert [entry["status"] for entry in vendors["mediagenix"].log()].count(401) == 1
+
+
+def test_unescaped_next_links_are_followed(mediagenix, vendors):
+    """inferred: blanks in hrefs occur; they are quoted before they are signed."""
+    vendors["mediagenix"].set(unescaped_next=True)
+    frame = mediagenix.follow("/api/titles?name=a b").frame(limit=300)
+    assert len(frame) == 300
+
+
+def test_count_asks_for_one_record(mediagenix):
+    """total-entries of a page of one."""
+    assert mediagenix.titles.query().count() == 2000
+    with pytest.raises(UsageError, match="does not say how many"):
+        mediagenix.linear_schedulings.query(linear_channel=1).count()
+
+
+def test_next_links_in_a_circle_end_the_pull(mediagenix, monkeypatch):
+    """P19: a page that names itself as the next one."""
+    page = b'{"total_entries": 9, "next_link": "/api/brands?page=2", "entries": []}'
+    send = mediagenix.session.send
+
+    def circle(call):
+        response = send(call)
+        response._content = page
+        return response
+
+    monkeypatch.setattr(mediagenix.session, "send", circle)
+    with pytest.raises(IncompletePull, match="circle"):
+        mediagenix.brands.query(accept="json").frame()
+
+
+def test_events_are_read_to_their_end_after_an_id(mediagenix):
+    """Batches after the last id; without one, the last 50 as the vendor gives them."""
+    events = mediagenix.events.query(newer_than=0).frame(columns=["id", "event_type"])
+    ids = events["id"].astype(int)
+    assert ids.is_monotonic_increasing
+    assert ids.is_unique
+    assert len(events) > 200
+    last = mediagenix.events.query().frame(columns=["id"])
+    assert list(last["id"]) == list(events["id"].tail(50))
+    some = mediagenix.events.query(newer_than=0, event_type=["title_created", "right_deleted"]).frame()
+    assert set(some["event_type"]) == {"title_created", "right_deleted"}
+    assert mediagenix.events.query(newer_than=10**9).frame().empty
+
+
+def test_root_leads_to_everything_by_links(mediagenix):
+    """follow() is lazy and gives a query; an entity has links of its own."""
+    root = mediagenix.root()
+    assert {"titles", "platforms", "events"} <= set(root.links)
+    platforms = root.links["platforms"].follow().frame()
+    schedule = mediagenix.entity(platforms["schedule_link"].iloc[0])
+    schedulings = schedule.links["schedulings"].follow().frame(limit=10)
+    assert len(schedulings) == 10
+    assert schedulings["put_up"].dt.tz is not None
+    assert mediagenix.follow(platforms["self_link"].iloc[0]).frame()["name"].iloc[0] == platforms["name"].iloc[0]
+
+
+def test_links_that_leave_the_vendor_are_refused(mediagenix, vendors):
+    """Files lie elsewhere; digest credentials do not go there."""
+    image = mediagenix.images.query(title=1).frame().iloc[0]
+    vendors["mediagenix"].clear_log()
+    with pytest.raises(OriginRefused):
+        mediagenix.follow(image["file_link"])
+    assert vendors["mediagenix"].requests == 0
+
+
+def test_undeclared_resources_can_be_followed_too(mediagenix, monkeypatch):
+    """Fields that nobody declared arrive as JSON text, with a warning that names them."""
+    send = mediagenix.session.send
+
+    def answer(call):
+        response = send(vk.vendors.base.Call("GET", "/api"))
+        response._content = b'{"resource_type": "user", "id": 7, "self_link": "/api/users/7", "short_name": "ab"}'
+        return response
+
+    monkeypatch.setattr(mediagenix.session, "send", answer)
+    with pytest.warns(SchemaDrift, match="short_name"):
+        frame = mediagenix.follow("/api/users/7", accept="json").frame()
+    assert frame["id"].iloc[0] == "7"
+    assert json.loads(frame["short_name"].iloc[0]) == "ab"
+
+
+def test_sequence_is_reached_through_the_same_client(mediagenix, vendors):
+    """Its root, work areas and jobs; its nonces are its own."""
+    assert "work_areas" in mediagenix.root("sequence").links
+    area = mediagenix.work_areas.query().frame().iloc[0]
+    jobs = mediagenix.jobs.query(work_area=area["id"]).frame()
+    assert {"name", "status", "due_date", "scheduling_link"} <= set(jobs.columns)
+    tasks = mediagenix.follow(jobs["tasks_link"].iloc[0]).frame()
+    assert {"position", "responsible_email"} <= set(tasks.columns)
+    materials = mediagenix.follow(jobs["assets_link"].iloc[0]).frame()
+    assert "type_name" in materials.columns
+    assert [entry["status"] for entry in vendors["sequence"].log()].count(401) == 1
+    with pytest.raises(UsageError, match="Follow a link"):
+        mediagenix.tasks.query().frame()
+
+
+def test_get_gives_one_title_or_not_found(mediagenix):
+    """In JSON, as the vendor sends it."""
+    assert mediagenix.titles.get(1)["resource_type"] == "title"
+    with pytest.raises(NotFound):
+        mediagenix.titles.get(10**9)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"expand": ["licensors"]}, "Did you mean licensor"),
+        ({"expand": ["rights"]}, "no expansion"),
+        ({"accept": "yaml"}, "form of answer"),
+        ({"nmae": "x"}, "There are"),
+    ],
+)
+def test_wrong_query_is_refused(mediagenix, wrong, said):
+    """Links that the vendor does not expand are known."""
+    with pytest.raises(UsageError, match=said):
+        mediagenix.titles.query(**wrong)
+
+
+def test_eight_threads_share_one_challenge(vendors):
+    """True at the end, 3: 8 threads x 25 GETs on a fresh client are 201 requests."""
+    client = vk.connect("mediagenix", environment="local")
+    vendors["mediagenix"].clear_log()
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(lambda n: client.get(f"/api/titles/{n + 1}").status_code, range(200)))
+    assert set(statuses) == {200}
+    assert vendors["mediagenix"].requests == 201
+
+
+def test_nonce_that_expires_costs_one_request_and_no_error(mediagenix, vendors):
+    """A28: seen by nobody but the log."""
+    mediagenix.get("/api")
+    vendors["mediagenix"].clear_log()
+    vendors["mediagenix"].expire_now()
+    assert mediagenix.get("/api/titles/1").status_code == 200
+    assert [entry["status"] for entry in vendors["mediagenix"].log()] == [401, 200]
+
+
+@pytest.mark.parametrize("switches", [{"strict_nonce_count": True}, {"nextnonce": True}, {"nonce_says_stale": True},
+                                      {"digest_algorithm": "SHA-256"}, {"digest_algorithm": "MD5-sess"},
+                                      {"digest_qop": None}])  # fmt: skip
+def test_every_kind_of_digest_is_spoken_with_threads(vendors, switches):
+    """0 final 401 at 8 threads, whatever the server does with nonces."""
+    vendors["mediagenix"].set(**switches)
+    client = vk.connect("mediagenix", environment="local")
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(lambda n: client.get(f"/api/titles/{n + 1}").status_code, range(80)))
+    assert set(statuses) == {200}
+
+
+def test_wrong_password_costs_two_requests_once(vendors, monkeypatch):
+    """A29: and one clear error each time."""
+    original = registry._local
+
+    def wrong(vendor, country):
+        endpoint, settings = original(vendor, country)
+        return endpoint, registry._with(settings, {"MEDIAGENIX_ROBOT_PASSWORD": "not-the-password"})
+
+    monkeypatch.setattr(registry, "_local", wrong)
+    client = vk.connect("mediagenix", environment="local")
+    vendors["mediagenix"].clear_log()
+    for _ in range(3):
+        with pytest.raises(CredentialsRefused) as caught:
+            client.titles.query().frame()
+        assert "not-the-password" not in str(caught.value)
+    assert vendors["mediagenix"].requests == 2
+
+
+def test_real_environments_trust_approved_roots_alone(monkeypatch):
+    """The table of vendorkit/tls.py; the budget leaves headroom below 150 in 30 seconds."""
+    monkeypatch.setenv("MEDIAGENIX_ROBOT_USER", "robot")
+    monkeypatch.setenv("MEDIAGENIX_ROBOT_PASSWORD", "made up words")
+    client = vk.connect("mediagenix", environment="production")
+    assert client.endpoint.base_url == "https://movida.bebanjo.net"
+    assert client.endpoint.origins == {"sequence": "https://sequence.bebanjo.net"}
+    assert client.endpoint.trust == tls.approved_trust()
+    assert client.session.budget.rates == ((144, 30.0),)
+    with pytest.raises(SettingsError, match="MEDIAGENIX_ROBOT_USER"):
+        monkeypatch.delenv("MEDIAGENIX_ROBOT_USER")
+        vk.connect("mediagenix", environment="staging")

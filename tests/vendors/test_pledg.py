@@ -1,0 +1,254 @@
+"""Pledg end to end on the local vendor: plans, conditions, notifications, signatures, the three schemes."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import vendorkit as vk
+from vendorkit.auth import verify_jwt
+from vendorkit.errors import (
+    CredentialsRefused,
+    InvalidRequest,
+    NotAllowed,
+    NotFound,
+    SettingsError,
+    SignatureInvalid,
+    UsageError,
+    VendorUnavailable,
+)
+from vendorkit.local import pledg_schedule
+
+ASKED = {"amount_cents": 20_000, "created": "2026-01-31"}
+
+
+@pytest.fixture
+def writable(vendors):  # noqa: ARG001
+    """A client that may write."""
+    return vk.connect("pledg", environment="local", writable=True)
+
+
+def test_plan_has_a_row_a_payment_that_sums_to_the_amount(pledg):
+    """Monthly on the same day, or the month's last; the remainder on the first line, fees beside."""
+    frame = pledg.payment_schedule.query(**ASKED).frame()
+    assert frame["amount_cents"].sum() == 20_000
+    assert list(frame["line"]) == [1, 2, 3]
+    assert [str(day) for day in frame["payment_date"]] == ["2026-01-31", "2026-02-28", "2026-03-31"]
+    assert (frame["total_cents"] == frame["amount_cents"] + frame["fees"]).all()
+    assert set(frame["payment_type"]) == {"INSTALLMENT"}
+
+
+def test_deferred_plan_is_one_row(pledg):
+    """The vendor sends a single object in place of a list."""
+    deferred = next(
+        uid
+        for uid in pledg_schedule.merchants(seed=1)
+        if pledg.merchant_conditions.get(uid)["payment_type"].lower() == "deferred"
+    )
+    frame = pledg.payment_schedule.query(**ASKED, merchant_uid=deferred).frame()
+    assert list(frame["payment_type"]) == ["DEFERRED"]
+    assert list(frame["merchant_uid"]) == [deferred]
+
+
+def test_company_plans_tell_items_apart(pledg):
+    """One plan after another, with their rates."""
+    frame = pledg.company_plans.query(**ASKED).frame()
+    assert frame["item"].nunique() > 1
+    assert (frame.groupby("item")["amount_cents"].sum() == 20_000).all()
+    assert frame["taeg"].notna().any()
+
+
+@pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")  # how a threshold is called is not documented
+def test_dtypes_are_declared_for_no_rows_too(pledg):
+    """Design 4."""
+    for query in (pledg.payment_schedule.query(**ASKED), pledg.merchant_conditions.query()):
+        names = query.schema.arrow.names
+        assert query.frame(limit=0).dtypes[names].to_dict() == query.frame().dtypes[names].to_dict()
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"created": "2026-01-31"}, "needs amount_cents"),
+        ({"amount_cents": 19.99, "created": "2026-01-31"}, "a whole number"),
+        ({"amount_cents": 2000, "created": "31/01/2026"}, "YYYY-MM-DD"),
+    ],
+)
+def test_wrong_question_is_refused_before_it_is_sent(pledg, asked, said):
+    """Cents are integers: a float has lost some already."""
+    with pytest.raises(UsageError, match=said):
+        pledg.payment_schedule.query(**asked)
+
+
+def test_vendors_own_refusal_is_told(pledg):
+    """`error.debug` is what Pledg says."""
+    with pytest.raises(InvalidRequest) as caught:
+        pledg.payment_schedule.query(amount_cents=-5, created="2026-01-31").frame()
+    assert caught.value.vendor_message
+    with pytest.raises(NotFound):
+        pledg.payment_schedule.query(**ASKED, merchant_uid="mer_nobody").frame()
+
+
+def notification_log(pledg) -> tuple[list[str], list[str]]:
+    """The local vendor's log of notifications, with what each is."""
+    answer = pledg.get("/api/local/notifications", params={"count": 40}, auth=None).json()
+    return answer["notifications"], answer["kinds"]
+
+
+def test_log_of_notifications_is_told_genuine_from_forged(pledg):
+    """One row each; what is not verified says why, what came twice is marked."""
+    bodies, kinds = notification_log(pledg)
+    frame = pledg.notifications.frame(bodies)
+    bad = ("forged", "unsigned", "truncated", "alg-none")
+    assert list(frame["verified"]) == [not kind.startswith(bad) for kind in kinds]
+    assert frame.loc[~frame["verified"], "why"].notna().all()
+    assert frame.loc[[kind == "replayed-transfer" for kind in kinds], "repeated"].all()
+    assert frame.loc[frame["verified"], "reference"].notna().all()
+    assert pledg.notifications.frame([]).dtypes["amount_cents"] == frame.dtypes["amount_cents"]
+
+
+def test_one_notification_is_verified_or_refused(pledg):
+    """An unsigned body is refused because a secret is set."""
+    bodies, kinds = notification_log(pledg)
+    genuine = pledg.notifications.verify(bodies[kinds.index("transfer")])
+    assert genuine["amount_cents"] > 0
+    for kind in ("forged-back", "unsigned-transfer", "forged-jwt", "alg-none"):
+        with pytest.raises(SignatureInvalid):
+            pledg.notifications.verify(bodies[kinds.index(kind)])
+
+
+def test_signed_claims_verify_with_the_merchants_secret(pledg, vendors):
+    """S1: HS256 over the claims, with a validity where one is asked for."""
+    secret = vendors["pledg"].credentials["PLEDG_MERCHANT_SECRET"]
+    claims = {"data": {"title": "STAY IN LONDON", "amountCents": 30_550}}
+    assert verify_jwt(pledg.sign(claims), secret) == claims
+    dated = verify_jwt(pledg.sign(claims, expires_in=60), secret)
+    assert dated["exp"] - dated["iat"] == 60
+
+
+def purchase(pledg, reference: str) -> dict[str, object]:
+    """The settings of a purchase."""
+    return {
+        "merchantUid": pledg.settings.get("PLEDG_MERCHANT_UID"),
+        "title": "STAY IN LONDON",
+        "reference": reference,
+        "amountCents": 2000,
+        "email": "buyer@example.com",
+        "firstName": "Jane",
+        "lastName": "Doe",
+    }
+
+
+def test_purchase_url_is_accepted_by_the_vendor_and_a_forged_one_is_not(pledg):
+    """The local vendor's page verifies with code of its own."""
+    url = pledg.purchase_url(purchase(pledg, "r-0"), expires_in=3600)
+    assert "verified" in pledg.get(url, auth=None).text
+    with pytest.raises(InvalidRequest):
+        pledg.get(url[:-2], auth=None)
+
+
+def test_purchase_link_needs_a_writable_client(pledg, writable):
+    """It creates a purchase."""
+    data = purchase(pledg, "r-1")
+    with pytest.raises(NotAllowed, match="writable=True"):
+        pledg.purchase_link(data)
+    assert writable.purchase_link(data, link={"email": "buyer@example.com", "send_email": False})
+
+
+def test_refund_is_sent_once_and_checked_first(pledg, writable, vendors):
+    """A positive whole number of cents; never repeated, even when the answer is lost."""
+    bodies, kinds = notification_log(pledg)
+    genuine = pledg.notifications.verify(bodies[kinds.index("transfer")])
+    with pytest.raises(NotAllowed):
+        pledg.refund(genuine["purchase_uid"], 100)
+    for amount in (0, -1, 1.5, True):
+        with pytest.raises(UsageError):
+            writable.refund(genuine["purchase_uid"], amount)
+    assert isinstance(writable.refund(genuine["purchase_uid"], 100), dict)
+    vendors["pledg"].clear_log()
+    vendors["pledg"].set(fail_next=["drop"])
+    with pytest.raises(VendorUnavailable):
+        writable.refund(genuine["purchase_uid"], 100)
+    assert len([entry for entry in vendors["pledg"].log() if entry["path"].endswith("credit_by_transfer")]) == 1
+
+
+def test_raw_call_chooses_its_scheme(pledg, vendors):
+    """The three types of authentication, on the path that takes two of them."""
+    path = f"/api/merchants/{pledg.settings.get('PLEDG_MERCHANT_UID')}/simulate_payment_schedule"
+    assert pledg.post(path, json=ASKED, auth="token").ok
+    assert pledg.post(path, json=ASKED, auth="basic").ok
+    with pytest.raises(CredentialsRefused):
+        pledg.post(path, json=ASKED, auth=None)
+    schemes = [entry["scheme"] for entry in vendors["pledg"].log() if entry["path"] == path]
+    assert [str(scheme).lower() for scheme in schemes] == ["bearer", "basic", "none"]
+    with pytest.raises(UsageError, match="no authentication scheme"):
+        pledg.post(path, json=ASKED, auth="digest")
+
+
+def test_missing_settings_of_a_scheme_are_named_when_it_is_used(monkeypatch):
+    """Plans need no key; the token does."""
+    monkeypatch.setenv("PLEDG_MERCHANT_UID", "mer_x")
+    client = vk.connect("pledg", environment="staging")
+    with pytest.raises(SettingsError, match="PLEDG_API_KEY, PLEDG_API_SECRET"):
+        client.get("/api/x", auth="token")
+    with pytest.raises(SettingsError, match="PLEDG_DASHBOARD_EMAIL, PLEDG_DASHBOARD_PASSWORD"):
+        client.get("/api/x", auth="basic")
+    with pytest.raises(SettingsError, match="PLEDG_MERCHANT_SECRET"):
+        client.sign({"data": {}})
+
+
+def test_many_threads_on_an_expired_token_ask_for_one(vendors):
+    """True at the end, 3: 32 threads, one token request; and again after it expired."""
+    client = vk.connect("pledg", environment="local")
+    path = f"/api/merchants/{client.settings.get('PLEDG_MERCHANT_UID')}/simulate_payment_schedule"
+
+    def ask(_: int) -> int:
+        return client.post(path, json=ASKED, auth="token").status_code
+
+    vendors["pledg"].clear_log()
+    with ThreadPoolExecutor(32) as pool:
+        assert set(pool.map(ask, range(64))) == {200}
+    assert [entry["path"] for entry in vendors["pledg"].log()].count("/api/token") == 1
+    vendors["pledg"].expire_now()
+    vendors["pledg"].clear_log()
+    with ThreadPoolExecutor(32) as pool:
+        assert set(pool.map(ask, range(64))) == {200}
+    assert [entry["path"] for entry in vendors["pledg"].log()].count("/api/token") == 1
+
+
+def test_tokens_of_every_shape_are_taken_or_refused(vendors):
+    """A09 to A17: what popular clients keep for ever or crash on."""
+    path = "/api/merchants/{}/simulate_payment_schedule"
+    for answer, good in (("missing", True), ("null", True), ("number-text", True), ("float-text", True),
+                         ("zero", False), ("negative", False), ("text", False), ("html", False), ("list", False),
+                         ("empty", False), ("mac", False), ("redirect", False)):  # fmt: skip
+        vendors["pledg"].set(token_answer=answer)
+        client = vk.connect("pledg", environment="local")
+        call = lambda client=client: client.post(  # noqa: E731
+            path.format(client.settings.get("PLEDG_MERCHANT_UID")), json=ASKED, auth="token"
+        )
+        if good:
+            with pytest.warns(UserWarning, match="600") if answer in ("missing", "null") else nothing():
+                assert call().ok, answer
+        else:
+            with pytest.raises(vk.errors.VendorkitError):
+                call()
+
+
+def nothing():
+    """A context in which nothing is expected."""
+    import contextlib
+
+    return contextlib.nullcontext()
+
+
+def test_settings_and_client_show_no_secret(pledg, vendors):
+    """Repr of the client, its settings, its session and its schemes."""
+    shown = " ".join(repr(x) for x in (pledg, pledg.settings, pledg.session, pledg.session.schemes, vars(pledg)))
+    for name, value in vendors["pledg"].credentials.items():
+        if not name.endswith("_UID"):
+            assert value not in shown, name
+    with pytest.raises(TypeError):
+        json.dumps(pledg.settings.values["PLEDG_API_SECRET"])
