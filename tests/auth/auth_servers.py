@@ -90,7 +90,7 @@ class WebServer:
         self.url = f"http://127.0.0.1:{self.port}"
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
-    def answer(self, seen):  # noqa: ARG002
+    def answer(self, seen):
         """Return status, headers and body."""
         return 200, [], b"ok"
 

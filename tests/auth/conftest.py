@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from auth_servers import DigestServer, TokenServer, WebServer
+from token_helpers import Clock
 
 
 @pytest.fixture
@@ -30,3 +31,9 @@ def digest_server(serve):
 def token_server(serve):
     """A running token server."""
     return serve(TokenServer)
+
+
+@pytest.fixture
+def clock():
+    """A clock that stands still until it is moved."""
+    return Clock()

@@ -135,7 +135,7 @@ def test_basic_does_not_climb_from_http_to_https(monkeypatch):
     """Requests keeps the header there; another scheme is another origin."""
     seen = []
 
-    def send(self, request, **how):  # noqa: ARG001
+    def send(self, request, **how):
         seen.append((request.url, request.headers.get("Authorization")))
         response = requests.Response()
         response.status_code, response.request, response.url, response.raw = 200, request, request.url, io.BytesIO()

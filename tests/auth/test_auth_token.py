@@ -1,177 +1,26 @@
-"""Access tokens: what the endpoint may answer, when a token is renewed, and by how many."""
+"""Access tokens: when one is fetched and renewed, by how many threads, and where it goes."""
 
 from __future__ import annotations
 
-import json
 import math
 import threading
-import time
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
 from auth_servers import walk
+from token_helpers import at_once, get, scheme
 
 from vendorkit.auth import ClientCredentials
-from vendorkit.auth.tokenanswer import parse_token
 from vendorkit.errors import (
     AuthError,
     CredentialsRefused,
-    NotAllowed,
     OriginRefused,
-    RateLimited,
     TlsError,
     TransportError,
     UsageError,
     VendorUnavailable,
 )
-
-
-class Clock:
-    """A monotonic clock that tests move."""
-
-    now = 1000.0
-
-    def __call__(self):
-        """Return the time."""
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    """A clock that stands still until it is moved."""
-    return Clock()
-
-
-def scheme(server, clock=time.monotonic, secret="made-up", **how):
-    return ClientCredentials(f"{server.url}/api/token", "key", secret, clock=clock, **how)
-
-
-def get(url, auth):
-    return requests.get(url, auth=auth, timeout=10)
-
-
-def at_once(count, work):
-    """Run *work* in *count* threads that start together; return the results, errors among them."""
-    together = threading.Barrier(count)
-
-    def run(_):
-        together.wait(10)
-        try:
-            return work()
-        except Exception as error:  # noqa: BLE001 - looked at by the test
-            return error
-
-    with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(run, range(count)))
-
-
-def fields(**more):
-    return json.dumps({"access_token": "abc", **more}).encode()
-
-
-@pytest.mark.parametrize(
-    ("expires_in", "seconds"),
-    [(600, 600), ("600", 600), (600.5, 600.5), (1e12, 86_400), (1, 1), ("1e3", 1000)],
-)
-def test_a_lifetime_is_read_as_number_or_text_and_clamped(expires_in, seconds):
-    """A11, A12."""
-    token = parse_token(200, {}, fields(expires_in=expires_in), 50.0)
-    assert token.expires_at == 50.0 + seconds
-    assert token.renew_at == token.expires_at - min(60, seconds / 10)
-    assert not token.assumed
-
-
-@pytest.mark.parametrize("more", [{}, {"expires_in": None}])
-def test_a_missing_lifetime_is_the_documented_one(more):
-    """A09: 600 s, and marked as assumed."""
-    token = parse_token(200, {}, fields(**more), 0.0)
-    assert (token.expires_at, token.assumed) == (600.0, True)
-
-
-@pytest.mark.parametrize(
-    "expires_in", [0, -5, "abc", True, False, [600], {"s": 600}, "", "nan", "inf", "-inf", 10**400]
-)
-def test_a_lifetime_that_is_none_is_refused(expires_in):
-    """A10: 0 does not mean for ever."""
-    with pytest.raises(AuthError, match="cannot be used"):
-        parse_token(200, {}, fields(expires_in=expires_in), 0.0)
-
-
-@pytest.mark.parametrize("body", [b'{"access_token":"a","expires_in":NaN}', b'{"access_token":"a","expires_in":1e999}'])
-def test_a_lifetime_that_is_not_json_is_refused(body):
-    """A10: Python's reader would take both."""
-    with pytest.raises(AuthError, match="cannot be used"):
-        parse_token(200, {}, body, 0.0)
-
-
-@pytest.mark.parametrize("kind", ["Bearer", "bearer", "BEARER", None])
-def test_bearer_in_any_case_or_no_type_is_accepted(kind):
-    """A13."""
-    assert parse_token(200, {}, fields(token_type=kind, expires_in=600), 0.0).value.reveal() == "abc"
-
-
-@pytest.mark.parametrize("kind", ["MAC", "", 5, ["Bearer"]])
-def test_another_type_is_refused(kind):
-    """A13."""
-    with pytest.raises(AuthError, match="token_type"):
-        parse_token(200, {}, fields(token_type=kind), 0.0)
-
-
-@pytest.mark.parametrize("token", ["", None, 5, ["a"], "a b", "a\r\nX: y", "ä", "a\x00"])
-def test_a_token_that_cannot_stand_in_a_header_is_refused_before_use(token):
-    """A14: and not echoed."""
-    with pytest.raises(AuthError, match="access_token") as caught:
-        parse_token(200, {}, json.dumps({"access_token": token}).encode(), 0.0)
-    assert "X: y" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "body",
-    [b"<html>maintenance</html>", b"[1]", b"null", b"", b'{"error": "invalid_scope"}', b"\xff", b'{"a":1,"a":2}',
-     b'{"a":' + b"[" * 30_000, b" " * 70_000],
-    ids=lambda body: repr(body)[:20],
-)  # fmt: skip
-def test_an_answer_of_200_that_is_no_token_is_an_error(body):
-    """A17: HTML, a list, an error at 200."""
-    with pytest.raises(AuthError) as caught:
-        parse_token(200, {}, body, 0.0)
-    assert caught.value.status == 200
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "error"),
-    [
-        (400, b'{"error": "invalid_client", "error_description": "sentinel"}', CredentialsRefused),
-        (401, b"sentinel", CredentialsRefused),
-        (400, b'{"error": "unauthorized_client"}', NotAllowed),
-        (403, b"", NotAllowed),
-        (400, b'{"error": "sentinel"}', AuthError),
-        (404, b"", AuthError),
-        (429, b"", RateLimited),
-        (500, b"<html>sentinel", VendorUnavailable),
-        (503, b"", VendorUnavailable),
-        (302, b"", OriginRefused),
-        (307, b"", OriginRefused),
-    ],
-)
-def test_each_refusal_is_its_own_error_without_the_servers_text(status, body, error):
-    """A15, A16, T24: the description could echo the secret."""
-    with pytest.raises(error) as caught:
-        parse_token(status, {}, body, 0.0)
-    assert caught.value.status == status
-    assert "sentinel" not in walk(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("wait", "seconds"), [("7", 7.0), ("", None), ("-5", None), ("abc", None), ("9" * 400, None), ("²", None)]
-)
-def test_the_wait_of_429_is_kept_where_it_is_seconds(wait, seconds):
-    """T15: nonsense is ignored."""
-    with pytest.raises(RateLimited) as caught:
-        parse_token(429, {"Retry-After": wait}, b"", 0.0)
-    assert caught.value.retry_after_s == seconds
 
 
 def test_one_token_serves_many_requests(token_server):
@@ -244,90 +93,6 @@ def test_a_403_is_left_to_the_caller(token_server):
     assert len(token_server.log) == 2
 
 
-def test_a_token_is_renewed_a_tenth_of_its_life_before_its_end(token_server, clock):
-    """At most 60 s before, both sides of the boundary."""
-    auth = scheme(token_server, clock)
-    get(token_server.url, auth)
-    clock.now += 539
-    get(token_server.url, auth)
-    assert auth.renewals == 0
-    clock.now += 2
-    get(token_server.url, auth)
-    assert auth.renewals == 1
-    assert auth.seconds_left == 600
-
-
-def test_the_lifetime_counts_from_before_the_token_request(token_server, clock):
-    """A slow answer must not make the token look younger."""
-
-    def slow_post(prepared):
-        clock.now += 20
-        return requests.Session().send(prepared)
-
-    auth = scheme(token_server, clock, post=slow_post)
-    get(token_server.url, auth)
-    assert auth.seconds_left == 580
-
-
-def test_a_failed_renewal_of_a_valid_token_warns_and_goes_on(token_server, clock):
-    """A05; and the next attempt waits a few seconds (A07)."""
-    auth = scheme(token_server, clock)
-    get(token_server.url, auth)
-    token_server.token_answers = [(503, [], b"")]
-    clock.now += 560
-    with pytest.warns(UserWarning, match="VendorUnavailable"):
-        assert get(token_server.url, auth).status_code == 200
-    clock.now += 3
-    get(token_server.url, auth)
-    assert len(token_server.token_requests()) == 2
-    clock.now += 3
-    get(token_server.url, auth)
-    assert auth.renewals == 1
-
-
-def test_a_failed_renewal_of_an_expired_token_is_an_error(token_server, clock):
-    """A16: typed, with the status."""
-    auth = scheme(token_server, clock)
-    get(token_server.url, auth)
-    token_server.token_answers = [(503, [], b"")]
-    clock.now += 601
-    with pytest.raises(VendorUnavailable) as caught:
-        get(token_server.url, auth)
-    assert caught.value.status == 503
-
-
-def test_a_token_that_is_expired_on_arrival_is_one_error(token_server, clock):
-    """A06: no loop."""
-
-    def slow_post(prepared):
-        clock.now += 601
-        return requests.Session().send(prepared)
-
-    with pytest.raises(AuthError, match="expired already"):
-        get(token_server.url, scheme(token_server, clock, post=slow_post))
-    assert len(token_server.log) == 1
-
-
-def test_the_same_short_token_again_does_not_make_every_request_renew(token_server, clock):
-    """A07: a floor between renewals while the token is still valid."""
-    token_server.expires_in = 20
-    auth = scheme(token_server, clock)
-    get(token_server.url, auth)
-    clock.now += 18.5
-    for _ in range(5):
-        get(token_server.url, auth)
-        token_server.token_answers = [(200, [], fields(access_token=token_server.valid, expires_in=1))] * 9
-        clock.now += 0.1
-    assert len(token_server.token_requests()) == 2
-
-
-def test_a_missing_lifetime_warns(token_server):
-    """A09: once for each token."""
-    token_server.expires_in = None
-    with pytest.warns(UserWarning, match="600 s are assumed"):
-        get(token_server.url, scheme(token_server))
-
-
 def test_wrong_credentials_in_many_threads_cost_one_token_request(token_server):
     """A15: the threads that wait get the leader's error, and so do those that come a moment later."""
     auth = scheme(token_server, secret="wrong words")
@@ -393,7 +158,7 @@ def test_a_certificate_that_is_not_trusted_is_its_own_error():
 def test_an_error_of_the_callers_own_post_is_passed_on():
     """The session's transport raises our errors itself."""
 
-    def post(prepared):  # noqa: ARG001
+    def post(prepared):
         message = "mine"
         raise TransportError(message)
 
