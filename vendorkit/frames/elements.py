@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from lxml import etree
 
 from vendorkit.frames.schema import Column, Embedded, EmbeddedMany, Type
-from vendorkit.frames.values import Literal, loads, malformed
+from vendorkit.frames.values import BYTE_ORDER_MARK, Literal, loads, malformed
 from vendorkit.frames.wire import ENTRIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+LAST_ASCII = 0x7F
 RESOURCE_TYPE = "resource_type"
 TOTAL = "total_entries"
 _ENCODING = re.compile(r"""<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)""")
@@ -29,8 +30,8 @@ def parse(body: bytes) -> etree._Element:
         MalformedAnswer: Not well-formed, truncated, nested too deep, with a DOCTYPE, or in an encoding
             other than UTF-8 and UTF-16.
     """
-    text = _decoded(body)
-    if "<!DOCTYPE" in text and _declares_type(text):
+    body = _utf8(body)
+    if b"<!DOCTYPE" in body and _declares_type(body):
         what = "The answer has a DOCTYPE, which no API needs and attacks use."
         raise malformed(what)
     # `encoding` overrules the declaration, which was checked; without `huge_tree` libxml2 bounds depth and size.
@@ -38,42 +39,39 @@ def parse(body: bytes) -> etree._Element:
         encoding="utf-8", resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True
     )
     try:
-        return etree.fromstring(text.encode(), parser)
+        return etree.fromstring(body, parser)
     except etree.XMLSyntaxError as error:
         problem = str(error.msg)[:200]
     what = f"The answer is not well-formed XML: {problem}."
     raise malformed(what)
 
 
-def _decoded(body: bytes) -> str:
-    wide = body.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in body[:4]
-    codec = "utf-8-sig"
-    if wide:
-        codec = "utf-16" if body[0] >= 0xFE else ("utf-16-be" if body[0] == 0 else "utf-16-le")
+def _utf8(body: bytes) -> bytes:
+    """The document in UTF-8."""
+    codec = "utf-8"
+    if b"\0" in body[:4]:
+        # A byte order mark, or the first "<", says which half comes first.
+        codec = "utf-16" if body[0] > LAST_ASCII else "utf-16-be" if body[0] == 0 else "utf-16-le"
     try:
         text = body.decode(codec)
     except UnicodeDecodeError as error:
-        problem = f"is not {error.encoding.upper()} at byte {error.start}"
+        problem = f"is not {codec.upper()} at byte {error.start}"
     else:
-        declared = _ENCODING.match(text)
+        declared = _ENCODING.match(text.removeprefix(BYTE_ORDER_MARK))
         if declared is None or declared[1].lower() in _ALLOWED:
-            return text
+            return body if codec == "utf-8" else text.removeprefix(BYTE_ORDER_MARK).encode()
         problem = f"is declared as {declared[1][:20]}; only UTF-8 and UTF-16 are read"
     what = f"The answer {problem}."
     raise malformed(what)
 
 
-def _declares_type(text: str) -> bool:
+def _declares_type(body: bytes) -> bool:
     """Whether a document type stands before the root, behind any comments and processing instructions."""
-    at = 0
-    while True:
-        at += len(text[at:]) - len(text[at:].lstrip())
-        opening = text[at : at + 4]
-        closing = "-->" if opening == "<!--" else "?>" if opening.startswith("<?") else ""
-        end = text.find(closing, at) if closing else -1
-        if end < 0:
-            return text.startswith("<!DOCTYPE", at)
-        at = end + len(closing)
+    rest = body.removeprefix(BYTE_ORDER_MARK.encode()).lstrip()
+    while rest.startswith((b"<!--", b"<?")):
+        _, _, rest = rest.partition(b"-->" if rest.startswith(b"<!--") else b"?>")
+        rest = rest.lstrip()
+    return rest.startswith(b"<!DOCTYPE")
 
 
 def folded(name: str) -> str:

@@ -54,12 +54,12 @@ class FastParser:
         # A leading object also keeps Arrow from a top-level null, on which its parser crashes (26.0.1).
         text = b"".join(part for array in arrays for part in (b'{"":[', array, b"]}\n"))
         _check_utf8(text)
+        # A block must hold the longest array; two blocks occupy two threads.
+        reading = arrow_json.ReadOptions(
+            block_size=max(*map(len, arrays), len(text) // 2) + 64, use_threads=len(arrays) > 1
+        )
         try:
-            # A block must hold a whole page; two blocks or more occupy both threads.
-            block = max(map(len, arrays)) + len(text) // 2 + 16
-            parsed = arrow_json.read_json(
-                pa.BufferReader(text), arrow_json.ReadOptions(block_size=block), self._options
-            )
+            parsed = arrow_json.read_json(pa.BufferReader(text), reading, self._options)
         except pa.ArrowInvalid as error:
             raise UnfitError from error
         pages, tables, metas = parsed.column(0), [], []

@@ -13,7 +13,8 @@ have `-` where JSON has `_`, and `<link rel href>` is JSON's `<rel>_link`.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,11 +28,14 @@ from vendorkit.frames.schema import Column, Kind, Schema, Type, frame_type
 from vendorkit.frames.values import malformed, plain
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from lxml import etree
 
     from vendorkit.frames.drift import Drift
 
 _TEXTS = {Kind.TEXT, Kind.CODE, Kind.ID, Kind.DURATION, Kind.LINK}
+_AHEAD = 2  # pages parsed before they are needed
 _WHOLE = r"^(0|-?[1-9][0-9]{0,17})$"  # one spelling each, so that no digit is lost
 _EXACT = r"^-?(0|[1-9][0-9]{0,14})(\.[0-9]+)?$"
 _SCALARS = _TEXTS | {Kind.INTEGER, Kind.NUMBER, Kind.BOOLEAN, Kind.EPOCH, Kind.DATETIME, Kind.DATE}
@@ -61,7 +65,20 @@ class XmlReader:
             MalformedAnswer: Not well-formed, truncated, with a DOCTYPE, in another encoding than UTF-8 or
                 UTF-16, nested too deep, or nothing of the schema in it.
         """
-        root = parse(body)
+        return self._read(parse(body))
+
+    def read_all(self, bodies: Iterable[bytes]) -> Iterator[Page]:
+        """Read pages in order; the next ones are parsed meanwhile, on another thread. Raises as `read` does."""
+        with ThreadPoolExecutor(1) as pool:
+            ahead: deque[Future[etree._Element]] = deque()
+            for body in bodies:
+                ahead.append(pool.submit(parse, body))
+                if len(ahead) > _AHEAD:
+                    yield self._read(ahead.popleft().result())
+            while ahead:
+                yield self._read(ahead.popleft().result())
+
+    def _read(self, root: etree._Element) -> Page:
         if folded(root.tag) in ("error", "errors"):
             what = "The answer is an error instead of records."
             raise malformed(what)
