@@ -78,18 +78,18 @@ def vendors(servers: local.LocalVendors, monkeypatch: pytest.MonkeyPatch, caplog
 
 
 @pytest.fixture
-def medipim(vendors: local.LocalVendors) -> vk.Client:  # noqa: ARG001
+def medipim(vendors: local.LocalVendors) -> vk.Client:
     """A fresh Medipim client on the local vendor."""
     return vk.connect("medipim", environment="local")
 
 
 @pytest.fixture
-def pledg(vendors: local.LocalVendors) -> vk.Client:  # noqa: ARG001
+def pledg(vendors: local.LocalVendors) -> vk.Client:
     """A fresh Pledg client on the local vendor."""
     return vk.connect("pledg", environment="local")
 
 
 @pytest.fixture
-def mediagenix(vendors: local.LocalVendors) -> vk.Client:  # noqa: ARG001
+def mediagenix(vendors: local.LocalVendors) -> vk.Client:
     """A fresh Mediagenix client on the local vendor."""
     return vk.connect("mediagenix", environment="local")

@@ -1,4 +1,4 @@
-"""Small HTTPS servers on loopback for tests: the answer is written as raw bytes, so that it can be as wrong as needed."""
+"""Small HTTPS servers on loopback: the answer is written as raw bytes, so that it can be as wrong as needed."""
 
 from __future__ import annotations
 
@@ -98,4 +98,4 @@ def answer(body: bytes, *headers: str, status: str = "200 OK", length: int | Non
 
 def always(reply: bytes) -> Handler:
     """A handler that answers every request alike."""
-    return lambda sock, head: sock.sendall(reply)  # noqa: ARG005
+    return lambda sock, head: sock.sendall(reply)

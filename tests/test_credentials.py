@@ -61,7 +61,7 @@ def test_malformed_line_is_named_by_its_number(text, line):
 def test_name_that_stands_twice_is_an_error():
     """S04: python-dotenv would keep the last."""
     write_env("A=1\n\nA=2\n")
-    with pytest.raises(SettingsError, match="A stands twice in .env, on lines 1 and 3"):
+    with pytest.raises(SettingsError, match=r"A stands twice in \.env, on lines 1 and 3"):
         read_settings(["A"], environ={})
 
 
@@ -98,7 +98,7 @@ def test_file_that_others_can_read_is_warned_of():
 def test_placeholder_is_refused_by_name(value):
     """S10: a forgotten example value is no credential."""
     found = read_settings(["A"], environ={"A": value})
-    with pytest.raises(SettingsError, match="A .*placeholder") as caught:
+    with pytest.raises(SettingsError, match=r"A .*placeholder") as caught:
         found.require(["A"], why="x")
     assert value == "..." or value not in str(caught.value)
 

@@ -84,10 +84,8 @@ def test_frames_and_protocol_modules_do_no_http():
 
 def test_importing_the_package_needs_no_widgets_dask_or_servers():
     """`import vendorkit` is cheap: heavy parts come when they are used."""
-    code = (
-        "import sys, vendorkit; "
-        "print([m for m in ('ipywidgets', 'dask', 'starlette', 'uvicorn', 'pandas', 'pyarrow', 'lxml') if m in sys.modules])"
-    )
+    heavy = ("ipywidgets", "dask", "starlette", "uvicorn", "pandas", "pyarrow", "lxml")
+    code = f"import sys, vendorkit; print([name for name in {heavy} if name in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown.strip() == "[]"
 
@@ -142,7 +140,9 @@ def test_public_surface():
 
 def test_no_truth_test_of_a_response():
     """`bool(Response(404))` is False, so `if response` hides the answer one wanted to look at."""
-    for path in PACKAGE.rglob("*.py"):
+    for path in FILES:
+        if "local" in path.parts:  # Starlette's responses have no such trap
+            continue
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             tested = [node.test] if isinstance(node, (ast.If, ast.IfExp, ast.While)) else []
             tested += node.values if isinstance(node, ast.BoolOp) else []

@@ -31,7 +31,7 @@ from vendorkit.errors import (
     VendorUnavailable,
 )
 from vendorkit.session import USER_AGENT, Session
-from vendorkit.transport import Budget, Bounds
+from vendorkit.transport import Bounds, Budget
 
 SECRET = "sentinel-Pa55word"
 JSON = "Content-Type: application/json"

@@ -60,7 +60,7 @@ def test_unapproved_authority_is_refused_although_every_bundle_holds_it(organisa
 
 
 def test_trusted_roots_stay_the_same_after_calls(monkeypatch, tmp_path):
-    """requests loads its whole bundle into a context that it is given the usual way."""
+    """The library loads its whole bundle into a context that it is given the usual way."""
     with raw_server(OK) as server:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(Path(requests.certs.where())))
         session = session_for(server.url, server.trust)

@@ -217,7 +217,7 @@ class Query:
         with tqdm(desc=self.resource.name, unit=" rows", delay=2.0, leave=False) as bar:
             for page in style.pages(self, read, limit):
                 cut = page if left is None or page.rows <= left else _head(page, left)
-                pull.saw(page, style.total(page.envelope))
+                pull.saw(style.total(page.envelope))
                 bar.total = pull.total if limit is None else min(limit, pull.total or limit)
                 bar.update(cut.rows)
                 yield cut
@@ -257,8 +257,8 @@ class Pull:
     drift: Drift = field(default_factory=Drift)
     fetched_at: str = field(default_factory=lambda: datetime.now(timezone.utc).isoformat(timespec="seconds"))
 
-    def saw(self, page: PageLike, total: int | None) -> None:
-        """Take note of one page and of the total it announced."""
+    def saw(self, total: int | None) -> None:
+        """Take note of one page, and of the total it announced."""
         self.pages += 1
         if total is not None:
             self.total = total

@@ -62,7 +62,7 @@ def test_a_truncated_body_is_shorter_than_announced(medipim, client, fault):
     whole = int(client.get(BRANDS).headers["Content-Length"])
     medipim.set(fail_next=[fault])
     came = b""
-    with client.stream("GET", BRANDS) as answer, pytest.raises(httpx.RemoteProtocolError, match="closed connection"):  # noqa: PT012
+    with client.stream("GET", BRANDS) as answer, pytest.raises(httpx.RemoteProtocolError, match="closed connection"):
         assert int(answer.headers["Content-Length"]) == whole
         for piece in answer.iter_raw():
             came += piece
@@ -78,7 +78,7 @@ def test_a_truncated_stream_lacks_its_end(medipim, client):
     came = b""
     with client.stream("POST", "/v4/products/stream", json=body, headers=headers) as answer:
         assert "Content-Length" not in answer.headers
-        with pytest.raises(httpx.RemoteProtocolError):  # noqa: PT012
+        with pytest.raises(httpx.RemoteProtocolError):
             for piece in answer.iter_raw():
                 came += piece
     assert len(came) == 100_000

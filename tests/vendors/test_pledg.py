@@ -25,7 +25,7 @@ ASKED = {"amount_cents": 20_000, "created": "2026-01-31"}
 
 
 @pytest.fixture
-def writable(vendors):  # noqa: ARG001
+def writable(vendors):
     """A client that may write."""
     return vk.connect("pledg", environment="local", writable=True)
 

@@ -89,9 +89,7 @@ def same(given: str, expected: str) -> bool:
 class BasicCheck:
     """HTTP Basic for one user; paths that start with one of *public* need none."""
 
-    def __init__(
-        self, realm: str, user: str, password: str, refusal: Refusal, public: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, realm: str, user: str, password: str, refusal: Refusal, public: tuple[str, ...] = ()) -> None:
         self._realm, self._user, self._password, self._refusal = realm, user, password, refusal
         self._public = public
 
