@@ -79,22 +79,39 @@ def _execute(path: Path, report: Path, *, save: bool) -> Path | None:
     notebook = nbformat.read(path, as_version=4)
     resources = {"metadata": {"path": str(path.parent)}}
     # Saved widget state would hide the HTML of a panel in the page, and may hold what was typed.
-    runner = NotebookClient(notebook, timeout=CELL_TIMEOUT_S, store_widget_state=False, resources=resources)
+    runner = NotebookClient(
+        notebook,
+        timeout=CELL_TIMEOUT_S,
+        store_widget_state=False,
+        resources=resources,
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],  # else each kernel warns of the transport it was given
+    )
     try:
         runner.execute()
     except CellExecutionError as exc:
         click.echo(f"{path.name}: {exc}", err=True)
         return None
+    _settle(notebook)
     if save:
-        for cell in notebook.cells:
-            cell.metadata.pop("execution", None)  # times, which differ with every run
-        notebook.metadata.pop("widgets", None)
         nbformat.write(notebook, path)
     exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="")
     body, _ = exporter.from_notebook_node(notebook)
     page = report / f"{path.stem}.html"
     page.write_text(body, encoding="utf-8")
     return page
+
+
+def _settle(notebook: Any) -> None:
+    """Take out what differs with every run or has no meaning without a kernel: times, widget models, progress bars."""
+    view = "application/vnd.jupyter.widget-view+json"
+    notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            # A panel leaves its HTML, a progress bar has none.
+            cell.outputs = [out for out in cell.outputs if view not in out.get("data", {}) or "text/html" in out.data]
+            for out in cell.outputs:
+                out.get("data", {}).pop(view, None)
 
 
 def _index(rows: list[tuple[str, int, int, float]], pages: list[Path]) -> str:
