@@ -19,7 +19,7 @@ PACKAGE = Path(vendorkit.__file__).parent
 # Lower rooms first; a module may import from its own room and those before it.
 ROOMS = [
     {"errors"},
-    {"credentials", "tls"},
+    {"bounds", "credentials", "tls"},
     {"auth"},
     {"call", "exchanges", "transport", "answers", "session"},
     {"frames"},

@@ -14,6 +14,7 @@ import vendorkit as vk
 from tests.https import always, answer, raw_server
 from vendorkit.answers import retry_after_s
 from vendorkit.auth import Basic
+from vendorkit.bounds import Bounds
 from vendorkit.call import Call, Policy
 from vendorkit.credentials import Redactor
 from vendorkit.errors import (
@@ -31,7 +32,7 @@ from vendorkit.errors import (
     VendorUnavailable,
 )
 from vendorkit.session import USER_AGENT, Session
-from vendorkit.transport import Bounds, Budget
+from vendorkit.transport import Budget
 
 SECRET = "sentinel-Pa55word"
 JSON = "Content-Type: application/json"
@@ -199,9 +200,9 @@ def test_each_attempt_is_signed_anew():
 @pytest.mark.parametrize(
     ("body", "error"),
     [
-        (gzip.compress(b'{"a": 1}' * 500)[:-40], VendorUnavailable),  # T06
-        (gzip.compress(b'{"a": 1}' * 500)[:-8], VendorUnavailable),  # T07
-        (gzip.compress(b'{"a": 1}')[:-8] + b"\0" * 8, MalformedAnswer),  # T08
+        (gzip.compress(b'{"a": 1}' * 500, mtime=0)[:-40], VendorUnavailable),  # T06
+        (gzip.compress(b'{"a": 1}' * 500, mtime=0)[:-8], VendorUnavailable),  # T07
+        (gzip.compress(b'{"a": 1}', mtime=0)[:-8] + b"\0" * 8, MalformedAnswer),  # T08
         (b"not gzip at all", MalformedAnswer),
     ],
 )
@@ -216,7 +217,7 @@ def test_gzip_is_checked_to_its_end(body, error):
 
 def test_gzip_of_several_members_is_read_whole():
     """RFC 1952 section 2.2."""
-    body = gzip.compress(b'{"a":') + gzip.compress(b" 1}")
+    body = gzip.compress(b'{"a":', mtime=0) + gzip.compress(b" 1}", mtime=0)
     with raw_server(always(answer(body, JSON, "Content-Encoding: gzip"))) as server:
         assert session_of(server).send(Call("GET", "/x")).json() == {"a": 1}
 
@@ -315,7 +316,7 @@ def test_session_is_not_pickled():
     """S14: connect again where it is needed."""
     import pickle
 
-    with raw_server(always(b"")) as server, pytest.raises(TypeError, match="connect again"):
+    with raw_server(always(b"")) as server, pytest.raises(UsageError, match="not pickled"):
         pickle.dumps(session_of(server))
 
 

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 from vendorkit import auth, errors
 
 if TYPE_CHECKING:
+    from vendorkit.bounds import cancellable
     from vendorkit.frames import SchemaDrift
     from vendorkit.panels import connect_panel
     from vendorkit.query import Query
     from vendorkit.tls import chain
-    from vendorkit.transport import cancellable
     from vendorkit.vendors import connect
     from vendorkit.vendors.base import Client
 
@@ -28,7 +28,7 @@ _LAZY: Final = {
     "Client": "vendorkit.vendors.base",
     "Query": "vendorkit.query",
     "SchemaDrift": "vendorkit.frames",
-    "cancellable": "vendorkit.transport",
+    "cancellable": "vendorkit.bounds",
     "chain": "vendorkit.tls",
     "connect": "vendorkit.vendors",
     "connect_panel": "vendorkit.panels",

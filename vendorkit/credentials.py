@@ -21,7 +21,7 @@ from urllib.parse import quote, quote_plus
 
 from dotenv.parser import Binding, parse_stream
 
-from vendorkit.errors import SettingsError
+from vendorkit.errors import SettingsError, UsageError
 
 MASK = "***"
 ENV_FILE_VARIABLE = "VENDORKIT_ENV_FILE"
@@ -51,8 +51,13 @@ class Secret:
         return repr(self)
 
     def __reduce__(self) -> NoReturn:
-        message = "A secret is not pickled: read it from the environment where it is needed."
-        raise TypeError(message)
+        refuse_pickling("A secret")
+
+
+def refuse_pickling(what: str) -> NoReturn:
+    """Raise `UsageError`: a pickle of *what* would carry credentials onto a disk or over a wire."""
+    message = f"{what} holds credentials and is not pickled."
+    raise UsageError(message, remedy="Connect again where it is needed, with settings from its own environment.")
 
 
 @dataclass(frozen=True)
@@ -198,8 +203,7 @@ class Redactor:
         return f"Redactor({len(self._forms)} forms)"
 
     def __reduce__(self) -> NoReturn:
-        message = "A redactor knows secrets and is not pickled."
-        raise TypeError(message)
+        refuse_pickling("A redactor")
 
 
 def _forms(text: str) -> set[str]:

@@ -25,8 +25,10 @@ from urllib3.exceptions import HTTPError
 
 from vendorkit import tls
 from vendorkit.answers import ANSWER_LIMIT_BYTES, BrokenOff, CorruptAnswer, check_form, chunks, error_for
+from vendorkit.auth.flow import origin_of
+from vendorkit.bounds import Bounds, current_bounds
 from vendorkit.call import Call, Policy
-from vendorkit.credentials import MASK, Redactor
+from vendorkit.credentials import MASK, Redactor, refuse_pickling
 from vendorkit.errors import (
     OriginRefused,
     RateLimited,
@@ -36,7 +38,7 @@ from vendorkit.errors import (
     VendorUnavailable,
 )
 from vendorkit.exchanges import Exchanges, masked
-from vendorkit.transport import Adapter, Bounds, Budget, current_bounds, origin_of
+from vendorkit.transport import Adapter, Budget
 
 try:
     _VERSION = version("vendorkit")
@@ -266,8 +268,7 @@ class Session:
         return f"Session({self.vendor!r}, {self.base_url!r})"
 
     def __reduce__(self) -> Any:
-        message = "A session holds credentials and is not pickled: connect again where it is needed."
-        raise TypeError(message)
+        refuse_pickling("A session")
 
 
 def _masked(request: requests.PreparedRequest) -> requests.PreparedRequest:

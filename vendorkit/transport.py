@@ -8,12 +8,7 @@ adapter here, below requests' session: a digest challenge counts against the rat
 from __future__ import annotations
 
 import ssl
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import Any, NoReturn, cast
 from urllib.parse import urlsplit
 
@@ -24,68 +19,12 @@ from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.util import Timeout
 
-from vendorkit.errors import Cancelled, DeadlineExceeded, OriginRefused, UsageError
+from vendorkit.auth.flow import origin_of
+from vendorkit.bounds import SLICE_S, Bounds, current_bounds
+from vendorkit.credentials import refuse_pickling
+from vendorkit.errors import OriginRefused, UsageError
 from vendorkit.exchanges import Exchanges
 from vendorkit.tls import Trust
-
-_SLICE_S = 0.2  # how long a wait may go on before it looks whether it was cancelled
-
-_cancel: ContextVar[threading.Event | None] = ContextVar("vendorkit_cancel", default=None)
-_bounds: ContextVar[Bounds | None] = ContextVar("vendorkit_bounds", default=None)
-
-
-@contextmanager
-def cancellable(event: threading.Event) -> Iterator[None]:
-    """Let *event* stop all work inside this block, within half a second, waits included: it raises `Cancelled`."""
-    before = _cancel.set(event)
-    try:
-        yield
-    finally:
-        _cancel.reset(before)
-
-
-@dataclass
-class Bounds:
-    """The end of one call: a moment on the monotonic clock, and an event that ends it sooner."""
-
-    total_s: float
-    cancel: threading.Event | None = field(default_factory=_cancel.get)
-    started: float = field(default_factory=time.monotonic)
-
-    def left_s(self) -> float:
-        """Return the seconds left, not below zero."""
-        return max(0.0, self.started + self.total_s - time.monotonic())
-
-    def check(self) -> None:
-        """Raise `Cancelled` or `DeadlineExceeded` where the call has ended."""
-        if self.cancel is not None and self.cancel.is_set():
-            what = "The call was cancelled."
-            raise Cancelled(what)
-        if self.left_s() <= 0:
-            what = f"The call did not finish within {self.total_s:g} seconds."
-            raise DeadlineExceeded(what, remedy="Ask for less, or try again when the vendor is quicker.")
-
-    def sleep(self, seconds: float) -> None:
-        """Wait *seconds*; the end of the call ends the wait."""
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            self.check()
-            time.sleep(min(left, _SLICE_S))
-        self.check()
-
-    @contextmanager
-    def hold(self) -> Iterator[None]:
-        """Make these the bounds of every wait on a socket inside this block."""
-        before = _bounds.set(self)
-        try:
-            yield
-        finally:
-            _bounds.reset(before)
-
-
-def current_bounds() -> Bounds | None:
-    """Return the bounds of the call that this code runs in, if any."""
-    return _bounds.get()
 
 
 class BoundedSocket(ssl.SSLSocket):
@@ -98,7 +37,7 @@ class BoundedSocket(ssl.SSLSocket):
 
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
         """Read into *buffer*, as `ssl.SSLSocket` does; `TimeoutError` after the socket's timeout of silence."""
-        bounds = _bounds.get()
+        bounds = current_bounds()
         if bounds is None:
             return super().recv_into(buffer, nbytes, flags)
         silence_s = self.gettimeout()
@@ -111,7 +50,7 @@ class BoundedSocket(ssl.SSLSocket):
                 if left <= 0:
                     message = "the server fell silent"
                     raise TimeoutError(message)
-                self.settimeout(min(left, bounds.left_s() + 0.01, _SLICE_S))
+                self.settimeout(min(left, bounds.left_s() + 0.01, SLICE_S))
                 try:
                     return super().recv_into(buffer, nbytes, flags)
                 except TimeoutError:
@@ -208,7 +147,7 @@ class Adapter(HTTPAdapter):
             what = "verify, cert and proxies may not be changed on a vendor's session."
             raise UsageError(what, remedy="Leave them out.")
         self._check_origin(request.url or "")
-        bounds = _bounds.get() or Bounds(self._read_timeout_s)
+        bounds = current_bounds() or Bounds(self._read_timeout_s)
         self._budget.take(bounds)
         bounds.check()
         started, response = time.monotonic(), None
@@ -231,8 +170,7 @@ class Adapter(HTTPAdapter):
         self._trust.check_host(urlsplit(url).hostname or "")
 
     def __reduce__(self) -> NoReturn:
-        message = "A vendor's connection is not pickled: connect again where it is needed."
-        raise TypeError(message)
+        refuse_pickling("A vendor's connection")
 
 
 class Budget:
@@ -263,30 +201,3 @@ class Budget:
             return None
         bucket = self._limiter.buckets()[0]
         return max(0, min(n for n, _ in self.rates) - int(cast("int", bucket.count())))
-
-
-_DEFAULT_PORTS = {"https": 443, "http": 80}
-
-
-def origin_of(url: str) -> str:
-    """
-    Return scheme, host and port of *url* as one text, default ports left out (RFC 6454 section 6.2).
-
-    Raises:
-        UsageError: The URL carries a user name or password, or its port is no number.
-    """
-    parts = urlsplit(url)
-    if "@" in parts.netloc:
-        what = f"The URL of {parts.hostname} carries a user name or password."
-        raise UsageError(what, remedy="Leave them out: credentials come from the environment or .env.")
-    try:
-        port = parts.port
-    except ValueError:
-        port = -1
-    if port == -1:
-        what = f"The port of {parts.hostname} is not a number."
-        raise UsageError(what, remedy="Correct the URL.")
-    host = parts.hostname or ""
-    host = f"[{host}]" if ":" in host else host
-    shown = "" if port in (None, _DEFAULT_PORTS.get(parts.scheme)) else f":{port}"
-    return f"{parts.scheme}://{host}{shown}"

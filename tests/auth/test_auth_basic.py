@@ -14,7 +14,7 @@ from auth_servers import walk
 
 from vendorkit.auth import Basic, ClientCredentials, Digest
 from vendorkit.auth.flow import origin_of
-from vendorkit.auth.secret import Secret
+from vendorkit.credentials import Secret
 from vendorkit.errors import UsageError
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "pledg_signatures.json").read_text())

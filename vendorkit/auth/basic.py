@@ -5,7 +5,8 @@ from __future__ import annotations
 from base64 import b64encode
 
 from vendorkit.auth.flow import Flow, FlowAuth, Outgoing
-from vendorkit.auth.secret import Secret, check_credential
+from vendorkit.auth.secret import check_credential
+from vendorkit.credentials import Secret
 from vendorkit.errors import UsageError
 
 

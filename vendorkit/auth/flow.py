@@ -22,7 +22,7 @@ from requests.cookies import extract_cookies_to_jar, get_cookie_header
 from urllib3 import HTTPHeaderDict
 from urllib3.exceptions import HTTPError
 
-from vendorkit.auth.secret import refuse_pickling
+from vendorkit.credentials import refuse_pickling
 from vendorkit.errors import UsageError
 
 UNAUTHORIZED: Final = 401

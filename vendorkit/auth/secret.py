@@ -1,40 +1,9 @@
-"""Holding credentials so that no repr, traceback or pickle shows them, and refusing malformed ones without echoing."""
+"""Refusing malformed credentials without echoing them."""
 
 from __future__ import annotations
 
-from typing import NoReturn
-
+from vendorkit.credentials import Secret
 from vendorkit.errors import UsageError
-
-
-class Secret:
-    """
-    A text that must not be shown: its repr is a mask, also among the locals of a captured traceback.
-
-    Args:
-        text: What to keep. `reveal()` gives it back; do not bind the result to a name.
-    """
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        """Return the text, for the one expression that needs it."""
-        return self._text
-
-    def __repr__(self) -> str:
-        return "***"
-
-    def __reduce__(self) -> NoReturn:
-        refuse_pickling("A secret")
-
-
-def refuse_pickling(what: str) -> NoReturn:
-    """Raise `UsageError`: a pickle of *what* would carry credentials onto a disk or over a wire."""
-    message = f"{what} holds credentials and is not pickled."
-    raise UsageError(message, remedy="Pass the settings by environment, and build it anew where it is needed.")
 
 
 def check_credential(what: str, secret: Secret) -> None:

@@ -20,8 +20,8 @@ from jwt import PyJWS
 from jwt.algorithms import HMACAlgorithm
 from jwt.exceptions import PyJWTError
 
-from vendorkit.auth.secret import Secret
 from vendorkit.auth.strictjson import strict_object
+from vendorkit.credentials import Secret
 from vendorkit.errors import MalformedAnswer, SignatureInvalid, UsageError
 
 BACK_FIELDS: Final = ("created_at", "error", "id", "reference", "sandbox", "status")

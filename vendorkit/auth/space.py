@@ -15,7 +15,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from vendorkit.auth.challenge import Challenge
-from vendorkit.auth.secret import Secret
+from vendorkit.bounds import wait_until
+from vendorkit.credentials import Secret
 from vendorkit.errors import CredentialsRefused
 
 PATIENCE_S: Final = 30.0  # how long a flow waits for another one's nonce before it asks for its own
@@ -187,12 +188,12 @@ class Space:
 
         *openly*: do not wait where the last request without credentials was served, so that none may be needed.
         """
-        self._changed.wait_for(
-            lambda: (
-                self._refused or self.strict or self._shared or (openly and self._open) or self._holder_is_gone(ticket)
-            ),
-            timeout=PATIENCE_S,
-        )
+
+        def usable() -> bool:
+            found = self._refused or self.strict or self._shared or (openly and self._open)
+            return bool(found) or self._holder_is_gone(ticket)
+
+        wait_until(lambda seconds: self._changed.wait_for(usable, timeout=seconds), PATIENCE_S)
         if self._refused:
             raise self._refuse()
 

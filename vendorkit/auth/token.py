@@ -12,7 +12,7 @@ import re
 import time
 import warnings
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from threading import Lock
 from typing import Final
 from urllib.parse import urlsplit
@@ -22,10 +22,12 @@ from urllib3.exceptions import HTTPError
 
 from vendorkit.auth.basic import Basic
 from vendorkit.auth.flow import UNAUTHORIZED, Flow, FlowAuth, Outgoing, origin_of
-from vendorkit.auth.secret import Secret
 from vendorkit.auth.tokenanswer import BODY_LIMIT, DEFAULT_LIFETIME_S, Token, parse_token
+from vendorkit.bounds import wait_until
+from vendorkit.credentials import Secret
 from vendorkit.errors import (
     AuthError,
+    Cancelled,
     CredentialsRefused,
     DeadlineExceeded,
     TlsError,
@@ -129,24 +131,23 @@ class ClientCredentials(FlowAuth):
 
     def _renew(self, used: Token | None) -> Token:
         """Return a token other than *used*: fetched by this thread, or by the one that is at it already."""
-        with self._lock:
-            if self._token is not None and self._token is not used:
-                return self._token
-            attempt = self._attempt
-            leads = attempt is None or not self._may_join(attempt)
-            if attempt is None or leads:
-                attempt = self._attempt = Future()
-                self._asked_at = self._clock()
-        if leads:
-            self._fetch_into(attempt)
-        try:
-            return attempt.result(timeout=_WAIT_S)
-        except VendorkitError:
-            raise
-        except Exception:  # noqa: BLE001, S110 - TimeoutError has two classes before Python 3.11
-            pass
-        what = f"No access token came from {self._origin} within {_WAIT_S:g} seconds."
-        raise DeadlineExceeded(what, remedy="Try again later.")
+        while True:
+            with self._lock:
+                if self._token is not None and self._token is not used:
+                    return self._token
+                attempt = self._attempt
+                leads = attempt is None or not self._may_join(attempt)
+                if attempt is None or leads:
+                    attempt = self._attempt = Future()
+                    self._asked_at = self._clock()
+            if leads:
+                self._fetch_into(attempt)
+            if not wait_until(_is_done(attempt), _WAIT_S):
+                what = f"No access token came from {self._origin} within {_WAIT_S:g} seconds."
+                raise DeadlineExceeded(what, remedy="Try again later.")
+            # Somebody else's call was cancelled while it fetched the token for all: this one is not.
+            if leads or not isinstance(attempt.exception(), Cancelled):
+                return attempt.result()
 
     def _may_join(self, attempt: Future[Token]) -> bool:
         """Whether *attempt* is under way, or was refused a moment ago: then the answer would be the same."""
@@ -222,3 +223,7 @@ def _bearer(token: Token) -> dict[str, str]:
 
 def _path(uri: str) -> str:
     return uri.partition("?")[0]
+
+
+def _is_done(attempt: Future[Token]) -> Callable[[float], bool]:
+    return lambda seconds: bool(wait((attempt,), timeout=seconds).done)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
-from vendorkit.auth.secret import Secret
 from vendorkit.auth.strictjson import strict_object
+from vendorkit.credentials import Secret
 from vendorkit.errors import (
     AuthError,
     CredentialsRefused,

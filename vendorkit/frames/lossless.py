@@ -197,11 +197,10 @@ class _Page:
 
     def table(self) -> pa.Table:
         arrow = self._schema.arrow
-        table = pa.table([pa.array(self._cells[item.name], item.type) for item in arrow], schema=arrow)
+        arrays = {item.name: pa.array(self._cells[item.name], item.type) for item in arrow}
         for name in sorted(self._extra):
-            texts = [self._extra[name].get(row) for row in range(self._rows)]
-            table = table.append_column(pa.field(name, pa.string()), pa.array(texts, pa.string()))
-        return table
+            arrays[name] = pa.array([self._extra[name].get(row) for row in range(self._rows)], pa.string())
+        return pa.table(arrays)
 
 
 def _spellings(value: dict[str, Any], declared: list[str]) -> dict[str, str]:

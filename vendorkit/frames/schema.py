@@ -193,7 +193,7 @@ class Schema:
                 `locales` that has a text. Lists keep all locales.
 
         Raises:
-            UsageError: There is no such column or locale; the message suggests the nearest.
+            UsageError: There is no such column or locale; the message suggests the nearest. Or no column is asked for.
         """
         if locale is not None and locale not in self.locales:
             what = f"{self.name} has no locale {locale!r}."
@@ -202,6 +202,9 @@ class Schema:
         if columns is None:
             return replace(whole, only=None if locale else self.only)
         names = [name for wanted in columns for name in _matching(wanted, whole)]
+        if not names:
+            what = f"No column of {self.name} is asked for."
+            raise UsageError(what, remedy="Name at least one, or leave `columns` out for all.")
         return replace(whole, only=tuple(dict.fromkeys(names)))
 
     def describe(self) -> pd.DataFrame:

@@ -109,7 +109,7 @@ class XmlReader:
 
     def _page(self, records: list[etree._Element], envelope: dict[str, Any]) -> Page:
         cells, rest = self._walk(records)
-        arrays, unfit = dict[str, pa.Array](), []
+        arrays, unfit = dict[str, Any](), []
         for key, column in self._scalars.items():
             array = _typed(cells[key], column.kind)
             if array is None:
@@ -121,10 +121,12 @@ class XmlReader:
         if not unfit and not rest and not self._others:
             return Page(pa.table([arrays[name] for name in self._schema.arrow.names], self._schema.arrow), envelope)
         table, drift = self._lossless(rest, (*unfit, *self._others), len(records))
-        for position, item in enumerate(self._schema.arrow):
-            if item.name in arrays:
-                table = table.add_column(position, item, arrays[item.name])
-        return Page(table, envelope, drift)
+        arrays |= {name: table[name] for name in table.column_names}
+        names = [
+            *self._schema.arrow.names,
+            *(name for name in table.column_names if name not in self._schema.arrow.names),
+        ]
+        return Page(pa.table({name: arrays[name] for name in names}), envelope, drift)
 
     def _walk(self, records: list[etree._Element]) -> tuple[dict[str, list[Any]], dict[int, dict[str, Any]]]:
         """Texts by wire name of the scalar columns; by row, whatever else there is, as JSON has it."""

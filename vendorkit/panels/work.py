@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import ipywidgets as widgets
 
+from vendorkit.bounds import cancellable
 from vendorkit.errors import Cancelled, VendorkitError
-from vendorkit.transport import cancellable
 
 # Colours that read on light and on dark ground.
 _ERROR_STYLE: Final = "border-left:3px solid #d33;padding:.3em .8em;margin:.3em 0"

@@ -12,7 +12,7 @@ import requests
 from requests.auth import AuthBase
 
 from vendorkit.call import Call, Policy, require_writable
-from vendorkit.credentials import Redactor, Settings
+from vendorkit.credentials import Redactor, Settings, refuse_pickling
 from vendorkit.errors import UsageError
 from vendorkit.frames import Page, Schema
 from vendorkit.query import P, Query, Records
@@ -353,5 +353,4 @@ class Client:
         return f"<{self.title} at {self.endpoint.base_url}, {len(self._resources)} resources>"
 
     def __reduce__(self) -> NoReturn:
-        message = "A client holds credentials and is not pickled: connect again where it is needed."
-        raise TypeError(message)
+        refuse_pickling("A client")

@@ -18,11 +18,11 @@ from urllib.parse import urlsplit
 from requests.auth import AuthBase
 
 from vendorkit.auth import Digest
+from vendorkit.auth.flow import origin_of
 from vendorkit.call import Call
 from vendorkit.errors import IncompletePull, MalformedAnswer, UsageError
 from vendorkit.frames import Column, JsonReader, Kind, Page, Schema, XmlReader
 from vendorkit.query import P, Query, Records
-from vendorkit.transport import origin_of
 from vendorkit.vendors import mediagenix_schema as declared
 from vendorkit.vendors.base import Client, Environment, Resource
 from vendorkit.vendors.filters import Filter
