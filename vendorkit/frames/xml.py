@@ -97,15 +97,20 @@ class XmlReader:
     def _is_collection(self, root: etree._Element) -> bool:
         if root.get("type") == "array" or folded(root.tag) == self._schema.name:
             return True
-        links = {f"{folded(link.get('rel', ''))}_link" for link in root.iterchildren("link")}
-        names = {folded(child.tag) for child in root if child.tag != "link"} - {TOTAL}
-        if (names | links) & {name.split(".")[0] for name in (*self._scalars, *self._kinds)}:
+        if self._known(root):
             return False
-        # Some old collections come without the type; their records have fields of their own.
-        if len(names) == 1 and all(len(child) for child in root if child.tag != "link"):
+        # Some old collections come without the type; their records are of one name and have known fields.
+        records = [child for child in root if child.tag != "link" and folded(child.tag) != TOTAL]
+        if len({child.tag for child in records}) == 1 and self._known(records[0]):
             return True
         what = f"The answer's root <{root.tag[:60]}> holds nothing of {self._schema.name}."
         raise malformed(what)
+
+    def _known(self, element: etree._Element) -> bool:
+        """Whether an element has a declared field or link."""
+        links = {f"{folded(link.get('rel', ''))}_link" for link in element.iterchildren("link")}
+        names = {folded(child.tag) for child in element}
+        return not (names | links).isdisjoint({name.split(".")[0] for name in (*self._scalars, *self._kinds)})
 
     def _page(self, records: list[etree._Element], envelope: dict[str, Any]) -> Page:
         cells, rest = self._walk(records)

@@ -1,0 +1,114 @@
+"""The readers against a slow reader that was written from the contract alone."""
+
+import json
+from datetime import datetime
+
+from frames_reference import SCHEMA, read
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from vendorkit.frames import JsonReader, LinesReader, combine, to_frame
+
+INTEGERS = st.one_of(
+    st.integers(-5, 5), st.sampled_from([2**53 + 1, -(2**53) - 1, 2**63 - 1, 2**63, -(2**63), 10**25]), st.integers()
+)
+FLOATS = st.one_of(st.sampled_from([12.0, 0.1, -0.5, 1e22, 1e300]), st.floats(allow_nan=False, allow_infinity=False))
+WORDS = st.one_of(
+    st.sampled_from(["", "12", "007", "+1", "1.5", "-0", "true", "2026-02-30", "2026-01-31", "2026-01-31T10:00:00Z"]),
+    st.sampled_from(["2026-01-31T23:30:00+02:00", "2026-01-31T23:30:00", "\u2028", "e\u0301", "\U0001f600", "\x00"]),
+    st.text(max_size=8),
+)
+SCALARS = st.one_of(st.none(), st.booleans(), INTEGERS, FLOATS, WORDS)
+ANYTHING = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(["nl", "fr", "de", "id", "x"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+TEXTS = st.one_of(st.just([]), st.dictionaries(st.sampled_from(["nl", "fr"]), st.one_of(st.none(), WORDS), max_size=2))
+PARTS = st.lists(
+    st.fixed_dictionaries({}, optional={"id": st.integers(0, 2**40), "title": WORDS, "texts": TEXTS, "new": SCALARS}),
+    max_size=3,
+)
+FITTING = {
+    "id": st.integers(0, 2**62),
+    "code": WORDS,
+    "count": st.integers(-(2**63), 2**63 - 1),
+    "ratio": st.floats(-1e6, 1e6),
+    "flag": st.booleans(),
+    "touchedAt": st.integers(-(10**9), 10**10),
+    "day": st.dates().map(str),
+    "starts": st.datetimes(max_value=datetime(9000, 1, 1)).map(lambda when: when.isoformat()[:19] + "Z"),  # noqa: DTZ001
+    "name": TEXTS,
+    "label": st.one_of(WORDS, TEXTS),
+    "tags": st.lists(st.one_of(st.none(), WORDS), max_size=3),
+    "parts": PARTS,
+    "meta": st.fixed_dictionaries({}, optional={"size": INTEGERS}),
+}
+OPTIONAL = {name: st.one_of(fitting, st.none(), ANYTHING) for name, fitting in FITTING.items()}
+MIXED = st.lists(st.fixed_dictionaries({}, optional={**OPTIONAL, "brand_new": ANYTHING}), max_size=4)
+CLEAN = st.lists(
+    st.fixed_dictionaries(
+        {name: st.one_of(st.none(), fitting) for name, fitting in FITTING.items() if name not in ("parts", "meta")}
+    ),
+    max_size=4,
+)
+RELAXED = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def _body(records):
+    return json.dumps({"meta": {"total": len(records)}, "results": records}, ensure_ascii=False).encode()
+
+
+def _same(table, rows):
+    # By repr, so that 1, 1.0 and True are three things.
+    assert [_shown(row) for row in table.to_pylist()] == [_shown(row) for row in rows]
+
+
+def _shown(row):
+    return {name: value.isoformat() if hasattr(value, "isoformat") else repr(value) for name, value in row.items()}
+
+
+@RELAXED
+@given(MIXED)
+def test_whatever_a_vendor_sends_reads_without_loss(records):
+    """P12: missing, null, wrong, new, empty and nested values read as the reference reads them."""
+    page = JsonReader(SCHEMA).read(_body(records))
+    _same(page.table, read(records))
+    assert page.table.schema.types[: len(SCHEMA.arrow)] == SCHEMA.arrow.types
+
+
+@RELAXED
+@given(CLEAN)
+def test_the_fast_and_the_lossless_path_agree(records):
+    """Where both paths can read a page, their tables are equal."""
+    reader = JsonReader(SCHEMA)
+    fast, slow = reader.read(_body(records)), reader._slow(_body(records))
+    assert fast.table.equals(slow.table)
+    assert fast.envelope == slow.envelope
+    _same(fast.table, read(records))
+
+
+@RELAXED
+@given(st.lists(MIXED, min_size=1, max_size=3))
+def test_pages_read_together_are_the_pages_read_alone(pages):
+    """Reading several pages in one call changes nothing, nor does one page that does not fit."""
+    bodies = [_body(records) for records in pages]
+    together = combine(JsonReader(SCHEMA).read_all(bodies), SCHEMA)
+    alone = combine([JsonReader(SCHEMA).read(body) for body in bodies], SCHEMA)
+    assert together[0].equals(alone[0])
+    assert together[1] == alone[1]
+    assert list(to_frame(together[0]).dtypes[: len(SCHEMA.arrow)]) == list(to_frame(SCHEMA.empty()).dtypes)
+
+
+@RELAXED
+@given(MIXED)
+def test_a_stream_reads_as_a_page_does(records):
+    """P21: NDJSON lines give the same table as a page of the same records."""
+    lines = [{"meta": {"total": len(records), "index": at}, "result": item} for at, item in enumerate(records)]
+    block = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
+    page = LinesReader(SCHEMA).read(block)
+    assert page.table.equals(JsonReader(SCHEMA).read(_body(records)).table)
+    if records:
+        assert page.envelope == {"total": len(records), "first_index": 0, "last_index": len(records) - 1}
