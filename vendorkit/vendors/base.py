@@ -30,8 +30,11 @@ class Style(Protocol):
     def first_call(self, query: Query) -> Call:
         """Return the first call of a pull."""
 
-    def pages(self, query: Query, read: Callable[[bytes], P], limit: int | None) -> Iterator[P]:
-        """Fetch, read and yield the answers one after another, until there are no more."""
+    def pages(self, query: Query, read: Callable[[bytes], P], limit: int | None, after: Any = None) -> Iterator[P]:
+        """Fetch, read and yield the answers one after another, from the start or from *after* on, to the last."""
+
+    def resume_at(self, envelope: Mapping[str, Any]) -> str | int | None:
+        """Return what `pages` takes as `after` to go on behind this answer; None where the vendor cannot."""
 
     def total(self, envelope: Mapping[str, Any]) -> int | None:
         """Return how many records the vendor announces in an answer; None where it does not say."""

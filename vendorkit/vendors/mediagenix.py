@@ -70,14 +70,15 @@ class Linked:
             params["expand"] = ",".join(query.expand)
         return Call("GET", url, params=params, accept="xml" if query.accept == "xml" else "json")
 
-    def pages(self, query: Query, read: Callable[[bytes], P], limit: int | None) -> Iterator[P]:
+    def pages(self, query: Query, read: Callable[[bytes], P], limit: int | None, after: Any = None) -> Iterator[P]:
         """Yield pages, following `next` until there is none."""
         call = self._call(query, PER_PAGE if limit is None else max(1, min(limit, PER_PAGE)))
+        call = replace(call, url=after, params={}) if after else call
         seen: set[str] = set()
         while True:
             page = read(query.client.session.send(call).content)
             yield page
-            link = page.envelope.get("next") or page.envelope.get("next_link")
+            link = self.resume_at(page.envelope)
             if not link:
                 return
             if link in seen:
@@ -85,6 +86,11 @@ class Linked:
                 raise IncompletePull(what, remedy="Pull again; if it stays, tell the vendor.")
             seen.add(link)
             call = replace(call, url=link, params={})
+
+    def resume_at(self, envelope: Mapping[str, Any]) -> str | None:
+        """Return the `next` link."""
+        link = envelope.get("next") or envelope.get("next_link")
+        return str(link) if link else None
 
     def total(self, envelope: Mapping[str, Any]) -> int | None:
         """Return `total-entries`, where the collection has it."""
@@ -122,7 +128,13 @@ class Linked:
 class Events(Linked):
     """The change feed: batches after an id, oldest first; without `newer_than` the last 50 alone."""
 
-    def pages(self, query: Query, read: Callable[[bytes], P], limit: int | None) -> Iterator[P]:
+    def pages(
+        self,
+        query: Query,
+        read: Callable[[bytes], P],
+        limit: int | None,
+        after: Any = None,  # noqa: ARG002
+    ) -> Iterator[P]:
         """Yield batches; each asks for what is newer than the last id of the one before."""
         ids = self.reader(query, declared.schema("events").project(["id"]))
         call = self._call(query, PER_PAGE if limit is None else max(1, min(limit, PER_PAGE)))
@@ -134,6 +146,10 @@ class Events(Linked):
             if not last or "newer_than" not in query.filters:
                 return
             call = replace(call, params={**call.params, "newer_than": last[0]})
+
+    def resume_at(self, envelope: Mapping[str, Any]) -> str | None:  # noqa: ARG002
+        """Return None: where the feed goes on stands in its records, not around them."""
+        return None
 
 
 class Documents(Linked):

@@ -59,9 +59,19 @@ class Lookup:
         """POST …/query without a page."""
         return Call("POST", query.resource.path, json=_body(query), repeatable=True)
 
-    def pages(self, query: Query, read: Callable[[bytes], P], limit: int | None) -> Iterator[P]:  # noqa: ARG002
+    def pages(
+        self,
+        query: Query,
+        read: Callable[[bytes], P],
+        limit: int | None,  # noqa: ARG002
+        after: Any = None,  # noqa: ARG002
+    ) -> Iterator[P]:
         """Yield the one answer."""
         yield read(query.client.session.send(self.first_call(query)).content)
+
+    def resume_at(self, envelope: Mapping[str, Any]) -> str | int | None:  # noqa: ARG002
+        """Return None: there is nothing behind the one answer."""
+        return None
 
     def total(self, envelope: Mapping[str, Any]) -> int | None:
         """Return `meta.total`."""
@@ -117,18 +127,24 @@ class Windowed(Lookup):
         body = {"filter": {}, **_body(query), "page": {"no": number, "size": size}}
         return Call("POST", query.resource.path, json=body, repeatable=True)
 
-    def pages(self, query: Query, read: Callable[[bytes], P], limit: int | None) -> Iterator[P]:
+    def pages(self, query: Query, read: Callable[[bytes], P], limit: int | None, after: Any = None) -> Iterator[P]:
         """Yield pages; where there may be more records than the window shows, yield blocks of the stream instead."""
         session = query.client.session
         size = PAGE_SIZES[-1] if limit is None else next((s for s in PAGE_SIZES if s >= limit), PAGE_SIZES[-1])
-        page = read(session.send(self._call(query, 0, size)).content)
+        first = after or 0
+        page = read(session.send(self._call(query, first, size)).content)
         total = self.total(page.envelope) or 0
-        if total >= WINDOW and (limit is None or limit > WINDOW):
+        if first == 0 and total >= WINDOW and (limit is None or limit > WINDOW):
             yield from self._stream(query, read)
             return
         yield page
-        for number in range(1, -(-total // size)):
+        for number in range(first + 1, -(-total // size)):
             yield read(session.send(self._call(query, number, size)).content)
+
+    def resume_at(self, envelope: Mapping[str, Any]) -> str | int | None:
+        """Return the number of the next page; None for a block of the stream, which starts at 0 each time."""
+        page = (envelope.get("meta") or {}).get("page") or {}
+        return page["no"] + 1 if isinstance(page.get("no"), int) and page.get("size") == PAGE_SIZES[-1] else None
 
     def _stream(self, query: Query, read: Callable[[bytes], P]) -> Iterator[P]:
         """Yield blocks of whole lines; their indexes must run from 0 to the total without a gap."""

@@ -70,9 +70,19 @@ class Single:
         json_body = body if self.method == "POST" else None
         return Call(self.method, url, json=json_body, repeatable=True, scheme=None)
 
-    def pages(self, query: Query, read: Callable[[bytes], P], limit: int | None) -> Iterator[P]:  # noqa: ARG002
+    def pages(
+        self,
+        query: Query,
+        read: Callable[[bytes], P],
+        limit: int | None,  # noqa: ARG002
+        after: Any = None,  # noqa: ARG002
+    ) -> Iterator[P]:
         """Yield the one answer."""
         yield read(query.client.session.send(self.first_call(query)).content)
+
+    def resume_at(self, envelope: Mapping[str, Any]) -> str | int | None:  # noqa: ARG002
+        """Return None: there is nothing behind the one answer."""
+        return None
 
     def total(self, envelope: Mapping[str, Any]) -> int | None:  # noqa: ARG002
         """Return None: the vendor announces nothing."""
