@@ -142,7 +142,7 @@ class Session:
         """
         # Links with blanks occur (Mediagenix, 2013 to 2016); they have to be quoted before they are signed.
         joined = urljoin(self.base_url + "/", url.strip().replace(" ", "%20"))
-        self._adapter._check_origin(joined)  # noqa: SLF001 - one module below, and one rule
+        self._adapter.check_origin(joined)
         return joined
 
     @property

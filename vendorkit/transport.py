@@ -146,7 +146,7 @@ class Adapter(HTTPAdapter):
         if verify is not True or cert or proxies:
             what = "verify, cert and proxies may not be changed on a vendor's session."
             raise UsageError(what, remedy="Leave them out.")
-        self._check_origin(request.url or "")
+        self.check_origin(request.url or "")
         bounds = current_bounds() or Bounds(self._read_timeout_s)
         self._budget.take(bounds)
         bounds.check()
@@ -163,9 +163,14 @@ class Adapter(HTTPAdapter):
     def _read_timeout_s(self) -> float:
         return float(self._timeout.read_timeout or 60.0)
 
-    def _check_origin(self, url: str) -> None:
-        if origin_of(url) not in self._origins:
-            what = f"{origin_of(url)} is not the vendor's origin ({', '.join(sorted(self._origins))})."
+    def check_origin(self, url: str) -> None:
+        """Raise `OriginRefused` where *url* is not one of the vendor's."""
+        try:
+            origin = origin_of(url)
+        except UsageError as exc:
+            raise OriginRefused(exc.what, remedy=exc.remedy) from exc
+        if origin not in self._origins:
+            what = f"{origin} is not the vendor's origin ({', '.join(sorted(self._origins))})."
             raise OriginRefused(what, remedy="Credentials go to the vendor alone: fetch other addresses without it.")
         self._trust.check_host(urlsplit(url).hostname or "")
 
