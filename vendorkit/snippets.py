@@ -172,6 +172,8 @@ def _php_text(text: str) -> str:
 
 
 def _php_value(value: Any) -> str:
+    if value == {}:
+        return "new \\stdClass()"  # an empty array would become a list in JSON
     if isinstance(value, dict):
         return "[" + ", ".join(f"{_php_text(key)} => {_php_value(item)}" for key, item in value.items()) + "]"
     if isinstance(value, list):
