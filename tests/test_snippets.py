@@ -1,0 +1,173 @@
+"""Snippets are programs: the ones that can run here are run, and none lets a value out of its quotes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from vendorkit.errors import UsageError
+from vendorkit.frames import combine, to_frame
+
+HOSTILE = "it's \"9\" \\ \\' $HOME ${x} `id` $(id) <?php ?> \\n\n'); system('id'); // é 東"
+PLEDG = {"amount_cents": 20_000, "created": "2026-01-31"}
+# name: the client's fixture, and the query
+ASKED = {
+    "medipim": lambda client: client.organizations.query(type=["supplier", "other"], sort="-id"),
+    "medipim products": lambda client: client.products.query(brand=9),
+    "mediagenix json": lambda client: client.titles.query(accept="json", expand=["metadata"]),
+    "mediagenix xml": lambda client: client.brands.query(),
+    "pledg": lambda client: client.payment_schedule.query(**PLEDG),
+}
+
+
+@pytest.fixture
+def client_of(medipim, pledg, mediagenix):
+    """The client that a name of `ASKED` begins with."""
+    clients = {"medipim": medipim, "pledg": pledg, "mediagenix": mediagenix}
+    return lambda name: clients[name.split()[0]]
+
+
+@pytest.fixture
+def run(vendors, tmp_path):
+    """Run a snippet as a program, credentials and trust given by its environment alone; return what it prints."""
+    authority = tmp_path / "ca.pem"
+    authority.write_text(vendors["medipim"].ca_pem, encoding="ascii")
+    trust = dict.fromkeys(("CURL_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), str(authority))
+    credentials = {name: value for one in vendors for name, value in vendors[one].credentials.items()}
+
+    def running(language: str, code: str) -> str:
+        script = tmp_path / "snippet"
+        script.write_text(code, encoding="utf-8")
+        command = ["bash", str(script)] if language == "curl" else [sys.executable, "-W", "error", str(script)]
+        environment = {**os.environ, **trust, **credentials, "PYTHONUTF8": "1", "HOME": str(tmp_path)}
+        done = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+        shown = done.stdout.decode("utf-8")
+        if language == "python":
+            status, _, shown = shown.partition(" ")
+            assert status == "200"
+        return shown
+
+    return running
+
+
+def frame_of(query, body: str) -> pd.DataFrame:
+    """What the query's own reader makes of one answer."""
+    page = query.resource.style.reader(query, query.schema)(body.encode())
+    return to_frame(combine([page], query.schema)[0])
+
+
+@pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
+@pytest.mark.parametrize("language", ["curl", "python", "requests"])
+@pytest.mark.parametrize("name", ASKED)
+def test_snippet_that_runs_gets_the_records_of_the_query(client_of, run, name, language):
+    """The first page, byte for byte the same values, umlauts included."""
+    if language == "curl" and not shutil.which("curl"):
+        pytest.skip("curl is not installed")
+    query = ASKED[name](client_of(name))
+    frame = query.frame(limit=200 if name.startswith("mediagenix") else None)
+    pd.testing.assert_frame_equal(frame_of(query, run(language, query.snippet(language))), frame)
+    assert len(frame) > 0
+
+
+@pytest.mark.parametrize("language", ["curl", "python", "requests"])
+def test_value_with_every_quote_arrives_as_it_is(medipim, run, vendors, language):
+    """Quotes, backslashes, dollars, line ends and non-ASCII: the vendor gets the text, the shell gets nothing."""
+    brand = medipim.brands.get(9)
+    query = medipim.brands.query(where={"or": [{"id": 9}, {"search": HOSTILE}]})
+    answer = json.loads(run(language, query.snippet(language)))
+    assert answer["results"] == [brand]
+    sent = query.request().body
+    assert vendors["medipim"].log()[-1]["bytes_in"] == len(sent)
+    assert json.loads(sent)["filter"]["or"][1] == {"search": HOSTILE}
+
+
+@pytest.mark.parametrize("language", ["curl", "python", "requests"])
+def test_value_with_every_quote_arrives_in_an_address(mediagenix, run, vendors, language):
+    """The same in a query string, and brackets that curl would take for a pattern."""
+    query = mediagenix.titles.query(external_id=f"{HOSTILE} [1-2] {{a,b}} &c=#", accept="json")
+    vendors["mediagenix"].clear_log()
+    run(language, query.snippet(language))
+    # Digest sends twice; requests writes what it sends the same way as the snippet.
+    paths = {f"{entry['path']}?{entry['query']}" for entry in vendors["mediagenix"].log()}
+    assert paths == {query.request().path_url}
+
+
+def php_strings(code: str) -> tuple[list[str], str]:
+    """The values of the single-quoted strings of a PHP program, and the program with `''` in their places."""
+    literal = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
+    values = [re.sub(r"\\([\\'])", r"\1", found[1]) for found in literal.finditer(code)]
+    return values, literal.sub("''", code)
+
+
+def test_php_holds_the_body_in_one_string(medipim):
+    """In single quotes PHP knows two escapes; what is left outside them is our own text, whatever the value."""
+    query = medipim.brands.query(search=HOSTILE)
+    values, hull = php_strings(query.snippet("php"))
+    assert query.request().url in values
+    assert json.loads(next(value for value in values if value.startswith("{"))) == json.loads(query.request().body)
+    assert hull == php_strings(medipim.brands.query(search="x").snippet("php"))[1]
+
+
+def test_php_holds_an_address_in_one_string(mediagenix):
+    """Nothing of a value stands outside its quotes."""
+    query = mediagenix.titles.query(external_id=HOSTILE)
+    values, hull = php_strings(query.snippet("php"))
+    assert query.request().url in values
+    assert hull == php_strings(mediagenix.titles.query(external_id="x").snippet("php"))[1]
+    assert "CURLAUTH_DIGEST" in hull
+
+
+def test_php_client_gets_the_body_as_arrays(medipim):
+    """Keys and texts stand in single quotes, and a hostile text leaves the program around it as it was."""
+    values, hull = php_strings(medipim.brands.query(search=HOSTILE).snippet("php-client"))
+    assert HOSTILE in values
+    assert hull == php_strings(medipim.brands.query(search="x").snippet("php-client"))[1]
+
+
+def test_php_client_sends_an_empty_filter_as_an_object(medipim):
+    """PHP writes an empty array as a JSON list, and Medipim wants `{}` for everything."""
+    assert "'filter' => new \\stdClass()" in medipim.products.query().snippet("php-client")
+
+
+@pytest.mark.skipif(not shutil.which("php"), reason="php is not installed")
+@pytest.mark.parametrize("language", ["php", "php-client"])
+def test_php_is_a_program(medipim, tmp_path, language):
+    """PHP's own parser takes it."""
+    script = Path(tmp_path / "snippet.php")
+    script.write_text(medipim.brands.query(search=HOSTILE).snippet(language), encoding="utf-8")
+    subprocess.run(["php", "-l", str(script)], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("language", ["curl", "python", "requests", "php", "php-client"])
+@pytest.mark.parametrize("name", ASKED)
+def test_secrets_stand_in_snippets_as_names_only(client_of, vendors, name, language):
+    """The variables of `.env.example`, where the call is signed at all; never a value."""
+    client = client_of(name)
+    if language == "php-client" and client.vendor_name != "medipim":
+        with pytest.raises(UsageError, match="no PHP client"):
+            ASKED[name](client).snippet(language)
+        return
+    code = ASKED[name](client).snippet(language)
+    for variable, value in vendors[client.vendor_name].credentials.items():
+        assert value not in code or variable.endswith("_UID")
+    names = {
+        "medipim": {"MEDIPIM_API_KEY_ID", "MEDIPIM_API_KEY_SECRET"},
+        "mediagenix": {"MEDIAGENIX_ROBOT_USER", "MEDIAGENIX_ROBOT_PASSWORD"},
+        "pledg": set(),
+    }
+    assert set(re.findall(r"[A-Z]{5,}(?:_[A-Z]+)+", code)) - {"CURLOPT"} >= names[client.vendor_name]
+
+
+def test_unknown_language_is_refused_with_a_hint(medipim):
+    """One sentence that names the nearest one."""
+    with pytest.raises(UsageError, match="request"):
+        medipim.brands.query().snippet("request")
