@@ -98,6 +98,26 @@ def test_large_integers_stay_exact_beside_nulls():
     assert page.table["id"].to_pylist() == ["9007199254740993", None]
 
 
+def test_numbers_that_the_fast_path_would_round_or_overflow_are_kept_raw():
+    """A whole number past 2**53 is not exact as a float, and milliseconds are no seconds."""
+    page = _read(
+        b'{"results":[{"ratio":9007199254740993,"touchedAt":1700000000000},{"ratio":0.1,"touchedAt":0}]}', SCHEMA
+    )
+    assert page.table["ratio"].to_pylist() == [None, 0.1]
+    assert page.table["ratio__raw"].to_pylist() == ["9007199254740993", None]
+    assert [str(at) for at in page.table["touched_at"].to_pylist()] == ["None", "1970-01-01 00:00:00+00:00"]
+    assert page.table["touched_at__raw"].to_pylist() == ["1700000000000", None]
+
+
+@pytest.mark.parametrize("where", [b'{"results":[{"document":%b}]}', b'{"meta":%b,"results":[]}'])
+def test_depth_is_bounded_in_documents_and_envelopes_too(where):
+    """P07: the same bound on every version of Python."""
+    schema = Schema("x", (Column("document", Kind.DOCUMENT),))
+    for depth in (300, 900, 200_000):
+        with pytest.raises(MalformedAnswer, match="nested"):
+            _read(where % (b"[" * depth + b"]" * depth), schema)
+
+
 def test_names_such_as_modified_are_not_guessed_to_be_dates():
     """P11: only declared kinds decide."""
     schema = Schema("x", (Column("modified", Kind.TEXT),))

@@ -211,6 +211,7 @@ BOMB = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 20 if n else "ha"}">' for n in 
         ('<?xml version="1.0"?>\n<!-- <a> --> <!DOCTYPE t SYSTEM "http://127.0.0.1:9/x.dtd"><title/>', "DOCTYPE"),
         ("<title><name>&undeclared;</name></title>", "well-formed"),
         ("<title>" + "<a>" * 200_000 + "</a>" * 200_000 + "</title>", "well-formed"),
+        ("<title><id>1</id>" + "<a>" * 240 + "</a>" * 240 + "</title>", "nested"),
         ("<titles><title><id>1</id></title><title>", "well-formed"),
         ('<?xml version="1.0" encoding="UTF-7"?><title><id>1</id></title>', "UTF-7"),
         ('<?xml version="1.0" encoding="ISO-8859-1"?><title><id>1</id></title>', "ISO-8859-1"),

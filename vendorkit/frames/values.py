@@ -115,9 +115,7 @@ def _parse_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def dumps(value: Any, depth: int = 0) -> str:
     """Write compact JSON text, numbers as they came. Raises MalformedAnswer beyond 200 levels."""
-    if depth > MAX_DEPTH:
-        what = f"The answer is nested more than {MAX_DEPTH} levels deep."
-        raise malformed(what)
+    _check_depth(depth)
     match value:
         case Literal(text):
             return text
@@ -129,6 +127,12 @@ def dumps(value: Any, depth: int = 0) -> str:
             return _quote(value)
         case _:
             return json.dumps(value)
+
+
+def _check_depth(depth: int) -> None:
+    if depth > MAX_DEPTH:
+        what = f"The answer is nested more than {MAX_DEPTH} levels deep."
+        raise malformed(what)
 
 
 def _quote(text: str) -> str:
@@ -144,28 +148,30 @@ def _encodable(text: str) -> bool:
     return True
 
 
-def plain(value: Any) -> Any:
-    """The value with ordinary Python numbers, for envelopes."""
+def plain(value: Any, depth: int = 0) -> Any:
+    """The value with ordinary Python numbers, for envelopes. Raises MalformedAnswer beyond 200 levels."""
+    _check_depth(depth)
     match value:
         case Literal(text):
             return value.whole if value.whole is not None else float(text)
         case dict():
-            return {key: plain(item) for key, item in value.items()}
+            return {key: plain(item, depth + 1) for key, item in value.items()}
         case list():
-            return [plain(item) for item in value]
+            return [plain(item, depth + 1) for item in value]
         case _:
             return value
 
 
-def underscored(value: Any) -> Any:
+def underscored(value: Any, depth: int = 0) -> Any:
     """The document with `-` in names read as `_`, where that keeps the names apart."""
+    _check_depth(depth)
     match value:
         case dict():
             names = [key.replace("-", "_") for key in value]
             names = names if len(set(names)) == len(names) else list(value)
-            return dict(zip(names, map(underscored, value.values()), strict=True))
+            return {name: underscored(item, depth + 1) for name, item in zip(names, value.values(), strict=True)}
         case list():
-            return [underscored(item) for item in value]
+            return [underscored(item, depth + 1) for item in value]
         case _:
             return value
 

@@ -79,6 +79,13 @@ class XmlReader:
                 yield self._read(ahead.popleft().result())
 
     def _read(self, root: etree._Element) -> Page:
+        try:
+            return self._collection(root)
+        except RecursionError:
+            what = "The answer is nested too deep."
+        raise malformed(what)
+
+    def _collection(self, root: etree._Element) -> Page:
         if folded(root.tag) in ("error", "errors"):
             what = "The answer is an error instead of records."
             raise malformed(what)
