@@ -35,7 +35,8 @@ def settings_found(choice: Choice) -> pd.DataFrame:
     Raises:
         SettingsError: The `.env` file is malformed.
     """
-    names = CLIENTS[choice.vendor].setting_names
+    # The country is chosen in the panel, whatever is set.
+    names = [name for name in CLIENTS[choice.vendor].setting_names if name != "MEDIPIM_COUNTRY"]
     if choice.environment == "local":
         rows = [(name, True, "made up by the local vendor") for name in names]
     else:
@@ -150,10 +151,14 @@ class ConnectPanel(Panel):
         return f"<b>{html.escape(title)}</b>{self._settings.value}{self._status.value}"
 
     def static_text(self) -> str:
-        """Return the choice and which settings are missing."""
-        found = settings_found(self.choice)
-        missing = ", ".join(found.loc[~found["set"], "setting"]) or "none"
-        return f"<ConnectPanel {self.choice.vendor} ({self.choice.environment}); missing settings: {missing}>"
+        """Return the choice and which settings are missing; an unreadable file of settings is no error here."""
+        try:
+            found = settings_found(self.choice)
+        except VendorkitError as exc:
+            told = exc.what
+        else:
+            told = f"missing settings: {', '.join(found.loc[~found['set'], 'setting']) or 'none'}"
+        return f"<ConnectPanel {self.choice.vendor} ({self.choice.environment}); {told}>"
 
 
 def connect_panel(vendor: str = "medipim") -> ConnectPanel:

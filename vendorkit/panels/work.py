@@ -15,6 +15,7 @@ from vendorkit.errors import Cancelled, VendorkitError
 
 # Colours that read on light and on dark ground.
 _ERROR_STYLE: Final = "border-left:3px solid #d33;padding:.3em .8em;margin:.3em 0"
+_VIEW: Final = "application/vnd.jupyter.widget-view+json"
 _GOOD_STYLE: Final = "border-left:3px solid #292;padding:.3em .8em;margin:.3em 0"
 
 
@@ -64,13 +65,13 @@ class Worker:
         try:
             with cancellable(cancel):
                 result = work()
+            self._done(result)
         except BaseException as exc:  # noqa: BLE001 - a thread has nobody above it who would show it
             self._failed(exc)
-        else:
-            self._done(result)
         finally:
-            self._lock.release()
+            # In this order, else a start in between would be shown as idle.
             self._busy_changed(False)
+            self._lock.release()
 
 
 def error_html(exc: BaseException) -> str:
@@ -97,6 +98,9 @@ def good_html(text: str) -> str:
 class Panel(widgets.VBox):  # type: ignore[misc]
     """A panel: widgets where there is a front end, else its last state as HTML and as text."""
 
+    # By this method ipywidgets 7 would show the widget alone, without the HTML and the text.
+    _ipython_display_ = None
+
     def static_html(self) -> str:
         """Return what the panel shows, for pages without widgets."""
         raise NotImplementedError
@@ -105,13 +109,10 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         """Return what the panel shows, as plain text."""
         raise NotImplementedError
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        # ipywidgets 7 has no such method, and shows itself by _ipython_display_.
-        inherited = getattr(super(), "_repr_mimebundle_", None)
-        bundle = inherited(**kwargs) if inherited is not None else {}
-        data = dict(bundle[0] if isinstance(bundle, tuple) else bundle or {})
-        data["text/html"], data["text/plain"] = self.static_html(), self.static_text()
-        return data
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        # As ipywidgets 8 writes it; ipywidgets 7 has no such method.
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+        return {_VIEW: view, "text/html": self.static_html(), "text/plain": self.static_text()}
 
     def __repr__(self) -> str:
         return self.static_text()
