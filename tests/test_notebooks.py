@@ -1,0 +1,144 @@
+"""The notebooks run top to bottom on the local vendors, and what is saved of them is fit to be shared."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from vendorkit.cli import CELL_TIMEOUT_S, NOTEBOOKS
+
+nbformat = pytest.importorskip("nbformat")
+
+TESTS = Path(__file__).resolve().parent
+PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
+EXPECTED = {"00", "01", "02", "03", "04", "10", "11", "12"}
+LARGEST_BYTES = 300_000
+# A JWT, or 40 characters without a break: what a token, a key or a hash looks like.
+SECRET_LOOKING = re.compile(r"eyJ[\w-]{10,}|[\w+-]{40,}")
+UID = re.compile(r"\b(?:mer|cmp)_[0-9a-f-]{36}\b")  # Pledg's; they name, and open nothing
+_VENDORS = ("MEDIPIM", "PLEDG", "MEDIAGENIX")
+MACHINE_PATH = re.compile(r"(?<![\w.:/])/(?:home|root|tmp|work|Users|usr|var|opt)/|[A-Z]:\\\\")
+
+each_notebook = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+
+
+def _read(path: Path) -> Any:
+    return nbformat.read(path, as_version=4)
+
+
+def _code(path: Path) -> list[Any]:
+    return [cell for cell in _read(path).cells if cell.cell_type == "code"]
+
+
+def _shown(path: Path) -> list[str]:
+    """Return all texts that the notebook shows beside its pictures: its cells and their outputs."""
+    texts = [cell.source for cell in _read(path).cells]
+    for cell in _code(path):
+        for output in cell.outputs:
+            texts.append(output.get("text", ""))
+            texts += [str(value) for kind, value in output.get("data", {}).items() if not kind.startswith("image/")]
+    return texts
+
+
+def test_there_is_a_notebook_for_each_scheme_and_each_vendor():
+    """The numbers are those that the start page lists, which links to each of them."""
+    start = " ".join(cell.source for cell in _read(PATHS[0]).cells)
+    assert {path.name[:2] for path in PATHS} == EXPECTED
+    assert all(f"({path.name})" in start for path in PATHS[1:])
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory) -> dict[str, list[str]]:
+    """Run all notebooks by nbval, two at a time, each in a kernel of its own; what failed, by notebook."""
+    folder = tmp_path_factory.mktemp("nbval")
+    settings, no_settings, results = folder / "pytest.ini", folder / "empty.env", folder / "results.xml"
+    settings.write_text("[pytest]\njunit_family = xunit1\n", encoding="utf-8")  # the project's are for its own tests
+    no_settings.touch(mode=0o600)
+    options = ["--nbval-lax", "--nbval-current-env", f"--nbval-cell-timeout={CELL_TIMEOUT_S}", "--nbval-sanitize-with"]
+    options += [str(TESTS / "nbval.cfg"), "-q", "-p", "no:cacheprovider", "-c", str(settings), f"--junitxml={results}"]
+    options += [f"--rootdir={NOTEBOOKS}"]  # else the names of the cells do not say of which notebook they are
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", *_VENDORS))}
+    local = {f"{vendor}_ENVIRONMENT": "local" for vendor in _VENDORS}
+    # A progress bar shows itself when a pull is slow, which no saved output can foresee.
+    environ = {**kept, **local, "VENDORKIT_ENV_FILE": str(no_settings), "TQDM_DISABLE": "1"}
+    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadscope", *options, *map(str, PATHS)]
+    done = subprocess.run(command, env=environ, capture_output=True, encoding="utf-8", check=False)
+    assert results.exists(), done.stdout[-3000:] + done.stderr[-3000:]
+    failed: dict[str, list[str]] = {}
+    for case in ET.parse(results).iter("testcase"):  # noqa: S314 - pytest wrote it a moment ago
+        notebook = Path(case.get("file", "")).name
+        problems = [*case.iter("failure"), *case.iter("error")]
+        failed.setdefault(notebook, []).extend(f"{case.get('name')}: {problem.text}" for problem in problems)
+    return failed
+
+
+@pytest.mark.timeout(300)
+@each_notebook
+def test_a_notebook_runs_and_gives_what_is_saved(path, report):
+    """Cells marked NBVAL_CHECK_OUTPUT give the saved output again, all others run without an error."""
+    assert path.name in report, "nbval did not run it"
+    assert not report[path.name], "\n".join(report[path.name])[-4000:]
+
+
+@each_notebook
+def test_a_notebook_was_executed_top_to_bottom(path):
+    """Cells are numbered from 1 without a gap, and none ended in an error or warned."""
+    cells = _code(path)
+    outputs = [output for cell in cells for output in cell.outputs]
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
+
+
+@each_notebook
+def test_a_notebook_reads_as_a_page(path):
+    """It opens with a title and a question, shows a table and a plot, and says what to try next."""
+    cells = _read(path).cells
+    kinds = {kind for cell in _code(path) for output in cell.outputs for kind in output.get("data", {})}
+    assert re.match(r"# .+\n\n\*\*Question:\*\* ", cells[0].source)
+    assert {"text/html", "image/png"} <= kinds
+    assert "## What to try next" in cells[-1].source
+
+
+@each_notebook
+def test_a_notebook_has_one_cell_of_plain_parameters(path):
+    """The cell tagged `parameters` assigns literals and nothing else."""
+    (parameters,) = [cell for cell in _code(path) if "parameters" in cell.metadata.get("tags", [])]
+    compile(parameters.source, path.name, "exec")
+    assert all(re.match(r"[a-z_]+ = [\[\]\w\d\"', .-]+(  # .*)?$", line) for line in parameters.source.splitlines())
+
+
+@each_notebook
+def test_a_saved_notebook_is_small_and_has_no_widget_state(path):
+    """Widget state may hold what was typed, and hides the HTML of a panel in exported pages."""
+    notebook = _read(path)
+    assert path.stat().st_size < LARGEST_BYTES
+    assert "widgets" not in notebook.metadata
+    assert "widget-view" not in path.read_text(encoding="utf-8")
+    assert notebook.metadata.kernelspec.name == "python3"
+
+
+@each_notebook
+def test_a_saved_notebook_shows_no_secret_and_no_path_of_a_machine(path):
+    """Neither in a cell nor in an output; notebooks are shared."""
+    for text in _shown(path):
+        assert not SECRET_LOOKING.findall(UID.sub("", text))
+        assert not MACHINE_PATH.findall(text)
+        assert not re.findall(r"127\.0\.0\.1:\d+", text)
+
+
+def test_the_patterns_find_what_they_look_for():
+    """A token, a hash and paths of machines are found; a merchant's uid and an address of the vendor are not."""
+    assert SECRET_LOOKING.search("x=" + "eyJ" + "hbGciOiJI" * 2)
+    assert SECRET_LOOKING.search("a1" * 20)
+    assert MACHINE_PATH.search('File "/home/somebody/notebook.py"')
+    assert MACHINE_PATH.search("in /root/made-up/ca.pem")
+    assert not SECRET_LOOKING.search(UID.sub("", f"GET /api/merchants/mer_{UUID(int=7)}"))
+    assert not MACHINE_PATH.search("GET /api/titles/1 https://example.org/home/page")
