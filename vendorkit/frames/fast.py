@@ -50,23 +50,8 @@ class FastParser:
         Raises:
             UnfitError: One of them is malformed, or needs the lossless path.
         """
-        # Two brackets: no text inside them can close the first and go on with something else unnoticed.
-        # A leading object also keeps Arrow from a top-level null, on which its parser crashes (26.0.1).
-        text = b"".join(part for array in arrays for part in (b'{"":[', array, b"]}\n"))
-        _check_utf8(text)
-        # A block must hold the longest array; two blocks occupy two threads.
-        reading = arrow_json.ReadOptions(
-            block_size=max(*map(len, arrays), len(text) // 2) + 64, use_threads=len(arrays) > 1
-        )
-        try:
-            parsed = arrow_json.read_json(pa.BufferReader(text), reading, self._options)
-        except pa.ArrowInvalid as error:
-            raise UnfitError from error
-        pages, tables, metas = parsed.column(0), [], []
-        if len(pages) != len(arrays) or pages.null_count:
-            raise UnfitError
-        sizes: list[int] = []
-        for chunk in pages.chunks:
+        tables, metas, sizes = [], [], list[int]()
+        for chunk in self._pages(arrays):
             if pc.any(pc.not_equal(pc.list_value_length(chunk), 1)).as_py():
                 raise UnfitError
             lists = chunk.flatten()
@@ -77,6 +62,23 @@ class FastParser:
             tables.append(self._builder.build(records))
             metas.append(meta)
         return self._parted(pa.Table.from_batches(tables), metas, sizes)
+
+    def _pages(self, arrays: Sequence[bytes | memoryview]) -> list[pa.Array]:
+        """The arrays as lists of lists of records: one row an array, each holding one list."""
+        # Two brackets: no text inside them can close the first and go on with something else unnoticed.
+        # A leading object also keeps Arrow from a top-level null, on which its parser crashes (26.0.1).
+        text = b"".join(part for array in arrays for part in (b'{"":[', array, b"]}\n"))
+        _check_utf8(text)
+        # A block must hold the longest array; two blocks occupy two threads.
+        block = max(*map(len, arrays), len(text) // 2) + 64
+        reading = arrow_json.ReadOptions(block_size=block, use_threads=len(arrays) > 1)
+        try:
+            pages = arrow_json.read_json(pa.BufferReader(text), reading, self._options).column(0)
+        except pa.ArrowInvalid as error:
+            raise UnfitError from error
+        if len(pages) != len(arrays) or pages.null_count:
+            raise UnfitError
+        return list(pages.chunks)
 
     def _unwrap(self, records: pa.StructArray) -> tuple[pa.StructArray, pa.Array | None]:
         if self._wrapped is None:
