@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from requests.structures import CaseInsensitiveDict
+
 from vendorkit.credentials import MASK
 
 _KEPT: Final = 200
 # Of a digest answer, everything but these may be shown: realm, nonce, uri and count explain the exchange.
-_DIGEST_SECRETS: Final = re.compile(r'\b(username\*?|response|cnonce)=("(?:[^"\\]|\\.)*"|[^",\s]+)')
-_QUERY_SECRETS: Final = re.compile(r"\b(signature|mac|token|key)=[^&]*")
+_DIGEST_SECRETS: Final = re.compile(r'\b(username\*?|response|cnonce)\s*=\s*("(?:[^"\\]|\\.)*"|[^",\s]+)')
+_QUERY_SECRETS: Final = re.compile(r"(?<=[?&])((?:\w+_)?(?:signature|mac|token|key|secret|password))=[^&#]*")
+_ADDRESSES: Final = {"location", "content-location", "referer"}
 _HIDDEN: Final = {"cookie", "set-cookie", "proxy-authorization"}
 
 
@@ -62,8 +65,9 @@ class Exchanges:
         seconds: float,
     ) -> None:
         """Keep one exchange, masked."""
-        shown = _QUERY_SECRETS.sub(rf"\1={MASK}", url)
-        self._kept.append(Exchange(method, shown, status, masked(sent), masked(received), seconds))
+        # Servers write the names of headers as they like, uvicorn in lower case.
+        there, back = CaseInsensitiveDict(masked(sent)), CaseInsensitiveDict(masked(received))
+        self._kept.append(Exchange(method, _masked_url(url), status, there, back, seconds))
 
     def all(self) -> list[Exchange]:
         """Return what is kept, oldest first."""
@@ -80,10 +84,16 @@ def masked(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _masked(name: str, value: str) -> str:
-    if name in _HIDDEN:
-        return MASK
+    if name in _ADDRESSES:
+        return _masked_url(value)
     if name != "authorization":
-        return value
+        return MASK if name in _HIDDEN else value
     scheme, _, rest = value.partition(" ")
+    if not rest:  # no scheme, so that all of it may be a credential
+        return MASK
     shown = _DIGEST_SECRETS.sub(rf'\1="{MASK}"', rest) if scheme.lower() == "digest" else MASK
     return f"{scheme} {shown}"
+
+
+def _masked_url(url: str) -> str:
+    return _QUERY_SECRETS.sub(rf"\1={MASK}", url)
