@@ -23,7 +23,7 @@ ROOMS = [
     {"auth"},
     {"call", "exchanges", "transport", "answers", "session"},
     {"frames"},
-    {"vendors", "query"},
+    {"vendors", "query", "manifest", "filling", "dataset"},
     {"snippets", "cluster"},
     {"panels"},
     {"cli", "__main__"},
@@ -114,6 +114,7 @@ def test_public_surface():
     """What users may rely on; a change here is a change of the contract."""
     assert set(vendorkit.__all__) == {
         "Client",
+        "Dataset",
         "Query",
         "SchemaDrift",
         "auth",
@@ -122,6 +123,7 @@ def test_public_surface():
         "connect",
         "connect_panel",
         "errors",
+        "load",
     }
     for name in vendorkit.__all__:
         assert getattr(vendorkit, name).__doc__, name

@@ -17,6 +17,7 @@ from vendorkit import auth, errors
 
 if TYPE_CHECKING:
     from vendorkit.bounds import cancellable
+    from vendorkit.dataset import Dataset, load
     from vendorkit.frames import SchemaDrift
     from vendorkit.panels import connect_panel
     from vendorkit.query import Query
@@ -26,15 +27,29 @@ if TYPE_CHECKING:
 
 _LAZY: Final = {
     "Client": "vendorkit.vendors.base",
+    "Dataset": "vendorkit.dataset",
     "Query": "vendorkit.query",
     "SchemaDrift": "vendorkit.frames",
     "cancellable": "vendorkit.bounds",
     "chain": "vendorkit.tls",
     "connect": "vendorkit.vendors",
     "connect_panel": "vendorkit.panels",
+    "load": "vendorkit.dataset",
 }
 
-__all__ = ["Client", "Query", "SchemaDrift", "auth", "cancellable", "chain", "connect", "connect_panel", "errors"]
+__all__ = [
+    "Client",
+    "Dataset",
+    "Query",
+    "SchemaDrift",
+    "auth",
+    "cancellable",
+    "chain",
+    "connect",
+    "connect_panel",
+    "errors",
+    "load",
+]
 
 
 def __getattr__(name: str) -> Any:

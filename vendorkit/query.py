@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import pandas as pd
@@ -22,6 +23,7 @@ from vendorkit.errors import AuthError, Cancelled, IncompletePull, UsageError, V
 from vendorkit.frames import Drift, Page, Schema, child_tables, combine, to_frame
 
 if TYPE_CHECKING:
+    from vendorkit.dataset import Dataset
     from vendorkit.vendors.base import Client, Resource
 
 P = TypeVar("P", bound="PageLike")
@@ -151,6 +153,20 @@ class Query:
             yield from page.table.to_batches()
         pull.drift.warn(self.schema.name)
 
+    def save(self, path: str | Path, *, columns: Sequence[str] | None = None, locale: str | None = None) -> Dataset:
+        """
+        Store the matching records as a folder of Parquet files; memory stays bounded, `vendorkit.load(path)` reads it.
+
+        Called again after any interruption it goes on where it stopped; a whole dataset is returned as it is.
+
+        Raises:
+            UsageError: The folder holds something else or another query's dataset, or is in use; nothing was sent.
+            IncompletePull: The pull or the disk gave out, or data changed meanwhile; `arrived` is the `Dataset` so far.
+        """
+        from vendorkit.dataset import save  # noqa: PLC0415 - datasets are made of queries
+
+        return save(self, path, columns=columns, locale=locale)
+
     def request(self) -> requests.PreparedRequest:
         """Return the first request that would be sent, with `***` where credentials go. Nothing is sent."""
         return self.client.session.prepare(self.resource.style.first_call(self))
@@ -207,7 +223,7 @@ class Query:
         what = f"The pull of {self.resource.name} is not whole: {why}; the data probably changed meanwhile."
         raise IncompletePull(what, arrived=self._finish(table, pull), remedy="Pull again, or use the stream.")
 
-    def _pull(self, read: Callable[[bytes], P], limit: int | None, pull: Pull) -> Iterator[P]:
+    def _pull(self, read: Callable[[bytes], P], limit: int | None, pull: Pull, after: Any = None) -> Iterator[P]:
         """Yield pages until the limit is reached or the vendor says there are no more, showing progress."""
         if limit is not None and limit < 0:
             what = f"limit={limit} is negative."
@@ -215,7 +231,7 @@ class Query:
         left = limit
         style = self.resource.style
         with tqdm(desc=self.resource.name, unit=" rows", delay=2.0, leave=False) as bar:
-            for page in style.pages(self, read, limit):
+            for page in style.pages(self, read, limit, after):
                 cut = page if left is None or page.rows <= left else _head(page, left)
                 pull.saw(style.total(page.envelope))
                 bar.total = pull.total if limit is None else min(limit, pull.total or limit)

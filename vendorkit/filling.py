@@ -1,0 +1,194 @@
+"""Filling a folder with a pull, part by part, behind what is stored there already."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from vendorkit.errors import AuthError, Cancelled, IncompletePull, UsageError, VendorkitError
+from vendorkit.frames import Drift, Page, Schema, combine
+from vendorkit.manifest import Manifest, Part, write_atomically
+from vendorkit.query import Pull, Query
+
+# A part ends at whichever comes first. Time counts because pages come at the pace of the vendor's rate budget: a
+# pull of 10,000 records in pages would otherwise be one part, and lost as a whole.
+PART_ROWS: Final = 65_536
+PART_BYTES: Final = 64 << 20  # in Arrow's memory
+PART_SECONDS: Final = 30.0
+
+
+class MovedError(Exception):
+    """What the vendor sends from the start is not what is stored, so that nothing can be continued."""
+
+
+class Filling:
+    """
+    One run of a pull into a folder, behind what the manifest names.
+
+    Args:
+        query: What is asked.
+        schema: Its columns, projected.
+        folder: Where the parts go.
+        manifest: What is there; kept up with what comes.
+    """
+
+    def __init__(self, query: Query, schema: Schema, folder: Path, manifest: Manifest) -> None:
+        self._query, self._schema, self._folder, self._manifest = query, schema, folder, manifest
+        self._pull = Pull(query)
+        self._pending: list[Page] = []
+        self._rows = self._bytes = 0
+        self._since = time.monotonic()
+
+    def run(self) -> None:
+        """
+        Store page after page until the vendor has no more, and check that it is the whole.
+
+        Raises:
+            IncompletePull: The pull or the disk gave out, or the data changed meanwhile; what came is stored.
+            MovedError: Nothing can be continued, it has to start over.
+        """
+        broken = None
+        pages = self._pages()
+        while True:
+            try:
+                page = next(pages, None)
+            except VendorkitError as exc:
+                broken = exc
+                break
+            if page is None:
+                break
+            self._add(page)
+        self._flush()
+        if isinstance(broken, (AuthError, Cancelled, UsageError)):
+            raise broken
+        if broken is not None:
+            what = f"The pull of {self._query.resource.name} broke off at row {self._manifest.rows:,}: {broken.what}"
+            raise IncompletePull(what, remedy=f"{broken.remedy} save() goes on where it stopped.") from broken
+        self._check()
+        self._manifest.complete = True
+        self._manifest.write(self._folder)
+        self._warn()
+
+    def _warn(self) -> None:
+        """Report the drift of all parts, those of earlier runs too."""
+        drift = Drift()
+        for part in self._manifest.parts:
+            drift.merge(Drift(*(Counter(part.drift[name]) for name in ("unknown", "unfit"))))
+        drift.warn(self._schema.name, stacklevel=6)
+
+    def _pages(self) -> Iterator[Page]:
+        """Yield what is not stored yet."""
+        stored = self._manifest
+        after = stored.parts[-1].after if stored.parts else None
+        reader = self._query.resource.style.reader(self._query, self._schema)
+        pages = self._query._pull(reader, None, self._pull, after)  # noqa: SLF001 - the other half of its verb
+        if stored.parts:
+            pages = self._same_total(pages)
+            pages = pages if after is not None else self._behind(pages)
+        return pages
+
+    def _same_total(self, pages: Iterator[Page]) -> Iterator[Page]:
+        stored = self._manifest.total
+        for number, page in enumerate(pages):
+            if number == 0 and self._pull.total != stored:
+                what = f"{self._folder} was begun when there were {stored:,} records; now there are {self._pull.total}."
+                raise IncompletePull(what, remedy="Delete the folder and save again, or save into another one.")
+            yield page
+
+    def _behind(self, pages: Iterator[Page]) -> Iterator[Page]:
+        """Drop the rows that are stored, for a pull that only starts at its beginning; the ids have to be the same."""
+        key = self._schema.key
+        if key not in self._schema.arrow.names:
+            raise MovedError
+        parts = iter(self._manifest.parts)
+        left, ids = self._manifest.rows, pa.chunked_array([], pa.string())
+        for page in pages:
+            drop = min(page.rows, left)
+            while len(ids) < drop:
+                ids = pa.chunked_array([*ids.chunks, *self._ids(next(parts)).chunks], pa.string())
+            if not page.table[key].slice(0, drop).equals(ids.slice(0, drop)):
+                raise MovedError
+            ids, left = ids.slice(drop), left - drop
+            if drop < page.rows:
+                yield replace(page, table=page.table.slice(drop))
+        if left:
+            raise MovedError
+
+    def _add(self, page: Page) -> None:
+        self._pending.append(page)
+        self._rows += page.rows
+        self._bytes += page.table.nbytes
+        late = time.monotonic() - self._since >= PART_SECONDS
+        if late or self._rows >= PART_ROWS or self._bytes >= PART_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Write what is pending as one part, and then the manifest that names it."""
+        if not self._pending:
+            return
+        table, drift = combine(self._pending, self._schema)
+        if table.num_rows:
+            sink = pa.BufferOutputStream()
+            pq.write_table(table, sink, compression="zstd")
+            body = sink.getvalue()
+            part = Part(
+                file=f"part-{len(self._manifest.parts):05}.parquet",
+                rows=table.num_rows,
+                sha256=hashlib.sha256(body).hexdigest(),
+                pages=len(self._pending),
+                after=self._after(),
+                appended=[name for name in table.column_names if name not in self._schema.arrow.names],
+                drift={"unknown": dict(drift.unknown), "unfit": dict(drift.unfit)},
+            )
+            write_atomically(self._folder / part.file, body)
+            self._manifest.parts.append(part)
+        self._manifest.total = self._pull.total
+        self._manifest.write(self._folder)
+        self._pending, self._rows, self._bytes, self._since = [], 0, 0, time.monotonic()
+
+    def _after(self) -> str | int | None:
+        after = self._query.resource.style.resume_at(self._pending[-1].envelope)
+        # A local vendor has another port at its next start.
+        return after.removeprefix(self._query.client.endpoint.base_url) if isinstance(after, str) else after
+
+    def _check(self) -> None:
+        """Compare with the total, and look for doubled ids: records that moved from page to page meanwhile."""
+        manifest = self._manifest
+        why = ""
+        if manifest.total is not None and manifest.rows != manifest.total:
+            why = f"{manifest.rows:,} rows arrived where {manifest.total:,} were announced"
+        elif sum(part.pages for part in manifest.parts) > 1 and self._doubled():
+            why = "the same id came twice"
+        if why:
+            # The next save looks from the start on, and keeps what is still so.
+            manifest.parts[-1:] = [replace(part, after=None) for part in manifest.parts[-1:]]
+            manifest.write(self._folder)
+            what = f"The pull of {self._query.resource.name} is not whole: {why}; the data probably changed meanwhile."
+            raise IncompletePull(what, remedy="Save again, or use the stream.")
+
+    def _doubled(self) -> bool:
+        if self._schema.key not in self._schema.arrow.names:
+            return False
+        # 8 bytes an id: a million records are 8 MB, and two hashes of 64 bits meet by chance once in 10**7 such pulls.
+        hashes = [np.array([], dtype=np.uint64)]
+        for part in self._manifest.parts:
+            ids = self._ids(part).drop_null()
+            hashes.append(pd.util.hash_array(ids.to_pandas().to_numpy(dtype=object)))
+        found = np.sort(np.concatenate(hashes))
+        return bool((found[1:] == found[:-1]).any())
+
+    def _ids(self, part: Part) -> pa.ChunkedArray:
+        table = part.read(self._folder, [self._schema.key], self._schema.arrow)
+        if table is None:  # damaged since this run began
+            raise MovedError
+        return table.column(0)
