@@ -186,7 +186,9 @@ def error_for(response: requests.Response, body: bytes, asked: str, redactor: Re
     }
     what = f"{asked} was answered with HTTP {status}.{said}"
     if status == 401:
-        return CredentialsRefused(what, remedy="Check the key and secret, and that they belong to it.", **details)
+        return CredentialsRefused(
+            what, remedy="Check the user or key and its secret, and that they belong to this environment.", **details
+        )
     if status == 403:
         return NotAllowed(what, remedy="Ask the vendor to allow it for these credentials.", **details)
     if status in (404, 410):

@@ -84,7 +84,7 @@ class Filling:
         drift = Drift()
         for part in self._manifest.parts:
             drift.merge(Drift(*(Counter(part.drift[name]) for name in ("unknown", "unfit"))))
-        drift.warn(self._schema.name, stacklevel=6)
+        drift.warn(self._schema.name)
 
     def _pages(self) -> Iterator[Page]:
         """Yield what is not stored yet."""

@@ -120,15 +120,20 @@ class Query:
         table, pull = self._table(schema, limit)
         return self._finish(table, pull)
 
-    def tables(self, *, limit: int | None = None) -> dict[str, pd.DataFrame]:
+    def tables(self, *, columns: Sequence[str] | None = None, limit: int | None = None) -> dict[str, pd.DataFrame]:
         """
         Return tidy tables: the records under the resource's name, each nested list as a child table keyed by parent.
+
+        Args:
+            columns: Only these columns and the key, such as `["name", "photos"]`. None means all.
+            limit: At most this many records.
 
         Raises:
             IncompletePull: As in `frame()`.
         """
-        table, pull = self._table(self.schema, limit)
-        children = child_tables(table, self.schema)
+        schema = self.schema if columns is None else self.schema.project([self.schema.key, *columns])
+        table, pull = self._table(schema, limit)
+        children = child_tables(table, schema)
         return {name: self._finish(child, pull) for name, child in children.items()}
 
     def records(self, *, limit: int | None = None) -> Iterator[dict[str, Any]]:
@@ -241,7 +246,7 @@ class Query:
                     return
 
     def _finish(self, table: pa.Table, pull: Pull) -> pd.DataFrame:
-        pull.drift.warn(self.schema.name, stacklevel=4)
+        pull.drift.warn(self.schema.name)
         pull.drift = Drift()
         frame = to_frame(table)
         frame.attrs["vendorkit"] = {

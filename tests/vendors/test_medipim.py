@@ -122,6 +122,13 @@ def test_sorting_descends_with_a_minus(medipim):
     assert frame["created_at"].dropna().is_monotonic_decreasing
 
 
+def test_lookups_are_sorted_by_name_too(medipim):
+    """Only products take a locale with it."""
+    names = medipim.brands.query(sort="-name").frame(columns=["name"], locale="nl")["name"]
+    assert list(names) == sorted(names, reverse=True)
+    assert len(medipim.products.query(sort="name").frame(limit=10)) == 10
+
+
 @pytest.mark.parametrize(("limit", "size"), [(5, 10), (50, 50), (60, 100), (251, 250)])
 def test_limit_asks_for_no_more_than_it_needs(medipim, vendors, limit, size):
     """The smallest of the vendor's page sizes that will do."""
@@ -206,7 +213,7 @@ def test_wrong_secret_is_one_clear_error(vendors, monkeypatch):
 
     original = registry._local
     monkeypatch.setattr(registry, "_local", wrong)
-    with pytest.raises(CredentialsRefused, match="Check the key and secret") as caught:
+    with pytest.raises(CredentialsRefused, match="Check the user or key and its secret") as caught:
         vk.connect("medipim", environment="local").brands.query().frame()
     assert "not-the-secret" not in str(caught.value)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections import Counter
 from dataclasses import dataclass, field
@@ -29,15 +30,23 @@ class Drift:
         self.unknown.update(other.unknown)
         self.unfit.update(other.unfit)
 
-    def warn(self, name: str, *, stacklevel: int = 2) -> None:
-        """Report everything in one `SchemaDrift` warning about the schema `name`; silent where all matched."""
+    def warn(self, name: str) -> None:
+        """Report everything in one `SchemaDrift` warning about the schema `name`, at the caller's own line."""
         parts = []
         if self.unknown:
             parts.append(f"fields that are not declared, kept as JSON text: {_counts(self.unknown)}")
         if self.unfit:
             parts.append(f"values that do not fit, kept in <column>__raw: {_counts(self.unfit)}")
         if parts:
-            warnings.warn(f"{name}: {'; '.join(parts)}.", SchemaDrift, stacklevel=stacklevel + 1)
+            warnings.warn(f"{name}: {'; '.join(parts)}.", SchemaDrift, stacklevel=_levels_to_caller())
+
+
+def _levels_to_caller() -> int:
+    """Count the frames up to the first one outside the package, as `warnings.warn` in `warn` counts them."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("vendorkit."):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def _counts(counter: Counter[str]) -> str:

@@ -28,6 +28,18 @@ class Choice:
     country: str = "be"
 
 
+def configured(vendor: str) -> Choice:
+    """Return the choice that the settings make for *vendor*, as `connect` would; local where they cannot be read."""
+    try:
+        found = read_settings((f"{vendor.upper()}_ENVIRONMENT", "MEDIPIM_COUNTRY"))
+    except VendorkitError:
+        return Choice(vendor)
+    environment, country = found.get(f"{vendor.upper()}_ENVIRONMENT"), found.get("MEDIPIM_COUNTRY")
+    known = environment in CLIENTS[vendor].environments
+    country = country.lower() if country and country.lower() in COUNTRIES else Choice.country
+    return Choice(vendor, str(environment) if known else "local", country)
+
+
 def settings_found(choice: Choice) -> pd.DataFrame:
     """
     Return one row a setting of the vendor: its name, whether it is set, and where it was found; never a value.
@@ -97,6 +109,8 @@ class ConnectPanel(Panel):
             ]
         )
         self._changed()
+        start = configured(vendor)
+        self.choose(environment=start.environment, country=start.country)
 
     @property
     def choice(self) -> Choice:

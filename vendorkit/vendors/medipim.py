@@ -41,8 +41,9 @@ def _body(query: Query) -> dict[str, Any]:
     sort = query.sort or ("id" if query.resource.sort_keys else None)
     if sort:
         key, direction = sort.removeprefix("-"), "DESC" if sort.startswith("-") else "ASC"
-        locale = query.schema.locales[0]
-        body["sorting"] = {key: {"direction": direction, "locale": locale} if key == "name" else direction}
+        # Only products are sorted by the name in one locale.
+        localised = key == "name" and query.resource.name == "products"
+        body["sorting"] = {key: {"direction": direction, "locale": query.schema.locales[0]} if localised else direction}
     return body
 
 
