@@ -23,7 +23,7 @@ ROOMS = [
     {"auth"},
     {"call", "exchanges", "transport", "answers", "session"},
     {"frames"},
-    {"vendors", "query", "manifest", "filling", "dataset"},
+    {"vendors", "query", "pages", "manifest", "filling", "dataset"},
     {"snippets", "cluster"},
     {"panels"},
     {"cli", "__main__"},

@@ -7,11 +7,11 @@ pulls through `_pull`, which checks that what arrives is the whole of what the v
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
@@ -21,37 +21,11 @@ from tqdm.auto import tqdm
 
 from vendorkit.errors import AuthError, Cancelled, IncompletePull, UsageError, VendorkitError
 from vendorkit.frames import Drift, Page, Schema, child_tables, combine, to_frame
+from vendorkit.pages import P, Reader, Records
 
 if TYPE_CHECKING:
     from vendorkit.dataset import Dataset
     from vendorkit.vendors.base import Client, Resource
-
-P = TypeVar("P", bound="PageLike")
-
-
-class PageLike(Protocol):
-    """What one answer became: its records, counted, and what stood around them."""
-
-    @property
-    def envelope(self) -> Mapping[str, Any]:
-        """The answer without its records: totals and links."""
-
-    @property
-    def rows(self) -> int:
-        """How many records it holds."""
-
-
-@dataclass(frozen=True)
-class Records:
-    """One answer as plain dicts, as the vendor sent them."""
-
-    records: list[dict[str, Any]]
-    envelope: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def rows(self) -> int:
-        """How many records it holds."""
-        return len(self.records)
 
 
 @dataclass(frozen=True)
@@ -140,8 +114,10 @@ class Query:
         """Yield the matching records as the vendor sent them, in JSON; pages are fetched as they are needed."""
         asked = replace(self, accept="json")
         reader = asked.resource.style.record_reader(asked)
-        for page in asked._pull(reader, limit, Pull(asked)):  # noqa: SLF001 - of this very class
+        pull = Pull(asked)
+        for page in asked._pull(reader, limit, pull):  # noqa: SLF001 - of this very class
             yield from page.records
+        pull.check(limit)
 
     def batches(
         self, *, columns: Sequence[str] | None = None, limit: int | None = None, locale: str | None = None
@@ -157,6 +133,7 @@ class Query:
             pull.drift.merge(page.drift)
             yield from page.table.to_batches()
         pull.drift.warn(self.schema.name)
+        pull.check(limit)
 
     def save(self, path: str | Path, *, columns: Sequence[str] | None = None, locale: str | None = None) -> Dataset:
         """
@@ -219,8 +196,8 @@ class Query:
             table = _without_copies(table)
             if pc.count_distinct(table[key]).as_py() < table.num_rows:
                 self._incomplete(table, pull, "the same id came with different values")
-        if limit is None and pull.total is not None and table.num_rows != pull.total:
-            self._incomplete(table, pull, f"{table.num_rows:,} rows arrived where {pull.total:,} were announced")
+        if why := pull.moved(table.num_rows, limit):
+            self._incomplete(table, pull, why)
         pull.complete = limit is None or table.num_rows < limit or table.num_rows == pull.total
         return table
 
@@ -228,7 +205,7 @@ class Query:
         what = f"The pull of {self.resource.name} is not whole: {why}; the data probably changed meanwhile."
         raise IncompletePull(what, arrived=self._finish(table, pull), remedy="Pull again, or use the stream.")
 
-    def _pull(self, read: Callable[[bytes], P], limit: int | None, pull: Pull, after: Any = None) -> Iterator[P]:
+    def _pull(self, reader: Reader[P], limit: int | None, pull: Pull, after: Any = None) -> Iterator[P]:
         """Yield pages until the limit is reached or the vendor says there are no more, showing progress."""
         if limit is not None and limit < 0:
             what = f"limit={limit} is negative."
@@ -236,9 +213,9 @@ class Query:
         left = limit
         style = self.resource.style
         with tqdm(desc=self.resource.name, unit=" rows", delay=2.0, leave=False) as bar:
-            for page in style.pages(self, read, limit, after):
+            for page in style.pages(self, reader, limit, after):
                 cut = page if left is None or page.rows <= left else _head(page, left)
-                pull.saw(style.total(page.envelope))
+                pull.saw(page.rows, style.total(page.envelope))
                 bar.total = pull.total if limit is None else min(limit, pull.total or limit)
                 bar.update(cut.rows)
                 yield cut
@@ -273,16 +250,34 @@ class Pull:
 
     query: Query
     pages: int = 0
+    rows: int = 0
     total: int | None = None
+    totals: list[int] = field(default_factory=list)  # each as it changed
     complete: bool = False
     drift: Drift = field(default_factory=Drift)
     fetched_at: str = field(default_factory=lambda: datetime.now(timezone.utc).isoformat(timespec="seconds"))
 
-    def saw(self, total: int | None) -> None:
+    def saw(self, rows: int, total: int | None) -> None:
         """Take note of one page, and of the total it announced."""
         self.pages += 1
+        self.rows += rows
         if total is not None:
+            self.totals += [total] if total != self.total else []
             self.total = total
+
+    def moved(self, rows: int, limit: int | None) -> str | None:
+        """Return how the vendor's data changed while *rows* were pulled; None where nothing shows that it did."""
+        if len(self.totals) > 1:
+            return f"the announced total went from {self.totals[0]:,} to {self.totals[-1]:,}"
+        if limit is None and self.total is not None and rows != self.total:
+            return f"{rows:,} rows arrived where {self.total:,} were announced"
+        return None
+
+    def check(self, limit: int | None) -> None:
+        """Raise `IncompletePull` where what was handed out, page by page, is not the whole."""
+        if why := self.moved(self.rows, limit):
+            what = f"The pull of {self.query.resource.name} is not whole: {why}; the data probably changed."
+            raise IncompletePull(what, remedy="Pull again, or use the stream.")
 
 
 def _head(page: P, rows: int) -> P:

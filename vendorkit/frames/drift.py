@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import inspect
 import warnings
 from collections import Counter
 from dataclasses import dataclass, field
@@ -43,8 +43,9 @@ class Drift:
 
 def _levels_to_caller() -> int:
     """Count the frames up to the first one outside the package, as `warnings.warn` in `warn` counts them."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("vendorkit."):
+    level, frame = 1, inspect.currentframe()
+    frame = frame and frame.f_back
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("vendorkit."):
         level, frame = level + 1, frame.f_back
     return level
 

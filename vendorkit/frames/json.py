@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from vendorkit.errors import MalformedAnswer
+from vendorkit.errors import MalformedAnswer, VendorkitError
 from vendorkit.frames.fast import FastParser
 from vendorkit.frames.lossless import LosslessReader
 from vendorkit.frames.pages import Page
@@ -28,6 +28,14 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _MARK = "the records stood here"
 _GROUP_BYTES = 6 << 20  # measured: enough to occupy two threads, and still only a few pages
 _BLANKS = bytes.maketrans(b"\r\n", b"\t\t")
+
+
+def before_failing(bodies: Iterable[bytes]) -> Iterator[bytes | VendorkitError]:
+    """Yield *bodies*; an error of ours that ends them is yielded as the last item."""
+    try:
+        yield from bodies
+    except VendorkitError as exc:
+        yield exc
 
 
 class JsonReader:
@@ -57,7 +65,11 @@ class JsonReader:
     def read_all(self, bodies: Iterable[bytes]) -> Iterator[Page]:
         """Read pages in order, some at a time, which is faster. Raises as `read` does."""
         group: list[bytes] = []
-        for body in bodies:
+        for body in before_failing(bodies):
+            if isinstance(body, VendorkitError):
+                # What came before a failure is handed over before it is raised.
+                yield from self._group(group) if group else ()
+                raise body
             group.append(body)
             if sum(map(len, group)) >= _GROUP_BYTES:
                 yield from self._group(group)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, ClassVar, Final, NoReturn, Protocol
 from urllib.parse import urlsplit
 
@@ -15,7 +17,8 @@ from vendorkit.call import Call, Policy, require_writable
 from vendorkit.credentials import Redactor, Settings, refuse_pickling
 from vendorkit.errors import UsageError
 from vendorkit.frames import Page, Schema
-from vendorkit.query import P, Query, Records
+from vendorkit.pages import P, Reader, Records
+from vendorkit.query import Query
 from vendorkit.session import Session
 from vendorkit.tls import Trust
 from vendorkit.vendors.filters import Filter, find_filter, suggestion
@@ -30,7 +33,7 @@ class Style(Protocol):
     def first_call(self, query: Query) -> Call:
         """Return the first call of a pull."""
 
-    def pages(self, query: Query, read: Callable[[bytes], P], limit: int | None, after: Any = None) -> Iterator[P]:
+    def pages(self, query: Query, reader: Reader[P], limit: int | None, after: Any = None) -> Iterator[P]:
         """Fetch, read and yield the answers one after another, from the start or from *after* on, to the last."""
 
     def resume_at(self, envelope: Mapping[str, Any]) -> str | int | None:
@@ -42,10 +45,10 @@ class Style(Protocol):
     def count(self, query: Query) -> int | None:
         """Return how many records match, by one small request; None where the vendor does not say."""
 
-    def reader(self, query: Query, schema: Schema) -> Callable[[bytes], Page]:
+    def reader(self, query: Query, schema: Schema) -> Reader[Page]:
         """Return what turns an answer into a page of Arrow data under *schema*."""
 
-    def record_reader(self, query: Query) -> Callable[[bytes], Records]:
+    def record_reader(self, query: Query) -> Reader[Records]:
         """Return what turns an answer into plain dicts."""
 
     def get(self, client: Client, resource: Resource, identifier: str) -> dict[str, Any]:
@@ -140,7 +143,9 @@ class BoundResource:
             self._check_choice(rel, resource.expands, "expansion")
         accept = accept or self._client.accepts[0]
         self._check_choice(accept, self._client.accepts, "form of answer")
-        return Query(self._client, resource, chosen, where, sort, tuple(expand), accept)
+        # Copies: what the caller changes afterwards does not change the query.
+        fixed = MappingProxyType(copy.deepcopy(chosen))
+        return Query(self._client, resource, fixed, copy.deepcopy(where), sort, tuple(expand), accept)
 
     def get(self, identifier: str | int) -> dict[str, Any]:
         """

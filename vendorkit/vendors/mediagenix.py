@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
@@ -22,7 +22,8 @@ from vendorkit.auth.flow import origin_of
 from vendorkit.call import Call
 from vendorkit.errors import IncompletePull, MalformedAnswer, UsageError
 from vendorkit.frames import Column, JsonReader, Kind, Page, Schema, XmlReader
-from vendorkit.query import P, Query, Records
+from vendorkit.pages import Each, P, Reader, Records
+from vendorkit.query import Query
 from vendorkit.vendors import mediagenix_schema as declared
 from vendorkit.vendors.base import Client, Environment, Resource
 from vendorkit.vendors.filters import Filter
@@ -70,13 +71,13 @@ class Linked:
             params["expand"] = ",".join(query.expand)
         return Call("GET", url, params=params, accept="xml" if query.accept == "xml" else "json")
 
-    def pages(self, query: Query, read: Callable[[bytes], P], limit: int | None, after: Any = None) -> Iterator[P]:
+    def pages(self, query: Query, reader: Reader[P], limit: int | None, after: Any = None) -> Iterator[P]:
         """Yield pages, following `next` until there is none."""
         call = self._call(query, PER_PAGE if limit is None else max(1, min(limit, PER_PAGE)))
         call = replace(call, url=after, params={}) if after else call
         seen: set[str] = set()
         while True:
-            page = read(query.client.session.send(call).content)
+            page = reader.read(query.client.session.send(call).content)
             yield page
             link = self.resume_at(page.envelope)
             if not link:
@@ -100,15 +101,17 @@ class Linked:
     def count(self, query: Query) -> int | None:
         """Ask for a page of one record and read its total."""
         asked = replace(query, accept="json", expand=())
-        return self.total(self.record_reader(asked)(query.client.session.send(self._call(asked, 1)).content).envelope)
+        return self.total(
+            self.record_reader(asked).read(query.client.session.send(self._call(asked, 1)).content).envelope
+        )
 
-    def reader(self, query: Query, schema: Schema) -> Callable[[bytes], Page]:
+    def reader(self, query: Query, schema: Schema) -> Reader[Page]:
         """Read the form that was asked for."""
         if query.accept == "xml":
-            return XmlReader(schema).read
-        return JsonReader(schema, records=None if is_single(self._call(query, 1).url) else "entries").read
+            return XmlReader(schema)
+        return JsonReader(schema, records=None if is_single(self._call(query, 1).url) else "entries")
 
-    def record_reader(self, query: Query) -> Callable[[bytes], Records]:
+    def record_reader(self, query: Query) -> Reader[Records]:
         """Read JSON as plain dicts."""
 
         def read(body: bytes) -> Records:
@@ -117,7 +120,7 @@ class Linked:
                 return Records([answer])
             return Records(answer.pop("entries"), answer)
 
-        return read
+        return Each(read)
 
     def get(self, client: Client, resource: Resource, identifier: str) -> dict[str, Any]:
         """GET the record at its own address."""
@@ -131,7 +134,7 @@ class Events(Linked):
     def pages(
         self,
         query: Query,
-        read: Callable[[bytes], P],
+        reader: Reader[P],
         limit: int | None,
         after: Any = None,  # noqa: ARG002
     ) -> Iterator[P]:
@@ -140,9 +143,9 @@ class Events(Linked):
         call = self._call(query, PER_PAGE if limit is None else max(1, min(limit, PER_PAGE)))
         while True:
             body = query.client.session.send(call).content
-            page = read(body)
+            page = reader.read(body)
             yield page
-            last = ids(body).table["id"].to_pylist()[-1:]
+            last = ids.read(body).table["id"].to_pylist()[-1:]
             if not last or "newer_than" not in query.filters:
                 return
             call = replace(call, params={**call.params, "newer_than": last[0]})
@@ -155,10 +158,10 @@ class Events(Linked):
 class Documents(Linked):
     """Account-defined metadata: one free document for each entity, given as one column of JSON text."""
 
-    def reader(self, query: Query, schema: Schema) -> Callable[[bytes], Page]:
+    def reader(self, query: Query, schema: Schema) -> Reader[Page]:
         """Read a document as the one value of one record."""
         inner = super().reader(replace(query, accept="json", url="/api/titles"), schema)
-        return lambda body: inner(b'{"entries":[{"metadata":' + body + b"}]}")
+        return Each(lambda body: inner.read(b'{"entries":[{"metadata":' + body + b"}]}"))
 
     def first_call(self, query: Query) -> Call:
         """GET the document, in JSON."""

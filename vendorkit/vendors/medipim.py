@@ -8,7 +8,7 @@ past the window a stream of JSON lines. Facts as of 2026-11; what the vendor doe
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -16,9 +16,11 @@ from requests.auth import AuthBase
 
 from vendorkit.auth import Basic
 from vendorkit.call import Call
+from vendorkit.credentials import Redactor
 from vendorkit.errors import IncompletePull, MalformedAnswer, NotFound
 from vendorkit.frames import JsonReader, LinesReader, Page, Schema
-from vendorkit.query import P, Query, Records
+from vendorkit.pages import Each, P, Reader, Records, ahead, side_by_side
+from vendorkit.query import Query
 from vendorkit.vendors.base import Client, Environment, Resource
 from vendorkit.vendors.medipim_schema import COUNTRIES, RESOURCES, schema_for
 
@@ -63,12 +65,12 @@ class Lookup:
     def pages(
         self,
         query: Query,
-        read: Callable[[bytes], P],
+        reader: Reader[P],
         limit: int | None,  # noqa: ARG002
         after: Any = None,  # noqa: ARG002
     ) -> Iterator[P]:
         """Yield the one answer."""
-        yield read(query.client.session.send(self.first_call(query)).content)
+        yield reader.read(query.client.session.send(self.first_call(query)).content)
 
     def resume_at(self, envelope: Mapping[str, Any]) -> str | int | None:  # noqa: ARG002
         """Return None: there is nothing behind the one answer."""
@@ -85,18 +87,18 @@ class Lookup:
         call = replace(call, json={**call.json, "page": {"no": 0, "size": PAGE_SIZES[0]}})
         return self.total(_loads(query.client.session.send(call).content))
 
-    def reader(self, query: Query, schema: Schema) -> Callable[[bytes], Page]:  # noqa: ARG002
+    def reader(self, query: Query, schema: Schema) -> Reader[Page]:  # noqa: ARG002
         """Read `results` of a JSON answer."""
-        return JsonReader(schema, records="results").read
+        return JsonReader(schema, records="results")
 
-    def record_reader(self, query: Query) -> Callable[[bytes], Records]:  # noqa: ARG002
+    def record_reader(self, query: Query) -> Reader[Records]:  # noqa: ARG002
         """Read `results` as plain dicts."""
 
         def read(body: bytes) -> Records:
             answer = _loads(body)
             return Records(answer.pop("results"), answer)
 
-        return read
+        return Each(read)
 
     def get(self, client: Client, resource: Resource, identifier: str) -> dict[str, Any]:
         """GET …/find where the vendor has it, else query by id."""
@@ -128,32 +130,35 @@ class Windowed(Lookup):
         body = {"filter": {}, **_body(query), "page": {"no": number, "size": size}}
         return Call("POST", query.resource.path, json=body, repeatable=True)
 
-    def pages(self, query: Query, read: Callable[[bytes], P], limit: int | None, after: Any = None) -> Iterator[P]:
+    def pages(self, query: Query, reader: Reader[P], limit: int | None, after: Any = None) -> Iterator[P]:
         """Yield pages; where there may be more records than the window shows, yield blocks of the stream instead."""
-        session = query.client.session
         size = PAGE_SIZES[-1] if limit is None else next((s for s in PAGE_SIZES if s >= limit), PAGE_SIZES[-1])
         first = after or 0
-        page = read(session.send(self._call(query, first, size)).content)
+
+        def fetch(number: int) -> bytes:
+            return query.client.session.send(self._call(query, number, size)).content
+
+        page = reader.read(fetch(first))
         total = self.total(page.envelope) or 0
         if first == 0 and total >= WINDOW and (limit is None or limit > WINDOW):
-            yield from self._stream(query, read)
+            yield from self._stream(query, reader)
             return
         yield page
-        for number in range(first + 1, -(-total // size)):
-            yield read(session.send(self._call(query, number, size)).content)
+        wanted = total if limit is None else min(limit, total)
+        yield from reader.read_all(side_by_side(fetch, range(first + 1, -(-wanted // size))))
 
     def resume_at(self, envelope: Mapping[str, Any]) -> str | int | None:
         """Return the number of the next page; None for a block of the stream, which starts at 0 each time."""
         page = (envelope.get("meta") or {}).get("page") or {}
         return page["no"] + 1 if isinstance(page.get("no"), int) and page.get("size") == PAGE_SIZES[-1] else None
 
-    def _stream(self, query: Query, read: Callable[[bytes], P]) -> Iterator[P]:
+    def _stream(self, query: Query, reader: Reader[P]) -> Iterator[P]:
         """Yield blocks of whole lines; their indexes must run from 0 to the total without a gap."""
         call = Call("POST", query.resource.path.replace("/query", "/stream"), json={"filter": {}, **_body(query)})
         expected, total = 0, 0
         with query.client.session.stream(replace(call, repeatable=True)) as parts:
-            for block in whole_lines(parts):
-                page = read(block)
+            for block in ahead(whole_lines(parts)):
+                page = reader.read(block)
                 meta = page.envelope.get("meta", {})
                 if meta.get("first_index") != expected:
                     _broken(query, expected, total)
@@ -162,25 +167,17 @@ class Windowed(Lookup):
         if expected != total:
             _broken(query, expected, total)
 
-    def reader(self, query: Query, schema: Schema) -> Callable[[bytes], Page]:  # noqa: ARG002
-        """Read a page of `results`, or a block of the stream's lines."""
-        page, lines = JsonReader(schema, records="results"), LinesReader(schema, record="result")
+    def reader(self, query: Query, schema: Schema) -> Reader[Page]:
+        """Read pages of `results`, or a block of the stream's lines."""
+        return WindowReader(schema, query.client.session.redactor)
 
-        def read(body: bytes) -> Page:
-            if not _is_lines(body):
-                return page.read(body)
-            block = lines.read(body)
-            return replace(block, envelope={"meta": block.envelope})
-
-        return read
-
-    def record_reader(self, query: Query) -> Callable[[bytes], Records]:
+    def record_reader(self, query: Query) -> Reader[Records]:
         """Read a page, or a block of the stream's lines, as plain dicts."""
         page = super().record_reader(query)
 
         def read(body: bytes) -> Records:
             if not _is_lines(body):
-                return page(body)
+                return page.read(body)
             lines = [_loads(line) for line in body.split(b"\n") if line.strip()]
             if any("error" in line for line in lines):
                 what = f"{query.client.title}: the stream of {query.resource.name} holds an error in place of a record."
@@ -189,7 +186,30 @@ class Windowed(Lookup):
             meta = {"total": last["total"], "first_index": first["index"], "last_index": last["index"]}
             return Records([line["result"] for line in lines], {"meta": meta})
 
-        return read
+        return Each(read)
+
+
+class WindowReader:
+    """Reads pages of the window several at a time, and blocks of the stream."""
+
+    def __init__(self, schema: Schema, redactor: Redactor) -> None:
+        self._pages, self._lines = JsonReader(schema, records="results"), LinesReader(schema, record="result")
+        self._redactor = redactor
+
+    def read(self, body: bytes) -> Page:
+        """Read one page, or one block of lines."""
+        if not _is_lines(body):
+            return self._pages.read(body)
+        try:
+            block = self._lines.read(body)
+        except MalformedAnswer as exc:
+            exc.vendor_message = exc.vendor_message and self._redactor.clean(exc.vendor_message)
+            raise
+        return replace(block, envelope={"meta": block.envelope})
+
+    def read_all(self, bodies: Iterable[bytes]) -> Iterator[Page]:
+        """Read pages, in order."""
+        return self._pages.read_all(bodies)
 
 
 def _is_lines(body: bytes) -> bool:

@@ -19,7 +19,8 @@ from vendorkit.auth import Basic, ClientCredentials, sign_jwt, verify_notificati
 from vendorkit.call import Call, require_writable
 from vendorkit.errors import DataError, MalformedAnswer, SignatureInvalid, UsageError
 from vendorkit.frames import Column, JsonReader, Kind, Page, Schema, to_frame
-from vendorkit.query import P, Query, Records
+from vendorkit.pages import Each, P, Reader, Records
+from vendorkit.query import Query
 from vendorkit.vendors.base import Client, Environment, Resource
 from vendorkit.vendors.filters import Filter
 
@@ -73,12 +74,12 @@ class Single:
     def pages(
         self,
         query: Query,
-        read: Callable[[bytes], P],
+        reader: Reader[P],
         limit: int | None,  # noqa: ARG002
         after: Any = None,  # noqa: ARG002
     ) -> Iterator[P]:
         """Yield the one answer."""
-        yield read(query.client.session.send(self.first_call(query)).content)
+        yield reader.read(query.client.session.send(self.first_call(query)).content)
 
     def resume_at(self, envelope: Mapping[str, Any]) -> str | int | None:  # noqa: ARG002
         """Return None: there is nothing behind the one answer."""
@@ -90,14 +91,14 @@ class Single:
 
     def count(self, query: Query) -> int | None:
         """Fetch and count: the answer is small."""
-        return self.record_reader(query)(query.client.session.send(self.first_call(query)).content).rows
+        return self.record_reader(query).read(query.client.session.send(self.first_call(query)).content).rows
 
-    def reader(self, query: Query, schema: Schema) -> Callable[[bytes], Page]:
+    def reader(self, query: Query, schema: Schema) -> Reader[Page]:
         """Bring the answer into rows, and read those."""
         rows, page = self.record_reader(query), JsonReader(schema, records=None)
-        return lambda body: page.read(json.dumps(rows(body).records).encode())
+        return Each(lambda body: page.read(json.dumps(rows.read(body).records).encode()))
 
-    def record_reader(self, query: Query) -> Callable[[bytes], Records]:
+    def record_reader(self, query: Query) -> Reader[Records]:
         """Bring the answer into rows."""
 
         def read(body: bytes) -> Records:
@@ -109,7 +110,7 @@ class Single:
             what = f"{query.client.title}: the answer for {query.resource.name} has another shape than documented."
             raise MalformedAnswer(what, remedy="Use client.post(path, json=…) to see the answer as it is.")
 
-        return read
+        return Each(read)
 
     def get(self, client: Client, resource: Resource, identifier: str) -> dict[str, Any]:
         """GET what the vendor says of one merchant."""
