@@ -1,0 +1,506 @@
+"""Datasets on disk: whole, equal to the frame, and continued after every way to die."""
+
+from __future__ import annotations
+
+import base64
+import errno
+import hashlib
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+import vendorkit as vk
+from vendorkit import filling, local, manifest
+from vendorkit.errors import CredentialsRefused, IncompletePull, UsageError
+from vendorkit.vendors.mediagenix import Linked
+from vendorkit.vendors.medipim import Lookup
+
+pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
+
+# What a process of its own runs; who it talks to comes on its standard input, for arguments are for all to see.
+CHILD = """
+import json, resource, sys, types, warnings
+import pyarrow as pa
+import vendorkit as vk
+from vendorkit import filling, local
+told = json.loads(sys.stdin.readline())
+servers = {name: types.SimpleNamespace(**server) for name, server in told["servers"].items()}
+local.shared = lambda *_: servers
+filling.PART_ROWS = told["part_rows"]
+warnings.simplefilter("ignore")
+query = getattr(vk.connect(told["vendor"], environment="local"), told["resource"]).query()
+query.save(told["folder"], columns=told["columns"])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, pa.default_memory_pool().max_memory())
+"""
+
+
+class Pull(NamedTuple):
+    """What a process of its own saves."""
+
+    vendor: str = "medipim"
+    resource: str = "media"
+    columns: list[str] | None = None
+    part_rows: int = filling.PART_ROWS
+
+
+@pytest.fixture(scope="module")
+def big() -> Iterator[local.LocalVendors]:
+    """A local Medipim past the window: 15,000 products, 30,000 media."""
+    with local.start(vendors=("medipim",), products=15_000) as running:
+        yield running
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part each 1,000 rows or so."""
+    monkeypatch.setattr(filling, "PART_ROWS", 1000)
+
+
+@pytest.fixture
+def switch(vendors, monkeypatch):
+    """Connect to the Medipim of other servers than the usual ones."""
+
+    def connected(servers: local.LocalVendors) -> vk.Client:
+        monkeypatch.setattr(local, "shared", lambda *_: servers)
+        return vk.connect("medipim", environment="local")
+
+    return connected
+
+
+def _assert_same(left: pd.DataFrame, right: pd.DataFrame) -> None:
+    pd.testing.assert_frame_equal(left, right)
+    ours, theirs = ({**frame.attrs["vendorkit"], "fetched_at": None} for frame in (left, right))
+    assert ours == theirs
+
+
+def _child(servers: local.LocalVendors, folder: Path, pull: Pull) -> subprocess.Popen[bytes]:
+    names = ("base_url", "ca_pem", "credentials")
+    told = {
+        "servers": {name: {key: getattr(servers[name], key) for key in names} for name in servers},
+        "folder": str(folder),
+        **pull._asdict(),
+    }
+    command = [sys.executable, "-c", CHILD]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(told).encode() + b"\n")
+    process.stdin.flush()
+    return process
+
+
+def _parts(folder: Path) -> int:
+    try:
+        return len(json.loads((folder / "manifest.json").read_bytes())["parts"])
+    except FileNotFoundError:
+        return 0
+
+
+def _kill_midway(process: subprocess.Popen[bytes], folder: Path, pause_s: float) -> int:
+    """Kill -9 the child some time after it stored its next part; return its exit status."""
+    before = _parts(folder)
+    while process.poll() is None and _parts(folder) <= before:
+        time.sleep(0.005)
+    time.sleep(pause_s)
+    process.kill()
+    _, said = process.communicate()
+    assert process.returncode in (0, -9), said.decode()
+    return process.returncode
+
+
+@pytest.mark.parametrize(
+    ("name", "narrowed"),
+    [("products", {"brand": list(range(1, 40))}), ("brands", {}), ("public_categories", {}), ("attribute_options", {})],
+)
+def test_load_gives_what_frame_gives(medipim, tmp_path, monkeypatch, name, narrowed):
+    """The same rows, dtypes and attrs, over several parts."""
+    monkeypatch.setattr(filling, "PART_ROWS", 250)
+    query = getattr(medipim, name).query(**narrowed)
+    dataset = query.save(tmp_path / "new" / "folder")
+    _assert_same(vk.load(dataset.path), query.frame())
+    assert dataset.complete
+    assert dataset.rows == dataset.total == query.count()
+    assert name != "products" or dataset.parts > 1
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_streams_and_next_links_are_saved_as_well(mediagenix, pledg, switch, big, tmp_path):
+    """Past the window, by `next` links, and in one answer."""
+    titles = mediagenix.titles.query(expand=["metadata"])
+    _assert_same(titles.save(tmp_path / "titles").frame(), titles.frame())
+    plan = pledg.payment_schedule.query(amount_cents=20000, created="2026-01-31")
+    _assert_same(plan.save(tmp_path / "plan").frame(), plan.frame())
+    media = switch(big).media.query()
+    dataset = media.save(tmp_path / "media")
+    assert (dataset.rows, dataset.complete) == (30_000, True)
+    pd.testing.assert_frame_equal(dataset.frame(), media.frame())
+
+
+def test_no_records_keep_their_columns(medipim, tmp_path):
+    """Design 4: the dtypes of no rows are those of a million."""
+    query = medipim.products.query(brand=99_999_999)
+    dataset = query.save(tmp_path / "none")
+    assert (dataset.rows, dataset.complete) == (0, True)
+    _assert_same(dataset.frame(), query.frame())
+
+
+def test_columns_and_locale_belong_to_the_dataset(medipim, tmp_path, small_parts):
+    """A projection is saved as such; load can narrow it further."""
+    query = medipim.products.query()
+    dataset = query.save(tmp_path / "some", columns=["id", "name", "ean"], locale="fr")
+    whole = query.frame(columns=["id", "name", "ean"], locale="fr")
+    _assert_same(dataset.frame(), whole)
+    _assert_same(vk.load(dataset.path, columns=["ean", "id"]), whole[["ean", "id"]])
+    with pytest.raises(UsageError, match=r"no column 'nam'.*name"):
+        vk.load(dataset.path, columns=["nam"])
+
+
+def test_appended_columns_stand_in_the_parts_that_have_them(medipim, vendors, tmp_path, monkeypatch):
+    """Unknown fields and unfit values of a few records neither widen the other parts nor get lost."""
+    monkeypatch.setattr(filling, "PART_ROWS", 100)
+    vendors["medipim"].set(wrong_type_rate=0.004)
+    query = medipim.products.query(brand=list(range(1, 40)))
+    with pytest.warns(vk.SchemaDrift) as saved:
+        dataset = query.save(tmp_path / "odd")
+    with pytest.warns(vk.SchemaDrift) as framed:
+        frame = query.frame()
+    assert str(saved[0].message) == str(framed[0].message)
+    assert saved[0].filename == framed[0].filename == __file__
+    appended = [len(part.appended) for part in manifest.Manifest.read(dataset.path).parts]
+    assert 0 in appended
+    assert any(appended)
+    assert list(dataset.frame().columns) == list(frame.columns)
+    _assert_same(dataset.frame(), frame)
+
+
+@pytest.mark.parametrize(
+    "pull",
+    [
+        Pull("medipim", "products", ["id", "cnk", "name"], 500),
+        Pull(part_rows=1),
+        Pull("mediagenix", "titles", None, 200),
+    ],
+    ids=["pages", "stream", "next"],
+)
+def test_a_save_killed_at_random_points_ends_as_if_it_had_not_been(vendors, big, tmp_path, monkeypatch, pull):
+    """Twice kill -9; what the last call makes of it equals an unbroken pull row for row."""
+    servers = big if pull.resource == "media" else vendors
+    monkeypatch.setattr(local, "shared", lambda *_: servers)
+    servers[pull.vendor].set(latency_s=0.03, slow_chunk_s=0.03)
+    chance, folder = random.Random(pull.part_rows), tmp_path / "killed"
+    fates = [_kill_midway(_child(servers, folder, pull), folder, chance.uniform(0, 0.1)) for _ in range(2)]
+    servers[pull.vendor].set(latency_s=0.0, slow_chunk_s=0.0)
+    assert -9 in fates
+    query = getattr(vk.connect(pull.vendor, environment="local"), pull.resource).query()
+    dataset = query.save(folder, columns=pull.columns)
+    unbroken = query.save(tmp_path / "unbroken", columns=pull.columns)
+    pd.testing.assert_frame_equal(dataset.frame(), unbroken.frame())
+    assert dataset.rows == dataset.total == unbroken.total
+
+
+class Died(BaseException):
+    """The end of the process, as far as the code can tell."""
+
+
+@pytest.mark.parametrize("renamed", [False, True], ids=["before", "after"])
+def test_a_save_that_dies_at_any_write_goes_on(mediagenix, tmp_path, monkeypatch, renamed):
+    """Before or after each rename of a part and the manifest: the rest follows, nothing twice, nothing left over."""
+    monkeypatch.setattr(filling, "PART_ROWS", 800)
+    query = mediagenix.titles.query(accept="json")
+    whole = query.frame(columns=["id", "name"])
+    rename = os.replace
+    writes = 2 + 2 * 3  # the manifest at the start and the end; three parts, and the manifest after each
+    for fatal in range(writes):
+        count = 0
+
+        def deadly(source, target, fatal=fatal):
+            nonlocal count
+            count += 1
+            if count == fatal + 1:
+                if renamed:
+                    rename(source, target)
+                raise Died
+            rename(source, target)
+
+        folder = tmp_path / str(fatal)
+        with monkeypatch.context() as patched:
+            patched.setattr(manifest.Path, "replace", deadly)
+            with pytest.raises(Died):
+                query.save(folder, columns=["id", "name"])
+        dataset = query.save(folder, columns=["id", "name"])
+        pd.testing.assert_frame_equal(dataset.frame(), whole)
+        files = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+        assert files == {"manifest.json", *(f"part-{n:05}.parquet" for n in range(dataset.parts))}
+
+
+@pytest.mark.parametrize("harm", ["cut", "gone", "changed"])
+def test_a_torn_part_is_as_good_as_none(medipim, vendors, tmp_path, small_parts, harm):
+    """`load` gives the sound rows and says so; `save` pulls from the page at which the part began."""
+    query = medipim.products.query()
+    dataset = query.save(tmp_path / "torn", columns=["id", "cnk"])
+    assert dataset.parts == 5
+    torn = dataset.path / "part-00003.parquet"
+    body = torn.read_bytes()
+    torn.unlink()
+    if harm != "gone":
+        torn.write_bytes(body[:-100] if harm == "cut" else body[:50] + bytes([body[50] ^ 1]) + body[51:])
+    with pytest.raises(
+        IncompletePull, match=r"3,000 rows, of 5,000: part-00003\.parquet is damaged.* save\(\)"
+    ) as caught:
+        vk.load(dataset.path)
+    assert len(caught.value.arrived) == 3000
+    assert caught.value.arrived.attrs["vendorkit"]["complete"] is False
+    assert len(vk.load(dataset.path, partial=True)) == 3000
+    vendors["medipim"].clear_log()
+    again = query.save(dataset.path, columns=["id", "cnk"])
+    assert vendors["medipim"].requests == 8
+    _assert_same(again.frame(), query.frame(columns=["id", "cnk"]))
+
+
+def test_a_broken_pull_keeps_what_came(medipim, vendors, tmp_path):
+    """An error is the error of `frame()`; the pages before it are stored, and the next call goes on behind them."""
+    query = medipim.products.query()
+    vendors["medipim"].set(fail_next=[""] * 7 + ["html"])
+    with pytest.raises(IncompletePull, match=r"broke off at row 1,750.*goes on") as caught:
+        query.save(tmp_path / "p", columns=["id"])
+    assert (caught.value.arrived.rows, caught.value.arrived.complete) == (1750, False)
+    assert "1,750 of 5,000 rows" in repr(caught.value.arrived)
+    with pytest.raises(IncompletePull, match="not finished"):
+        vk.load(tmp_path / "p")
+    vendors["medipim"].set(fail_next=[""] * 3 + ["401"])
+    with pytest.raises(CredentialsRefused):
+        query.save(tmp_path / "p", columns=["id"])
+    vendors["medipim"].clear_log()
+    assert query.save(tmp_path / "p", columns=["id"]).complete
+    assert vendors["medipim"].requests == 10
+    _assert_same(vk.load(tmp_path / "p"), query.frame(columns=["id"]))
+
+
+def test_a_whole_dataset_is_returned_as_it_is(medipim, vendors, tmp_path):
+    """Nothing is sent again."""
+    first = medipim.brands.query().save(str(tmp_path / "b"))
+    vendors["medipim"].clear_log()
+    assert medipim.brands.query().save(str(tmp_path / "b")) == first
+    assert vendors["medipim"].requests == 0
+    assert repr(first) == f"<Dataset {tmp_path / 'b'}: 300 rows in 1 parts, {first.fetched_at}, complete>"
+
+
+def test_another_question_does_not_go_into_the_same_folder(medipim, vendors, tmp_path):
+    """Other filters, sorting, columns, locale or resource are refused before anything is sent; the data stays."""
+    query = medipim.brands.query()
+    query.save(tmp_path / "b")
+    vendors["medipim"].clear_log()
+    wrong = [
+        (medipim.brands.query(id=9), {}, "request"),
+        (medipim.brands.query(sort="-id"), {}, "request"),
+        (medipim.organizations.query(), {}, "resource"),
+        (query, {"columns": ["id"]}, "columns"),
+        (query, {"locale": "fr"}, "locale"),
+    ]
+    for asked, how, told in wrong:
+        with pytest.raises(UsageError, match=f"another query; different:.*{told}.*another folder"):
+            asked.save(tmp_path / "b", **how)
+    assert vendors["medipim"].requests == 0
+    assert len(vk.load(tmp_path / "b")) == 300
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize(("name", "now"), [("products", "10000"), ("media", "30000")], ids=["pages", "stream"])
+def test_a_changed_total_is_refused(medipim, switch, big, tmp_path, name, now):  # noqa: PLR0917 - pytest's way
+    """What is stored and what there is now would not make one pull."""
+    dataset = getattr(medipim, name).query().save(tmp_path / "d", columns=["id"])
+    assert dataset.parts > 1
+    (dataset.path / "part-00001.parquet").unlink()
+    before = (dataset.path / "part-00000.parquet").read_bytes()
+    query = getattr(switch(big), name).query()
+    with pytest.raises(
+        IncompletePull, match=rf"{dataset.rows:,} records; now there are {now}\..*Delete.*another"
+    ) as caught:
+        query.save(dataset.path, columns=["id"])
+    assert caught.value.arrived.parts == 1
+    assert (dataset.path / "part-00000.parquet").read_bytes() == before
+
+
+def _exchange_ids(dataset: vk.Dataset) -> None:
+    """Store other ids in the first part, as if other records had come."""
+    stored = manifest.Manifest.read(dataset.path)
+    table = stored.parts[0].read(dataset.path, stored.columns, stored.schema)
+    table = table.set_column(0, "id", pc.binary_join_element_wise("9", table["id"], ""))
+    pq.write_table(table, dataset.path / stored.parts[0].file)
+    body = (dataset.path / stored.parts[0].file).read_bytes()
+    stored.parts[0] = replace(stored.parts[0], sha256=hashlib.sha256(body).hexdigest())
+    stored.write(dataset.path)
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("way", ["behind", "other ids", "no ids"])
+def test_a_stream_goes_on_only_behind_the_same_records(switch, big, tmp_path, way):
+    """A stream starts at its beginning: rows that are stored are dropped if they are the same, else all starts over."""
+    query = switch(big).media.query()
+    columns = ["type", "url"] if way == "no ids" else ["id", "type"]
+    dataset = query.save(tmp_path / "stream", columns=columns)
+    assert dataset.parts > 3
+    whole = dataset.frame()
+    (dataset.path / f"part-{dataset.parts - 1:05}.parquet").unlink()
+    if way == "other ids":
+        _exchange_ids(dataset)
+    written = (dataset.path / "part-00000.parquet").stat().st_mtime_ns
+    again = query.save(dataset.path, columns=columns)
+    pd.testing.assert_frame_equal(again.frame(), whole)
+    assert ((dataset.path / "part-00000.parquet").stat().st_mtime_ns == written) is (way == "behind")
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_a_full_disk_leaves_what_was_there(medipim, tmp_path, monkeypatch, small_parts, call):
+    """One typed error with the way on; no temporary file; the parts before are sound, and the next call goes on."""
+    query = medipim.products.query()
+    count = 0
+    holder, real = (os, os.fsync) if call == "fsync" else (manifest.Path, os.replace)
+
+    def full(*args):
+        nonlocal count
+        count += 1
+        if count > 6:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(*args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(holder, call, full)
+        with pytest.raises(IncompletePull, match=r"No space left on device.*untouched.*Make room") as caught:
+            query.save(tmp_path / "full", columns=["id"])
+    assert isinstance(caught.value.__cause__, OSError)
+    rows = caught.value.arrived.rows
+    assert 0 < rows < 5000
+    assert not list((tmp_path / "full").glob("*.tmp"))
+    assert len(vk.load(tmp_path / "full", partial=True)) == rows
+    pd.testing.assert_frame_equal(query.save(tmp_path / "full", columns=["id"]).frame(), query.frame(columns=["id"]))
+
+
+def test_two_writers_do_not_meet(medipim, vendors, tmp_path):
+    """The second is refused before it sends anything; when the first is gone the folder is free."""
+    with manifest.locked(tmp_path / "b"), pytest.raises(UsageError, match=r"being written by somebody else\. Wait"):
+        medipim.brands.query().save(tmp_path / "b")
+    assert vendors["medipim"].requests == 0
+    assert medipim.brands.query().save(tmp_path / "b").complete
+
+
+def test_folders_of_others_are_left_alone(medipim, vendors, tmp_path):
+    """No folder that holds something else, and no file, becomes a dataset; what is beside the parts stays."""
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(UsageError, match=r"not empty and not a dataset: it holds 'notes\.txt'"):
+        medipim.brands.query().save(tmp_path)
+    with pytest.raises(UsageError, match="cannot be used as a folder"):
+        medipim.brands.query().save(tmp_path / "notes.txt")
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    assert vendors["medipim"].requests == 0
+    folder = tmp_path / "b"
+    medipim.brands.query().save(folder)
+    (folder / "notes.txt").write_text("mine")
+    (folder / "part-00007.parquet").write_bytes(b"of an interrupted run")
+    medipim.brands.query().save(folder)
+    assert {path.name for path in folder.iterdir()} == {".lock", "manifest.json", "notes.txt", "part-00000.parquet"}
+
+
+@pytest.mark.parametrize("text", [None, "", "[]", '{"format": 2}', '{"format": 1, "parts": []}', "\xff"])
+def test_what_is_no_dataset_is_named_so(medipim, tmp_path, text):
+    """A typed error for an empty folder and for every kind of strange manifest."""
+    if text is not None:
+        (tmp_path / "manifest.json").write_text(text, encoding="latin-1")
+    with pytest.raises(UsageError, match="not a saved dataset" if text is None else "cannot be read as the manifest"):
+        vk.load(tmp_path)
+    with pytest.raises(UsageError):
+        vk.load(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(("owner", "name"), [(Lookup, "brands"), (Linked, "titles")])
+def test_a_total_that_is_not_reached_is_an_incomplete_pull(vendors, tmp_path, monkeypatch, owner, name):
+    """What came stays to be looked at, and the next save looks from the start on."""
+    client = vk.connect("medipim" if name == "brands" else "mediagenix", environment="local")
+    query = getattr(client, name).query()
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, "total", lambda *_: 9999)
+        with pytest.raises(IncompletePull, match=r"rows arrived where 9,999 were announced") as caught:
+            query.save(tmp_path / "d")
+    assert not caught.value.arrived.complete
+    assert len(vk.load(tmp_path / "d", partial=True)) == query.count()
+    with pytest.raises(IncompletePull, match="9,999 records; now there are"):
+        query.save(tmp_path / "d")
+
+
+def test_doubled_ids_are_an_incomplete_pull_until_the_vendor_is_at_rest(mediagenix, tmp_path, monkeypatch):
+    """Records that moved to the next page came twice; the next save finds others in their place and starts over."""
+    query = mediagenix.titles.query(accept="json")
+    pages = Linked.pages
+    monkeypatch.setattr(Linked, "total", lambda *_: None)
+
+    def doubled(*args):
+        first, *rest = pages(*args)
+        return iter([first, first, *rest])
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Linked, "pages", doubled)
+        with pytest.raises(IncompletePull, match="the same id came twice"):
+            query.save(tmp_path / "d", columns=["id"])
+    dataset = query.save(tmp_path / "d", columns=["id"])
+    assert dataset.frame()["id"].is_unique
+    assert dataset.rows == 2000
+
+
+def test_no_credential_is_on_disk(medipim, pledg, mediagenix, vendors, tmp_path):
+    """Neither in the manifest nor in Parquet's metadata, plain or in base64."""
+    medipim.products.query().save(tmp_path / "m", columns=["id"])
+    mediagenix.titles.query().save(tmp_path / "o")
+    pledg.payment_schedule.query(amount_cents=20000, created="2026-01-31").save(tmp_path / "p")
+    written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert len(written) > 1000
+    for name in vendors:
+        for variable, secret in vendors[name].credentials.items():
+            if variable.endswith(("SECRET", "PASSWORD", "KEY", "USER", "KEY_ID")):
+                assert secret.encode() not in written, variable
+                assert base64.b64encode(secret.encode()).rstrip(b"=") not in written, variable
+
+
+def test_memory_does_not_grow_with_the_pull(vendors, big, tmp_path):
+    """Three times the records, the same peak in Arrow's memory."""
+    peaks = []
+    for servers in (vendors, big):
+        process = _child(servers, tmp_path / str(len(peaks)), Pull(part_rows=5000))
+        said, wrong = process.communicate()
+        assert process.returncode == 0, wrong.decode()
+        peaks.append(int(said.split()[1]))
+    assert peaks[1] < 1.2 * peaks[0]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_million_records_survive_kills_in_the_memory_of_a_hundred_thousand(request, tmp_path, switch):
+    """Killed at random points and continued, equal to the unbroken pull, at no more than 1.5 times the memory."""
+    if "slow" not in request.config.option.markexpr:
+        pytest.skip("run it with -m slow")
+    peaks = []
+    for size in (50_000, 500_000):
+        with local.start(vendors=("medipim",), products=size) as servers:
+            process = _child(servers, tmp_path / str(size), Pull())
+            peaks.append(int(process.communicate()[0].split()[0]))
+            if size == 50_000:
+                continue
+            chance = random.Random(size)
+            for _ in range(4):
+                process = _child(servers, tmp_path / "killed", Pull())
+                _kill_midway(process, tmp_path / "killed", chance.uniform(0, 2))
+            killed = switch(servers).media.query().save(tmp_path / "killed")
+    unbroken = vk.load(tmp_path / "500000")
+    assert len(unbroken) == killed.rows == 1_000_000
+    pd.testing.assert_frame_equal(killed.frame(), unbroken)
+    assert peaks[1] <= 1.5 * peaks[0]
