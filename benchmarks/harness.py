@@ -1,0 +1,242 @@
+"""
+What all benchmarks share: contenders measured in turns, equality of what they read, bars, and the printed result.
+
+Contenders take turns inside each round (A B C, A B C, ...), so that a slow moment of the machine meets all of them.
+Figures are medians over the rounds. Wall time decides; CPU time and peak memory are printed beside it.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import Any, Final, Literal
+
+Facts = list[tuple[Any, ...]]
+"""What a contender read, one tuple a record, in order: enough values from every depth to see that it is the same."""
+
+ROUNDS: Final = 5
+
+
+class DifferentDataError(AssertionError):
+    """Two contenders did not read the same, so that their times cannot be compared."""
+
+
+class Skip(Exception):
+    """A benchmark cannot run yet; the message says what is missing."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """
+    How much is measured.
+
+    Attributes:
+        tiny: Small data and few rounds, to see that all of it works; no bar is judged.
+        rounds: Timed rounds of each contender.
+    """
+
+    tiny: bool = False
+    rounds: int = ROUNDS
+
+    def of(self, full: int, tiny: int) -> int:
+        """Return the number for this size."""
+        return tiny if self.tiny else full
+
+
+@dataclass(frozen=True)
+class Contender:
+    """
+    One way to do the job.
+
+    Attributes:
+        name: For the tables.
+        run: The job; all of it is timed, nothing else is.
+        facts: What the result of `run` holds; None for a floor that keeps nothing.
+    """
+
+    name: str
+    run: Callable[[], Any]
+    facts: Callable[[Any], Facts] | None = None
+
+
+@dataclass
+class Measured:
+    """The timed rounds of one contender: seconds, CPU seconds (children included), peak MB, and other counts."""
+
+    name: str
+    walls: list[float] = field(default_factory=list)
+    cpus: list[float] = field(default_factory=list)
+    peaks: list[float] = field(default_factory=list)
+    counts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def wall(self) -> float:
+        """Median seconds."""
+        return statistics.median(self.walls)
+
+    @property
+    def cpu(self) -> float:
+        """Median CPU seconds."""
+        return statistics.median(self.cpus)
+
+    @property
+    def peak(self) -> float | None:
+        """Median peak memory in MB, where it was asked for."""
+        return statistics.median(self.peaks) if self.peaks else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for build/bench.json."""
+        peak = None if self.peak is None else round(self.peak, 1)
+        medians = {"wall": round(self.wall, 5), "cpu": round(self.cpu, 5), "peak_mb": peak}
+        return {"name": self.name, **medians, "walls": [round(wall, 5) for wall in self.walls], **self.counts}
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A figure that was asked for: `value` has to be at most, or at least, `limit`."""
+
+    what: str
+    value: float
+    relation: Literal["at most", "at least"]
+    limit: float
+
+    @property
+    def held(self) -> bool:
+        """Whether the figure is as asked."""
+        return self.value <= self.limit if self.relation == "at most" else self.value >= self.limit
+
+
+@dataclass
+class Report:
+    """What one benchmark found. `base` is the contender that the ratio column divides by."""
+
+    number: str
+    title: str
+    rows: list[Measured] = field(default_factory=list)
+    base: str = ""
+    bars: list[Bar] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    packages: tuple[str, ...] = ()
+
+    def __getitem__(self, name: str) -> Measured:
+        return next(row for row in self.rows if row.name == name)
+
+    def ratio(self, name: str, to: str) -> float:
+        """Return the quotient of two median wall times."""
+        return self[name].wall / self[to].wall
+
+
+def installed(package: str, size: Size, report: Report) -> bool:
+    """
+    Tell whether a peer is there. A tiny run goes on without it and says so.
+
+    Raises:
+        RuntimeError: It is missing in a run that counts.
+    """
+    if find_spec(package) is not None:
+        return True
+    if not size.tiny:
+        message = f"{package} is not installed here; `make bench` prepares .venv-bench with all peers"
+        raise RuntimeError(message)
+    report.notes.append(f"{package} is not installed: left out.")
+    return False
+
+
+def cpu_seconds() -> float:
+    """CPU seconds of this process, all its threads, and its children that ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(use.ru_utime + use.ru_stime for use in used)
+
+
+def measure(contenders: Sequence[Contender], size: Size) -> list[Measured]:
+    """
+    Run all contenders once, compare what they read, then time them in turns.
+
+    Raises:
+        DifferentDataError: They did not read the same.
+    """
+    same({one.name: one.facts(result) for one in contenders for result in [one.run()] if one.facts is not None})
+    found = {one.name: Measured(one.name) for one in contenders}
+    for _ in range(size.rounds):
+        for one in contenders:
+            _time(one, found[one.name])
+    return list(found.values())
+
+
+def _time(one: Contender, into: Measured) -> None:
+    gc.collect()
+    cpu, start = cpu_seconds(), time.perf_counter()
+    result = one.run()
+    into.walls.append(time.perf_counter() - start)
+    into.cpus.append(cpu_seconds() - cpu)
+    # Freeing it is not part of the job.
+    del result
+
+
+def same(read: Mapping[str, Facts]) -> None:
+    """Raise `DifferentDataError` at the first value in which two contenders differ; nothing read differs too."""
+    (first, expected), *others = read.items()
+    if not expected:
+        message = f"{first} read nothing"
+        raise DifferentDataError(message)
+    for name, facts in others:
+        if len(facts) != len(expected):
+            message = f"{name} read {len(facts)} records, {first} {len(expected)}"
+            raise DifferentDataError(message)
+        for row, (ours, theirs) in enumerate(zip(expected, facts, strict=True)):
+            if ours != theirs:
+                pair = next((a, b) for a, b in zip(ours, theirs, strict=True) if a != b)
+                message = f"record {row}: {first} read {pair[0]!r}, {name} read {pair[1]!r}"
+                raise DifferentDataError(message)
+
+
+def measure_isolated(names: Sequence[str], module: str, order: Mapping[str, Any], size: Size) -> list[Measured]:
+    """
+    Time each contender of `module` in a process of its own, in turns, with its peak memory; see `isolate`.
+
+    Raises:
+        DifferentDataError: They did not read the same.
+    """
+    found = {name: Measured(name) for name in names}
+    first: dict[str, Any] = {}
+    for _ in range(size.rounds):
+        for name in names:
+            told = _alone(name, module, order)
+            found[name].walls.append(told["wall"])
+            found[name].cpus.append(told["cpu"])
+            found[name].peaks.append(told["peak_mb"])
+            found[name].counts["start_mb"] = round(told["start_mb"], 1)
+            if told["facts"] is not None:
+                first = first or told
+                _same_hashes(first, told)
+    return list(found.values())
+
+
+def _alone(name: str, module: str, order: Mapping[str, Any]) -> dict[str, Any]:
+    # Addresses and credentials go over standard input, where no other user of the machine can read them.
+    text = json.dumps({"module": module, "contender": name, "order": dict(order)})
+    command = [sys.executable, "-m", "benchmarks.isolate"]
+    done = subprocess.run(command, input=text, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        message = f"{name} failed with status {done.returncode}; its words are above"
+        raise RuntimeError(message)
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told | {"name": name}
+
+
+def _same_hashes(first: Mapping[str, Any], told: Mapping[str, Any]) -> None:
+    if not first["rows"] or told["rows"] != first["rows"]:
+        message = f"{told['name']} read {told['rows']} records, {first['name']} {first['rows']}"
+        raise DifferentDataError(message)
+    fields = [number for number, (a, b) in enumerate(zip(first["facts"], told["facts"], strict=True)) if a != b]
+    if fields:
+        message = f"{told['name']} and {first['name']} read other values in fact {fields[0]}"
+        raise DifferentDataError(message)

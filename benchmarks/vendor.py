@@ -1,0 +1,135 @@
+"""Data and clients for the benchmarks: from the local vendors, over HTTPS or straight from their generators."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pandas as pd
+
+import vendorkit as vk
+from vendorkit import local
+from vendorkit.call import Call
+from vendorkit.local.medipim_oddities import RESTS
+from vendorkit.local.medipim_shop import Shop
+from vendorkit.local.settings import Settings
+from vendorkit.query import Query
+from vendorkit.vendors import medipim as medipim_module
+
+PAGE: Final = 250
+ODD_PERIOD: Final = 2_000  # see vendorkit.local.medipim_oddities
+
+
+def products(count: int, *, odd: bool) -> list[bytes]:
+    """
+    Return products as the local vendor encodes them.
+
+    Args:
+        count: How many.
+        odd: With the vendor's oddities. Else those records are left out; what an ordinary record holds (nulls, missing
+            locales, empty lists, several EANs) stays.
+    """
+    shop = Shop(Settings(products=count + count // 100 + 100), "https://127.0.0.1:1")
+    index = shop.catalogue.index
+    index = index if odd else index[~np.isin(index % ODD_PERIOD, RESTS)]
+    return list(shop.encoded("products", index[:count], 0.0))
+
+
+def pages(records: list[bytes]) -> list[bytes]:
+    """Return the answers that hold the records, with the envelope that the vendor writes."""
+    envelope = b'{"meta":{"total":%d,"page":{"no":%d,"offset":%d,"size":%d}},"results":[%b]}'
+    return [
+        envelope % (len(records), start // PAGE, start, PAGE, b",".join(records[start : start + PAGE]))
+        for start in range(0, len(records), PAGE)
+    ]
+
+
+class Canned:
+    """A session whose answers are there already, so that a pull is bytes to frame and nothing else."""
+
+    def __init__(self, session: Any, answer: Callable[[Call], bytes]) -> None:
+        self._session, self._answer = session, answer
+
+    def send(self, call: Call) -> Any:
+        """Return the stored answer to *call*."""
+        return SimpleNamespace(content=self._answer(call))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+
+def medipim_on(bodies: list[bytes], server: local.LocalVendors) -> vk.Client:
+    """Return a Medipim client that reads pages of products from memory."""
+    client = connect("medipim", server)
+    client.session = Canned(client.session, lambda call: bodies[call.json["page"]["no"]])  # type: ignore[assignment]
+    return client
+
+
+def mediagenix_on(bodies: list[bytes], servers: local.LocalVendors) -> vk.Client:
+    """Return a Mediagenix client that reads pages from memory; `next` links lead from one to the other."""
+
+    def answer(call: Call) -> bytes:
+        asked = parse_qs(urlsplit(call.url).query)
+        return bodies[int(asked.get("page", ["1"])[0]) - 1]
+
+    client = connect("mediagenix", servers)
+    client.session = Canned(client.session, answer)  # type: ignore[assignment]
+    return client
+
+
+def frame(query: Query, **asked: Any) -> pd.DataFrame:
+    """Return `query.frame(...)`; the warning that names odd records is known here, and would only fill the screen."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", vk.SchemaDrift)
+        return query.frame(**asked)
+
+
+@contextmanager
+def endless_window() -> Iterator[None]:
+    """Let pages go on past the vendor's window of 10,000, so that 50,000 records come in pages."""
+    before = medipim_module.WINDOW
+    medipim_module.WINDOW = 1 << 60  # type: ignore[misc]
+    try:
+        yield
+    finally:
+        medipim_module.WINDOW = before  # type: ignore[misc]
+
+
+def connect(vendor: str, servers: Mapping[str, local.LocalVendor] | local.LocalVendors) -> vk.Client:
+    """Return a client of one of *servers*, as `vk.connect` makes it."""
+    before = local.shared
+    local.shared = lambda *_: servers  # type: ignore[assignment, return-value]
+    try:
+        return vk.connect(vendor, environment="local")
+    finally:
+        local.shared = before
+
+
+def address(server: local.LocalVendor) -> dict[str, Any]:
+    """Return what another process needs to reach a local vendor, as plain values."""
+    return {
+        "name": server.name,
+        "port": int(server.base_url.rsplit(":", 1)[1]),
+        "ca_pem": server.ca_pem,
+        "credentials": server.credentials,
+    }
+
+
+def reach(told: Mapping[str, Any]) -> local.LocalVendor:
+    """Return the vendor that `address` told of; its log and switches stay with the process that started it."""
+    return local.LocalVendor(told["name"], told["port"], told["ca_pem"], told["credentials"], "")
+
+
+def titles_xml(count: int) -> list[bytes]:
+    """Return all titles of a local Mediagenix as it serves them: XML in pages of 200, over HTTPS."""
+    with local.start(vendors=("mediagenix", "sequence"), titles=count, gzip=False) as servers:
+        client = connect("mediagenix", servers)
+        return [
+            client.get("/api/titles", params={"per_page": 200, "page": number}).content
+            for number in range(1, -(-count // 200) + 1)
+        ]
