@@ -249,3 +249,15 @@ def check_form(body: bytes, media_type: str, asked: str, redactor: Redactor) -> 
         shown = redactor.clean(re.sub(r"<[^>]*>?", " ", body[:400].decode("utf-8", "replace")), limit=80)
         what = f"{asked} was answered with an HTML page where {media_type.upper()} was due: {shown!r}."
         raise MalformedAnswer(what, remedy="The vendor may be under maintenance; try again later.")
+
+
+def json_object(body: bytes, asked: str) -> dict[str, Any]:
+    """Return *body*, the answer to what *asked* names, as a JSON object; `MalformedAnswer` where it is none."""
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict):
+        what = f"{asked} was answered with something else than a JSON object."
+        raise MalformedAnswer(what, remedy="Try again; if it stays, tell the vendor.")
+    return answer

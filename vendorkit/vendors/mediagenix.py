@@ -7,7 +7,6 @@ one approved authority. Clients follow `next` and never compute pages. Facts as 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,10 +16,11 @@ from urllib.parse import urlsplit
 
 from requests.auth import AuthBase
 
+from vendorkit.answers import json_object
 from vendorkit.auth import Digest
 from vendorkit.auth.flow import origin_of
 from vendorkit.call import Call
-from vendorkit.errors import IncompletePull, MalformedAnswer, UsageError
+from vendorkit.errors import IncompletePull, UsageError
 from vendorkit.frames import Column, JsonReader, Kind, Page, Schema, XmlReader
 from vendorkit.pages import Each, P, Reader, Records
 from vendorkit.query import Query
@@ -115,7 +115,7 @@ class Linked:
         """Read JSON as plain dicts."""
 
         def read(body: bytes) -> Records:
-            answer = _loads(body, query.client)
+            answer = json_object(body, query.client.title)
             if "entries" not in answer:
                 return Records([answer])
             return Records(answer.pop("entries"), answer)
@@ -125,7 +125,7 @@ class Linked:
     def get(self, client: Client, resource: Resource, identifier: str) -> dict[str, Any]:
         """GET the record at its own address."""
         call = Call("GET", f"{resource.path}/{identifier}")
-        return dict(_loads(client.session.send(call).content, client))
+        return dict(json_object(client.session.send(call).content, client.title))
 
 
 class Events(Linked):
@@ -175,17 +175,6 @@ def is_single(url: str) -> bool:
     """Tell whether *url* leads to one resource and not to a collection."""
     last = urlsplit(url).path.rstrip("/").rsplit("/", 1)[-1]
     return last in _SINGLE or bool(re.fullmatch(r"[0-9]+", last))
-
-
-def _loads(body: bytes, client: Client) -> dict[str, Any]:
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
-        answer = None
-    if not isinstance(answer, dict):
-        what = f"{client.title}: the answer is not a JSON object."
-        raise MalformedAnswer(what, remedy="Try again; if it stays, tell the vendor.")
-    return answer
 
 
 class Entity(dict[str, Any]):
@@ -340,7 +329,7 @@ class Mediagenix(Client):
     def root(self, product: str = "movida") -> Entity:
         """Fetch the root resource of On-Demand, or of Sequence (`product="sequence"`); its links lead everywhere."""
         base = self.endpoint.origins.get("sequence", "") if product == "sequence" else self.endpoint.base_url
-        return Entity(self, _loads(self.session.send(Call("GET", f"{base}/api")).content, self))
+        return Entity(self, json_object(self.session.send(Call("GET", f"{base}/api")).content, self.title))
 
     def follow(self, link: str | Link, *, expand: Sequence[str] = (), accept: str | None = None) -> Query:
         """
@@ -362,7 +351,7 @@ class Mediagenix(Client):
     def entity(self, link: str | Link) -> Entity:
         """Fetch the one resource at *link*, with its links."""
         query = self.follow(link, accept="json")
-        return Entity(self, _loads(self.session.send(query.resource.style.first_call(query)).content, self))
+        return Entity(self, json_object(self.session.send(query.resource.style.first_call(query)).content, self.title))
 
 
 def _parents(name: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ from typing import Any, Final, NoReturn
 import pandas as pd
 from requests.auth import AuthBase
 
+from vendorkit.answers import json_object
 from vendorkit.auth import Basic, ClientCredentials, sign_jwt, verify_notification
 from vendorkit.call import Call, require_writable
 from vendorkit.errors import DataError, MalformedAnswer, SignatureInvalid, UsageError
@@ -118,7 +119,7 @@ class Single:
             what = f"{resource.name} are simulated, they have no ids."
             raise UsageError(what, remedy="Use query(...).")
         response = client.session.send(Call("GET", resource.path.format(identifier), scheme=None))
-        return dict(response.json())
+        return json_object(response.content, client.title)
 
 
 def _plan_rows(query: Query, plan: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -410,4 +411,4 @@ class Pledg(Client):
         require_writable(call, writable=self.writable)
         response = self.session.send(replace(call, accept="any"))
         # The answers are not documented; the vendor's own client takes an empty body for {}.
-        return dict(response.json()) if response.content.strip() else {}
+        return json_object(response.content, self.title) if response.content.strip() else {}
