@@ -49,12 +49,11 @@ def notebook(path: Path, *sources: str) -> None:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory) -> tuple[subprocess.CompletedProcess[str], Path]:
-    """One run of `vendorkit demo --save` on three small notebooks, one of which fails; and where it ran."""
+    """One run of `vendorkit demo --save` on two small notebooks, one of which fails; and where it ran."""
     folder = tmp_path_factory.mktemp("demo")
     (folder / "notebooks").mkdir()
-    notebook(folder / "notebooks" / "00_panel.ipynb", "import vendorkit as vk\nvk.connect_panel()")
     table = "import os, pandas as pd\npd.DataFrame({'environment': [os.environ['MEDIPIM_ENVIRONMENT']]})"
-    notebook(folder / "notebooks" / "10_table.ipynb", table, "'x' * 3")
+    notebook(folder / "notebooks" / "10_good.ipynb", "import vendorkit as vk\nvk.connect_panel()", table)
     notebook(folder / "notebooks" / "20_bad.ipynb", "1 + 1", "1 / 0")
     # A process of its own: nbclient leaves event loops open in the threads that it runs in.
     command = [sys.executable, "-c", SMALL_DEMO.format(str(folder / "notebooks")), "demo", "--save"]
@@ -70,19 +69,19 @@ def test_demo_prints_one_line_a_vendor_and_the_reports_path(demo):
     lines = demo[0].stdout.splitlines()
     for vendor, line in zip(VENDORS, lines, strict=False):
         assert re.fullmatch(rf"{vendor}: [\d,]+ rows, \d+ columns, \d+\.\d\d s", line)
-    assert lines[len(VENDORS) :] == [f"report: {Path('build/report/index.html')} (2 notebooks)"]
+    assert lines[len(VENDORS) :] == [f"report: {Path('build/report/index.html')} (1 notebooks)"]
 
 
 def test_demo_writes_a_report_that_stands_alone(demo):
     """A page a notebook, linked from the index, run on the local vendors; no page fetches anything from elsewhere."""
     report = demo[1] / "build" / "report"
     pages = {path.name: path.read_text(encoding="utf-8") for path in report.iterdir()}
-    assert set(pages) == {"index.html", "00_panel.html", "10_table.html"}
+    assert set(pages) == {"index.html", "10_good.html"}
     assert not {name: found[0] for name, text in pages.items() if (found := LOADS.search(text))}
-    assert set(re.findall(r'href="([^"]+)"', pages["index.html"])) == {"00_panel.html", "10_table.html"}
+    assert set(re.findall(r'href="([^"]+)"', pages["index.html"])) == {"10_good.html"}
     assert all(vendor in pages["index.html"] for vendor in VENDORS)
-    assert "<td>local</td>" in pages["10_table.html"]
-    assert "MEDIPIM_API_KEY_SECRET" in pages["00_panel.html"]  # the panel as HTML, for there is no kernel
+    assert "<td>local</td>" in pages["10_good.html"]
+    assert "MEDIPIM_API_KEY_SECRET" in pages["10_good.html"]  # the panel as HTML, for there is no kernel
 
 
 def test_demo_names_the_notebook_that_fails(demo):
@@ -96,12 +95,12 @@ def test_demo_names_the_notebook_that_fails(demo):
 
 def test_demo_saves_what_will_be_the_same_next_time(demo):
     """Outputs without execution times and widget models; the notebook that failed is left as it was."""
-    panel, bad = (
-        nbformat.read(demo[1] / "notebooks" / name, as_version=4) for name in ("00_panel.ipynb", "20_bad.ipynb")
+    good, bad = (
+        nbformat.read(demo[1] / "notebooks" / name, as_version=4) for name in ("10_good.ipynb", "20_bad.ipynb")
     )
-    assert set(panel.cells[0].outputs[0].data) == {"text/html", "text/plain"}
-    assert "widgets" not in panel.metadata
-    assert "execution" not in panel.cells[0].metadata
+    assert set(good.cells[0].outputs[0].data) == {"text/html", "text/plain"}
+    assert "widgets" not in good.metadata
+    assert "execution" not in good.cells[0].metadata
     assert bad.cells[0].outputs == []
 
 

@@ -240,24 +240,28 @@ def with_frames(where: str, still_shown: list[str]) -> list:
     return plain + [pytest.param(vendor, True, id=f"{vendor}, locals", marks=marks[vendor]) for vendor in VENDORS]
 
 
-@pytest.mark.parametrize("status", ["400 Bad Request", "401 Unauthorized", "403 Forbidden", "422 X", "500 X"])
 @pytest.mark.parametrize("vendor", VENDORS)
-def test_vendor_that_echoes_what_it_was_sent_is_redacted(hunt, vendor, status):
-    """The whole head of the request comes back in an error body."""
+def test_vendor_that_echoes_what_it_was_sent_is_redacted(hunt, vendor):
+    """The whole head of the request comes back in an error body, whatever the status."""
+    statuses = ["400 Bad Request", "401 Unauthorized", "403 Forbidden", "422 X", "500 X"]
 
     def echo(sock, head):
         shown = head.decode("latin-1")
         body = {"error": {"code": shown, "message": shown, "violations": [{"field": "x", "message": shown}]}}
-        challenge = 'WWW-Authenticate: Digest realm="made up", nonce="abc", qop="auth"'
-        sock.sendall(answer(json.dumps(body).encode(), "Content-Type: application/json", challenge, status=status))
+        headers = (
+            "Content-Type: application/json",
+            'WWW-Authenticate: Digest realm="made up", nonce="abc", qop="auth"',
+        )
+        sock.sendall(answer(json.dumps(body).encode(), *headers, status=status))
 
     with raw_server(echo) as server:
-        client = client_on(server, hunt, vendor)
-        query = client.merchant_conditions.query(merchant_uid="x") if vendor == "pledg" else ASKED[vendor](client)
-        hunt.gather_exception(f"echo, {status}", failure(query.frame))
-        if vendor == "pledg":
-            hunt.gather_exception(f"echo of the token request, {status}", failure(lambda: call(client)))
-            hunt.gather_exception(f"echo, {status}", failure(lambda: client.get("/x", auth="basic")))
+        for status in statuses:
+            client = client_on(server, hunt, vendor)
+            query = client.merchant_conditions.query(merchant_uid="x") if vendor == "pledg" else ASKED[vendor](client)
+            hunt.gather_exception(f"echo, {status}", failure(query.frame))
+            if vendor == "pledg":
+                hunt.gather_exception(f"echo of the token request, {status}", failure(lambda: call(client)))  # noqa: B023
+                hunt.gather_exception(f"echo, {status}", failure(lambda: client.get("/x", auth="basic")))  # noqa: B023
     hunt.ends()
 
 
