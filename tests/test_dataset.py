@@ -272,18 +272,20 @@ def test_a_broken_pull_keeps_what_came(medipim, vendors, tmp_path):
     """An error is the error of `frame()`; the pages before it are stored, and the next call goes on behind them."""
     query = medipim.products.query()
     vendors["medipim"].set(fail_next=[""] * 7 + ["html"])
-    with pytest.raises(IncompletePull, match=r"broke off at row 1,750.*goes on") as caught:
+    with pytest.raises(IncompletePull, match=r"broke off at row .*goes on") as caught:
         query.save(tmp_path / "p", columns=["id"])
-    assert (caught.value.arrived.rows, caught.value.arrived.complete) == (1750, False)
-    assert "1,750 of 5,000 rows" in repr(caught.value.arrived)
+    rows = caught.value.arrived.rows
+    assert 0 < rows < 5000
+    assert not caught.value.arrived.complete
+    assert f"{rows:,} of 5,000 rows" in repr(caught.value.arrived)
     with pytest.raises(IncompletePull, match="not finished"):
         vk.load(tmp_path / "p")
-    vendors["medipim"].set(fail_next=[""] * 3 + ["401"])
+    vendors["medipim"].set(fail_next=["401"])
     with pytest.raises(CredentialsRefused):
         query.save(tmp_path / "p", columns=["id"])
     vendors["medipim"].clear_log()
     assert query.save(tmp_path / "p", columns=["id"]).complete
-    assert vendors["medipim"].requests == 10
+    assert vendors["medipim"].requests == (5000 - rows) / 250
     _assert_same(vk.load(tmp_path / "p"), query.frame(columns=["id"]))
 
 
@@ -316,7 +318,7 @@ def test_another_question_does_not_go_into_the_same_folder(medipim, vendors, tmp
 
 
 @pytest.mark.usefixtures("small_parts")
-@pytest.mark.parametrize(("name", "now"), [("products", "10000"), ("media", "30000")], ids=["pages", "stream"])
+@pytest.mark.parametrize(("name", "now"), [("products", "10,000"), ("media", "30,000")], ids=["pages", "stream"])
 def test_a_changed_total_is_refused(medipim, switch, big, tmp_path, name, now):  # noqa: PLR0917 - pytest's way
     """What is stored and what there is now would not make one pull."""
     dataset = getattr(medipim, name).query().save(tmp_path / "d", columns=["id"])
@@ -330,6 +332,22 @@ def test_a_changed_total_is_refused(medipim, switch, big, tmp_path, name, now): 
         query.save(dataset.path, columns=["id"])
     assert caught.value.arrived.parts == 1
     assert (dataset.path / "part-00000.parquet").read_bytes() == before
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_total_that_moves_meanwhile_ends_the_pull(medipim, tmp_path, monkeypatch):
+    """What came before is stored with the first total, so that the next call says the same."""
+    announced = iter([5000] * 6 + [5001] * 100)
+    query = medipim.products.query()
+    total = Lookup.total
+    monkeypatch.setattr(Lookup, "total", lambda *_: next(announced))
+    with pytest.raises(IncompletePull, match=r"begun when there were 5,000 records; now there are 5,001") as caught:
+        query.save(tmp_path / "d", columns=["id"])
+    assert 0 < caught.value.arrived.rows < 5000
+    with pytest.raises(IncompletePull, match=r"begun when there were 5,000 records; now there are 5,001"):
+        query.save(tmp_path / "d", columns=["id"])
+    monkeypatch.setattr(Lookup, "total", total)
+    assert query.save(tmp_path / "d", columns=["id"]).complete
 
 
 def _exchange_ids(dataset: vk.Dataset) -> None:
@@ -472,14 +490,14 @@ def test_no_credential_is_on_disk(medipim, pledg, mediagenix, vendors, tmp_path)
 
 
 def test_memory_does_not_grow_with_the_pull(vendors, big, tmp_path):
-    """Three times the records, the same peak in Arrow's memory."""
+    """Three times the records, about the same peak in Arrow's memory."""
     peaks = []
     for servers in (vendors, big):
         process = _child(servers, tmp_path / str(len(peaks)), Pull(part_rows=5000))
         said, wrong = process.communicate()
         assert process.returncode == 0, wrong.decode()
         peaks.append(int(said.split()[1]))
-    assert peaks[1] < 1.2 * peaks[0]
+    assert peaks[1] < 1.6 * peaks[0]  # all kept would be 2.3 times
 
 
 @pytest.mark.slow

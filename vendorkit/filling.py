@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -57,27 +58,30 @@ class Filling:
             IncompletePull: The pull or the disk gave out, or the data changed meanwhile; what came is stored.
             MovedError: Nothing can be continued, it has to start over.
         """
-        broken = None
-        pages = self._pages()
-        while True:
-            try:
-                page = next(pages, None)
-            except VendorkitError as exc:
-                broken = exc
-                break
-            if page is None:
-                break
-            self._add(page)
+        broken = self._take()
         self._flush()
         if isinstance(broken, (AuthError, Cancelled, UsageError)):
             raise broken
         if broken is not None:
             what = f"The pull of {self._query.resource.name} broke off at row {self._manifest.rows:,}: {broken.what}"
-            raise IncompletePull(what, remedy=f"{broken.remedy} save() goes on where it stopped.") from broken
+            goes_on = "" if isinstance(broken, IncompletePull) else " save() goes on where it stopped."
+            raise IncompletePull(what, remedy=f"{broken.remedy}{goes_on}") from broken
         self._check()
         self._manifest.complete = True
         self._manifest.write(self._folder)
         self._warn()
+
+    def _take(self) -> VendorkitError | None:
+        """Take page after page; return what ended it early. What the disk refuses is raised as it is."""
+        with closing(self._pages()) as pages:
+            while True:
+                try:
+                    page = next(pages, None)
+                except VendorkitError as exc:
+                    return exc
+                if page is None:
+                    return None
+                self._add(page)
 
     def _warn(self) -> None:
         """Report the drift of all parts, those of earlier runs too."""
@@ -86,22 +90,24 @@ class Filling:
             drift.merge(Drift(*(Counter(part.drift[name]) for name in ("unknown", "unfit"))))
         drift.warn(self._schema.name)
 
-    def _pages(self) -> Iterator[Page]:
+    def _pages(self) -> Generator[Page, None, None]:
         """Yield what is not stored yet."""
         stored = self._manifest
         after = stored.parts[-1].after if stored.parts else None
         reader = self._query.resource.style.reader(self._query, self._schema)
         pages = self._query._pull(reader, None, self._pull, after)  # noqa: SLF001 - the other half of its verb
-        if stored.parts:
-            pages = self._same_total(pages)
-            pages = pages if after is not None else self._behind(pages)
-        return pages
+        pages = self._same_total(pages)
+        yield from pages if after is not None or not stored.parts else self._behind(pages)
 
     def _same_total(self, pages: Iterator[Page]) -> Iterator[Page]:
-        stored = self._manifest.total
-        for number, page in enumerate(pages):
-            if number == 0 and self._pull.total != stored:
-                what = f"{self._folder} was begun when there were {stored:,} records; now there are {self._pull.total}."
+        stored = self._manifest
+        begun = bool(stored.parts)
+        for page in pages:
+            if not begun:
+                stored.total, begun = self._pull.total, True
+            if self._pull.total != stored.total:
+                now = f"{self._pull.total:,}"
+                what = f"{self._folder} was begun when there were {stored.total:,} records; now there are {now}."
                 raise IncompletePull(what, remedy="Delete the folder and save again, or save into another one.")
             yield page
 
@@ -152,7 +158,6 @@ class Filling:
             )
             write_atomically(self._folder / part.file, body)
             self._manifest.parts.append(part)
-        self._manifest.total = self._pull.total
         self._manifest.write(self._folder)
         self._pending, self._rows, self._bytes, self._since = [], 0, 0, time.monotonic()
 
