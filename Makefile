@@ -4,8 +4,9 @@ VENV := .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BENCH := .venv-bench
 
-.PHONY: demo lab test lint notebooks clean
+.PHONY: demo lab test lint bench notebooks clean
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("vendorkit needs Python 3.10 or newer" if sys.version_info < (3, 10) else 0)'
@@ -29,6 +30,16 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/interrogate --quiet vendorkit tests
 
+bench: $(BENCH)/.ready  ## vendorkit beside its peers; ONLY=01 runs one; see benchmarks/README.md
+	$(BENCH)/bin/python -m benchmarks --readme benchmarks/README.md $(if $(ONLY),--only $(ONLY))
+
+$(BENCH)/.ready: requirements.lock benchmarks/requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(BENCH)
+	echo '*' >$(BENCH)/.gitignore
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock -r benchmarks/requirements.txt
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@
+
 notebooks: $(READY)  ## execute the notebooks anew and save them with their outputs, without widget state
 	$(BIN)/vendorkit demo --save
 
@@ -37,4 +48,4 @@ requirements.lock: pyproject.toml
 		--output-file $@ pyproject.toml
 
 clean:
-	rm -rf build $(VENV)
+	rm -rf build $(VENV) $(BENCH)

@@ -215,6 +215,7 @@ def measure_isolated(names: Sequence[str], module: str, order: Mapping[str, Any]
             found[name].peaks.append(told["peak_mb"])
             found[name].counts["start_mb"] = round(told["start_mb"], 1)
             if told["facts"] is not None:
+                found[name].counts["rows"] = told["rows"]
                 first = first or told
                 _same_hashes(first, told)
     return list(found.values())

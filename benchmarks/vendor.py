@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -20,6 +20,8 @@ from vendorkit.local.medipim_shop import Shop
 from vendorkit.local.settings import Settings
 from vendorkit.query import Query
 from vendorkit.vendors import medipim as medipim_module
+
+T = TypeVar("T")
 
 PAGE: Final = 250
 ODD_PERIOD: Final = 2_000  # see vendorkit.local.medipim_oddities
@@ -82,11 +84,16 @@ def mediagenix_on(bodies: list[bytes], servers: local.LocalVendors) -> vk.Client
     return client
 
 
-def frame(query: Query, **asked: Any) -> pd.DataFrame:
-    """Return `query.frame(...)`; the warning that names odd records is known here, and would only fill the screen."""
+def quietly(verb: Callable[..., T], *args: Any, **asked: Any) -> T:
+    """Call a verb of a query; the warning that names odd records is known here, and would only fill the screen."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", vk.SchemaDrift)
-        return query.frame(**asked)
+        return verb(*args, **asked)
+
+
+def frame(query: Query, **asked: Any) -> pd.DataFrame:
+    """Return `query.frame(...)`, quietly."""
+    return quietly(query.frame, **asked)
 
 
 @contextmanager

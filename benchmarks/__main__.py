@@ -1,0 +1,70 @@
+"""
+`python -m benchmarks [--only 01] [--tiny] [--rounds N] [--out build/bench.json] [--readme benchmarks/README.md]`.
+
+Each benchmark runs in a process of its own, so that no peer's threads or memory meet the next one's. The status is 0
+when all that ran held their bars, 1 when one was missed or a benchmark failed. A tiny run judges no bar.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks import results
+from benchmarks.harness import ROUNDS, Report, Size, Skip
+
+MODULES: Final = {path.name[1:3]: path.stem for path in sorted(Path(__file__).parent.glob("b[0-9][0-9]_*.py"))}
+
+
+def main(given: list[str] | None = None) -> int:
+    """Run what is asked for; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure vendorkit beside its peers.")
+    parser.add_argument("--only", choices=MODULES, help="one benchmark, in this very process")
+    parser.add_argument("--tiny", action="store_true", help="small data, to see that it works; judges nothing")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="timed rounds of each contender")
+    parser.add_argument("--out", type=Path, default=Path("build/bench.json"))
+    parser.add_argument("--readme", type=Path, help="a file whose table of results is written anew")
+    asked = parser.parse_args(given)
+    os.environ["TQDM_DISABLE"] = "1"  # read when tqdm is imported, also by the processes below
+    if asked.only:
+        return _one(asked.only, Size(tiny=asked.tiny, rounds=asked.rounds), asked.out, asked.readme)
+    # One after the other: each adds its result to the file.
+    options = sys.argv[1:] if given is None else given
+    statuses = [
+        subprocess.run([sys.executable, "-m", "benchmarks", *options, "--only", number], check=False).returncode
+        for number in MODULES
+    ]
+    return int(any(statuses))
+
+
+def _one(number: str, size: Size, out: Path, readme: Path | None) -> int:
+    bench = importlib.import_module(f"benchmarks.{MODULES[number]}").bench
+    try:
+        report: Report = bench(size)
+    except Skip as skip:
+        print(f"\n{number}. skipped: {skip}", flush=True)
+        return 0
+    entry = results.entry(report, size)
+    print(results.text(entry), flush=True)
+    stored = _stored(out)
+    stored[number] = entry
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(dict(sorted(stored.items())), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    if readme is not None and not size.tiny:
+        results.write(stored, readme)
+    return int(not size.tiny and not all(bar["held"] for bar in entry["bars"]))
+
+
+def _stored(out: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,70 @@
+"""
+6. A million products to Parquet by `save()`, over HTTPS from the local vendor, against a tenth of that.
+
+Each runs in a process of its own. The peak is that of the whole process, imports included; what it is above the start
+is told beside it. Before a time counts, the dataset has to be complete, and the smaller one equal to `frame()`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import vendorkit as vk
+from benchmarks import facts, vendor
+from benchmarks.harness import Bar, DifferentDataError, Report, Size, Skip, measure_isolated, same
+from vendorkit import local
+from vendorkit.query import Query
+
+MODULE: Final = "benchmarks.b06_save"
+FLAT: Final = 1.2  # "flat" in figures: the time per record may differ by this factor
+
+
+def bench(size: Size) -> Report:
+    """Measure it."""
+    if not hasattr(Query, "save"):
+        message = "Query has no save() yet."
+        raise Skip(message)
+    small, large = size.of(100_000, 300), size.of(1_000_000, 1_200)
+    names = [f"save() of {count:,} products" for count in (small, large)]
+    report = Report("06", f"{large:,} products to Parquet", base=names[0], packages=("pyarrow", "requests"))
+    with (
+        local.start(vendors=("medipim",), products=small, gzip=False) as few,
+        local.start(vendors=("medipim",), products=large, gzip=False) as many,
+        TemporaryDirectory() as folder,
+    ):
+        servers = {names[0]: vendor.address(few["medipim"]), names[1]: vendor.address(many["medipim"])}
+        order = {"servers": servers, "counts": dict(zip(names, (small, large), strict=True)), "folder": folder}
+        report.rows = measure_isolated(names, MODULE, order, size)
+    first, second = report.rows
+    first.counts["records_a_second"] = round(small / first.wall)
+    second.counts["records_a_second"] = round(large / second.wall)
+    each = (second.wall / large) / (first.wall / small)
+    report.bars = [
+        Bar(f"peak memory, {large:,} / {small:,}", (second.peak or 0) / (first.peak or 1), "at most", 1.5),
+        Bar(f"time per record, {large:,} / {small:,}", each, "at most", FLAT),
+    ]
+    grown = [(row.peak or 0) - row.counts["start_mb"] for row in report.rows]
+    report.notes.append(f"Peak above the start: {grown[0]:,.0f} MB and {grown[1]:,.0f} MB.")
+    return report
+
+
+def prepare(contender: str, order: Mapping[str, Any]) -> tuple[Callable[[], Any], Callable[[Any], None]]:
+    """Return the job of one size and what checks its result."""
+    server, count = order["servers"][contender], order["counts"][contender]
+    query = vendor.connect("medipim", {"medipim": vendor.reach(server)}).products.query()
+    folder = tempfile.mkdtemp(dir=order["folder"])
+
+    def check(dataset: vk.Dataset) -> None:
+        whole = dataset.complete and dataset.rows == count == dataset.frame(columns=["id"])["id"].nunique()
+        if not whole:
+            message = f"{contender}: {dataset!r}"
+            raise DifferentDataError(message)
+        if count == min(order["counts"].values()):
+            same({"frame()": facts.of_ours(vendor.frame(query)), "save()": facts.of_ours(dataset.frame())})
+        shutil.rmtree(folder)
+
+    return lambda: vendor.quietly(query.save, f"{folder}/products"), check
