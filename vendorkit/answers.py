@@ -234,9 +234,9 @@ def _http_date(text: str) -> datetime | None:
     return date if date.tzinfo else date.replace(tzinfo=timezone.utc)
 
 
-def check_form(body: bytes, media_type: str, asked: str, redactor: Redactor) -> None:
+def form_error(body: bytes, media_type: str, asked: str, redactor: Redactor) -> MalformedAnswer | None:
     """
-    Raise `MalformedAnswer` where a success carries an HTML page or nothing in place of data.
+    Return the error of a success that carries an HTML page or nothing in place of data; None where it looks right.
 
     *media_type* is "json" or "xml", as asked for. The Content-Type header is not looked at: valid data under a wrong
     label is still valid, and a maintenance page is often labelled as JSON.
@@ -244,11 +244,12 @@ def check_form(body: bytes, media_type: str, asked: str, redactor: Redactor) -> 
     start = body[:200].lstrip(b"\xef\xbb\xbf \t\r\n")
     if not start:
         what = f"{asked} was answered with an empty body where {media_type.upper()} was due."
-        raise MalformedAnswer(what, remedy="Try again; if it stays, tell the vendor.")
+        return MalformedAnswer(what, remedy="Try again; if it stays, tell the vendor.")
     if start[:9].lower() == b"<!doctype" or start[:5].lower() == b"<html":
         shown = redactor.clean(re.sub(r"<[^>]*>?", " ", body[:400].decode("utf-8", "replace")), limit=80)
         what = f"{asked} was answered with an HTML page where {media_type.upper()} was due: {shown!r}."
-        raise MalformedAnswer(what, remedy="The vendor may be under maintenance; try again later.")
+        return MalformedAnswer(what, remedy="The vendor may be under maintenance; try again later.")
+    return None
 
 
 def json_object(body: bytes, asked: str) -> dict[str, Any]:

@@ -87,16 +87,17 @@ class Settings:
         Raises:
             SettingsError: Some are not set, or hold a placeholder; all of them are named at once.
         """
-        found = {name: self.get(name) for name in names}
-        missing = [name for name, value in found.items() if value is None]
+        # No value stands among the locals here while an error is raised: some tracebacks show them.
+        names = list(names)
+        missing = [name for name in names if name not in self.values]
         if missing:
             what = f"{why} needs {', '.join(missing)}, not set in {self.looked_in}."
             raise SettingsError(what, remedy="Set them in the environment or in .env (see .env.example).")
-        for name, value in found.items():
-            if value is not None and _is_placeholder(value):
+        for name in names:
+            if _is_placeholder(self.values[name]):
                 what = f"{name} (from {self.sources[name]}) still holds a placeholder."
                 raise SettingsError(what, remedy="Put the vendor's own value there.")
-        return {name: value for name, value in found.items() if value is not None}
+        return {name: self.values[name].reveal() for name in names}
 
 
 def read_settings(names: Iterable[str], *, environ: Mapping[str, str] | None = None) -> Settings:
@@ -106,36 +107,48 @@ def read_settings(names: Iterable[str], *, environ: Mapping[str, str] | None = N
     Raises:
         SettingsError: The file cannot be read, or a line of it is malformed; the message gives the line's number.
     """
-    environ = os.environ if environ is None else environ
-    path = Path(environ.get(ENV_FILE_VARIABLE) or ".env")
-    file_values = _read_env_file(path) if path.exists() or ENV_FILE_VARIABLE in environ else {}
+    path = Path(_variable(ENV_FILE_VARIABLE, environ) or ".env")
+    named = _variable(ENV_FILE_VARIABLE, environ) is not None
+    in_file = _read_env_file(path) if path.exists() or named else {}
     values: dict[str, Secret] = {}
     sources: dict[str, str] = {}
     for name in names:
-        for source, found in (("environment", environ.get(name)), (str(path), file_values.get(name))):
-            if found:
-                values[name], sources[name] = Secret(found), source
-                break
+        if _variable(name, environ):
+            values[name], sources[name] = Secret(_variable(name, environ) or ""), "environment"
+        elif name in in_file:
+            values[name], sources[name] = in_file[name], str(path)
     where = f"{path.absolute()}" if path.exists() else f"{path.absolute()} (no such file)"
     return Settings(values, sources, f"the environment or {where}")
 
 
-def _read_env_file(path: Path) -> dict[str, str]:
-    text = _env_text(path)
+def _variable(name: str, environ: Mapping[str, str] | None) -> str | None:
+    # os.environ is bound to no local name: its repr shows every value.
+    return os.environ.get(name) if environ is None else environ.get(name)
+
+
+def _read_env_file(path: Path) -> dict[str, Secret]:
+    """Return the names of the file that have a value."""
     _warn_if_readable_by_others(path)
-    seen: dict[str, tuple[str, int]] = {}
-    for binding in parse_stream(io.StringIO(text)):
+    found: dict[str, Secret] = {}
+    lines: dict[str, int] = {}
+    problem = ""
+    for binding in parse_stream(_env_text(path)):
         if binding.key is None and not binding.error:
             continue  # a blank line or a comment
         line = _line_of(binding)
         if binding.error or binding.key is None or binding.value is None:
-            what = f"Line {line} of {path} is not NAME=value."
-            raise SettingsError(what, remedy="Write NAME='value', with a closing quote where one was opened.")
-        if binding.key in seen:
-            what = f"{binding.key} stands twice in {path}, on lines {seen[binding.key][1]} and {line}."
-            raise SettingsError(what, remedy="Keep one of the two.")
-        seen[binding.key] = (binding.value, line)
-    return {key: value for key, (value, _) in seen.items()}
+            problem = f"Line {line} of {path} is not NAME=value."
+        elif binding.key in lines:
+            problem = f"{binding.key} stands twice in {path}, on lines {lines[binding.key]} and {line}."
+        if problem:
+            break
+        lines[str(binding.key)] = line
+        if binding.value:
+            found[str(binding.key)] = Secret(binding.value)
+    if problem:
+        del binding  # it holds the line
+        raise SettingsError(problem, remedy="Write each name once, as NAME='value', and close every quote.")
+    return found
 
 
 def _line_of(binding: Binding) -> int:
@@ -144,23 +157,25 @@ def _line_of(binding: Binding) -> int:
     return int(binding.original.line) + text[: len(text) - len(text.lstrip())].count("\n")
 
 
-def _env_text(path: Path) -> str:
+def _env_text(path: Path) -> io.StringIO:
+    """Return the file's text; what is wrong with it is raised where the text is no local name any more."""
     try:
         raw = path.read_bytes()
     except OSError as exc:
         what = f"{path} cannot be read ({type(exc).__name__})."
         raise SettingsError(what, remedy="Make it a readable file, or remove it.") from exc
-    if b"\0" in raw:
-        line = raw[: raw.index(b"\0")].count(b"\n") + 1
-        what = f"Line {line} of {path} holds a NUL byte; the file may be UTF-16."
-        raise SettingsError(what, remedy="Save it as UTF-8.")
+    text, bad_line, why = None, 0, "is not UTF-8"
     try:
-        return raw.decode("utf-8-sig")
+        text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
         bad_line = raw[: exc.start].count(b"\n") + 1
-    # Raised outside the handler: the decoding error holds the whole file.
-    what = f"Line {bad_line} of {path} is not UTF-8."
-    raise SettingsError(what, remedy="Save it as UTF-8.")
+    if b"\0" in raw:
+        bad_line, why = raw[: raw.index(b"\0")].count(b"\n") + 1, "holds a NUL byte; the file may be UTF-16"
+    if bad_line:
+        del raw, text
+        what = f"Line {bad_line} of {path} {why}."
+        raise SettingsError(what, remedy="Save it as UTF-8.")
+    return io.StringIO(text)
 
 
 def _warn_if_readable_by_others(path: Path) -> None:
@@ -168,8 +183,8 @@ def _warn_if_readable_by_others(path: Path) -> None:
         warnings.warn(f"{path} can be read by others on this machine: run `chmod 600 {path}`.", stacklevel=2)
 
 
-def _is_placeholder(value: str) -> bool:
-    word = value.strip().lower()
+def _is_placeholder(value: Secret) -> bool:
+    word = value.reveal().strip().lower()
     return (
         word in _PLACEHOLDERS
         or (len(word) > 1 and set(word) <= set("x*.-_?"))
@@ -190,17 +205,18 @@ class Redactor:
         texts = [value for value in values if len(value) >= 4]
         forms = {form for text in texts for form in _forms(text)}
         forms |= {form for user, password in pairs for form in _forms(f"{user}:{password}")}
-        self._forms = sorted(forms, key=len, reverse=True)
+        ordered = sorted(forms, key=len, reverse=True)
+        self._forms: Callable[[], list[str]] = lambda: ordered  # a closure, as in Secret
 
     def clean(self, text: str, *, limit: int = 300) -> str:
         """Return *text* on one line, without credentials, at most *limit* characters long."""
-        for form in self._forms:
+        for form in self._forms():
             text = text.replace(form, MASK)
         text = " ".join(text.split())
         return text if len(text) <= limit else text[: limit - 1] + "…"
 
     def __repr__(self) -> str:
-        return f"Redactor({len(self._forms)} forms)"
+        return f"Redactor({len(self._forms())} forms)"
 
     def __reduce__(self) -> NoReturn:
         refuse_pickling("A redactor")

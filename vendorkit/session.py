@@ -24,7 +24,7 @@ from tenacity.wait import wait_exponential, wait_random
 from urllib3.exceptions import HTTPError
 
 from vendorkit import tls
-from vendorkit.answers import ANSWER_LIMIT_BYTES, BrokenOff, CorruptAnswer, check_form, chunks, error_for
+from vendorkit.answers import ANSWER_LIMIT_BYTES, BrokenOff, CorruptAnswer, chunks, error_for, form_error
 from vendorkit.auth.flow import origin_of
 from vendorkit.bounds import Bounds, current_bounds
 from vendorkit.call import Call, Policy
@@ -180,20 +180,20 @@ class Session:
         with bounds.hold():
             outcome = self._exchange(call, asked, stream=stream)
         bounds.check()
-        if isinstance(outcome, VendorkitError):
+        if isinstance(outcome, BaseException):
             # A fresh traceback: the old one leads through frames of requests that hold the credentials.
             outcome.__cause__ = outcome.__context__ = None
             raise outcome.with_traceback(None)
-        if not stream and call.accept != "any" and outcome.status_code != 204:
-            check_form(outcome.content, call.accept, asked, self.redactor)
         return outcome
 
-    def _exchange(self, call: Call, asked: str, *, stream: bool) -> requests.Response | VendorkitError:
+    def _exchange(
+        self, call: Call, asked: str, *, stream: bool
+    ) -> requests.Response | VendorkitError | KeyboardInterrupt:
         try:
             response = self._follow(call)
             whole = not stream or response.status_code != 200
             body = b"".join(chunks(response, limit=ANSWER_LIMIT_BYTES)) if whole else b""
-        except VendorkitError as exc:
+        except (VendorkitError, KeyboardInterrupt) as exc:
             return exc
         except (requests.RequestException, HTTPError, OSError) as exc:
             return self._transport_error(exc, asked)
@@ -202,7 +202,9 @@ class Session:
         response.request = _masked(response.request)
         for earlier in response.history:
             earlier.request = _masked(earlier.request)
-        error = error_for(response, body, asked, self.redactor) if whole else None
+        error: VendorkitError | None = error_for(response, body, asked, self.redactor) if whole else None
+        if error is None and whole and call.accept != "any" and response.status_code != 204:
+            error = form_error(body, call.accept, asked, self.redactor)
         return response if error is None else error
 
     def _follow(self, call: Call) -> requests.Response:

@@ -238,7 +238,7 @@ class Space:
 
     def _refuse(self) -> CredentialsRefused:
         what = f"{self.origin} refused user name or password (Digest)."
-        remedy = "Check both, and make a new Digest: this one sends no more after a refused first use."
+        remedy = "Check both, then connect again (make a new Digest): a refused one sends no more."
         if self._proven:
             # A password that worked here before is not forgotten: this path may want other rights.
             what = f"{self.origin} refused user name or password (Digest), which it had accepted before."

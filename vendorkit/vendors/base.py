@@ -235,18 +235,22 @@ class Client:
         self.endpoint, self.settings, self.writable = endpoint, settings, writable
         self.environment = endpoint.environment
         self._resources = {resource.name: resource for resource in self.declare()}
-        values = [secret.reveal() for name, secret in settings.values.items() if not name.endswith(_NO_SECRETS)]
         self.session = Session(
             self.title,
             endpoint.base_url,
             schemes={},
             trust=endpoint.trust,
-            redactor=Redactor(values, self.credential_pairs()),
+            redactor=self._redactor(),
             rates=endpoint.rates,
             policy=policy,
             origins=tuple(endpoint.origins.values()),
         )
         self.session.schemes.update(self.schemes())
+
+    def _redactor(self) -> Redactor:
+        pairs = self.credential_pairs()
+        secrets = [value for name, value in self.settings.values.items() if not name.endswith(_NO_SECRETS)]
+        return Redactor([secret.reveal() for secret in secrets], pairs)
 
     def declare(self) -> Sequence[Resource]:
         """Return the vendor's resources, for this client's country where it matters."""

@@ -314,8 +314,7 @@ class Mediagenix(Client):
 
     def schemes(self) -> Mapping[str, AuthBase]:
         """Digest, for everything; the nonces of the two products are kept apart."""
-        ((user, password),) = self.credential_pairs()
-        return {"default": Digest(user, password)}
+        return {"default": Digest(*self.credential_pairs()[0])}
 
     def credential_pairs(self) -> list[tuple[str, str]]:
         """The robot user and its password."""

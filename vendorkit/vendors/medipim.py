@@ -290,8 +290,7 @@ class Medipim(Client):
 
     def schemes(self) -> Mapping[str, AuthBase]:
         """HTTP Basic, for everything."""
-        ((user, password),) = self.credential_pairs()
-        return {"default": Basic(user, password)}
+        return {"default": Basic(*self.credential_pairs()[0])}
 
     def credential_pairs(self) -> list[tuple[str, str]]:
         """The key's id and secret."""

@@ -263,8 +263,9 @@ def _product_filters(country: str) -> tuple[Filter, ...]:
         *(Filter(name, "code", about="At most 1,000 in one query.") for name in codes),
         Filter("conservation", choices=("room", "refrigerator", "fresh", "frozen")),
         Filter("allowedSpecies", choices=("human", "veterinary", "surface_maintenance", "phytopharmacy")),
-        *(Filter(name, "text") for name in ("atcCategory", "gs1Category", "notApplicableField")),
-        *(Filter(name, "boolean", many=False) for name in ("narcotic", "biocide")),
+        *(Filter(name, "text") for name in ("atcCategory", "notApplicableField")),
+        *((Filter("gs1Category", "text"),) if country == "au" else ()),
+        *(Filter(name, "boolean", many=False) for name in ("narcotic", "biocide") if country == "au"),
         Filter("attributes", "integer", about="Ids of attribute options."),
         *(
             Filter(name, "time", many=False, about=_TIME)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, NoReturn
+from urllib.parse import quote
 
 from requests.auth import AuthBase
 
@@ -50,15 +51,18 @@ class Pledg(Client):
     def schemes(self) -> Mapping[str, AuthBase]:
         """Return "token" and "basic", as far as their settings are there; the token is the vendor's advice."""
         schemes: dict[str, AuthBase] = {}
-        (key, secret), (email, password) = ([self.settings.get(name) for name in pair] for pair in self._pairs)
-        if key and secret:
-            token_url = f"{self.endpoint.base_url}/api/token"
-            schemes["token"] = schemes["default"] = ClientCredentials(
-                token_url, key, secret, post=self.session.post_as_is
-            )
-        if email and password:
-            schemes["basic"] = Basic(email, password)
+        for name, names in (("token", self._pairs[0]), ("basic", self._pairs[1])):
+            if all(self.settings.get(one) for one in names):
+                schemes[name] = self._scheme(name, *(self.settings.values[one] for one in names))
+        if "token" in schemes:
+            schemes["default"] = schemes["token"]
         return schemes
+
+    def _scheme(self, name: str, user: Secret, password: Secret) -> AuthBase:
+        if name == "basic":
+            return Basic(user.reveal(), password.reveal())
+        token_url = f"{self.endpoint.base_url}/api/token"
+        return ClientCredentials(token_url, user.reveal(), password.reveal(), post=self.session.post_as_is)
 
     def credential_pairs(self) -> list[tuple[str, str]]:
         """The key with its secret, the e-mail with its password."""
@@ -145,7 +149,7 @@ class Pledg(Client):
             raise UsageError(what, remedy="Give a positive whole number of cents.")
         if "token" not in self.session.schemes:
             self.missing_scheme("token")
-        path = f"/api/purchases/{purchase_uid}/credit_by_transfer"
+        path = f"/api/purchases/{quote(purchase_uid, safe='')}/credit_by_transfer"
         return self._write(Call("POST", path, json={"amount_cents": amount_cents}, scheme="token"))
 
     def _write(self, call: Call) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import quote
 
 from vendorkit.answers import json_object
 from vendorkit.call import Call
@@ -58,7 +59,7 @@ class Single:
 
     def first_call(self, query: Query) -> Call:
         """Return the one call; none of these is signed, the vendor's own modules send no credentials."""
-        url = query.resource.path.format(self.uid(query))
+        url = query.resource.path.format(quote(self.uid(query), safe=""))
         body = {name: value for name, value in query.filters.items() if name != self.identifier}
         json_body = body if self.method == "POST" else None
         return Call(self.method, url, json=json_body, repeatable=True, scheme=None)
@@ -109,7 +110,7 @@ class Single:
         if self.method != "GET":
             what = f"{resource.name} are simulated, they have no ids."
             raise UsageError(what, remedy="Use query(...).")
-        response = client.session.send(Call("GET", resource.path.format(identifier), scheme=None))
+        response = client.session.send(Call("GET", resource.path.format(quote(identifier, safe="")), scheme=None))
         return json_object(response.content, client.title)
 
 
