@@ -25,8 +25,8 @@ import pyarrow.parquet as pq
 from vendorkit.errors import IncompletePull, UsageError
 
 FORMAT: Final = 1
-MANIFEST: Final = "manifest.json"
-_OURS: Final = re.compile(r"part-\d{5,}\.parquet(\.tmp)?|manifest\.json(\.tmp)?")
+MANIFEST: Final = "_manifest.json"  # the underscore keeps other readers of Parquet folders from taking it for data
+_OURS: Final = re.compile(r"part-\d{5,}\.parquet(\.tmp)?|_manifest\.json(\.tmp)?")
 
 
 @dataclass(frozen=True)
