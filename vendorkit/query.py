@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
@@ -24,8 +24,17 @@ from vendorkit.frames import Drift, Page, Schema, child_tables, combine, to_fram
 from vendorkit.pages import P, Reader, Records
 
 if TYPE_CHECKING:
+    import dask.dataframe as dd
+
     from vendorkit.dataset import Dataset
     from vendorkit.vendors.base import Client, Resource
+
+
+class Span(NamedTuple):
+    """A planned part of an answer, in plain values: how many rows, and what the vendor's paging takes to fetch them."""
+
+    rows: int
+    asked: list[Any]
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,8 @@ class Query:
         expand: Linked resources to embed (Mediagenix).
         accept: "json" or "xml": the form to ask for, where the vendor has both.
         url: The address of a followed link; None for the resource's own.
+        strategy: How a pull is made that pages cannot hold, where the resource has a choice; "" for the only way.
+        span: The part to pull, as `dask` planned it; None for all.
     """
 
     client: Client = field(repr=False)
@@ -52,6 +63,8 @@ class Query:
     expand: tuple[str, ...] = ()
     accept: str = "json"
     url: str | None = None
+    strategy: str = ""
+    span: Span | None = field(default=None, repr=False)
 
     @property
     def schema(self) -> Schema:
@@ -149,6 +162,21 @@ class Query:
 
         return save(self, path, columns=columns, locale=locale)
 
+    def dask(self, partitions: int = 8) -> dd.DataFrame:
+        """
+        Return a lazy Dask frame with the columns and dtypes of `frame()`; see `vendorkit.cluster`.
+
+        Args:
+            partitions: About how many parts to plan, where the vendor's paging allows parts.
+
+        Raises:
+            SettingsError: Dask is not installed.
+            IncompletePull: The planned parts do not add up to what the vendor announces.
+        """
+        from vendorkit.cluster import to_dask  # noqa: PLC0415 - the cluster comes after queries in the order of imports
+
+        return to_dask(self, partitions)
+
     def request(self) -> requests.PreparedRequest:
         """Return the first request that would be sent, with `***` where credentials go. Nothing is sent."""
         return self.client.session.prepare(self.resource.style.first_call(self))
@@ -212,7 +240,7 @@ class Query:
             raise UsageError(what, remedy="Give 0 or more, or leave it out.")
         left = limit
         style = self.resource.style
-        with tqdm(desc=self.resource.name, unit=" rows", delay=2.0, leave=False) as bar:
+        with tqdm(desc=self.resource.name, unit=" rows", delay=2.0, leave=False, disable=self.span is not None) as bar:
             for page in style.pages(self, reader, limit, after):
                 cut = page if left is None or page.rows <= left else _head(page, left)
                 pull.saw(page.rows, style.total(page.envelope))

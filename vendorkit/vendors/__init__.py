@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
 from vendorkit import tls
@@ -17,7 +17,16 @@ from vendorkit.vendors.medipim import Medipim
 from vendorkit.vendors.medipim_schema import COUNTRIES
 from vendorkit.vendors.pledg import Pledg
 
+if TYPE_CHECKING:
+    from vendorkit.local import LocalVendor
+
 CLIENTS: Final[dict[str, type[Client]]] = {"medipim": Medipim, "pledg": Pledg, "mediagenix": Mediagenix}
+
+
+class Servers(Protocol):
+    """Running local vendors by name."""
+
+    def __getitem__(self, name: str) -> LocalVendor: ...
 
 
 def connect(
@@ -53,15 +62,32 @@ def connect(
     chosen = environment or settings.get(f"{prefix}_ENVIRONMENT") or "local"
     country = _country(country, settings) if kind is Medipim else None
     if chosen == "local":
-        endpoint, settings = _local(vendor, country)
-    elif chosen in kind.environments:
+        from vendorkit import local  # noqa: PLC0415 - the servers are an extra
+
+        servers = local.shared(country or "be")
+        return connect_local(vendor, servers, country=country, writable=writable, policy=policy)
+    if chosen in kind.environments:
         endpoint = _remote(kind, chosen, country, settings.get(f"{prefix}_BASE_URL"))
     else:
         what = f"{kind.label} has no environment {chosen!r}."
         raise UsageError(what, remedy=suggestion(chosen, ["local", *kind.environments]))
-    if country:
-        settings = _with(settings, {"MEDIPIM_COUNTRY": country})
-    return kind(endpoint, settings, writable=writable, policy=policy)
+    return kind(endpoint, _with_country(settings, country), writable=writable, policy=policy)
+
+
+def connect_local(
+    vendor: str,
+    servers: Servers,
+    *,
+    country: str | None,
+    writable: bool = False,
+    policy: Policy | None = None,
+) -> Client:
+    """Return a client of one of these local vendors, with the credentials that it accepts."""
+    server = servers[vendor]
+    origins = {"sequence": servers["sequence"].base_url} if vendor == "mediagenix" else {}
+    endpoint = Endpoint("local", server.base_url, tls.local_trust(server.ca_pem), (), origins)
+    settings = _with(Settings(looked_in="the local vendor"), server.credentials)
+    return CLIENTS[vendor](endpoint, _with_country(settings, country), writable=writable, policy=policy)
 
 
 def _country(given: str | None, settings: Settings) -> str:
@@ -86,14 +112,8 @@ def _remote(kind: type[Client], name: str, country: str | None, override: str | 
     return Endpoint(name, base_url, trust, environment.rates, {} if override else environment.origins)
 
 
-def _local(vendor: str, country: str | None) -> tuple[Endpoint, Settings]:
-    from vendorkit import local  # noqa: PLC0415 - the servers are an extra
-
-    servers = local.shared(country or "be")
-    server = servers[vendor]
-    origins = {"sequence": servers["sequence"].base_url} if vendor == "mediagenix" else {}
-    endpoint = Endpoint("local", server.base_url, tls.local_trust(server.ca_pem), (), origins)
-    return endpoint, _with(Settings(looked_in="the local vendor"), server.credentials)
+def _with_country(settings: Settings, country: str | None) -> Settings:
+    return _with(settings, {"MEDIPIM_COUNTRY": country}) if country else settings
 
 
 def _with(settings: Settings, values: Mapping[str, str]) -> Settings:
@@ -102,4 +122,4 @@ def _with(settings: Settings, values: Mapping[str, str]) -> Settings:
     return Settings({**settings.values, **secrets}, {**settings.sources, **sources}, settings.looked_in)
 
 
-__all__ = ["CLIENTS", "connect"]
+__all__ = ["CLIENTS", "connect", "connect_local"]

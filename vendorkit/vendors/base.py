@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, NoReturn, Protocol
+from typing import Any, ClassVar, Final, NoReturn, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 import pandas as pd
@@ -18,7 +18,7 @@ from vendorkit.credentials import Redactor, Settings, refuse_pickling
 from vendorkit.errors import UsageError
 from vendorkit.frames import Page, Schema
 from vendorkit.pages import P, Reader, Records
-from vendorkit.query import Query
+from vendorkit.query import Query, Span
 from vendorkit.session import Session
 from vendorkit.tls import Trust
 from vendorkit.vendors.filters import Filter, find_filter, suggestion
@@ -55,6 +55,14 @@ class Style(Protocol):
         """Fetch one record."""
 
 
+@runtime_checkable
+class Ranged(Protocol):
+    """A style whose `pages` can pull parts that were planned before, which are then its query's `span`."""
+
+    def ranges(self, query: Query, parts: int) -> list[Span]:
+        """Plan at most about *parts* parts by small requests, in order; none where the answer cannot be parted."""
+
+
 @dataclass(frozen=True)
 class Resource:
     """
@@ -71,6 +79,7 @@ class Resource:
         schema_of: The columns of the answer to one query, where they depend on it.
         expands: Linked resources that can be embedded.
         unreached: Which of the expansions asked for would embed nothing.
+        strategies: The ways to pull more than pages can hold, the default first; none where pages hold all.
     """
 
     name: str
@@ -83,6 +92,7 @@ class Resource:
     schema_of: Callable[[Query], Schema] = field(default=lambda query: query.resource.schema, repr=False)
     expands: tuple[str, ...] = ()
     unreached: Callable[[Sequence[str]], tuple[str, ...]] = field(default=tuple, repr=False)
+    strategies: tuple[str, ...] = ()
 
 
 class BoundResource:
@@ -111,6 +121,7 @@ class BoundResource:
         sort: str | None = None,
         expand: Sequence[str] = (),
         accept: str | None = None,
+        strategy: str | None = None,
         **filters: Any,
     ) -> Query:
         """
@@ -121,6 +132,8 @@ class BoundResource:
             sort: One of the resource's sort keys; "-createdAt" for descending.
             expand: Linked resources to embed in each record (Mediagenix).
             accept: "json" or "xml", where the vendor speaks both; the frames are equal.
+            strategy: "stream" or "windows": how to pull past Medipim's window of 10,000. Both give the same rows; the
+                stream in the order asked for and in one request, windows oldest first, and resumable where they broke.
             filters: The resource's filters by name; None values are left out.
 
         Raises:
@@ -143,9 +156,12 @@ class BoundResource:
             self._check_choice(rel, resource.expands, "expansion")
         accept = accept or self._client.accepts[0]
         self._check_choice(accept, self._client.accepts, "form of answer")
+        strategy = strategy or next(iter(resource.strategies), "")
+        self._check_choice(strategy or None, resource.strategies, "strategy")
         # Copies: what the caller changes afterwards does not change the query.
         fixed = MappingProxyType(copy.deepcopy(chosen))
-        return Query(self._client, resource, fixed, copy.deepcopy(where), sort, tuple(expand), accept)
+        where = copy.deepcopy(where)
+        return Query(self._client, resource, fixed, where, sort, tuple(expand), accept, strategy=strategy)
 
     def get(self, identifier: str | int) -> dict[str, Any]:
         """

@@ -2,13 +2,14 @@
 Medipim, API v4: health products, brands and what belongs to them.
 
 HTTP Basic with the key's id and secret; queries by POST that only read; pages of at most 250 within a window of 10,000;
-past the window a stream of JSON lines. Facts as of 2026-11; what the vendor does not document is marked "inferred".
+past the window a stream of JSON lines, or windows by time of creation. Facts as of 2026-11; what the vendor does not
+document is marked "inferred".
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -16,17 +17,17 @@ from requests.auth import AuthBase
 
 from vendorkit.auth import Basic
 from vendorkit.call import Call
-from vendorkit.credentials import Redactor
 from vendorkit.errors import IncompletePull, MalformedAnswer, NotFound
-from vendorkit.frames import JsonReader, LinesReader, Page, Schema
+from vendorkit.frames import JsonReader, Page, Schema
 from vendorkit.pages import Each, P, Reader, Records, ahead, side_by_side
-from vendorkit.query import Query
+from vendorkit.query import Query, Span
 from vendorkit.vendors.base import Client, Environment, Resource
+from vendorkit.vendors.medipim_lines import WindowReader, is_lines, whole_lines
 from vendorkit.vendors.medipim_schema import COUNTRIES, RESOURCES, schema_for
+from vendorkit.vendors.medipim_windows import WINDOW, Windows, pages_as_spans
 
 PAGE_SIZES: Final = (10, 50, 100, 250)
-WINDOW: Final = 10_000  # meta.total of products and media never says more than this
-BLOCK_BYTES: Final = 1 << 22
+STRATEGIES: Final = ("stream", "windows")  # past the window
 # The documented budget is 100 a minute and key; a few are left for clocks that differ.
 RATES: Final = ((97, 60.0),)
 
@@ -119,7 +120,11 @@ class Lookup:
 
 
 class Windowed(Lookup):
-    """Products and media: pages of up to 250 inside the window of 10,000, the stream past it."""
+    """
+    Products and media: pages of up to 250 inside the window of 10,000; past it the stream, or windows of `createdAt`.
+
+    The stream gives the query's own order. Windows come oldest first, and each in the query's order.
+    """
 
     def first_call(self, query: Query) -> Call:
         """POST …/query for the first page."""
@@ -131,7 +136,13 @@ class Windowed(Lookup):
         return Call("POST", query.resource.path, json=body, repeatable=True)
 
     def pages(self, query: Query, reader: Reader[P], limit: int | None, after: Any = None) -> Iterator[P]:
-        """Yield pages; where there may be more records than the window shows, yield blocks of the stream instead."""
+        """Yield pages; where there may be more records than they show, pages of windows or blocks of the stream."""
+        if query.span is not None:
+            yield from self._windows(query).within(reader, query.span)
+            return
+        if isinstance(after, str):
+            yield from self._windows(query).pages(reader, after)
+            return
         size = PAGE_SIZES[-1] if limit is None else next((s for s in PAGE_SIZES if s >= limit), PAGE_SIZES[-1])
         first = after or 0
 
@@ -141,22 +152,47 @@ class Windowed(Lookup):
         page = reader.read(fetch(first))
         total = self.total(page.envelope) or 0
         if first == 0 and total >= WINDOW and (limit is None or limit > WINDOW):
-            yield from self._stream(query, reader)
+            by_windows = query.strategy == "windows"
+            yield from self._windows(query).pages(reader, None) if by_windows else self._stream(query, reader)
             return
         yield page
         wanted = total if limit is None else min(limit, total)
         yield from reader.read_all(side_by_side(fetch, range(first + 1, -(-wanted // size))))
 
     def resume_at(self, envelope: Mapping[str, Any]) -> str | int | None:
-        """Return the number of the next page; None for a block of the stream, which starts at 0 each time."""
+        """Return the next page's number or place in the windows; None in the stream, which starts at 0 each time."""
+        if isinstance(envelope.get("after"), str):
+            return str(envelope["after"])
         page = (envelope.get("meta") or {}).get("page") or {}
         return page["no"] + 1 if isinstance(page.get("no"), int) and page.get("size") == PAGE_SIZES[-1] else None
 
+    def ranges(self, query: Query, parts: int) -> list[Span]:
+        """Plan parts: ranges of pages inside the window, windows past it."""
+        total = self.count(query) or 0
+        return pages_as_spans(total, parts) if total < WINDOW else self._windows(query).spans(parts)
+
+    def _windows(self, query: Query) -> Windows:
+        return Windows(query, self._call, self._announced, self.total)
+
+    def _announced(self, query: Query) -> int:
+        """Return the exact total: the first line of the stream says it, the rest is not read."""
+        start = b""
+        with query.client.session.stream(self._stream_call(query)) as parts:
+            for part in parts:
+                start += part
+                if b"\n" in start:
+                    break
+        return (self.total(_loads(start.split(b"\n", 1)[0])) or 0) if start else 0
+
+    @staticmethod
+    def _stream_call(query: Query) -> Call:
+        path = query.resource.path.replace("/query", "/stream")
+        return Call("POST", path, json={"filter": {}, **_body(query)}, repeatable=True)
+
     def _stream(self, query: Query, reader: Reader[P]) -> Iterator[P]:
         """Yield blocks of whole lines; their indexes must run from 0 to the total without a gap."""
-        call = Call("POST", query.resource.path.replace("/query", "/stream"), json={"filter": {}, **_body(query)})
         expected, total = 0, 0
-        with query.client.session.stream(replace(call, repeatable=True)) as parts:
+        with query.client.session.stream(self._stream_call(query)) as parts:
             for block in ahead(whole_lines(parts)):
                 page = reader.read(block)
                 meta = page.envelope.get("meta", {})
@@ -176,7 +212,7 @@ class Windowed(Lookup):
         page = super().record_reader(query)
 
         def read(body: bytes) -> Records:
-            if not _is_lines(body):
+            if not is_lines(body):
                 return page.read(body)
             lines = [_loads(line) for line in body.split(b"\n") if line.strip()]
             if any("error" in line for line in lines):
@@ -189,53 +225,9 @@ class Windowed(Lookup):
         return Each(read)
 
 
-class WindowReader:
-    """Reads pages of the window several at a time, and blocks of the stream."""
-
-    def __init__(self, schema: Schema, redactor: Redactor) -> None:
-        self._pages, self._lines = JsonReader(schema, records="results"), LinesReader(schema, record="result")
-        self._redactor = redactor
-
-    def read(self, body: bytes) -> Page:
-        """Read one page, or one block of lines."""
-        if not _is_lines(body):
-            return self._pages.read(body)
-        try:
-            block = self._lines.read(body)
-        except MalformedAnswer as exc:
-            exc.vendor_message = exc.vendor_message and self._redactor.clean(exc.vendor_message)
-            raise
-        return replace(block, envelope={"meta": block.envelope})
-
-    def read_all(self, bodies: Iterable[bytes]) -> Iterator[Page]:
-        """Read pages, in order."""
-        return self._pages.read_all(bodies)
-
-
-def _is_lines(body: bytes) -> bool:
-    # A page begins with its meta too, but has `results` beside it; a line of the stream has `result`.
-    return b'"results"' not in body[:400]
-
-
 def _broken(query: Query, expected: int, total: int) -> None:
     what = f"The stream of {query.resource.name} broke off: {expected:,} of {total:,} records came."
     raise IncompletePull(what, remedy="Pull again.")
-
-
-def whole_lines(parts: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield blocks of about 4 MiB that end with a line; what follows the last line end is yielded as it is."""
-    pending: list[bytes] = []
-    size = 0
-    for part in parts:
-        cut = part.rfind(b"\n") + 1
-        if cut and size + cut >= BLOCK_BYTES:
-            yield b"".join((*pending, part[:cut]))
-            pending, size = [part[cut:]], len(part) - cut
-        else:
-            pending.append(part)
-            size += len(part)
-    if rest := b"".join(pending):
-        yield rest
 
 
 def _loads(body: bytes) -> Any:
@@ -284,6 +276,7 @@ class Medipim(Client):
                 styles.get(name) or Lookup(),
                 filters(self.country),
                 sort_keys,
+                strategies=STRATEGIES if name in ("products", "media") else (),
             )
             for name, (about, path, filters, sort_keys) in RESOURCES.items()
         ]

@@ -1,0 +1,58 @@
+"""Medipim's answers about products and media: pages, or blocks of a stream's lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Final
+
+from vendorkit.credentials import Redactor
+from vendorkit.errors import MalformedAnswer
+from vendorkit.frames import JsonReader, LinesReader, Page, Schema
+
+BLOCK_BYTES: Final = 1 << 22
+
+
+class WindowReader:
+    """Reads pages of the window several at a time, and blocks of the stream."""
+
+    def __init__(self, schema: Schema, redactor: Redactor) -> None:
+        self._pages, self._lines = JsonReader(schema, records="results"), LinesReader(schema, record="result")
+        self._redactor = redactor
+
+    def read(self, body: bytes) -> Page:
+        """Read one page, or one block of lines."""
+        if not is_lines(body):
+            return self._pages.read(body)
+        try:
+            block = self._lines.read(body)
+        except MalformedAnswer as exc:
+            exc.vendor_message = exc.vendor_message and self._redactor.clean(exc.vendor_message)
+            raise
+        return replace(block, envelope={"meta": block.envelope})
+
+    def read_all(self, bodies: Iterable[bytes]) -> Iterator[Page]:
+        """Read pages, in order."""
+        return self._pages.read_all(bodies)
+
+
+def is_lines(body: bytes) -> bool:
+    """Tell a block of lines from a page."""
+    # A page begins with its meta too, but has `results` beside it; a line of the stream has `result`.
+    return b'"results"' not in body[:400]
+
+
+def whole_lines(parts: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield blocks of about 4 MiB that end with a line; what follows the last line end is yielded as it is."""
+    pending: list[bytes] = []
+    size = 0
+    for part in parts:
+        cut = part.rfind(b"\n") + 1
+        if cut and size + cut >= BLOCK_BYTES:
+            yield b"".join((*pending, part[:cut]))
+            pending, size = [part[cut:]], len(part) - cut
+        else:
+            pending.append(part)
+            size += len(part)
+    if rest := b"".join(pending):
+        yield rest
