@@ -9,7 +9,6 @@ exceptions of requests and urllib3, and the frames they come from, hold the head
 from __future__ import annotations
 
 import platform
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -47,6 +46,7 @@ except PackageNotFoundError:  # run from a checkout that was not installed
 
 USER_AGENT: Final = f"vendorkit/{_VERSION} (Python {platform.python_version()}; requests {requests.__version__})"
 _REDIRECTS: Final = 3
+_UNTOLD_PAUSE_S: Final = 3.0
 _BACKOFF: Final = wait_exponential(multiplier=0.25, max=10.0) + wait_random(0.0, 0.25)
 
 
@@ -88,7 +88,6 @@ class Session:
         self._http.mount(
             "https://", Adapter(known, trust, self.budget, policy.connect_timeout_s, policy.read_timeout_s)
         )
-        self._lock = threading.Lock()
 
     def send(self, call: Call) -> requests.Response:
         """
@@ -172,8 +171,10 @@ class Session:
 
     def _pause(self, state: RetryCallState) -> float:
         exc = state.outcome.exception() if state.outcome else None
-        asked = exc.retry_after_s if isinstance(exc, RateLimited) else None
-        return _BACKOFF(state) if asked is None else asked
+        if not isinstance(exc, RateLimited):
+            return _BACKOFF(state)
+        # Medipim sends no time with its 429; its budget is counted by the minute, so that a quick retry is wasted.
+        return _UNTOLD_PAUSE_S * state.attempt_number if exc.retry_after_s is None else exc.retry_after_s
 
     def _attempt(self, call: Call, bounds: Bounds, *, stream: bool) -> requests.Response:
         asked = self._asked(call)
