@@ -62,11 +62,8 @@ def connect(
     chosen = environment or settings.get(f"{prefix}_ENVIRONMENT") or "local"
     country = _country(country, settings) if kind is Medipim else None
     if chosen == "local":
-        from vendorkit import local  # noqa: PLC0415 - the servers are an extra
-
-        servers = local.shared(country or "be")
-        return connect_local(vendor, servers, country=country, writable=writable, policy=policy)
-    if chosen in kind.environments:
+        endpoint, settings = _local(vendor, country)
+    elif chosen in kind.environments:
         endpoint = _remote(kind, chosen, country, settings.get(f"{prefix}_BASE_URL"))
     else:
         what = f"{kind.label} has no environment {chosen!r}."
@@ -74,20 +71,10 @@ def connect(
     return kind(endpoint, _with_country(settings, country), writable=writable, policy=policy)
 
 
-def connect_local(
-    vendor: str,
-    servers: Servers,
-    *,
-    country: str | None,
-    writable: bool = False,
-    policy: Policy | None = None,
-) -> Client:
+def connect_local(vendor: str, servers: Servers, *, country: str | None, policy: Policy | None = None) -> Client:
     """Return a client of one of these local vendors, with the credentials that it accepts."""
-    server = servers[vendor]
-    origins = {"sequence": servers["sequence"].base_url} if vendor == "mediagenix" else {}
-    endpoint = Endpoint("local", server.base_url, tls.local_trust(server.ca_pem), (), origins)
-    settings = _with(Settings(looked_in="the local vendor"), server.credentials)
-    return CLIENTS[vendor](endpoint, _with_country(settings, country), writable=writable, policy=policy)
+    endpoint, settings = _one_of(servers, vendor)
+    return CLIENTS[vendor](endpoint, _with_country(settings, country), policy=policy)
 
 
 def _country(given: str | None, settings: Settings) -> str:
@@ -110,6 +97,19 @@ def _remote(kind: type[Client], name: str, country: str | None, override: str | 
         raise SettingsError(what, remedy="Write https://host, without a path.")
     trust = tls.approved_trust() if kind.approved_roots_only else tls.public_trust()
     return Endpoint(name, base_url, trust, environment.rates, {} if override else environment.origins)
+
+
+def _local(vendor: str, country: str | None) -> tuple[Endpoint, Settings]:
+    from vendorkit import local  # noqa: PLC0415 - the servers are an extra
+
+    return _one_of(local.shared(country or "be"), vendor)
+
+
+def _one_of(servers: Servers, vendor: str) -> tuple[Endpoint, Settings]:
+    server = servers[vendor]
+    origins = {"sequence": servers["sequence"].base_url} if vendor == "mediagenix" else {}
+    endpoint = Endpoint("local", server.base_url, tls.local_trust(server.ca_pem), (), origins)
+    return endpoint, _with(Settings(looked_in="the local vendor"), server.credentials)
 
 
 def _with_country(settings: Settings, country: str | None) -> Settings:

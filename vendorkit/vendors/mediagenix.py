@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Final
+from itertools import pairwise
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 from requests.auth import AuthBase
@@ -22,8 +23,8 @@ from vendorkit.auth.flow import origin_of
 from vendorkit.call import Call
 from vendorkit.errors import IncompletePull, UsageError
 from vendorkit.frames import Column, JsonReader, Kind, Page, Schema, XmlReader
-from vendorkit.pages import Each, P, Reader, Records
-from vendorkit.query import Query
+from vendorkit.pages import Each, P, Reader, Records, side_by_side
+from vendorkit.query import Query, Span
 from vendorkit.vendors import mediagenix_schema as declared
 from vendorkit.vendors.base import Client, Environment, Resource
 from vendorkit.vendors.filters import Filter
@@ -72,7 +73,10 @@ class Linked:
         return Call("GET", url, params=params, accept="xml" if query.accept == "xml" else "json")
 
     def pages(self, query: Query, reader: Reader[P], limit: int | None, after: Any = None) -> Iterator[P]:
-        """Yield pages, following `next` until there is none."""
+        """Yield pages, following `next` until there is none; those of a planned part by their numbers."""
+        if query.span is not None:
+            yield from self._within(query, reader, query.span)
+            return
         call = self._call(query, PER_PAGE if limit is None else max(1, min(limit, PER_PAGE)))
         call = replace(call, url=after, params={}) if after else call
         seen: set[str] = set()
@@ -87,6 +91,39 @@ class Linked:
                 raise IncompletePull(what, remedy="Pull again; if it stays, tell the vendor.")
             seen.add(link)
             call = replace(call, url=link, params={})
+
+    def ranges(self, query: Query, parts: int) -> list[Span]:
+        """
+        Plan ranges of pages, where the collection says its total and the first `next` link numbers the second page.
+
+        That all pages are numbered as the second one is inferred; what comes is counted against the total.
+        """
+        call = self._call(query, PER_PAGE)
+        if is_single(call.url):
+            return []
+        reader = self.reader(query, query.schema.project(query.schema.arrow.names[:1]))
+        around = reader.read(query.client.session.send(call).content).envelope
+        total, link = self.total(around), self.resume_at(around)
+        if not total or not link or not re.search(r"[?&]page=2(?=&|$)", link):
+            return []
+        pages = -(-total // PER_PAGE)
+        edges = sorted({pages * part // parts for part in range(parts + 1)})
+        sizes = [min(stop * PER_PAGE, total) - start * PER_PAGE for start, stop in pairwise(edges)]
+        return [Span(size, [link, *ends, total]) for size, ends in zip(sizes, pairwise(edges), strict=True)]
+
+    def _within(self, query: Query, reader: Reader[P], span: Span) -> Iterator[P]:
+        link, start, stop, total = span.asked
+        first = self._call(query, PER_PAGE)
+
+        def fetch(number: int) -> bytes:
+            url = re.sub(r"([?&]page=)2(?=&|$)", rf"\g<1>{number}", link)
+            return query.client.session.send(replace(first, url=url, params={})).content
+
+        for page in reader.read_all(side_by_side(fetch, range(start + 1, stop + 1))):
+            if (found := self.total(page.envelope)) != total:
+                what = f"{query.resource.name} changed: there are {found} where {total} were planned."
+                raise IncompletePull(what, remedy="Make the Dask frame again.")
+            yield cast("P", replace(cast("Any", page), envelope={**page.envelope, "total_entries": span.rows}))
 
     def resume_at(self, envelope: Mapping[str, Any]) -> str | None:
         """Return the `next` link."""
@@ -131,6 +168,10 @@ class Linked:
 class Events(Linked):
     """The change feed: batches after an id, oldest first; without `newer_than` the last 50 alone."""
 
+    def ranges(self, query: Query, parts: int) -> list[Span]:  # noqa: ARG002
+        """Return no parts: each batch is asked for by the last id of the one before."""
+        return []
+
     def pages(
         self,
         query: Query,
@@ -157,6 +198,10 @@ class Events(Linked):
 
 class Documents(Linked):
     """Account-defined metadata: one free document for each entity, given as one column of JSON text."""
+
+    def ranges(self, query: Query, parts: int) -> list[Span]:  # noqa: ARG002
+        """Return no parts: there is one document."""
+        return []
 
     def reader(self, query: Query, schema: Schema) -> Reader[Page]:
         """Read a document as the one value of one record."""
