@@ -1,5 +1,5 @@
 """
-`python -m benchmarks [--only 01] [--tiny] [--rounds N] [--out build/bench.json] [--readme benchmarks/README.md]`.
+`python -m benchmarks [--only 01] [--tiny] [--rounds N] [--out FILE] [--readme FILE]`.
 
 Each benchmark runs in a process of its own, so that no peer's threads or memory meet the next one's. The status is 0
 when all that ran held their bars, 1 when one was missed or a benchmark failed. A tiny run judges no bar.
@@ -28,12 +28,13 @@ def main(given: list[str] | None = None) -> int:
     parser.add_argument("--only", choices=MODULES, help="one benchmark, in this very process")
     parser.add_argument("--tiny", action="store_true", help="small data, to see that it works; judges nothing")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="timed rounds of each contender")
-    parser.add_argument("--out", type=Path, default=Path("build/bench.json"))
+    parser.add_argument("--out", type=Path, help="default: build/bench.json, for a tiny run build/bench-tiny.json")
     parser.add_argument("--readme", type=Path, help="a file whose table of results is written anew")
     asked = parser.parse_args(given)
+    out = asked.out or Path("build", "bench-tiny.json" if asked.tiny else "bench.json")
     os.environ["TQDM_DISABLE"] = "1"  # read when tqdm is imported, also by the processes below
     if asked.only:
-        return _one(asked.only, Size(tiny=asked.tiny, rounds=asked.rounds), asked.out, asked.readme)
+        return _one(asked.only, Size(tiny=asked.tiny, rounds=asked.rounds), out, asked.readme)
     # One after the other: each adds its result to the file.
     options = sys.argv[1:] if given is None else given
     statuses = [
@@ -45,6 +46,7 @@ def main(given: list[str] | None = None) -> int:
 
 def _one(number: str, size: Size, out: Path, readme: Path | None) -> int:
     bench = importlib.import_module(f"benchmarks.{MODULES[number]}").bench
+    _store(out, number, None)  # what fails or is skipped now must not show an old result
     try:
         report: Report = bench(size)
     except Skip as skip:
@@ -52,18 +54,20 @@ def _one(number: str, size: Size, out: Path, readme: Path | None) -> int:
         return 0
     entry = results.entry(report, size)
     print(results.text(entry), flush=True)
-    stored = _stored(out)
-    stored[number] = entry
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(dict(sorted(stored.items())), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    stored = _store(out, number, entry)
     if readme is not None and not size.tiny:
         results.write(stored, readme)
     return int(not size.tiny and not all(bar["held"] for bar in entry["bars"]))
 
 
-def _stored(out: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
-    return found
+def _store(out: Path, number: str, entry: dict[str, Any] | None) -> dict[str, Any]:
+    """Put one result beside the others, or take it away; return all."""
+    stored: dict[str, Any] = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
+    stored.pop(number, None)
+    stored |= {} if entry is None else {number: entry}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(dict(sorted(stored.items())), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return stored
 
 
 if __name__ == "__main__":

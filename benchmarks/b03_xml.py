@@ -25,7 +25,7 @@ LINKS: Final = ("self", "images", "licensor")
 
 def bench(size: Size) -> Report:
     """Measure it."""
-    count = size.of(20_000, 600)
+    count = size.of(20_000, 400)
     report = Report("03", f"XML to frame, {count:,} titles in pages of 200", base=FLOOR)
     report.packages = ("lxml", "pandas", "pyarrow", "xmltodict")
     bodies = vendor.titles_xml(count)

@@ -34,10 +34,10 @@ Job = tuple[Callable[[], Any], Callable[[Any], Facts] | None]
 
 def bench(size: Size) -> Report:
     """Measure it."""
-    count = size.of(100_000, 1_500)
+    count = size.of(100_000, 600)
     report = Report("04", f"End to end over HTTPS, {count:,} products", base=f"pages: {FLOOR}")
     report.packages = ("requests", "httpx", "dlt", "orjson", "pandas", "pyarrow")
-    planned = windows(count, size.of(_WINDOW, 600))
+    planned = windows(count, size.of(_WINDOW, 250))
     with local.start(vendors=("medipim",), products=count, gzip=False) as servers, TemporaryDirectory() as folder:
         ca_file = Path(folder, "ca.pem")
         ca_file.write_text(servers["medipim"].ca_pem, encoding="ascii")

@@ -7,17 +7,20 @@ Requests on the wire are counted by the local vendor, challenges included; the m
 from __future__ import annotations
 
 import shutil
+import ssl
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Final
 
 import httpx
 import requests
-from requests.auth import HTTPDigestAuth
+from requests.auth import AuthBase, HTTPDigestAuth
 
 import vendorkit as vk
 from benchmarks.harness import Bar, Contender, Facts, Report, Size, measure
@@ -31,7 +34,7 @@ Get = Callable[[], bytes]
 
 def bench(size: Size) -> Report:
     """Measure it."""
-    gets = size.of(GETS, 40)
+    gets = size.of(GETS, 16)
     report = Report("05", f"Digest, {gets} GETs", base=f"{BASE}, 1 thread", packages=("requests", "httpx"))
     with local.start(vendors=("mediagenix",), titles=10, gzip=False) as servers, TemporaryDirectory() as folder:
         server = servers["mediagenix"]
@@ -72,48 +75,58 @@ class Where:
 
     def contenders(self, gets: int, threads: int) -> list[Contender]:
         """Return all of them; each job returns the bodies."""
-        makers = {
+        makers: dict[str, Callable[[], AbstractContextManager[Get]]] = {
             OURS: self.ours,
-            BASE: lambda: self._by_requests(HTTPDigestAuth(self.user, self.password)),
+            BASE: self.one,
             "requests, new HTTPDigestAuth per call": self.fresh,
             "httpx.DigestAuth on one client": self.httpx,
         }
         found = [
-            Contender(f"{name}, {_many(threads)}", lambda maker=maker: _spread(maker(), gets, threads), _facts)
+            Contender(f"{name}, {_many(threads)}", partial(_spread, maker, gets, threads), _facts)
             for name, maker in makers.items()
         ]
         if shutil.which("curl"):
             found.append(Contender(f"curl --digest, {_many(threads)}", lambda: self.curl(gets, threads), _facts))
         return found
 
-    def ours(self) -> Get:
+    def ours(self) -> AbstractContextManager[Get]:
         """One Digest for all threads."""
-        return self._by_requests(vk.auth.Digest(self.user, self.password))
+        digest = vk.auth.Digest(self.user, self.password)
+        return self._by_requests(lambda: digest)
 
-    def fresh(self) -> Get:
+    def one(self) -> AbstractContextManager[Get]:
+        """One of requests' own for all threads."""
+        digest = HTTPDigestAuth(self.user, self.password)
+        return self._by_requests(lambda: digest)
+
+    def fresh(self) -> AbstractContextManager[Get]:
         """What `auth=HTTPDigestAuth(...)` in each call comes to."""
-        get = self._by_requests(None)
-        return lambda: get(HTTPDigestAuth(self.user, self.password))  # type: ignore[call-arg]
+        return self._by_requests(lambda: HTTPDigestAuth(self.user, self.password))
 
-    def _by_requests(self, shared: Any) -> Callable[..., bytes]:
-        """A session for each thread: requests does not promise that one can be shared. The scheme is shared."""
-        own = threading.local()
+    @contextmanager
+    def _by_requests(self, auth: Callable[[], AuthBase]) -> Iterator[Get]:
+        """A session for each thread: requests does not promise that one can be shared."""
+        own, sessions = threading.local(), list[requests.Session]()
 
-        def get(auth: Any = shared) -> bytes:
+        def get() -> bytes:
             if not hasattr(own, "session"):
                 own.session = requests.Session()
                 own.session.verify, own.session.trust_env = self.ca_file, False
-            response = own.session.get(self.url, auth=auth)
+                sessions.append(own.session)
+            response = own.session.get(self.url, auth=auth())
             response.raise_for_status()
             return bytes(response.content)
 
-        return get
+        yield get
+        for session in sessions:
+            session.close()
 
-    def httpx(self) -> Get:
+    @contextmanager
+    def httpx(self) -> Iterator[Get]:
         """One client for all threads, as its documentation advises; the scheme is the client's."""
         auth = httpx.DigestAuth(self.user, self.password)
-        client = httpx.Client(auth=auth, verify=httpx.create_ssl_context(verify=self.ca_file))
-        return lambda: client.get(self.url).raise_for_status().content
+        with httpx.Client(auth=auth, verify=ssl.create_default_context(cafile=self.ca_file)) as client:
+            yield lambda: client.get(self.url).raise_for_status().content
 
     def curl(self, gets: int, threads: int) -> list[bytes]:
         """One curl for all; `--parallel` for several at a time. The password goes over standard input."""
@@ -133,17 +146,15 @@ class Where:
             return [Path(folder, str(number)).read_bytes() for number in range(gets)]
 
 
-def _spread(get: Get, gets: int, threads: int) -> list[bytes]:
-    """Call *get* so often, in all, from threads that start together."""
-    if threads == 1:
-        return [get() for _ in range(gets)]
+def _spread(maker: Callable[[], AbstractContextManager[Get]], gets: int, threads: int) -> list[bytes]:
+    """Get so often, in all, from threads that start together."""
     together = threading.Barrier(threads)
+    with maker() as get, ThreadPoolExecutor(threads) as pool:
 
-    def work(_: int) -> list[bytes]:
-        together.wait(10)
-        return [get() for _ in range(gets // threads)]
+        def work(_: int) -> list[bytes]:
+            together.wait(10)
+            return [get() for _ in range(gets // threads)]
 
-    with ThreadPoolExecutor(threads) as pool:
         return [body for bodies in pool.map(work, range(threads)) for body in bodies]
 
 

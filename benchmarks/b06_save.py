@@ -28,7 +28,7 @@ def bench(size: Size) -> Report:
     if not hasattr(Query, "save"):
         message = "Query has no save() yet."
         raise Skip(message)
-    small, large = size.of(100_000, 300), size.of(1_000_000, 1_200)
+    small, large = size.of(100_000, 300), size.of(1_000_000, 900)
     names = [f"save() of {count:,} products" for count in (small, large)]
     report = Report("06", f"{large:,} products to Parquet", base=names[0], packages=("pyarrow", "requests"))
     with (

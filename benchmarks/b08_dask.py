@@ -57,7 +57,7 @@ def _on(workers: int, query: Query, servers: local.LocalVendors, stack: ExitStac
 
 def _reach(told: Mapping[str, Any]) -> None:
     """Let `environment="local"` of a worker mean the vendor that is measured, in place of one of its own."""
-    local.shared = lambda *_: {"medipim": vendor.reach(told)}  # type: ignore[assignment, return-value]
+    local.shared = lambda *_: {"medipim": vendor.reach(told)}  # type: ignore[assignment]
 
 
 def _facts(frame: pd.DataFrame) -> Facts:

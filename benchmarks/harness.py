@@ -17,12 +17,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Final, Literal
 
 Facts = list[tuple[Any, ...]]
 """What a contender read, one tuple a record, in order: enough values from every depth to see that it is the same."""
 
 ROUNDS: Final = 5
+ROOT: Final = Path(__file__).resolve().parents[1]
 
 
 class DifferentDataError(AssertionError):
@@ -225,7 +227,7 @@ def _alone(name: str, module: str, order: Mapping[str, Any]) -> dict[str, Any]:
     # Addresses and credentials go over standard input, where no other user of the machine can read them.
     text = json.dumps({"module": module, "contender": name, "order": dict(order)})
     command = [sys.executable, "-m", "benchmarks.isolate"]
-    done = subprocess.run(command, input=text, stdout=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(command, input=text, stdout=subprocess.PIPE, text=True, check=False, cwd=ROOT)
     if done.returncode:
         message = f"{name} failed with status {done.returncode}; its words are above"
         raise RuntimeError(message)

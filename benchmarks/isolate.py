@@ -13,6 +13,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,8 @@ def hashes(facts: Facts) -> list[str]:
     return [hashlib.sha256(repr(column).encode()).hexdigest()[:16] for column in columns]
 
 
-def main() -> None:
-    """Do what the order says."""
-    asked = json.loads(sys.stdin.read())
+def do(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Run one contender and return what is told of it."""
     run, tell = importlib.import_module(asked["module"]).prepare(asked["contender"], asked["order"])
     start_mb = memory_mb("VmRSS")
     cpu, start = cpu_seconds(), time.perf_counter()
@@ -48,7 +48,12 @@ def main() -> None:
     facts = tell(result) if tell is not None else None
     told["rows"] = None if facts is None else len(facts)
     told["facts"] = None if facts is None else hashes(facts)
-    sys.stdout.write(json.dumps(told) + "\n")
+    return told
+
+
+def main() -> None:
+    """Do what the order says, and leave."""
+    sys.stdout.write(json.dumps(do(json.loads(sys.stdin.read()))) + "\n")
     sys.stdout.flush()
     # Some peers leave threads behind.
     os._exit(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -119,7 +120,7 @@ def httpx_pages(form: str, order: Order) -> Job:
 
     api = Api(order)
     asked = api.pages(order)
-    context = httpx.create_ssl_context(verify=api.ca)
+    context = ssl.create_default_context(cafile=api.ca)
 
     async def fetch() -> list[pd.DataFrame]:
         limits = httpx.Limits(max_connections=8, max_keepalive_connections=8)
@@ -141,10 +142,13 @@ def httpx_stream(form: str, order: Order) -> Job:
     import orjson  # noqa: PLC0415
 
     api = Api(order)
-    client = httpx.Client(auth=api.auth, verify=httpx.create_ssl_context(verify=api.ca), timeout=None)  # noqa: S113
+    context = ssl.create_default_context(cafile=api.ca)
 
     def run() -> pd.DataFrame:
-        with client.stream("POST", api.url + STREAM, json=WHOLE) as response:
+        with (
+            httpx.Client(auth=api.auth, verify=context, timeout=None) as client,  # noqa: S113
+            client.stream("POST", api.url + STREAM, json=WHOLE) as response,
+        ):
             response.raise_for_status()
             return pd.json_normalize([orjson.loads(line)["result"] for line in _lines(response.iter_bytes(_BLOCK))])
 
@@ -153,7 +157,7 @@ def httpx_stream(form: str, order: Order) -> Job:
 
 def dlt(form: str, order: Order) -> Job:
     """dlt's own REST client and pager for the pages; for the stream, which it has no pager for, lists of lines."""  # noqa: D403
-    from dlt.sources.helpers.rest_client import RESTClient  # noqa: PLC0415 - imported where it runs
+    from dlt.sources.helpers.rest_client.client import RESTClient  # noqa: PLC0415 - imported where it runs
     from dlt.sources.helpers.rest_client.paginators import PageNumberPaginator  # noqa: PLC0415
 
     api = Api(order)

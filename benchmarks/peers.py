@@ -45,7 +45,8 @@ def arrow_to_pandas(lines: bytes) -> Contender:
     """Return the floor with the step to Arrow-backed pandas."""
 
     def run() -> pd.DataFrame:
-        return arrow_read(lines).to_pandas(types_mapper=pd.ArrowDtype)
+        frame: pd.DataFrame = arrow_read(lines).to_pandas(types_mapper=pd.ArrowDtype)
+        return frame
 
     return Contender("pyarrow.json, to pandas", run, _of_arrow_frame)
 
@@ -71,7 +72,7 @@ def polars(lines: bytes) -> Contender:
     array = b"[" + lines.replace(b"\n", b",") + b"]"
     schema = None
     with suppress(pa.ArrowInvalid):  # odd records have no one schema; polars may look for itself
-        schema = pl.from_arrow(arrow_read(lines).slice(0, 1)).schema
+        schema = pl.DataFrame(arrow_read(lines).slice(0, 1)).schema
 
     def run() -> pd.DataFrame:
         read = pl.read_json(io.BytesIO(array), schema=schema, infer_schema_length=None)

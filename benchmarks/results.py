@@ -87,7 +87,7 @@ def write(stored: Mapping[str, Any], readme: Path) -> None:
 
 def markdown(stored: Mapping[str, Any]) -> str:
     """Return the results as Markdown: the bars of all, then a table for each."""
-    full = {number: one for number, one in stored.items() if not one["tiny"]}
+    full = {number: one for number, one in sorted(stored.items()) if not one["tiny"]}
     lines = ["| no. | figure | found | asked | |", "|---|---|---|---|---|"]
     lines += [
         f"| {number} | {bar['what']} | {bar['value']:g} | {bar['asked']} | {_verdict(one, bar)} |"

@@ -1,0 +1,218 @@
+"""The benchmarks run at tiny sizes, and a difference in what was read ends them. No time is judged here."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from contextlib import nullcontext
+
+import pytest
+
+from benchmarks import b01_bytes_to_frame, b04_end_to_end, b06_save, b07_import, harness, isolate, results, vendor
+from benchmarks.__main__ import MODULES, main
+from benchmarks.harness import Bar, Contender, DifferentDataError, Measured, Report, Size
+from vendorkit import local
+
+TINY = Size(tiny=True, rounds=1)
+
+
+def bench(number):
+    """Run one benchmark at its tiny size."""
+    return importlib.import_module(f"benchmarks.{MODULES[number]}").bench(TINY)
+
+
+def here(name, module, order):
+    """Do a contender's job in this process: its start alone takes a second. Number 06 keeps processes of its own."""
+    return isolate.do({"module": module, "contender": name, "order": order}) | {"name": name}
+
+
+@pytest.mark.parametrize("number", MODULES)
+def test_a_benchmark_runs_at_its_tiny_size(number, monkeypatch):
+    """It measures vendorkit and at least one other way, and has figures for its bars."""
+    if number == "04":
+        monkeypatch.setattr(harness, "_alone", here)
+    try:
+        report = bench(number)
+    except harness.Skip as skip:
+        pytest.skip(str(skip))
+    assert report.number == number
+    assert report.bars
+    assert len(report.rows) >= 2
+    assert all(row.walls for row in report.rows)
+    assert json.loads(json.dumps(results.entry(report, TINY)))["rows"][0]["wall"] >= 0
+    assert "NOT JUDGED" in results.text(results.entry(report, TINY))
+
+
+@pytest.mark.parametrize("number", ["01", "02"])
+def test_one_other_value_in_a_record_ends_a_benchmark_of_pages(number, monkeypatch):
+    """Our pages say another status for one record than the peers' do."""
+    honest = vendor.medipim_on
+
+    def planted(bodies, servers):
+        other = bodies[2].replace(b'"status":"active"', b'"status":"planted"', 1)
+        assert other != bodies[2]
+        return honest([*bodies[:2], other, *bodies[3:]], servers)
+
+    monkeypatch.setattr(vendor, "medipim_on", planted)
+    with pytest.raises(DifferentDataError, match=r"record 5\d\d: .*planted"):
+        bench(number)
+
+
+@pytest.mark.parametrize(
+    ("there", "instead", "seen"),
+    [(b"<title-type>feature<", b"<title-type>planted<", "planted"), (b"/api/licensors/", b"/api/planted/", "planted")],
+)
+def test_one_other_value_in_a_title_ends_the_benchmark_of_xml(there, instead, seen, monkeypatch):
+    """A text, and a link."""
+    honest = vendor.mediagenix_on
+
+    def planted(bodies, servers):
+        assert there in bodies[1]
+        return honest([bodies[0], bodies[1].replace(there, instead, 1), *bodies[2:]], servers)
+
+    monkeypatch.setattr(vendor, "mediagenix_on", planted)
+    with pytest.raises(DifferentDataError, match=seen):
+        bench("03")
+
+
+def test_a_contender_that_reads_something_else_ends_a_benchmark_of_processes(monkeypatch):
+    """One fact of one contender differs; its name is in the message."""
+
+    def planted(name, module, order):
+        told = here(name, module, order)
+        if "loop" in name:
+            told["facts"][4] = "planted"
+        return told
+
+    monkeypatch.setattr(harness, "_alone", planted)
+    with pytest.raises(DifferentDataError, match=r"requests loop.*fact 4"):
+        bench("04")
+
+
+def test_records_that_nobody_read_end_the_benchmark(monkeypatch):
+    """All contenders agree, but a window is missing."""
+    honest = b04_end_to_end.windows
+    monkeypatch.setattr(b04_end_to_end, "windows", lambda *how: honest(*how)[:-1])
+    monkeypatch.setattr(harness, "_alone", here)
+    with pytest.raises(DifferentDataError, match="of 600 records"):
+        bench("04")
+
+
+@pytest.mark.parametrize("count", [3_000, 12_000])
+def test_windows_part_all_products(count):
+    """Each record is in one window, none holds more than asked for."""
+    with local.start(vendors=("medipim",), products=count, gzip=False) as servers:
+        products = vendor.connect("medipim", servers).products
+        planned = b04_end_to_end.windows(count, 1_000)
+        counts = [products.query(where=asked).count() for asked, _ in planned]
+    assert sum(counts) == count
+    assert max(counts) <= 1_000
+    assert [pages for _, pages in planned] == [-(-found // vendor.PAGE) for found in counts]
+
+
+def test_another_answer_ends_the_benchmark_of_digest(monkeypatch):
+    """Our scheme gets another body than the peers."""
+    module = importlib.import_module("benchmarks.b05_digest")
+    monkeypatch.setattr(module.Where, "ours", lambda self: nullcontext(lambda: b"planted"))
+    with pytest.raises(DifferentDataError, match="planted"):
+        bench("05")
+
+
+def test_a_dataset_that_is_not_whole_ends_the_benchmark_of_save(tmp_path):
+    """The vendor has fewer records than the dataset is said to need."""
+    with local.start(vendors=("medipim",), products=30, gzip=False) as servers:
+        order = {"servers": {"all": vendor.address(servers["medipim"])}, "counts": {"all": 31}, "folder": str(tmp_path)}
+        run, check = b06_save.prepare("all", order)
+        with pytest.raises(DifferentDataError, match="30 rows"):
+            check(run())
+
+
+@pytest.mark.parametrize(
+    ("others", "words"),
+    [([(1, "a")], "1 records"), ([(1, "a"), (2, "c")], "record 1: .*'b'.*'c'"), ([], "0 records")],
+)
+def test_equality_looks_at_every_record_and_value(others, words):
+    """Fewer records, another value, nothing at all."""
+    with pytest.raises(DifferentDataError, match=words):
+        harness.same({"one": [(1, "a"), (2, "b")], "two": others})
+
+
+def test_two_that_read_nothing_are_not_equal():
+    """A benchmark without data would compare nothing."""
+    with pytest.raises(DifferentDataError, match="nothing"):
+        harness.same({"one": [], "two": []})
+
+
+def test_contenders_take_turns():
+    """A B A B after one untimed run of each, so that a slow moment meets all."""
+    calls = []
+    pair = [Contender(name, lambda name=name: calls.append(name), lambda _: [(1,)]) for name in "ab"]
+    found = harness.measure(pair, Size(rounds=3))
+    assert calls == list("ab" * 4)
+    assert [len(row.walls) for row in found] == [3, 3]
+
+
+def test_odd_records_are_left_out_of_the_fair_comparison():
+    """Clean records are those without an oddity of the local vendor, and not fewer."""
+    odd, clean = vendor.products(2_000, odd=True), vendor.products(2_000, odd=False)
+    assert len(clean) == 2_000
+    assert len(set(odd) - set(clean)) == len(vendor.RESTS)
+
+
+@pytest.fixture
+def missed(monkeypatch):
+    """Benchmark 07 with a bar that was missed."""
+    rows = [Measured("ours", [2.0], [2.0]), Measured("theirs", [1.0], [1.0])]
+    report = Report("07", "A test", rows, "theirs", [Bar("ours / theirs", 2.0, "at most", 1.5)])
+    monkeypatch.setattr(b07_import, "bench", lambda _: report)
+    return report
+
+
+def test_a_missed_bar_is_a_failure_and_stands_in_the_readme(missed, tmp_path, capsys):
+    """Status 1, "missed" on the screen, in the JSON and in the tables."""
+    readme, out = tmp_path / "README.md", tmp_path / "build" / "bench.json"
+    readme.write_text(f"above\n{results.BEGIN}\nold\n{results.END}\nbelow\n")
+    assert main(["--only", "07", "--out", str(out), "--readme", str(readme)]) == 1
+    assert "MISSED: ours / theirs = 2, asked: at most 1.5" in capsys.readouterr().out
+    assert json.loads(out.read_text())["07"]["bars"][0]["held"] is False
+    written = readme.read_text()
+    assert "| 07 | ours / theirs | 2 | at most 1.5 | missed |" in written
+    assert written.startswith("above\n")
+    assert written.endswith("\nbelow\n")
+    assert "old" not in written
+
+
+def test_a_tiny_run_judges_nothing_and_leaves_the_readme(missed, tmp_path):
+    """Small data says nothing about speed."""
+    readme = tmp_path / "README.md"
+    readme.write_text(f"{results.BEGIN}\nold\n{results.END}\n")
+    out = tmp_path / "tiny.json"
+    assert main(["--only", "07", "--tiny", "--out", str(out), "--readme", str(readme)]) == 0
+    assert "old" in readme.read_text()
+    assert json.loads(out.read_text())["07"]["tiny"] is True
+
+
+def test_a_benchmark_that_fails_leaves_no_old_result(missed, tmp_path, monkeypatch):
+    """What stands in the file was found by the last run."""
+    out = tmp_path / "bench.json"
+    main(["--only", "07", "--out", str(out)])
+    monkeypatch.setattr(b07_import, "bench", lambda _: harness.same({"one": [], "two": []}))
+    with pytest.raises(DifferentDataError):
+        main(["--only", "07", "--out", str(out)])
+    assert json.loads(out.read_text()) == {}
+
+
+def test_peers_may_be_missing_only_in_a_tiny_run():
+    """A run that counts names what to do."""
+    report = b01_bytes_to_frame.Report("01", "A test")
+    assert not harness.installed("no_such_peer", TINY, report)
+    assert report.notes == ["no_such_peer is not installed: left out."]
+    with pytest.raises(RuntimeError, match="make bench"):
+        harness.installed("no_such_peer", Size(), report)
+
+
+def test_the_readme_of_the_benchmarks_has_a_place_for_results():
+    """Both marks, once, in order."""
+    text = (harness.ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    assert text.count(results.BEGIN) == text.count(results.END) == 1
+    assert text.index(results.BEGIN) < text.index(results.END)
