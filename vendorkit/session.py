@@ -61,6 +61,7 @@ class Session:
         trust: The certificate authorities that may vouch for the vendor.
         redactor: Knows the credentials.
         rates: The vendor's rate budget: pairs (requests, seconds).
+        budget_name: Under which all processes of this machine keep that budget together; None for this session alone.
         policy: Timeouts and retries.
         origins: Further origins of the vendor that links may lead to.
     """
@@ -74,11 +75,12 @@ class Session:
         trust: tls.Trust,
         redactor: Redactor,
         rates: tuple[tuple[int, float], ...] = (),
+        budget_name: str | None = None,
         policy: Policy | None = None,
         origins: tuple[str, ...] = (),
     ) -> None:
         self.vendor, self.base_url, self.schemes = vendor, base_url, dict(schemes)
-        self.redactor, self.policy, self.budget = redactor, policy or Policy(), Budget(rates)
+        self.redactor, self.policy, self.budget = redactor, policy or Policy(), Budget(rates, budget_name)
         self._http = requests.Session()
         self._http.trust_env = False  # no .netrc, which replaces a bearer token; no proxies; no CA bundles
         self._http.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"})

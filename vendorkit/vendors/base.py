@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -258,6 +259,7 @@ class Client:
             trust=endpoint.trust,
             redactor=self._redactor(),
             rates=endpoint.rates,
+            budget_name=self._budget_name(),
             policy=policy,
             origins=tuple(endpoint.origins.values()),
         )
@@ -267,6 +269,12 @@ class Client:
         pairs = self.credential_pairs()
         secrets = [value for name, value in self.settings.values.items() if not name.endswith(_NO_SECRETS)]
         return Redactor([secret.reveal() for secret in secrets], pairs)
+
+    def _budget_name(self) -> str:
+        # The vendors count by key: by its id, and never by the secret, is a budget named.
+        users = "".join(user for user, _ in self.credential_pairs() if self.endpoint.rates)
+        key = hashlib.sha256(f"{self.endpoint.base_url} {users}".encode()).hexdigest()[:16]
+        return f"{self.vendor_name}-{self.environment}-{key}"
 
     def declare(self) -> Sequence[Resource]:
         """Return the vendor's resources, for this client's country where it matters."""
