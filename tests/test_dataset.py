@@ -24,7 +24,7 @@ import pytest
 import vendorkit as vk
 from vendorkit import filling, local, manifest
 from vendorkit.errors import CredentialsRefused, IncompletePull, UsageError
-from vendorkit.vendors.mediagenix import Linked
+from vendorkit.vendors.mediagenix_styles import Linked
 from vendorkit.vendors.medipim import Lookup
 
 pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
