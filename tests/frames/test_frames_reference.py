@@ -102,6 +102,47 @@ def test_pages_read_together_are_the_pages_read_alone(pages):
     assert list(to_frame(together[0]).dtypes[: len(SCHEMA.arrow)]) == list(to_frame(SCHEMA.empty()).dtypes)
 
 
+ODD_ONES = st.lists(st.tuples(st.integers(0, 99), MIXED.filter(bool).map(lambda records: records[0])), max_size=4)
+NEW_NAMES = ["brand_new", "brandNew", "title", "label_nl", "a.b", "Id", "nl", 'quoted "', "caf\u00e9", ""]
+
+
+def _many(odd):
+    """A page of 100 records that fit, but for the odd ones put in."""
+    records = [{"id": at, "name": {"nl": f"a {{{at}"}, "parts": [{"id": at}, {"id": 2}]} for at in range(100)]
+    for at, record in odd:
+        records[at] = record
+    return records
+
+
+@RELAXED
+@given(ODD_ONES)
+def test_a_few_odd_records_among_many_are_read_without_loss(odd):
+    """Records that do not fit are found among those that do, whatever braces stand in texts; the order stays."""
+    records = _many(odd)
+    page = combine([JsonReader(SCHEMA).read(_body(records))], SCHEMA)[0]
+    _same(page, read(records))
+    lines = b"".join(json.dumps({"result": record}).encode() + b"\n" for record in records)
+    assert LinesReader(SCHEMA).read(lines).table.equals(page)
+
+
+@settings(RELAXED, max_examples=15)
+@given(
+    st.lists(st.sampled_from(["brand_new", "brandNew", "count", "title", "label", "a.b", "Id", "nl"]), max_size=3),
+    SCALARS,
+)
+def test_a_field_that_is_new_everywhere_reads_the_same_on_every_page(names, value):
+    """What a reader learns from one page changes nothing in how it reads the next."""
+    records = _many([])
+    for at, record in enumerate(records):
+        record.update({name: value for name in names if at % 7})
+    reader, body = JsonReader(SCHEMA), _body(records)
+    first, again = reader.read(body), reader.read(body)
+    slow = reader._slow(body)
+    for page in (first, again):
+        assert combine([page], SCHEMA)[0].equals(combine([slow], SCHEMA)[0])
+        assert page.drift == slow.drift
+
+
 @RELAXED
 @given(MIXED)
 def test_a_stream_reads_as_a_page_does(records):

@@ -2,11 +2,12 @@
 NDJSON streams to Arrow tables, a block of whole lines at a time.
 
 Lines end at a line feed and nowhere else: U+2028 and U+0085 are ordinary
-characters in JSON strings. The lines are joined to arrays and read like pages.
+characters in JSON strings.
 """
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,11 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vendorkit.errors import MalformedAnswer
-from vendorkit.frames.fast import FastParser
-from vendorkit.frames.lossless import LosslessReader
+from vendorkit.frames.fast import META, on_one_line
+from vendorkit.frames.mixed import MixedReader
 from vendorkit.frames.pages import Page, combine
 from vendorkit.frames.values import loads, malformed, plain
-from vendorkit.frames.wire import UnfitError
 
 if TYPE_CHECKING:
     from vendorkit.frames.schema import Schema
@@ -39,8 +39,7 @@ class LinesReader:
     def __init__(self, schema: Schema, record: str = "result") -> None:
         self._schema = schema
         self._record = record
-        self._fast = FastParser.of(schema, wrapped_as=record)
-        self._lossless = LosslessReader(schema)
+        self._mixed = MixedReader(schema, wrapped_as=record)
 
     def read(self, block: bytes, *, first_line: int = 1) -> Page:
         """
@@ -57,40 +56,21 @@ class LinesReader:
             MalformedAnswer: A line is no strict JSON, an error of the vendor, or out of sequence.
         """
         block = block.removeprefix(_BYTE_ORDER_MARK)
-        try:
-            if self._fast is None:
-                raise UnfitError  # noqa: TRY301 - the same way out as for a block that does not fit
-            page, meta = self._quick(block, self._fast)
-        except UnfitError:
-            page, meta = self._slow(block, first_line)
-        page.envelope.update(_sequence(meta, first_line))
-        return page
+        numbered = [pair for pair in enumerate(block.split(b"\n"), first_line) if pair[1].strip()]
+        middle = len(numbered) // 2
+        with ThreadPoolExecutor(2) as pool:
+            parts = list(pool.map(self._part, (numbered[:middle], numbered[middle:])))
+        table, drift = combine((page for page, _ in parts), self._schema)
+        meta = pa.chunked_array([chunk for _, meta in parts for chunk in meta], META)
+        return Page(table, _sequence(meta, first_line), drift)
 
-    def _quick(self, block: bytes, fast: FastParser) -> tuple[Page, pa.ChunkedArray]:
-        if b"\n\n" in block or b"\r" in block:
-            block = b"\n".join(line for line in block.replace(b"\r", b"\t").split(b"\n") if line.strip())
-        block = block.strip(b"\n")
-        # Two parts, for two threads.
-        middle = block.find(b"\n", len(block) // 2)
-        parts = [block] if middle < 0 else [block[:middle], block[middle + 1 :]]
-        parsed = fast.parse([b"[%b]" % part.replace(b"\n", b",") for part in parts])
-        for part, (table, _) in zip(parts, parsed, strict=True):
-            # Two records on one line, with a comma between, are no NDJSON.
-            if len(table) != part.count(b"\n") + 1:
-                raise UnfitError
-        table, _ = combine((Page(table) for table, _ in parsed), self._schema)
-        return Page(table), pa.chunked_array([chunk for _, meta in parsed for chunk in (meta.chunks if meta else [])])
+    def _part(self, numbered: list[tuple[int, bytes]]) -> tuple[Page, list[pa.Array]]:
+        def load(at: int) -> tuple[dict[str, Any], dict[str, Any]]:
+            number, line = numbered[at]
+            return self._line(line, f"Line {number} of the stream")
 
-    def _slow(self, block: bytes, first_line: int) -> tuple[Page, pa.ChunkedArray]:
-        records, metas = [], []
-        for number, line in enumerate(block.split(b"\n"), first_line):
-            if line.strip():
-                record, meta = self._line(line, f"Line {number} of the stream")
-                records.append(record)
-                metas.append(meta)
-        table, drift = self._lossless.read(records)
-        meta_type = pa.struct([("total", pa.int64()), ("index", pa.int64())])
-        return Page(table, drift=drift), pa.chunked_array([pa.array(metas, meta_type)])
+        page, metas = self._mixed.read([on_one_line(line) for _, line in numbered], load)
+        return page, [meta if isinstance(meta, pa.Array) else pa.array(meta, META) for meta in metas]
 
     def _line(self, line: bytes, what: str) -> tuple[dict[str, Any], dict[str, Any]]:
         data = loads(line, what)

@@ -9,6 +9,7 @@ is not declared.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,6 +17,7 @@ import pyarrow as pa
 
 from vendorkit.frames.drift import Drift
 from vendorkit.frames.names import snake_case
+from vendorkit.frames.pages import Page
 from vendorkit.frames.schema import (
     Column,
     Embedded,
@@ -57,32 +59,41 @@ class LosslessReader:
                 branch = branch.children.setdefault(key, _Branch())  # type: ignore[assignment]
             branch.children.setdefault(leaf.path[-1], []).append(leaf)  # type: ignore[union-attr]
 
-    def read(self, records: list[Any]) -> tuple[pa.Table, Drift]:
+    def appended(self, path: tuple[str, ...]) -> str:
+        """The column that keeps an undeclared field."""
+        name = snake_case("_".join(path))
+        return f"{name}__extra" if name in self._taken else name
+
+    def declares(self, name: str) -> bool:
+        """Whether a field of the record may be a declared one in another spelling."""
+        return _fold(name) in map(_fold, self._root.children)
+
+    def read(self, records: list[Any]) -> Page:
         """
         Return the table of the records and what did not match the schema.
 
         Raises:
             MalformedAnswer: A record is not an object, or is nested too deep to be kept.
         """
-        page = _Page(self._schema, len(records), self._taken)
+        page = _Cells(self._schema, len(records), self.appended)
         for row, record in enumerate(records):
             if not isinstance(record, dict):
                 what = f"Record {row} of the answer is not an object."
                 raise malformed(what)
             page.begin(row, record)
             page.branch(record, self._root, ())
-        return page.table(), page.drift
+        return Page(page.table(), drift=page.drift)
 
 
-class _Page:
+class _Cells:
     """The cells of one page while its records are walked."""
 
-    def __init__(self, schema: Schema, rows: int, taken: set[str]) -> None:
+    def __init__(self, schema: Schema, rows: int, appended: Callable[[tuple[str, ...]], str]) -> None:
         self._schema = schema
         self._rows = rows
         self._cells: dict[str, list[Any]] = {leaf.name: [None] * rows for leaf in schema.leaves}
         self._extra: dict[str, dict[int, str]] = defaultdict(dict)
-        self._taken = taken
+        self._appended = appended
         self._unknown: list[tuple[str, ...]] = []
         self.drift = Drift()
 
@@ -103,8 +114,9 @@ class _Page:
             else:
                 self._keep_unfit(snake_case("_".join((*path, key))), item)
         if self._schema.only is None:
-            for key in value.keys() - spelled.values():
-                self._keep_unknown((*path, key))
+            for key in value:
+                if key not in spelled.values():
+                    self._keep_unknown((*path, key))
 
     def _leaf(self, leaves: list[Leaf], value: Any, path: tuple[str, ...]) -> None:
         first = leaves[0]
@@ -185,8 +197,7 @@ class _Page:
 
     def _keep_unknown(self, path: tuple[str, ...]) -> None:
         self.drift.unknown[".".join(path)] += 1
-        name = snake_case("_".join(path))
-        self._keep(f"{name}__extra" if name in self._taken else name, dumps(_extract(self._record, path)))
+        self._keep(self._appended(path), dumps(_extract(self._record, path)))
 
     def _keep(self, name: str, text: str) -> None:
         free, number = name, 1

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
 
+from vendorkit.errors import VendorkitError
 from vendorkit.frames.drift import Drift
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from vendorkit.frames.schema import Schema
+
+THREADS = 2  # measured: Arrow parses without Python's lock, and more gain little beside it
 
 
 @dataclass(frozen=True)
@@ -57,3 +62,29 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
     """The table in pandas, with Arrow's memory and dtypes, so that nulls and integers stay what they are."""
     frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
     return frame
+
+
+def read_ahead(read: Callable[[bytes], Page], bodies: Iterable[bytes]) -> Iterator[Page]:
+    """
+    Yield what `read` makes of the bodies, in order; the next ones are read meanwhile on other threads.
+
+    What came before a failure of ours is handed over before that is raised.
+    """
+    with ThreadPoolExecutor(THREADS) as pool:
+        ahead: deque[Future[Page]] = deque()
+        for body in _before_failing(bodies):
+            if isinstance(body, VendorkitError):
+                yield from (page.result() for page in ahead)
+                raise body
+            ahead.append(pool.submit(read, body))
+            if len(ahead) > THREADS:
+                yield ahead.popleft().result()
+        yield from (page.result() for page in ahead)
+
+
+def _before_failing(bodies: Iterable[bytes]) -> Iterator[bytes | VendorkitError]:
+    """Yield the bodies; an error of ours that ends them is yielded as the last item."""
+    try:
+        yield from bodies
+    except VendorkitError as exc:
+        yield exc

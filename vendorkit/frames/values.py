@@ -65,13 +65,7 @@ def loads(body: bytes, what: str = "The answer") -> Any:
             NaN or Infinity, or nested too deep.
     """
     try:
-        return json.loads(
-            body.decode().removeprefix(BYTE_ORDER_MARK),
-            parse_int=_parse_int,
-            parse_float=_parse_float,
-            parse_constant=_parse_constant,
-            object_pairs_hook=_parse_object,
-        )
+        return DECODER.decode(body.decode().removeprefix(BYTE_ORDER_MARK))
     except UnicodeDecodeError as error:
         problem = f"is not UTF-8 at byte {error.start}"
     except json.JSONDecodeError as error:
@@ -113,16 +107,31 @@ def _parse_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def dumps(value: Any, depth: int = 0) -> str:
+# Keeps every digit; raises ValueError where JSON is not strict.
+DECODER = json.JSONDecoder(
+    parse_int=_parse_int, parse_float=_parse_float, parse_constant=_parse_constant, object_pairs_hook=_parse_object
+)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"))
+
+
+def dumps(value: Any) -> str:
     """Write compact JSON text, numbers as they came. Raises MalformedAnswer beyond 200 levels."""
+    try:
+        text = _ENCODER.encode(value)
+    except (TypeError, RecursionError):  # a `Literal`, or nested too deep
+        return _dumps(value, 0)
+    return text if _encodable(text) and text.count("[") + text.count("{") <= MAX_DEPTH else _dumps(value, 0)
+
+
+def _dumps(value: Any, depth: int) -> str:
     _check_depth(depth)
     match value:
         case Literal(text):
             return text
         case dict():
-            return "{" + ",".join(f"{_quote(key)}:{dumps(item, depth + 1)}" for key, item in value.items()) + "}"
+            return "{" + ",".join(f"{_quote(key)}:{_dumps(item, depth + 1)}" for key, item in value.items()) + "}"
         case list():
-            return "[" + ",".join(dumps(item, depth + 1) for item in value) + "]"
+            return "[" + ",".join(_dumps(item, depth + 1) for item in value) + "]"
         case str():
             return _quote(value)
         case _:

@@ -28,17 +28,30 @@ from vendorkit.frames.schema import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
 
     Conversion = Callable[[pa.Array], pa.Array]
 
 ENTRIES = "entries"
+FREE = {Kind.JSON, Kind.DOCUMENT}  # Arrow has no type for "anything": they come as text
 EXACT = 2**53  # integers up to here are exact in a float64
 FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799  # the years 1 to 9999, which pandas can print
 
 
+MARK = "\x7f"  # ends the names of free fields while they are texts
+
+
 class UnfitError(Exception):
-    """The arrays hold something that only the lossless path reads rightly."""
+    """
+    There is something that only the lossless path reads rightly.
+
+    Attributes:
+        row: Where it stands, if that is known.
+    """
+
+    def __init__(self, row: int | None = None) -> None:
+        super().__init__()
+        self.row = row
 
 
 _WIRE_TYPES = {
@@ -51,24 +64,11 @@ _WIRE_TYPES = {
 }
 
 
-def wire_schema(schema: Schema) -> pa.DataType:
-    """The struct type of one record as the vendor sends it. Raises UnfitError where Arrow cannot parse a kind."""
-    tree: dict[str, Any] = {}
-    for leaf in schema.leaves:
-        node = tree
-        for key in leaf.path[:-1]:
-            node = node.setdefault(key, {})
-        node[leaf.path[-1]] = wire_type(leaf.kind, schema.locales)
-    return _struct(tree)
-
-
-def _struct(tree: dict[str, Any]) -> pa.DataType:
-    return pa.struct([(key, _struct(node) if isinstance(node, dict) else node) for key, node in tree.items()])
-
-
 def wire_type(kind: Type, locales: tuple[str, ...]) -> pa.DataType:
     """The Arrow type that the JSON parser is given for one kind."""
     match kind:
+        case ListOf(of) if of in FREE:
+            raise UnfitError  # no name leads to them
         case ListOf(of):
             return pa.list_(wire_type(of, locales) if isinstance(of, Kind) else _wire_struct(of, locales))
         case Struct(fields) | Embedded(fields):
@@ -77,26 +77,75 @@ def wire_type(kind: Type, locales: tuple[str, ...]) -> pa.DataType:
             return pa.struct([(ENTRIES, pa.list_(_wire_struct(fields, locales)))])
         case Kind.LOCALISED:
             return pa.struct([(locale, pa.string()) for locale in locales])
-        case Kind.JSON | Kind.DOCUMENT:
-            # Arrow has no type for "anything, as text".
-            raise UnfitError
         case _:
             return _WIRE_TYPES.get(kind, pa.string())
 
 
 def _wire_struct(fields: tuple[Column, ...], locales: tuple[str, ...]) -> pa.DataType:
-    return pa.struct([(column.wire, wire_type(column.kind, locales)) for column in fields])
+    return pa.struct([(_spelled(column.wire, column.kind), wire_type(column.kind, locales)) for column in fields])
+
+
+def _struct(tree: dict[str, Any]) -> pa.DataType:
+    return pa.struct([(key, _struct(node) if isinstance(node, dict) else node) for key, node in tree.items()])
+
+
+def _spelled(name: str, kind: Type) -> str:
+    return name + MARK if kind in FREE else name
+
+
+def _names(kind: Type) -> Iterator[tuple[str, Type]]:
+    """The vendor's names of the fields inside a kind, and what they are."""
+    match kind:
+        case ListOf(tuple(fields)) | Struct(fields) | Embedded(fields) | EmbeddedMany(fields):
+            for column in fields:
+                yield column.wire, column.kind
+                yield from _names(column.kind)
 
 
 class FrameBuilder:
-    """Turns struct arrays of records, typed by `wire_schema`, into record batches of the frame."""
+    """
+    Turns struct arrays of records, of the type `wire`, into tables of the frame.
 
-    def __init__(self, schema: Schema) -> None:
-        self._schema = schema
-        self.wire = wire_schema(schema)
-        self._plans = [(_indices(self.wire, leaf.path), leaf, self._conversion(leaf)) for leaf in schema.leaves]
+    Args:
+        schema: What the frame looks like.
+        unknown: Undeclared fields that are appended as text: the vendor's name and the column's.
 
-    def build(self, records: pa.StructArray) -> pa.RecordBatch:
+    Attributes:
+        wire: What Arrow's parser is told to expect.
+        free: The vendor's names of free values, and their kinds; None for undeclared fields.
+
+    Raises:
+        UnfitError: A name stands for free values in one place, and not in another.
+    """
+
+    def __init__(self, schema: Schema, unknown: Mapping[str, str]) -> None:
+        tree: dict[str, Any] = {}
+        named = set[tuple[str, Any]]()
+        for leaf in schema.leaves:
+            node = tree
+            for key in leaf.path[:-1]:
+                node = node.setdefault(key, {})
+            node[_spelled(leaf.path[-1], leaf.kind)] = wire_type(leaf.kind, schema.locales)
+            named |= {*((key, Kind.TEXT) for key in leaf.path[:-1]), (leaf.path[-1], leaf.kind), *_names(leaf.kind)}
+        tree |= {name + MARK: pa.string() for name in unknown}
+        self.free: dict[str, Any] = {name: kind for name, kind in named if kind in FREE} | dict.fromkeys(unknown)
+        if any(kind is not self.free.get(name, kind) for name, kind in named):
+            raise UnfitError
+        self.wire = _struct(tree)
+        self._target = schema.arrow
+        for column in unknown.values():
+            self._target = self._target.append(pa.field(column, pa.string()))
+        self._plans = [
+            (
+                _indices(self.wire, leaf),
+                leaf,
+                _leaf_conversion(leaf, schema),
+            )
+            for leaf in schema.leaves
+        ]
+        self._unknown = len(unknown)
+
+    def build(self, records: pa.StructArray) -> pa.Table:
         """
         Convert the records.
 
@@ -105,27 +154,37 @@ class FrameBuilder:
         """
         if records.null_count:
             raise UnfitError
+        found: dict[tuple[int, ...], list[pa.Array]] = {(): records.flatten()}
         arrays = []
         for indices, leaf, convert in self._plans:
-            array = records.field(indices[0]) if len(indices) == 1 else pc.struct_field(records, indices)
+            array = _stands_at(indices, found)
             if leaf.kind is Kind.TEXT_OR_LOCALISED and not leaf.plain:
                 array = pa.nulls(len(array), pa.string())
             arrays.append(convert(array) if convert else array)
-        return pa.RecordBatch.from_arrays(arrays, schema=self._schema.arrow)
-
-    def _conversion(self, leaf: Leaf) -> Conversion | None:
-        if leaf.kind is Kind.LOCALISED:
-            picks = [(index,) for index in (self._schema.locales.index(locale) for locale in leaf.pick)]
-            return lambda array: pc.coalesce(*(pc.struct_field(array, pick) for pick in picks))
-        return conversion(leaf.kind, self._schema.locales)
+        return pa.Table.from_arrays(arrays + found[()][len(found[()]) - self._unknown :], schema=self._target)
 
 
-def _indices(wire: pa.DataType, path: tuple[str, ...]) -> list[int]:
+def _leaf_conversion(leaf: Leaf, schema: Schema) -> Conversion | None:
+    if leaf.kind is Kind.LOCALISED:
+        picks = [schema.locales.index(locale) for locale in leaf.pick]
+        return lambda array: pc.coalesce(*(pc.struct_field(array, [pick]) for pick in picks))
+    return conversion(leaf.kind, schema.locales)
+
+
+def _indices(wire: pa.DataType, leaf: Leaf) -> tuple[int, ...]:
     indices = []
-    for key in path:
+    for key in (*leaf.path[:-1], _spelled(leaf.path[-1], leaf.kind)):
         indices.append(wire.get_field_index(key))
         wire = wire.field(indices[-1]).type
-    return indices
+    return tuple(indices)
+
+
+def _stands_at(indices: tuple[int, ...], found: dict[tuple[int, ...], list[pa.Array]]) -> pa.Array:
+    """The field of a field; `found` keeps what objects were parted into, for their other fields."""
+    above = indices[:-1]
+    if above not in found:
+        found[above] = _stands_at(above, found).flatten()
+    return found[above][indices[-1]]
 
 
 def conversion(kind: Type, locales: tuple[str, ...]) -> Conversion | None:

@@ -13,8 +13,7 @@ have `-` where JSON has `_`, and `<link rel href>` is JSON's `<rel>_link`.
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,7 @@ import pyarrow.compute as pc
 
 from vendorkit.frames.elements import RESOURCE_TYPE, TOTAL, add, folded, members, number, parse
 from vendorkit.frames.lossless import LosslessReader
-from vendorkit.frames.pages import Page
+from vendorkit.frames.pages import Page, read_ahead
 from vendorkit.frames.schema import Column, Kind, Schema, Type, frame_type
 from vendorkit.frames.values import malformed, plain
 
@@ -32,10 +31,8 @@ if TYPE_CHECKING:
 
     from lxml import etree
 
-    from vendorkit.frames.drift import Drift
 
 _TEXTS = {Kind.TEXT, Kind.CODE, Kind.ID, Kind.DURATION, Kind.LINK}
-_AHEAD = 2  # pages parsed before they are needed
 _WHOLE = r"^(0|-?[1-9][0-9]{0,17})$"  # one spelling each, so that no digit is lost
 _EXACT = r"^-?(0|[1-9][0-9]{0,14})(\.[0-9]+)?$"
 _SCALARS = _TEXTS | {Kind.INTEGER, Kind.NUMBER, Kind.BOOLEAN, Kind.EPOCH, Kind.DATETIME, Kind.DATE}
@@ -65,25 +62,16 @@ class XmlReader:
             MalformedAnswer: Not well-formed, truncated, with a DOCTYPE, in another encoding than UTF-8 or
                 UTF-16, nested too deep, or nothing of the schema in it.
         """
-        return self._read(parse(body))
-
-    def read_all(self, bodies: Iterable[bytes]) -> Iterator[Page]:
-        """Read pages in order; the next ones are parsed meanwhile, on another thread. Raises as `read` does."""
-        with ThreadPoolExecutor(1) as pool:
-            ahead: deque[Future[etree._Element]] = deque()
-            for body in bodies:
-                ahead.append(pool.submit(parse, body))
-                if len(ahead) > _AHEAD:
-                    yield self._read(ahead.popleft().result())
-            while ahead:
-                yield self._read(ahead.popleft().result())
-
-    def _read(self, root: etree._Element) -> Page:
+        root = parse(body)
         try:
             return self._collection(root)
         except RecursionError:
             what = "The answer is nested too deep."
         raise malformed(what)
+
+    def read_all(self, bodies: Iterable[bytes]) -> Iterator[Page]:
+        """Read pages in order, two at a time. Raises as `read` does."""
+        return read_ahead(self.read, bodies)
 
     def _collection(self, root: etree._Element) -> Page:
         if folded(root.tag) in ("error", "errors"):
@@ -132,13 +120,11 @@ class XmlReader:
                 arrays[column.name] = array
         if not unfit and not rest and not self._others:
             return Page(pa.table([arrays[name] for name in self._schema.arrow.names], self._schema.arrow), envelope)
-        table, drift = self._lossless(rest, (*unfit, *self._others), len(records))
-        arrays |= {name: table[name] for name in table.column_names}
-        names = [
-            *self._schema.arrow.names,
-            *(name for name in table.column_names if name not in self._schema.arrow.names),
-        ]
-        return Page(pa.table({name: arrays[name] for name in names}), envelope, drift)
+        slow = self._lossless(rest, (*unfit, *self._others), len(records))
+        declared, found = self._schema.arrow.names, slow.table.column_names
+        arrays |= {name: slow.table[name] for name in found}
+        names = [*declared, *(name for name in found if name not in declared)]
+        return Page(pa.table({name: arrays[name] for name in names}), envelope, slow.drift)
 
     def _walk(self, records: list[etree._Element]) -> tuple[dict[str, list[Any]], dict[int, dict[str, Any]]]:
         """Texts by wire name of the scalar columns; by row, whatever else there is, as JSON has it."""
@@ -173,9 +159,7 @@ class XmlReader:
                 found = cells[key][row]
                 cells[key][row] = item if found is None else [found, item]
 
-    def _lossless(
-        self, rest: dict[int, dict[str, Any]], columns: tuple[Column, ...], rows: int
-    ) -> tuple[pa.Table, Drift]:
+    def _lossless(self, rest: dict[int, dict[str, Any]], columns: tuple[Column, ...], rows: int) -> Page:
         part = replace(self._schema, columns=columns, only=None)
         if self._schema.only is not None:
             part = replace(part, only=tuple(name for name in self._schema.only if name in part.arrow.names))
