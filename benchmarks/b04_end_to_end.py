@@ -2,7 +2,8 @@
 4. End to end: products over HTTPS from the local vendor, with authentication, to a frame; pages, and the stream.
 
 Each contender runs in a process of its own. All send the same requests: past 10,000 records the vendor's pages end, so
-the pages come in windows by `createdAt` that are given to everybody, ours included. The data has the vendor's oddities.
+the pages come in windows by `createdAt` that are given to everybody, ours included; our own `strategy="windows"`,
+which has to find its windows, is told beside it. The data has the vendor's oddities.
 The floor is a plain download of the same bytes, dropped; the local vendor, which computes each record, limits it.
 """
 
@@ -19,12 +20,14 @@ from benchmarks import vendor
 from benchmarks.harness import Bar, DifferentDataError, Facts, Report, Size, installed, measure_isolated
 from vendorkit import local
 from vendorkit.local.catalogue import Catalogue
+from vendorkit.local.rendezvous import rendezvous
 from vendorkit.local.settings import Settings
 
 MODULE: Final = "benchmarks.b04_end_to_end"
 FLOOR: Final = "requests, bytes dropped"
 LOOP: Final = "requests loop + json_normalize"
 OURS: Final = "vendorkit frame()"
+WINDOWS: Final = 'vendorkit frame(), strategy="windows"'
 PEERS: Final = ("requests, 4 threads + json_normalize", "httpx, 8 at a time + json_normalize", "dlt to Parquet")
 STREAM_PEERS: Final = ("httpx stream + orjson + json_normalize", "dlt to Parquet")
 _WINDOW: Final = 9_000  # records; the vendor shows 10,000
@@ -41,9 +44,9 @@ def bench(size: Size) -> Report:
     with local.start(vendors=("medipim",), products=count, gzip=False) as servers, TemporaryDirectory() as folder:
         ca_file = Path(folder, "ca.pem")
         ca_file.write_text(servers["medipim"].ca_pem, encoding="ascii")
-        order = {"server": vendor.address(servers["medipim"]), "windows": planned, "ca_file": str(ca_file)}
+        order = {"vendors": str(rendezvous(servers)), "windows": planned, "ca_file": str(ca_file)}
         dlt = ("dlt to Parquet",) if installed("dlt", size, report) else ()
-        for form, others in (("pages", (*PEERS[:2], *dlt)), ("stream", (*STREAM_PEERS[:1], *dlt))):
+        for form, others in (("pages", (WINDOWS, *PEERS[:2], *dlt)), ("stream", (*STREAM_PEERS[:1], *dlt))):
             names = [f"{form}: {name}" for name in (FLOOR, OURS, LOOP, *others)]
             report.rows += measure_isolated(names, MODULE, order, size)
     for row in report.rows:
@@ -91,6 +94,7 @@ def prepare(contender: str, order: Mapping[str, Any]) -> Job:
     maker: Callable[[str, Mapping[str, Any]], Job] = {
         FLOOR: jobs.download,
         OURS: jobs.ours,
+        WINDOWS: jobs.ours_by_windows,
         LOOP: jobs.loop,
         PEERS[0]: jobs.threads,
         PEERS[1]: jobs.httpx_pages,

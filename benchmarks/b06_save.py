@@ -15,9 +15,9 @@ from typing import Any, Final
 
 import vendorkit as vk
 from benchmarks import facts, vendor
-from benchmarks.harness import Bar, DifferentDataError, Report, Size, Skip, measure_isolated, same
+from benchmarks.harness import Bar, DifferentDataError, Report, Size, measure_isolated, same
 from vendorkit import local
-from vendorkit.query import Query
+from vendorkit.local.rendezvous import meet, rendezvous
 
 MODULE: Final = "benchmarks.b06_save"
 FLAT: Final = 1.2  # "flat" in figures: the time per record may differ by this factor
@@ -25,9 +25,6 @@ FLAT: Final = 1.2  # "flat" in figures: the time per record may differ by this f
 
 def bench(size: Size) -> Report:
     """Measure it."""
-    if not hasattr(Query, "save"):
-        message = "Query has no save() yet."
-        raise Skip(message)
     small, large = size.of(100_000, 300), size.of(1_000_000, 900)
     names = [f"save() of {count:,} products" for count in (small, large)]
     report = Report("06", f"{large:,} products to Parquet", base=names[0], packages=("pyarrow", "requests"))
@@ -36,7 +33,7 @@ def bench(size: Size) -> Report:
         local.start(vendors=("medipim",), products=large, gzip=False) as many,
         TemporaryDirectory() as folder,
     ):
-        servers = {names[0]: vendor.address(few["medipim"]), names[1]: vendor.address(many["medipim"])}
+        servers = {names[0]: str(rendezvous(few)), names[1]: str(rendezvous(many))}
         order = {"servers": servers, "counts": dict(zip(names, (small, large), strict=True)), "folder": folder}
         report.rows = measure_isolated(names, MODULE, order, size)
     first, second = report.rows
@@ -54,8 +51,8 @@ def bench(size: Size) -> Report:
 
 def prepare(contender: str, order: Mapping[str, Any]) -> tuple[Callable[[], Any], Callable[[Any], None]]:
     """Return the job of one size and what checks its result."""
-    server, count = order["servers"][contender], order["counts"][contender]
-    query = vendor.connect("medipim", {"medipim": vendor.reach(server)}).products.query()
+    count = order["counts"][contender]
+    query = vendor.connect("medipim", meet(order["servers"][contender])).products.query()
     folder = tempfile.mkdtemp(dir=order["folder"])
 
     def check(dataset: vk.Dataset) -> None:

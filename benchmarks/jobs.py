@@ -15,6 +15,7 @@ import requests
 
 from benchmarks import facts, peers, vendor
 from benchmarks.harness import Facts
+from vendorkit.local.rendezvous import meet
 
 Job = tuple[Callable[[], Any], Callable[[Any], Facts] | None]
 Order = Mapping[str, Any]
@@ -29,10 +30,9 @@ class Api:
     """Where the vendor is, and what every request needs: a trusted CA, Basic credentials."""
 
     def __init__(self, order: Order) -> None:
-        server = order["server"]
-        self.url = f"https://127.0.0.1:{server['port']}"
-        names = ("MEDIPIM_API_KEY_ID", "MEDIPIM_API_KEY_SECRET")
-        self.auth = (server["credentials"][names[0]], server["credentials"][names[1]])
+        server = meet(order["vendors"])["medipim"]
+        self.url = server.base_url
+        self.auth = (server.credentials["MEDIPIM_API_KEY_ID"], server.credentials["MEDIPIM_API_KEY_SECRET"])
         self.ca = order["ca_file"]
 
     def session(self) -> requests.Session:
@@ -67,14 +67,20 @@ def download(form: str, order: Order) -> Job:
 
 def ours(form: str, order: Order) -> Job:
     """`frame()`: by windows, put together; or the stream, which it takes by itself for so many."""
-    client = vendor.connect("medipim", {"medipim": vendor.reach(order["server"])})
-    resource = client.products
+    resource = vendor.connect("medipim", meet(order["vendors"])).products
 
     def pages() -> pd.DataFrame:
         frames = [vendor.frame(resource.query(where=asked)) for asked, _ in order["windows"]]
         return pd.concat(frames, ignore_index=True)
 
     return (pages if form == "pages" else lambda: vendor.frame(resource.query())), _sorted(facts.of_ours)
+
+
+def ours_by_windows(form: str, order: Order) -> Job:
+    """`frame()` with windows that it finds by itself; pages only."""
+    assert form == "pages"
+    query = vendor.connect("medipim", meet(order["vendors"])).products.query(strategy="windows")
+    return lambda: vendor.frame(query), _sorted(facts.of_ours)
 
 
 def loop(form: str, order: Order) -> Job:

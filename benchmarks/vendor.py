@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from types import SimpleNamespace
 from typing import Any, Final, TypeVar
+from unittest.mock import patch
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -19,6 +20,7 @@ from vendorkit.local.medipim_oddities import RESTS
 from vendorkit.local.medipim_shop import Shop
 from vendorkit.local.settings import Settings
 from vendorkit.query import Query
+from vendorkit.vendors import Servers, connect_local
 from vendorkit.vendors import medipim as medipim_module
 
 T = TypeVar("T")
@@ -96,40 +98,19 @@ def frame(query: Query, **asked: Any) -> pd.DataFrame:
     return quietly(query.frame, **asked)
 
 
-@contextmanager
-def endless_window() -> Iterator[None]:
+def endless_window() -> AbstractContextManager[Any]:
     """Let pages go on past the vendor's window of 10,000, so that 50,000 records come in pages."""
-    before = medipim_module.WINDOW
-    medipim_module.WINDOW = 1 << 60  # type: ignore[misc]
-    try:
-        yield
-    finally:
-        medipim_module.WINDOW = before  # type: ignore[misc]
+    return patch.object(medipim_module, "WINDOW", 1 << 60)
 
 
-def connect(vendor: str, servers: Mapping[str, local.LocalVendor] | local.LocalVendors) -> vk.Client:
-    """Return a client of one of *servers*, as `vk.connect` makes it."""
-    before = local.shared
-    local.shared = lambda *_: servers  # type: ignore[assignment]
-    try:
-        return vk.connect(vendor, environment="local")
-    finally:
-        local.shared = before
+def connect(vendor: str, servers: Servers) -> vk.Client:
+    """Return a client of one of *servers*."""
+    return connect_local(vendor, servers, country="be" if vendor == "medipim" else None)
 
 
-def address(server: local.LocalVendor) -> dict[str, Any]:
-    """Return what another process needs to reach a local vendor, as plain values."""
-    return {
-        "name": server.name,
-        "port": int(server.base_url.rsplit(":", 1)[1]),
-        "ca_pem": server.ca_pem,
-        "credentials": server.credentials,
-    }
-
-
-def reach(told: Mapping[str, Any]) -> local.LocalVendor:
-    """Return the vendor that `address` told of; its log and switches stay with the process that started it."""
-    return local.LocalVendor(told["name"], told["port"], told["ca_pem"], told["credentials"], "")
+def sharing(servers: local.LocalVendors) -> AbstractContextManager[Any]:
+    """Let `environment="local"` mean *servers* in this process, and so where Dask's workers find them."""
+    return patch.object(local, "shared", lambda *_: servers)
 
 
 def titles_xml(count: int) -> list[bytes]:
