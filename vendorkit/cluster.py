@@ -28,7 +28,7 @@ import pandas as pd
 
 from vendorkit.call import Policy
 from vendorkit.errors import IncompletePull, SettingsError, UsageError
-from vendorkit.frames import Drift, SchemaDrift, to_frame
+from vendorkit.frames import SchemaDrift, to_frame
 from vendorkit.query import Query, Span
 from vendorkit.vendors import connect, connect_local
 from vendorkit.vendors.base import Client, Ranged
@@ -135,26 +135,23 @@ def pull(span: Span | None, first: int, *, plan: Plan, columns: list[str] | None
     query = plan.query(span)
     names = query.schema.arrow.names
     wanted = names if columns is None else list(columns)
-    schema = query.schema.project(wanted or names[:1])  # counting rows needs no column, a table does
+    # Undeclared fields are looked for where all columns are wanted, as in frame(). To count rows, a table needs one.
+    schema = query.schema if wanted == names else query.schema.project(wanted or names[:1])
     try:
-        table, pulled = query._table(schema, None)  # noqa: SLF001 - frame() without what it appends
+        table, _ = query._table(schema, None)  # noqa: SLF001 - frame() without what it appends
     except IncompletePull as exc:
         exc.arrived = None  # too large to travel in an error
         raise
-    _warn(query.resource.name, pulled.drift)
+    _warn(query.resource.name, [name for name in table.column_names if name not in schema.arrow.names])
     frame = to_frame(table.select(schema.arrow.names))[wanted]
     frame.index = pd.RangeIndex(first, first + len(frame))
     return frame
 
 
-def _warn(resource: str, drift: Drift) -> None:
-    named = [
-        *(f"field {name}" for name in sorted(drift.unknown)),
-        *(f"values in {name}" for name in sorted(drift.unfit)),
-    ]
-    if not named:
+def _warn(resource: str, left_out: list[str]) -> None:
+    if not left_out:
         return
-    said = f"{resource}: not in the Dask frame, but in frame() and save(): {', '.join(named)}."
+    said = f"{resource}: not in the Dask frame, but in frame() and save(): {', '.join(left_out)}."
     distributed = sys.modules.get("distributed")
     # On a worker this one tells the client as well.
     warn = warnings.warn if distributed is None else distributed.warn

@@ -16,7 +16,7 @@ import time
 import warnings
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, NoReturn, cast
@@ -205,8 +205,12 @@ class _SharedBucket(SQLiteBucket):
 
     def leak(self, current_timestamp: int | None = None) -> int:
         """Forget what is too old to count."""
-        with self._alone():
-            return super().leak(current_timestamp)
+        # A thread of the library calls this: what is wrong with the file is told where the next slot is taken.
+        with self.lock, suppress(sqlite3.Error):
+            if self.conn is not None:
+                with self._alone():
+                    return super().leak(current_timestamp)
+        return 0
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -1,0 +1,368 @@
+"""A query on Dask: the frame's rows, whoever pulls them, and no credential on the way; a budget kept together."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import pickle
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import vendorkit as vk
+from vendorkit import cluster, local
+from vendorkit.bounds import Bounds
+from vendorkit.errors import DeadlineExceeded, IncompletePull, SettingsError, UsageError
+from vendorkit.local.rendezvous import meet, rendezvous
+from vendorkit.query import Span
+from vendorkit.transport import Budget
+
+dask = pytest.importorskip("dask")
+distributed = pytest.importorskip("distributed")
+cloudpickle = pytest.importorskip("cloudpickle")
+
+pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
+
+
+@pytest.fixture(scope="module")
+def large():
+    """A local vendor with more products than the window shows."""
+    with local.start(vendors=("medipim",), products=10_600) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _small_budget_folder(monkeypatch, tmp_path):
+    """No budget of these tests meets one of anybody else."""
+    monkeypatch.setenv("VENDORKIT_BUDGET_DIR", str(tmp_path / "budget"))
+
+
+def declared(query):
+    """The frame's rows in its declared columns."""
+    return query.frame()[query.schema.arrow.names]
+
+
+def test_dask_frame_equals_the_frame(medipim):
+    """Rows, their order, the index, columns and dtypes."""
+    query = medipim.products.query(status="inactive")
+    frame = query.dask(partitions=3)
+    assert frame.npartitions == 3
+    assert frame.known_divisions
+    assert frame.dtypes.to_dict() == declared(query).dtypes.to_dict()
+    pd.testing.assert_frame_equal(frame.compute(scheduler="threads"), declared(query))
+
+
+@pytest.mark.parametrize(
+    ("vendor", "resource", "asked", "parts"),
+    [
+        ("medipim", "brands", {}, 1),
+        ("medipim", "products", {"brand": 8, "status": "inactive"}, 1),
+        ("medipim", "products", {"id": "M-no-such"}, 1),
+        ("mediagenix", "titles", {"expand": ["metadata"]}, 4),
+        ("mediagenix", "titles", {"accept": "json"}, 4),
+        ("mediagenix", "linear_schedulings", {"linear_channel": 1}, 1),
+        ("mediagenix", "events", {"newer_than": 1800}, 1),
+        ("mediagenix", "metadata", {"title": 1}, 1),
+        ("pledg", "payment_schedule", {"amount_cents": 20_000, "created": "2026-01-31"}, 1),
+    ],
+)
+def test_every_vendor_is_parted_as_its_paging_allows(request, vendor, resource, asked, parts):
+    """Numbered pages in parts, links, feeds and single answers in one; always the frame's rows."""
+    query = getattr(request.getfixturevalue(vendor), resource).query(**asked)
+    frame = query.dask(4)
+    assert frame.npartitions == parts
+    pd.testing.assert_frame_equal(frame.compute(scheduler="threads"), declared(query))
+
+
+def test_followed_link_is_parted_too(mediagenix):
+    """A collection at an address that the vendor gave."""
+    query = mediagenix.root().links["titles"].follow()
+    assert query.dask(3).npartitions == 3
+    pd.testing.assert_frame_equal(query.dask(3).compute(scheduler="threads"), declared(query))
+
+
+def test_used_columns_alone_are_parsed(medipim, monkeypatch):
+    """Dask pushes the choice of columns into the pull."""
+    asked = []
+    original = cluster.Plan.query
+
+    def noting(self, span):
+        query = original(self, span)
+        project = type(query.schema).project
+        monkeypatch.setattr(type(query.schema), "project", lambda s, c, *a: asked.append(c) or project(s, c, *a))
+        return query
+
+    monkeypatch.setattr(cluster.Plan, "query", noting)
+    names = medipim.brands.query().dask()["name"].compute(scheduler="synchronous")
+    assert asked == [["name"]]
+    assert len(names) == 300
+
+
+def test_rows_are_counted_without_columns(medipim):
+    """`pull` gives the index alone where no column is wanted."""
+    frame = cluster.pull(None, 5, plan=cluster.Plan.of(medipim.brands.query()), columns=[])
+    assert frame.shape == (300, 0)
+    assert frame.index[0] == 5
+
+
+def test_past_the_window_parts_are_windows_of_creation(large, monkeypatch):
+    """10,600 products in five parts of like size; the stream's rows."""
+    monkeypatch.setattr(local, "shared", lambda *_: large)
+    query = vk.connect("medipim", environment="local").products.query()
+    frame = query.dask(5)
+    assert frame.npartitions == 5
+    sizes = frame.map_partitions(len).compute(scheduler="threads")
+    assert max(sizes) < 2 * min(sizes)
+    found = frame[["id", "name_nl"]].compute(scheduler="threads")
+    expected = query.frame(columns=["id", "name_nl"])
+    pd.testing.assert_frame_equal(found.sort_values("id", ignore_index=True), expected)
+
+
+def forms_of(secret: str) -> list[bytes]:
+    """A credential as it may stand in a pickle."""
+    return [secret.encode(), base64.b64encode(secret.encode()).rstrip(b"="), secret.encode("utf-16-le")]
+
+
+@pytest.mark.parametrize("vendor", ["medipim", "mediagenix", "pledg"])
+def test_graph_and_pickles_hold_no_credential(request, vendors, vendor):
+    """Plain values alone: not the client, not the local vendor's key."""
+    client = request.getfixturevalue(vendor)
+    asked = {"amount_cents": 20_000, "created": "2026-01-31"} if vendor == "pledg" else {}
+    resource = {"medipim": "products", "mediagenix": "titles", "pledg": "payment_schedule"}[vendor]
+    frame = getattr(client, resource).query(**asked).dask(2)
+    graph = dict(frame.optimize().__dask_graph__())
+    packed = [cloudpickle.dumps(frame), pickle.dumps(frame.expr), cloudpickle.dumps(graph)]
+    secrets = [value for name, value in vendors[vendor].credentials.items() if not name.endswith("_ID")]
+    assert secrets
+    for body in packed:
+        assert b"vendors.json" in body  # it is the plan, with where the local vendors are met
+        assert not [form for secret in secrets for form in forms_of(secret) if form in body]
+
+
+def test_worker_takes_its_own_credentials(monkeypatch):
+    """Another environment's plan is pulled with the settings of whoever pulls, and says which are missing."""
+    monkeypatch.setenv("MEDIPIM_API_KEY_ID", "42")
+    monkeypatch.setenv("MEDIPIM_API_KEY_SECRET", "made-up-words-for-planning")
+    query = vk.connect("medipim", environment="sandbox", country="fr").brands.query(search="a")
+    plan = cluster.Plan.of(query)
+    assert b"made-up" not in pickle.dumps(plan)
+    monkeypatch.setenv("MEDIPIM_API_KEY_SECRET", "made-up-words-of-a-worker")
+    again = plan.query(None)
+    assert again.client.settings.get("MEDIPIM_API_KEY_SECRET") == "made-up-words-of-a-worker"
+    assert again.describe() == query.describe()
+    assert (again.client.environment, again.client.country) == ("sandbox", "fr")
+    monkeypatch.delenv("MEDIPIM_API_KEY_SECRET")
+    with pytest.raises(SettingsError, match="MEDIPIM_API_KEY_SECRET"):
+        plan.query(None)
+
+
+def test_meeting_point_is_its_users_alone_and_goes_with_the_servers(vendors):
+    """0600 in a folder of 0700; the other side reaches the same vendor; nothing is left."""
+    with local.start(vendors=("medipim",), products=10, brands=2) as servers:
+        path = rendezvous(servers)
+        assert rendezvous(servers) == path
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+        assert meet(path)["medipim"].base_url == servers["medipim"].base_url
+    del servers
+    assert not path.parent.exists()
+    with pytest.raises(UsageError, match="cannot be reached"):
+        meet(path)
+
+
+def test_client_of_a_vendor_that_is_gone_is_told_so(medipim, large, monkeypatch):
+    """A plan for a local vendor that this process shares no more could not be pulled."""
+    query = medipim.brands.query()
+    monkeypatch.setattr(local, "shared", lambda *_: large)
+    with pytest.raises(UsageError, match="Connect again"):
+        query.dask()
+
+
+@pytest.mark.parametrize("parts", [0, -1, 1.5, True, "8"])
+def test_number_of_parts_is_checked(medipim, parts):
+    """Nothing is sent."""
+    with pytest.raises(UsageError, match="number of parts"):
+        medipim.brands.query().dask(parts)
+
+
+def test_missing_dask_is_named_with_the_extra(medipim, monkeypatch):
+    """One sentence of cause, one of remedy."""
+    monkeypatch.setattr(cluster, "find_spec", lambda _: None)
+    with pytest.raises(SettingsError, match=r"vendorkit\[dask\]"):
+        medipim.brands.query().dask()
+
+
+@pytest.mark.parametrize(("vendor", "resource"), [("medipim", "products"), ("mediagenix", "titles")])
+def test_data_that_changed_since_the_plan_is_an_incomplete_pull(request, vendor, resource):
+    """A part of another size than planned is no part of a whole."""
+    query = getattr(request.getfixturevalue(vendor), resource).query()
+    span = query.resource.style.ranges(query, 2)[1]
+    asked = json.loads(json.dumps(span.asked))
+    inner = asked[0] if isinstance(asked[0], list) else asked
+    inner[-1] -= 1
+    with pytest.raises(IncompletePull, match="changed") as caught:
+        cluster.pull(Span(span.rows, asked), 0, plan=cluster.Plan.of(query))
+    assert caught.value.arrived is None
+    with pytest.raises(IncompletePull, match="arrived where"):
+        cluster.pull(Span(span.rows + 1, span.asked), 0, plan=cluster.Plan.of(query))
+
+
+@pytest.mark.filterwarnings("default::vendorkit.frames.SchemaDrift")
+def test_what_a_dask_frame_leaves_out_is_named(medipim, vendors):
+    """Undeclared fields and values that do not fit: in `frame()`, and in the warning."""
+    vendors["medipim"].set(wrong_type_rate=0.2)
+    query = medipim.products.query(brand=9)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = query.dask(1).compute(scheduler="synchronous")
+        whole = query.frame()
+    appended = set(whole.columns) - set(found.columns)
+    assert appended
+    said = str(caught[0].message)
+    assert caught[0].category is vk.SchemaDrift
+    assert all(name in said for name in appended)
+
+
+# The work of a process that is not this one's child of Dask: it takes slots until its time is up.
+_TAKER = """
+import sys
+from vendorkit.bounds import Bounds
+from vendorkit.errors import DeadlineExceeded
+from vendorkit.transport import Budget
+budget, taken = Budget(((30, 60.0),), "shared"), 0
+print("ready", flush=True); sys.stdin.readline()
+try:
+    while True:
+        budget.take(Bounds(1.0)); taken += 1
+except DeadlineExceeded:
+    print(taken)
+"""
+
+
+def test_two_processes_share_one_budget():
+    """30 slots in all, not 30 each."""
+    start = [sys.executable, "-W", "error", "-c", _TAKER]
+    takers = [subprocess.Popen(start, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    try:
+        for taker in takers:
+            assert taker.stdout.readline() == "ready\n"
+        told = [taker.communicate("go\n", timeout=30)[0] for taker in takers]
+    finally:
+        for taker in takers:
+            taker.kill()
+            taker.wait()
+    assert sum(map(int, told)) == 30
+    assert Budget(((30, 60.0),), "shared").left() == 0
+    assert Budget(((30, 60.0),), "another").left() == 30
+
+
+def test_clients_of_one_key_share_their_budget_and_others_do_not(monkeypatch, tmp_path):
+    """By vendor, environment, host and key id; the secret has no part in it, and the id cannot be read from it."""
+    monkeypatch.setenv("MEDIPIM_API_KEY_SECRET", "made-up-words")
+    budgets = {}
+    for key, country in (("4711", "be"), ("4711", "fr"), ("4712", "be")):
+        monkeypatch.setenv("MEDIPIM_API_KEY_ID", key)
+        budgets[key, country] = [
+            vk.connect("medipim", environment="sandbox", country=country).session.budget for _ in range(2)
+        ]
+    assert not (tmp_path / "budget").exists()
+    first, second = budgets["4711", "be"]
+    first.take(Bounds(1.0))
+    assert second.left() == 96
+    assert [pair[0].left() for pair in budgets.values()] == [96, 97, 97]
+    names = sorted(path.name for path in (tmp_path / "budget").iterdir() if path.suffix == ".sqlite")
+    assert len(names) == 3
+    assert not [name for name in names if "4711" in name or "made" in name]
+
+
+def test_slots_come_back_after_their_time():
+    """The file forgets as the vendor does."""
+    budget = Budget(((2, 0.3),), "short")
+    for _ in range(2):
+        budget.take(Bounds(1.0))
+    with pytest.raises(DeadlineExceeded):
+        budget.take(Bounds(0.05))
+    budget.take(Bounds(2.0))
+
+
+@pytest.mark.parametrize("when", ["from the start", "on the way"])
+def test_budget_without_a_file_is_this_processs_alone_and_says_so(monkeypatch, tmp_path, when):
+    """A budget that cannot be shared is still kept."""
+    budget = Budget(((2, 60.0),), "lost")
+    if when == "from the start":
+        (tmp_path / "file").write_text("")
+        monkeypatch.setenv("VENDORKIT_BUDGET_DIR", str(tmp_path / "file"))
+    else:
+        budget.take(Bounds(1.0))
+        budget._limiter.buckets()[0].conn.execute("DROP TABLE requests")
+    with pytest.warns(UserWarning, match="by this process alone"):
+        budget.take(Bounds(1.0))
+    budget.take(Bounds(1.0))
+    with pytest.raises(DeadlineExceeded):
+        budget.take(Bounds(0.1))
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="owners and modes are POSIX's")
+def test_temporary_folder_of_somebody_else_is_not_trusted(monkeypatch, tmp_path):
+    """The name in /tmp can be guessed: a folder that others may write to is not used."""
+    monkeypatch.delenv("VENDORKIT_BUDGET_DIR")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    folder = tmp_path / f"vendorkit-{os.getuid()}"
+    folder.mkdir()
+    folder.chmod(0o777)
+    with pytest.warns(UserWarning, match="by this process alone"):
+        Budget(((2, 60.0),), "x").take(Bounds(1.0))
+    assert not list(folder.iterdir())
+    folder.chmod(0o700)
+    Budget(((2, 60.0),), "x").take(Bounds(1.0))
+    assert (folder / "x.sqlite").exists()
+
+
+def test_local_cluster_of_processes_pulls_the_frame(medipim):
+    """A worker in a process of its own reaches the planner's vendor, and its warning comes back."""
+    query = medipim.products.query(status="inactive")
+    options = {"n_workers": 1, "threads_per_worker": 2, "processes": True, "dashboard_address": None}
+    with (
+        distributed.LocalCluster(**options, host="127.0.0.1") as running,
+        distributed.Client(running),
+        warnings.catch_warnings(record=True) as caught,
+    ):
+        warnings.simplefilter("always")
+        found = query.dask(2).compute()
+        told = time.monotonic() + 10.0  # the warning comes by itself, perhaps after the result
+        while not caught and time.monotonic() < told:
+            time.sleep(0.01)
+    assert any("not in the Dask frame" in str(one.message) for one in caught)
+    pd.testing.assert_frame_equal(found, declared(query))
+
+
+def started(*arguments: str) -> subprocess.Popen[bytes]:
+    """A process of Dask's own command line."""
+    return subprocess.Popen(
+        [sys.executable, "-m", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=Path.cwd()
+    )
+
+
+def test_remote_scheduler_and_worker_pull_the_frame(mediagenix, tmp_path):
+    """A scheduler and a worker that were started by themselves and inherited nothing from the planner."""
+    file = str(tmp_path / "scheduler.json")
+    common = ("--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", file)
+    query = mediagenix.titles.query(accept="json")
+    processes = [started("distributed.cli.dask_scheduler", "--port", "0", *common)]
+    try:
+        processes.append(started("distributed.cli.dask_worker", "--nthreads", "2", "--no-nanny", *common))
+        with distributed.Client(scheduler_file=file, timeout=30) as client:
+            client.wait_for_workers(1, timeout=30)
+            pd.testing.assert_frame_equal(query.dask(4).compute(), declared(query))
+    finally:
+        for process in reversed(processes):
+            process.terminate()
+            process.wait(timeout=15)

@@ -1,0 +1,260 @@
+"""Past Medipim's window: windows by creation give the stream's rows, resumable, each record once."""
+
+from __future__ import annotations
+
+import json
+from itertools import islice
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import vendorkit as vk
+from vendorkit import filling, local
+from vendorkit.errors import IncompletePull, UsageError, VendorUnavailable
+from vendorkit.manifest import MANIFEST
+from vendorkit.vendors import medipim_windows
+from vendorkit.vendors.medipim_windows import PAGE, Window, cut, pages_as_spans
+
+pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
+
+COLUMNS = ["id", "created_at", "name_nl", "brands"]
+
+
+@pytest.fixture(scope="module")
+def large():
+    """A local vendor with more products and media than the window shows."""
+    with local.start(vendors=("medipim",), products=10_600) as running:
+        yield running
+
+
+@pytest.fixture
+def beyond(large, monkeypatch):
+    """A client of it."""
+    monkeypatch.setattr(local, "shared", lambda *_: large)
+    large["medipim"].set(fail_next=[])
+    large["medipim"].clear_log()
+    return vk.connect("medipim", environment="local")
+
+
+def bodies_of(client, monkeypatch):
+    """The JSON of every call that the client sends from now on."""
+    sent, send = [], client.session.send
+
+    def noting(call):
+        sent.append(call.json)
+        return send(call)
+
+    monkeypatch.setattr(client.session, "send", noting)
+    return sent
+
+
+def by_id(frame):
+    """The rows in the order of their ids."""
+    return frame.sort_values("id", ignore_index=True)
+
+
+def vendor_of(times, *, inclusive=True, not_finds_null=True):
+    """The two questions that planning asks, answered from a list of creation times, which None may be among."""
+
+    def after(moment):
+        return [t for t in times if t is not None and (t >= moment if inclusive else t > moment)]
+
+    def held(window):
+        if window.since is None:
+            return [t for t in times if t is None and not_finds_null]
+        found = after(window.since)
+        return found if window.before is None else [t for t in found if t not in set(after(window.before))]
+
+    def probe(since, rank):
+        found = sorted(after(since))
+        return (found[rank] if rank < len(found) else None), len(found)
+
+    return probe, lambda window: len(held(window)), held
+
+
+@given(
+    st.lists(st.none() | st.integers(1, 40), max_size=120),
+    st.integers(2, 30),
+    st.booleans(),
+)
+def test_every_record_is_in_exactly_one_window_that_fits(times, step, inclusive):
+    """Whatever the times, many in one second or none at all, and whether `from` includes its own second or not."""
+    probe, count, held = vendor_of(times, inclusive=inclusive)
+    windows = list(cut(probe, count, step))
+    found = [time for window in windows for time in held(window)]
+    assert sorted(map(str, found)) == sorted(map(str, times))
+    if inclusive:
+        assert all(len(held(window)) <= window.most for window in windows)
+        crowded = [w for w in windows if w.most > step and w.since is not None]
+        assert all(window.before == window.since + 1 for window in crowded)
+
+
+def test_cutting_goes_on_from_any_window():
+    """What comes behind a window does not depend on where the cutting began."""
+    probe, count, _ = vendor_of([None, *range(1, 100), *[50] * 30])
+    windows = list(cut(probe, count, 10))
+    for n, window in enumerate(windows[:-1]):
+        assert list(cut(probe, count, 10, window.before)) == windows[n + 1 :]
+
+
+def test_second_that_no_window_can_hold_is_said(monkeypatch):
+    """More than the vendor pages in one second: the stream is named as the way out."""
+    monkeypatch.setattr(medipim_windows, "WINDOW", 20)
+    probe, count, _ = vendor_of([7] * 25)
+    with pytest.raises(UsageError, match=r"one second \(7\).*stream"):
+        list(cut(probe, count, 10))
+
+
+@given(st.integers(1, 9_999), st.integers(1, 60))
+def test_ranges_of_pages_cover_every_row_once(total, parts):
+    """Contiguous, none empty, no more than asked for."""
+    spans = pages_as_spans(total, parts)
+    assert sum(span.rows for span in spans) == total
+    assert 1 <= len(spans) <= parts
+    edges = [edge for span in spans for edge in span.asked[0][1:3]]
+    assert edges[0] == 0
+    assert edges[-1] == -(-total // PAGE)
+    assert edges[1:-1:2] == edges[2::2]
+
+
+def test_windows_and_stream_give_the_same_rows(beyond):
+    """Issue 3: both strategies, after sorting by id."""
+    stream = beyond.products.query().frame(columns=COLUMNS)
+    windows = beyond.products.query(strategy="windows").frame(columns=COLUMNS)
+    assert windows.attrs["vendorkit"]["total"] == 10_600
+    assert windows.attrs["vendorkit"]["complete"] is True
+    pd.testing.assert_frame_equal(by_id(windows), stream)
+
+
+def test_media_have_windows_too(beyond):
+    """21,200 media in three windows."""
+    assert beyond.media.query(strategy="windows").frame(columns=["id"])["id"].nunique() == 21_200
+
+
+def test_windows_take_one_small_request_each(beyond, monkeypatch):
+    """Beside the pages: the first look, a probe a window, the count of what has no time; all but the first small."""
+    sent = bodies_of(beyond, monkeypatch)
+    beyond.products.query(strategy="windows").frame(columns=["id"])
+    small = [body for body in sent if body["page"]["size"] == 10]
+    assert len(small) == 3
+    assert {body["page"]["no"] for body in small} == {975, 0}
+    # 10,600 records are 43 pages, and the second window ends with one that is not full.
+    assert len(sent) - len(small) <= 1 + 44
+
+
+def test_filters_of_the_query_hold_in_every_window(beyond, monkeypatch):
+    """The window is joined to the query's own filters by `and`, in the vendor's words."""
+    sent = bodies_of(beyond, monkeypatch)
+    where = {"not": {"brand": 9}}
+    query = beyond.products.query(created_at=("2017-02-01", None), where=where, strategy="windows")
+    window = Window(1_500_000_000, 1_600_000_000, 9750).narrow(query)
+    assert window.describe()["json"]["filter"] == {
+        "and": [
+            {"createdAt": {"from": 1_485_907_200}},
+            {
+                "and": [
+                    where,
+                    {"and": [{"createdAt": {"from": 1_500_000_000}}, {"not": {"createdAt": {"from": 1_600_000_000}}}]},
+                ]
+            },
+        ]
+    }
+    frame = query.frame(columns=["id"])
+    assert len(frame) > 10_000
+    assert list(frame.sort_values("id")["id"]) == list(replace_strategy(beyond, where).frame(columns=["id"])["id"])
+    assert all('"brand": 9' in json.dumps(body) for body in sent)
+
+
+def replace_strategy(client, where):
+    """The same query by the stream."""
+    return client.products.query(created_at=("2017-02-01", None), where=where)
+
+
+def test_order_by_creation_holds_across_windows(beyond):
+    """Windows come oldest first."""
+    frame = beyond.products.query(sort="createdAt", strategy="windows").frame(columns=["created_at"])
+    assert frame["created_at"].dropna().is_monotonic_increasing
+
+
+def test_inside_the_window_pages_are_asked_for_as_ever(medipim, vendors):
+    """5,000 products need no windows: 20 requests."""
+    vendors["medipim"].clear_log()
+    frame = medipim.products.query(strategy="windows").frame(columns=["id"])
+    assert len(frame) == 5000
+    assert vendors["medipim"].requests == 20
+
+
+def test_records_and_limit_work_in_windows(beyond):
+    """The other verbs pull the same way."""
+    query = beyond.products.query(strategy="windows")
+    assert len({record["id"] for record in query.records()}) == 10_600
+    assert len(query.frame(limit=10_100, columns=["id"])) == 10_100
+
+
+def test_save_goes_on_in_the_window_where_it_broke(beyond, monkeypatch, tmp_path):
+    """Pages that are stored are not asked for again; the result is that of an unbroken pull."""
+    monkeypatch.setattr(filling, "PART_ROWS", 1000)
+    query = beyond.products.query(strategy="windows")
+    send = beyond.session.send
+
+    def failing(call):
+        if call.json["page"] == {"no": 30, "size": 250}:
+            what = "Page 30 is down."
+            raise VendorUnavailable(what, remedy="Wait.")
+        return send(call)
+
+    monkeypatch.setattr(beyond.session, "send", failing)
+    with pytest.raises(IncompletePull) as caught:
+        query.save(tmp_path / "data", columns=COLUMNS)
+    assert caught.value.arrived.rows == 7500
+    monkeypatch.setattr(beyond.session, "send", send)
+    sent = bodies_of(beyond, monkeypatch)
+    assert query.save(tmp_path / "data", columns=COLUMNS).complete
+    first = json.dumps(sent[0])
+    assert '"no": 30' in first
+    assert len([body for body in sent if body["page"]["size"] == 250]) <= 14
+    loaded = vk.load(tmp_path / "data")
+    pd.testing.assert_frame_equal(loaded, query.frame(columns=COLUMNS))
+
+
+def test_save_that_ends_at_the_last_page_is_complete_at_the_next(beyond, monkeypatch, tmp_path):
+    """A process that died between the last part and the last word has nothing left to fetch."""
+    query = beyond.products.query(strategy="windows")
+    query.save(tmp_path / "data", columns=["id"])
+    manifest = tmp_path / "data" / MANIFEST
+    told = json.loads(manifest.read_text("utf-8"))
+    manifest.write_text(json.dumps({**told, "complete": False}), "utf-8")
+    sent = bodies_of(beyond, monkeypatch)
+    saved = query.save(tmp_path / "data", columns=["id"])
+    assert saved.complete
+    assert saved.rows == 10_600
+    assert all(body["page"]["size"] == 10 for body in sent)
+
+
+def test_windows_that_do_not_add_up_are_an_incomplete_pull(beyond, monkeypatch):
+    """A vendor who leaves records out of every window is found out by the stream's total."""
+    style = beyond.products.query().resource.style
+    monkeypatch.setattr(type(style), "_announced", lambda *_: 10_607)
+    with pytest.raises(IncompletePull, match="10,600 rows arrived where 10,607"):
+        beyond.products.query(strategy="windows").frame(columns=["id"])
+    with pytest.raises(IncompletePull, match="10,600 records, the stream 10,607"):
+        beyond.products.query().dask(2)
+
+
+@pytest.mark.parametrize("resource", ["products", "brands"])
+def test_unknown_strategy_is_refused(medipim, resource):
+    """Where there is a choice, the names are told; where there is none, that."""
+    said = "stream, windows" if resource == "products" else "There are none"
+    with pytest.raises(UsageError, match=said):
+        getattr(medipim, resource).query(strategy="fast")
+
+
+def test_first_pages_come_before_later_windows_are_looked_for(beyond, monkeypatch):
+    """Bounded memory: a reader who stops early has not caused all requests."""
+    sent = bodies_of(beyond, monkeypatch)
+    batches = beyond.products.query(strategy="windows").batches(columns=["id"])
+    assert len(list(islice(batches, 2))) == 2
+    batches.close()
+    assert len(sent) < 40
