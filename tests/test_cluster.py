@@ -20,10 +20,10 @@ import pytest
 import vendorkit as vk
 from vendorkit import cluster, local
 from vendorkit.bounds import Bounds
+from vendorkit.budget import Budget
 from vendorkit.errors import DeadlineExceeded, IncompletePull, SettingsError, UsageError
 from vendorkit.local.rendezvous import meet, rendezvous
 from vendorkit.query import Span
-from vendorkit.transport import Budget
 
 dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
@@ -236,7 +236,7 @@ _TAKER = """
 import sys
 from vendorkit.bounds import Bounds
 from vendorkit.errors import DeadlineExceeded
-from vendorkit.transport import Budget
+from vendorkit.budget import Budget
 budget, taken = Budget(((30, 60.0),), "shared"), 0
 print("ready", flush=True); sys.stdin.readline()
 try:

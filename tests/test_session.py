@@ -15,6 +15,7 @@ from tests.https import always, answer, raw_server
 from vendorkit.answers import retry_after_s
 from vendorkit.auth import Basic
 from vendorkit.bounds import Bounds
+from vendorkit.budget import Budget
 from vendorkit.call import Call, Policy
 from vendorkit.credentials import Redactor
 from vendorkit.errors import (
@@ -32,7 +33,6 @@ from vendorkit.errors import (
     VendorUnavailable,
 )
 from vendorkit.session import USER_AGENT, Session
-from vendorkit.transport import Budget
 
 SECRET = "sentinel-Pa55word"
 JSON = "Content-Type: application/json"

@@ -10,7 +10,7 @@ A part checks that it is as large as it was planned, and holds no record twice. 
 alone, because they have to be known before anything is pulled; what `frame()` appends beside these is named in a
 `SchemaDrift` warning, which reaches the client from its workers, and is in `frame()` and `save()`.
 
-The vendor's rate budget is kept in a file (`vendorkit.transport.Budget`), by all processes of a machine. Where workers
+The vendor's rate budget is kept in a file (`vendorkit.budget.Budget`), by all processes of a machine. Where workers
 are on several machines, `VENDORKIT_BUDGET_DIR` has to name a folder that these share, with working locks.
 """
 
@@ -31,8 +31,9 @@ from vendorkit.errors import IncompletePull, SettingsError, UsageError
 from vendorkit.frames import SchemaDrift, to_frame
 from vendorkit.query import Query, Span
 from vendorkit.vendors import connect, connect_local
-from vendorkit.vendors.base import Client, Ranged
+from vendorkit.vendors.base import Client
 from vendorkit.vendors.mediagenix import Mediagenix
+from vendorkit.vendors.resource import Ranged
 
 if TYPE_CHECKING:
     import dask.dataframe as dd

@@ -18,7 +18,8 @@ from vendorkit.errors import IncompletePull, UsageError
 from vendorkit.filling import Filling, MovedError
 from vendorkit.frames import Schema, to_frame
 from vendorkit.manifest import MANIFEST, Manifest, locked, sweep
-from vendorkit.query import Pull, Query
+from vendorkit.pull import Pull
+from vendorkit.query import Query
 from vendorkit.vendors.filters import suggestion
 
 _LOCAL_ORIGIN: Final = re.compile(r"https://127\.0\.0\.1:\d+")

@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 from vendorkit.errors import AuthError, Cancelled, IncompletePull, UsageError, VendorkitError
 from vendorkit.frames import Drift, Page, Schema, combine
 from vendorkit.manifest import Manifest, Part, write_atomically
-from vendorkit.query import Pull, Query
+from vendorkit.pull import Pull
+from vendorkit.query import Query
 
 # A part ends at whichever comes first. Time counts because pages come at the pace of the vendor's rate budget: a
 # pull of 10,000 records in pages would otherwise be one part, and lost as a whole.

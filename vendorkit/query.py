@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,13 +20,15 @@ from tqdm.auto import tqdm
 
 from vendorkit.errors import AuthError, Cancelled, IncompletePull, UsageError, VendorkitError
 from vendorkit.frames import Drift, Page, Schema, child_tables, combine, to_frame
-from vendorkit.pages import P, Reader, Records
+from vendorkit.pages import P, Reader
+from vendorkit.pull import Pull, head, without_copies
 
 if TYPE_CHECKING:
     import dask.dataframe as dd
 
     from vendorkit.dataset import Dataset
-    from vendorkit.vendors.base import Client, Resource
+    from vendorkit.vendors.base import Client
+from vendorkit.vendors.resource import Resource
 
 
 class Span(NamedTuple):
@@ -221,7 +222,7 @@ class Query:
         """Check *table* against the vendor's total and for doubled records; exact copies are dropped."""
         key = self.schema.key
         if pull.pages > 1 and key in table.column_names and pc.count_distinct(table[key]).as_py() < table.num_rows:
-            table = _without_copies(table)
+            table = without_copies(table)
             if pc.count_distinct(table[key]).as_py() < table.num_rows:
                 self._incomplete(table, pull, "the same id came with different values")
         if why := pull.moved(table.num_rows, limit):
@@ -242,7 +243,7 @@ class Query:
         style = self.resource.style
         with tqdm(desc=self.resource.name, unit=" rows", delay=2.0, leave=False, disable=self.span is not None) as bar:
             for page in style.pages(self, reader, limit, after):
-                cut = page if left is None or page.rows <= left else _head(page, left)
+                cut = page if left is None or page.rows <= left else head(page, left)
                 pull.saw(page.rows, style.total(page.envelope))
                 bar.total = pull.total if limit is None else min(limit, pull.total or limit)
                 bar.update(cut.rows)
@@ -270,57 +271,3 @@ class Query:
         parts = [f"{name}={asked[name]!r}" for name in ("params", "json") if asked[name]]
         told = f" {' '.join(parts)}" if parts else ""
         return f"<Query {self.client.title}: {asked['method']} {asked['url']}{told}>"
-
-
-@dataclass
-class Pull:
-    """The state of one pull, for its checks and for `attrs`."""
-
-    query: Query
-    pages: int = 0
-    rows: int = 0
-    total: int | None = None
-    totals: list[int] = field(default_factory=list)  # each as it changed
-    complete: bool = False
-    drift: Drift = field(default_factory=Drift)
-    fetched_at: str = field(default_factory=lambda: datetime.now(timezone.utc).isoformat(timespec="seconds"))
-
-    def saw(self, rows: int, total: int | None) -> None:
-        """Take note of one page, and of the total it announced."""
-        self.pages += 1
-        self.rows += rows
-        if total is not None:
-            self.totals += [total] if total != self.total else []
-            self.total = total
-
-    def moved(self, rows: int, limit: int | None) -> str | None:
-        """Return how the vendor's data changed while *rows* were pulled; None where nothing shows that it did."""
-        if len(self.totals) > 1:
-            return f"the announced total went from {self.totals[0]:,} to {self.totals[-1]:,}"
-        if limit is None and self.total is not None and rows != self.total:
-            return f"{rows:,} rows arrived where {self.total:,} were announced"
-        return None
-
-    def check(self, limit: int | None) -> None:
-        """Raise `IncompletePull` where what was handed out, page by page, is not the whole."""
-        if why := self.moved(self.rows, limit):
-            what = f"The pull of {self.query.resource.name} is not whole: {why}; the data probably changed."
-            raise IncompletePull(what, remedy="Pull again, or use the stream.")
-
-
-def _head(page: P, rows: int) -> P:
-    if isinstance(page, Records):
-        return replace(page, records=page.records[:rows])
-    assert isinstance(page, Page)  # noqa: S101 - there are two kinds of pages
-    return replace(page, table=page.table.slice(0, rows))
-
-
-def _without_copies(table: pa.Table) -> pa.Table:
-    seen: set[str] = set()
-    keep = []
-    for i, row in enumerate(table.to_pylist()):
-        text = repr(row)
-        if text not in seen:
-            seen.add(text)
-            keep.append(i)
-    return table.take(keep)

@@ -26,6 +26,7 @@ from vendorkit import tls
 from vendorkit.answers import ANSWER_LIMIT_BYTES, BrokenOff, CorruptAnswer, chunks, error_for, form_error
 from vendorkit.auth.flow import origin_of
 from vendorkit.bounds import Bounds, current_bounds
+from vendorkit.budget import Budget
 from vendorkit.call import Call, Policy
 from vendorkit.credentials import MASK, Redactor, refuse_pickling
 from vendorkit.errors import (
@@ -37,7 +38,7 @@ from vendorkit.errors import (
     VendorUnavailable,
 )
 from vendorkit.exchanges import Exchanges, masked
-from vendorkit.transport import Adapter, Budget
+from vendorkit.transport import Adapter
 
 try:
     _VERSION = version("vendorkit")

@@ -22,9 +22,10 @@ from vendorkit.call import Call
 from vendorkit.frames import Column, Kind, Schema
 from vendorkit.query import Query
 from vendorkit.vendors import mediagenix_schema as declared
-from vendorkit.vendors.base import Client, Environment, Resource
+from vendorkit.vendors.base import Client, Environment
 from vendorkit.vendors.filters import Filter
 from vendorkit.vendors.mediagenix_styles import Documents, Events, Linked
+from vendorkit.vendors.resource import Resource
 
 # 150 requests in 30 seconds are documented; the ban is long, so some are left for clocks that differ.
 RATES: Final = ((144, 30.0),)

@@ -16,7 +16,8 @@ from vendorkit.frames import JsonReader, Page, Schema, XmlReader
 from vendorkit.pages import Each, P, Reader, Records, side_by_side
 from vendorkit.query import Query, Span
 from vendorkit.vendors import mediagenix_schema as declared
-from vendorkit.vendors.base import Client, Resource
+from vendorkit.vendors.base import Client
+from vendorkit.vendors.resource import Resource
 
 PER_PAGE: Final = 200  # more is refused with 422
 _SINGLE = {"metadata", "schedule", "note", "workflow", "api"}

@@ -21,10 +21,11 @@ from vendorkit.errors import IncompletePull, MalformedAnswer, NotFound
 from vendorkit.frames import JsonReader, Page, Schema
 from vendorkit.pages import Each, P, Reader, Records, ahead, side_by_side
 from vendorkit.query import Query, Span
-from vendorkit.vendors.base import Client, Environment, Resource
+from vendorkit.vendors.base import Client, Environment
 from vendorkit.vendors.medipim_lines import WindowReader, is_lines, whole_lines
 from vendorkit.vendors.medipim_schema import COUNTRIES, RESOURCES, schema_for
 from vendorkit.vendors.medipim_windows import WINDOW, Windows, pages_as_spans
+from vendorkit.vendors.resource import Resource
 
 PAGE_SIZES: Final = (10, 50, 100, 250)
 STRATEGIES: Final = ("stream", "windows")  # past the window

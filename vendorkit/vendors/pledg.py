@@ -19,9 +19,10 @@ from vendorkit.auth import Basic, ClientCredentials, sign_jwt
 from vendorkit.call import Call, require_writable
 from vendorkit.credentials import Secret
 from vendorkit.errors import UsageError
-from vendorkit.vendors.base import Client, Environment, Resource
+from vendorkit.vendors.base import Client, Environment
 from vendorkit.vendors.pledg_notifications import Notifications
 from vendorkit.vendors.pledg_plans import RESOURCES
+from vendorkit.vendors.resource import Resource
 
 
 class Pledg(Client):

@@ -14,8 +14,9 @@ from vendorkit.errors import DataError, MalformedAnswer, UsageError
 from vendorkit.frames import Column, JsonReader, Kind, Page, Schema
 from vendorkit.pages import Each, P, Reader, Records
 from vendorkit.query import Query
-from vendorkit.vendors.base import Client, Resource
+from vendorkit.vendors.base import Client
 from vendorkit.vendors.filters import Filter
+from vendorkit.vendors.resource import Resource
 
 CODE, TEXT, INTEGER, NUMBER, DATE = Kind.CODE, Kind.TEXT, Kind.INTEGER, Kind.NUMBER, Kind.DATE
 

@@ -1,0 +1,72 @@
+"""The state of one pull: what came, what the vendor announced, and whether the two agree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from vendorkit.errors import IncompletePull
+from vendorkit.frames import Drift, Page
+from vendorkit.pages import P, Records
+
+if TYPE_CHECKING:
+    from vendorkit.query import Query
+
+
+@dataclass
+class Pull:
+    """The state of one pull, for its checks and for `attrs`."""
+
+    query: Query
+    pages: int = 0
+    rows: int = 0
+    total: int | None = None
+    totals: list[int] = field(default_factory=list)  # each as it changed
+    complete: bool = False
+    drift: Drift = field(default_factory=Drift)
+    fetched_at: str = field(default_factory=lambda: datetime.now(timezone.utc).isoformat(timespec="seconds"))
+
+    def saw(self, rows: int, total: int | None) -> None:
+        """Take note of one page, and of the total it announced."""
+        self.pages += 1
+        self.rows += rows
+        if total is not None:
+            self.totals += [total] if total != self.total else []
+            self.total = total
+
+    def moved(self, rows: int, limit: int | None) -> str | None:
+        """Return how the vendor's data changed while *rows* were pulled; None where nothing shows that it did."""
+        if len(self.totals) > 1:
+            return f"the announced total went from {self.totals[0]:,} to {self.totals[-1]:,}"
+        if limit is None and self.total is not None and rows != self.total:
+            return f"{rows:,} rows arrived where {self.total:,} were announced"
+        return None
+
+    def check(self, limit: int | None) -> None:
+        """Raise `IncompletePull` where what was handed out, page by page, is not the whole."""
+        if why := self.moved(self.rows, limit):
+            what = f"The pull of {self.query.resource.name} is not whole: {why}; the data probably changed."
+            raise IncompletePull(what, remedy="Pull again, or use the stream.")
+
+
+def head(page: P, rows: int) -> P:
+    """Return the first *rows* records of *page*."""
+    if isinstance(page, Records):
+        return replace(page, records=page.records[:rows])
+    assert isinstance(page, Page)  # noqa: S101 - there are two kinds of pages
+    return replace(page, table=page.table.slice(0, rows))
+
+
+def without_copies(table: pa.Table) -> pa.Table:
+    """Return *table* without the rows that repeat an earlier one in every column."""
+    seen: set[str] = set()
+    keep = []
+    for i, row in enumerate(table.to_pylist()):
+        text = repr(row)
+        if text not in seen:
+            seen.add(text)
+            keep.append(i)
+    return table.take(keep)
