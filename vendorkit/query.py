@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from vendorkit.dataset import Dataset
     from vendorkit.vendors.base import Client
-from vendorkit.vendors.resource import Resource
+    from vendorkit.vendors.resource import Resource
 
 
 class Span(NamedTuple):
