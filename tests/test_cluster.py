@@ -329,7 +329,7 @@ def test_temporary_folder_of_somebody_else_is_not_trusted(monkeypatch, tmp_path)
 def test_local_cluster_of_processes_pulls_the_frame(medipim):
     """A worker in a process of its own reaches the planner's vendor, and its warning comes back."""
     query = medipim.products.query(status="inactive")
-    options = {"n_workers": 1, "threads_per_worker": 2, "processes": True, "dashboard_address": None}
+    options = {"n_workers": 1, "threads_per_worker": 2, "processes": True, "dashboard_address": "127.0.0.1:0"}
     with (
         distributed.LocalCluster(**options, host="127.0.0.1") as running,
         distributed.Client(running),
@@ -354,7 +354,7 @@ def started(*arguments: str) -> subprocess.Popen[bytes]:
 def test_remote_scheduler_and_worker_pull_the_frame(mediagenix, tmp_path):
     """A scheduler and a worker that were started by themselves and inherited nothing from the planner."""
     file = str(tmp_path / "scheduler.json")
-    common = ("--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", file)
+    common = ("--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0", "--scheduler-file", file)
     query = mediagenix.titles.query(accept="json")
     processes = [started("distributed.cli.dask_scheduler", "--port", "0", *common)]
     try:
