@@ -338,9 +338,7 @@ def test_stream_that_breaks_off_shows_no_credential(hunt, vendor):
     hunt.ends()
 
 
-@pytest.mark.parametrize(
-    ("vendor", "frames"), with_frames("read_settings, require, Client.__init__ and schemes", [])
-)
+@pytest.mark.parametrize(("vendor", "frames"), with_frames("read_settings, require, Client.__init__ and schemes", []))
 def test_missing_and_malformed_settings_show_no_value(hunt, monkeypatch, tmp_path, vendor, frames):
     """What is there is not echoed in the complaint about what is not, nor are lines of a broken file."""
     hunt.frames = frames
