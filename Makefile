@@ -28,7 +28,7 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/interrogate --quiet vendorkit tests
+	$(BIN)/interrogate --quiet vendorkit
 
 bench: $(BENCH)/.ready  ## vendorkit beside its peers; ONLY=01 runs one; see benchmarks/README.md
 	$(BENCH)/bin/python -m benchmarks --readme benchmarks/README.md $(if $(ONLY),--only $(ONLY))

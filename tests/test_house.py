@@ -151,3 +151,14 @@ def test_no_truth_test_of_a_response():
             tested += [node.operand] if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not) else []
             names = {one.id for one in tested if isinstance(one, ast.Name)}
             assert not names & {"response", "answer"}, f"{path}:{node.lineno}"
+
+
+def test_every_test_says_what_it_holds():
+    """A docstring on each test and each test module; and no function that looks like a test but never runs."""
+    for path in Path(__file__).parent.rglob("*.py"):
+        tree = ast.parse(path.read_text("utf-8"))
+        assert ast.get_docstring(tree), path
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test"):
+                assert path.name.startswith("test_"), f"{path}: {node.name} is not collected"
+                assert ast.get_docstring(node), f"{path}: {node.name}"
