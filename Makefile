@@ -31,6 +31,7 @@ lint: $(READY)
 	$(BIN)/interrogate --quiet vendorkit
 
 bench: $(BENCH)/.ready  ## vendorkit beside its peers; ONLY=01 runs one; see benchmarks/README.md
+	$(BENCH)/bin/python -m pytest -q tests/test_benchmarks.py
 	$(BENCH)/bin/python -m benchmarks --readme benchmarks/README.md $(if $(ONLY),--only $(ONLY))
 
 $(BENCH)/.ready: requirements.lock benchmarks/requirements.txt pyproject.toml

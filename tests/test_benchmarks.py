@@ -8,6 +8,9 @@ from contextlib import nullcontext
 
 import pytest
 
+for peer in ("dlt", "msgspec", "orjson", "polars", "xmltodict"):
+    pytest.importorskip(peer, reason="the peers are not installed; `make bench` installs them and runs these tests")
+
 from benchmarks import b01_bytes_to_frame, b04_end_to_end, b06_save, b07_import, harness, isolate, results, vendor
 from benchmarks.__main__ import MODULES, main
 from benchmarks.harness import Bar, Contender, DifferentDataError, Measured, Report, Size
