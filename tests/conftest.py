@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import logging
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from dataclasses import fields
@@ -15,6 +16,9 @@ import vendorkit as vk
 from vendorkit import local
 from vendorkit.local.settings import Settings
 from vendorkit.tls import is_loopback
+
+# A shell ignores interrupts for what it starts in the background, and children inherit that; some tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _FIXED = {"seed", "country", "products", "brands", "titles"}
 _VARIABLES = (
