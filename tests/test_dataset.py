@@ -148,7 +148,7 @@ def test_streams_and_next_links_are_saved_as_well(mediagenix, pledg, switch, big
 
 
 def test_no_records_keep_their_columns(medipim, tmp_path):
-    """Design 4: the dtypes of no rows are those of a million."""
+    """The dtypes of no rows are those of a million."""
     query = medipim.products.query(brand=99_999_999)
     dataset = query.save(tmp_path / "none")
     assert (dataset.rows, dataset.complete) == (0, True)

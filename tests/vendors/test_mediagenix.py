@@ -196,7 +196,7 @@ def test_wrong_query_is_refused(mediagenix, wrong, said):
 
 
 def test_eight_threads_share_one_challenge(vendors):
-    """True at the end, 3: 8 threads x 25 GETs on a fresh client are 201 requests."""
+    """8 threads x 25 GETs on a fresh client are 201 requests."""
     client = vk.connect("mediagenix", environment="local")
     vendors["mediagenix"].clear_log()
     with ThreadPoolExecutor(8) as pool:

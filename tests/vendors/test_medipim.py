@@ -28,7 +28,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
 
 @pytest.mark.parametrize("name", list(RESOURCES))
 def test_every_resource_is_a_whole_frame_of_the_declared_columns(medipim, name):
-    """Design 4: one row a record, declared columns first, the same dtypes for no rows."""
+    """One row a record, declared columns first, the same dtypes for no rows."""
     resource = getattr(medipim, name)
     query = resource.query()
     frame = query.frame()
@@ -205,7 +205,7 @@ def test_refused_query_names_the_violation(medipim, vendors):
 
 
 def test_wrong_secret_is_one_clear_error(vendors, monkeypatch):
-    """True at the end, 2: cause, remedy, no secret."""
+    """Cause, remedy, no secret."""
     from vendorkit import vendors as registry
 
     def wrong(vendor, country):
@@ -220,7 +220,7 @@ def test_wrong_secret_is_one_clear_error(vendors, monkeypatch):
 
 
 def test_missing_variables_are_named_together():
-    """True at the end, 2."""
+    """All of them at once, with where was looked."""
     with pytest.raises(SettingsError, match="MEDIPIM_API_KEY_ID, MEDIPIM_API_KEY_SECRET"):
         vk.connect("medipim", environment="sandbox")
 

@@ -120,7 +120,7 @@ def test_ranges_of_pages_cover_every_row_once(total, parts):
 
 
 def test_windows_and_stream_give_the_same_rows(beyond):
-    """Issue 3: both strategies, after sorting by id."""
+    """Both strategies, after sorting by id."""
     stream = beyond.products.query().frame(columns=COLUMNS)
     windows = beyond.products.query(strategy="windows").frame(columns=COLUMNS)
     assert windows.attrs["vendorkit"]["total"] == 10_600

@@ -62,7 +62,7 @@ def test_company_plans_tell_items_apart(pledg):
 
 @pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")  # how a threshold is called is not documented
 def test_dtypes_are_declared_for_no_rows_too(pledg):
-    """Design 4."""
+    """The frame contract: the same dtypes for no rows."""
     for query in (pledg.payment_schedule.query(**ASKED), pledg.merchant_conditions.query()):
         names = query.schema.arrow.names
         assert query.frame(limit=0).dtypes[names].to_dict() == query.frame().dtypes[names].to_dict()
@@ -200,7 +200,7 @@ def test_missing_settings_of_a_scheme_are_named_when_it_is_used(monkeypatch):
 
 
 def test_many_threads_on_an_expired_token_ask_for_one(vendors):
-    """True at the end, 3: 32 threads, one token request; and again after it expired."""
+    """32 threads, one token request; and again after it expired."""
     client = vk.connect("pledg", environment="local")
     path = f"/api/merchants/{client.settings.get('PLEDG_MERCHANT_UID')}/simulate_payment_schedule"
 

@@ -1,7 +1,7 @@
 """
 The house style of Mediagenix's answers: one resource, written as XML or as JSON, with its links expanded on request.
 
-Rules: `vendors/mediagenix.md` 3.2 (XML), 3.3 (JSON) and 3.4 (expand). Text is spliced rather than built by an XML
+Rules: Mediagenix's documents on XML, JSON and expand. Text is spliced rather than built by an XML
 library: a page of 200 titles has to leave within a few milliseconds.
 """
 

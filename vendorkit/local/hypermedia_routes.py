@@ -43,7 +43,7 @@ def error(status: int, message: str, *, as_json: bool = False) -> Response:
     """
     An error in the vendor's words.
 
-    422 nests a `message`, all others hold plain text (`vendors/mediagenix.md` 3.7). The JSON forms are inferred.
+    422 nests a `message`, all others hold plain text (Mediagenix's documents). The JSON forms are inferred.
     """
     if as_json:
         body: Any = {"error": {"message": message}} if status == 422 else {"error": message}

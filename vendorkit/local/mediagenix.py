@@ -1,7 +1,7 @@
 """
 The local Mediagenix On-Demand: routes, and the vendor's ways of refusing.
 
-Written from `vendors/mediagenix.md` sections 2 to 5 and 8. Reading only: every write is refused. Links to
+Written from Mediagenix's documents. Reading only: every write is refused. Links to
 resources that are not offered here are left out, so that each link leads somewhere.
 """
 

@@ -23,7 +23,7 @@ import numpy as np
 ANCHOR: Final = date(2026, 11, 1)
 """The "today" of the library, whatever the clock says."""
 
-PLATFORMS: Final = [  # name and Rails zone name (`vendors/mediagenix.md` 4.5)
+PLATFORMS: Final = [  # name and Rails zone name (Mediagenix's documents)
     ("Hearth TV", "London"),
     ("Polder Plus", "Amsterdam"),
     ("Atlantic Stream", "Eastern Time (US & Canada)"),

@@ -1,4 +1,4 @@
-"""The change feed of the local Mediagenix On-Demand (`vendors/mediagenix.md` 4.24)."""
+"""The change feed of the local Mediagenix On-Demand (Mediagenix's documents)."""
 
 from __future__ import annotations
 

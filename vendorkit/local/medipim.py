@@ -1,5 +1,5 @@
 """
-The local Medipim vendor: the read endpoints of API v4, written from the vendor's documents (medipim.md).
+The local Medipim vendor: the read endpoints of API v4, written from the vendor's documents (Medipim's documents).
 
 The handlers know nothing of authentication, rates, faults and logs; `server` puts those around them. What no document
 settles is marked inferred, and where it matters there is a switch in `Settings`. Writing is refused with 403: the
@@ -38,11 +38,11 @@ if TYPE_CHECKING:
 
 VENDOR: Final = "medipim"
 AUTH: Final = "basic"
-RATE: Final = (100, 60, 0)  # requests, seconds, ban in seconds (medipim.md 2.3)
+RATE: Final = (100, 60, 0)  # requests, seconds, ban in seconds (Medipim's documents)
 OPEN: Final = ("/media/",)  # served without credentials (inferred)
 WINDOW: Final = 10_000
 _CHUNK: Final = 400  # records a chunk of the stream: about 1 MB
-# Only the first two and bad_request are the vendor's own words (medipim.md 2.2); the others are inferred.
+# Only the first two and bad_request are the vendor's own words (Medipim's documents); the others are inferred.
 _CODES: Final = {
     401: "authentication.not_authenticated", 429: "too_many_requests", 400: "bad_request", 403: "forbidden",
     404: "not_found", 405: "method_not_allowed", 422: "validation_failed", 503: "service_unavailable",
@@ -57,7 +57,7 @@ _USER_AGENT: Final = re.compile(r"(?!Mozilla/)[^\s/]+/\S+ \(.+\)")
 
 
 def refusal(status: int, reason: str) -> Response:
-    """Return an error in the shape of medipim.md 2.2."""
+    """Return an error in the shape of Medipim's documents."""
     return _json({"error": {"status": status, "code": _CODES.get(status, "internal_error"), "message": reason}}, status)
 
 
@@ -153,7 +153,7 @@ class Api:
             found = self.shop.select(kind, body)
             if not len(found):
                 return Response(status_code=204)
-            # V3's content type; that of V4 is not documented (medipim.md 7).
+            # V3's content type; that of V4 is not documented (Medipim's documents).
             return StreamingResponse(self._lines(self.shop, kind, found), media_type="application/x-json-stream")
 
         return answer
@@ -181,7 +181,7 @@ class Api:
 
     def _found(self, index: Ints, root: str, kind: str, what: str) -> Response:
         if not len(index):
-            return refusal(404, f"No record of {kind} has {what}.")  # inferred: 404 (medipim.md 2.2)
+            return refusal(404, f"No record of {kind} has {what}.")  # inferred: 404 (Medipim's documents)
         (record,) = self.shop.encoded(kind, index[:1], self.settings.wrong_type_rate)
         return Response(b'{"%b":%b}' % (root.encode(), record), media_type="application/json")
 
@@ -204,7 +204,7 @@ class Api:
     # -- the short lists
 
     def list_query(self, kind: List) -> Callable[[Request], Awaitable[Response]]:
-        """Return the handler of a list: without `page` all records and no `meta.page` (medipim.md 3.2)."""
+        """Return the handler of a list: without `page` all records and no `meta.page` (Medipim's documents)."""
 
         async def answer(request: Request) -> Response:
             body = await read_json(request)

@@ -1,7 +1,7 @@
 """
 Filters and sorting of the local Medipim vendor: from the JSON of a request to the indexes of the records, in order.
 
-A filter is an object with exactly one key (medipim.md 3.2; several keys are not documented and refused here, which is
+A filter is an object with exactly one key (several keys are not documented and refused here, which is
 inferred). Each becomes a column of booleans, so that `and`, `or` and `not` are NumPy's own.
 """
 
@@ -132,7 +132,7 @@ def digits(text: str, prefix: str, width: int) -> int | None:
 
 
 class MediaFilter:
-    """Filters and sorts media (medipim.md 5.1)."""
+    """Filters and sorts media (Medipim's documents)."""
 
     SORTS: Final = ("id", "createdAt", "touchedAt")
     FILTERS: Final = (

@@ -1,4 +1,4 @@
-"""The short lists of the local Medipim vendor: their paths, filters and sort keys (medipim.md 3.1 and 6)."""
+"""The short lists of the local Medipim vendor: their paths, filters and sort keys (Medipim's documents)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The filters and sort keys of Medipim's products (medipim.md 4.1) over the columns of the catalogue."""
+"""The filters and sort keys of Medipim's products (Medipim's documents) over the columns of the catalogue."""
 
 from __future__ import annotations
 
@@ -182,13 +182,13 @@ class ProductFilter:
         return np.take(fits, np.take(self.catalogue.brand_organization, self.rows.brand))
 
     def _code(self, key: str, value: Any, path: str) -> Bits:
-        """Find codes as texts: leading zeros count, and no query holds more than 1,000 (medipim.md 2.4)."""
+        """Find codes as texts: leading zeros count, and no query holds more than 1,000 (Medipim's documents)."""
         texts = listed(value, path, (str,))
         self._count += len(texts)
         if self._count > MAX_CODES:
             raise Violation(path, f"maximum amount of identifier codes provided cannot exceed {MAX_CODES}")
         if any(not text.strip("0") for text in texts):
-            raise Violation(path, "must not be empty")  # "0" counts as empty in production (medipim.md 2.2)
+            raise Violation(path, "must not be empty")  # "0" counts as empty in production (Medipim's documents)
         if key in EANS:
             return self._eans(key, texts)
         code = self.codes[key]
@@ -228,7 +228,7 @@ class ProductFilter:
         return keep
 
     def _minimum(self) -> Bits:
-        """Image and description and public category, the meaning since 2024-12 (medipim.md 1.1)."""
+        """Image and description and public category, the meaning since 2024-12 (Medipim's documents)."""
         return self._pictured() & (self.rows.first_description | self.rows.second_description)
 
     def _pictured(self) -> Bits:

@@ -1,5 +1,5 @@
 """
-The shapes of Medipim's products and media as JSON with open places, one for each kind of record (medipim.md 4.3, 5.2).
+The shapes of Medipim's products and media as JSON with open places, one for each kind of record (Medipim's documents).
 
 `"##name"` is a place for a whole value (`"##name+3"` for a number with the digit 3 put at its end), `#name#` one
 inside a text, and the member `"@name": ""` one for several members.
@@ -33,7 +33,7 @@ _PHOTO_FORMATS: Final = {
     "mediumWebp": "medium.webp", "large": "large.jpg", "largeWebp": "large.webp", "huge": "huge.jpg",
     "hugeWebp": "huge.webp",
 }  # fmt: skip
-# Frontals have keys of their own, and uneven ones: mediumJpeg but largeJpg, and no large (medipim.md 5.2).
+# Frontals have keys of their own, and uneven ones: mediumJpeg but largeJpg, and no large (Medipim's documents).
 _FRONTAL_FORMATS: Final = {
     "thumbnail": "thumbnail.png", "thumbnailWebp": "thumbnail.webp", "medium": "medium.png",
     "mediumJpeg": "medium.jpg", "mediumWebp": "medium.webp", "largeJpg": "large.jpg", "largeWebp": "large.webp",

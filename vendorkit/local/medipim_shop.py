@@ -30,7 +30,7 @@ class BadRequest(Exception):
 
 
 async def read_json(request: Request) -> dict[str, Any]:
-    """Return the body as an object; nothing, `{}` and PHP's `[]` are all empty (medipim.md 2.1)."""
+    """Return the body as an object; nothing, `{}` and PHP's `[]` are all empty (Medipim's documents)."""
     raw = await request.body()
     if not raw.strip():
         return {}

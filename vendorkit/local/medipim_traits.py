@@ -131,7 +131,7 @@ def sides_of(item: int) -> list[str]:
 
 
 def frontal(item: int) -> bool:
-    """Return whether a photo is also offered as a frontal: a packshot that shows the front alone (medipim.md 4.2)."""
+    """Return whether a photo is also offered as a frontal: a packshot that shows the front alone."""
     return media_type(item) == "photo" and photo_type(item) == "packshot" and sides_of(item) == ["front"]
 
 

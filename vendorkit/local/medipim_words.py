@@ -53,7 +53,7 @@ class Code(NamedTuple):
     medicine: bool | None = None  # None: on all products
 
 
-# medipim.md 1.1. Widths are the vendor's where it gives them.
+# Medipim's documents. Widths are the vendor's where it gives them.
 CODES: Final = {
     "be": (Code("cnk", 7), Code("udi"), Code("nut"), Code("ctiExtended", 9, "C", medicine=True)),
     "fr": (

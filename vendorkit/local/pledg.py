@@ -1,5 +1,5 @@
 """
-The local Pledg: token, simulations, merchants, purchase links, refunds, and the pages a buyer sees (pledg.md 4).
+The local Pledg: token, simulations, merchants, purchase links, refunds, and the pages a buyer sees (Pledg's documents).
 
 Each route names its scheme. Three of the vendor's types can be tried without changing anything:
 

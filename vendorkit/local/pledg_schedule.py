@@ -1,4 +1,4 @@
-"""Pledg's merchants and what an amount costs with each: who pays how much, when (pledg.md 4.1 to 4.3)."""
+"""Pledg's merchants and what an amount costs with each: who pays how much, when (Pledg's documents)."""
 
 from __future__ import annotations
 

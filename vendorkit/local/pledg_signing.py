@@ -1,5 +1,5 @@
 """
-Pledg's signatures as the vendor makes and checks them, and a log of notifications (pledg.md 1 and 4.7).
+Pledg's signatures as the vendor makes and checks them, and a log of notifications (Pledg's documents).
 
 Written from the vendor's documents with `hmac` alone, so that a mistake of the client is not repeated here.
 """
@@ -74,7 +74,7 @@ def read_jwt(token: str, secret: str) -> dict[str, Any]:
 
 
 def back_signature(body: dict[str, Any], secret: str) -> str:
-    """Return the signature of a back-mode notification: six pairs, joined by the secret, hashed (pledg.md 1.2)."""
+    """Return the signature of a back-mode notification: six pairs, joined by the secret, hashed (Pledg's documents)."""
     pairs = []
     for key in SIGNED_KEYS:
         value = body[key]

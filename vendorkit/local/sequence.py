@@ -1,7 +1,7 @@
 """
 The local Mediagenix Sequence: jobs, and the materials, tasks, notes and problems of each.
 
-Written from `vendors/mediagenix.md` 4.25. Same house style as On-Demand, another product and origin: its links to
+Written from Mediagenix's documents. Same house style as On-Demand, another product and origin: its links to
 On-Demand lead to a host that does not exist.
 """
 

@@ -3,7 +3,7 @@ Products and media past the window of 10,000, cut by `createdAt` into windows th
 
 A window holds what is created from one second on and not from a later one on: `{"and": [from, {"not": from}]}`. So
 each record is in exactly one window, whether `from` includes its own second or not; `until` is not used, because no
-document says whether it does (medipim.md 8). What has no `createdAt` is in a window of its own, `{"not": {"from": 0}}`
+document says whether it does. What has no `createdAt` is in a window of its own, `{"not": {"from": 0}}`
 (inferred: a vendor who leaves nulls out of `not` as well is found out by the totals).
 """
 
