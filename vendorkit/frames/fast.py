@@ -1,16 +1,17 @@
 """
 Arrow's JSON parser on bytes, and the search for the few records that it does not read.
 
-Arrow reads all that it is given, or nothing. What it refuses is parted, at the
-row it names or in the middle, until only the records at fault are left.
+Arrow reads all that it is given, or nothing. What it says of the first fault
+leads to the record, which is taken out; then it tries again.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import struct
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,18 +20,20 @@ from pyarrow import json as arrow_json
 from vendorkit.frames.drift import Drift
 from vendorkit.frames.free import FreeTexts
 from vendorkit.frames.pages import Page
-from vendorkit.frames.wire import FrameBuilder, UnfitError
+from vendorkit.frames.wire import MARK, FrameBuilder, UnfitError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from vendorkit.frames.schema import Schema
 
-    Parsed = tuple[Page, pa.Array | None]
 
 META = pa.struct([("total", pa.int64()), ("index", pa.int64())])
+_ATTEMPTS = 8  # then the lossless path is no slower
+_UNEXPECTED = "unexpected field"
 _ROW = re.compile(r" in row (\d+)$")
-_BETWEEN = re.compile(rb"\}[ \t]*,[ \t]*(?=\{)")
+_VALUE = re.compile(r"couldn't parse:(.+)$", re.DOTALL)
+_BETWEEN = re.compile(rb"\},[ \t]*(?=\{)")
 _BLANKS = bytes.maketrans(b"\r\n", b"\t\t")
 
 
@@ -56,55 +59,87 @@ class FastParser:
         if wrapped_as:
             # A boolean where an object is expected: any error line is refused here, and explained by the other path.
             record = pa.struct([("meta", META), (wrapped_as, record), ("error", pa.bool_())])
+        self._empty = b'{"%b":{}}' % wrapped_as.encode() if wrapped_as else b"{}"
+        self._names = _names(record)
         self._options = arrow_json.ParseOptions(
             explicit_schema=pa.schema([("", pa.list_(pa.list_(record)))]),
             # What a projection leaves out is skipped; otherwise a new field must be noticed.
             unexpected_field_behavior="error" if schema.only is None else "ignore",
         )
 
-    def array(self, array: bytes) -> Page:
-        """Read a JSON array of records. Raises UnfitError where it is malformed or needs the lossless path."""
-        return self._build(self._lists(b'{"":[%b]}\n' % array, 1))[0]
+    def arrays(self, arrays: Sequence[bytes | memoryview]) -> list[Page]:
+        """Read JSON arrays of records, a page each. Raises UnfitError where one is malformed or needs another path."""
+        lists = self._lists([b'{"":[', b"]}\n"], arrays)
+        table = self._builder.build(lists.flatten())
+        ends = [0, *accumulate(pc.list_value_length(lists).to_pylist())]
+        return [self.page(table.slice(start, end - start)) for start, end in pairwise(ends)]
 
-    def runs(self, records: Sequence[bytes]) -> Iterator[tuple[int, int, Parsed | None]]:
-        """Read records; yield runs of them in order, each as (start, end, what they are or None if they do not fit)."""
-        pending = [(0, len(records))]
-        while pending:
-            start, end = pending.pop()
+    def most(self, records: Sequence[bytes]) -> tuple[pa.Table, pa.Array | None, set[int]] | None:
+        """
+        Read records of which a few do not fit.
+
+        Returns:
+            The table, the stream meta, and the places of those that do not fit, in which empty ones stand.
+            None where they are too many, or cannot be told from the others.
+        """
+        odd = set[int]()
+        for _ in range(_ATTEMPTS):
             try:
-                yield start, end, self._each(records[start:end])
+                return (*self._each([self._empty if at in odd else text for at, text in enumerate(records)]), odd)
             except UnfitError as error:
-                if end - start == 1:
-                    yield start, end, None
-                    continue
-                cuts = [start, (start + end) // 2, end]
-                if error.row is not None and start + error.row < end:
-                    # What follows is halved, lest many records at fault be read over and over.
-                    at = start + error.row
-                    cuts = [start, at, at + 1, (at + 1 + end) // 2, end]
-                pending += [cut for cut in list(pairwise(cuts))[::-1] if cut[0] < cut[1]]
+                found = self._faults(error.problem, records) - odd
+            odd |= found
+            if not found or len(odd) == len(records):
+                break
+        return None
 
-    def _each(self, records: Sequence[bytes]) -> Parsed:
-        lists = self._lists(
-            b"".join(part for record in records for part in (b'{"":[[', record, b"]]}\n")), len(records)
-        )
+    def _faults(self, problem: str, records: Sequence[bytes]) -> set[int]:
+        """Where Arrow's words say that the fault is: in a row, at a value (which may stand elsewhere too), in names."""
+        if row := _ROW.search(problem):
+            return {int(row[1])}
+        if value := _VALUE.search(problem):
+            return {at for at, text in enumerate(records) if value[1].encode() in text}
+        return {at for at, text in enumerate(records) if _UNEXPECTED in problem and self._is_strange(text)}
+
+    def _is_strange(self, text: bytes) -> bool:
+        try:
+            return _differs(json.loads(text), self._names)
+        except (ValueError, RecursionError):
+            return True
+
+    def page(self, table: pa.Table) -> Page:
+        """Give a table its drift; the columns of undeclared fields that are not there are left out."""
+        drift = Drift()
+        for name, column in self._unknown.items():
+            if count := len(table) - table[column].null_count:
+                drift.unknown[name] = count
+            else:
+                table = table.drop_columns(column)
+        return Page(table, drift=drift)
+
+    def _each(self, records: Sequence[bytes]) -> tuple[pa.Table, pa.Array | None]:
+        lists = self._lists([b'{"":[[', b"]]}\n"], records)
         if pc.any(pc.not_equal(pc.list_value_length(lists), 1)).as_py():
             raise UnfitError
-        return self._build(lists)
+        found, meta = lists.flatten(), None
+        if self._wrapped:
+            if found.null_count or found.field(2).null_count < len(found):
+                raise UnfitError
+            found, meta = found.field(1), found.field(0)
+        return self._builder.build(found), meta
 
-    def _lists(self, text: bytes, rows: int) -> pa.ListArray:
+    def _lists(self, around: list[bytes], texts: Sequence[bytes | memoryview]) -> pa.ListArray:
         """Read lines of one list of one list each; return the inner ones."""
         # Two brackets: no text inside them can close the first and go on with something else unnoticed.
         # A leading object also keeps Arrow from a top-level null, on which its parser crashes (26.0.1).
-        text = self._free.quoted(text)
+        text = self._free.quoted(b"".join(part for text in texts for part in (around[0], text, around[1])))
         _check_utf8(text)
         reading = arrow_json.ReadOptions(block_size=len(text) + 64, use_threads=False)
         try:
             lists = arrow_json.read_json(pa.BufferReader(text), reading, self._options).column(0)
         except pa.ArrowInvalid as error:
-            row = _ROW.search(str(error))
-            raise UnfitError(int(row[1]) if row else None) from error
-        if len(lists) != rows or lists.null_count or lists.num_chunks != 1:
+            raise UnfitError(str(error)) from error
+        if len(lists) != len(texts) or lists.null_count or lists.num_chunks != 1:
             raise UnfitError
         if pc.any(pc.not_equal(pc.list_value_length(lists), 1)).as_py():
             raise UnfitError
@@ -113,19 +148,21 @@ class FastParser:
             raise UnfitError
         return inner
 
-    def _build(self, lists: pa.ListArray) -> Parsed:
-        records, meta = lists.flatten(), None
-        if self._wrapped:
-            if records.null_count or records.field(2).null_count < len(records):
-                raise UnfitError
-            records, meta = records.field(1), records.field(0)
-        table, drift = self._builder.build(records), Drift()
-        for name, column in self._unknown.items():
-            if count := len(table) - table[column].null_count:
-                drift.unknown[name] = count
-            else:
-                table = table.drop_columns(column)
-        return Page(table, drift=drift), meta
+
+def _names(wire: pa.DataType) -> dict[str, Any]:
+    """The names that Arrow expects, at every depth."""
+    if pa.types.is_list(wire):
+        return _names(wire.value_type)
+    return {field.name.rstrip(MARK): _names(field.type) for field in wire} if pa.types.is_struct(wire) else {}
+
+
+def _differs(value: Any, names: dict[str, Any]) -> bool:
+    """Whether there is a name in the value that is not expected."""
+    if isinstance(value, list):
+        return any(_differs(item, names) for item in value if isinstance(item, (dict, list)))
+    if not isinstance(value, dict) or not names:
+        return False
+    return any(key not in names or _differs(item, names[key]) for key, item in value.items())
 
 
 def on_one_line(body: bytes) -> bytes:

@@ -8,18 +8,21 @@ JSON. Everything else goes on to Arrow as it came.
 
 from __future__ import annotations
 
-import json
 import re
+from heapq import merge
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from vendorkit.errors import MalformedAnswer
-from vendorkit.frames.values import DECODER, dumps, fit
+from vendorkit.frames.values import DECODER, ENCODER, dumps, fit
 from vendorkit.frames.wire import MARK, UnfitError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from vendorkit.frames.schema import Kind
+
+_COLON = re.compile(r"[ \t]*:[ \t]*")
 
 
 class FreeTexts:
@@ -32,9 +35,6 @@ class FreeTexts:
 
     def __init__(self, kinds: Mapping[str, Kind | None]) -> None:
         self._kinds = kinds
-        names = "|".join(map(re.escape, kinds))
-        # A quote after one of these always opens a string, and a colon after its end makes it a name.
-        self._name = re.compile(rf'(?<=[{{, \t])"({names})"[ \t]*:[ \t]*') if kinds else None
 
     def quoted(self, text: bytes) -> bytes:
         """
@@ -43,20 +43,37 @@ class FreeTexts:
         Raises:
             UnfitError: The text is not UTF-8, or a value is malformed.
         """
-        if self._name is None:
+        if not self._kinds:
             return text
         try:
             whole = text.decode()
-        except UnicodeDecodeError as error:
+            return "".join(self._parts(whole)).encode()
+        except (ValueError, RecursionError, MalformedAnswer) as error:
             raise UnfitError from error
-        parts, position = list[str](), 0
-        while match := self._name.search(whole, position):
-            try:
-                value, end = DECODER.raw_decode(whole, match.end())
-                kind = self._kinds[match[1]]
+
+    def _parts(self, text: str) -> Iterator[str]:
+        position = 0
+        for name, start, value_at in self._names(text):
+            if start >= position:  # else it is a part of the value before it
+                value, end = DECODER.raw_decode(text, value_at)
+                kind = self._kinds[name]
                 found = dumps(value) if kind is None else None if value is None else fit(kind, value)
-            except (ValueError, RecursionError, MalformedAnswer) as error:
-                raise UnfitError from error
-            parts += [whole[position : match.start()], f'"{match[1]}{MARK}":{json.dumps(found)}']
-            position = end
-        return "".join([*parts, whole[position:]]).encode()
+                yield text[position:start]
+                yield f'"{name}{MARK}":{ENCODER.encode(found)}'
+                position = end
+        yield text[position:]
+
+    def _names(self, text: str) -> Iterator[tuple[str, int, int]]:
+        """Yield the names in order of their places, with those and the places of the values."""
+        finders = [self._places(text, name) for name in self._kinds]
+        return merge(*finders, key=itemgetter(1))
+
+    def _places(self, text: str, name: str) -> Iterator[tuple[str, int, int]]:
+        quoted = f'"{name}"'
+        start = text.find(quoted)  # much faster than an expression for all names
+        while start >= 0:
+            colon = _COLON.match(text, start + len(quoted))
+            # A quote after one of these always opens a string, and a colon after its end makes it a name.
+            if colon and text[start - 1] in "{, \t":
+                yield name, start, colon.end()
+            start = text.find(quoted, start + 1)

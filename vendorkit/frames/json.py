@@ -9,11 +9,13 @@ are read one value at a time.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from vendorkit.errors import MalformedAnswer
+from vendorkit.errors import MalformedAnswer, VendorkitError
 from vendorkit.frames.fast import cut_records, on_one_line
 from vendorkit.frames.mixed import MixedReader
 from vendorkit.frames.pages import Page, read_ahead
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from vendorkit.frames.schema import Schema
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_TOGETHER = 8  # pages at a time while they fit: calls are saved, and it is still only a few
 _MARK = "the records stood here"
 
 
@@ -41,6 +44,7 @@ class JsonReader:
     def __init__(self, schema: Schema, records: str | None = "results") -> None:
         self._records = records
         self._mixed = MixedReader(schema)
+        self._fitting = 0  # pages since the last one that did not fit
         self._start = re.compile(rb'"%s"[ \t\r\n]*:[ \t\r\n]*\[' % re.escape(records or "").encode())
 
     def read(self, body: bytes) -> Page:
@@ -50,31 +54,53 @@ class JsonReader:
         Raises:
             MalformedAnswer: The body is not strict JSON in UTF-8, or not of the expected shape.
         """
-        cut = self._cut(body)
-        if cut is None or self._mixed.fast is None:
-            return self._slow(body)
-        array, envelope = cut
-        try:
-            page = self._mixed.fast.array(array)
-        except UnfitError:
-            records = cut_records(array)
-            try:
-                page, _ = self._mixed.read(records, lambda at: (loads(records[at]), None))
-            except MalformedAnswer:
-                # The cuts are wrong, or the page is; whole it tells which, and where.
-                return self._slow(body)
-        return replace(page, envelope=envelope)
+        return self._group([body])[0]
 
     def read_all(self, bodies: Iterable[bytes]) -> Iterator[Page]:
-        """Read pages in order, two at a time. Raises as `read` does."""
-        return read_ahead(self.read, bodies)
+        """Read pages in order, several at a time, which is faster. Raises as `read` does."""
+        return chain.from_iterable(read_ahead(self._group, filter(None, self._groups(bodies))))
 
-    def _cut(self, body: bytes) -> tuple[bytes, dict[str, Any]] | None:
+    def _groups(self, bodies: Iterable[bytes]) -> Iterator[list[bytes]]:
+        group: list[bytes] = []
+        try:
+            for body in bodies:
+                group.append(body)
+                if len(group) >= (_TOGETHER if self._fitting >= _TOGETHER else 1):
+                    yield group
+                    group = []
+        except VendorkitError:
+            # What came before a failure is handed over before it is raised.
+            yield group
+            raise
+        yield group
+
+    def _group(self, bodies: list[bytes]) -> list[Page]:
+        cuts, fast = [self._cut(body) for body in bodies], self._mixed.fast
+        if fast is None or None in cuts:
+            return [self._slow(body) for body in bodies]
+        found = [cut for cut in cuts if cut is not None]
+        with contextlib.suppress(UnfitError):
+            pages = fast.arrays([array for array, _ in found])
+            self._fitting += len(pages)
+            return [replace(page, envelope=envelope) for page, (_, envelope) in zip(pages, found, strict=True)]
+        self._fitting = 0
+        return [self.read(body) for body in bodies] if len(bodies) > 1 else [self._odd(bodies[0], *found[0])]
+
+    def _odd(self, body: bytes, array: memoryview, envelope: dict[str, Any]) -> Page:
+        """Read a page that does not fit."""
+        records = cut_records(bytes(array))
+        with contextlib.suppress(MalformedAnswer):
+            page, _ = self._mixed.read(records, lambda at: (loads(records[at]), None))
+            return replace(page, envelope=envelope)
+        # The cuts are wrong, or the page is; whole it tells which, and where.
+        return self._slow(body)
+
+    def _cut(self, body: bytes) -> tuple[memoryview, dict[str, Any]] | None:
         """The records array and the envelope; None where they cannot be told apart without reading all."""
         body = on_one_line(body)
         if self._records is None:
             bare = body.removeprefix(_BYTE_ORDER_MARK).strip()
-            return (bare, {}) if bare.startswith(b"[") else None
+            return (memoryview(bare), {}) if bare.startswith(b"[") else None
         match = self._start.search(body)
         if match is None:
             return None
@@ -85,7 +111,7 @@ class JsonReader:
             return None
         if not isinstance(envelope, dict) or envelope.pop(self._records, None) != _MARK:
             return None
-        return body[start:end], plain(envelope)
+        return memoryview(body)[start:end], plain(envelope)
 
     def _slow(self, body: bytes) -> Page:
         envelope, records = self._parts(loads(body))

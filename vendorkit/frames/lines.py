@@ -40,6 +40,7 @@ class LinesReader:
         self._schema = schema
         self._record = record
         self._mixed = MixedReader(schema, wrapped_as=record)
+        self._pool = ThreadPoolExecutor(2)  # kept: Arrow's memory is a thread's own
 
     def read(self, block: bytes, *, first_line: int = 1) -> Page:
         """
@@ -58,8 +59,7 @@ class LinesReader:
         block = block.removeprefix(_BYTE_ORDER_MARK)
         numbered = [pair for pair in enumerate(block.split(b"\n"), first_line) if pair[1].strip()]
         middle = len(numbered) // 2
-        with ThreadPoolExecutor(2) as pool:
-            parts = list(pool.map(self._part, (numbered[:middle], numbered[middle:])))
+        parts = list(self._pool.map(self._part, (numbered[:middle], numbered[middle:])))
         table, drift = combine((page for page, _ in parts), self._schema)
         meta = pa.chunked_array([chunk for _, meta in parts for chunk in meta], META)
         return Page(table, _sequence(meta, first_line), drift)

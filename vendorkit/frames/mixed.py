@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from vendorkit.frames.schema import Schema
 
 _PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_AT_ONCE = 1000  # records; a fault has them read again
 _OFTEN = 8  # a new field in one of so many records is looked for from then on; a rarer one is cheaper left alone
 
 
@@ -52,18 +54,23 @@ class MixedReader:
         Returns:
             The page, and the stream meta of the records in arrays or lists, in order.
         """
-        pieces, metas, fast = list[Page | list[Any]](), list[Any](), self.fast
-        for start, end, parsed in fast.runs(records) if fast else [(0, len(records), None)]:
-            if parsed is not None:
-                pieces.append(parsed[0])
-                metas.append(parsed[1])
-                continue
-            odd = [load(at) for at in range(start, end)]
-            metas.append([meta for _, meta in odd])
-            pieces.append([record for record, _ in odd])
-        pages = [piece if isinstance(piece, Page) else self.lossless.read(piece) for piece in pieces]
+        pages, metas, fast = list[Page](), list[Any](), self.fast
+        for start in range(0, len(records), _AT_ONCE):
+            part = records[start : start + _AT_ONCE]
+            found = fast.most(part) if fast else None
+            odd = found[2] if found else set(range(len(part)))
+            for is_odd, group in groupby(range(len(part)), odd.__contains__):
+                places = list(group)
+                if fast and found and not is_odd:
+                    table, meta, _ = found
+                    pages.append(fast.page(table.slice(places[0], len(places))))
+                    metas.append(meta and meta.slice(places[0], len(places)))
+                else:
+                    loaded = [load(start + at) for at in places]
+                    pages.append(self.lossless.read([record for record, _ in loaded]))
+                    metas.append([meta for _, meta in loaded])
         table, drift = combine(pages, self._schema)
-        if self.fast:
+        if fast:
             self._learn(drift, len(records))
         return Page(table, drift=drift), metas
 

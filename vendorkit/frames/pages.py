@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     from vendorkit.frames.schema import Schema
 
-THREADS = 2  # measured: Arrow parses without Python's lock, and more gain little beside it
+T = TypeVar("T")
+R = TypeVar("R")
+_THREADS = 2  # measured: Arrow parses without Python's lock, and more gain little beside it
 
 
 @dataclass(frozen=True)
@@ -64,25 +66,25 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
     return frame
 
 
-def read_ahead(read: Callable[[bytes], Page], bodies: Iterable[bytes]) -> Iterator[Page]:
+def read_ahead(read: Callable[[T], R], bodies: Iterable[T]) -> Iterator[R]:
     """
     Yield what `read` makes of the bodies, in order; the next ones are read meanwhile on other threads.
 
     What came before a failure of ours is handed over before that is raised.
     """
-    with ThreadPoolExecutor(THREADS) as pool:
-        ahead: deque[Future[Page]] = deque()
+    with ThreadPoolExecutor(_THREADS) as pool:
+        ahead: deque[Future[R]] = deque()
         for body in _before_failing(bodies):
             if isinstance(body, VendorkitError):
-                yield from (page.result() for page in ahead)
+                yield from (found.result() for found in ahead)
                 raise body
             ahead.append(pool.submit(read, body))
-            if len(ahead) > THREADS:
+            if len(ahead) > _THREADS:
                 yield ahead.popleft().result()
-        yield from (page.result() for page in ahead)
+        yield from (found.result() for found in ahead)
 
 
-def _before_failing(bodies: Iterable[bytes]) -> Iterator[bytes | VendorkitError]:
+def _before_failing(bodies: Iterable[T]) -> Iterator[T | VendorkitError]:
     """Yield the bodies; an error of ours that ends them is yielded as the last item."""
     try:
         yield from bodies

@@ -97,7 +97,7 @@ class Column:
     unit: str = ""
     about: str = ""
 
-    @property
+    @cached_property
     def wire(self) -> str:
         """The vendor's name of the field in JSON; for a link `<rel>_link`, whichever was declared."""
         name = self.source or self.name
@@ -180,6 +180,10 @@ class Schema:
 
     def empty(self) -> pa.Table:
         """The table of no records."""
+        return self._empty
+
+    @cached_property
+    def _empty(self) -> pa.Table:
         return self.arrow.empty_table()
 
     def project(self, columns: Sequence[str] | None = None, locale: str | None = None) -> Schema:

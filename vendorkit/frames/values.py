@@ -25,6 +25,7 @@ INT64 = range(-(2**63), 2**63)
 BYTE_ORDER_MARK = "\ufeff"
 MAX_DEPTH = 200  # deeper than any real document, and well inside Python's own limit
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_DASHED = re.compile(r'-[^"]*":')  # a name with a dash, in text without escapes
 _REMEDY = "Try again; if it stays so, report it to the vendor."
 
 
@@ -111,13 +112,13 @@ def _parse_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 DECODER = json.JSONDecoder(
     parse_int=_parse_int, parse_float=_parse_float, parse_constant=_parse_constant, object_pairs_hook=_parse_object
 )
-_ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"))
+ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"))
 
 
 def dumps(value: Any) -> str:
     """Write compact JSON text, numbers as they came. Raises MalformedAnswer beyond 200 levels."""
     try:
-        text = _ENCODER.encode(value)
+        text = ENCODER.encode(value)
     except (TypeError, RecursionError):  # a `Literal`, or nested too deep
         return _dumps(value, 0)
     return text if _encodable(text) and text.count("[") + text.count("{") <= MAX_DEPTH else _dumps(value, 0)
@@ -196,9 +197,11 @@ def fit(kind: Kind, value: Any) -> Any:
         case Kind.JSON:
             return dumps(value)
         case Kind.DOCUMENT:
-            # JSON alone says what kind of resource a document is.
-            known = isinstance(value, dict) and "resource_type" in value
-            return dumps(underscored({k: v for k, v in value.items() if k != "resource_type"} if known else value))
+            if isinstance(value, dict) and "resource_type" in value:
+                # JSON alone says what kind of resource a document is.
+                value = {key: item for key, item in value.items() if key != "resource_type"}
+            text = dumps(value)
+            return dumps(underscored(value)) if "\\" in text or _DASHED.search(text) else text
         case Kind.ID:
             whole = _whole(value)
             return str(whole) if whole is not None else _text(value)

@@ -46,12 +46,12 @@ class UnfitError(Exception):
     There is something that only the lossless path reads rightly.
 
     Attributes:
-        row: Where it stands, if that is known.
+        problem: Where it is, in Arrow's words.
     """
 
-    def __init__(self, row: int | None = None) -> None:
+    def __init__(self, problem: str = "") -> None:
         super().__init__()
-        self.row = row
+        self.problem = problem
 
 
 _WIRE_TYPES = {
@@ -236,7 +236,7 @@ def _id(array: pa.Array) -> pa.Array:
 
 def _epoch(array: pa.Array) -> pa.Array:
     _check_range(array, FIRST_SECOND, LAST_SECOND)
-    return array.cast(pa.timestamp("s", tz="UTC")).cast(TIMESTAMP)
+    return array.view(pa.timestamp("s", tz="UTC")).cast(TIMESTAMP)
 
 
 def _number(array: pa.Array) -> pa.Array:
@@ -250,7 +250,9 @@ def _number(array: pa.Array) -> pa.Array:
 def _check_range(array: pa.Array, low: int, high: int) -> None:
     found = pc.min_max(array).as_py()
     if found["min"] is not None and not (low <= found["min"] and found["max"] <= high):
-        raise UnfitError
+        far = found["max"] if low <= found["min"] else found["min"]
+        what = f"couldn't parse:{far}"
+        raise UnfitError(what)
 
 
 def _date(array: pa.Array) -> pa.Array:
