@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH := .venv-bench
 
-.PHONY: lock demo lab test lint bench notebooks clean
+.PHONY: lock demo lab test lint faults browser slow bench notebooks clean
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("vendorkit needs Python 3.10 or newer" if sys.version_info < (3, 10) else 0)'
@@ -23,6 +23,15 @@ lab: $(READY)  ## JupyterLab on the notebooks
 
 test: $(READY) lint  ## everything but the slow suites
 	$(BIN)/python -m pytest -n 2 --dist loadscope
+
+faults: $(READY)  ## the fault catalogue, at sockets of its own and at Debian's servers
+	$(BIN)/python -m pytest -n 2 --dist loadscope -m faults
+
+browser: $(READY)  ## notebooks in JupyterLab and panels in Voila, by Debian's Chromium; screenshots in build/screenshots/
+	$(BIN)/python -m pytest -m browser tests/browser
+
+slow: $(READY)  ## a million records, killed at random points; a soak
+	$(BIN)/python -m pytest -m slow
 
 lint: $(READY)
 	$(BIN)/ruff check .
