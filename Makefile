@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH := .venv-bench
 
-.PHONY: lock demo lab test lint faults browser slow bench notebooks clean
+.PHONY: lock demo lab test lint faults browser slow bench notebooks docs clean
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("vendorkit needs Python 3.10 or newer" if sys.version_info < (3, 10) else 0)'
@@ -52,6 +52,9 @@ $(BENCH)/.ready: requirements.lock benchmarks/requirements.txt pyproject.toml
 
 notebooks: $(READY)  ## execute the notebooks anew and save them with their outputs, without widget state
 	$(BIN)/vendorkit demo --save
+
+docs: $(READY)  ## write the generated parts of docs/ anew
+	$(BIN)/python -m tests.resource_pages
 
 lock:  ## by hand after a change of dependencies; needs uv. Not by time: a checkout gives files any order of times
 	uv pip compile --quiet --universal --python-version 3.10 --all-extras --no-header --no-annotate \

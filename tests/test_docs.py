@@ -1,0 +1,91 @@
+"""The pages for people: their code runs, their links lead somewhere, what they list is there."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import warnings
+from pathlib import Path
+
+import pytest
+
+import vendorkit as vk
+from tests.resource_pages import DOCS, VENDORS, page_of, rewritten
+from vendorkit.cli import main
+
+ROOT = DOCS.parent
+PAGES = sorted([*DOCS.glob("*.md"), *ROOT.glob("*.md")])
+_FENCE = re.compile(r"^([ ]*)```python\n(.*?)^[ ]*```$", re.DOTALL | re.MULTILINE)
+_LINK = re.compile(r"\]\(([^)#\s]+)(#[^)]*)?\)")
+_MAKE = re.compile(r"`?make ([a-z]+)\b")
+_COMMAND = re.compile(r"\bvendorkit (demo|lab|serve|doctor)\b")
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+
+
+def _code(page: Path) -> str:
+    """All Python of a page, those in comments too, which set up what the shown ones use."""
+    found = []
+    for indent, code in _FENCE.findall(page.read_text(encoding="utf-8")):
+        found.append("\n".join(line.removeprefix(indent) for line in code.splitlines()))
+    return "\n".join(found)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if _code(page)], ids=lambda page: page.stem)
+def test_code_of_a_page_runs_from_top_to_bottom(page, vendors, monkeypatch, tmp_path):
+    """In one namespace and an empty folder, on the local vendors; plain requests trust their authority."""
+    bundle = tmp_path / "authority.pem"
+    bundle.write_text("".join(vendors[name].ca_pem for name in ("medipim", "mediagenix")), encoding="ascii")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    code = compile(_code(page), str(page), "exec")
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore", vk.SchemaDrift)  # the local vendors are as odd as the real ones
+        exec(code, {"__name__": "page"})  # noqa: S102 - the project's own pages
+
+
+@each_page
+def test_links_of_a_page_lead_somewhere(page):
+    """Links to files of the project; others are not followed."""
+    targets = [target for target, _ in _LINK.findall(page.read_text(encoding="utf-8"))]
+    missing = [name for name in targets if "://" not in name and not (page.parent / name).exists()]
+    assert not missing
+
+
+@each_page
+def test_commands_of_a_page_exist(page):
+    """`make` targets and commands of `vendorkit`."""
+    text = page.read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z0-9]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    code = " ".join(re.findall(r"`[^`]+`|^```console\n.*?^```", text, re.DOTALL | re.MULTILINE))
+    assert set(_MAKE.findall(code)) <= targets
+    assert set(_COMMAND.findall(text)) <= set(main.commands)
+
+
+def test_every_page_is_listed_on_the_first_one():
+    """docs/README.md names all pages beside it."""
+    listed = {target for target, _ in _LINK.findall((DOCS / "README.md").read_text(encoding="utf-8"))}
+    assert listed == {page.name for page in DOCS.glob("*.md")} - {"README.md"}
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_page_of_a_vendor_lists_its_resources_as_they_are_declared(vendor, vendors):
+    """`make docs` brings the page up to date."""
+    client = vk.connect(vendor, environment="local")
+    assert page_of(client).read_text(encoding="utf-8") == rewritten(client)
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_page_of_a_vendor_names_all_its_settings(vendor, vendors):
+    """Those that the client looks for, the environment and the base address."""
+    client = vk.connect(vendor, environment="local")
+    text = page_of(client).read_text(encoding="utf-8")
+    prefix = vendor.upper()
+    assert [
+        name for name in (*client.setting_names, f"{prefix}_ENVIRONMENT", f"{prefix}_BASE_URL") if name not in text
+    ] == []
+
+
+def test_readme_stays_short():
+    """What it is, two commands, ten lines of code, what it does not do."""
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) < 120
