@@ -1,0 +1,220 @@
+"""
+The fault catalogue: 150 things that go wrong between a vendor and a notebook, and what becomes of each.
+
+One line a case: id, fault, verdict, what happens. `survived`: the result is right and whole, at the cost of a wait or
+another request at most, and where that does not help, a typed error. `typed error`: one of `vendorkit.errors`, at once.
+`not applicable`: it cannot happen here, and why.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+VERDICTS: Final = ("survived", "typed error", "not applicable")
+GROUPS: Final = {
+    "T": "Transport",
+    "P": "Data",
+    "A": "Authentication",
+    "S": "Secrets",
+    "L": "TLS",
+    "W": "Widgets and disk",
+}
+
+
+class Case(NamedTuple):
+    """One fault: its id, what it is, what becomes of it, and how."""
+
+    id: str
+    fault: str
+    verdict: str
+    how: str
+
+
+_TRANSPORT = """
+T01 | the connection is reset within a body | survived | asked again on a new connection
+T02 | fewer bytes than the Content-Length says | survived | asked again
+T03 | a JSON body that ends with the connection, early | survived | asked again; `MalformedAnswer` if TLS was closed
+T04 | lines that end with the connection, at a line end | typed error | `IncompletePull`: lines carry index and total
+T05 | a chunked body without its last chunk | survived | asked again
+T06 | gzip cut short, its length announced as whole | survived | asked again
+T07 | gzip without its trailer | survived | asked again, for nothing vouches for it
+T08 | gzip with a wrong checksum, or no gzip at all | survived | asked again, then `MalformedAnswer`
+T09 | a little gzip that unpacks to hundreds of megabytes | typed error | `MalformedAnswer` at the limit of an answer
+T10 | a byte now and then | typed error | `DeadlineExceeded`: the deadline counts, not only the silence
+T11 | no answer | survived | asked again
+T12 | nobody set a timeout | survived | a session has bounds for connecting, silence and the whole call
+T13 | 429 with Retry-After in seconds | survived | waited, up to a minute; the wait can be cancelled
+T14 | 429 or 503 with Retry-After as a date | survived | compared with the answer's own Date, not with this clock
+T15 | Retry-After that is negative, broken, empty, impossible | survived | ignored: a pause of our own
+T16 | Retry-After of hours | typed error | `RateLimited` or `VendorUnavailable` at once, with `retry_after_s`
+T17 | 503 for ever | typed error | `VendorUnavailable` after four attempts; a pull hands over what came
+T18 | 502 with HTML that is labelled as JSON | survived | the status counts first: asked again
+T19 | 200 with a page of HTML | typed error | `MalformedAnswer` with its first words, redacted
+T20 | good data under a wrong Content-Type | survived | read
+T21 | a redirect to another host | typed error | `OriginRefused`; nothing is sent there
+T22 | a redirect to another port | typed error | `OriginRefused`
+T23 | a redirect from https to http | typed error | `OriginRefused`
+T24 | a redirect of the token request | typed error | not followed: key and secret would go along
+T25 | a redirect of a POST | typed error | `OriginRefused`
+T26 | redirects in a circle | typed error | `OriginRefused` after three
+T27 | a redirect to a file | typed error | `OriginRefused`
+T28 | a `next` link to another host | typed error | `OriginRefused` before it is signed
+T29 | a kept connection that died | survived | a read is asked again, freshly signed; a write is an error
+T30 | two lengths | typed error | `TransportError`
+T31 | a garbled status line, or none | survived | asked again
+T32 | a header of 70 kB, or a hundred headers | typed error | `TransportError`
+T33 | 204 or an empty body where data is due | typed error | `MalformedAnswer`; `IncompletePull` in a stream
+T34 | a .netrc that knows the host | survived | not read
+T35 | proxy variables | survived | not read
+T36 | no such host, refused, unreachable | typed error | `VendorUnavailable`; the message has no query
+"""
+
+_DATA = """
+P01 | a byte order mark | survived | read
+P02 | bytes that are not UTF-8 | typed error | `MalformedAnswer` with the place of the byte
+P03 | text without a charset | survived | UTF-8, as JSON and XML have it
+P04 | a name twice in one object | typed error | `MalformedAnswer` with the name
+P05 | NaN, Infinity, 1e999 | typed error | `MalformedAnswer`
+P06 | an integer of 5,000 digits | survived | kept as text in `…__raw`
+P07 | JSON nested 200,000 deep | typed error | `MalformedAnswer`
+P08 | `null` or a list in place of an object | typed error | `MalformedAnswer`
+P09 | ids past 2**53 beside nulls | survived | every digit is kept: ids are texts, integers nullable
+P10 | codes with leading zeros | survived | codes are texts
+P11 | a column that is called `modified` | survived | kinds are declared, not guessed from names
+P12 | a type that changed, a field that is missing or new | survived | null, raw text or new column, with a warning
+P13 | dates in mixed forms, times without a zone | survived | UTC; what does not fit is kept as text
+P14 | an empty page among full ones | survived | dtypes are declared
+P15 | a page that is null or lacks its records | typed error | `MalformedAnswer`
+P16 | a record on two pages | survived | exact copies are dropped, differing ones are `IncompletePull`
+P17 | a record that slipped between two pages | typed error | `IncompletePull`: rows against the announced total
+P18 | a total that changes meanwhile | typed error | `IncompletePull`
+P19 | `next` links in a circle | typed error | `IncompletePull`
+P20 | `next` links without end, to empty pages | survived | an empty page is the last; the total says if that is all
+P21 | line separators of Unicode within a line's texts | survived | lines end at a line feed only
+P22 | CR LF, cut between two chunks | survived | read
+P23 | a broken line in the middle, an error as a line | typed error | `MalformedAnswer` with the line's number
+P24 | a last line without its end | survived | read if it is whole JSON, else `MalformedAnswer`
+P25 | XML entities that multiply | typed error | `MalformedAnswer`, at once
+P26 | XML entities from files and the net | typed error | `MalformedAnswer`; nothing is opened
+P27 | any DOCTYPE | typed error | `MalformedAnswer`
+P28 | entities whose text a parser would drop | typed error | `MalformedAnswer`
+P29 | XML nested 200,000 deep | typed error | `MalformedAnswer`
+P30 | XML that ends early | typed error | `MalformedAnswer`: nothing is mended
+P31 | XML in other encodings than UTF-8 and UTF-16 | typed error | `MalformedAnswer`
+P32 | texts that a spreadsheet takes for formulas | survived | Excel files hold them as texts
+"""
+
+_AUTHENTICATION = """
+A01 | a token that expires within a pull | survived | renewed once; the same request again
+A02 | 401 for ever | typed error | `CredentialsRefused` after one renewal
+A03 | 401 on a token that another thread has replaced | survived | the new one is used, not a third one fetched
+A04 | many threads on an expired token | survived | one token request
+A05 | a renewal that fails while the token is good | survived | the old one is used, with a warning
+A06 | a token that is expired on arrival | typed error | once; no loop
+A07 | the same token again | survived | a floor between renewals
+A08 | a clock that jumps | survived | lifetimes are on the monotonic clock; a 401 renews in any case
+A09 | no `expires_in` | survived | the documented ten minutes, with a warning
+A10 | `expires_in` of 0, below, or no number | typed error | `CredentialsRefused`'s kin: the token is not kept
+A11 | `expires_in` as text or fraction | survived | read
+A12 | `expires_in` of millennia | survived | clamped
+A13 | `token_type` missing, in odd case, or another | typed error | only another type is refused
+A14 | a token that is empty or cannot stand in a header | typed error | before it is used
+A15 | the token endpoint refuses the key | typed error | not repeated; its words are not echoed
+A16 | the token endpoint fails | typed error | asked again within the call; the status is kept
+A17 | HTML, a list or an error at 200 in place of a token | typed error | one error, nothing kept
+A18 | 403 | typed error | `NotAllowed`; no renewal, no retry
+A19 | a colon in a user name of Basic | typed error | at once; in passwords it is fine
+A20 | credentials beyond ASCII | survived | UTF-8, as RFC 7617 has it
+A21 | a key with a line end or blank | typed error | refused without an echo
+A22 | a signed request that is sent again later | survived | each attempt is signed anew
+A23 | a signature over a query in another order or escaping | not applicable | no vendor signs queries: JWTs alone
+A24 | a key that is too short, a lifetime that is none | typed error | at the call; other algorithms are not spoken
+A25 | a clock that is off, so that signatures are too new | typed error | the vendor's refusal; a leeway on reading
+A26 | a nonce that the server calls stale | survived | one more request
+A27 | a nonce refused without that word | survived | one more request
+A28 | a nonce that expires within a pull | survived | one more request
+A29 | a wrong password of Digest | typed error | two requests, for all threads, once
+A30 | several challenges | survived | each is read by itself; the strongest spoken one is answered
+A31 | challenges that cannot be answered | typed error | `UnsupportedChallenge` that names the parameter
+A32 | a challenge from another origin | survived | not answered
+A33 | a nonce used by another process, a count that wraps | survived | a new challenge
+A34 | a cookie with the challenge | survived | it goes with the answer
+A35 | paths with odd characters | survived | the signed address is the sent one, byte for byte
+A36 | a body that can be read once | typed error | `UsageError` before anything is sent
+A37 | two clients of one vendor | survived | they share no token and no nonce
+"""
+
+_SECRETS = """
+S01 | .env missing, empty, a folder, unreadable | typed error | `SettingsError` with the names, never values
+S02 | line ends of Windows, a byte order mark, `export` | survived | read
+S03 | other encodings, NUL | typed error | `SettingsError` with the line
+S04 | an open quote, no `=`, a name twice | typed error | `SettingsError` with the line
+S05 | values with `$`, `#`, `=`, quotes | survived | taken literally
+S06 | a file that others can read | survived | a warning with the command that mends it
+S07 | a link, or a file that git would take | survived | a warning
+S08 | another .env further up | survived | only the one in the current folder is read
+S09 | environment and file differ | survived | the environment wins, and the source is told
+S10 | a placeholder | typed error | `SettingsError` by name
+S11 | a secret in an error's text, attributes, causes | survived | masked or absent
+S12 | a secret in a log, or in http.client's debug output | survived | absent
+S13 | a secret in a notebook, a widget's state, a traceback | survived | absent
+S14 | a secret in a pickle, a repr, a cache, Parquet | survived | refused, masked or absent
+S15 | a secret in a URL | typed error | refused; headers only
+S16 | a vendor that echoes a secret | survived | redacted
+S17 | a secret in base64, percent escapes, hexadecimal | survived | redacted
+S18 | a crash report with the locals of frames | survived | masked wrappers; no frame of ours holds the text
+"""
+
+_TLS = """
+L01 | another authority | typed error | `TlsError`, before a byte of the request
+L02 | another authority of the same name | typed error | `TlsError`
+L03 | an expired certificate | typed error | `TlsError`
+L04 | a certificate for another host | typed error | `TlsError`
+L05 | a missing intermediate | typed error | `TlsError` that says so
+L06 | an approved root, another issuer | typed error | `TlsError`, where the issuer is checked
+L07 | TLS 1.1 alone | typed error | `TlsError`
+L08 | verification switched off | typed error | `UsageError`
+L09 | bundles of the environment that hold another authority | survived | not read
+L10 | through a proxy | not applicable | a session takes no proxy, see T35
+L11 | plain http | typed error | `OriginRefused`
+L12 | a self-signed leaf of the right name, not valid yet, revoked | typed error | `TlsError`; revocation is not checked
+L13 | an approved root that leaves certifi | survived | `vendorkit doctor` says so
+"""
+
+_WIDGETS = """
+W01 | a callback that raises | survived | the error is shown under the panel
+W02 | a click in a test, which hides the error | survived | tests call methods and read the status
+W03 | three quick clicks | survived | one piece of work at a time
+W04 | an interrupt within a callback | survived | the work is in a thread; Cancel ends it
+W05 | an interrupt that a background thread does not see | survived | it looks at an event between pages and in waits
+W06 | a cell that is run again | survived | a new panel, one call a click
+W07 | a secret typed into a notebook | survived | no panel has a field for one
+W08 | output that is not captured without a browser | survived | panels write into widgets, not to the output
+W09 | a kernel that dies within a save, two on one folder | survived | it goes on; the second is refused
+W10 | a full disk | typed error | `IncompletePull`; what was there stays
+W11 | a torn Parquet file | survived | as good as none; pulled again
+W12 | going on after a crash | survived | equal to an unbroken pull
+W13 | a read-only folder, a long path, a name beyond ASCII | typed error | before the pull begins
+W14 | Cancel while waiting as Retry-After says | survived | within half a second
+"""
+
+
+def _read(text: str) -> list[Case]:
+    return [Case(*(part.strip() for part in line.split("|"))) for line in text.strip().splitlines()]
+
+
+CASES: Final = [case for text in (_TRANSPORT, _DATA, _AUTHENTICATION, _SECRETS, _TLS, _WIDGETS) for case in _read(text)]
+
+# Each is held by tests that say "Promise 1" and so on.
+PROMISES: Final = (
+    "A pull is whole, or says that it is not: an answer cut at any byte is never taken for the whole.",
+    "No secret leaves its origin.",
+    "No secret is in any output: errors, logs, notebooks, pickles, files.",
+    "One token request an expiry, however many threads; two requests for a wrong password.",
+    "Digest equals the RFCs' vectors, and no thread sees a final 401 on strict servers; an expiry costs one request.",
+    "Every wait is bounded, can be seen, and can be cancelled.",
+    "Only approved roots, also after calls and whatever the environment says.",
+    "Every bad input gives one typed error, never a bare builtin.",
+    "Tests reach loopback alone, in a clean environment.",
+    "The local vendors agree with independent software: clients against them, servers against this client.",
+)

@@ -1,0 +1,89 @@
+"""
+Which tests hold which case of the fault catalogue; `python -m tests.faults.catalogue` writes docs/faults.md from it.
+
+A test holds a case when its name or docstring has the case's id ("T04", or "T06 to T08"), and one of the promises when
+it says "Promise 1". Tests are read, not run.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from tests.faults.cases import CASES, GROUPS, PROMISES, VERDICTS
+
+ROOT: Final = Path(__file__).parents[2]
+PAGE: Final = ROOT / "docs" / "faults.md"
+_ID: Final = re.compile(r"\b([TPASLW])(\d\d)(?: to \1(\d\d))?\b")
+_PROMISE: Final = re.compile(r"\bPromise (\d+)\b")
+_HEAD: Final = """\
+# What goes wrong, and what becomes of it
+
+The fault catalogue of vendorkit: each case is held by the tests beside it, most of them against real sockets. "Survived"
+means that the result is right and whole, at the cost of a wait or another request at most, and a typed error where that
+does not help; "typed error" is one of [`vendorkit.errors`](../vendorkit/errors.py), at once. `make faults` runs the
+tests in `tests/faults/`, `make test` the others; this page is written from them by `python -m tests.faults.catalogue`.
+"""
+
+
+class Test(NamedTuple):
+    """A test function: where it stands, and what it says of itself."""
+
+    path: str
+    name: str
+    said: str
+
+    @property
+    def link(self) -> str:
+        """Its name as a sentence, linked to its file."""
+        return f"[{self.name.removeprefix('test_').replace('_', ' ')}](../{self.path})"
+
+
+def tests() -> Iterator[Test]:
+    """Yield every test of the project."""
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name.startswith("test"):
+                said = f"{node.name} {ast.get_docstring(node) or ''}"
+                yield Test(path.relative_to(ROOT).as_posix(), node.name, said)
+
+
+def held() -> dict[str, list[Test]]:
+    """Return the tests that hold each case, by its id, and each promise, by its number."""
+    found: dict[str, list[Test]] = defaultdict(list)
+    for test in tests():
+        ids = set(_PROMISE.findall(test.said))
+        for letter, first, last in _ID.findall(test.said):
+            ids |= {f"{letter}{number:02}" for number in range(int(first), int(last or first) + 1)}
+        for one in ids:
+            found[one].append(test)
+    return found
+
+
+def page() -> str:
+    """Return docs/faults.md as it has to be."""
+    by_id = held()
+    counts = ", ".join(f"{sum(case.verdict == verdict for case in CASES)} {verdict}" for verdict in VERDICTS)
+    lines = [_HEAD, f"{len(CASES)} cases: {counts}.", "", "## Ten promises", ""]
+    lines += ["| | promise | tests |", "|---|---|---|"]
+    for number, words in enumerate(PROMISES, 1):
+        lines.append(f"| {number} | {words} | {_links(by_id[str(number)])} |")
+    for letter, title in GROUPS.items():
+        lines += ["", f"## {title}", "", "| id | fault | verdict | what happens | tests |", "|---|---|---|---|---|"]
+        for case in CASES:
+            if case.id.startswith(letter):
+                lines.append(f"| {' | '.join(case)} | {_links(by_id[case.id])} |")
+    return "\n".join(lines) + "\n"
+
+
+def _links(found: list[Test]) -> str:
+    return "; ".join(test.link for test in found)
+
+
+if __name__ == "__main__":
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(page(), encoding="utf-8")

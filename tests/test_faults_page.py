@@ -1,0 +1,20 @@
+"""The table of faults, docs/faults.md, is what the tests say of themselves."""
+
+from __future__ import annotations
+
+from tests.faults import catalogue
+from tests.faults.cases import CASES, GROUPS, VERDICTS
+
+
+def test_the_catalogue_has_each_case_once_with_fault_verdict_and_reason():
+    """36 of transport, 32 of data, 37 of authentication, 18 of secrets, 13 of TLS, 14 of widgets and disk."""
+    sizes = dict(zip(GROUPS, (36, 32, 37, 18, 13, 14), strict=True))
+    assert [case.id for case in CASES] == [f"{g}{n:02}" for g, size in sizes.items() for n in range(1, size + 1)]
+    assert {case.verdict for case in CASES} <= set(VERDICTS)
+    assert all(all(case) for case in CASES)
+
+
+def test_no_test_names_a_case_that_there_is_not():
+    """A slip in an id would hide that nothing holds the case."""
+    known = {case.id for case in CASES} | {str(number) for number in range(1, 11)}
+    assert set(catalogue.held()) <= known
