@@ -23,14 +23,15 @@ _PROMISE: Final = re.compile(r"\bPromise (\d+)\b")
 _HEAD: Final = """\
 # What goes wrong, and what becomes of it
 
-The fault catalogue of vendorkit: each case is held by the tests beside it, most of them against real sockets. "Survived"
-means that the result is right and whole, at the cost of a wait or another request at most, and a typed error where that
-does not help; "typed error" is one of [`vendorkit.errors`](../vendorkit/errors.py), at once. `make faults` runs the
-tests in `tests/faults/`, `make test` the others; this page is written from them by `python -m tests.faults.catalogue`.
+The fault catalogue of vendorkit: each case is held by the tests beside it, most of them against real sockets.
+"Survived" means that the result is right and whole, at the cost of a wait or another request at most, and a typed error
+where that does not help; "typed error" is one of [`vendorkit.errors`](../vendorkit/errors.py), at once. `make faults`
+runs the tests in `tests/faults/`, `make test` the others; this page is written from them by
+`python -m tests.faults.catalogue`.
 """
 
 
-class Test(NamedTuple):
+class Found(NamedTuple):
     """A test function: where it stands, and what it says of itself."""
 
     path: str
@@ -43,19 +44,19 @@ class Test(NamedTuple):
         return f"[{self.name.removeprefix('test_').replace('_', ' ')}](../{self.path})"
 
 
-def tests() -> Iterator[Test]:
+def written() -> Iterator[Found]:
     """Yield every test of the project."""
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name.startswith("test"):
                 said = f"{node.name} {ast.get_docstring(node) or ''}"
-                yield Test(path.relative_to(ROOT).as_posix(), node.name, said)
+                yield Found(path.relative_to(ROOT).as_posix(), node.name, said)
 
 
-def held() -> dict[str, list[Test]]:
+def held() -> dict[str, list[Found]]:
     """Return the tests that hold each case, by its id, and each promise, by its number."""
-    found: dict[str, list[Test]] = defaultdict(list)
-    for test in tests():
+    found: dict[str, list[Found]] = defaultdict(list)
+    for test in written():
         ids = set(_PROMISE.findall(test.said))
         for letter, first, last in _ID.findall(test.said):
             ids |= {f"{letter}{number:02}" for number in range(int(first), int(last or first) + 1)}
@@ -80,7 +81,7 @@ def page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _links(found: list[Test]) -> str:
+def _links(found: list[Found]) -> str:
     return "; ".join(test.link for test in found)
 
 
