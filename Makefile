@@ -55,6 +55,7 @@ notebooks: $(READY)  ## execute the notebooks anew and save them with their outp
 
 docs: $(READY)  ## write the generated parts of docs/ anew
 	$(BIN)/python -m tests.resource_pages
+	$(BIN)/python -m tests.faults.catalogue
 
 lock:  ## by hand after a change of dependencies; needs uv. Not by time: a checkout gives files any order of times
 	uv pip compile --quiet --universal --python-version 3.10 --all-extras --no-header --no-annotate \

@@ -8,12 +8,20 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import trustme
 
+from vendorkit.auth import Basic
+from vendorkit.call import Policy
+from vendorkit.credentials import Redactor
+from vendorkit.session import Session
 from vendorkit.tls import Trust, local_trust
 
 Handler = Callable[[ssl.SSLSocket, bytes], None]
+SECRET = "sentinel-Pa55word"
+JSON = "Content-Type: application/json"
+QUICK = Policy(read_timeout_s=1.0, deadline_s=1.5, attempts=2)
 
 
 @dataclass
@@ -99,3 +107,17 @@ def answer(body: bytes, *headers: str, status: str = "200 OK", length: int | Non
 def always(reply: bytes) -> Handler:
     """A handler that answers every request alike."""
     return lambda sock, head: sock.sendall(reply)
+
+
+def session_of(server: RawServer, policy: Policy = QUICK, **more: Any) -> Session:
+    """A session with Basic credentials on a raw server."""
+    redactor = Redactor([SECRET], [("user", SECRET)])
+    return Session(
+        "Test",
+        server.url,
+        schemes={"default": Basic("user", SECRET)},
+        trust=server.trust,
+        redactor=redactor,
+        policy=policy,
+        **more,
+    )

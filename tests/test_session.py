@@ -11,9 +11,8 @@ import pytest
 from requests.auth import AuthBase
 
 import vendorkit as vk
-from tests.https import always, answer, raw_server
+from tests.https import JSON, SECRET, always, answer, raw_server, session_of
 from vendorkit.answers import retry_after_s
-from vendorkit.auth import Basic
 from vendorkit.bounds import Bounds
 from vendorkit.budget import Budget
 from vendorkit.call import Call, Policy
@@ -33,24 +32,6 @@ from vendorkit.errors import (
     VendorUnavailable,
 )
 from vendorkit.session import USER_AGENT, Session
-
-SECRET = "sentinel-Pa55word"
-JSON = "Content-Type: application/json"
-QUICK = Policy(read_timeout_s=1.0, deadline_s=1.5, attempts=2)
-
-
-def session_of(server, policy=QUICK, **more) -> Session:
-    """A session with Basic credentials on a raw server."""
-    redactor = Redactor([SECRET], [("user", SECRET)])
-    return Session(
-        "Test",
-        server.url,
-        schemes={"default": Basic("user", SECRET)},
-        trust=server.trust,
-        redactor=redactor,
-        policy=policy,
-        **more,
-    )
 
 
 @pytest.mark.parametrize(

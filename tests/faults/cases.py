@@ -178,7 +178,7 @@ L09 | bundles of the environment that hold another authority | survived | not re
 L10 | through a proxy | not applicable | a session takes no proxy, see T35
 L11 | plain http | typed error | `OriginRefused`
 L12 | a self-signed leaf of the right name, not valid yet, revoked | typed error | `TlsError`; revocation is not checked
-L13 | an approved root that leaves certifi | survived | `vendorkit doctor` says so
+L13 | an approved root that leaves certifi | survived | it is reported before a pull
 """
 
 _WIDGETS = """

@@ -1,5 +1,5 @@
 """
-Which tests hold which case of the fault catalogue; `python -m tests.faults.catalogue` writes docs/faults.md from it.
+Which tests hold which case of the fault catalogue; `make docs` writes docs/faults.md from it.
 
 A test holds a case when its name or docstring has the case's id ("T04", or "T06 to T08"), and one of the promises when
 it says "Promise 1". Tests are read, not run.
@@ -26,8 +26,7 @@ _HEAD: Final = """\
 The fault catalogue of vendorkit: each case is held by the tests beside it, most of them against real sockets.
 "Survived" means that the result is right and whole, at the cost of a wait or another request at most, and a typed error
 where that does not help; "typed error" is one of [`vendorkit.errors`](../vendorkit/errors.py), at once. `make faults`
-runs the tests in `tests/faults/`, `make test` the others; this page is written from them by
-`python -m tests.faults.catalogue`.
+runs the tests in `tests/faults/`, `make test` the others; `make docs` writes this page from what the tests say.
 """
 
 
