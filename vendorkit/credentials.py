@@ -9,9 +9,13 @@ never written, so that no child process inherits a secret.
 from __future__ import annotations
 
 import base64
+import html
 import io
+import json
 import os
+import re
 import stat
+import subprocess
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +31,9 @@ MASK = "***"
 ENV_FILE_VARIABLE = "VENDORKIT_ENV_FILE"
 
 _PLACEHOLDERS = {"changeme", "change-me", "change_me", "placeholder", "secret", "todo", "none", "null", "example"}
+
+# An unquoted value with a # after a blank: dotenv would silently cut a password there.
+_CUT = re.compile(r"=[^\S\n]*[^\s'\"#][^\n]*\s#")
 
 
 class Secret:
@@ -107,9 +114,11 @@ def read_settings(names: Iterable[str], *, environ: Mapping[str, str] | None = N
     Raises:
         SettingsError: The file cannot be read, or a line of it is malformed; the message gives the line's number.
     """
+    names = tuple(names)
     path = Path(_variable(ENV_FILE_VARIABLE, environ) or ".env")
     named = _variable(ENV_FILE_VARIABLE, environ) is not None
-    in_file = _read_env_file(path) if path.exists() or named else {}
+    there = os.path.exists(path)  # noqa: PTH110 - Path.exists() may raise
+    in_file = _read_env_file(path, names) if there or named else {}
     values: dict[str, Secret] = {}
     sources: dict[str, str] = {}
     for name in names:
@@ -117,7 +126,7 @@ def read_settings(names: Iterable[str], *, environ: Mapping[str, str] | None = N
             values[name], sources[name] = Secret(_variable(name, environ) or ""), "environment"
         elif name in in_file:
             values[name], sources[name] = in_file[name], str(path)
-    where = f"{path.absolute()}" if path.exists() else f"{path.absolute()} (no such file)"
+    where = f"{path.absolute()}" if there else f"{path.absolute()} (no such file)"
     return Settings(values, sources, f"the environment or {where}")
 
 
@@ -126,9 +135,9 @@ def _variable(name: str, environ: Mapping[str, str] | None) -> str | None:
     return os.environ.get(name) if environ is None else environ.get(name)
 
 
-def _read_env_file(path: Path) -> dict[str, Secret]:
-    """Return the names of the file that have a value."""
-    _warn_if_readable_by_others(path)
+def _read_env_file(path: Path, names: tuple[str, ...]) -> dict[str, Secret]:
+    """Return the names of the file that have a value; *names* are those that will be used."""
+    _warn_if_exposed(path)
     found: dict[str, Secret] = {}
     lines: dict[str, int] = {}
     problem = ""
@@ -140,6 +149,8 @@ def _read_env_file(path: Path) -> dict[str, Secret]:
             problem = f"Line {line} of {path} is not NAME=value."
         elif binding.key in lines:
             problem = f"{binding.key} stands twice in {path}, on lines {lines[binding.key]} and {line}."
+        elif binding.key in names and _CUT.search(binding.original.string):
+            problem = f"Line {line} of {path} has a # that may begin a comment or belong to the value."
         if problem:
             break
         lines[str(binding.key)] = line
@@ -147,7 +158,7 @@ def _read_env_file(path: Path) -> dict[str, Secret]:
             found[str(binding.key)] = Secret(binding.value)
     if problem:
         del binding  # it holds the line
-        raise SettingsError(problem, remedy="Write each name once, as NAME='value', and close every quote.")
+        raise SettingsError(problem, remedy="Write each name once, as NAME='value', in closed quotes.")
     return found
 
 
@@ -178,9 +189,30 @@ def _env_text(path: Path) -> io.StringIO:
     return io.StringIO(text)
 
 
-def _warn_if_readable_by_others(path: Path) -> None:
-    if os.name == "posix" and path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
-        warnings.warn(f"{path} can be read by others on this machine: run `chmod 600 {path}`.", stacklevel=2)
+def _warn_if_exposed(path: Path) -> None:
+    """Warn of a settings file that other users can read, or that git would publish; of a link, where it leads to."""
+    real = Path(os.path.realpath(path))  # Path.resolve() raises on a circle of links
+    try:
+        mode = real.stat().st_mode
+    except OSError:
+        return  # reading it will say why
+    if os.name == "posix" and mode & (stat.S_IRGRP | stat.S_IROTH):
+        warnings.warn(f"{real} can be read by others on this machine: run `chmod 600 {real}`.", stacklevel=2)
+    if _git_would_take(real):
+        message = f"{real} is in a git work tree and not ignored: add it to .gitignore, and `git rm --cached` it."
+        warnings.warn(message, stacklevel=2)
+
+
+def _git_would_take(path: Path) -> bool:
+    if not any((folder / ".git").exists() for folder in path.parents):
+        return False
+    # Ends with 0 for what is ignored and not tracked, with 1 for the rest, with 128 where it cannot tell.
+    command = ["git", "check-ignore", "--quiet", "--", path.name]
+    try:
+        done = subprocess.run(command, cwd=path.parent, capture_output=True, timeout=5, check=False)  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return done.returncode == 1
 
 
 def _is_placeholder(value: Secret) -> bool:
@@ -197,7 +229,8 @@ class Redactor:
     """
     Takes credentials out of texts that came from elsewhere, such as a vendor's error body.
 
-    Knows each value also as base64, URL-encoded and hexadecimal text, and pairs as HTTP Basic sends them.
+    Knows each value also as base64, URL-encoded and hexadecimal text, as HTML and JSON escape it, and pairs as HTTP
+    Basic sends them.
     Values shorter than four characters are left alone: replacing them would garble everything.
     """
 
@@ -226,4 +259,8 @@ def _forms(text: str) -> set[str]:
     raw = text.encode()
     encoded = {base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode(), raw.hex(), raw.hex().upper()}
     unpadded = {form.rstrip("=") for form in encoded}
-    return {text, quote(text, safe=""), quote_plus(text)} | encoded | unpadded
+    quoted = {quote(text, safe=""), quote(text), quote_plus(text)}
+    lower = {re.sub("%..", lambda escape: escape[0].lower(), form) for form in quoted}
+    in_json = {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
+    in_json |= {form.replace("/", "\\/") for form in in_json}  # as PHP writes it
+    return {text, html.escape(text), html.escape(text, quote=False)} | quoted | lower | in_json | encoded | unpadded

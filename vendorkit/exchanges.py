@@ -67,7 +67,7 @@ class Exchanges:
         """Keep one exchange, masked."""
         # Servers write the names of headers as they like, uvicorn in lower case.
         there, back = CaseInsensitiveDict(masked(sent)), CaseInsensitiveDict(masked(received))
-        self._kept.append(Exchange(method, _masked_url(url), status, there, back, seconds))
+        self._kept.append(Exchange(method, masked_url(url), status, there, back, seconds))
 
     def all(self) -> list[Exchange]:
         """Return what is kept, oldest first."""
@@ -85,7 +85,7 @@ def masked(headers: Mapping[str, str]) -> dict[str, str]:
 
 def _masked(name: str, value: str) -> str:
     if name in _ADDRESSES:
-        return _masked_url(value)
+        return masked_url(value)
     if name != "authorization":
         return MASK if name in _HIDDEN else value
     scheme, _, rest = value.partition(" ")
@@ -95,5 +95,6 @@ def _masked(name: str, value: str) -> str:
     return f"{scheme} {shown}"
 
 
-def _masked_url(url: str) -> str:
+def masked_url(url: str) -> str:
+    """Return *url* with a mask in place of signatures and other credentials in its query."""
     return _QUERY_SECRETS.sub(rf"\1={MASK}", url)

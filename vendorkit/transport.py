@@ -7,6 +7,7 @@ adapter here, below requests' session: a digest challenge counts against the rat
 
 from __future__ import annotations
 
+import logging
 import ssl
 import time
 from typing import Any, NoReturn, cast
@@ -23,8 +24,18 @@ from vendorkit.bounds import SLICE_S, Bounds, current_bounds
 from vendorkit.budget import Budget
 from vendorkit.credentials import refuse_pickling
 from vendorkit.errors import OriginRefused, UsageError
-from vendorkit.exchanges import Exchanges
+from vendorkit.exchanges import Exchanges, masked_url
 from vendorkit.tls import Trust
+
+
+def _mask_targets(record: logging.LogRecord) -> bool:
+    if isinstance(record.args, tuple):
+        record.args = tuple(masked_url(arg) if isinstance(arg, str) else arg for arg in record.args)
+    return True
+
+
+# At DEBUG it writes each request's target, whose query may carry a signature over personal data.
+logging.getLogger("urllib3.connectionpool").addFilter(_mask_targets)
 
 
 class BoundedSocket(ssl.SSLSocket):
