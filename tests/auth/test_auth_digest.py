@@ -96,6 +96,26 @@ def test_nextnonce_is_used_and_the_count_starts_anew(digest_server):
     assert {nc for _, nc in counts(server)} == {1}
 
 
+def test_a_count_at_its_end_asks_for_a_new_nonce(digest_server):
+    """A33: nc has eight digits; a ninth would be refused, and 0 is a replay."""
+    server, auth = digest_server(strict=True), Digest(USER, PASSWORD)
+    get(server.url, auth)
+    auth._spaces[server.url]._shared.count = 0xFFFF_FFFE
+    assert [get(server.url, auth).status_code for _ in range(3)] == [200] * 3
+    assert server.statuses() == [401, 200, 200, 401, 200, 200]
+    assert [nc for _, nc in counts(server)] == [1, 0xFFFF_FFFF, 1, 2]
+
+
+def test_a_nonce_that_another_process_uses_too_is_replaced(digest_server):
+    """A33: a fork has the same nonce and counts on by itself, so that a strict server refuses one of the two."""
+    server, auth = digest_server(strict=True, stale=False), Digest(USER, PASSWORD)
+    get(server.url, auth)
+    (nonce,) = server.counts.keys() & server.nonces
+    server.counts[nonce] = 7  # as far as the other one has come
+    assert [get(server.url, auth).status_code for _ in range(2)] == [200, 200]
+    assert server.statuses() == [401, 200, 401, 200, 200]
+
+
 @pytest.mark.parametrize(
     "path", ["/a;b/c;d?x=1;2", "//a//b", "/a?", "/a%2cb,c?expand=x%2Cy,z", "/%7euser/ü?q=é", "/a%2f"]
 )

@@ -19,6 +19,7 @@ from vendorkit.bounds import wait_until
 from vendorkit.credentials import Secret
 from vendorkit.errors import CredentialsRefused
 
+COUNT_LIMIT: Final = 0xFFFF_FFFF  # nc has eight hexadecimal digits (RFC 7616 section 3.4)
 PATIENCE_S: Final = 30.0  # how long a flow waits for another one's nonce before it asks for its own
 
 
@@ -209,6 +210,8 @@ class Space:
         nonce = self._shared
         if self.strict:
             nonce = self._idle.pop() if self._idle else None
+        if nonce is not None and nonce.count >= COUNT_LIMIT:
+            self._shared, nonce = None, None
         if nonce is None:
             return Use()
         nonce.count += 1
