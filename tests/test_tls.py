@@ -26,10 +26,14 @@ def session_for(url: str, trust: tls.Trust) -> Session:
 
 
 def test_approved_roots_are_those_of_the_table():
-    """Each root of the approved organisations in certifi is in the table, and none of another organisation."""
-    fingerprints = {tls._sha256(ssl.PEM_cert_to_DER_cert(pem)) for pem in tls.approved_trust().roots}
+    """Promise 7: by fingerprint; and certifi carries no other root of the approved organisations."""
+    trust = tls.approved_trust()
+    fingerprints = {tls._sha256(der) for der in trust.context().get_ca_certs(binary_form=True)}
     assert fingerprints | set(tls.vanished_roots()) == set(tls.APPROVED_ROOTS)
     assert fingerprints
+    organisations = {organisation for organisation, _ in tls.APPROVED_ROOTS.values()}
+    named = {tls._sha256(der) for der, name in tls._bundle() if tls._organisation(name) in organisations}
+    assert named == fingerprints, "a new root of these organisations: look at it, and put it into the table"
 
 
 def test_server_of_the_trusted_authority_is_reached():
@@ -89,6 +93,16 @@ def test_issuer_organisation_is_checked_where_it_is_asked():
             session_for(server.url, trust).send(Call("GET", "/"))
         allowed = tls.Trust((server.ca_pem,), issuers=frozenset({"Reseller"}))
         assert session_for(server.url, allowed).send(Call("GET", "/")).ok
+
+
+def test_setting_asks_for_an_issuer_besides_the_root(monkeypatch):
+    """L06: MEDIAGENIX_ISSUER; without it the root alone counts."""
+    for name in ("ENVIRONMENT", "ROBOT_USER", "ROBOT_PASSWORD"):
+        monkeypatch.setenv(f"MEDIAGENIX_{name}", "staging" if name == "ENVIRONMENT" else "made-up")
+    assert vk.connect("mediagenix").endpoint.trust == tls.approved_trust()
+    monkeypatch.setenv("MEDIAGENIX_ISSUER", "Sectigo Limited")
+    trust = vk.connect("mediagenix").endpoint.trust
+    assert (trust.roots, trust.issuers) == (tls.approved_trust().roots, {"Sectigo Limited"})
 
 
 def test_verification_cannot_be_switched_off():

@@ -111,19 +111,21 @@ class Trust:
         return {_sha256(ssl.PEM_cert_to_DER_cert(pem)) for pem in self.roots}
 
 
-def approved_trust() -> Trust:
+def approved_trust(issuer: str | None = None) -> Trust:
     """
-    Return the trust for Mediagenix hosts: the approved organisations' roots that certifi still carries.
+    Return the trust for Mediagenix hosts: the approved roots that certifi still carries.
+
+    Args:
+        issuer: The organisation that has to have issued the server's certificate besides; None: any below these roots.
 
     Raises:
         SettingsError: certifi carries none of them.
     """
-    organisations = {organisation for organisation, _ in APPROVED_ROOTS.values()}
-    roots = tuple(ssl.DER_cert_to_PEM_cert(der) for der, name in _bundle() if _organisation(name) in organisations)
+    roots = tuple(ssl.DER_cert_to_PEM_cert(der) for der, _ in _bundle() if _sha256(der) in APPROVED_ROOTS)
     if not roots:
-        what = "The certifi package carries no root of the approved organisations any more."
+        what = "The certifi package carries none of the approved roots any more."
         raise SettingsError(what, remedy="Update certifi and vendorkit; see APPROVED_ROOTS in vendorkit/tls.py.")
-    return Trust(roots)
+    return Trust(roots, issuers=frozenset([issuer] if issuer else []))
 
 
 def public_trust() -> Trust:

@@ -57,14 +57,14 @@ def connect(
         raise UsageError(what, remedy=suggestion(vendor, CLIENTS))
     kind = CLIENTS[vendor]
     prefix = vendor.upper()
-    names = (*kind.setting_names, f"{prefix}_ENVIRONMENT", f"{prefix}_BASE_URL")
+    names = (*kind.setting_names, *(f"{prefix}_{name}" for name in ("ENVIRONMENT", "BASE_URL", "ISSUER")))
     settings = read_settings(names)
     chosen = environment or settings.get(f"{prefix}_ENVIRONMENT") or "local"
     country = _country(country, settings) if kind is Medipim else None
     if chosen == "local":
         endpoint, settings = _local(vendor, country)
     elif chosen in kind.environments:
-        endpoint = _remote(kind, chosen, country, settings.get(f"{prefix}_BASE_URL"))
+        endpoint = _remote(kind, chosen, country, settings)
     else:
         what = f"{kind.label} has no environment {chosen!r}."
         raise UsageError(what, remedy=suggestion(chosen, ["local", *kind.environments]))
@@ -85,9 +85,10 @@ def _country(given: str | None, settings: Settings) -> str:
     return country
 
 
-def _remote(kind: type[Client], name: str, country: str | None, override: str | None) -> Endpoint:
+def _remote(kind: type[Client], name: str, country: str | None, settings: Settings) -> Endpoint:
     environment: Environment = kind.environments[name]
     host = COUNTRIES[country].host if country else ""
+    override = settings.get(f"{kind.vendor_name.upper()}_BASE_URL")
     base_url = (override or environment.base_url.format(host=host)).rstrip("/")
     # Medipim's pages write the base with /v4 as well as without (inferred: both are meant).
     base_url = base_url.removesuffix("/v4") if kind is Medipim else base_url
@@ -95,7 +96,7 @@ def _remote(kind: type[Client], name: str, country: str | None, override: str | 
     if parts.scheme != "https" or not parts.hostname or parts.path or parts.query:
         what = f"{kind.vendor_name.upper()}_BASE_URL is not the https address of a host."
         raise SettingsError(what, remedy="Write https://host, without a path.")
-    trust = tls.approved_trust() if kind.approved_roots_only else tls.public_trust()
+    trust = tls.approved_trust(settings.get("MEDIAGENIX_ISSUER")) if kind.approved_roots_only else tls.public_trust()
     return Endpoint(name, base_url, trust, environment.rates, {} if override else environment.origins)
 
 

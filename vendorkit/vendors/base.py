@@ -21,7 +21,7 @@ from vendorkit.vendors.filters import suggestion
 from vendorkit.vendors.resource import BoundResource, Resource
 
 # Settings that may be shown, so that messages about them stay readable.
-_NO_SECRETS: Final = ("_UID", "_COUNTRY", "_ENVIRONMENT", "_BASE_URL")
+_NO_SECRETS: Final = ("_UID", "_COUNTRY", "_ENVIRONMENT", "_BASE_URL", "_ISSUER")
 
 
 @dataclass(frozen=True)
