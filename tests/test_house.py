@@ -124,6 +124,7 @@ def test_public_surface():
         "connect_panel",
         "errors",
         "load",
+        "table",
     }
     for name in vendorkit.__all__:
         assert getattr(vendorkit, name).__doc__, name

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vendorkit.dataset import Dataset, load
     from vendorkit.frames import SchemaDrift
     from vendorkit.panels import connect_panel
+    from vendorkit.panels.table import table
     from vendorkit.query import Query
     from vendorkit.tls import chain
     from vendorkit.vendors import connect
@@ -35,6 +36,7 @@ _LAZY: Final = {
     "connect": "vendorkit.vendors",
     "connect_panel": "vendorkit.panels",
     "load": "vendorkit.dataset",
+    "table": "vendorkit.panels.table",
 }
 
 __all__ = [
@@ -49,6 +51,7 @@ __all__ = [
     "connect_panel",
     "errors",
     "load",
+    "table",
 ]
 
 

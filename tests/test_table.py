@@ -1,0 +1,461 @@
+"""The table panel: what it shows is a value; filters, order, pages, facts and files, by method and by widget."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import time
+import zipfile
+from datetime import datetime, timezone
+from pathlib import Path
+
+import ipywidgets as widgets
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+import vendorkit as vk
+from vendorkit.errors import IncompletePull, UsageError
+from vendorkit.panels import panes
+from vendorkit.panels.columns import Facts, facts, holds, labelled, order, texts
+from vendorkit.panels.files import csv_bytes, excel_bytes, parquet_bytes, tab_text
+from vendorkit.panels.page import COLUMNS, page_html
+from vendorkit.panels.panes import offer
+from vendorkit.panels.table import Table
+
+BRANDS = pa.list_(pa.struct([("id", pa.int64()), ("name", pa.string())]))
+FORMULAS = ["=1+1", "+SUM(A1)", "-2+3", "@cmd", "\t=1", " =1", "＝1+1", '=HYPERLINK("x")']  # noqa: RUF001 - full-width is meant
+
+
+@pytest.fixture
+def products() -> pd.DataFrame:
+    """Five products, Arrow-backed: texts, cents, times and a nested column, with nulls in each."""
+    when = [datetime(2026, 1, day, 12, tzinfo=timezone.utc) for day in (5, 3, 4, 1)]
+    brands = [[{"id": 9, "name": "Weleda"}], [], None, [{"id": 1, "name": "Nivea"}, {"id": 9, "name": "Weleda"}], None]
+    made = pa.table(
+        {
+            "name": pa.array(["Soap", "oil", None, "Tea", "soap dish"]),
+            "cents": pa.array([399, 1250, 80, None, 1250]),
+            "created": pa.array([*when, None], pa.timestamp("us", "UTC")),
+            "brands": pa.array(brands, BRANDS),
+        }
+    )
+    return made.to_pandas(types_mapper=pd.ArrowDtype)
+
+
+def below(widget: widgets.Widget) -> list[widgets.Widget]:
+    """The widget and all inside it."""
+    return [widget, *(one for child in getattr(widget, "children", ()) for one in below(child))]
+
+
+def control(table: Table, description: str) -> widgets.Widget:
+    """The control with this label."""
+    return next(one for one in below(table) if getattr(one, "description", None) == description)
+
+
+def cells(table: Table) -> list[list[str]]:
+    """The texts in the body of the table as it is shown."""
+    rows = re.findall(r"<tr>(<td.*?)</tr>", table.static_html())
+    return [[re.sub(r"<.*?>", "", cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row)] for row in rows]
+
+
+def test_what_is_shown_is_a_frame_for_the_next_cell(products):
+    """Filtered, sorted, with the chosen columns, all pages of it, index and dtypes kept."""
+    table = vk.table(products, page_size=1)
+    pd.testing.assert_frame_equal(table.frame, products)
+    table.filter("soap")
+    table.sort("cents", descending=True)
+    table.choose(["cents", "name"])
+    assert table.frame["name"].tolist() == ["soap dish", "Soap"]
+    assert table.frame.index.tolist() == [4, 0]
+    assert table.frame.columns.tolist() == ["name", "cents"]
+    assert table.frame.dtypes.tolist() == products.dtypes[["name", "cents"]].tolist()
+    assert table.pages == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "expected"),
+    [
+        ("SOAP", None, [0, 4]),
+        ("weleda", None, [0, 3]),
+        ("1250", "cents", [1, 4]),
+        ("2026-01-04", "created", [2]),
+        ("(", None, []),
+        ("null", None, []),
+        ("id", "brands", []),
+        ("", None, [0, 1, 2, 3, 4]),
+    ],
+)
+def test_filter_finds_a_text_in_any_column_or_in_one(products, text, column, expected):
+    """Whatever its case, in nested values too, literally; nulls and the names of nested fields hold no text."""
+    table = Table(products)
+    table.filter(text, column)
+    assert table.frame.index.tolist() == expected
+
+
+def test_filters_on_several_columns_hold_together_until_cleared(products):
+    """One text a column and one for all; an empty text takes one away."""
+    table = Table(products)
+    table.filter("soap", "name")
+    table.filter("1250", "cents")
+    assert table.frame.index.tolist() == [4]
+    assert "rows 1 to 1 of 1 (of 5 in all); name holds “soap”; cents holds “1250”" in table.static_html()
+    table.filter("", "cents")
+    assert table.frame.index.tolist() == [0, 4]
+    table.clear()
+    assert len(table.frame) == 5
+
+
+@pytest.mark.parametrize("column", ["name", "cents", "created", "brands"])
+def test_sort_keeps_equal_rows_as_they_stood_and_nulls_last(products, column):
+    """Up and down; what Arrow does not order, by its text."""
+    table = Table(products)
+    missing = products.index[products[column].isna()].tolist()
+    for descending in (False, True):
+        table.sort(column, descending=descending)
+        assert table.frame.index.tolist()[-len(missing) :] == missing
+    table.sort("cents", descending=True)
+    assert table.frame.index.tolist() == [1, 4, 0, 2, 3]
+    table.sort(None)
+    assert table.frame.index.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_pages_are_bounded(products):
+    """Beyond the last page is the last; a filter goes back to the first."""
+    table = Table(products, page_size=2)
+    assert table.pages == 3
+    table.go(99)
+    assert table.page == 3
+    assert [row[0] for row in cells(table)] == ["soap dish"]
+    table.go(-1)
+    assert table.page == 1
+    table.go(2)
+    table.filter("soap")
+    assert (table.page, table.pages) == (1, 1)
+    table.clear()
+    table.resize(5)
+    assert len(cells(table)) == 5
+
+
+def test_cells_show_what_a_filter_finds(products):
+    """Texts of the values, nested ones as JSON, nulls as such."""
+    shown = cells(Table(products))
+    assert shown[0] == [
+        "Soap",
+        "399",
+        "2026-01-05 12:00:00Z",
+        "[{&quot;id&quot;: 9, &quot;name&quot;: &quot;Weleda&quot;}]",
+    ]
+    assert shown[2][0] == "null"
+    assert shown[1][3] == "[]"
+
+
+def test_clicks_do_what_the_methods_do(products):
+    """Each control by its label, and each has one."""
+    table = Table(products, page_size=2)
+    control(table, "Filter").value = "soap"
+    assert table.frame.index.tolist() == [0, 4]
+    control(table, "in").value = "cents"
+    assert control(table, "Filter").value == ""
+    control(table, "Filter").value = "1250"
+    assert table.frame.index.tolist() == [4]
+    control(table, "Clear filters").click()
+    assert control(table, "Filter").value == ""
+    control(table, "Sort by").value = "cents"
+    control(table, "descending").value = True
+    assert table.frame.index.tolist() == [1, 4, 0, 2, 3]
+    control(table, "Next").click()
+    assert table.page == control(table, "Page").value == 2
+    control(table, "Previous").click()
+    assert table.page == 1
+    control(table, "Page").value = 3
+    assert control(table, "Next").disabled
+    control(table, "Rows a page").value = 10
+    assert len(cells(table)) == 5
+    control(table, "Columns").value = control(table, "Copy or download").value = True
+    control(table, "Show").value = ("name",)
+    assert table.frame.columns.tolist() == ["name"]
+    control(table, "All columns").click()
+    assert table.frame.shape[1] == 4
+    table.join()
+    kinds = (widgets.Text, widgets.Dropdown, widgets.Button, widgets.ToggleButton, widgets.Checkbox)
+    assert all(one.description for one in below(table) if isinstance(one, (*kinds, widgets.SelectMultiple)))
+
+
+def test_error_in_a_callback_is_shown_under_the_table(products, monkeypatch):
+    """Nowhere else would it be; the next thing that works takes it away."""
+    table = Table(products)
+    monkeypatch.setattr("vendorkit.panels.view.holds", lambda *_: 1 / 0)
+    control(table, "Filter").value = "soap"
+    assert 'role="alert"' in table._status.value
+    assert "ZeroDivisionError" in table._status.value
+    monkeypatch.undo()
+    control(table, "Filter").value = "oil"
+    assert table._status.value == ""
+
+
+def test_another_frame_is_shown_in_place(products):
+    """Without the filters and the order of the one before; its columns can be chosen, open panes close."""
+    table = Table(products)
+    table.sort("cents")
+    table.filter("soap", "name")
+    control(table, "Columns").value = True
+    table.show(pd.DataFrame({"other": [2, 1]}))
+    assert table.frame["other"].tolist() == [2, 1]
+    assert control(table, "in").options == (("all columns", ""), ("other", "other"))
+    assert not control(table, "Columns").value
+    table.sort("other")
+    assert table.frame["other"].tolist() == [1, 2]
+
+
+def test_wrong_calls_say_what_there_is(products):
+    """Unknown columns, other endings, other things than frames."""
+    table = Table(products)
+    with pytest.raises(UsageError, match=r"no column 'price'.*name, cents, created, brands"):
+        table.sort("price")
+    with pytest.raises(UsageError, match=r"\.csv, \.parquet, \.xlsx"):
+        table.save("products.txt")
+    with pytest.raises(UsageError, match="not a list"):
+        table.show([1])
+    with pytest.raises(IncompletePull, match="could not be written"):
+        table.save("missing/products.csv")
+
+
+def test_facts_are_counted_when_they_are_asked_for(products):
+    """Nothing is counted for the first page; in the pane they come from a thread."""
+    table = Table(products)
+    assert table.facts()["brands"] == Facts("list", 0.4, 3)
+    assert table.facts()["cents"] == Facts("int64", 0.2, 3)
+    control(table, "Columns").value = True
+    table.join()
+    told = table._pane.children[0]._told.value
+    assert re.findall(r"<tr><th[^>]*>cents</th><td>int64</td><td[^>]*>20.0%</td><td[^>]*>3</td>", told)
+
+
+def test_first_page_reads_only_the_first_page():
+    """A frame of 100,000 rows and nested columns takes no longer than its first page, in the kernel."""
+    rows = 100_000
+    nested = pa.array([[{"id": 1, "name": "Weleda"}]] * rows, BRANDS)
+    frame = pa.table({f"c{n}": nested for n in range(20)}).to_pandas(types_mapper=pd.ArrowDtype)
+    started = time.perf_counter()
+    Table(frame)
+    assert time.perf_counter() - started < 0.3
+
+
+def test_panel_reads_as_widget_html_and_text(products):
+    """A notebook shows the widget, a page the rows, a terminal a few of them."""
+    table = Table(products)
+    bundle = table._repr_mimebundle_()
+    assert set(bundle) == {"application/vnd.jupyter.widget-view+json", "text/html", "text/plain"}
+    assert "soap dish" in bundle["text/html"]
+    assert "rows 1 to 5 of 5" in bundle["text/html"]
+    assert bundle["text/plain"].startswith("<Table rows 1 to 5 of 5>")
+
+
+def test_nothing_in_a_cell_or_a_name_can_run_in_the_browser():
+    """Markup is text, also in tooltips; long texts are cut there and whole in the frame."""
+    evil = '<img src=x onerror="alert(1)">'
+    frame = pd.DataFrame({evil: [evil, evil * 100, None], "b": [[evil], None, None]})
+    table = Table(frame)
+    control(table, "Columns").value = control(table, "Copy or download").value = True
+    table.join()
+    for one in below(table):
+        if isinstance(one, widgets.HTML):
+            assert "<img" not in one.value
+    assert len(table.static_html()) < 10_000
+    assert table.frame.iloc[1, 0] == evil * 100
+
+
+ODD = {
+    "mixed": pd.Series([1, "a", None, {"k": [1]}], dtype=object),
+    "dicts": pd.Series([{"a": 1}, {"b": "é"}, None, {}], dtype=object),
+    "lists": pd.Series([[1, 2], [], None, [3]], dtype=object),
+    "category": pd.Series(pd.Categorical(["small", "large", None, "small"], ["small", "large"], ordered=True)),
+    "period": pd.Series(pd.period_range("2026-01", periods=4, freq="M")),
+    "interval": pd.Series(pd.interval_range(0, 4)),
+    "complex": pd.Series([1 + 2j, 0, 2j, 1]),
+    "duration": pd.Series(pd.to_timedelta([1, 2, None, 3], unit="h")),
+    "zoned": pd.Series(pd.date_range("2026-01-31", periods=4, tz="Europe/Brussels")),
+    "bytes": pd.Series([b"\xff", b"a", None, b""], dtype=object),
+    "float": pd.Series([1.5, np.nan, np.inf, -1.0]),
+    "Int64": pd.Series([2**53 + 1, None, 1, 2], dtype="Int64"),
+    "sparse": pd.Series(pd.arrays.SparseArray([0, 1, 0, 2])),
+    "boolean": pd.Series([True, None, False, True], dtype="boolean"),
+    "map": pd.Series([[("k", 1)], None, [], [("l", 2)]], dtype=pd.ArrowDtype(pa.map_(pa.string(), pa.int64()))),
+    "null": pd.Series([None] * 4, dtype=pd.ArrowDtype(pa.null())),
+    "decimal": pd.Series(pa.array(["1.50", None, "2", "-1"]).cast(pa.decimal128(9, 2)).to_pandas()),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_any_column_is_shown_filtered_sorted_counted_and_saved(name):
+    """Whatever pandas or Arrow hold."""
+    column = ODD[name]
+    frame = pd.DataFrame({name: column})
+    assert len(texts(column)) == 4
+    assert holds(column, "é").tolist() == [False, name == "dicts", False, False]
+    assert sorted(order(column, descending=True)) == [0, 1, 2, 3]
+    assert 0 <= facts(column).distinct <= 4
+    assert len(cells(Table(frame))) == 4
+    assert csv_bytes(frame).count(b"\n") == 5
+    assert len(pd.read_parquet(io.BytesIO(parquet_bytes(frame)))) == 4
+    assert excel_bytes(frame)[:2] == b"PK"
+
+
+def test_ordered_categories_sort_by_their_order():
+    """Not by the alphabet."""
+    assert order(ODD["category"], descending=False).tolist() == [0, 3, 1, 2]
+
+
+def test_columns_have_unique_labels_and_a_meaningful_index_is_one():
+    """Names may be repeated, numbers or pairs."""
+    frame = pd.DataFrame([[1, 2, 3]], columns=["a", "a", ("b", 1)])
+    assert list(labelled(frame)) == ["a", "a (2)", "('b', 1)"]
+    indexed = pd.DataFrame({"n": [2, 1]}, index=pd.Index(["x", "y"], name="key"))
+    table = Table(indexed)
+    assert table.columns == ["key", "n"]
+    table.filter("y", "key")
+    pd.testing.assert_frame_equal(table.frame, indexed.iloc[[1]])
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame(), pd.DataFrame({"a": []}), pd.DataFrame(index=range(3))], ids=len)
+def test_empty_frames_are_tables_too(frame):
+    """No rows or no columns, filtered, and as files."""
+    table = Table(frame)
+    table.filter("x")
+    assert table.frame.empty
+    assert repr(table)
+    assert offer(table.frame, Path("t.csv"))
+    assert excel_bytes(frame)
+
+
+def test_wide_frames_show_their_first_columns():
+    """More would take the browser seconds; the frame has all."""
+    wide = pd.DataFrame({f"c{n}": [n] for n in range(COLUMNS + 1)})
+    table = Table(wide)
+    assert len(cells(table)[0]) == COLUMNS
+    assert f"the first {COLUMNS} of them" in table.static_html()
+    assert table.frame.shape[1] == COLUMNS + 1
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_formulas_are_disarmed_in_every_file_for_spreadsheets(text):
+    """In CSV and copied text by an apostrophe, in Excel as a text that stays one when edited; in Parquet untouched."""
+    frame = pd.DataFrame({text: [text, "plain"]})
+    read = pd.read_csv(io.BytesIO(csv_bytes(frame)))
+    assert read.iloc[0, 0] == f"'{text}"
+    assert read.columns[0] == f"'{text}"
+    assert f"'{text}" in tab_text(frame).replace('""', '"')
+    sheet, strings, styles = _excel(frame)
+    assert "<f>" not in sheet
+    assert text.replace("<", "&lt;") in strings.replace("&quot;", '"')
+    assert 'quotePrefix="1"' in styles
+    assert pd.read_parquet(io.BytesIO(parquet_bytes(frame))).iloc[0, 0] == text
+
+
+def test_plain_negative_numbers_and_phone_numbers_in_texts_are_no_formulas():
+    """They cannot do harm, and an apostrophe would spoil them."""
+    frame = pd.DataFrame({"text": ["-5", "+32475123456", "-1,5"], "number": [-5, 1, 2]})
+    assert "'" not in csv_bytes(frame).decode()
+
+
+def test_csv_is_read_back_as_it_was(products):
+    """UTF-8 with a mark for Excel, nested values as JSON, codes with their zeros, nulls apart from empty texts."""
+    frame = pd.DataFrame({"code": ["0012", "", None], "text": ['a;=b "q"', "é\nü", None], "list": [[1], [], None]})
+    body = csv_bytes(frame)
+    assert body.startswith(b"\xef\xbb\xbf")
+    read = pd.read_csv(io.BytesIO(body), dtype=str, keep_default_na=False)
+    assert read["code"].tolist() == ["0012", "", ""]
+    assert read["text"].tolist() == ['a;=b "q"', "é\nü", ""]
+    assert body.decode().splitlines()[2].startswith('"",')
+    assert body.decode().splitlines()[-1] == ",,"
+    brands = pd.read_csv(io.BytesIO(csv_bytes(products)))["brands"]
+    assert json.loads(brands[3]) == [{"id": 1, "name": "Nivea"}, {"id": 9, "name": "Weleda"}]
+
+
+def test_parquet_keeps_nested_values_and_types(products):
+    """What Arrow holds goes in and out unchanged."""
+    read = pd.read_parquet(io.BytesIO(parquet_bytes(products)), dtype_backend="pyarrow")
+    pd.testing.assert_frame_equal(read, products)
+
+
+def _excel(frame: pd.DataFrame) -> tuple[str, str, str]:
+    parts = zipfile.ZipFile(io.BytesIO(excel_bytes(frame)))
+    names = ("xl/worksheets/sheet1.xml", "xl/sharedStrings.xml", "xl/styles.xml")
+    sheet, strings, styles = (parts.read(name).decode() if name in parts.namelist() else "" for name in names)
+    return sheet, strings, styles
+
+
+def test_excel_keeps_numbers_times_and_large_integers():
+    """Times in UTC; integers that its doubles cannot hold, and what it has no number for, are texts."""
+    zoned = pd.to_datetime(["2026-01-31 01:00"]).tz_localize("Europe/Brussels")
+    ancient = pd.Series([datetime(1600, 1, 1)], dtype="datetime64[us]")  # noqa: DTZ001 - a naive time is meant
+    columns = {"n": [5], "x": [1.5], "yes": [True], "large": [2**53 + 1], "inf": [np.inf]}
+    sheet, strings, _ = _excel(pd.DataFrame({**columns, "zoned": zoned, "ancient": ancient}))
+    assert re.search(r'<c r="A2"><v>5</v>', sheet)
+    assert re.search(r'<c r="B2"><v>1.5</v>', sheet)
+    assert re.search(r'<c r="C2" t="b"><v>1</v>', sheet)
+    assert re.search(r'<c r="F2" s="\d"><v>46053</v>', sheet)  # 2026-01-31 00:00 UTC, in days since 1899-12-30
+    assert "<t>9007199254740993</t>" in strings
+    assert "<t>inf</t>" in strings
+    assert "<t>1600-01-01" in strings
+
+
+def test_excel_says_what_it_cannot_hold():
+    """Rather than leave it out, as its writer would."""
+    with pytest.raises(UsageError, match="A text of 40,000 characters in text"):
+        excel_bytes(pd.DataFrame({"text": ["x" * 40_000]}))
+    with pytest.raises(UsageError, match="1,048,576 rows of 1 columns are more"):
+        excel_bytes(pd.DataFrame({"n": np.zeros(1_048_576, dtype="int8")}))
+
+
+def test_small_files_are_links_and_large_ones_are_saved_without_replacing_any(products, monkeypatch, tmp_path):
+    """The link holds all pages of what is shown; the file is beside the notebook, and told."""
+    table = Table(products, page_size=1)
+    table.filter("soap")
+    control(table, "Copy or download").value = True
+    control(table, "File name").value = "soaps"
+    control(table, "Make file").click()
+    table.join()
+    pane = table._pane.children[0]
+    link = re.search(r'<a download="soaps.csv" href="data:application/octet-stream;base64,(.*?)"', pane._file.value)
+    assert base64.b64decode(link[1]) == csv_bytes(table.frame)
+    monkeypatch.setattr(panes, "LINK_BYTES", 10)
+    (tmp_path / "soaps.csv").write_text("kept", encoding="utf-8")
+    control(table, "Make file").click()
+    table.join()
+    assert f"{tmp_path / 'soaps-2.csv'} (2 rows" in pane._file.value
+    assert (tmp_path / "soaps-2.csv").read_bytes() == csv_bytes(table.frame)
+    assert (tmp_path / "soaps.csv").read_text(encoding="utf-8") == "kept"
+    table.filter("")
+    assert pane._file.value == ""
+
+
+def test_save_writes_what_is_shown_by_the_ending(products, tmp_path):
+    """CSV, Parquet or Excel."""
+    table = Table(products)
+    table.choose(["name"])
+    assert table.save(tmp_path / "names.csv").read_bytes() == csv_bytes(products[["name"]])
+    assert pd.read_parquet(table.save(tmp_path / "names.parquet")).columns.tolist() == ["name"]
+    assert table.save(str(tmp_path / "names.XLSX")).read_bytes()[:2] == b"PK"
+
+
+def test_page_can_be_copied_as_text_for_a_spreadsheet(products):
+    """Tab-separated, this page alone; the text changes with the page."""
+    table = Table(products, page_size=1)
+    control(table, "Copy or download").value = True
+    pane = table._pane.children[0]
+    assert "&quot;Soap&quot;\t399" in pane._copy.value
+    table.go(2)
+    assert "&quot;oil&quot;\t1250" in pane._copy.value
+    assert "Soap" not in pane._copy.value
+
+
+def test_page_says_how_it_is_sorted():
+    """To those who see and to those who hear it."""
+    shown = page_html({"n": pd.Series([1])}, title="rows", sort="n", descending=True)
+    assert 'aria-sort="descending"' in shown
+    assert "n ▼" in shown

@@ -1,0 +1,151 @@
+"""A frame as the bytes of a CSV, Parquet or Excel file; texts that a spreadsheet would run as formulas are disarmed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from vendorkit.errors import SettingsError, UsageError
+from vendorkit.panels.columns import arrow, labelled, texts
+
+# What spreadsheets take for a formula (OWASP, "CSV Injection", 2026-11), full-width forms too; a plain number is none.
+_FORMULA: Final = r"^\s*[=+\-@＝＋－＠]|^[\t\r\n]"  # noqa: RUF001 - the full-width forms are meant
+_NUMBER: Final = r"^[+-]?[0-9]+([.,][0-9]+)?$"
+# Excel's own limits (support.microsoft.com, "Excel specifications and limits").
+_EXCEL_ROWS: Final = 1_048_576
+_EXCEL_COLUMNS: Final = 16_384
+_EXCEL_TEXT: Final = 32_767
+_EXCEL_WHOLE: Final = 2**53  # its numbers are doubles
+_EXCEL_FIRST_YEAR: Final = 1900
+
+
+def csv_bytes(frame: pd.DataFrame) -> bytes:
+    """
+    Return the frame as CSV in UTF-8, with the byte order mark without which Excel misreads accents.
+
+    Texts are quoted, nulls are empty, lists and structs are JSON. A text that looks like a formula gets a leading
+    apostrophe, column names too.
+    """
+    return b"\xef\xbb\xbf" + _delimited(frame, ",")
+
+
+def tab_text(frame: pd.DataFrame) -> str:
+    """Return the frame as tab-separated text, to be pasted into a spreadsheet; disarmed as in CSV."""
+    return _delimited(frame, "\t").decode()
+
+
+def parquet_bytes(frame: pd.DataFrame) -> bytes:
+    """Return the frame as Parquet, lists and structs as they are; columns without one Arrow type are texts."""
+    sink = io.BytesIO()
+    pq.write_table(pa.table({name: arrow(column) for name, column in labelled(frame).items()}), sink)
+    return sink.getvalue()
+
+
+def excel_bytes(frame: pd.DataFrame) -> bytes:
+    """
+    Return the frame as an Excel workbook of one sheet; times are in UTC, lists and structs are JSON.
+
+    Raises:
+        SettingsError: XlsxWriter is not installed.
+        UsageError: It does not fit into a sheet of Excel.
+    """
+    try:
+        import xlsxwriter  # noqa: PLC0415 - an extra
+    except ImportError as exc:
+        what = "Excel files need XlsxWriter, which is not installed."
+        raise SettingsError(what, remedy="Install it with: pip install 'vendorkit[notebook]'") from exc
+    columns = labelled(frame)
+    if len(frame) >= _EXCEL_ROWS or len(columns) > _EXCEL_COLUMNS:
+        what = f"{len(frame):,} rows of {len(columns):,} columns are more than a sheet of Excel holds."
+        raise UsageError(what, remedy="Filter them, or save them as Parquet or CSV.")
+    sink = io.BytesIO()
+    with xlsxwriter.Workbook(sink, {"in_memory": True, "default_date_format": "yyyy-mm-dd hh:mm:ss"}) as book:
+        # Also when the cell is edited, Excel then takes it for a text.
+        as_text = book.add_format({"quote_prefix": True})
+        sheet, bold = book.add_worksheet(), book.add_format({"bold": True})
+        date = book.add_format({"num_format": "yyyy-mm-dd"})
+        sheet.freeze_panes(1, 0)
+        for number, (name, column) in enumerate(columns.items()):
+            sheet.write_string(0, number, name, bold)
+            _write_column(sheet, number, _excel_values(name, column), as_text, date)
+    return sink.getvalue()
+
+
+WRITERS: Final[Mapping[str, Callable[[pd.DataFrame], bytes]]] = {
+    "csv": csv_bytes,
+    "parquet": parquet_bytes,
+    "xlsx": excel_bytes,
+}
+
+
+def _delimited(frame: pd.DataFrame, delimiter: str) -> bytes:
+    columns = labelled(frame)
+    names = _disarmed(pa.chunked_array([pa.array(list(columns), pa.large_string())])).to_pylist()
+    arrays = [_flat(column) for column in columns.values()]
+    sink = io.BytesIO()
+    # Quoting also keeps "a;=b" one cell where a spreadsheet takes the semicolon for a separator.
+    pa_csv.write_csv(pa.table(arrays, names=names), sink, pa_csv.WriteOptions(delimiter=delimiter))
+    return sink.getvalue()
+
+
+def _flat(column: pd.Series[Any]) -> pa.ChunkedArray:
+    """Return numbers and booleans as they are, all else as disarmed texts."""
+    array = arrow(column)
+    plain = pa.types.is_integer(array.type) or pa.types.is_floating(array.type) or pa.types.is_boolean(array.type)
+    return array if plain else _disarmed(texts(column))
+
+
+def _disarmed(shown: pa.ChunkedArray) -> pa.ChunkedArray:
+    mark, nothing = pa.scalar("'", pa.large_string()), pa.scalar("", pa.large_string())
+    return pc.if_else(_looks_like_formula(shown), pc.binary_join_element_wise(mark, shown, nothing), shown)
+
+
+def _looks_like_formula(shown: pa.ChunkedArray) -> pa.ChunkedArray:
+    formula, number = pc.match_substring_regex(shown, _FORMULA), pc.match_substring_regex(shown, _NUMBER)
+    return pc.and_not(formula, number)
+
+
+def _excel_values(name: str, column: pd.Series[Any]) -> list[Any]:
+    """Return booleans, numbers and times as Excel knows them, all else as texts."""
+    array = arrow(column)
+    kind = array.type
+    if pa.types.is_boolean(kind) or pa.types.is_floating(kind) or pa.types.is_date(kind):
+        return list(array.to_pylist())
+    if pa.types.is_integer(kind):
+        return [value if value is None or abs(value) <= _EXCEL_WHOLE else str(value) for value in array.to_pylist()]
+    if pa.types.is_timestamp(kind):
+        moments = pc.cast(array, pa.timestamp("us", kind.tz), safe=False).to_pylist()
+        return [m.astimezone(dt.timezone.utc).replace(tzinfo=None) if m and m.tzinfo else m for m in moments]
+    shown = texts(column)
+    longest = pc.max(pc.utf8_length(shown)).as_py() or 0
+    if longest > _EXCEL_TEXT:
+        what = f"A text of {longest:,} characters in {name} is longer than the {_EXCEL_TEXT:,} of a cell of Excel."
+        raise UsageError(what, remedy="Leave the column out, or save as Parquet or CSV.")
+    return list(shown.to_pylist())
+
+
+def _write_column(sheet: Any, number: int, values: list[Any], as_text: Any, date: Any) -> None:
+    looks = [False] * len(values)
+    if any(isinstance(value, str) for value in values):
+        strings = pa.array([value if isinstance(value, str) else None for value in values], pa.large_string())
+        looks = _looks_like_formula(strings).to_pylist()
+    for row, (value, formula) in enumerate(zip(values, looks, strict=True), start=1):
+        if value is None:
+            continue
+        if isinstance(value, bool):
+            sheet.write_boolean(row, number, value)
+        elif isinstance(value, (int, float)) and math.isfinite(value):
+            sheet.write_number(row, number, value)
+        elif isinstance(value, dt.date) and value.year >= _EXCEL_FIRST_YEAR:
+            sheet.write_datetime(row, number, value, None if isinstance(value, dt.datetime) else date)
+        else:
+            sheet.write_string(row, number, str(value), as_text if formula else None)

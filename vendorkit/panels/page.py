@@ -1,0 +1,88 @@
+"""One page of rows as HTML: bounded cells, the theme's own colours, and nothing that could run."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pandas as pd
+import pyarrow as pa
+
+from vendorkit.panels.columns import Facts, arrow, kind, texts
+
+COLUMNS: Final = 100
+"""How many columns a page shows; more would take the browser seconds."""
+
+_CELL: Final = 120  # characters; the rest stands in the tooltip
+_TOOLTIP: Final = 1_000
+
+# JupyterLab and Voila set the variables for light and dark; elsewhere the page's own colours are taken.
+_STYLE: Final = """<style>
+.vk-scroll{overflow-x:auto;max-width:100%}
+.vk-scroll:focus-visible{outline:2px solid var(--jp-brand-color1,#1976d2)}
+table.vk{border-collapse:collapse;font-size:var(--jp-ui-font-size1,13px);line-height:1.5;margin:0;
+color:var(--jp-ui-font-color0,inherit);background:transparent;border:0}
+table.vk th,table.vk td{padding:.15em .7em;text-align:left;white-space:nowrap;max-width:28em;overflow:hidden;
+text-overflow:ellipsis;border:0;border-bottom:1px solid var(--jp-border-color2,#8886)}
+table.vk thead th{vertical-align:bottom;font-weight:600;border-bottom:2px solid var(--jp-border-color1,#888a)}
+table.vk tbody tr:hover{background:var(--jp-layout-color2,#8882)}
+table.vk small{display:block;font-weight:400;color:var(--jp-ui-font-color2,#767676)}
+table.vk .vk-n{text-align:right;font-variant-numeric:tabular-nums}
+table.vk i{color:var(--jp-ui-font-color2,#767676)}
+</style>"""
+
+
+def page_html(columns: Mapping[str, pd.Series[Any]], *, title: str, sort: str = "", descending: bool = False) -> str:
+    """Return the rows of one page; *title* is for those who hear it. Only the first `COLUMNS` columns are shown."""
+    shown = dict(list(columns.items())[:COLUMNS])
+    numeric = [_is_number(column) for column in shown.values()]
+    heads = []
+    for (label, column), right in zip(shown.items(), numeric, strict=True):
+        sorted_so = f' aria-sort="{"descending" if descending else "ascending"}"' if label == sort else ""
+        arrow_head = (" ▼" if descending else " ▲") if label == sort else ""
+        name = _bounded(label + arrow_head)
+        heads.append(f'<th scope="col"{_right(right)}{sorted_so}>{name}<small>{html.escape(kind(column))}</small></th>')
+    sides = zip(shown.values(), numeric, strict=True)
+    cells = [[_cell(text, right) for text in texts(column).to_pylist()] for column, right in sides]
+    rows = "".join(f"<tr>{''.join(row)}</tr>" for row in zip(*cells, strict=True))
+    body = f'<table class="vk"><thead><tr>{"".join(heads)}</tr></thead><tbody>{rows}</tbody></table>'
+    return f'{_STYLE}<div class="vk-scroll" role="region" tabindex="0" aria-label="{html.escape(title)}">{body}</div>'
+
+
+def facts_html(facts: Mapping[str, Facts]) -> str:
+    """Return one row a column: its dtype, its share of nulls, how many different values it has."""
+    rows = "".join(
+        f'<tr><th scope="row">{_bounded(label)}</th><td>{html.escape(fact.kind)}</td>'
+        f'<td class="vk-n">{_percent(fact.null_share)}</td><td class="vk-n">{fact.distinct:,}</td></tr>'
+        for label, fact in facts.items()
+    )
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("column", "type", "null", "distinct"))
+    return f'{_STYLE}<table class="vk"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+
+
+def _percent(share: float) -> str:
+    """Return a share in percent that is 0 or 100 only where it is exactly that."""
+    if share in (0, 1):
+        return f"{share:.0%}"
+    return f"{min(max(share, 0.001), 0.999):.1%}"
+
+
+def _cell(text: str | None, right: bool) -> str:
+    return f"<td{_right(right)}>{'<i>null</i>' if text is None else _bounded(text)}</td>"
+
+
+def _right(right: bool) -> str:
+    return ' class="vk-n"' if right else ""
+
+
+def _bounded(text: str) -> str:
+    if len(text) <= _CELL:
+        return html.escape(text)
+    whole = text if len(text) <= _TOOLTIP else f"{text[:_TOOLTIP]}…"
+    return f'<span title="{html.escape(whole)}">{html.escape(text[:_CELL])}…</span>'
+
+
+def _is_number(column: pd.Series[Any]) -> bool:
+    of = arrow(column).type
+    return bool(pa.types.is_integer(of) or pa.types.is_floating(of) or pa.types.is_decimal(of))

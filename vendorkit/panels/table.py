@@ -1,0 +1,154 @@
+"""The table panel: a frame of any size in pages, to filter, sort, narrow, copy and save; the rows stay here."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from typing import Any, Final
+
+import ipywidgets as widgets
+import pandas as pd
+
+from vendorkit.panels.columns import texts
+from vendorkit.panels.page import COLUMNS, page_html
+from vendorkit.panels.panes import WHOLE, WRAP, ColumnsPane, FilesPane
+from vendorkit.panels.view import View
+from vendorkit.panels.work import Panel, error_html
+
+_PAGE_SIZES: Final = (10, 20, 50, 100, 500)
+
+
+class Table(View, Panel):
+    """
+    A frame in pages. Only the page on view goes to the browser, so a million rows show as fast as twenty.
+
+    What it shows is `frame`, for the next cell. Whatever can be clicked can be called: `filter`, `sort`, `choose`,
+    `go`, `resize`, `clear`, `save`, `facts`, `show`.
+
+    Args:
+        frame: Any DataFrame; lists and structs are shown as JSON.
+        page_size: Rows a page.
+    """
+
+    def __init__(self, frame: pd.DataFrame, page_size: int = 20) -> None:
+        # Until its methods run, the observers of what they set are quiet.
+        self._quiet = True
+        self._offered: dict[str, Any] | None = None
+        self._make_finders()
+        self._make_turners(page_size)
+        self._body, self._info, self._status = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self._pane = widgets.VBox()
+        find = widgets.HBox([self._text, self._where, self._by, self._down, self._clear], layout=WRAP)
+        turn = widgets.HBox([self._back, self._number, self._on, self._size, self._more, self._out], layout=WRAP)
+        widgets.VBox.__init__(self, [find, self._body, self._info, turn, self._status, self._pane])
+        View.__init__(self, frame, page_size)
+
+    def changed(self) -> None:
+        """Show what the view is now."""
+        self._quiet = True
+        try:
+            self._paint()
+        finally:
+            self._quiet = False
+
+    def join(self, timeout_s: float = 30.0) -> None:
+        """Wait for facts and files in the making."""
+        for pane in self._pane.children:
+            pane.join(timeout_s)
+
+    def static_html(self) -> str:
+        """Return the page on view and how much there is."""
+        return f"{self._body.value}{self._info.value}"
+
+    def static_text(self) -> str:
+        """Return how much there is in one line, and the first rows of the page."""
+        page = pd.DataFrame({label: texts(column.iloc[:10]).to_pylist() for label, column in self.on_page().items()})
+        return f"<Table {self.told()}>\n{page.to_string(max_cols=8, max_colwidth=30)}"
+
+    def _make_finders(self) -> None:
+        self._text = widgets.Text(description="Filter", continuous_update=False, style=WHOLE, layout={"width": "16em"})
+        self._where = widgets.Dropdown(description="in", style=WHOLE, layout={"width": "14em"})
+        self._by = widgets.Dropdown(description="Sort by", style=WHOLE, layout={"width": "16em"})
+        self._down = widgets.Checkbox(description="descending", indent=False, layout={"width": "auto"})
+        self._clear = widgets.Button(description="Clear filters", layout={"width": "auto"})
+        self._when(self._text, lambda text: self.filter(text, self._where.value or None))
+        self._when(self._where, lambda _: self.changed())
+        for chooser in (self._by, self._down):
+            self._when(chooser, lambda _: self.sort(self._by.value or None, descending=self._down.value))
+        self._clear.on_click(lambda _: self._try(self.clear))
+
+    def _make_turners(self, page_size: int) -> None:
+        self._back = widgets.Button(description="Previous", layout={"width": "auto"})
+        self._number = widgets.BoundedIntText(1, min=1, max=1, description="Page", style=WHOLE, layout={"width": "8em"})
+        self._on = widgets.Button(description="Next", layout={"width": "auto"})
+        sizes = sorted({*_PAGE_SIZES, page_size})
+        self._size = widgets.Dropdown(options=sizes, value=page_size, description="Rows a page", style=WHOLE)
+        self._size.layout.width = "11em"
+        self._more = widgets.ToggleButton(description="Columns", layout={"width": "auto"})
+        self._out = widgets.ToggleButton(description="Copy or download", layout={"width": "auto"})
+        self._back.on_click(lambda _: self._try(lambda: self.go(self.page - 1)))
+        self._on.on_click(lambda _: self._try(lambda: self.go(self.page + 1)))
+        self._when(self._number, self.go)
+        self._when(self._size, self.resize)
+        self._when(self._more, lambda _: self._open())
+        self._when(self._out, lambda _: self._open())
+
+    def _when(self, widget: widgets.Widget, act: Callable[[Any], None]) -> None:
+        widget.observe(lambda change: self._try(lambda: act(change["new"])), names="value")
+
+    def _try(self, act: Callable[[], None]) -> None:
+        """Do what was clicked; an exception in a callback of a widget is shown nowhere else."""
+        if self._quiet:
+            return
+        try:
+            act()
+        except Exception as exc:  # noqa: BLE001 - whatever it is, it is shown
+            self._status.value = error_html(exc)
+
+    def _paint(self) -> None:
+        if self._offered is not self._columns:
+            self._offer()
+        title = self.told()
+        if len(self.chosen) > COLUMNS:
+            title += f"; {len(self.chosen):,} columns, the first {COLUMNS} of them on view"
+        self._body.value = page_html(self.on_page(), title=title, sort=self._sort, descending=self._descending)
+        self._info.value = f'<span role="status">{html.escape(title)}</span>'
+        self._status.value = ""
+        self._text.value = self._filters.get(self._where.value, "")
+        self._by.value, self._down.value = self._sort, self._descending
+        self._clear.disabled = not self._filters
+        self._number.max, self._number.value = self.pages, self.page
+        self._back.disabled, self._on.disabled = self.page == 1, self.page == self.pages
+        for pane in self._pane.children:
+            pane.refresh()
+
+    def _offer(self) -> None:
+        """Let the columns of a new frame be chosen; what was open told of the one before."""
+        self._offered = self._columns
+        self._more.value = self._out.value = False
+        self._pane.children = ()
+        labels = [(label, label) for label in self.columns]
+        self._where.options, self._by.options = [("all columns", ""), *labels], [("as it stands", ""), *labels]
+
+    def _open(self) -> None:
+        """Make the panes that are asked for: not before, so that the first page shows at once."""
+        panes = {type(pane): pane for pane in self._pane.children}
+        wanted: list[widgets.Widget] = []
+        if self._more.value:
+            wanted.append(panes.get(ColumnsPane) or ColumnsPane(self, self._try))
+        if self._out.value:
+            wanted.append(panes.get(FilesPane) or FilesPane(self))
+        self._pane.children = wanted
+
+
+def table(frame: pd.DataFrame, page_size: int = 20) -> Table:
+    """
+    Return *frame* as a table to page, filter, sort, copy and save; see `Table`.
+
+        >>> import pandas as pd, vendorkit as vk
+        >>> shown = vk.table(pd.DataFrame({"name": ["oil", "soap"], "cents": [1250, 399]}))
+        >>> shown.filter("oil")
+        >>> shown.frame["cents"].tolist()
+        [1250]
+    """
+    return Table(frame, page_size)

@@ -1,0 +1,195 @@
+"""A frame looked at: which rows and columns of it, in which order, which page. Values and methods, no widgets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from vendorkit.errors import UsageError
+from vendorkit.manifest import write_atomically
+from vendorkit.panels.columns import Facts, facts, holds, labelled, order
+from vendorkit.panels.files import WRITERS
+
+
+def rows_of(
+    columns: Mapping[str, pd.Series[Any]], filters: Mapping[str, str], *, sort: str = "", descending: bool = False
+) -> npt.NDArray[np.intp] | None:
+    """
+    Return the positions of the rows that pass all filters, in order; None for all rows as they stand.
+
+    Args:
+        columns: The columns by label, as of `labelled`.
+        filters: Text by label; the one under "" is looked for in all columns.
+        sort: The label to sort by; "" keeps the order.
+        descending: Largest first.
+    """
+    rows = None
+    for label, text in filters.items():
+        among = list(columns.values()) if label == "" else [columns[label]]
+        # Each filter looks at what the others left.
+        left = among if rows is None else [column.iloc[rows] for column in among]
+        hit = np.flatnonzero(np.logical_or.reduce([holds(column, text) for column in left]))
+        rows = hit if rows is None else rows[hit]
+    if sort:
+        column = columns[sort] if rows is None else columns[sort].iloc[rows]
+        ordered = order(column, descending=descending)
+        rows = ordered if rows is None else rows[ordered]
+    return rows
+
+
+class View:
+    """
+    What is shown of a frame; each method changes it and calls `changed`.
+
+    Args:
+        frame: Any DataFrame.
+        page_size: Rows a page.
+    """
+
+    def __init__(self, frame: pd.DataFrame, page_size: int = 20) -> None:
+        self._page_size = max(page_size, 1)
+        self.show(frame)
+
+    def changed(self) -> None:
+        """Do whatever has to be done when something else is shown."""
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """What is shown, all pages of it: the rows that pass the filters, sorted, and the chosen columns."""
+        levels = len(self._columns) - self._data.shape[1]
+        chosen = [number - levels for number, label in enumerate(self._columns) if label in self._chosen]
+        columns = [number for number in chosen if number >= 0]
+        return self._data.iloc[slice(None) if self._rows is None else self._rows, columns]
+
+    def show(self, frame: Any) -> None:
+        """Show another DataFrame from its first row, without filters."""
+        if not isinstance(frame, pd.DataFrame):
+            what = f"A table shows a pandas DataFrame, not a {type(frame).__name__}."
+            raise UsageError(what, remedy="Make one of it, for example with .frame() or pandas.DataFrame(...).")
+        # Shallow, and yet under pandas 3 later changes of the caller's frame do not reach it.
+        self._data = frame.copy(deep=False)
+        self._columns = labelled(self._data)
+        self._chosen = tuple(self._columns)
+        self._filters: dict[str, str] = {}
+        self._sort, self._descending = "", False
+        self._find()
+
+    def filter(self, text: str, column: str | None = None) -> None:
+        """
+        Show only rows that hold *text*, whatever its case; an empty text takes the filter away.
+
+        Args:
+            text: What to look for.
+            column: Where; None looks in all columns. Filters on several columns hold together.
+        """
+        label = "" if column is None else self._known(column)
+        self._filters.pop(label, None)
+        if text:
+            self._filters[label] = text
+        self._find()
+
+    def clear(self) -> None:
+        """Take all filters away."""
+        self._filters.clear()
+        self._find()
+
+    def sort(self, column: str | None, *, descending: bool = False) -> None:
+        """Sort by a column, nulls last; None goes back to the order of the frame."""
+        self._sort, self._descending = "" if column is None else self._known(column), descending
+        self._find()
+
+    def choose(self, columns: Sequence[str] | None) -> None:
+        """Show only these columns, in the order of the frame; None shows all."""
+        wanted = set(self._columns if columns is None else map(self._known, columns))
+        self._chosen = tuple(label for label in self._columns if label in wanted)
+        self.changed()
+
+    def go(self, page: int) -> None:
+        """Go to a page, counted from 1; beyond the last, to the last."""
+        self._page = min(max(page, 1), self.pages)
+        self.changed()
+
+    def resize(self, page_size: int) -> None:
+        """Show that many rows a page, from the first page on."""
+        self._page_size = max(page_size, 1)
+        self.go(1)
+
+    @property
+    def page(self) -> int:
+        """The page on view, counted from 1."""
+        return self._page
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are, at least 1."""
+        return max(-(-self._count // self._page_size), 1)
+
+    def facts(self) -> dict[str, Facts]:
+        """Return dtype, share of nulls and number of different values of each column; reads the whole frame."""
+        return {label: facts(column) for label, column in self._columns.items()}
+
+    def save(self, path: str | Path) -> Path:
+        """
+        Save what is shown, all pages of it, as CSV, Parquet or Excel by the ending of *path*; a file there is replaced.
+
+        Raises:
+            UsageError: The ending is another, or Excel cannot hold it.
+            IncompletePull: The file could not be written; what stood there is untouched.
+        """
+        path = Path(path)
+        suffix = path.suffix.lower().removeprefix(".")
+        if suffix not in WRITERS:
+            what = f"{path.name} does not end in one of {', '.join(f'.{name}' for name in WRITERS)}."
+            raise UsageError(what, remedy="The ending says in which format to save.")
+        write_atomically(path, WRITERS[suffix](self.frame))
+        return path
+
+    @property
+    def columns(self) -> list[str]:
+        """The labels of all columns; those of the index come first, unless it does nothing but count the rows."""
+        return list(self._columns)
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The labels of the columns that are shown."""
+        return self._chosen
+
+    @property
+    def _count(self) -> int:
+        return len(self._data) if self._rows is None else len(self._rows)
+
+    def _known(self, column: str) -> str:
+        if column not in self._columns:
+            what = f"The table has no column {column!r}."
+            raise UsageError(what, remedy=f"Its columns are: {', '.join(self._columns)}.")
+        return column
+
+    def _find(self) -> None:
+        self._rows = rows_of(self._columns, self._filters, sort=self._sort, descending=self._descending)
+        self._page = 1
+        self.changed()
+
+    def on_page(self) -> dict[str, pd.Series[Any]]:
+        """Return the chosen columns, with the rows of the page alone."""
+        first = (self._page - 1) * self._page_size
+        last = min(first + self._page_size, self._count)
+        rows = slice(first, last) if self._rows is None else self._rows[first:last]
+        return {label: self._columns[label].iloc[rows] for label in self._chosen}
+
+    def told(self) -> str:
+        """Return in words which rows are on the page, and which are left out and why."""
+        first = (self._page - 1) * self._page_size
+        last = min(first + self._page_size, self._count)
+        told = f"rows {first + 1:,} to {last:,} of {self._count:,}" if self._count else "no rows"
+        if self._filters:
+            told += f" (of {len(self._data):,} in all)"
+        if len(self._chosen) < len(self._columns):
+            told += f"; {len(self._chosen):,} of {len(self._columns):,} columns"
+        for label, text in self._filters.items():
+            told += f"; {label or 'any column'} holds “{text}”"
+        return told
