@@ -108,18 +108,21 @@ class Query:
         table, pull = self._table(schema, limit)
         return self._finish(table, pull)
 
-    def tables(self, *, columns: Sequence[str] | None = None, limit: int | None = None) -> dict[str, pd.DataFrame]:
+    def tables(
+        self, *, columns: Sequence[str] | None = None, limit: int | None = None, locale: str | None = None
+    ) -> dict[str, pd.DataFrame]:
         """
         Return tidy tables: the records under the resource's name, each nested list as a child table keyed by parent.
 
         Args:
             columns: Only these columns and the key, such as `["name", "photos"]`. None means all.
             limit: At most this many records.
+            locale: As in `frame()`, and in the child tables too.
 
         Raises:
             IncompletePull: As in `frame()`.
         """
-        schema = self.schema if columns is None else self.schema.project([self.schema.key, *columns])
+        schema = self.schema.project(None if columns is None else [self.schema.key, *columns], locale)
         table, pull = self._table(schema, limit)
         children = child_tables(table, schema)
         return {name: self._finish(child, pull) for name, child in children.items()}

@@ -116,6 +116,16 @@ def test_pages_joined_in_pieces_give_the_tables_of_the_whole():
     assert all(found.equals(_tables()[name]) for name, found in child_tables(pieces, SCHEMA).items())
 
 
+def test_one_locale_is_one_column_in_child_tables_too():
+    """The first text in the order of fallback; a plain text, where the value is one, stands for all locales."""
+    schema = SCHEMA.project(locale="fr")
+    tables = child_tables(JsonReader(schema, None).read(BODY).table, schema)
+    assert tables["category_photos"]["title"].to_pylist() == ["x", None, None]
+    owners = tables["category_photo_owners"]
+    assert owners.select(["name"]).to_pydict() == {"name": ["o", "p", "q"]}
+    assert not [name for name in owners.column_names if name.startswith("name_")]
+
+
 def test_records_without_a_key_are_numbered():
     """A resource without an id, or a projection without it, is joined by row."""
     tables = child_tables(JsonReader(SCHEMA.project(["tags"]), None).read(BODY).table, SCHEMA.project(["tags"]))

@@ -194,7 +194,7 @@ class Schema:
             columns: Names of the frame's columns in the order wanted, or of a declared column that
                 spreads to several (`"name"` for `name_nl`, `name_fr`). None means all.
             locale: Give each localised value as one text column in this locale, else in the first of
-                `locales` that has a text. Lists keep all locales.
+                `locales` that has a text. Lists keep all locales, until `tables()` takes them apart.
 
         Raises:
             UsageError: There is no such column or locale; the message suggests the nearest. Or no column is asked for.

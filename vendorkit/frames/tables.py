@@ -19,7 +19,7 @@ from vendorkit.frames.schema import Kind
 from vendorkit.frames.values import Literal, dumps, loads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from vendorkit.frames.schema import Schema
 
@@ -39,7 +39,8 @@ def child_tables(table: pa.Table, schema: Schema) -> dict[str, pa.Table]:
         parent's list, and the element's fields, or `value`. Lists inside lists carry the positions of all their
         parents (`photo_position`). Null and empty lists have no rows. For each free document (`title_metadata`) a
         row per field: `field`, `position` in a list, `type` (text, integer, number, boolean, null, json), `value` as
-        text. Records without a key are numbered from 0, in a column such as `schedule_row`.
+        text. Records without a key are numbered from 0, in a column such as `schedule_row`. Under a schema of one
+        locale, localised values inside lists are one column too, by the same fallbacks.
     """
     key = f"{singular(schema.name)}_{schema.key}"
     if schema.key in table.column_names:
@@ -65,23 +66,29 @@ def _parts(rows: pa.Table, schema: Schema, above: Columns) -> Iterator[tuple[str
     one = singular(schema.name)
     documents = {leaf.name for leaf in schema.leaves if leaf.kind in (Kind.JSON, Kind.DOCUMENT)}
     columns = {name: _whole(rows[name]) for name in rows.column_names}
-    flat, lists = _spread({name: array for name, array in columns.items() if name not in documents})
+    order = dict.fromkeys((schema.locale, *schema.locales)) if schema.locale else {}
+    flat, lists = _spread({name: array for name, array in columns.items() if name not in documents}, order)
     yield schema.name, pa.table(flat)
     for name, array in lists:
-        yield from _children(f"{one}_{name}", name, array, above)
+        yield from _children(f"{one}_{name}", name, array, above, order)
     for name in columns.keys() & documents:
         yield f"{one}_{name}", _fields(columns[name], above)
 
 
-def _spread(columns: Columns) -> tuple[Columns, list[tuple[str, pa.Array]]]:
-    """The flat columns, structs spread to `parent_child`, and the lists found on the way."""
+def _spread(columns: Columns, order: Collection[str]) -> tuple[Columns, list[tuple[str, pa.Array]]]:
+    """The flat columns, structs spread to `parent_child` or to one text in the order of locales; and the lists."""
     flat: Columns = {}
     lists: list[tuple[str, pa.Array]] = []
     for name, array in columns.items():
         if pa.types.is_struct(array.type):
             # The texts beside `name` are `name_nl`, as everywhere else.
             stem = name.removesuffix("_localised")
-            below, more = _spread({f"{stem}_{child}": found for child, found in _struct_fields(array).items()})
+            fields = _struct_fields(array)
+            if order and fields.keys() == set(order):
+                plain = [flat[stem]] if stem in flat else []
+                flat[stem] = pc.coalesce(*(fields[locale] for locale in order), *plain)
+                continue
+            below, more = _spread({f"{stem}_{child}": found for child, found in fields.items()}, order)
             flat.update(below)
             lists += more
         elif pa.types.is_list(array.type):
@@ -95,14 +102,16 @@ def _struct_fields(array: pa.StructArray) -> Columns:
     return {field.name: child for field, child in zip(array.type, array.flatten(), strict=True)}
 
 
-def _children(table_name: str, name: str, array: Any, above: Columns) -> Iterator[tuple[str, pa.Table]]:
+def _children(
+    table_name: str, name: str, array: Any, above: Columns, order: Collection[str]
+) -> Iterator[tuple[str, pa.Table]]:
     """The table of one list column, then those of the lists inside it; `above` has a key row for each list."""
     parents = pc.list_parent_indices(array)
     lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy()
     position = np.arange(len(parents)) - (np.cumsum(lengths) - lengths)[parents.to_numpy()]
     keys = {column: found.take(parents) for column, found in above.items()}
     values = array.flatten()
-    flat, lists = _spread(_struct_fields(values) if pa.types.is_struct(values.type) else {"value": values})
+    flat, lists = _spread(_struct_fields(values) if pa.types.is_struct(values.type) else {"value": values}, order)
     columns: Columns = {**keys, POSITION: pa.array(position, pa.int64())}
     one = singular(name)
     for column, found in flat.items():
@@ -111,7 +120,7 @@ def _children(table_name: str, name: str, array: Any, above: Columns) -> Iterato
     yield table_name, pa.table(columns)
     for inner, found in lists:
         below = {**keys, f"{one}_{POSITION}": columns[POSITION]}
-        yield from _children(f"{singular(table_name)}_{inner}", inner, found, below)
+        yield from _children(f"{singular(table_name)}_{inner}", inner, found, below, order)
 
 
 _TYPES = {str: "text", bool: "boolean", int: "integer", type(None): "null", dict: "json", list: "json"}
