@@ -5,6 +5,10 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH := .venv-bench
+REQUESTS := 2.33.0 2.33.1 2.34.0 2.34.1
+# For the fault catalogue: servers that others wrote, and each supported version of requests but the newest.
+OTHERS := build/peers/.ready $(REQUESTS:%=build/requests-%/.ready)
+INTO := $(BIN)/python -m pip install --quiet --disable-pip-version-check --target
 
 .PHONY: lock demo lab test lint faults browser slow bench notebooks docs clean
 
@@ -24,8 +28,17 @@ lab: $(READY)  ## JupyterLab on the notebooks
 test: $(READY) lint  ## everything but the slow suites
 	$(BIN)/python -m pytest -n 2 --dist loadscope
 
-faults: $(READY)  ## the fault catalogue, at sockets of its own and at Debian's servers
+faults: $(READY) $(OTHERS)  ## the fault catalogue, at sockets of its own and at Debian's servers
 	$(BIN)/python -m pytest -n 2 --dist loadscope -m faults
+
+build/peers/.ready: $(READY)
+	$(INTO) $(@D) CherryPy==18.10.0 Flask==3.1.3 brotlicffi decorator six
+	$(INTO) $(@D) --no-deps httpbin==0.10.4
+	touch $@
+
+build/requests-%/.ready: $(READY)
+	$(INTO) $(@D) --no-deps requests==$*
+	touch $@
 
 browser: $(READY)  ## notebooks in JupyterLab and panels in Voila, by Debian's Chromium; screenshots in build/screenshots/
 	$(BIN)/python -m pytest -m browser tests/browser

@@ -8,6 +8,8 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import pytest
 
 APACHE_MODULES = Path("/usr/lib/apache2/modules")
 REALM = "vendorkit peers"
+USERS = {"robot": "made-up words", "jäsøn": "pässword €"}
 APACHE = """
 ServerRoot "{folder}"
 ServerName 127.0.0.1
@@ -128,6 +131,15 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait(10)
+
+
+@contextmanager
+def running(peer: Peer) -> Iterator[Peer]:
+    """Stop *peer* at the end of the block."""
+    try:
+        yield peer
+    finally:
+        stop(peer.process)
 
 
 def launch(configuration: str, folder: Path, command: list[str], **values: object) -> Peer:

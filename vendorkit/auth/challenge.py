@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import quote
 
 from vendorkit.errors import UnsupportedChallenge
 
@@ -47,7 +46,6 @@ class Challenge:
         counted: Whether qop "auth" is offered; else the older mode of RFC 2069, without count and cnonce.
         stale: Only the nonce was refused, not the password.
         hide_user: The server wants the hash of the user name (RFC 7616 section 3.4.4).
-        utf8: The server says that it reads UTF-8, so that the user name may be sent in the form of RFC 5987.
     """
 
     realm: str
@@ -57,7 +55,6 @@ class Challenge:
     counted: bool = True
     stale: bool = False
     hide_user: bool = False
-    utf8: bool = False
 
     @property
     def family(self) -> str:
@@ -171,7 +168,6 @@ def _challenge(offer: Offer) -> Challenge:
         counted=bool(_tokens(given.get("qop", ""))),  # an empty qop means RFC 2069 (requests #2916)
         stale=given.get("stale", "").lower() == "true",
         hide_user=given.get("userhash", "").lower() == "true",
-        utf8=given.get("charset", "").lower() == "utf-8",
     )
 
 
@@ -229,8 +225,8 @@ def authorization(challenge: Challenge, user: str, *, uri: str, response: str, c
 def _user_field(challenge: Challenge, user: str) -> str:
     if challenge.hide_user:
         return f'username="{user_hash(challenge, user)}"'
-    if challenge.utf8 and not user.isascii():
-        return f"username*=UTF-8''{quote(user, safe='')}"
+    # Not username* (RFC 7616 section 3.4), also where charset=UTF-8 is offered: curl and browsers send the bytes as
+    # they are, and CherryPy, which offers it, knows nothing else.
     return f"username={_quoted(_utf8(user).decode('latin-1'))}"
 
 
