@@ -13,10 +13,14 @@ from typing import Any, Final
 
 import requests
 from lxml import etree
+from urllib3.exceptions import HTTPError
 
+from vendorkit.auth.strictjson import strict_object
 from vendorkit.credentials import Redactor
 from vendorkit.errors import (
+    Cancelled,
     CredentialsRefused,
+    DeadlineExceeded,
     InvalidRequest,
     MalformedAnswer,
     NotAllowed,
@@ -28,7 +32,7 @@ from vendorkit.errors import (
 )
 
 CHUNK_BYTES: Final = 1 << 18
-ANSWER_LIMIT_BYTES: Final = 1 << 29  # a page is some megabytes; more is a decompression bomb or a mistake
+ANSWER_LIMIT_BYTES: Final = 1 << 27  # a page is some megabytes; more is a decompression bomb or a mistake
 _PROBLEM_LIMIT_BYTES: Final = 1 << 16
 
 
@@ -61,6 +65,34 @@ def chunks(response: requests.Response, *, limit: int | None = None) -> Iterator
             yield chunk
     if inflate:
         inflate.check_end()
+
+
+def body_of(response: requests.Response) -> bytes:
+    """
+    Return the whole body of a success; of an error the first 64 KiB or what can be had, for its status says enough.
+
+    Raises:
+        BrokenOff, MalformedAnswer: As `chunks` does, of a success.
+    """
+    if 200 <= response.status_code < 300:
+        return b"".join(chunks(response, limit=ANSWER_LIMIT_BYTES))
+    return _beginning(response)
+
+
+def _beginning(response: requests.Response) -> bytes:
+    parts, size = [], 0
+    try:
+        for chunk in chunks(response):
+            parts.append(chunk)
+            size += len(chunk)
+            if size >= _PROBLEM_LIMIT_BYTES:
+                break
+    except (Cancelled, DeadlineExceeded):
+        raise
+    except (MalformedAnswer, requests.RequestException, HTTPError, OSError):
+        pass
+    response.close()  # urllib3 has taken a connection back already that was read to its end
+    return b"".join(parts)[:_PROBLEM_LIMIT_BYTES]
 
 
 class _Inflate:
@@ -109,7 +141,7 @@ def read_problem(body: bytes, redactor: Redactor) -> Problem:
 
     Whatever cannot be understood gives less of a `Problem`, never another error.
     """
-    text = body[:_PROBLEM_LIMIT_BYTES].decode("utf-8", "replace").strip()
+    text = body.decode("utf-8", "replace").strip()
     try:
         if text.startswith(("{", "[")):
             problem = _json_problem(json.loads(text))
@@ -193,14 +225,12 @@ def error_for(response: requests.Response, body: bytes, asked: str, redactor: Re
         return NotAllowed(what, remedy="Ask the vendor to allow it for these credentials.", **details)
     if status in (404, 410):
         return NotFound(what, remedy="Check the id or the path.", **details)
-    if status == 429:
+    if status == 429 or status >= 500:
         wait = retry_after_s(response)
-        when = "Wait a while." if wait is None else f"Wait {wait:.0f} seconds."
-        return RateLimited(what, retry_after_s=wait, remedy=when, **details)
+        when = "Try again later." if wait is None else f"Try again in {wait:.0f} seconds."
+        return (RateLimited if status == 429 else VendorUnavailable)(what, retry_after_s=wait, remedy=when, **details)
     if 300 <= status < 400:
         return OriginRefused(what, remedy="Redirects of this kind are not followed; tell the vendor.", **details)
-    if status >= 500:
-        return VendorUnavailable(what, remedy="Try again later.", **details)
     told = "; ".join(problem.violations)
     remedy = f"Correct the request: {told}." if told else "Correct the request."
     return InvalidRequest(what, violations=problem.violations, remedy=remedy, **details)
@@ -255,10 +285,8 @@ def form_error(body: bytes, media_type: str, asked: str, redactor: Redactor) -> 
 def json_object(body: bytes, asked: str) -> dict[str, Any]:
     """Return *body*, the answer to what *asked* names, as a JSON object; `MalformedAnswer` where it is none."""
     try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
-        answer = None
-    if not isinstance(answer, dict):
-        what = f"{asked} was answered with something else than a JSON object."
-        raise MalformedAnswer(what, remedy="Try again; if it stays, tell the vendor.")
-    return answer
+        return strict_object(body, limit=ANSWER_LIMIT_BYTES)
+    except ValueError as exc:
+        problem = str(exc)
+    what = f"{asked} was answered with something else than a JSON object: {problem}."
+    raise MalformedAnswer(what, remedy="Try again; if it stays, tell the vendor.")

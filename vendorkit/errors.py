@@ -103,7 +103,16 @@ class SignatureInvalid(AuthError, ValueError):
 
 
 class TransportError(VendorkitError, ConnectionError):
-    """No usable answer came over the wire."""
+    """
+    No usable answer came over the wire.
+
+    Attributes:
+        retry_after_s: Seconds that the vendor asks to wait, counted from its answer; None where it did not say.
+    """
+
+    def __init__(self, what: str, *, retry_after_s: float | None = None, **details: Any) -> None:
+        super().__init__(what, **details)
+        self.retry_after_s = retry_after_s
 
 
 class TlsError(TransportError):
@@ -115,16 +124,7 @@ class OriginRefused(TransportError):
 
 
 class RateLimited(TransportError):
-    """
-    The vendor's rate limit is reached (HTTP 429) and the wait it asks for is longer than allowed here.
-
-    Attributes:
-        retry_after_s: Seconds to wait, counted from the answer; None where the vendor did not say.
-    """
-
-    def __init__(self, what: str, *, retry_after_s: float | None = None, **details: Any) -> None:
-        super().__init__(what, **details)
-        self.retry_after_s = retry_after_s
+    """The vendor's rate limit is reached (HTTP 429) and the wait it asks for is longer than allowed here."""
 
 
 class DeadlineExceeded(TransportError, TimeoutError):

@@ -11,6 +11,8 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Protocol, TypeVar
 
+from vendorkit.errors import MalformedAnswer
+
 T = TypeVar("T")
 A = TypeVar("A")
 P = TypeVar("P", bound="PageLike")
@@ -64,6 +66,22 @@ class Each(Generic[P]):
     def read_all(self, bodies: Iterable[bytes]) -> Iterator[P]:
         """Read answers, in order."""
         return map(self.read, bodies)
+
+
+def read_records(answer: dict[str, Any], name: str, asked: str) -> Records:
+    """Return the list *name* of an answer as records, the rest as its envelope; `MalformedAnswer` where it is none."""
+    records = answer.pop(name, None)
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        what = f"{asked} was answered without a list {name!r} of objects."
+        raise MalformedAnswer(what, remedy="Try again; if it stays, tell the vendor.")
+    return Records(records, answer)
+
+
+def announced(total: Any) -> int | None:
+    """Return a vendor's total as a number; None where it is nothing of the kind."""
+    if isinstance(total, str) and total.isascii() and total.isdecimal() and len(total) < 16:
+        return int(total)
+    return total if isinstance(total, int) and not isinstance(total, bool) and total >= 0 else None
 
 
 def side_by_side(fetch: Callable[[A], T], asked: Iterable[A]) -> Iterator[T]:

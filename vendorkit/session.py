@@ -23,7 +23,7 @@ from tenacity.wait import wait_exponential, wait_random
 from urllib3.exceptions import HTTPError
 
 from vendorkit import tls
-from vendorkit.answers import ANSWER_LIMIT_BYTES, BrokenOff, CorruptAnswer, chunks, error_for, form_error
+from vendorkit.answers import ANSWER_LIMIT_BYTES, BrokenOff, CorruptAnswer, body_of, chunks, error_for, form_error
 from vendorkit.auth.flow import origin_of
 from vendorkit.bounds import Bounds, current_bounds
 from vendorkit.budget import Budget
@@ -135,16 +135,20 @@ class Session:
             prepared.headers["Authorization"] = MASK
         return prepared
 
-    def absolute(self, url: str) -> str:
+    def absolute(self, url: str, found_at: str = "") -> str:
         """
-        Return *url*, a path or a link of the vendor, as an absolute URL.
+        Return *url*, a path or a link that was *found_at* an address of the vendor, as an absolute URL.
 
         Raises:
             OriginRefused: It leaves the vendor.
         """
         # Links with blanks occur (Mediagenix, 2013 to 2016); they have to be quoted before they are signed.
-        joined = urljoin(self.base_url + "/", url.strip().replace(" ", "%20"))
-        self._adapter.check_origin(joined)
+        try:
+            joined = urljoin(found_at or self.base_url + "/", url.strip().replace(" ", "%20"))
+            self._adapter.check_origin(joined)
+        except ValueError:  # its text is what the vendor wrote
+            what = f"{self.vendor} links to something that is no address."
+            raise OriginRefused(what, remedy="Tell the vendor.") from None
         return joined
 
     @property
@@ -168,16 +172,17 @@ class Session:
         )
 
     def _may_help(self, exc: BaseException) -> bool:
-        if isinstance(exc, RateLimited):
+        if isinstance(exc, (RateLimited, VendorUnavailable)):
             return (exc.retry_after_s or 0.0) <= self.policy.retry_after_cap_s
-        return isinstance(exc, (VendorUnavailable, CorruptAnswer))
+        return isinstance(exc, CorruptAnswer)
 
     def _pause(self, state: RetryCallState) -> float:
         exc = state.outcome.exception() if state.outcome else None
-        if not isinstance(exc, RateLimited):
-            return _BACKOFF(state)
-        # Medipim sends no time with its 429; its budget is counted by the minute, so that a quick retry is wasted.
-        return _UNTOLD_PAUSE_S * state.attempt_number if exc.retry_after_s is None else exc.retry_after_s
+        asked = exc.retry_after_s if isinstance(exc, TransportError) else None
+        if asked is None and isinstance(exc, RateLimited):
+            # Medipim sends no time with its 429; its budget is counted by the minute, so that a quick retry is wasted.
+            asked = _UNTOLD_PAUSE_S * state.attempt_number
+        return max(asked or 0.0, _BACKOFF(state))
 
     def _attempt(self, call: Call, bounds: Bounds, *, stream: bool) -> requests.Response:
         asked = self._asked(call)
@@ -196,10 +201,11 @@ class Session:
         try:
             response = self._follow(call)
             whole = not stream or response.status_code != 200
-            body = b"".join(chunks(response, limit=ANSWER_LIMIT_BYTES)) if whole else b""
+            body = body_of(response) if whole else b""
         except (VendorkitError, KeyboardInterrupt) as exc:
             return exc
-        except (requests.RequestException, HTTPError, OSError) as exc:
+        except (requests.RequestException, HTTPError, OSError, ValueError) as exc:
+            # A bare ValueError is requests' own, of a Location that urllib.parse cannot read.
             return self._transport_error(exc, asked)
         if whole:
             response._content, response._content_consumed = body, True  # type: ignore[attr-defined]  # noqa: SLF001
@@ -220,8 +226,7 @@ class Session:
             if not response.is_redirect or call.method != "GET":
                 return response
             response.close()
-            target = urljoin(response.url, response.headers["Location"])
-            call = replace(call, url=self.absolute(target), params={})
+            call = replace(call, url=self.absolute(response.headers["Location"], response.url), params={})
         what = f"{self._asked(call)} was redirected more than {_REDIRECTS} times."
         raise OriginRefused(what, remedy="Tell the vendor.")
 

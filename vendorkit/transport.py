@@ -48,6 +48,13 @@ class BoundedSocket(ssl.SSLSocket):
 
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
         """Read into *buffer*, as `ssl.SSLSocket` does; `TimeoutError` after the socket's timeout of silence."""
+        try:
+            return self._recv_bounded(buffer, nbytes, flags)
+        except ssl.SSLEOFError:
+            message = "the server left without closing the connection"
+        raise ConnectionAbortedError(message)
+
+    def _recv_bounded(self, buffer: Any, nbytes: int | None, flags: int) -> int:
         bounds = current_bounds()
         if bounds is None:
             return super().recv_into(buffer, nbytes, flags)
@@ -80,6 +87,9 @@ class _Connection(HTTPSConnection):
     def connect(self) -> None:
         """Connect, shake hands, and check the chain; `ssl.SSLError` where it is not approved."""
         super().connect()
+        # A body without a length is whole only where TLS was closed (RFC 9112 section 9.8). The ssl module would give
+        # the same end for a connection that broke, and half a stream would pass for all of it.
+        cast("Any", self.sock).suppress_ragged_eofs = False
         try:
             self.trust.check_chain(self.sock)
         except BaseException:

@@ -129,11 +129,10 @@ class _Exchange:
         if not _is_at(sent.url, self._origin):
             return response
         response = self._run(response, how)
-        if response.is_redirect:
-            target = urljoin(response.url, response.headers["Location"])
-            # requests keeps the header from http to https on the same host, and for all paths of the same origin.
-            if self._auth.resends or not _is_at(target, self._origin):
-                sent.headers.pop("Authorization", None)
+        # requests keeps the header from http to https on the same host, and for all paths of the same origin.
+        kept = not self._auth.resends and _is_at(response.headers.get("Location"), self._origin, response.url)
+        if response.is_redirect and not kept:
+            sent.headers.pop("Authorization", None)
         return response
 
     def _run(self, response: requests.Response, how: dict[str, Any]) -> requests.Response:
@@ -177,9 +176,9 @@ class _Exchange:
         refuse_pickling("A request on its way")
 
 
-def _is_at(url: str | None, origin: str) -> bool:
+def _is_at(url: str | None, origin: str, base: str = "") -> bool:
     try:
-        return origin_of(url or "") == origin
+        return origin_of(urljoin(base, url or "")) == origin
     except ValueError:
         return False
 

@@ -13,7 +13,7 @@ from vendorkit.answers import json_object
 from vendorkit.call import Call
 from vendorkit.errors import IncompletePull, UsageError
 from vendorkit.frames import JsonReader, Page, Schema, XmlReader
-from vendorkit.pages import Each, P, Reader, Records, side_by_side
+from vendorkit.pages import Each, P, Reader, Records, announced, read_records, side_by_side
 from vendorkit.query import Query, Span
 from vendorkit.vendors import mediagenix_schema as declared
 from vendorkit.vendors.base import Client
@@ -66,15 +66,17 @@ class Linked:
             return
         call = self._call(query, PER_PAGE if limit is None else max(1, min(limit, PER_PAGE)))
         call = replace(call, url=after, params={}) if after else call
-        seen: set[str] = set()
+        seen, rows = set[str](), 0
         while True:
             page = reader.read(query.client.session.send(call).content)
             yield page
-            link = self.resume_at(page.envelope)
-            if not link:
+            link, total = self.resume_at(page.envelope), self.total(page.envelope)
+            rows += page.rows
+            if not link or (not page.rows and total is not None and rows >= total):
                 return
-            if link in seen:
-                what = f"The `next` links of {query.resource.name} go in a circle."
+            # A few more than announced may be copies, of records that moved to the next page meanwhile.
+            if link in seen or not page.rows or (total is not None and rows > 2 * total + PER_PAGE):
+                what = f"The `next` links of {query.resource.name} go in a circle, or have no end."
                 raise IncompletePull(what, remedy="Pull again; if it stays, tell the vendor.")
             seen.add(link)
             call = replace(call, url=link, params={})
@@ -119,8 +121,7 @@ class Linked:
 
     def total(self, envelope: Mapping[str, Any]) -> int | None:
         """Return `total-entries`, where the collection has it."""
-        total = envelope.get("total_entries")
-        return int(total) if total is not None else None
+        return announced(envelope.get("total_entries"))
 
     def count(self, query: Query) -> int | None:
         """Ask for a page of one record and read its total."""
@@ -142,7 +143,7 @@ class Linked:
             answer = json_object(body, query.client.title)
             if "entries" not in answer:
                 return Records([answer])
-            return Records(answer.pop("entries"), answer)
+            return read_records(answer, "entries", f"{query.client.title}: {query.resource.name}")
 
         return Each(read)
 
@@ -169,6 +170,7 @@ class Events(Linked):
         """Yield batches; each asks for what is newer than the last id of the one before."""
         ids = self.reader(query, declared.schema("events").project(["id"]))
         call = self._call(query, PER_PAGE if limit is None else max(1, min(limit, PER_PAGE)))
+        seen = set[str]()
         while True:
             body = query.client.session.send(call).content
             page = reader.read(body)
@@ -176,6 +178,10 @@ class Events(Linked):
             last = ids.read(body).table["id"].to_pylist()[-1:]
             if not last or "newer_than" not in query.filters:
                 return
+            if last[0] is None or last[0] in seen:
+                what = "The change feed repeats itself."
+                raise IncompletePull(what, remedy="Pull again; if it stays, tell the vendor.")
+            seen.add(last[0])
             call = replace(call, params={**call.params, "newer_than": last[0]})
 
     def resume_at(self, envelope: Mapping[str, Any]) -> str | None:  # noqa: ARG002

@@ -8,21 +8,21 @@ document is marked "inferred".
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from requests.auth import AuthBase
 
+from vendorkit.answers import json_object
 from vendorkit.auth import Basic
 from vendorkit.call import Call
 from vendorkit.errors import IncompletePull, MalformedAnswer, NotFound
 from vendorkit.frames import JsonReader, Page, Schema
-from vendorkit.pages import Each, P, Reader, Records, ahead, side_by_side
+from vendorkit.pages import Each, P, Reader, Records, ahead, announced, read_records, side_by_side
 from vendorkit.query import Query, Span
 from vendorkit.vendors.base import Client, Environment
-from vendorkit.vendors.medipim_lines import WindowReader, is_lines, whole_lines
+from vendorkit.vendors.medipim_lines import BLOCK_BYTES, WindowReader, is_lines, read_lines, whole_lines
 from vendorkit.vendors.medipim_schema import COUNTRIES, RESOURCES, schema_for
 from vendorkit.vendors.medipim_windows import WINDOW, Windows, pages_as_spans
 from vendorkit.vendors.resource import Resource
@@ -80,25 +80,25 @@ class Lookup:
 
     def total(self, envelope: Mapping[str, Any]) -> int | None:
         """Return `meta.total`."""
-        total = (envelope.get("meta") or {}).get("total")
-        return total if isinstance(total, int) else None
+        meta = envelope.get("meta")
+        return announced(meta.get("total")) if isinstance(meta, dict) else None
 
     def count(self, query: Query) -> int | None:
         """Ask for the smallest page and read its total."""
         call = self.first_call(query)
         call = replace(call, json={**call.json, "page": {"no": 0, "size": PAGE_SIZES[0]}})
-        return self.total(_loads(query.client.session.send(call).content))
+        return self.total(_object(query.client.session.send(call).content, query.client, query.resource))
 
     def reader(self, query: Query, schema: Schema) -> Reader[Page]:  # noqa: ARG002
         """Read `results` of a JSON answer."""
         return JsonReader(schema, records="results")
 
-    def record_reader(self, query: Query) -> Reader[Records]:  # noqa: ARG002
+    def record_reader(self, query: Query) -> Reader[Records]:
         """Read `results` as plain dicts."""
 
         def read(body: bytes) -> Records:
-            answer = _loads(body)
-            return Records(answer.pop("results"), answer)
+            answer = _object(body, query.client, query.resource)
+            return read_records(answer, "results", f"{query.client.title}: {query.resource.name}")
 
         return Each(read)
 
@@ -111,7 +111,8 @@ class Lookup:
                 what = f"{client.title}: {resource.name} has no record {identifier!r}."
                 raise NotFound(what, remedy="Check the id.")
             return found
-        answer = _loads(client.session.send(Call("GET", self.find_path, params={"id": identifier})).content)
+        call = Call("GET", self.find_path, params={"id": identifier})
+        answer = _object(client.session.send(call).content, client, resource)
         # The pages of several `find` endpoints misprint the root, so that the real key is known from users alone.
         found = next((answer[root] for root in self.roots if isinstance(answer.get(root), dict)), None)
         if found is None:
@@ -164,7 +165,9 @@ class Windowed(Lookup):
         """Return the next page's number or place in the windows; None in the stream, which starts at 0 each time."""
         if isinstance(envelope.get("after"), str):
             return str(envelope["after"])
-        page = (envelope.get("meta") or {}).get("page") or {}
+        meta = envelope.get("meta")
+        page = meta.get("page") if isinstance(meta, dict) else None
+        page = page if isinstance(page, dict) else {}
         return page["no"] + 1 if isinstance(page.get("no"), int) and page.get("size") == PAGE_SIZES[-1] else None
 
     def ranges(self, query: Query, parts: int) -> list[Span]:
@@ -181,9 +184,9 @@ class Windowed(Lookup):
         with query.client.session.stream(self._stream_call(query)) as parts:
             for part in parts:
                 start += part
-                if b"\n" in start:
+                if b"\n" in start or len(start) > BLOCK_BYTES:
                     break
-        return (self.total(_loads(start.split(b"\n", 1)[0])) or 0) if start else 0
+        return (self.total(_object(start.split(b"\n", 1)[0], query.client, query.resource)) or 0) if start else 0
 
     @staticmethod
     def _stream_call(query: Query) -> Call:
@@ -197,11 +200,14 @@ class Windowed(Lookup):
             for block in ahead(whole_lines(parts)):
                 page = reader.read(block)
                 meta = page.envelope.get("meta", {})
-                if meta.get("first_index") != expected:
+                if meta.get("first_index") != expected or meta.get("total") is None:
                     _broken(query, expected, total)
                 expected, total = meta["last_index"] + 1, meta["total"]
+                if expected > total:
+                    _broken(query, expected, total)
                 yield page
-        if expected != total:
+        # An empty stream is not one without records: it is asked for only where pages announced more than they show.
+        if expected != total or not total:
             _broken(query, expected, total)
 
     def reader(self, query: Query, schema: Schema) -> Reader[Page]:
@@ -215,13 +221,7 @@ class Windowed(Lookup):
         def read(body: bytes) -> Records:
             if not is_lines(body):
                 return page.read(body)
-            lines = [_loads(line) for line in body.split(b"\n") if line.strip()]
-            if any("error" in line for line in lines):
-                what = f"{query.client.title}: the stream of {query.resource.name} holds an error in place of a record."
-                raise MalformedAnswer(what, remedy="Try again; if it stays, tell the vendor.")
-            first, last = lines[0]["meta"], lines[-1]["meta"]
-            meta = {"total": last["total"], "first_index": first["index"], "last_index": last["index"]}
-            return Records([line["result"] for line in lines], {"meta": meta})
+            return read_lines(body, f"{query.client.title}: the stream of {query.resource.name}")
 
         return Each(read)
 
@@ -231,15 +231,8 @@ def _broken(query: Query, expected: int, total: int) -> None:
     raise IncompletePull(what, remedy="Pull again.")
 
 
-def _loads(body: bytes) -> Any:
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
-        answer = None
-    if not isinstance(answer, dict):
-        what = "The answer is not a JSON object."
-        raise MalformedAnswer(what, remedy="Try again; if it stays, tell the vendor.")
-    return answer
+def _object(body: bytes, client: Client, resource: Resource) -> dict[str, Any]:
+    return json_object(body, f"{client.title}: {resource.name}")
 
 
 class Medipim(Client):

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
+from vendorkit.answers import ANSWER_LIMIT_BYTES, json_object
 from vendorkit.credentials import Redactor
 from vendorkit.errors import MalformedAnswer
 from vendorkit.frames import JsonReader, LinesReader, Page, Schema
+from vendorkit.pages import Records
 
 BLOCK_BYTES: Final = 1 << 22
 
@@ -42,11 +44,32 @@ def is_lines(body: bytes) -> bool:
     return b'"results"' not in body[:400]
 
 
+def read_lines(block: bytes, asked: str) -> Records:
+    """Read one block of lines as plain dicts; `MalformedAnswer` where it is not of records that follow each other."""
+    lines = [json_object(line, asked) for line in block.split(b"\n") if line.strip()]
+    records = [line["result"] for line in lines if isinstance(line.get("result"), dict) and "error" not in line]
+    metas = [line["meta"] for line in lines if isinstance(line.get("meta"), dict)]
+    first, total = (metas[0].get("index"), metas[-1].get("total")) if metas else (None, None)
+    places = isinstance(first, int) and isinstance(total, int) and range(first, first + len(lines))
+    if not places or [meta.get("index") for meta in metas] != list(places) or len(records) < len(lines):
+        what = f"{asked} holds something else than records that follow each other."
+        raise MalformedAnswer(what, remedy="Try again; if it stays, tell the vendor.")
+    return Records(records, {"meta": {"total": total, "first_index": first, "last_index": places[-1]}})
+
+
 def whole_lines(parts: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield blocks of about 4 MiB that end with a line; what follows the last line end is yielded as it is."""
+    """
+    Yield blocks of about 4 MiB that end with a line; what follows the last line end is yielded as it is.
+
+    Raises:
+        MalformedAnswer: There is no line end for longer than any record is.
+    """
     pending: list[bytes] = []
     size = 0
     for part in parts:
+        if size > ANSWER_LIMIT_BYTES:
+            what = f"The stream has a line of more than {ANSWER_LIMIT_BYTES:,} bytes."
+            raise MalformedAnswer(what, remedy="Try again; if it stays, tell the vendor.")
         cut = part.rfind(b"\n") + 1
         if cut and size + cut >= BLOCK_BYTES:
             yield b"".join((*pending, part[:cut]))
@@ -54,5 +77,5 @@ def whole_lines(parts: Iterator[bytes]) -> Iterator[bytes]:
         else:
             pending.append(part)
             size += len(part)
-    if rest := b"".join(pending):
+    if (rest := b"".join(pending)).strip():
         yield rest

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from vendorkit.answers import json_object
 from vendorkit.call import Call
-from vendorkit.errors import DataError, MalformedAnswer, UsageError
+from vendorkit.errors import MalformedAnswer, UsageError
 from vendorkit.frames import Column, JsonReader, Kind, Page, Schema
 from vendorkit.pages import Each, P, Reader, Records
 from vendorkit.query import Query
@@ -97,10 +97,9 @@ class Single:
 
         def read(body: bytes) -> Records:
             try:
-                return Records(self.rows(query, json.loads(body)))
-            except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as exc:
-                if isinstance(exc, DataError):
-                    raise
+                return Records(self.rows(query, json_object(body, query.client.title)))
+            except (KeyError, TypeError, AttributeError):
+                pass
             what = f"{query.client.title}: the answer for {query.resource.name} has another shape than documented."
             raise MalformedAnswer(what, remedy="Use client.post(path, json=…) to see the answer as it is.")
 
