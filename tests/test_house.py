@@ -118,6 +118,7 @@ def test_public_surface():
         "Query",
         "SchemaDrift",
         "auth",
+        "browse",
         "cancellable",
         "chain",
         "connect",

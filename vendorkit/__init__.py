@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vendorkit.dataset import Dataset, load
     from vendorkit.frames import SchemaDrift
     from vendorkit.panels import connect_panel
+    from vendorkit.panels.browse import browse
     from vendorkit.panels.table import table
     from vendorkit.query import Query
     from vendorkit.tls import chain
@@ -31,6 +32,7 @@ _LAZY: Final = {
     "Dataset": "vendorkit.dataset",
     "Query": "vendorkit.query",
     "SchemaDrift": "vendorkit.frames",
+    "browse": "vendorkit.panels.browse",
     "cancellable": "vendorkit.bounds",
     "chain": "vendorkit.tls",
     "connect": "vendorkit.vendors",
@@ -45,6 +47,7 @@ __all__ = [
     "Query",
     "SchemaDrift",
     "auth",
+    "browse",
     "cancellable",
     "chain",
     "connect",

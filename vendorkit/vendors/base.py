@@ -127,6 +127,11 @@ class Client:
         return f"{self.label} ({self.environment})"
 
     @property
+    def declared(self) -> Mapping[str, Resource]:
+        """The declared resources by name; `resources` shows them as a table."""
+        return self._resources
+
+    @property
     def resources(self) -> pd.DataFrame:
         """One row a resource: name, what it is, filters, sort keys, expansions, columns."""
         rows = [
