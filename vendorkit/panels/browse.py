@@ -11,7 +11,7 @@ import ipywidgets as widgets
 import pandas as pd
 
 from vendorkit.errors import VendorkitError
-from vendorkit.panels import shown
+from vendorkit.panels import markup
 from vendorkit.panels.looking import Seen, look, read_xml
 from vendorkit.panels.places import Place, home, place_at, place_of, record_address
 from vendorkit.panels.work import Panel, Worker, error_html
@@ -180,7 +180,7 @@ class Browser(Panel):
         self._tabs.observe(self._chose_tab, names="selected_index")
         bar = [self._back, self._forward, self._start, self._again, self._address, self._stop]
         return [
-            widgets.HTML(shown.STYLE),
+            widgets.HTML(markup.STYLE),
             widgets.HBox(bar, layout={"flex_flow": "row wrap"}),
             self._heading,
             self._ticks,
@@ -191,13 +191,14 @@ class Browser(Panel):
     def _show(self, seen: Seen) -> None:
         self.seen = seen
         self._address.value = seen.place.address
-        self._heading.value = shown.heading_html(seen, self.client.title)
+        self._heading.value = markup.heading_html(seen, self.client.title)
         self._body.value = _body_html(seen)
-        self._json.value = shown.json_html(seen.resource)
-        self._columns.value = shown.dataframe_html(seen)
+        self._json.value = markup.json_html(seen.resource)
+        self._columns.value = markup.dataframe_html(seen)
         self._xml.value = self._status.value = ""
         old, self._made = self._made, []
-        self._links.children = [self._link(name, address) for name, address in seen.links.items()]
+        links = [self._link(name, address) for name, address in seen.links.items()]
+        self._links.children = [widgets.Label("Links"), *links] if links else []
         self._ticks.children = self._tick_boxes(seen)
         self._show_records(seen)
         for widget in old:
@@ -207,6 +208,7 @@ class Browser(Panel):
         found = [(_label(one), record_address(self.client, seen.place, one)) for one in seen.records or () if one]
         options = [(f"{number}. {label}", address) for number, (label, address) in enumerate(found, 1) if address]
         self._records.options = options
+        self._records.index = 0 if options else None
         self._pager.layout.display = "" if options or seen.before or seen.after else "none"
 
     def _link(self, name: str, address: str) -> widgets.Button:
@@ -219,8 +221,9 @@ class Browser(Panel):
         query = seen.place.query
         if query is None or not query.resource.expands:
             return []
+        layout = {"width": "auto", "margin": "0 12px 0 0"}
         boxes = [
-            widgets.Checkbox(value=rel in query.expand, description=rel, indent=False, layout={"width": "auto"})
+            widgets.Checkbox(value=rel in query.expand, description=rel, indent=False, layout=layout)
             for rel in query.resource.expands
         ]
         self._made += boxes
@@ -228,7 +231,7 @@ class Browser(Panel):
 
     def _show_xml(self, seen: Seen, body: bytes) -> None:
         if seen is self.seen:
-            self._xml.value = shown.xml_html(body)
+            self._xml.value = markup.xml_html(body)
 
     def _show_failure(self, exc: BaseException) -> None:
         self._status.value = error_html(exc)
@@ -269,7 +272,7 @@ class Browser(Panel):
         links = ", ".join(f"{html.escape(name)}" for name in self.seen.links)
         told = f'<div class="vk-dim">Links: {links}</div>' if links else ""
         inner = f"{self._heading.value}{self._body.value}{told}"
-        return f'{shown.STYLE}<div class="vk-browse">{inner}</div>{self._status.value}'
+        return f'{markup.STYLE}<div class="vk-browse">{inner}</div>{self._status.value}'
 
     def static_text(self) -> str:
         """Return where the browser is."""
@@ -294,8 +297,8 @@ def _same(place: Place) -> Place:
 
 def _body_html(seen: Seen) -> str:
     if seen.records is None and isinstance(seen.resource, dict):
-        return shown.fields_html(seen.resource)
-    return "" if seen.frame is None else shown.frame_html(seen.frame)
+        return f'<div class="vk-scroll">{markup.fields_html(seen.resource)}</div>'
+    return "" if seen.frame is None else markup.frame_html(seen.frame)
 
 
 def _label(record: dict[str, Any]) -> str:

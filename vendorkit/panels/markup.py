@@ -20,13 +20,15 @@ _CELL_LIMIT: Final = 400
 STYLE: Final = """<style>
 .vk-browse table {border-collapse: collapse; font-size: 12px; line-height: 1.5}
 .vk-browse th, .vk-browse td {text-align: left !important; vertical-align: top; padding: 2px 12px 2px 0;
-  border-bottom: 1px solid var(--jp-border-color2, rgba(128,128,128,.3)); max-width: 44em; overflow-wrap: anywhere}
+  border-bottom: 1px solid var(--jp-border-color2, rgba(128,128,128,.3)); max-width: 44em; overflow-wrap: break-word}
 .vk-browse th {font-weight: 600; white-space: nowrap}
 .vk-browse td.vk-null, .vk-browse .vk-dim {opacity: .6}
 .vk-browse pre {margin: 0; font-size: 12px; line-height: 1.45; white-space: pre-wrap; overflow-wrap: anywhere;
   color: inherit; background: transparent}
-.vk-browse .vk-scroll {max-height: 28em; overflow: auto}
+.vk-browse .vk-scroll {max-height: 32em; overflow: auto}
+.vk-browse thead th {position: sticky; top: 0; background: var(--jp-layout-color1, Canvas)}
 .vk-browse h4 {margin: 4px 0; font-size: 15px}
+.vk-browse h4 .vk-dim {font-weight: 400}
 .vk-browse summary {cursor: pointer; padding: 3px 0}
 .vk-browse code {background: rgba(128,128,128,.15); padding: 1px 4px; border-radius: 3px; color: inherit}
 </style>"""
@@ -50,14 +52,15 @@ def fields_html(resource: Mapping[str, Any]) -> str:
     rows = [_row(key, value) for key, value in resource.items() if key not in links | embedded]
     parts = [_part(key, resource[key]) for key in resource if key in embedded]
     table = f"<table>{''.join(rows)}</table>" if rows else '<span class="vk-dim">No fields of its own.</span>'
-    return f'<div class="vk-scroll">{table}{"".join(parts)}</div>'
+    return f"{table}{''.join(parts)}"
 
 
 def frame_html(frame: pd.DataFrame, rows: int = ROWS_LIMIT) -> str:
     """Return the first *rows* of a table, without the columns that hold nothing or links alone."""
     shown = worth_showing(frame)
     left_out = frame.shape[1] - shown.shape[1]
-    cells = shown.head(rows).to_html(index=False, border=0, na_rep="", max_cols=30, escape=True)
+    part = shown.head(rows).astype(object)
+    cells = part.where(part.notna(), "").to_html(index=False, border=0, max_cols=30, justify="left", escape=True)
     more = [f"{len(frame) - rows:,} more rows"] if len(frame) > rows else []
     more += [f"{left_out} columns of links or without values left out"] if left_out else []
     note = f'<div class="vk-dim">{"; ".join(more)}</div>' if more else ""
@@ -99,8 +102,9 @@ def dataframe_html(seen: Seen) -> str:
     if seen.frame is not None:
         lines.append(("panel.frame", f"what is shown, as a table: {_size(seen.frame)}"))
     if seen.place.query is not None:
-        whole = "all pages" if seen.total is None else f"all {seen.total:,} rows"
-        lines.append(("panel.query.frame()", f"{whole}, pulled anew; panel.query is lazy"))
+        pages = "all pages" if seen.total is None else f"all {seen.total:,} rows"
+        whole = "the same" if seen.records is None else pages
+        lines.append(("panel.query.frame()", f"{whole}, pulled anew; the query is lazy"))
     told = "".join(f"<tr><td><code>{html.escape(code)}</code><td>{html.escape(about)}" for code, about in lines)
     said = '<div class="vk-dim">For the next cell, where panel is what browse() returned:</div>'
     return f'{said}<table>{told}</table><div class="vk-scroll">{_columns(seen)}</div>'
