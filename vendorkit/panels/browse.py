@@ -166,6 +166,7 @@ class Browser(Panel):
         self._embed = button("Expand", self._expand_ticked, "Ask again, with the ticked links embedded")
         self._ticks = widgets.HBox(layout={"flex_flow": "row wrap"})
         self._links = widgets.HBox(layout={"flex_flow": "row wrap"})
+        self._links_label = widgets.Label("Links")
         self._body, self._json, self._columns, self._xml = (widgets.HTML() for _ in _TABS)
 
     def _laid_out(self) -> list[widgets.Widget]:
@@ -198,7 +199,7 @@ class Browser(Panel):
         self._xml.value = self._status.value = ""
         old, self._made = self._made, []
         links = [self._link(name, address) for name, address in seen.links.items()]
-        self._links.children = [widgets.Label("Links"), *links] if links else []
+        self._links.children = [self._links_label, *links] if links else []
         self._ticks.children = self._tick_boxes(seen)
         self._show_records(seen)
         for widget in old:
@@ -297,8 +298,8 @@ def _same(place: Place) -> Place:
 
 def _body_html(seen: Seen) -> str:
     if seen.records is None and isinstance(seen.resource, dict):
-        return f'<div class="vk-scroll">{markup.fields_html(seen.resource)}</div>'
-    return "" if seen.frame is None else markup.frame_html(seen.frame)
+        return f'<div class="vk-tall">{markup.fields_html(seen.resource)}</div>'
+    return "" if seen.frame is None else markup.frame_html(seen.frame, seen.title)
 
 
 def _label(record: dict[str, Any]) -> str:

@@ -11,22 +11,24 @@ import pandas as pd
 from lxml import etree
 
 from vendorkit.errors import MalformedAnswer
+from vendorkit.panels.columns import labelled
 from vendorkit.panels.looking import Seen
+from vendorkit.panels.page import page_html
 
 TEXT_LIMIT: Final = 60_000  # characters of a JSON or XML view
-ROWS_LIMIT: Final = 50  # rows of what is embedded in a resource
+ROWS_LIMIT: Final = 50  # rows of a page, and of what is embedded in a resource
 _CELL_LIMIT: Final = 400
 # JupyterLab's variables follow its theme; elsewhere (Voila, a page) the colours are inherited.
 STYLE: Final = """<style>
-.vk-browse table {border-collapse: collapse; font-size: 12px; line-height: 1.5}
-.vk-browse th, .vk-browse td {text-align: left !important; vertical-align: top; padding: 2px 12px 2px 0;
+.vk-browse table:not(.vk) {border-collapse: collapse; font-size: 12px; line-height: 1.5}
+.vk-browse table:not(.vk) :is(th, td) {text-align: left; vertical-align: top; padding: 2px 12px 2px 0;
   border-bottom: 1px solid var(--jp-border-color2, rgba(128,128,128,.3)); max-width: 44em; overflow-wrap: break-word}
-.vk-browse th {font-weight: 600; white-space: nowrap}
+.vk-browse table:not(.vk) th {font-weight: 600; white-space: nowrap}
 .vk-browse td.vk-null, .vk-browse .vk-dim {opacity: .6}
 .vk-browse pre {margin: 0; font-size: 12px; line-height: 1.45; white-space: pre-wrap; overflow-wrap: anywhere;
   color: inherit; background: transparent}
-.vk-browse .vk-scroll {max-height: 32em; overflow: auto}
-.vk-browse thead th {position: sticky; top: 0; background: var(--jp-layout-color1, Canvas)}
+.vk-browse .vk-tall {max-height: 32em; overflow: auto}
+.vk-browse .vk-tall thead th {position: sticky; top: 0; background: var(--jp-layout-color1, Canvas)}
 .vk-browse h4 {margin: 4px 0; font-size: 15px}
 .vk-browse h4 .vk-dim {font-weight: 400}
 .vk-browse summary {cursor: pointer; padding: 3px 0}
@@ -55,16 +57,14 @@ def fields_html(resource: Mapping[str, Any]) -> str:
     return f"{table}{''.join(parts)}"
 
 
-def frame_html(frame: pd.DataFrame, rows: int = ROWS_LIMIT) -> str:
-    """Return the first *rows* of a table, without the columns that hold nothing or links alone."""
+def frame_html(frame: pd.DataFrame, title: str) -> str:
+    """Return the first rows of a table, without the columns that hold nothing or links alone."""
     shown = worth_showing(frame)
     left_out = frame.shape[1] - shown.shape[1]
-    part = shown.head(rows).astype(object)
-    cells = part.where(part.notna(), "").to_html(index=False, border=0, max_cols=30, justify="left", escape=True)
-    more = [f"{len(frame) - rows:,} more rows"] if len(frame) > rows else []
+    more = [f"{len(frame) - ROWS_LIMIT:,} more rows"] if len(frame) > ROWS_LIMIT else []
     more += [f"{left_out} columns of links or without values left out"] if left_out else []
     note = f'<div class="vk-dim">{"; ".join(more)}</div>' if more else ""
-    return f'<div class="vk-scroll">{cells}</div>{note}'
+    return f'<div class="vk-tall">{page_html(labelled(shown.head(ROWS_LIMIT)), title=title)}</div>{note}'
 
 
 def worth_showing(frame: pd.DataFrame) -> pd.DataFrame:
@@ -107,7 +107,7 @@ def dataframe_html(seen: Seen) -> str:
         lines.append(("panel.query.frame()", f"{whole}, pulled anew; the query is lazy"))
     told = "".join(f"<tr><td><code>{html.escape(code)}</code><td>{html.escape(about)}" for code, about in lines)
     said = '<div class="vk-dim">For the next cell, where panel is what browse() returned:</div>'
-    return f'{said}<table>{told}</table><div class="vk-scroll">{_columns(seen)}</div>'
+    return f'{said}<table>{told}</table><div class="vk-tall">{_columns(seen)}</div>'
 
 
 def _size(frame: pd.DataFrame) -> str:
@@ -161,7 +161,7 @@ def _cells(record: Mapping[str, Any], names: Iterable[str]) -> str:
 
 
 def _text_html(text: str) -> str:
-    return f'<div class="vk-scroll"><pre>{html.escape(_cut(text, TEXT_LIMIT))}</pre></div>'
+    return f'<div class="vk-tall"><pre>{html.escape(_cut(text, TEXT_LIMIT))}</pre></div>'
 
 
 def _cut(text: str, limit: int) -> str:

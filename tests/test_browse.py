@@ -1,0 +1,441 @@
+"""The API browser: places, what is found there, and the panel that goes from one to the next; it only reads."""
+
+from __future__ import annotations
+
+import base64
+import threading
+import time
+
+import ipywidgets as widgets
+import pytest
+
+import vendorkit as vk
+from tests.test_panels import SECRETS, VENDORS, VIEW, below, everything
+from vendorkit.errors import InvalidRequest, MalformedAnswer, NotAllowed, OriginRefused, UsageError
+from vendorkit.panels import looking, markup
+from vendorkit.panels.browse import Browser
+from vendorkit.panels.looking import look
+from vendorkit.panels.places import entrances, home, place_at, place_of, record_address
+
+
+@pytest.fixture
+def browser(mediagenix):
+    """A browser at the root of Mediagenix, with nothing left running."""
+    made = vk.browse(mediagenix)
+    yield made
+    made.join()
+
+
+def arrived(panel: Browser) -> Browser:
+    """The panel, once it has stopped working."""
+    panel.join()
+    return panel
+
+
+def button(panel: Browser, description: str) -> widgets.Button:
+    """The button with this text; a tick box may have the same."""
+    return next(one for one in below(panel) if isinstance(one, widgets.Button) and one.description == description)
+
+
+def boxes(panel: Browser) -> dict[str, widgets.Checkbox]:
+    """The tick boxes by their labels."""
+    return {one.description: one for one in below(panel) if isinstance(one, widgets.Checkbox)}
+
+
+def tab(panel: Browser, title: str) -> widgets.Widget:
+    """What the tab of this title holds."""
+    tabs = next(one for one in below(panel) if isinstance(one, widgets.Tab))
+    titles = [tabs.get_title(number) for number in range(len(tabs.children))]
+    tabs.selected_index = titles.index(title)
+    panel.join()
+    return tabs.children[titles.index(title)]
+
+
+def test_root_has_a_button_for_each_link(browser, mediagenix):
+    """Where everything begins, as the vendor links it."""
+    assert set(browser.seen.links) == set(mediagenix.root().links)
+    for rel in browser.seen.links:
+        assert button(browser, rel)
+    assert browser.seen.place.address == "/api"
+
+
+def test_links_lead_to_tables_and_records_by_clicks_alone(browser):
+    """Root, titles, the second page, one of its titles, its licensor."""
+    button(browser, "titles").click()
+    assert len(arrived(browser).frame) == 50
+    assert browser.seen.total == 2_000
+    button(browser, "Next page").click()
+    assert arrived(browser).frame["id"].iloc[0] == "51"
+    button(browser, "Open record").click()
+    assert arrived(browser).resource["id"] == 51
+    assert browser.frame["id"].tolist() == ["51"]
+    button(browser, "licensor").click()
+    assert arrived(browser).resource["resource_type"] == "licensor"
+
+
+def test_back_and_forward_send_nothing(browser, vendors):
+    """What was seen is shown again, and a new way forward forgets the old one."""
+    browser.follow("titles")
+    arrived(browser).open_record(0)
+    arrived(browser)
+    vendors["mediagenix"].clear_log()
+    button(browser, "Back").click()
+    assert browser.seen.title == "titles"
+    button(browser, "Back").click()
+    assert browser.seen.place.address == "/api"
+    assert button(browser, "Back").disabled
+    button(browser, "Forward").click()
+    assert browser.seen.title == "titles"
+    assert vendors["mediagenix"].requests == 0
+    browser.follow("brands") if "brands" in browser.seen.links else browser.go("/api/brands")
+    assert arrived(browser).seen.title == "brands"
+    assert button(browser, "Forward").disabled
+
+
+def test_previous_page_is_the_vendors_own_link(browser):
+    """Forth and back by `next` and `prev`; the query stays that of all pages."""
+    browser.go("/api/titles")
+    arrived(browser).turn(1)
+    assert arrived(browser).seen.before.address.endswith("page=1")
+    assert browser.query.count() == 2_000
+    assert "page=2" not in browser.query.describe()["url"]
+    browser.turn(-1)
+    assert arrived(browser).frame["id"].iloc[0] == "1"
+    browser.turn(-1)  # there is none
+    assert arrived(browser).frame["id"].iloc[0] == "1"
+
+
+def test_cursor_links_are_followed_as_they_are(mediagenix):
+    """Linear schedulings have no page numbers and no total."""
+    panel = vk.browse(mediagenix, "/api/linear_channels/1/linear_schedulings")
+    first = panel.frame["id"].tolist()
+    panel.turn(1)
+    assert not set(first) & set(arrived(panel).frame["id"])
+    assert "after=" in panel.seen.place.address
+
+
+def test_ticked_links_are_embedded(mediagenix):
+    """By what the resource declares; the frame has them as columns, the fields as tables, the address as words."""
+    panel = vk.browse(mediagenix, "/api/titles/42")
+    assert set(boxes(panel)) == set(mediagenix.titles.query().resource.expands)
+    boxes(panel)["images"].value = boxes(panel)["licensor"].value = True
+    button(panel, "Expand").click()
+    assert len(arrived(panel).resource["images"]["entries"]) == len(panel.frame["images"].iloc[0]) > 0
+    assert panel.seen.place.address.endswith("expand=licensor,images")
+    assert boxes(panel)["images"].value
+    assert "<b>images</b>" in panel.static_html()
+    boxes(panel)["images"].value = boxes(panel)["licensor"].value = False
+    button(panel, "Expand").click()
+    assert "images" not in arrived(panel).resource
+
+
+def test_expanded_collection_keeps_its_expansion_on_the_next_page(mediagenix):
+    """The vendor's `next` link carries it."""
+    panel = vk.browse(mediagenix, "/api/titles?expand=licensor")
+    panel.turn(1)
+    assert arrived(panel).frame["licensor"].notna().any()
+    assert boxes(panel)["licensor"].value
+
+
+def test_what_is_shown_is_there_for_the_next_cell(mediagenix):
+    """The entity with its links, the frame of the page, the lazy query for all of it."""
+    panel = vk.browse(mediagenix, "/api/titles/42")
+    assert panel.resource.links["assets"].follow().frame() is not None
+    pulled = panel.query.frame()
+    assert panel.frame.dtypes.to_dict() == pulled.dtypes.to_dict()
+    assert panel.frame.to_dict("records") == pulled.to_dict("records")
+    assert panel.frame.attrs["vendorkit"]["environment"] == "local"
+    assert "panel.query.frame()" in tab(panel, "DataFrame").value
+
+
+def test_xml_and_json_are_both_shown_indented(mediagenix, vendors):
+    """XML is fetched when its tab is opened, once, and again for what comes next."""
+    panel = vk.browse(mediagenix, "/api/titles/42")
+    vendors["mediagenix"].clear_log()
+    assert '"resource_type": "title"' in tab(panel, "JSON").value.replace("&quot;", '"')
+    assert vendors["mediagenix"].requests == 0
+    assert "\n  &lt;id type=&quot;integer&quot;&gt;42&lt;/id&gt;" in tab(panel, "XML").value
+    tab(panel, "JSON")
+    assert "title-type" in tab(panel, "XML").value
+    assert vendors["mediagenix"].requests == 1
+    panel.go("/api/titles/43")
+    assert "&gt;43&lt;/id&gt;" in tab(arrived(panel), "XML").value
+
+
+def test_views_are_bounded_in_size(mediagenix):
+    """A page with everything embedded is megabytes; the browser gets thousands of characters, the cell all."""
+    panel = vk.browse(mediagenix, "/api/titles?per_page=200&expand=images,assets,availability_windows,platforms")
+    assert len(tab(panel, "JSON").value) < 3 * markup.TEXT_LIMIT
+    assert "more characters" in tab(panel, "JSON").value
+    assert "more characters" in tab(panel, "XML").value
+    assert len(panel.frame) == 200
+    assert "150 more rows" in panel.static_html()
+
+
+def test_address_bar_goes_where_it_says(browser):
+    """A path or a whole URL of the vendor; its other product too."""
+    address = next(one for one in below(browser) if isinstance(one, widgets.Text))
+    address.value = "/api/titles/7"
+    assert arrived(browser).resource["id"] == 7
+    sequence = browser.client.endpoint.origins["sequence"]
+    address.value = f"{sequence}/api/work_areas"
+    assert arrived(browser).seen.title == "work_areas"
+    assert address.value.startswith(sequence)
+    button(browser, "Start").click()
+    assert arrived(browser).seen.place.address == "/api"
+
+
+@pytest.mark.parametrize("link", ["https://elsewhere.example/api", "http://127.0.0.1/api", "//elsewhere.example"])
+def test_other_origins_are_refused_and_get_nothing(browser, link):
+    """The error is shown under what was there, which stays."""
+    browser.go(link)
+    assert "<b>OriginRefused</b>" in arrived(browser).static_html()
+    assert browser.seen.place.address == "/api"
+    with pytest.raises(OriginRefused):
+        place_at(browser.client, link)
+    browser.follow("titles")
+    assert "OriginRefused" not in arrived(browser).static_html()
+
+
+def test_link_of_a_record_to_another_origin_is_refused(mediagenix):
+    """Files of images lie elsewhere: the button is there, and says so."""
+    panel = vk.browse(mediagenix, "/api/titles/42/images")
+    panel.open_record(0)
+    arrived(panel).follow("file")
+    assert "<b>OriginRefused</b>" in arrived(panel).static_html()
+    assert panel.resource["resource_type"] == "image"
+
+
+def test_start_that_is_not_there_leaves_a_usable_panel(mediagenix):
+    """One sentence of cause, one of remedy, and the way to the root."""
+    panel = vk.browse(mediagenix, "/api/titles/999999")
+    assert "<b>NotFound</b>" in panel.static_html()
+    assert panel.frame is panel.query is panel.resource is None
+    assert "nothing yet" in repr(panel)
+    button(panel, "Start").click()
+    assert "titles" in arrived(panel).resource.links
+
+
+@pytest.mark.parametrize("vendor", ["medipim", "pledg"])
+def test_vendors_without_links_start_at_their_resources(vendors, vendor):
+    """A row each and a button each, before anything is sent; each leads to a table or a record."""
+    client = vk.connect(vendor, environment="local")
+    panel = vk.browse(client)
+    assert vendors[vendor].requests == 0
+    assert set(panel.seen.links) == set(client.declared) == set(panel.frame["resource"])
+    for name in client.declared:
+        panel.go()
+        button(arrived(panel), name).click()
+        assert len(arrived(panel).frame) > 0, name
+        assert panel.query.resource.name == name
+        assert 'role="alert"' not in panel.static_html()
+
+
+def test_medipims_queries_are_paged_by_number_and_opened_by_find(medipim):
+    """The address says filters and page; the record is that of `find`, with the records that stand in it as links."""
+    panel = vk.browse(medipim, "/v4/products/query?status=active&page=1")
+    everything_active = medipim.products.query(status="active")
+    assert panel.frame["id"].tolist() == everything_active.frame(columns=["id"], limit=100)["id"].tolist()[50:]
+    assert panel.query.count() == everything_active.count() == panel.seen.total
+    panel.turn(-1)
+    assert arrived(panel).seen.place.address == "/v4/products/query?status=active"
+    panel.open_record(0)
+    assert arrived(panel).resource == medipim.products.get(panel.frame["id"].iloc[0])
+    rel = next(name for name in panel.seen.links if name.startswith("brands "))
+    panel.follow(rel)
+    assert arrived(panel).resource["id"] == int(rel.split()[1])
+
+
+def test_last_page_has_none_after_it(medipim):
+    """300 brands are six pages of 50."""
+    panel = vk.browse(medipim, "/v4/brands/query?page=5")
+    assert len(panel.frame) == 50
+    assert panel.seen.after is None
+    assert button(panel, "Next page").disabled
+
+
+def test_query_is_a_start_too(medipim, pledg):
+    """With whatever an address cannot say."""
+    query = medipim.products.query(where={"not": {"status": "active"}})
+    panel = vk.browse(medipim, query)
+    assert panel.seen.total == query.count()
+    panel.turn(1)
+    assert "active" not in set(arrived(panel).frame["status"])
+    schedule = pledg.payment_schedule.query(amount_cents=20_000, created="2026-01-31")
+    assert vk.browse(pledg, schedule).frame["amount_cents"].sum() == 20_000
+
+
+def test_parameters_of_an_address_are_filters_of_their_kinds(medipim):
+    """Booleans, lists, JSON objects; what is no filter is refused before anything is sent."""
+    place = place_at(
+        medipim, '/v4/products/query?minimumContent=true&brand=9&brand=11&search={"query":"a","locale":"fr"}'
+    )
+    assert place.call.json["filter"] == {
+        "and": [
+            {"minimumContent": True},
+            {"brand": [9, 11]},
+            {"search": {"query": "a", "locale": "fr"}},
+        ]
+    }
+    assert place_at(medipim, place.address).call == place.call
+    for address, said in {
+        "/v4/products/query?colour=red": "no filter 'colour'",
+        "/v4/products/query?search=a": "not JSON",
+        "/v4/products/query?page=last": "page='last'",
+        "/v4/products/query?minimumContent=perhaps": "True or False",
+    }.items():
+        with pytest.raises(UsageError, match=said):
+            place_at(medipim, address)
+
+
+def test_any_path_that_can_be_read_is_shown(medipim, pledg):
+    """Paths that are not declared are GETs, whose fields become columns."""
+    seen = look(medipim, place_at(medipim, "/v4/products/get-fields"))
+    assert seen.place.query is None
+    assert seen.frame is not None
+    uid = pledg.settings.get("PLEDG_MERCHANT_UID")
+    assert look(pledg, place_at(pledg, f"/api/merchants/{uid}")).resource["payment_type"]
+
+
+def test_nothing_but_reading_is_ever_sent(vendors):
+    """Not even with a client that may write: an address is a GET, or one of the POSTs that only read."""
+    for vendor in VENDORS:
+        client = vk.connect(vendor, environment="local", writable=True)
+        places = [place_at(client, address) for address in entrances(client).values()]
+        places += [home(client), place_at(client, "/v4/brands/delete"), place_at(client, "/api/purchase_link/")]
+        for place in places:
+            assert place.call is None or place.call.may_repeat()
+
+
+def test_second_click_while_busy_does_nothing(browser, vendors):
+    """One request, and not one a click."""
+    vendors["mediagenix"].clear_log()
+    vendors["mediagenix"].set(latency_s=0.3)
+    button(browser, "titles").click()
+    button(browser, "brands").click()
+    browser.reload()
+    browser.step(-1)
+    assert button(browser, "Reload").disabled
+    assert arrived(browser).seen.title == "titles"
+    assert vendors["mediagenix"].requests == 1
+    assert not button(browser, "Reload").disabled
+
+
+def test_cancel_ends_within_half_a_second(browser, vendors):
+    """A slow vendor does not hold the panel; what was shown stays, and it can be used again."""
+    vendors["mediagenix"].set(latency_s=5.0)
+    browser.follow("titles")
+    time.sleep(0.2)
+    started = time.monotonic()
+    button(browser, "Cancel").click()
+    browser.join(4)
+    assert time.monotonic() - started < 0.5 + 0.3  # the bound, and what a busy machine adds
+    assert "Cancelled." in browser.static_html()
+    assert browser.seen.place.address == "/api"
+    vendors["mediagenix"].set(latency_s=0.0)
+    browser.reload()
+    assert "Cancelled." not in arrived(browser).static_html()
+
+
+def test_reload_shows_the_same_place_anew(browser, vendors):
+    """It takes the old one's place in the past, and asks once."""
+    browser.follow("titles")
+    before = arrived(browser).seen
+    vendors["mediagenix"].clear_log()
+    browser.reload()
+    assert arrived(browser).seen is not before
+    assert browser.seen.place == before.place
+    assert vendors["mediagenix"].requests == 1
+    browser.step(-1)
+    assert browser.seen.place.address == "/api"
+
+
+def test_widgets_of_what_is_no_longer_shown_are_closed(browser):
+    """Hours of browsing leave no more models behind than one page has, and no handler that acts twice."""
+    ours = set(widgets.Widget.get_manager_state()["state"])
+    for _ in range(3):
+        browser.go("/api/titles/42")
+        arrived(browser).go()
+        arrived(browser)
+    left = set(widgets.Widget.get_manager_state()["state"])
+    assert len(left) <= len(ours)
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_no_state_of_any_widget_holds_a_credential(vendors, vendor):
+    """Nor do the saved form, the HTML, the text; plain or in base64."""
+    panel = vk.browse(vk.connect(vendor, environment="local"))
+    panel.follow(next(iter(panel.seen.links)))
+    shown = everything(arrived(panel))
+    assert "Address" in shown
+    for name, value in vendors[vendor].credentials.items():
+        if name.endswith(SECRETS):
+            assert value not in shown
+            assert base64.b64encode(value.encode()).decode().rstrip("=") not in shown
+
+
+def test_browser_reads_as_widget_html_and_text(mediagenix):
+    """A notebook shows the widget, a page the fields or the table, a terminal one line; every text is escaped."""
+    panel = vk.browse(mediagenix, "/api/titles")
+    bundle = panel._repr_mimebundle_()
+    assert set(bundle) == {VIEW, "text/html", "text/plain"}
+    assert "&lt;Live&gt; Tides" in bundle["text/html"]
+    assert "<Live>" not in bundle["text/html"]
+    assert (
+        bundle["text/plain"]
+        == "<Browser Mediagenix On-Demand (local): titles at /api/titles?per_page=50&pagination=true>"
+    )
+
+
+def test_every_control_has_a_label(browser):
+    """For screen readers, and for those who reach them by keyboard."""
+    browser.go("/api/titles")
+    kinds = (widgets.Button, widgets.Text, widgets.Dropdown, widgets.Checkbox)
+    controls = [one for one in below(arrived(browser)) if isinstance(one, kinds)]
+    assert len(controls) > 10
+    assert all(one.description for one in controls)
+
+
+def test_odd_answers_are_told_and_not_shown(mediagenix, vendors):
+    """HTML in place of JSON; JSON that is no resource; a page size the vendor does not give."""
+    vendors["mediagenix"].set(fail_next=["html"])
+    with pytest.raises(MalformedAnswer):
+        look(mediagenix, home(mediagenix))
+    with pytest.raises(MalformedAnswer):
+        looking._read(mediagenix, home(mediagenix), b'"text"')
+    with pytest.raises(InvalidRequest):
+        look(mediagenix, place_at(mediagenix, "/api/titles?per_page=500"))
+    with pytest.raises(MalformedAnswer):
+        markup.xml_html(b"no XML")
+
+
+def test_values_of_other_shapes_still_make_a_page(mediagenix, vendors):
+    """Numbers as text and new fields: the frame has them, the columns' view says drift."""
+    vendors["mediagenix"].set(wrong_type_rate=1.0)
+    panel = vk.browse(mediagenix, "/api/titles")
+    assert "newly_added" in panel.frame.columns
+    assert "drift" in tab(panel, "DataFrame").value
+
+
+def test_record_without_an_address_is_not_offered(mediagenix, pledg):
+    """Lines of a payment schedule have none."""
+    place = place_of(pledg.payment_schedule.query(amount_cents=300, created="2026-01-31"))
+    assert record_address(pledg, place, {"amount_cents": 100}) is None
+    assert record_address(mediagenix, home(mediagenix), {"id": 4}) is None
+
+
+def test_writes_are_refused_before_anything_is_prepared(medipim):
+    """The one gate all calls pass."""
+    from vendorkit.call import Call
+    from vendorkit.panels.places import _reading
+
+    with pytest.raises(NotAllowed):
+        _reading(medipim, Call("POST", "/v4/brands/create", json={}), None)
+
+
+def test_panel_works_beside_a_thread_that_holds_the_kernel(browser):
+    """The work is done in a thread of its own, whatever thread the click came from."""
+    thread = threading.Thread(target=browser.go, args=("/api/titles/3",))
+    thread.start()
+    thread.join()
+    assert arrived(browser).resource["id"] == 3
