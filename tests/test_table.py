@@ -165,7 +165,7 @@ def test_clicks_do_what_the_methods_do(products):
     control(table, "Clear filters").click()
     assert control(table, "Filter").value == ""
     control(table, "Sort by").value = "cents"
-    control(table, "descending").value = True
+    control(table, "Descending").value = True
     assert table.frame.index.tolist() == [1, 4, 0, 2, 3]
     control(table, "Next").click()
     assert table.page == control(table, "Page").value == 2
@@ -181,7 +181,7 @@ def test_clicks_do_what_the_methods_do(products):
     control(table, "All columns").click()
     assert table.frame.shape[1] == 4
     table.join()
-    kinds = (widgets.Text, widgets.Dropdown, widgets.Button, widgets.ToggleButton, widgets.Checkbox)
+    kinds = (widgets.Text, widgets.Dropdown, widgets.Button, widgets.ToggleButton)
     assert all(one.description for one in below(table) if isinstance(one, (*kinds, widgets.SelectMultiple)))
 
 
@@ -300,9 +300,9 @@ def test_any_column_is_shown_filtered_sorted_counted_and_saved(name):
     assert sorted(order(column, descending=True)) == [0, 1, 2, 3]
     assert 0 <= facts(column).distinct <= 4
     assert len(cells(Table(frame))) == 4
-    assert csv_bytes(frame).count(b"\n") == 5
-    assert len(pd.read_parquet(io.BytesIO(parquet_bytes(frame)))) == 4
-    assert excel_bytes(frame)[:2] == b"PK"
+    assert csv_bytes(labelled(frame)).count(b"\n") == 5
+    assert len(pd.read_parquet(io.BytesIO(parquet_bytes(labelled(frame))))) == 4
+    assert excel_bytes(labelled(frame))[:2] == b"PK"
 
 
 def test_ordered_categories_sort_by_their_order():
@@ -328,8 +328,8 @@ def test_empty_frames_are_tables_too(frame):
     table.filter("x")
     assert table.frame.empty
     assert repr(table)
-    assert offer(table.frame, Path("t.csv"))
-    assert excel_bytes(frame)
+    assert offer(table.selected(), Path("t.csv"))
+    assert excel_bytes(labelled(frame))
 
 
 def test_wide_frames_show_their_first_columns():
@@ -345,45 +345,45 @@ def test_wide_frames_show_their_first_columns():
 def test_formulas_are_disarmed_in_every_file_for_spreadsheets(text):
     """In CSV and copied text by an apostrophe, in Excel as a text that stays one when edited; in Parquet untouched."""
     frame = pd.DataFrame({text: [text, "plain"]})
-    read = pd.read_csv(io.BytesIO(csv_bytes(frame)))
+    read = pd.read_csv(io.BytesIO(csv_bytes(labelled(frame))))
     assert read.iloc[0, 0] == f"'{text}"
     assert read.columns[0] == f"'{text}"
-    assert f"'{text}" in tab_text(frame).replace('""', '"')
+    assert f"'{text}" in tab_text(labelled(frame)).replace('""', '"')
     sheet, strings, styles = _excel(frame)
     assert "<f>" not in sheet
     assert text.replace("<", "&lt;") in strings.replace("&quot;", '"')
     assert 'quotePrefix="1"' in styles
-    assert pd.read_parquet(io.BytesIO(parquet_bytes(frame))).iloc[0, 0] == text
+    assert pd.read_parquet(io.BytesIO(parquet_bytes(labelled(frame)))).iloc[0, 0] == text
 
 
 def test_plain_negative_numbers_and_phone_numbers_in_texts_are_no_formulas():
     """They cannot do harm, and an apostrophe would spoil them."""
     frame = pd.DataFrame({"text": ["-5", "+32475123456", "-1,5"], "number": [-5, 1, 2]})
-    assert "'" not in csv_bytes(frame).decode()
+    assert "'" not in csv_bytes(labelled(frame)).decode()
 
 
 def test_csv_is_read_back_as_it_was(products):
     """UTF-8 with a mark for Excel, nested values as JSON, codes with their zeros, nulls apart from empty texts."""
     frame = pd.DataFrame({"code": ["0012", "", None], "text": ['a;=b "q"', "é\nü", None], "list": [[1], [], None]})
-    body = csv_bytes(frame)
+    body = csv_bytes(labelled(frame))
     assert body.startswith(b"\xef\xbb\xbf")
     read = pd.read_csv(io.BytesIO(body), dtype=str, keep_default_na=False)
     assert read["code"].tolist() == ["0012", "", ""]
     assert read["text"].tolist() == ['a;=b "q"', "é\nü", ""]
     assert body.decode().splitlines()[2].startswith('"",')
     assert body.decode().splitlines()[-1] == ",,"
-    brands = pd.read_csv(io.BytesIO(csv_bytes(products)))["brands"]
+    brands = pd.read_csv(io.BytesIO(csv_bytes(labelled(products))))["brands"]
     assert json.loads(brands[3]) == [{"id": 1, "name": "Nivea"}, {"id": 9, "name": "Weleda"}]
 
 
 def test_parquet_keeps_nested_values_and_types(products):
     """What Arrow holds goes in and out unchanged."""
-    read = pd.read_parquet(io.BytesIO(parquet_bytes(products)), dtype_backend="pyarrow")
+    read = pd.read_parquet(io.BytesIO(parquet_bytes(labelled(products))), dtype_backend="pyarrow")
     pd.testing.assert_frame_equal(read, products)
 
 
 def _excel(frame: pd.DataFrame) -> tuple[str, str, str]:
-    parts = zipfile.ZipFile(io.BytesIO(excel_bytes(frame)))
+    parts = zipfile.ZipFile(io.BytesIO(excel_bytes(labelled(frame))))
     names = ("xl/worksheets/sheet1.xml", "xl/sharedStrings.xml", "xl/styles.xml")
     sheet, strings, styles = (parts.read(name).decode() if name in parts.namelist() else "" for name in names)
     return sheet, strings, styles
@@ -407,9 +407,9 @@ def test_excel_keeps_numbers_times_and_large_integers():
 def test_excel_says_what_it_cannot_hold():
     """Rather than leave it out, as its writer would."""
     with pytest.raises(UsageError, match="A text of 40,000 characters in text"):
-        excel_bytes(pd.DataFrame({"text": ["x" * 40_000]}))
+        excel_bytes({"text": pd.Series(["x" * 40_000])})
     with pytest.raises(UsageError, match="1,048,576 rows of 1 columns are more"):
-        excel_bytes(pd.DataFrame({"n": np.zeros(1_048_576, dtype="int8")}))
+        excel_bytes({"n": pd.Series(np.zeros(1_048_576, dtype="int8"))})
 
 
 def test_small_files_are_links_and_large_ones_are_saved_without_replacing_any(products, monkeypatch, tmp_path):
@@ -421,14 +421,15 @@ def test_small_files_are_links_and_large_ones_are_saved_without_replacing_any(pr
     control(table, "Make file").click()
     table.join()
     pane = table._pane.children[0]
+    assert list(table.selected()) == list(products)
     link = re.search(r'<a download="soaps.csv" href="data:application/octet-stream;base64,(.*?)"', pane._file.value)
-    assert base64.b64decode(link[1]) == csv_bytes(table.frame)
+    assert base64.b64decode(link[1]) == csv_bytes(table.selected())
     monkeypatch.setattr(panes, "LINK_BYTES", 10)
     (tmp_path / "soaps.csv").write_text("kept", encoding="utf-8")
     control(table, "Make file").click()
     table.join()
     assert f"{tmp_path / 'soaps-2.csv'} (2 rows" in pane._file.value
-    assert (tmp_path / "soaps-2.csv").read_bytes() == csv_bytes(table.frame)
+    assert (tmp_path / "soaps-2.csv").read_bytes() == csv_bytes(table.selected())
     assert (tmp_path / "soaps.csv").read_text(encoding="utf-8") == "kept"
     table.filter("")
     assert pane._file.value == ""
@@ -438,7 +439,7 @@ def test_save_writes_what_is_shown_by_the_ending(products, tmp_path):
     """CSV, Parquet or Excel."""
     table = Table(products)
     table.choose(["name"])
-    assert table.save(tmp_path / "names.csv").read_bytes() == csv_bytes(products[["name"]])
+    assert table.save(tmp_path / "names.csv").read_bytes() == csv_bytes(labelled(products[["name"]]))
     assert pd.read_parquet(table.save(tmp_path / "names.parquet")).columns.tolist() == ["name"]
     assert table.save(str(tmp_path / "names.XLSX")).read_bytes()[:2] == b"PK"
 

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 HERE = Path(__file__).parent
+SHOTS = HERE.parents[1] / "build" / "screenshots"
+
+# What the front ends themselves say or ask for, which is not ours to mend.
+_THEIR_REQUESTS = {
+    # Voila's page template links Font Awesome at jsdelivr, for icons on buttons; ours have none.
+    r"^https://cdn\.jsdelivr\.net/npm/@fortawesome/": "Voila",
+}
+_THEIR_ERRORS = {
+    r"net::ERR_NAME_NOT_RESOLVED .*cdn\.jsdelivr\.net/npm/@fortawesome/": "Voila: the same links, which find no host here",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -14,3 +27,65 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """Debian's Chromium, without a window and without any address but loopback."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.browser.serving import CHROMIUM, FLAGS
+
+    if not CHROMIUM.exists():
+        pytest.skip("Debian's chromium is not installed")
+    with sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=str(CHROMIUM), headless=True, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(chromium, request) -> Iterator[Any]:
+    """A fresh page. At the end: nothing outside was asked for, no error of ours stands in the console; a picture."""
+    from tests.browser.serving import WAIT_MS
+
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    opened = context.new_page()
+    opened.set_default_timeout(WAIT_MS)
+    asked: list[str] = []
+    said: list[str] = []
+    opened.on("request", lambda sent: asked.append(sent.url))
+    opened.on("console", lambda told: said.append(f"{told.text} {told.location}") if told.type == "error" else None)
+    opened.on("pageerror", lambda error: said.append(str(error)))
+    yield opened
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    name = re.sub(r"\W+", "_", request.node.name.removeprefix("test_")).strip("_")
+    opened.screenshot(path=SHOTS / f"{name}.png")
+    context.close()
+    outside = [url for url in asked if not re.match(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:|about:", url)]
+    assert not [url for url in outside if not any(re.search(known, url) for known in _THEIR_REQUESTS)]
+    assert not [text for text in said if not any(re.search(known, text) for known in _THEIR_ERRORS)]
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory) -> Path:
+    """The folder that the servers serve; tests write their notebooks there."""
+    return tmp_path_factory.mktemp("notebooks")
+
+
+@pytest.fixture(scope="session")
+def lab(folder, tmp_path_factory) -> Iterator[str]:
+    """The address of a JupyterLab on the folder."""
+    from tests.browser.serving import serving
+
+    with serving("lab", folder, tmp_path_factory.mktemp("lab")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def voila(folder, tmp_path_factory) -> Iterator[str]:
+    """The address of a Voila on the folder."""
+    from tests.browser.serving import serving
+
+    with serving("voila", folder, tmp_path_factory.mktemp("voila")) as address:
+        yield address

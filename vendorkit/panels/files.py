@@ -1,4 +1,4 @@
-"""A frame as the bytes of a CSV, Parquet or Excel file; texts that a spreadsheet would run as formulas are disarmed."""
+"""Columns as the bytes of a CSV, Parquet or Excel file; texts that a spreadsheet would run as formulas are disarmed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from vendorkit.errors import SettingsError, UsageError
-from vendorkit.panels.columns import arrow, labelled, texts
+from vendorkit.panels.columns import arrow, texts
+
+Columns = Mapping[str, "pd.Series[Any]"]
 
 # What spreadsheets take for a formula (OWASP, "CSV Injection", 2026-11), full-width forms too; a plain number is none.
 _FORMULA: Final = r"^\s*[=+\-@＝＋－＠]|^[\t\r\n]"  # noqa: RUF001 - the full-width forms are meant
@@ -28,31 +30,31 @@ _EXCEL_WHOLE: Final = 2**53  # its numbers are doubles
 _EXCEL_FIRST_YEAR: Final = 1900
 
 
-def csv_bytes(frame: pd.DataFrame) -> bytes:
+def csv_bytes(columns: Columns) -> bytes:
     """
-    Return the frame as CSV in UTF-8, with the byte order mark without which Excel misreads accents.
+    Return the columns as CSV in UTF-8, with the byte order mark without which Excel misreads accents.
 
     Texts are quoted, nulls are empty, lists and structs are JSON. A text that looks like a formula gets a leading
     apostrophe, column names too.
     """
-    return b"\xef\xbb\xbf" + _delimited(frame, ",")
+    return b"\xef\xbb\xbf" + _delimited(columns, ",")
 
 
-def tab_text(frame: pd.DataFrame) -> str:
-    """Return the frame as tab-separated text, to be pasted into a spreadsheet; disarmed as in CSV."""
-    return _delimited(frame, "\t").decode()
+def tab_text(columns: Columns) -> str:
+    """Return the columns as tab-separated text, to be pasted into a spreadsheet; disarmed as in CSV."""
+    return _delimited(columns, "\t").decode()
 
 
-def parquet_bytes(frame: pd.DataFrame) -> bytes:
-    """Return the frame as Parquet, lists and structs as they are; columns without one Arrow type are texts."""
+def parquet_bytes(columns: Columns) -> bytes:
+    """Return the columns as Parquet, lists and structs as they are; those without one Arrow type are texts."""
     sink = io.BytesIO()
-    pq.write_table(pa.table({name: arrow(column) for name, column in labelled(frame).items()}), sink)
+    pq.write_table(pa.table({name: arrow(column) for name, column in columns.items()}), sink)
     return sink.getvalue()
 
 
-def excel_bytes(frame: pd.DataFrame) -> bytes:
+def excel_bytes(columns: Columns) -> bytes:
     """
-    Return the frame as an Excel workbook of one sheet; times are in UTC, lists and structs are JSON.
+    Return the columns as an Excel workbook of one sheet; times are in UTC, lists and structs are JSON.
 
     Raises:
         SettingsError: XlsxWriter is not installed.
@@ -63,9 +65,9 @@ def excel_bytes(frame: pd.DataFrame) -> bytes:
     except ImportError as exc:
         what = "Excel files need XlsxWriter, which is not installed."
         raise SettingsError(what, remedy="Install it with: pip install 'vendorkit[notebook]'") from exc
-    columns = labelled(frame)
-    if len(frame) >= _EXCEL_ROWS or len(columns) > _EXCEL_COLUMNS:
-        what = f"{len(frame):,} rows of {len(columns):,} columns are more than a sheet of Excel holds."
+    rows = max(map(len, columns.values()), default=0)
+    if rows >= _EXCEL_ROWS or len(columns) > _EXCEL_COLUMNS:
+        what = f"{rows:,} rows of {len(columns):,} columns are more than a sheet of Excel holds."
         raise UsageError(what, remedy="Filter them, or save them as Parquet or CSV.")
     sink = io.BytesIO()
     with xlsxwriter.Workbook(sink, {"in_memory": True, "default_date_format": "yyyy-mm-dd hh:mm:ss"}) as book:
@@ -80,15 +82,14 @@ def excel_bytes(frame: pd.DataFrame) -> bytes:
     return sink.getvalue()
 
 
-WRITERS: Final[Mapping[str, Callable[[pd.DataFrame], bytes]]] = {
+WRITERS: Final[Mapping[str, Callable[[Columns], bytes]]] = {
     "csv": csv_bytes,
     "parquet": parquet_bytes,
     "xlsx": excel_bytes,
 }
 
 
-def _delimited(frame: pd.DataFrame, delimiter: str) -> bytes:
-    columns = labelled(frame)
+def _delimited(columns: Columns, delimiter: str) -> bytes:
     names = _disarmed(pa.chunked_array([pa.array(list(columns), pa.large_string())])).to_pylist()
     arrays = [_flat(column) for column in columns.values()]
     sink = io.BytesIO()

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Final
 
 import ipywidgets as widgets
-import pandas as pd
 
 from vendorkit.manifest import write_atomically
 from vendorkit.panels.columns import Facts
-from vendorkit.panels.files import WRITERS, tab_text
+from vendorkit.panels.files import WRITERS, Columns, tab_text
 from vendorkit.panels.page import facts_html
 from vendorkit.panels.view import View
 from vendorkit.panels.work import Worker, error_html, good_html
@@ -26,6 +25,10 @@ WRAP: Final = {"flex_flow": "row wrap", "align_items": "center"}
 WHOLE: Final = {"description_width": "initial"}
 
 _FORMATS: Final = (("CSV", "csv"), ("Parquet", "parquet"), ("Excel", "xlsx"))
+_AREA: Final = (
+    "display:block;box-sizing:border-box;width:100%;max-width:60em;margin:.3em 0;background:transparent;color:inherit;"
+    "border:1px solid var(--jp-border-color1,#888a);font:12px monospace"
+)
 # Works over plain http too, where browsers have no navigator.clipboard; without scripts one copies by hand.
 _COPY: Final = (
     "this.previousElementSibling.select();this.textContent=document.execCommand('copy')?'Copied':'Now press Ctrl+C'"
@@ -81,15 +84,16 @@ class FilesPane(widgets.VBox):  # type: ignore[misc]
 
     def refresh(self) -> None:
         """Take away the link to what is no longer shown; offer the page on view for copying."""
-        text = html.escape(tab_text(pd.DataFrame(self._view.on_page())))
-        area = f'<textarea readonly rows="3" style="width:100%" aria-label="The page as text">{text}</textarea>'
-        self._copy.value = f'{area}<button type="button" onclick="{html.escape(_COPY)}">Copy this page</button>'
+        text = html.escape(tab_text(self._view.on_page()))
+        area = f'<textarea readonly rows="3" style="{_AREA}" aria-label="The page as text">{text}</textarea>'
+        push = f'<button type="button" class="jupyter-button" onclick="{html.escape(_COPY)}">Copy this page</button>'
+        self._copy.value = f"{area}{push}"
         self._file.value = ""
 
     def make(self) -> None:
         """Make the file in a thread, with the name and the format that stand in the pane."""
-        frame, suffix, stem = self._view.frame, self._format.value, self._name.value.strip() or "table"
-        self._worker.start(lambda: offer(frame, Path(f"{stem.removesuffix(f'.{suffix}')}.{suffix}")))
+        columns, suffix, stem = self._view.selected(), self._format.value, self._name.value.strip() or "table"
+        self._worker.start(lambda: offer(columns, Path(f"{stem.removesuffix(f'.{suffix}')}.{suffix}")))
 
     def join(self, timeout_s: float) -> None:
         """Wait for the file."""
@@ -107,14 +111,15 @@ class FilesPane(widgets.VBox):  # type: ignore[misc]
             self._file.value = "<i>Writing …</i>"
 
 
-def offer(frame: pd.DataFrame, path: Path) -> str:
+def offer(columns: Columns, path: Path) -> str:
     """
     Return the HTML of a link that holds the file; where it is larger than `LINK_BYTES`, save it and say where.
 
     A file that stands there is kept: the new one gets a number.
     """
-    body = WRITERS[path.suffix[1:]](frame)
-    size = f"{len(frame):,} rows, {len(body) / 1000:,.0f} kB"
+    body = WRITERS[path.suffix[1:]](columns)
+    rows = max(map(len, columns.values()), default=0)
+    size = f"{rows:,} rows, {len(body) / 1000:,.0f} kB"
     if len(body) <= LINK_BYTES:
         name = html.escape(path.name)
         data = base64.b64encode(body).decode()

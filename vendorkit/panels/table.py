@@ -15,6 +15,7 @@ from vendorkit.panels.panes import WHOLE, WRAP, ColumnsPane, FilesPane
 from vendorkit.panels.view import View
 from vendorkit.panels.work import Panel, error_html
 
+_APART: Final = "2px 1.5em 2px 2px"
 _PAGE_SIZES: Final = (10, 20, 50, 100, 500)
 
 
@@ -39,8 +40,10 @@ class Table(View, Panel):
         self._body, self._info, self._status = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self._pane = widgets.VBox()
         find = widgets.HBox([self._text, self._where, self._by, self._down, self._clear], layout=WRAP)
-        turn = widgets.HBox([self._back, self._number, self._on, self._size, self._more, self._out], layout=WRAP)
-        widgets.VBox.__init__(self, [find, self._body, self._info, turn, self._status, self._pane])
+        turn = widgets.HBox([self._back, self._number, self._on, self._size], layout=WRAP)
+        more = widgets.HBox([self._more, self._out], layout=WRAP)
+        foot = widgets.HBox([turn, self._info, more], layout=WRAP | {"justify_content": "space-between"})
+        widgets.VBox.__init__(self, [find, self._body, foot, self._status, self._pane])
         View.__init__(self, frame, page_size)
 
     def changed(self) -> None:
@@ -67,9 +70,9 @@ class Table(View, Panel):
 
     def _make_finders(self) -> None:
         self._text = widgets.Text(description="Filter", continuous_update=False, style=WHOLE, layout={"width": "16em"})
-        self._where = widgets.Dropdown(description="in", style=WHOLE, layout={"width": "14em"})
+        self._where = widgets.Dropdown(description="in", style=WHOLE, layout={"width": "14em", "margin": _APART})
         self._by = widgets.Dropdown(description="Sort by", style=WHOLE, layout={"width": "16em"})
-        self._down = widgets.Checkbox(description="descending", indent=False, layout={"width": "auto"})
+        self._down = widgets.ToggleButton(description="Descending", layout={"width": "auto"})
         self._clear = widgets.Button(description="Clear filters", layout={"width": "auto"})
         self._when(self._text, lambda text: self.filter(text, self._where.value or None))
         self._when(self._where, lambda _: self.changed())
@@ -80,7 +83,7 @@ class Table(View, Panel):
     def _make_turners(self, page_size: int) -> None:
         self._back = widgets.Button(description="Previous", layout={"width": "auto"})
         self._number = widgets.BoundedIntText(1, min=1, max=1, description="Page", style=WHOLE, layout={"width": "8em"})
-        self._on = widgets.Button(description="Next", layout={"width": "auto"})
+        self._on = widgets.Button(description="Next", layout={"width": "auto", "margin": _APART})
         sizes = sorted({*_PAGE_SIZES, page_size})
         self._size = widgets.Dropdown(options=sizes, value=page_size, description="Rows a page", style=WHOLE)
         self._size.layout.width = "11em"
@@ -129,6 +132,7 @@ class Table(View, Panel):
         self._pane.children = ()
         labels = [(label, label) for label in self.columns]
         self._where.options, self._by.options = [("all columns", ""), *labels], [("as it stands", ""), *labels]
+        self._where.value = ""
 
     def _open(self) -> None:
         """Make the panes that are asked for: not before, so that the first page shows at once."""

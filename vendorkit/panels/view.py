@@ -146,7 +146,7 @@ class View:
         if suffix not in WRITERS:
             what = f"{path.name} does not end in one of {', '.join(f'.{name}' for name in WRITERS)}."
             raise UsageError(what, remedy="The ending says in which format to save.")
-        write_atomically(path, WRITERS[suffix](self.frame))
+        write_atomically(path, WRITERS[suffix](self.selected()))
         return path
 
     @property
@@ -174,17 +174,24 @@ class View:
         self._page = 1
         self.changed()
 
+    def selected(self) -> dict[str, pd.Series[Any]]:
+        """Return `frame` as columns by their labels, those of the index among them."""
+        rows = slice(None) if self._rows is None else self._rows
+        return {label: self._columns[label].iloc[rows] for label in self._chosen}
+
     def on_page(self) -> dict[str, pd.Series[Any]]:
-        """Return the chosen columns, with the rows of the page alone."""
-        first = (self._page - 1) * self._page_size
-        last = min(first + self._page_size, self._count)
+        """Return the same for the rows of the page alone."""
+        first, last = self._first_and_last()
         rows = slice(first, last) if self._rows is None else self._rows[first:last]
         return {label: self._columns[label].iloc[rows] for label in self._chosen}
 
+    def _first_and_last(self) -> tuple[int, int]:
+        first = (self._page - 1) * self._page_size
+        return first, min(first + self._page_size, self._count)
+
     def told(self) -> str:
         """Return in words which rows are on the page, and which are left out and why."""
-        first = (self._page - 1) * self._page_size
-        last = min(first + self._page_size, self._count)
+        first, last = self._first_and_last()
         told = f"rows {first + 1:,} to {last:,} of {self._count:,}" if self._count else "no rows"
         if self._filters:
             told += f" (of {len(self._data):,} in all)"
