@@ -18,7 +18,7 @@ _THEIR_REQUESTS = {
     r"^https://cdn\.jsdelivr\.net/npm/@fortawesome/": "Voila",
 }
 _THEIR_ERRORS = {
-    r"net::ERR_NAME_NOT_RESOLVED .*cdn\.jsdelivr\.net/npm/@fortawesome/": "Voila: the same links, which find no host here",
+    r"net::ERR_NAME_NOT_RESOLVED .*cdn\.jsdelivr\.net/npm/@fortawesome/": "Voila: the same links, without a host",
 }
 
 
