@@ -49,11 +49,13 @@ def authority(organisation: str = "Test CA") -> trustme.CA:
 
 
 @contextlib.contextmanager
-def raw_server(handler: Handler, *, ca: trustme.CA | None = None, name: str = "127.0.0.1") -> Iterator[RawServer]:
+def raw_server(
+    handler: Handler, *, ca: trustme.CA | None = None, leaf: trustme.LeafCert | None = None
+) -> Iterator[RawServer]:
     """Serve each connection by *handler*, which gets the socket and the head of each request."""
     ca = ca or authority()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    ca.issue_cert(name).configure_cert(context)
+    (leaf or ca.issue_cert("127.0.0.1")).configure_cert(context)
     listener = socket.create_server(("127.0.0.1", 0))
     server = RawServer(listener.getsockname()[1], ca.cert_pem.bytes().decode())
     stopping = threading.Event()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+import certifi
 import pytest
 import requests
 import requests.adapters
+import trustme
 
 import vendorkit as vk
 from tests.https import always, answer, authority, raw_server
@@ -42,47 +46,142 @@ def test_server_of_the_trusted_authority_is_reached():
         assert session_for(server.url, server.trust).send(Call("GET", "/")).status_code == 200
 
 
-@pytest.mark.parametrize("organisation", ["Somebody Else", "Sectigo Limited"])
-def test_unapproved_authority_is_refused_although_every_bundle_holds_it(organisation, monkeypatch, tmp_path):
-    """
-    L01, L02, L09: an unapproved authority in requests' default bundle and in the environment's variables.
+@pytest.fixture
+def everywhere(monkeypatch, tmp_path):
+    """Return a function that puts certificates into requests' default bundle and into the environment's variables."""
 
-    A name proves nothing: an authority that calls itself Sectigo is refused as well.
-    """
-    ca = authority(organisation)
-    with raw_server(OK, ca=ca) as server:
+    def place(*pems: str) -> Path:
         bundle = tmp_path / "bundle.pem"
-        bundle.write_text(server.ca_pem)
+        bundle.write_text("\n".join(pems))
         monkeypatch.setattr(requests.adapters, "DEFAULT_CA_BUNDLE_PATH", str(bundle))
         for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
             monkeypatch.setenv(variable, str(bundle))
+        return bundle
+
+    return place
+
+
+def roots_of(session: Session) -> set[str]:
+    """The fingerprints of the roots in the context that the session's connections are made with."""
+    (pool,) = session._adapter.poolmanager.pools._container.values()
+    context = pool.conn_kw["ssl_context"]
+    assert context.verify_mode == ssl.CERT_REQUIRED
+    assert context.check_hostname
+    return {tls._sha256(der) for der in context.get_ca_certs(binary_form=True)}
+
+
+@pytest.mark.parametrize("organisation", ["Somebody Else", "Sectigo Limited"])
+def test_unapproved_authority_is_refused_although_every_bundle_holds_it(organisation, everywhere):
+    """
+    L01, L02, L09: an unapproved authority in requests' default bundle and in the environment's variables.
+
+    A name proves nothing: an authority that calls itself Sectigo is refused as well. Promise 7.
+    """
+    ca = authority(organisation)
+    with raw_server(OK, ca=ca) as server:
+        bundle = everywhere(server.ca_pem)
         assert requests.get(server.url, verify=str(bundle), timeout=5).ok, "the trap is set"
         session = session_for(server.url, tls.approved_trust())
-        with pytest.raises(TlsError, match="unable to get local issuer"):
-            session.send(Call("GET", "/secret"))
+        for _ in range(2):
+            with pytest.raises(TlsError, match="unable to get local issuer"):
+                session.send(Call("GET", "/secret"))
         assert not any(b"/secret" in head for head in server.heads), "nothing may be sent before the check"
+        assert roots_of(session) <= set(tls.APPROVED_ROOTS)
 
 
-def test_trusted_roots_stay_the_same_after_calls(monkeypatch, tmp_path):
-    """The library loads its whole bundle into a context that it is given the usual way."""
+def days(number: int) -> datetime:
+    """The moment this many days from now."""
+    return datetime.now(timezone.utc) + timedelta(days=number)
+
+
+class Presenting:
+    """A server that presents these texts alone: its key and one certificate."""
+
+    def __init__(self, key: trustme.Blob, certificate: trustme.Blob) -> None:
+        self.both = trustme.Blob(key.bytes() + certificate.bytes())
+
+    def configure_cert(self, context: ssl.SSLContext) -> None:
+        """Load both."""
+        with self.both.tempfile() as path:
+            context.load_cert_chain(path)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said", "advised"),
+    [
+        ("expired", "certificate has expired", "clock"),
+        ("not yet valid", "certificate is not yet valid", "clock"),
+        ("other name", "Hostname mismatch|IP address mismatch", "host name"),
+        ("other address", "IP address mismatch", "host name"),
+        ("no intermediate", "unable to get local issuer", "leaves out an intermediate"),
+        ("self-signed", "self-signed", "not signed by an authority accepted"),
+    ],
+)
+def test_certificate_at_fault_is_refused_with_its_reason(fault, said, advised, everywhere):
+    """L03, L04, L05, L12: OpenSSL's reason, and what to do; no byte of a request goes out before."""
+    ca = authority("Sectigo Limited")
+    middle, other = ca.create_child_ca(), authority("Sectigo Limited")
+    below = middle.issue_cert("127.0.0.1")
+    leaves = {
+        "expired": lambda: ca.issue_cert("127.0.0.1", not_before=days(-9), not_after=days(-1)),
+        "not yet valid": lambda: ca.issue_cert("127.0.0.1", not_before=days(1), not_after=days(9)),
+        "other name": lambda: ca.issue_cert("vendor.example"),
+        "other address": lambda: ca.issue_cert("127.0.0.2"),
+        "no intermediate": lambda: Presenting(below.private_key_pem, below.cert_chain_pems[0]),
+        "self-signed": lambda: Presenting(other.private_key_pem, other.cert_pem),
+    }
+    with raw_server(OK, ca=ca, leaf=leaves[fault]()) as server:
+        everywhere(server.ca_pem, middle.cert_pem.bytes().decode())  # an intermediate there must not help either
+        session = session_for(server.url, server.trust)
+        with pytest.raises(TlsError, match=said) as caught:
+            session.send(Call("GET", "/secret"))
+        assert advised in caught.value.remedy
+        assert not server.heads
+
+
+def test_chain_through_an_intermediate_is_accepted():
+    """L05, the other side: a server that sends it is reached."""
+    ca = authority()
+    with raw_server(OK, ca=ca, leaf=ca.create_child_ca().issue_cert("127.0.0.1")) as server:
+        assert session_for(server.url, server.trust).send(Call("GET", "/")).ok
+
+
+def test_proxies_are_not_gone_through(monkeypatch):
+    """L10, T35: neither the environment's nor one that is handed in, so that no CONNECT stands between."""
+    with raw_server(OK) as server, socket.create_server(("127.0.0.1", 0)) as proxy:
+        address = f"http://127.0.0.1:{proxy.getsockname()[1]}"
+        for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, address)
+        session = session_for(server.url, server.trust)
+        assert session.send(Call("GET", "/")).ok
+        with pytest.raises(UsageError, match="proxies"):
+            session._http.get(server.url, proxies={"https": address})
+        proxy.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            proxy.accept()
+
+
+def test_trusted_roots_stay_the_same_after_calls(everywhere):
+    """Promise 7: requests loads its whole bundle into a context that it is given the usual way."""
     with raw_server(OK) as server:
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(Path(requests.certs.where())))
+        everywhere(Path(certifi.where()).read_text("ascii", "ignore"))
         session = session_for(server.url, server.trust)
         for _ in range(2):
             session.send(Call("GET", "/"))
-        pool = next(iter(session._adapter.poolmanager.pools._container.values()))
-        connection = pool._get_conn()
-        context = connection.sock.context
-        pool._put_conn(connection)
-        assert len(context.get_ca_certs()) == 1
-        assert context.verify_mode == ssl.CERT_REQUIRED
-        assert context.check_hostname
+        assert roots_of(session) == {tls._sha256(ssl.PEM_cert_to_DER_cert(server.ca_pem))}
 
 
-def test_wrong_host_name_is_refused():
-    """L04: a good certificate for another name."""
-    with raw_server(OK, name="vendor.example") as server, pytest.raises(TlsError, match="mismatch"):
-        session_for(server.url, server.trust).send(Call("GET", "/"))
+def test_the_usual_way_to_pin_is_undone_by_requests(everywhere):
+    """Promise 7: that the trap is one: an adapter that passes a context of its own is widened by requests."""
+
+    class Naive(requests.adapters.HTTPAdapter):
+        def init_poolmanager(self, *args, **kwargs):
+            super().init_poolmanager(*args, ssl_context=tls.approved_trust().context(), **kwargs)
+
+    with raw_server(OK) as server, requests.Session() as session:
+        everywhere(server.ca_pem)
+        session.mount("https://", Naive())
+        assert session.get(server.url, timeout=5).ok
 
 
 def test_issuer_organisation_is_checked_where_it_is_asked():
