@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vendorkit.local import medipim_words as words
+from vendorkit.local.medipim_changes import Changed
 from vendorkit.local.medipim_rows import Ints, MediaRows, Rows
 
 if TYPE_CHECKING:
@@ -35,11 +36,13 @@ class Catalogue:
 
     def __init__(self, settings: Settings) -> None:
         self.seed, self.country = settings.seed, settings.country
-        self.products, self.brands = settings.products, max(1, settings.brands)
+        self.at_first, self.brands = settings.products, max(1, settings.brands)
+        self.products = self.at_first + sum(change["action"] == "add" for change in settings.changes)
         self.organizations = max(1, self.brands * 4 // 3)
         self.locales = words.LOCALES[self.country]
         self.index: Ints = np.arange(self.products, dtype=np.int64)
         self._offset = (self.seed * 0x9E3779B97F4A7C15 + 0x548900000) & _ID_MASK
+        self.changed = Changed(settings.changes, self.at_first, self.index_of)
 
     def at(self, index: Ints) -> Rows:
         """Return the columns of the products at `index` (each at least 0, below `products`)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hmac
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.requests import Request
@@ -46,6 +47,10 @@ def _act(vendor: Vendor, action: str, arguments: dict[str, Any]) -> Any:
             setattr(vendor.settings, name, value)
         if arguments.keys() & RATE_SWITCHES:
             vendor.limit.clear()
+    elif action == "change":
+        now = int(time.time())
+        told = [{"action": arguments["action"], "record": one, "at": now} for one in arguments["records"] or [""]]
+        vendor.settings.changes = [*vendor.settings.changes, *told]
     elif action == "expire_now":
         vendor.settings.expirations += 1
     return None

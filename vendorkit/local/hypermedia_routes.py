@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from vendorkit.local.hypermedia import Collection, Node, Paging, Renderer
+from vendorkit.local.hypermedia_changes import Changed
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -65,6 +66,7 @@ class _Endpoint:
         self._settings = settings
         self._base_url = base_url
         self._table = table
+        self._resolve = Changed(settings, self._computed).resolve
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -76,7 +78,7 @@ class _Endpoint:
             response = error(refused.status, refused.message, as_json=as_json)
         await response(scope, receive, send)
 
-    def _resolve(self, path: str) -> Node | None:
+    def _computed(self, path: str) -> Node | None:
         pattern, ids = _split(path)
         return self._table[pattern](*ids) if pattern in self._table else None
 

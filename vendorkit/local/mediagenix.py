@@ -40,7 +40,7 @@ _ROOT: Final = (
 def routes(settings: Settings, base_url: Callable[[], str], credentials: Mapping[str, str]) -> list[Route]:
     """The API below `/api`. Authentication and faults are put around it by the server."""
     del credentials  # checked by the server
-    return hypermedia_routes(settings, base_url, _table(Library(settings.seed, settings.titles)))
+    return hypermedia_routes(settings, base_url, _table(settings))
 
 
 def refusal(status: int, reason: str) -> Response:
@@ -48,10 +48,11 @@ def refusal(status: int, reason: str) -> Response:
     return error(status, reason)
 
 
-def _table(library: Library) -> dict[str, Callable[..., Node | None]]:
+def _table(settings: Settings) -> dict[str, Callable[..., Node | None]]:
+    library = Library(settings.seed, settings.titles)
     # Whole collections hang below the root, so none of its links expands.
     root = Resource("movida", "", [], links=[(rel, f"/{rel}") for rel in _ROOT], plain=frozenset(_ROOT))
-    events = Events(library)
+    events = Events(settings, library)
     table: dict[str, Callable[..., Node | None]] = {
         "": lambda: root,
         "/events": events.collection,

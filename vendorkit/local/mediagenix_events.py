@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta, timezone
 from itertools import islice
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from vendorkit.local.hypermedia import Attribute, Collection, Resource
+from vendorkit.local.hypermedia_changes import DONE, subject
 from vendorkit.local.mediagenix_data import Library, day
+
+if TYPE_CHECKING:
+    from vendorkit.local.settings import Settings
 
 BATCH: Final = 50
 Kind = tuple[str, str, str | None]
@@ -31,15 +36,16 @@ _KINDS: Final[tuple[Kind, ...]] = (
 
 
 class Events:
-    """Events in order of their ids, which rise with gaps of up to five."""
+    """Events in order of their ids, which rise with gaps of up to five; one for each change since the start."""
 
     def __init__(
         self,
+        settings: Settings,
         library: Library,
         kinds: Sequence[Kind] = _KINDS,
         path: Callable[[str, int], str] = lambda plural, id_: f"/{plural}/{id_}",
     ) -> None:
-        self._library = library
+        self._settings, self._library = settings, library
         self._kinds = kinds
         self._path = path
         self._count = max(120, library.titles)
@@ -51,7 +57,18 @@ class Events:
     def _id(self, index: int) -> int:
         return int(3 * index + 1 + self._library.scatter(index, 60) % 3)
 
+    @property
+    def _kept(self) -> range:
+        last = self._count + len(self._settings.changes)
+        kept = self._settings.events_kept
+        return range(0 if kept is None else max(0, last - kept), last)
+
     def _kind(self, index: int) -> Kind:
+        if index >= self._count:
+            change = self._settings.changes[index - self._count]
+            plural = change["record"].split("/")[0]
+            kind = f"{plural.removesuffix('s')}_{DONE[change['action']]}"
+            return kind, plural, "external-id" if change["action"] == "edit" else None
         return self._kinds[int(self._library.scatter(index, 61)) % len(self._kinds)]
 
     def _select(self, query: Mapping[str, str]) -> list[int]:
@@ -63,16 +80,18 @@ class Events:
         last = query.get("newer_than", "")
         if last.isdecimal():
             # Ids lie in 3 * index + 1 … + 3: the first candidate is found without a search.
-            after = range(max(0, int(last) // 3 - 1), self._count)
+            kept = self._kept
+            after = range(max(kept.start, int(last) // 3 - 1), kept.stop)
             return [self._id(e) for e in islice((e for e in after if self._id(e) > int(last) and wanted(e)), BATCH)]
-        before = range(self._count - 1, -1, -1)
-        return [self._id(e) for e in islice((e for e in before if wanted(e)), BATCH)][::-1]
+        return [self._id(e) for e in islice((e for e in self._kept[::-1] if wanted(e)), BATCH)][::-1]
 
     def event(self, id_: int) -> Resource | None:
         """One event."""
         index = (id_ - 1) // 3
-        if not 0 <= index < self._count or self._id(index) != id_:
+        if index not in self._kept or self._id(index) != id_:
             return None
+        if index >= self._count:
+            return self._changed(id_, index)
         kind, plural, changes = self._kind(index)
         # Three at a time share a moment, half an hour apart, up to the day before the anchor.
         moment = (self._count - 1) // 3 - index // 3
@@ -85,9 +104,23 @@ class Events:
         if changes is not None:
             attributes.append(("changes", "", changes))
         # Below 30 there is a record of most kinds in the smallest library.
-        subject = self._library.scatter(index, 62) % max(30, self._library.titles // 10) + 1
-        subject += 100_000_000 if kind.endswith("_deleted") else 0
-        path = self._path(plural, subject)
+        about = self._library.scatter(index, 62) % max(30, self._library.titles // 10) + 1
+        about += 100_000_000 if kind.endswith("_deleted") else 0
+        return self._event(id_, attributes, self._path(plural, about), about)
+
+    def _changed(self, id_: int, index: int) -> Resource:
+        changes = self._settings.changes
+        number = index - self._count
+        kind, plural, changed = self._kind(index)
+        moment = datetime.fromtimestamp(changes[number]["at"], timezone(timedelta(hours=1))).isoformat()
+        attributes: list[Attribute] = [("id", "integer", id_), ("event_type", "", kind)]
+        attributes.append(("timestamp", "datetime", moment))
+        attributes += [] if changed is None else [("changes", "", changed)]
+        _, changed_id = subject(changes, number)
+        return self._event(id_, attributes, self._path(plural, changed_id), changed_id)
+
+    @staticmethod
+    def _event(id_: int, attributes: list[Attribute], path: str, subject_id: int) -> Resource:
         # An expanded subject is a stub, and still there for what was deleted.
-        stub = Resource("subject", path, [("id", "integer", subject), ("external_id", "", None)])
+        stub = Resource("subject", path, [("id", "integer", subject_id), ("external_id", "", None)])
         return Resource("event", f"/events/{id_}", attributes, links=[("subject", path)], embedded={"subject": stub})

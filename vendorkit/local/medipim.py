@@ -94,7 +94,7 @@ class Api:
     def shop(self) -> Shop:
         """The catalogue of the present settings."""
         s = self.settings
-        key = (s.seed, s.country, s.products, s.brands, self.base_url())
+        key = (s.seed, s.country, s.products, s.brands, repr(s.changes), self.base_url())
         if self._shop is None or self._shop[0] != key:
             self._shop = (key, Shop(s, self.base_url()))
         return self._shop[1]
@@ -176,7 +176,7 @@ class Api:
         """Answer `media/find`, by id."""
         _, value = self._one_parameter(request, ("id",))
         index = int(value) - FIRST_MEDIA if value.isdecimal() else -1
-        there = 0 <= index < 2 * self.shop.catalogue.products
+        there = 0 <= index < 2 * self.shop.catalogue.products and index // 2 not in self.shop.deleted
         return self._found(np.array([index] if there else [], dtype=np.int64), "mediaItem", "media", f"id {value!r}")
 
     def _found(self, index: Ints, root: str, kind: str, what: str) -> Response:

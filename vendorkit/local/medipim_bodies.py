@@ -101,7 +101,7 @@ class Bodies:
         catalogue, vat = self.catalogue, words.VAT[self.catalogue.country]
         brand_json, brand_text, organization_json, organization_text = self.lookups.encoded
         brands, suppliers = rows.brand.tolist(), catalogue.brand_organization[rows.brand].tolist()
-        successors = catalogue.id_numbers((rows.index + 1) % catalogue.products)
+        successors = catalogue.id_numbers((rows.index + 1) % catalogue.at_first)
         media = FIRST_MEDIA + 2 * rows.photos_of
         return {
             "id": [b"M%09X" % number for number in rows.id_number.tolist()],

@@ -66,6 +66,9 @@ class Rows:
         self.photos_of: Ints = np.where((index % PERIOD == SHARED_MEDIA), index - 1, index)
         self._a, self._b = catalogue.noise(self.photos_of, 1), catalogue.noise(self.photos_of, 2)
 
+    def _changed(self, name: str, computed: Ints) -> Ints:
+        return self.catalogue.changed.over(name, self.index, computed)
+
     @cached_property
     def rest(self) -> Ints:
         """Index modulo the period of the oddities."""
@@ -100,7 +103,8 @@ class Rows:
     def status(self) -> Ints:
         """Index into STATUSES."""
         draw = _slice(self._a, 30, 6)
-        return np.select([draw < 52, draw < 61, draw < 62], [0, 1, 2], 3).astype(np.int64)
+        found = np.select([draw < 52, draw < 61, draw < 62], [0, 1, 2], 3).astype(np.int64)
+        return self._changed("status", found)
 
     @cached_property
     def second_name(self) -> Bits:
@@ -133,7 +137,7 @@ class Rows:
     def created(self) -> Ints:
         """Creation time."""
         made = FIRST + _slice(self._b, 0, 31) % (ANCHOR - FIRST)
-        return np.where(self.tied, FIRST + (made - FIRST) % (SAME_TIME - FIRST), made)
+        return self._changed("created", np.where(self.tied, FIRST + (made - FIRST) % (SAME_TIME - FIRST), made))
 
     @cached_property
     def tied(self) -> Bits:
@@ -144,7 +148,8 @@ class Rows:
     def updated(self) -> Ints:
         """Time of the last update, never before the creation; more of them lately."""
         share = _slice(self._b, 31, 10)
-        return np.where(self.tied, SAME_TIME, ANCHOR - (((ANCHOR - self.created) * share >> 10) * share >> 10))
+        late = np.where(self.tied, SAME_TIME, ANCHOR - (((ANCHOR - self.created) * share >> 10) * share >> 10))
+        return self._changed("updated", late)
 
     @cached_property
     def status_touched(self) -> Ints:
@@ -161,7 +166,7 @@ class Rows:
         """Public price in cents, VAT included: by form, brand and pack size, and a little by product."""
         usual = np.take(traits.USUAL_PRICE, self.variant) * np.take(self.catalogue.brand_factor, self.brand) // 100
         price = usual * (85 + _slice(self._b, 50, 5)) // 100 // 5 * 5
-        return np.where(_slice(self._b, 55, 4) == 0, -1, price)
+        return self._changed("price", np.where(_slice(self._b, 55, 4) == 0, -1, price))
 
     @cached_property
     def medicine(self) -> Bits:

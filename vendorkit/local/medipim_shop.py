@@ -6,6 +6,8 @@ import json
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from vendorkit.local import medipim_oddities
 from vendorkit.local.catalogue import Catalogue
 from vendorkit.local.medipim_bodies import Bodies
@@ -80,6 +82,7 @@ class Shop:
         suppliers = [org["id"] for org in self.lookups.organizations]
         self.products = ProductFilter(self.catalogue, self.lookups)
         self.media = MediaFilter(self.catalogue, suppliers)
+        self.deleted = self.catalogue.changed.deleted
         self._answers: OrderedDict[str, Ints] = OrderedDict()
 
     def select(self, kind: str, body: Mapping[str, Any]) -> Ints:
@@ -87,7 +90,8 @@ class Shop:
         key = kind + json.dumps([body["filter"], body["sorting"]], sort_keys=True)
         if key not in self._answers:
             chooser = self.products if kind == "products" else self.media
-            self._answers[key] = chooser.select(body["filter"], body["sorting"])
+            found = chooser.select(body["filter"], body["sorting"])
+            self._answers[key] = found[~np.isin(found if kind == "products" else found // 2, self.deleted)]
             if len(self._answers) > _KEPT:
                 self._answers.popitem(last=False)
         return self._answers[key]

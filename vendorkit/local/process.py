@@ -10,7 +10,6 @@ threads and forked processes.
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import http.client
 import importlib.util
@@ -23,7 +22,7 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, ClassVar, Final, NoReturn
+from typing import IO, TYPE_CHECKING, Any, Final, Literal, NoReturn
 
 from vendorkit.errors import SettingsError, UsageError, VendorUnavailable
 from vendorkit.local.settings import check_settings
@@ -37,6 +36,7 @@ VENDORS: Final = ("medipim", "pledg", "mediagenix", "sequence")
 FIXED_AT_START: Final = frozenset({"seed", "country", "products", "brands", "titles"})
 START_TIMEOUT_S: Final = 30.0
 CONTROL_TIMEOUT_S: Final = 10.0
+Action = Literal["add", "edit", "touch", "deactivate", "replace", "delete"]
 NEEDED_MODULES: Final = ("starlette", "uvicorn", "trustme", "numpy")
 
 
@@ -103,6 +103,17 @@ class LocalVendor:
             what = f"{', '.join(fixed)} cannot change while the local vendor runs."
             raise UsageError(what, remedy="Give it to local.start().")
         self._control("set", settings)
+
+    def change(self, action: Action, *records: str) -> None:
+        """
+        Change records of Medipim or Mediagenix, now; `set(changes=[])` takes all of it back.
+
+        Args:
+            action: "edit", "delete" or "add"; for Medipim also "touch" (a new time alone), "deactivate" and "replace".
+            records: Medipim's product ids; Mediagenix's paths, such as "titles/17". Medipim adds products without one;
+                Mediagenix adds copies of those named, and tells of every change in its feed.
+        """
+        self._control("change", {"action": action, "records": records})
 
     def expire_now(self) -> None:
         """Make all tokens and nonces issued so far void."""
@@ -266,34 +277,3 @@ def _end(process: subprocess.Popen[str]) -> None:
         process.kill()
         process.wait()
     process.stdout.close()
-
-
-class _Shared:
-    """The servers that a process shares, by country, and the lock that lets one thread start them."""
-
-    lock = threading.Lock()
-    servers: ClassVar[dict[str, LocalVendors]] = {}
-
-
-def shared(country: str = "be") -> LocalVendors:
-    """
-    Return the local vendors of this process, with default settings: started on first use, stopped at exit.
-
-    Each country of Medipim has a process of its own. A forked process goes on with its parent's servers as long as
-    these run.
-    """
-    with _Shared.lock:
-        servers = _Shared.servers.get(country)
-        if servers is None or not servers.running:
-            servers = _Shared.servers[country] = start(country=country)
-            atexit.register(servers.stop)
-        return servers
-
-
-def _renew_lock() -> None:
-    # Another thread of the parent may have held the lock at the moment of the fork.
-    _Shared.lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)

@@ -47,7 +47,7 @@ _EVENTS: Final = (
 def routes(settings: Settings, base_url: Callable[[], str], credentials: Mapping[str, str]) -> list[Route]:
     """The API below `/api`. Authentication and faults are put around it by the server."""
     del credentials  # checked by the server
-    return hypermedia_routes(settings, base_url, _Jobs(Library(settings.seed, settings.titles)).table())
+    return hypermedia_routes(settings, base_url, _Jobs(settings).table())
 
 
 def refusal(status: int, reason: str) -> Response:
@@ -58,15 +58,15 @@ def refusal(status: int, reason: str) -> Response:
 class _Jobs:
     """Answers of Sequence. Jobs take turns in the work areas: job 4 is the second of the first area."""
 
-    def __init__(self, library: Library) -> None:
-        self._library = library
-        self._count = max(30, library.titles // 10)
+    def __init__(self, settings: Settings) -> None:
+        self._settings, self._library = settings, Library(settings.seed, settings.titles)
+        self._count = max(30, settings.titles // 10)
 
     def table(self) -> dict[str, Callable[..., Node | None]]:
         """Path patterns and what answers them."""
         root = Resource("sequence", "", [], links=[("work_areas", "/work_areas"), ("events", "/events")],
                         plain=frozenset({"work_areas", "events"}))  # fmt: skip
-        events = Events(self._library, _EVENTS, lambda _, number: self._path(number))
+        events = Events(self._settings, self._library, _EVENTS, lambda _, number: self._path(number))
         table: dict[str, Callable[..., Node | None]] = {
             "": lambda: root,
             "/work_areas": lambda: Collection("work_areas", range(1, len(_AREAS) + 1), self._area),

@@ -49,6 +49,8 @@ class Settings:
     products: int = 5_000
     brands: int = 300
     titles: int = 2_000
+    changes: list[dict[str, Any]] = field(default_factory=list)  # see `LocalVendor.change`; [] takes all back
+    events_kept: int | None = None  # inferred: how many events Mediagenix's feed holds; None: all
 
     # Authentication.
     token_lifetime_s: float = 600.0
@@ -115,6 +117,8 @@ def _fits(value: Any, expected: Any) -> bool:
     if typing.get_origin(expected) in (UnionType, typing.Union):
         return any(_fits(value, choice) for choice in typing.get_args(expected))
     if typing.get_origin(expected) is list:
+        if typing.get_args(expected) != (str,):
+            return isinstance(value, list) and not value
         return isinstance(value, list) and all(isinstance(item, str) and FAULT.fullmatch(item) for item in value)
     if expected in (int, float):
         return isinstance(value, (int, expected)) and not isinstance(value, bool)
@@ -125,5 +129,6 @@ def _described(expected: Any) -> str:
     if typing.get_origin(expected) is typing.Literal:
         return "one of " + ", ".join(map(repr, typing.get_args(expected)))
     if typing.get_origin(expected) is list:
-        return "a list of the faults that the docstring of Settings names"
+        known = typing.get_args(expected) == (str,)
+        return "a list of the faults that the docstring of Settings names" if known else "[]"
     return f"a value of type {getattr(expected, '__name__', expected)}"
