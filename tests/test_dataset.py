@@ -25,7 +25,7 @@ import vendorkit as vk
 from vendorkit import filling, local, manifest
 from vendorkit.errors import CredentialsRefused, IncompletePull, UsageError
 from vendorkit.vendors.mediagenix_styles import Linked
-from vendorkit.vendors.medipim import Lookup
+from vendorkit.vendors.medipim_lookup import Lookup
 
 pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
 

@@ -23,7 +23,7 @@ ROOMS = [
     {"auth"},
     {"call", "exchanges", "budget", "transport", "answers", "session"},
     {"frames"},
-    {"vendors", "query", "pages", "pull", "manifest", "filling", "dataset"},
+    {"vendors", "query", "pages", "pull", "manifest", "filling", "dataset", "updating"},
     {"snippets", "cluster"},
     {"panels"},
     {"cli", "__main__"},

@@ -253,6 +253,12 @@ def retry_after_s(response: requests.Response) -> float | None:
     return max(0.0, (until - now).total_seconds())
 
 
+def answered_at(response: requests.Response) -> int:
+    """Return when the vendor answered, in unix seconds by its own Date, but not later than by this machine's clock."""
+    now = datetime.now(timezone.utc)
+    return int(min(_http_date(response.headers.get("Date", "")) or now, now).timestamp())
+
+
 def _http_date(text: str) -> datetime | None:
     # email.utils rolls 99:99:99 over into the next days, so the time is looked at first.
     if not re.search(r"\b([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)\b", text):

@@ -63,7 +63,7 @@ class Plan:
     def of(cls, query: Query) -> Plan:
         """Return the plan for *query*."""
         client = query.client
-        names = ("where", "sort", "expand", "accept", "url", "strategy")
+        names = ("where", "sort", "expand", "accept", "url", "strategy", "since")
         asked = {"filters": dict(query.filters), **{name: getattr(query, name) for name in names}}
         country, policy = getattr(client, "country", None), asdict(client.session.policy)
         local = _meeting_point(client, country) if client.environment == "local" else None

@@ -36,7 +36,7 @@ class Dataset:
         complete: Whether these are all.
         parts: Number of Parquet files.
         total: Records that the vendor announced; None where it does not say.
-        fetched_at: When the pull began; ISO 8601, UTC.
+        fetched_at: When the pull, or the last update, began; ISO 8601, UTC.
     """
 
     path: Path
@@ -114,7 +114,21 @@ def _table(folder: Path, manifest: Manifest, names: list[str]) -> tuple[pa.Table
 
 def save(query: Query, path: str | Path, *, columns: Sequence[str] | None, locale: str | None) -> Dataset:
     """Pull *query* into a folder. This is `Query.save`, which says more."""
-    schema = query.schema.project(columns, locale)
+    schema, folder = query.schema.project(columns, locale), Path(path)
+    wanted = fresh(query, schema, columns=columns, locale=locale)
+    with locked(folder):
+        manifest = _stored(folder, wanted)
+        try:
+            if not manifest.complete:
+                manifest = _filled(query, schema, folder, manifest, wanted)
+        except IncompletePull as exc:
+            exc.arrived = told(folder, Manifest.read(folder) or wanted)
+            raise
+        return told(folder, manifest)
+
+
+def fresh(query: Query, schema: Schema, *, columns: Sequence[str] | None, locale: str | None) -> Manifest:
+    """Return the manifest of a dataset of *query* that holds nothing yet."""
     asked = {
         "vendor": query.client.vendor_name,
         "environment": query.client.environment,
@@ -123,17 +137,7 @@ def save(query: Query, path: str | Path, *, columns: Sequence[str] | None, local
         "columns": None if columns is None else list(columns),
         "locale": locale,
     }
-    wanted = Manifest(json.loads(json.dumps(asked)), schema.key, schema.arrow, Pull(query).fetched_at)
-    folder = Path(path)
-    with locked(folder):
-        manifest = _stored(folder, wanted)
-        try:
-            if not manifest.complete:
-                manifest = _filled(query, schema, folder, manifest, wanted)
-        except IncompletePull as exc:
-            exc.arrived = _dataset(folder, Manifest.read(folder) or wanted)
-            raise
-        return _dataset(folder, manifest)
+    return Manifest(json.loads(json.dumps(asked)), schema.key, schema.arrow, Pull(query).fetched_at)
 
 
 def _filled(query: Query, schema: Schema, folder: Path, manifest: Manifest, wanted: Manifest) -> Manifest:
@@ -147,7 +151,8 @@ def _filled(query: Query, schema: Schema, folder: Path, manifest: Manifest, want
     return manifest
 
 
-def _dataset(folder: Path, manifest: Manifest) -> Dataset:
+def told(folder: Path, manifest: Manifest) -> Dataset:
+    """Return what the manifest says as a value for the caller."""
     parts = len(manifest.parts)
     return Dataset(folder, manifest.rows, manifest.complete, parts, manifest.total, manifest.fetched_at)
 
@@ -156,17 +161,21 @@ def _stored(folder: Path, wanted: Manifest) -> Manifest:
     """Return what the folder holds of the wanted dataset: all parts up to the first that is damaged."""
     found = Manifest.read(folder)
     if found is not None:
-        asked, before = _comparable(wanted), _comparable(found)
-        changed = [name for name in asked if asked[name] != before.get(name)]
-        if changed:
-            what = f"{folder} holds the dataset of another query; different: {', '.join(changed)}."
-            raise UsageError(what, remedy="Save into another folder, or delete this one.")
+        same_question(folder, found, wanted)
         intact = list(takewhile(lambda part: part.intact(folder) is not None, found.parts))
         complete = found.complete and len(intact) == len(found.parts)
         wanted = replace(found, parts=intact, complete=complete, asked=wanted.asked) if intact or complete else wanted
     wanted.write(folder)
     sweep(folder, wanted)
     return wanted
+
+
+def same_question(folder: Path, found: Manifest, wanted: Manifest) -> None:
+    """Raise `UsageError` where the dataset in *folder* is that of another query."""
+    asked, before = _comparable(wanted), _comparable(found)
+    if changed := [name for name in asked if asked[name] != before.get(name)]:
+        what = f"{folder} holds the dataset of another query; different: {', '.join(changed)}."
+        raise UsageError(what, remedy="Save into another folder, or delete this one.")
 
 
 def _comparable(manifest: Manifest) -> dict[str, Any]:

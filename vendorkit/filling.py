@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections import Counter
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -14,13 +13,13 @@ from typing import Final
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from vendorkit.errors import AuthError, Cancelled, IncompletePull, UsageError, VendorkitError
+from vendorkit.errors import AuthError, Cancelled, IncompletePull, NotAllowed, NotFound, UsageError, VendorkitError
 from vendorkit.frames import Drift, Page, Schema, combine
-from vendorkit.manifest import Manifest, Part, write_atomically
+from vendorkit.manifest import Manifest, Part, part_file
 from vendorkit.pull import Pull
 from vendorkit.query import Query
+from vendorkit.vendors.resource import Telling
 
 # A part ends at whichever comes first. Time counts because pages come at the pace of the vendor's rate budget: a
 # pull of 10,000 records in pages would otherwise be one part, and lost as a whole.
@@ -74,6 +73,10 @@ class Filling:
 
     def _take(self) -> VendorkitError | None:
         """Take page after page; return what ended it early. What the disk refuses is raised as it is."""
+        try:
+            self._mark()
+        except VendorkitError as exc:
+            return exc
         with closing(self._pages()) as pages:
             while True:
                 try:
@@ -83,6 +86,17 @@ class Filling:
                 if page is None:
                     return None
                 self._add(page)
+
+    def _mark(self) -> None:
+        """Before the first page note where the vendor stands, for a later update, should it tell of changes."""
+        query, style, manifest = self._query, self._query.resource.style, self._manifest
+        if manifest.parts or manifest.mark is not None or query.since is not None:
+            return
+        if not isinstance(style, Telling) or style.untold(query) is not None:
+            return
+        with suppress(NotAllowed, NotFound):  # not everybody may read the feed
+            mark = style.mark(query)
+            manifest.mark = None if mark is None else [*mark]
 
     def _warn(self) -> None:
         """Report the drift of all parts, those of earlier runs too."""
@@ -145,19 +159,15 @@ class Filling:
             return
         table, drift = combine(self._pending, self._schema)
         if table.num_rows:
-            sink = pa.BufferOutputStream()
-            pq.write_table(table, sink, compression="zstd")
-            body = sink.getvalue()
-            part = Part(
-                file=f"part-{len(self._manifest.parts):05}.parquet",
-                rows=table.num_rows,
-                sha256=hashlib.sha256(body).hexdigest(),
+            part = Part.write(
+                self._folder,
+                part_file(self._manifest.next_number()),
+                table,
                 pages=len(self._pending),
                 after=self._after(),
                 appended=[name for name in table.column_names if name not in self._schema.arrow.names],
                 drift={"unknown": dict(drift.unknown), "unfit": dict(drift.unfit)},
             )
-            write_atomically(self._folder / part.file, body)
             self._manifest.parts.append(part)
         self._manifest.write(self._folder)
         self._pending, self._rows, self._bytes, self._since = [], 0, 0, time.monotonic()

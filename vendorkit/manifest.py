@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -26,6 +27,7 @@ from vendorkit.errors import IncompletePull, UsageError
 
 FORMAT: Final = 1
 MANIFEST: Final = "_manifest.json"  # the underscore keeps other readers of Parquet folders from taking it for data
+CHANGES: Final = ".changes"  # where an update keeps what it pulls; the dot has the same effect
 _OURS: Final = re.compile(r"part-\d{5,}\.parquet(\.tmp)?|_manifest\.json(\.tmp)?")
 
 
@@ -51,6 +53,15 @@ class Part:
     after: str | int | None
     appended: list[str]
     drift: dict[str, dict[str, int]]
+
+    @classmethod
+    def write(cls, folder: Path, file: str, table: pa.Table, **told: Any) -> Part:
+        """Store *table* as a file; `IncompletePull` where the disk does not take it."""
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, compression="zstd")
+        body = sink.getvalue()
+        write_atomically(folder / file, body)
+        return cls(file, table.num_rows, hashlib.sha256(body).hexdigest(), **told)
 
     def intact(self, folder: Path) -> bytes | None:
         """Return the bytes of the file; None where it is missing or not what was written."""
@@ -82,10 +93,11 @@ class Manifest:
         asked: Vendor, environment, resource, request, columns and locale; a dataset belongs to one of these.
         key: The column that identifies a record.
         schema: The declared columns.
-        fetched_at: When the pull began; ISO 8601, UTC.
+        fetched_at: When the pull, or the last update, began; ISO 8601, UTC.
         total: Records that the vendor announced last; None where it does not say.
         complete: Whether all of them are stored.
         parts: The files, in the vendor's order.
+        mark: Where the vendor stood before the pull began, as `Since`; None where it does not tell of changes.
     """
 
     asked: dict[str, Any]
@@ -95,6 +107,7 @@ class Manifest:
     total: int | None = None
     complete: bool = False
     parts: list[Part] = field(default_factory=list)
+    mark: list[Any] | None = None
 
     @property
     def rows(self) -> int:
@@ -106,6 +119,10 @@ class Manifest:
         """The declared columns, and after them by name what the parts have beside these."""
         declared = self.schema.names
         return [*declared, *sorted({name for part in self.parts for name in part.appended} - set(declared))]
+
+    def next_number(self) -> int:
+        """Return the number of a part above those there are."""
+        return max((int(re.sub(r"\D", "", part.file)) for part in self.parts), default=-1) + 1
 
     def write(self, folder: Path) -> None:
         """Put it into *folder*; `IncompletePull` where the disk does not take it."""
@@ -128,6 +145,11 @@ class Manifest:
         except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as exc:
             what = f"{folder / MANIFEST} cannot be read as the manifest of a dataset."
             raise UsageError(what, remedy="Choose another folder, or delete this one.") from exc
+
+
+def part_file(number: int) -> str:
+    """Return the name of a part."""
+    return f"part-{number:05}.parquet"
 
 
 def write_atomically(path: Path, body: bytes | pa.Buffer) -> None:
@@ -187,7 +209,8 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def sweep(folder: Path, manifest: Manifest) -> None:
-    """Remove what interrupted writes left: files named like ours that the manifest does not name."""
+    """Remove what interrupted writes left: files named like ours that the manifest does not name, and changes."""
+    shutil.rmtree(folder / CHANGES, ignore_errors=True)
     named = {MANIFEST, *(part.file for part in manifest.parts)}
     for path in folder.iterdir():
         if path.name not in named and _OURS.fullmatch(path.name):

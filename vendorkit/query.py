@@ -38,6 +38,13 @@ class Span(NamedTuple):
     asked: list[Any]
 
 
+class Since(NamedTuple):
+    """From where on changes are asked for: a moment in unix seconds, or a place in the vendor's own feed."""
+
+    at: int
+    place: bool = False
+
+
 @dataclass(frozen=True)
 class Query:
     """
@@ -54,6 +61,7 @@ class Query:
         url: The address of a followed link; None for the resource's own.
         strategy: How a pull is made that pages cannot hold, where the resource has a choice; "" for the only way.
         span: The part to pull, as `dask` planned it; None for all.
+        since: Only what changed from there on; None for all.
     """
 
     client: Client = field(repr=False)
@@ -66,6 +74,7 @@ class Query:
     url: str | None = None
     strategy: str = ""
     span: Span | None = field(default=None, repr=False)
+    since: Since | None = None
 
     @property
     def schema(self) -> Schema:
@@ -166,6 +175,20 @@ class Query:
 
         return save(self, path, columns=columns, locale=locale)
 
+    def update(self, path: str | Path) -> Dataset:
+        """
+        Fold what changed since then into the dataset that `save` made of this query.
+
+        Changed records stay in their places, new ones come last, what is deleted or does not match any more leaves.
+
+        Raises:
+            UsageError: The folder has no whole dataset of this query, or the vendor does not tell of its changes.
+            IncompletePull: The pull or the disk gave out, or data changed meanwhile; the dataset is as it was.
+        """
+        from vendorkit.updating import update  # noqa: PLC0415 - datasets are made of queries
+
+        return update(self, path)
+
     def dask(self, partitions: int = 8) -> dd.DataFrame:
         """
         Return a lazy Dask frame with the columns and dtypes of `frame()`; see `vendorkit.cluster`.
@@ -194,12 +217,14 @@ class Query:
     def describe(self) -> dict[str, Any]:
         """Return the request as plain values, without credentials: enough to repeat it."""
         call = self.resource.style.first_call(self)
-        return {
+        told = {
             "method": call.method,
             "url": self.client.session.absolute(call.url),
             "params": dict(call.params),
             "json": call.json,
         }
+        # Where changes are read from a feed, its address says nothing of the question.
+        return told if self.since is None else {**told, "since": self.since.at, "filters": dict(self.filters)}
 
     def _table(self, schema: Schema, limit: int | None) -> tuple[pa.Table, Pull]:
         pull, pages = Pull(self), list[Page]()

@@ -236,7 +236,7 @@ def test_save_that_ends_at_the_last_page_is_complete_at_the_next(beyond, monkeyp
 def test_windows_that_do_not_add_up_are_an_incomplete_pull(beyond, monkeypatch):
     """A vendor who leaves records out of every window is found out by the stream's total."""
     style = beyond.products.query().resource.style
-    monkeypatch.setattr(type(style), "_announced", lambda *_: 10_607)
+    monkeypatch.setattr(type(style), "exact_total", lambda *_: 10_607)
     with pytest.raises(IncompletePull, match="10,600 rows arrived where 10,607"):
         beyond.products.query(strategy="windows").frame(columns=["id"])
     with pytest.raises(IncompletePull, match="10,600 records, the stream 10,607"):

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from vendorkit.errors import UsageError
 
-FilterKind = Literal["text", "code", "integer", "boolean", "time", "object", "date"]
+FilterKind = Literal["text", "code", "integer", "boolean", "time", "moment", "object", "date"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,8 @@ class Filter:
     Attributes:
         wire: The vendor's name, such as "updatedSince".
         kind: What a value is. "code" is an identifier: text, leading zeros kept, integers refused because theirs are
-            lost. "time" is a moment or a pair (from, until), sent as unix seconds; "object" is sent as it is.
+            lost. "moment" is sent as unix seconds; "time" is a moment or a pair (from, until); "object" is sent as it
+            is.
         choices: The only values, where the vendor lists them.
         many: Whether a list of values is allowed; it means any of them.
         about: One sentence for people.
@@ -50,6 +51,8 @@ class Filter:
         """
         if self.kind == "time":
             return self._time(given)
+        if self.kind == "moment":
+            return self._moment(given)
         if self.kind == "object":
             return given
         if isinstance(given, (list, tuple, set, frozenset)):

@@ -24,6 +24,7 @@ from vendorkit.query import Query
 from vendorkit.vendors import mediagenix_schema as declared
 from vendorkit.vendors.base import Client, Environment
 from vendorkit.vendors.filters import Filter
+from vendorkit.vendors.mediagenix_changes import Fed
 from vendorkit.vendors.mediagenix_styles import Documents, Events, Linked
 from vendorkit.vendors.resource import Resource
 
@@ -79,6 +80,20 @@ _BELOW: Final[dict[str, tuple[str, ...]]] = {
     "publications": ("scheduling",),
     "linear_schedulings": ("linear_channel", "title"),
     "metadata": ("title", "title_group", "brand", "asset", "scheduling", "right", "deal", "image"),
+}
+# By which link a record says what it is below, where that is what its parent's collection holds: a group's schedule,
+# for one, holds the schedulings of all its titles.
+_TELLS: Final[dict[str, dict[str, str]]] = {
+    "titles": {"licensor": "licensor"},
+    "schedulings": {"platform": "platform", "title": "title", "asset": "asset"},
+    "rights": {"title": "licensable", "title_group": "licensable"},
+    "denied_rights": {"title": "licensable", "title_group": "licensable"},
+    "images": {"title": "content", "title_group": "content", "brand": "content"},
+    "assets": {"title": "title"},
+    "renditions": {"asset": "asset"},
+    "availability_windows": {"title": "title"},
+    "linear_schedulings": {"linear_channel": "linear_channel", "title": "title"},
+    "platforms": {"outlet": "outlet"},
 }
 _ROOTS: Final = {
     *("titles", "title_groups", "brands", "platforms", "licensors", "events", "outlets", "assets", "linear_channels"),
@@ -137,7 +152,11 @@ class Mediagenix(Client):
 
     def _resource(self, name: str) -> Resource:
         parents = _parents(name)
-        style = (Events if name == "events" else Linked)(parents, own=name in _ROOTS)
+        style: Linked = Linked(parents, own=name in _ROOTS)
+        if name == "events":
+            style = Events(parents)
+        elif declared.schema(name).key:
+            style = Fed(parents, own=name in _ROOTS, tells=_TELLS.get(name, {}))
         return Resource(
             name,
             _ABOUT.get(name, f"{name.replace('_', ' ').capitalize()}."),

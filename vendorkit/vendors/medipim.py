@@ -9,119 +9,30 @@ document is marked "inferred".
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from requests.auth import AuthBase
 
-from vendorkit.answers import json_object
 from vendorkit.auth import Basic
 from vendorkit.call import Call
-from vendorkit.errors import IncompletePull, MalformedAnswer, NotFound
-from vendorkit.frames import JsonReader, Page, Schema
-from vendorkit.pages import Each, P, Reader, Records, ahead, announced, read_records, side_by_side
+from vendorkit.errors import IncompletePull
+from vendorkit.frames import Page, Schema
+from vendorkit.pages import Each, P, Reader, Records, ahead, side_by_side
 from vendorkit.query import Query, Span
 from vendorkit.vendors.base import Client, Environment
+from vendorkit.vendors.medipim_changes import Updated
 from vendorkit.vendors.medipim_lines import BLOCK_BYTES, WindowReader, is_lines, read_lines, whole_lines
+from vendorkit.vendors.medipim_lookup import PAGE_SIZES, Lookup, body_of, object_of
 from vendorkit.vendors.medipim_schema import COUNTRIES, RESOURCES, schema_for
 from vendorkit.vendors.medipim_windows import WINDOW, Windows, pages_as_spans
 from vendorkit.vendors.resource import Resource
 
-PAGE_SIZES: Final = (10, 50, 100, 250)
 STRATEGIES: Final = ("stream", "windows")  # past the window
 # The documented budget is 100 a minute and key; a few are left for clocks that differ.
 RATES: Final = ((97, 60.0),)
 
 
-def _body(query: Query) -> dict[str, Any]:
-    """Return filter and sorting as the vendor wants them: objects with one key each."""
-    parts = [{name: value} for name, value in query.filters.items()]
-    parts += [dict(query.where)] if query.where else []
-    body: dict[str, Any] = {}
-    if len(parts) > 1:
-        body["filter"] = {"and": parts}
-    elif parts:
-        body["filter"] = parts[0]
-    sort = query.sort or ("id" if query.resource.sort_keys else None)
-    if sort:
-        key, direction = sort.removeprefix("-"), "DESC" if sort.startswith("-") else "ASC"
-        # Only products are sorted by the name in one locale.
-        localised = key == "name" and query.resource.name == "products"
-        body["sorting"] = {key: {"direction": direction, "locale": query.schema.locales[0]} if localised else direction}
-    return body
-
-
-class Lookup:
-    """A small resource whose query gives all records at once when no page is asked for."""
-
-    find_path: str | None = None
-    roots: tuple[str, ...] = ()
-
-    def __init__(self, find_path: str | None = None, roots: tuple[str, ...] = ()) -> None:
-        self.find_path, self.roots = find_path, roots
-
-    def first_call(self, query: Query) -> Call:
-        """POST …/query without a page."""
-        return Call("POST", query.resource.path, json=_body(query), repeatable=True)
-
-    def pages(
-        self,
-        query: Query,
-        reader: Reader[P],
-        limit: int | None,  # noqa: ARG002
-        after: Any = None,  # noqa: ARG002
-    ) -> Iterator[P]:
-        """Yield the one answer."""
-        yield reader.read(query.client.session.send(self.first_call(query)).content)
-
-    def resume_at(self, envelope: Mapping[str, Any]) -> str | int | None:  # noqa: ARG002
-        """Return None: there is nothing behind the one answer."""
-        return None
-
-    def total(self, envelope: Mapping[str, Any]) -> int | None:
-        """Return `meta.total`."""
-        meta = envelope.get("meta")
-        return announced(meta.get("total")) if isinstance(meta, dict) else None
-
-    def count(self, query: Query) -> int | None:
-        """Ask for the smallest page and read its total."""
-        call = self.first_call(query)
-        call = replace(call, json={**call.json, "page": {"no": 0, "size": PAGE_SIZES[0]}})
-        return self.total(_object(query.client.session.send(call).content, query.client, query.resource))
-
-    def reader(self, query: Query, schema: Schema) -> Reader[Page]:  # noqa: ARG002
-        """Read `results` of a JSON answer."""
-        return JsonReader(schema, records="results")
-
-    def record_reader(self, query: Query) -> Reader[Records]:
-        """Read `results` as plain dicts."""
-
-        def read(body: bytes) -> Records:
-            answer = _object(body, query.client, query.resource)
-            return read_records(answer, "results", f"{query.client.title}: {query.resource.name}")
-
-        return Each(read)
-
-    def get(self, client: Client, resource: Resource, identifier: str) -> dict[str, Any]:
-        """GET …/find where the vendor has it, else query by id."""
-        if self.find_path is None:
-            query = Query(client, resource, {"id": int(identifier) if identifier.isdigit() else identifier})
-            found = next(query.records(limit=1), None)
-            if found is None:
-                what = f"{client.title}: {resource.name} has no record {identifier!r}."
-                raise NotFound(what, remedy="Check the id.")
-            return found
-        call = Call("GET", self.find_path, params={"id": identifier})
-        answer = _object(client.session.send(call).content, client, resource)
-        # The pages of several `find` endpoints misprint the root, so that the real key is known from users alone.
-        found = next((answer[root] for root in self.roots if isinstance(answer.get(root), dict)), None)
-        if found is None:
-            what = f"{client.title}: the answer to {self.find_path} has none of the keys {', '.join(self.roots)}."
-            raise MalformedAnswer(what, remedy="Use client.get(path) to see the answer as it is.")
-        return dict(found)
-
-
-class Windowed(Lookup):
+class Windowed(Updated):
     """
     Products and media: pages of up to 250 inside the window of 10,000; past it the stream, or windows of `createdAt`.
 
@@ -134,7 +45,7 @@ class Windowed(Lookup):
 
     def _call(self, query: Query, number: int, size: int) -> Call:
         # inferred: `filter` is required for these two, and {} asks for everything.
-        body = {"filter": {}, **_body(query), "page": {"no": number, "size": size}}
+        body = {"filter": {}, **body_of(query), "page": {"no": number, "size": size}}
         return Call("POST", query.resource.path, json=body, repeatable=True)
 
     def pages(self, query: Query, reader: Reader[P], limit: int | None, after: Any = None) -> Iterator[P]:
@@ -176,9 +87,9 @@ class Windowed(Lookup):
         return pages_as_spans(total, parts) if total < WINDOW else self._windows(query).spans(parts)
 
     def _windows(self, query: Query) -> Windows:
-        return Windows(query, self._call, self._announced, self.total)
+        return Windows(query, self._call, self.exact_total, self.total)
 
-    def _announced(self, query: Query) -> int:
+    def exact_total(self, query: Query) -> int:
         """Return the exact total: the first line of the stream says it, the rest is not read."""
         start = b""
         with query.client.session.stream(self._stream_call(query)) as parts:
@@ -186,12 +97,12 @@ class Windowed(Lookup):
                 start += part
                 if b"\n" in start or len(start) > BLOCK_BYTES:
                     break
-        return (self.total(_object(start.split(b"\n", 1)[0], query.client, query.resource)) or 0) if start else 0
+        return (self.total(object_of(start.split(b"\n", 1)[0], query.client, query.resource)) or 0) if start else 0
 
     @staticmethod
     def _stream_call(query: Query) -> Call:
         path = query.resource.path.replace("/query", "/stream")
-        return Call("POST", path, json={"filter": {}, **_body(query)}, repeatable=True)
+        return Call("POST", path, json={"filter": {}, **body_of(query)}, repeatable=True)
 
     def _stream(self, query: Query, reader: Reader[P]) -> Iterator[P]:
         """Yield blocks of whole lines; their indexes must run from 0 to the total without a gap."""
@@ -229,10 +140,6 @@ class Windowed(Lookup):
 def _broken(query: Query, expected: int, total: int) -> None:
     what = f"The stream of {query.resource.name} broke off: {expected:,} of {total:,} records came."
     raise IncompletePull(what, remedy="Pull again.")
-
-
-def _object(body: bytes, client: Client, resource: Resource) -> dict[str, Any]:
-    return json_object(body, f"{client.title}: {resource.name}")
 
 
 class Medipim(Client):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -14,7 +15,7 @@ from vendorkit.call import Call
 from vendorkit.errors import UsageError
 from vendorkit.frames import Page, Schema
 from vendorkit.pages import P, Reader, Records
-from vendorkit.query import Query, Span
+from vendorkit.query import Query, Since, Span
 from vendorkit.vendors.filters import Filter, find_filter, suggestion
 
 if TYPE_CHECKING:
@@ -55,6 +56,23 @@ class Ranged(Protocol):
 
     def ranges(self, query: Query, parts: int) -> list[Span]:
         """Plan at most about *parts* parts by small requests, in order; none where the answer cannot be parted."""
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A style whose vendor tells what changed: its queries take `since`, and their datasets can be updated."""
+
+    def untold(self, query: Query) -> str | None:
+        """Return why the vendor does not tell of changes to what *query* asks for; None where it does."""
+
+    def mark(self, query: Query) -> Since | None:
+        """Return where the vendor stands now, for a later `since`; None where it cannot be said."""
+
+    def touched(self, query: Query) -> Iterator[str]:
+        """Yield the keys of all records that changed since, of those too that left what *query* asks for."""
+
+    def exact(self, query: Query) -> int | None:
+        """Return how many records match, however many; None where the vendor does not say."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +134,7 @@ class BoundResource:
         expand: Sequence[str] = (),
         accept: str | None = None,
         strategy: str | None = None,
+        since: str | date | int | None = None,
         **filters: Any,
     ) -> Query:
         """
@@ -128,10 +147,13 @@ class BoundResource:
             accept: "json" or "xml", where the vendor speaks both; the frames are equal.
             strategy: "stream" or "windows": how to pull past Medipim's window of 10,000. Both give the same rows; the
                 stream in the order asked for and in one request, windows oldest first, and resumable where they broke.
+            since: Only records that were made or changed from this moment on, as they are now: a datetime, an ISO 8601
+                text, unix seconds. Deleted ones are not shown; `Query.update` takes them out of a dataset.
             filters: The resource's filters by name; None values are left out.
 
         Raises:
-            UsageError: An unknown filter, a value it cannot have, an unknown sort key or expansion.
+            UsageError: An unknown filter, a value it cannot have, an unknown sort key or expansion; `since` where the
+                vendor does not tell what changed.
         """
         resource = self._resource
         chosen: dict[str, Any] = {}
@@ -155,7 +177,11 @@ class BoundResource:
         # Copies: what the caller changes afterwards does not change the query.
         fixed = MappingProxyType(copy.deepcopy(chosen))
         where = copy.deepcopy(where)
-        return Query(self._client, resource, fixed, where, sort, tuple(expand), accept, strategy=strategy)
+        query = Query(self._client, resource, fixed, where, sort, tuple(expand), accept, strategy=strategy)
+        if since is None:
+            return query
+        telling(query)
+        return replace(query, since=Since(Filter("since", "moment").value(since)))
 
     def get(self, identifier: str | int) -> dict[str, Any]:
         """
@@ -173,6 +199,22 @@ class BoundResource:
 
     def __repr__(self) -> str:
         return f"<{self._client.title}: {self._resource.name}. {self._resource.about}>"
+
+
+def telling(query: Query) -> Telling:
+    """
+    Return the style of *query* as one that tells what changed.
+
+    Raises:
+        UsageError: It does not, or not for what the query asks.
+    """
+    style = query.resource.style
+    if not isinstance(style, Telling):
+        what = f"{query.client.title} does not tell which {query.resource.name} changed."
+        raise UsageError(what, remedy="Leave since= out; a saved dataset is deleted and saved again.")
+    if why := style.untold(query):
+        raise UsageError(why, remedy="Ask without it; a saved dataset is deleted and saved again.")
+    return style
 
 
 def _check_where(where: Any, resource: Resource) -> None:
