@@ -24,7 +24,7 @@ ROOMS = [
     {"call", "exchanges", "budget", "transport", "answers", "session"},
     {"frames"},
     {"vendors", "query", "pages", "pull", "manifest", "filling", "dataset", "updating"},
-    {"snippets", "cluster"},
+    {"snippets", "cluster", "doctor"},
     {"panels"},
     {"cli", "__main__"},
 ]

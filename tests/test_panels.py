@@ -13,7 +13,8 @@ import pytest
 from ipywidgets.embed import embed_data
 
 import vendorkit as vk
-from vendorkit.panels.connect import Choice, check_connection, settings_found
+from vendorkit.doctor import settings_found
+from vendorkit.panels.connect import Choice, check_connection
 from vendorkit.panels.work import Worker
 
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -67,8 +68,37 @@ def test_test_call_succeeds_and_leaves_a_client(panel, vendor):
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_check_connection_is_a_plain_function(vendors, vendor):
-    """Values in, a sentence out, without any widget."""
-    assert check_connection(Choice(vendor)).endswith(" ms.")
+    """Values in, a client and what was found out, without any widget."""
+    client, found = check_connection(Choice(vendor))
+    assert client.vendor_name == vendor
+    assert found.fine
+    assert found.findings[0].said.endswith(" ms.")
+
+
+@pytest.mark.parametrize(
+    ("vendor", "said"), [("medipim", "300 brands"), ("pledg", "good for 600 s"), ("mediagenix", "Realm Local Movida")]
+)
+def test_success_says_what_else_was_seen(panel, vendor, said):
+    """Realm or lifetime of the token; the chain, the clock, the budget."""
+    panel.choose(vendor=vendor)
+    panel.start()
+    panel.join()
+    shown = panel.static_html()
+    assert said in shown
+    assert "the local vendors&#x27; own root" in shown
+    assert "s of the vendor&#x27;s" in shown
+    assert "The local vendor has no limit." in shown
+    assert ("approved roots" in shown) == (vendor == "mediagenix")
+
+
+def test_choosers_wait_for_the_call(panel, vendors):
+    """What is shown belongs to what is chosen, so nothing else can be chosen meanwhile."""
+    chooser = next(one for one in below(panel) if getattr(one, "description", "") == "Vendor")
+    vendors["medipim"].set(latency_s=0.3)
+    panel.start()
+    assert chooser.disabled
+    panel.join()
+    assert not chooser.disabled
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
@@ -100,7 +130,7 @@ def test_settings_found_says_where_and_never_what(vendors, monkeypatch, tmp_path
     monkeypatch.setenv("MEDIPIM_API_KEY_ID", "made-up-key-id")
     (tmp_path / ".env").write_text("MEDIPIM_API_KEY_SECRET='made-up-secret'\n", encoding="utf-8")
     (tmp_path / ".env").chmod(0o600)
-    found = settings_found(Choice("medipim", "sandbox")).set_index("setting")
+    found = settings_found("medipim", "sandbox").set_index("setting")
     assert found.loc["MEDIPIM_API_KEY_ID", "source"] == "environment"
     assert found.loc["MEDIPIM_API_KEY_SECRET", "source"].endswith(".env")
     assert "made-up" not in found.to_string()

@@ -1,9 +1,11 @@
-"""The command line: `vendorkit demo | lab | serve`."""
+"""The command line: `vendorkit demo | lab | serve | doctor`."""
 
 from __future__ import annotations
 
 import html
+import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -154,6 +156,21 @@ def serve(seconds: float | None) -> None:
             time.sleep(seconds if seconds is not None else 10**9)
         except KeyboardInterrupt:
             click.echo("stopped", err=True)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def doctor(*, as_json: bool) -> None:
+    """Look at settings, network, TLS, clock, credentials and rate budget of each vendor that is configured."""
+    from vendorkit.doctor import checkups, report  # noqa: PLC0415 - of the same name as the command
+
+    found = checkups()
+    fine = all(one.fine for one in found)
+    if as_json:
+        click.echo(json.dumps({"fine": fine, "vendors": {one.vendor: one.plain() for one in found}}, indent=2))
+    else:
+        click.echo("\n".join(report(found, shutil.get_terminal_size((120, 24)).columns)))
+    raise SystemExit(0 if fine else 1)
 
 
 def run() -> None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import html
-import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import ipywidgets as widgets
-import pandas as pd
 
 from vendorkit.credentials import read_settings
+from vendorkit.doctor import Checkup, Finding, examine, settings_found
 from vendorkit.errors import VendorkitError
 from vendorkit.panels.work import Panel, Worker, error_html, good_html
 from vendorkit.vendors import CLIENTS, connect
+from vendorkit.vendors.base import Client
 from vendorkit.vendors.medipim_schema import COUNTRIES
 
 _LABELLED: Final = {"description_width": "6em"}
@@ -40,38 +41,27 @@ def configured(vendor: str) -> Choice:
     return Choice(vendor, str(environment) if known else "local", country)
 
 
-def settings_found(choice: Choice) -> pd.DataFrame:
+def check_connection(choice: Choice) -> tuple[Client, Checkup]:
     """
-    Return one row a setting of the vendor: its name, whether it is set, and where it was found; never a value.
+    Connect and make the vendor's cheapest authenticated call; return the client and what was found.
 
     Raises:
-        SettingsError: The `.env` file is malformed.
-    """
-    # The country is chosen in the panel, whatever is set.
-    names = [name for name in CLIENTS[choice.vendor].setting_names if name != "MEDIPIM_COUNTRY"]
-    if choice.environment == "local":
-        rows = [(name, True, "made up by the local vendor") for name in names]
-    else:
-        found = read_settings(names)
-        rows = [(name, name in found.sources, found.sources.get(name, "missing")) for name in names]
-    return pd.DataFrame(rows, columns=["setting", "set", "source"])
-
-
-def check_connection(choice: Choice) -> str:
-    """
-    Connect and make the vendor's cheapest authenticated call; return one sentence on what came back.
-
-    Raises:
-        VendorkitError: What went wrong.
+        SettingsError: Settings are missing or malformed; nothing was sent.
+        Cancelled: Somebody pressed stop.
     """
     country = choice.country if choice.vendor == "medipim" else None
     client = connect(choice.vendor, environment=choice.environment, country=country)
-    started = time.perf_counter()
-    said = client.ping()
-    seconds = time.perf_counter() - started
-    left = client.session.budget.left()
-    budget = "" if left is None else f" {left} requests are left for now."
-    return f"{client.title}: {said} It took {seconds * 1000:.0f} ms.{budget}"
+    return client, examine(client)
+
+
+def findings_html(findings: Sequence[Finding]) -> str:
+    """Return one row for each of *findings*: whether it is fine, what it is, what was found, what to do."""
+    rows = []
+    for finding in findings:
+        mark = {True: "✓", False: "✗", None: "·"}[finding.fine]
+        said = " ".join(part for part in (finding.said, finding.remedy) if part)
+        rows.append(f"<tr><td>{mark}<td><b>{html.escape(finding.check)}</b><td>{html.escape(said)}")
+    return f'<table style="border-spacing:.8em .1em;line-height:1.4">{"".join(rows)}</table>'
 
 
 class ConnectPanel(Panel):
@@ -83,7 +73,7 @@ class ConnectPanel(Panel):
     """
 
     def __init__(self, vendor: str = "medipim") -> None:
-        self.client: Any = None
+        self.client: Client | None = None
         self._vendor = widgets.Dropdown(
             options=[(kind.label, name) for name, kind in CLIENTS.items()],
             value=vendor,
@@ -129,7 +119,7 @@ class ConnectPanel(Panel):
     def start(self) -> None:
         """Make the test call, in a thread; the status line tells what came of it."""
         choice = self.choice
-        self._worker.start(lambda: (choice, check_connection(choice)))
+        self._worker.start(lambda: check_connection(choice))
 
     def join(self, timeout_s: float = 30.0) -> None:
         """Wait for a running test call."""
@@ -143,21 +133,26 @@ class ConnectPanel(Panel):
             self._country.layout.display = "" if self._vendor.value == "medipim" else "none"
         self.client, self._status.value = None, ""
         try:
-            self._settings.value = settings_found(self.choice).to_html(index=False, border=0)
+            self._settings.value = settings_found(self.choice.vendor, self.choice.environment).to_html(
+                index=False, border=0
+            )
         except VendorkitError as exc:
             self._settings.value = error_html(exc)
 
-    def _show_success(self, result: tuple[Choice, str]) -> None:
-        choice, said = result
-        country = choice.country if choice.vendor == "medipim" else None
-        self.client = connect(choice.vendor, environment=choice.environment, country=country)
-        self._status.value = good_html(said)
+    def _show_success(self, result: tuple[Client, Checkup]) -> None:
+        client, found = result
+        call, *others = found.findings
+        self.client = client if found.error is None else None
+        told = good_html(f"{client.title}: {call.said}") if found.error is None else error_html(found.error)
+        self._status.value = f"{told}{findings_html(others)}"
 
     def _show_failure(self, exc: BaseException) -> None:
         self._status.value = error_html(exc)
 
     def _show_busy(self, busy: bool) -> None:
-        self._test.disabled, self._stop.disabled = busy, not busy
+        self._stop.disabled = not busy
+        for control in (self._test, self._vendor, self._environment, self._country):
+            control.disabled = busy
 
     def static_html(self) -> str:
         """Return the choice, the settings and the last status."""
@@ -167,7 +162,7 @@ class ConnectPanel(Panel):
     def static_text(self) -> str:
         """Return the choice and which settings are missing; an unreadable file of settings is no error here."""
         try:
-            found = settings_found(self.choice)
+            found = settings_found(self.choice.vendor, self.choice.environment)
         except VendorkitError as exc:
             told = exc.what
         else:

@@ -1,0 +1,208 @@
+"""`vendorkit doctor`: what it looks at, what it says of it, and never a value of a setting."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+
+import pytest
+from click.testing import CliRunner
+
+import vendorkit as vk
+from tests.https import always, answer, raw_server
+from vendorkit import cli, doctor, tls
+from vendorkit.exchanges import Exchange
+
+VENDORS = ["medipim", "pledg", "mediagenix"]
+
+
+@pytest.fixture
+def configured(vendors, monkeypatch):
+    """All three vendors configured as local ones."""
+    for vendor in VENDORS:
+        monkeypatch.setenv(f"{vendor.upper()}_ENVIRONMENT", "local")
+    return vendors
+
+
+def remote(monkeypatch, url: str) -> None:
+    """Mediagenix's staging environment, at another address and with made-up credentials."""
+    monkeypatch.setenv("MEDIAGENIX_ENVIRONMENT", "staging")
+    monkeypatch.setenv("MEDIAGENIX_BASE_URL", url)
+    monkeypatch.setenv("MEDIAGENIX_ROBOT_USER", "made-up-robot")
+    monkeypatch.setenv("MEDIAGENIX_ROBOT_PASSWORD", "made-up-password")
+
+
+def by_check(found: doctor.Checkup) -> dict[str, doctor.Finding]:
+    """The findings by what was looked at."""
+    return {finding.check: finding for finding in found.findings}
+
+
+def run(*options: str) -> tuple[int, str]:
+    """The command's exit status and output."""
+    result = CliRunner().invoke(cli.main, ["doctor", *options])
+    return result.exit_code, result.output
+
+
+def test_vendors_that_are_not_configured_do_not_fail(vendors, tmp_path):
+    """Each is said to be so, with where was looked; nothing is sent."""
+    status, said = run()
+    assert status == 0
+    assert said.count("Not configured") == 3
+    assert str(tmp_path) in said
+    assert not any(vendors[vendor].requests for vendor in VENDORS)
+
+
+def test_all_that_is_fine_is_told_in_a_line_each(configured):
+    """Settings, call, chain, clock and budget of each vendor; exit status 0."""
+    status, said = run()
+    assert status == 0
+    assert "FAILED" not in said
+    for line in ("Realm Local Movida", "300 brands", "good for 600 s", "Within", "no limit", "own root"):
+        assert line in " ".join(said.split())
+    assert said.count("  ok     ") == 3 * 5 + 1
+
+
+def test_json_says_the_same_for_machines(configured):
+    """One object: whether all is fine, and the findings of each vendor."""
+    status, said = run("--json")
+    told = json.loads(said)
+    assert status == 0
+    assert told["fine"] is True
+    assert set(told["vendors"]) == set(VENDORS)
+    checks = [finding["check"] for finding in told["vendors"]["mediagenix"]["findings"]]
+    assert checks == ["settings", "test call", "TLS", "approved roots", "clock", "rate budget"]
+    assert told["vendors"]["pledg"]["environment"] == "local"
+
+
+def test_no_secret_is_ever_told(configured, monkeypatch):
+    """Neither the local vendors' own nor one that is wrong, plain or in base64."""
+    monkeypatch.setitem(configured["medipim"].credentials, "MEDIPIM_API_KEY_SECRET", "made-up-wrong-secret")
+    said = run()[1] + run("--json")[1]
+    for vendor in VENDORS:
+        for name, value in configured[vendor].credentials.items():
+            if not name.endswith(("_UID", "_COUNTRY")):
+                assert value not in said, name
+                assert base64.b64encode(value.encode()).decode().rstrip("=") not in said
+
+
+def test_missing_settings_are_named_and_fail_alone(configured, monkeypatch, tmp_path):
+    """The other vendors are looked at all the same."""
+    monkeypatch.setenv("MEDIAGENIX_ENVIRONMENT", "production")
+    (tmp_path / ".env").write_text("MEDIAGENIX_ROBOT_USER='made-up-robot'\n", encoding="utf-8")
+    (tmp_path / ".env").chmod(0o600)
+    status, said = run()
+    said = " ".join(said.split())
+    assert status == 1
+    assert "MEDIAGENIX_ROBOT_USER (.env)" in said
+    assert "needs MEDIAGENIX_ROBOT_PASSWORD" in said
+    assert "made-up-robot" not in said
+    assert said.count("FAILED") == 1
+
+
+def test_credentials_without_an_environment_are_a_trap(vendors, monkeypatch):
+    """They are there, and yet `connect` would take the local vendor."""
+    monkeypatch.setenv("MEDIPIM_API_KEY_ID", "made-up-key-id")
+    found = doctor.checkup("medipim")
+    assert found.configured
+    assert not found.fine
+    assert found.findings[0].remedy == "Set it to sandbox or production."
+    assert "made-up" not in repr(found)
+
+
+def test_broken_settings_file_is_named_by_line(vendors, tmp_path):
+    """As every call would fail."""
+    (tmp_path / ".env").write_text("MEDIPIM_API_KEY_ID\n", encoding="utf-8")
+    (tmp_path / ".env").chmod(0o600)
+    status, said = run()
+    assert status == 1
+    assert said.count("Line 1") == 3
+
+
+def test_wrong_password_is_told_from_a_wrong_network(configured, monkeypatch):
+    """The call fails; the chain and the clock were seen all the same."""
+    monkeypatch.setitem(configured["mediagenix"].credentials, "MEDIAGENIX_ROBOT_PASSWORD", "made-up-wrong-secret")
+    found = by_check(doctor.checkup("mediagenix"))
+    assert found["test call"].fine is False
+    assert "refused user name or password" in found["test call"].said
+    assert found["TLS"].fine
+    assert found["clock"].fine
+
+
+def test_vendor_that_is_not_reached_leaves_the_rest_open(vendors, monkeypatch):
+    """Nothing listens there."""
+    remote(monkeypatch, "https://127.0.0.1:1")
+    found = by_check(doctor.checkup("mediagenix"))
+    assert found["test call"].fine is False
+    assert found["TLS"].fine is None
+    assert found["clock"].fine is None
+    assert found["approved roots"].fine
+
+
+def test_authority_that_is_not_approved_is_refused_before_anything_is_sent(vendors, monkeypatch):
+    """The TLS line fails with OpenSSL's reason."""
+    with raw_server(always(answer(b"{}"))) as server:
+        remote(monkeypatch, server.url)
+        found = by_check(doctor.checkup("mediagenix"))
+        assert found["TLS"].fine is False
+        assert "unable to get local issuer" in found["TLS"].said
+        assert not server.heads
+
+
+def test_approved_root_that_vanished_is_told_before_a_pull(configured, monkeypatch):
+    """L13: certifi no longer carries one of the approved roots; the chains in use may still be good, so pulls go on."""
+    monkeypatch.setitem(tls.APPROVED_ROOTS, "00" * 32, ("Sectigo Limited", "A Root That Vanished"))
+    found = by_check(doctor.checkup("mediagenix"))
+    assert found["test call"].fine
+    assert found["approved roots"].fine is False
+    assert "6 of 7" in found["approved roots"].said
+    assert "A Root That Vanished" in found["approved roots"].said
+    assert run()[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "said"),
+    [(0.4, "Within 1 s"), (-20, "Within 20 s"), (300, "300 s ahead of"), (-301, "301 s behind")],
+)
+def test_clock_is_compared_with_the_answers_date(ahead_s, said):
+    """A clock ahead or behind; seconds do not count, minutes do."""
+    theirs = datetime(2026, 11, 25, 12, tzinfo=timezone.utc)
+    answered = Exchange("GET", "https://vendor.example", 200, {}, {"Date": format_datetime(theirs, usegmt=True)}, 0.1)
+    found = doctor._clock([answered], theirs + timedelta(seconds=ahead_s))
+    assert said in found.said
+    assert found.fine == (abs(ahead_s) <= doctor.CLOCK_TOLERANCE_S)
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "Wed, 99 Foo 2026 00:00:00 GMT"])
+def test_answer_without_a_readable_date_is_no_fault_of_the_clock(date):
+    """It is said, and nothing fails."""
+    answered = Exchange("GET", "https://vendor.example", 200, {}, {"Date": date}, 0.1)
+    found = doctor._clock([answered], datetime.now(timezone.utc))
+    assert found.fine is None
+
+
+def test_budget_is_what_is_left_of_it(monkeypatch, tmp_path):
+    """Of the vendor's documented rate, on this machine."""
+    monkeypatch.setenv("VENDORKIT_BUDGET_DIR", str(tmp_path / "budget"))
+    remote(monkeypatch, "https://127.0.0.1:1")
+    client = vk.connect("mediagenix")
+    assert "144 of 144 requests in 30 s" in doctor._budget(client).said
+
+
+def test_whatever_hangs_is_left_behind(configured):
+    """The others are told; the whole is bounded."""
+    configured["pledg"].set(latency_s=3.0)
+    started = time.monotonic()
+    found = {one.vendor: one for one in doctor.checkups(total_s=1.5)}
+    assert time.monotonic() - started < 2.5
+    assert found["medipim"].fine
+    assert "Nothing came back within 1.5 seconds." in found["pledg"].findings[0].said
+
+
+def test_lines_are_as_long_as_the_terminal_is_wide(configured):
+    """Words are not cut, and what goes on stands below what it belongs to."""
+    lines = list(doctor.report(doctor.checkups(), width=70))
+    assert max(len(line) for text in lines for line in text.splitlines()) <= 70
+    assert any(line.startswith(" " * 25) for text in lines for line in text.splitlines())
