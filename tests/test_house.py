@@ -125,6 +125,7 @@ def test_public_surface():
         "connect_panel",
         "errors",
         "load",
+        "panel",
         "table",
     }
     for name in vendorkit.__all__:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vendorkit.frames import SchemaDrift
     from vendorkit.panels import connect_panel
     from vendorkit.panels.browse import browse
+    from vendorkit.panels.request import panel
     from vendorkit.panels.table import table
     from vendorkit.query import Query
     from vendorkit.tls import chain
@@ -38,6 +39,7 @@ _LAZY: Final = {
     "connect": "vendorkit.vendors",
     "connect_panel": "vendorkit.panels",
     "load": "vendorkit.dataset",
+    "panel": "vendorkit.panels.request",
     "table": "vendorkit.panels.table",
 }
 
@@ -54,6 +56,7 @@ __all__ = [
     "connect_panel",
     "errors",
     "load",
+    "panel",
     "table",
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 import tempfile
@@ -133,3 +134,8 @@ class Budget:
             bucket = self._limiter.buckets()[0]
         bucket.leak(cast("int", bucket.now()))  # type: ignore[no-untyped-call]
         return max(0, min(n for n, _ in self.rates) - int(cast("int", bucket.count())))
+
+    def pause_s(self, requests: int) -> float:
+        """Return about how many seconds *requests* would wait for their slots in all, from now on."""
+        more = requests - (self.left() or 0)
+        return max((math.ceil(more / n) * seconds for n, seconds in self.rates if more > 0), default=0.0)

@@ -1,7 +1,10 @@
-"""The state of one pull: what came, what the vendor announced, and whether the two agree."""
+"""The state of one pull: what came, what the vendor announced, whether the two agree; and who watches it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -14,6 +17,23 @@ from vendorkit.pages import P, Records
 
 if TYPE_CHECKING:
     from vendorkit.query import Query
+
+_watch: ContextVar[Callable[[Pull], None] | None] = ContextVar("vendorkit_watch", default=None)
+
+
+@contextmanager
+def watched(saw: Callable[[Pull], None]) -> Iterator[None]:
+    """Call *saw* after each page that is pulled inside this block, in place of the progress bar."""
+    before = _watch.set(saw)
+    try:
+        yield
+    finally:
+        _watch.reset(before)
+
+
+def watcher() -> Callable[[Pull], None] | None:
+    """Return who watches the pulls that this code makes, if anybody."""
+    return _watch.get()
 
 
 @dataclass

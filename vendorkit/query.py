@@ -21,7 +21,7 @@ from tqdm.auto import tqdm
 from vendorkit.errors import AuthError, Cancelled, IncompletePull, UsageError, VendorkitError
 from vendorkit.frames import Drift, Page, Schema, child_tables, combine, to_frame
 from vendorkit.pages import P, Reader
-from vendorkit.pull import Pull, head, without_copies
+from vendorkit.pull import Pull, head, watcher, without_copies
 
 if TYPE_CHECKING:
     import dask.dataframe as dd
@@ -209,7 +209,7 @@ class Query:
         return self.client.session.prepare(self.resource.style.first_call(self))
 
     def snippet(self, language: str = "curl") -> str:
-        """Return the first request as code: "curl", "python", "requests", "php", for Medipim "php-client"."""
+        """Return the request as code: "vendorkit", "curl", "python", "requests", "php", for Medipim "php-client"."""
         from vendorkit.snippets import snippet  # noqa: PLC0415 - snippets come after queries in the order of imports
 
         return snippet(self, language)
@@ -268,13 +268,16 @@ class Query:
             what = f"limit={limit} is negative."
             raise UsageError(what, remedy="Give 0 or more, or leave it out.")
         left = limit
-        style = self.resource.style
-        with tqdm(desc=self.resource.name, unit=" rows", delay=2.0, leave=False, disable=self.span is not None) as bar:
+        style, watch = self.resource.style, watcher()
+        quiet = self.span is not None or watch is not None
+        with tqdm(desc=self.resource.name, unit=" rows", delay=2.0, leave=False, disable=quiet) as bar:
             for page in style.pages(self, reader, limit, after):
                 cut = page if left is None or page.rows <= left else head(page, left)
                 pull.saw(page.rows, style.total(page.envelope))
                 bar.total = pull.total if limit is None else min(limit, pull.total or limit)
                 bar.update(cut.rows)
+                if watch is not None:
+                    watch(pull)
                 yield cut
                 if left is not None and (left := left - cut.rows) <= 0:
                     return

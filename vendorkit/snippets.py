@@ -2,21 +2,22 @@
 A request as code in other languages, with the names of environment variables where secrets go.
 
 The forms are those of the vendors' own pages: curl, PHP (cURL), Medipim's PHP client, Python's http.client; and
-requests. Texts are quoted for their language, so that a filter value cannot break out of its string.
+requests; and the lines of vendorkit itself that repeat the query. Texts are quoted for their language, so that a
+filter value cannot break out of its string.
 """
 
 from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from vendorkit.errors import UsageError
 from vendorkit.query import Query
-from vendorkit.vendors.filters import suggestion
+from vendorkit.vendors.filters import find_filter, suggestion
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,56 @@ def snippet(query: Query, language: str) -> str:
     Raises:
         UsageError: There is no such language, or not for this vendor.
     """
+    if language == "vendorkit":
+        return vendorkit_lines(query)
     if language not in _WRITERS:
         what = f"There is no snippet in {language!r}."
-        raise UsageError(what, remedy=suggestion(language, _WRITERS))
+        raise UsageError(what, remedy=suggestion(language, ["vendorkit", *_WRITERS]))
     if language == "php-client" and query.client.vendor_name != "medipim":
         what = f"{query.client.title} has no PHP client."
         raise UsageError(what, remedy="Choose php.")
     return _WRITERS[language](_asked(query))
+
+
+def languages(vendor: str) -> list[str]:
+    """Return the languages that `snippet` speaks for *vendor*."""
+    return ["vendorkit", *(name for name in _WRITERS if name != "php-client" or vendor == "medipim")]
+
+
+def vendorkit_lines(query: Query, **options: Any) -> str:
+    """Return the lines that repeat *query* and fetch its frame, with *options* for `frame()`; all of its pages."""
+    client = query.client
+    where = {"environment": client.environment, "country": client.settings.get("MEDIPIM_COUNTRY")}
+    if query.url is not None:
+        asked: dict[str, Any] = {
+            "expand": list(query.expand) or None,
+            "accept": _unless(query.accept, client.accepts[0]),
+        }
+        made = f"client.follow({', '.join([repr(query.url), *_arguments(asked)])})"
+    else:
+        filters = {find_filter(query.resource.filters, name, "").name: value for name, value in query.filters.items()}
+        asked = {
+            "where": query.where,
+            "sort": query.sort,
+            "expand": list(query.expand) or None,
+            "accept": _unless(query.accept, client.accepts[0]),
+            "strategy": _unless(query.strategy, next(iter(query.resource.strategies), "")),
+        }
+        made = f"client.{query.resource.name}.query({', '.join(_arguments({**filters, **asked}))})"
+    connected = ", ".join([repr(client.vendor_name), *_arguments(where)])
+    return (
+        f"import vendorkit as vk\n\nclient = vk.connect({connected})\n"
+        f"query = {made}\nframe = query.frame({', '.join(_arguments(options))})\n"
+    )
+
+
+def _unless(value: str, usual: str) -> str | None:
+    return None if value == usual else value
+
+
+def _arguments(values: Mapping[str, Any]) -> list[str]:
+    """Return keyword arguments as code; None stands for the default."""
+    return [f"{name}={value!r}" for name, value in values.items() if value is not None]
 
 
 def _asked(query: Query) -> _Asked:

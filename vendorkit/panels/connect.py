@@ -153,6 +153,8 @@ class ConnectPanel(Panel):
         self._stop.disabled = not busy
         for control in (self._test, self._vendor, self._environment, self._country):
             control.disabled = busy
+        if not busy:
+            self.publish()
 
     def static_html(self) -> str:
         """Return the choice, the settings and the last status."""

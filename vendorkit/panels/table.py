@@ -43,7 +43,7 @@ class Table(View, Panel):
         turn = widgets.HBox([self._back, self._number, self._on, self._size], layout=WRAP)
         more = widgets.HBox([self._more, self._out], layout=WRAP)
         foot = widgets.HBox([turn, self._info, more], layout=WRAP | {"justify_content": "space-between"})
-        widgets.VBox.__init__(self, [find, self._body, foot, self._status, self._pane])
+        Panel.__init__(self, [find, self._body, foot, self._status, self._pane])
         View.__init__(self, frame, page_size)
 
     def changed(self) -> None:
@@ -51,6 +51,7 @@ class Table(View, Panel):
         self._quiet = True
         try:
             self._paint()
+            self.publish()
         finally:
             self._quiet = False
 

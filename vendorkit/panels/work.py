@@ -5,10 +5,12 @@ from __future__ import annotations
 import html
 import threading
 import traceback
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import ipywidgets as widgets
+from IPython.display import display, update_display
 
 from vendorkit.bounds import cancellable
 from vendorkit.errors import Cancelled, VendorkitError
@@ -47,9 +49,13 @@ class Worker:
         if not self._lock.acquire(blocking=False):
             return False
         self._cancel = threading.Event()
-        self._busy_changed(True)
-        self._thread = threading.Thread(target=self._run, args=(work, self._cancel), daemon=True)
-        self._thread.start()
+        try:
+            self._busy_changed(True)
+            self._thread = threading.Thread(target=self._run, args=(work, self._cancel), daemon=True)
+            self._thread.start()
+        except BaseException:  # an interrupt of the kernel may come at any line
+            self._end()
+            raise
         return True
 
     def cancel(self) -> None:
@@ -57,9 +63,13 @@ class Worker:
         self._cancel.set()
 
     def join(self, timeout_s: float = 10.0) -> None:
-        """Wait for the end of the running work."""
+        """Wait for the end of the running work; an interrupt of the kernel ends it."""
         if self._thread is not None:
-            self._thread.join(timeout_s)
+            try:
+                self._thread.join(timeout_s)
+            except KeyboardInterrupt:
+                self.cancel()
+                raise
 
     def _run(self, work: Callable[[], Any], cancel: threading.Event) -> None:
         try:
@@ -69,15 +79,33 @@ class Worker:
         except BaseException as exc:  # noqa: BLE001 - a thread has nobody above it who would show it
             self._failed(exc)
         finally:
-            # In this order, else a start in between would be shown as idle.
+            self._end()
+
+    def _end(self) -> None:
+        # In this order, else a start in between would be shown as idle.
+        try:
             self._busy_changed(False)
+        finally:
             self._lock.release()
+
+
+def guarded(act: Callable[[], Any], failed: Callable[[BaseException], None]) -> Callable[[Any], None]:
+    """Return a handler for clicks and changes that does *act*; an error, which no page would show, goes to *failed*."""
+
+    def handler(_: Any) -> None:
+        try:
+            act()
+        except BaseException as exc:  # noqa: BLE001 - an interrupt of the kernel as well
+            failed(exc)
+
+    return handler
 
 
 def error_html(exc: BaseException) -> str:
     """Return one sentence of cause and one of remedy, as HTML; for errors that are not ours, where they arose."""
-    if isinstance(exc, Cancelled):
-        return f'<div style="{_ERROR_STYLE}">Cancelled.</div>'
+    if isinstance(exc, (Cancelled, KeyboardInterrupt)):
+        said = "Cancelled." if isinstance(exc, Cancelled) else "Interrupted."
+        return f'<div role="status" style="{_ERROR_STYLE}">{said}</div>'
     if isinstance(exc, VendorkitError):
         name, cause, remedy = type(exc).__name__, exc.what, exc.remedy
     else:
@@ -96,10 +124,18 @@ def good_html(text: str) -> str:
 
 
 class Panel(widgets.VBox):  # type: ignore[misc]
-    """A panel: widgets where there is a front end, else its last state as HTML and as text."""
+    """
+    A panel: widgets where there is a front end, else its last state as HTML and as text.
 
-    # By this method ipywidgets 7 would show the widget alone, without the HTML and the text.
-    _ipython_display_ = None
+    A saved notebook holds what a cell put out when it ran, which for a panel is the state before the first click. So a
+    panel puts out two things: its widgets, and beside them its state for pages without widgets, which is renewed by
+    `publish()`. The widgets bring a style that hides the second while they are there.
+    """
+
+    def __init__(self, children: Sequence[Any]) -> None:
+        self._mark, self._displayed = f"vendorkit-{uuid.uuid4().hex[:12]}", False
+        style = widgets.HTML(f"<style>.{self._mark}{{display:none}}</style>", layout={"display": "none"})
+        super().__init__([*children, style])
 
     def static_html(self) -> str:
         """Return what the panel shows, for pages without widgets."""
@@ -113,6 +149,21 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         # As ipywidgets 8 writes it; ipywidgets 7 has no such method.
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
         return {_VIEW: view, "text/html": self.static_html(), "text/plain": self.static_text()}
+
+    def _ipython_display_(self, **_: Any) -> None:
+        view = self._repr_mimebundle_()[_VIEW]
+        display({_VIEW: view, "text/html": ""}, raw=True)  # type: ignore[no-untyped-call]
+        display(self._static(), raw=True, display_id=self._mark)  # type: ignore[no-untyped-call]
+        self._displayed = True
+
+    def publish(self) -> None:
+        """Renew what pages without widgets will show; to be called when something came of a click."""
+        if self._displayed:
+            update_display(self._static(), raw=True, display_id=self._mark)  # type: ignore[no-untyped-call]
+
+    def _static(self) -> dict[str, str]:
+        shown = f'<div class="{self._mark}">{self.static_html()}</div>'
+        return {"text/html": shown, "text/plain": self.static_text()}
 
     def __repr__(self) -> str:
         return self.static_text()

@@ -130,6 +130,10 @@ class Linked:
             self.record_reader(asked).read(query.client.session.send(self._call(asked, 1)).content).envelope
         )
 
+    def calls(self, query: Query, rows: int) -> int:
+        """Count the pages."""
+        return 1 if is_single(self._call(query, 1).url) else max(1, -(-rows // PER_PAGE))
+
     def reader(self, query: Query, schema: Schema) -> Reader[Page]:
         """Read the form that was asked for."""
         if query.accept == "xml":

@@ -72,6 +72,13 @@ class Windowed(Updated):
         wanted = total if limit is None else min(limit, total)
         yield from reader.read_all(side_by_side(fetch, range(first + 1, -(-wanted // size))))
 
+    def calls(self, query: Query, rows: int) -> int:
+        """Count the pages; past the window the first page and the stream, or pages that windows leave half full."""
+        pages = max(1, -(-rows // PAGE_SIZES[-1]))
+        if rows <= WINDOW:
+            return pages
+        return pages + 2 * -(-rows // WINDOW) if query.strategy == "windows" else 2
+
     def resume_at(self, envelope: Mapping[str, Any]) -> str | int | None:
         """Return the next page's number or place in the windows; None in the stream, which starts at 0 each time."""
         if isinstance(envelope.get("after"), str):
@@ -178,6 +185,7 @@ class Medipim(Client):
                 filters(self.country),
                 sort_keys,
                 strategies=STRATEGIES if name in ("products", "media") else (),
+                nests=True,
             )
             for name, (about, path, filters, sort_keys) in RESOURCES.items()
         ]

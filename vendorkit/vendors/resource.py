@@ -46,6 +46,9 @@ class Style(Protocol):
     def record_reader(self, query: Query) -> Reader[Records]:
         """Return what turns an answer into plain dicts."""
 
+    def calls(self, query: Query, rows: int) -> int:
+        """Return about how many requests it takes to pull *rows* records."""
+
     def get(self, client: Client, resource: Resource, identifier: str) -> dict[str, Any]:
         """Fetch one record."""
 
@@ -92,6 +95,7 @@ class Resource:
         expands: Linked resources that can be embedded.
         unreached: Which of the expansions asked for would embed nothing.
         strategies: The ways to pull more than pages can hold, the default first; none where pages hold all.
+        nests: Whether the vendor takes filters nested by `and`, `or` and `not`.
     """
 
     name: str
@@ -105,6 +109,7 @@ class Resource:
     expands: tuple[str, ...] = ()
     unreached: Callable[[Sequence[str]], tuple[str, ...]] = field(default=tuple, repr=False)
     strategies: tuple[str, ...] = ()
+    nests: bool = False
 
 
 class BoundResource:
@@ -218,6 +223,9 @@ def telling(query: Query) -> Telling:
 
 
 def _check_where(where: Any, resource: Resource) -> None:
+    if not resource.nests:
+        what = f"{resource.name} takes no nested filter."
+        raise UsageError(what, remedy="Give filters by their names.")
     if not isinstance(where, Mapping) or len(where) != 1:
         what = f"where={str(where)[:80]} is not one filter."
         raise UsageError(what, remedy='Give an object with one key, such as {"and": [ … ]}.')

@@ -1,0 +1,128 @@
+"""One control for each kind of filter: labelled, checked as it is typed, the error beside it."""
+
+from __future__ import annotations
+
+import csv
+import html
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import ipywidgets as widgets
+
+from vendorkit.errors import UsageError
+from vendorkit.vendors.filters import Filter
+
+LABEL_WIDTH: Final = "10em"
+LABELLED: Final = {"description_width": LABEL_WIDTH}
+WIDE: Final = "28em"
+_LISTED: Final = 4  # choices shown at once
+
+_HINTS: Final = {
+    "time": "2026-01-31, or 2026-01-01 .. 2026-01-31",
+    "date": "2026-01-31",
+    "object": "JSON",
+}
+_FAULT_STYLE: Final = "color:var(--jp-error-color1,#d33);line-height:1.3;padding:.4em 0"
+_HINT_STYLE: Final = "opacity:.7;line-height:1.3;padding:.4em 0"
+
+
+def typed(declared: Filter, text: str) -> Any:
+    """
+    Return what *text* says as a value for this filter; None where it says nothing.
+
+    Several values stand between commas, in double quotes where they hold a comma; a span of time has two dots.
+
+    Raises:
+        UsageError: It is not a value of the filter.
+    """
+    text = text.strip()
+    if not text:
+        return None
+    return declared.value(_parted(declared, text))
+
+
+def _parted(declared: Filter, text: str) -> Any:
+    if declared.kind == "object":
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            what = f"{declared.name} is not JSON."
+            raise UsageError(what, remedy=f"Give {declared.about or 'an object'}") from None
+    if declared.kind == "time" and ".." in text:
+        first, _, last = (part.strip() for part in text.partition(".."))
+        return {edge: moment for edge, moment in (("from", first), ("until", last)) if moment}
+    if declared.many:
+        values = [value.strip() for value in next(csv.reader([text], skipinitialspace=True))]
+        return values[0] if len(values) == 1 else [value for value in values if value]
+    return text
+
+
+class Control(widgets.HBox):  # type: ignore[misc]
+    """
+    The control of one filter.
+
+    Args:
+        declared: The filter.
+        changed: Called after each change.
+        beside: What stands between the control and what is said of it.
+        large: Whether long texts go in.
+    """
+
+    def __init__(
+        self, declared: Filter, changed: Callable[[], None], beside: Sequence[Any] = (), *, large: bool = False
+    ) -> None:
+        self.declared, self._changed = declared, changed
+        self.box = _widget_for(declared, large=large)
+        self._beside = widgets.HTML(layout={"margin": "0 0 0 .8em", "flex": "1 1 0", "min_width": "0"})
+        self._fault: UsageError | None = None
+        self.box.observe(self._look, names="value")
+        super().__init__([self.box, *beside, self._beside], layout={"align_items": "flex-start"})
+        self._show()
+
+    def read(self) -> Any:
+        """
+        Return the value; None where nothing is given.
+
+        Raises:
+            UsageError: What stands in the control is not a value of the filter.
+        """
+        given = self.box.value
+        if isinstance(given, str):
+            return typed(self.declared, given)
+        if isinstance(given, tuple):
+            given = given[0] if len(given) == 1 else list(given) or None
+        return None if given is None else self.declared.value(given)
+
+    def faulty(self) -> bool:
+        """Tell whether the control shows an error."""
+        return self._fault is not None
+
+    def _look(self, _: Any) -> None:
+        self._show()
+        self._changed()
+
+    def _show(self) -> None:
+        try:
+            self.read()
+        except UsageError as exc:
+            self._fault = exc
+            shown = html.escape(f"{exc.what} {exc.remedy}")
+            self._beside.value = f'<div role="alert" style="{_FAULT_STYLE}">{shown}</div>'
+        else:
+            self._fault = None
+            about = "Required. " * self.declared.required + self.declared.about
+            self._beside.value = f'<div style="{_HINT_STYLE}">{html.escape(about)}</div>'
+
+
+def _widget_for(declared: Filter, *, large: bool) -> Any:
+    shared = {"description": declared.name, "style": LABELLED, "layout": {"width": WIDE, "flex": "0 0 auto"}}
+    if declared.kind == "boolean":
+        return widgets.Dropdown(options=[("", None), ("yes", True), ("no", False)], **shared)
+    if declared.choices and declared.many:
+        return widgets.SelectMultiple(options=declared.choices, rows=min(len(declared.choices), _LISTED), **shared)
+    if declared.choices:
+        return widgets.Dropdown(options=[("", None), *((one, one) for one in declared.choices)], **shared)
+    hint = _HINTS.get(declared.kind, "one, or several with commas" if declared.many else "")
+    kind = widgets.Textarea if large else widgets.Text
+    return kind(placeholder=hint, **shared)

@@ -1,0 +1,80 @@
+"""What the request panel shows of requests and answers, as HTML that needs nothing from elsewhere."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Iterable
+from typing import Any, Final
+
+import pandas as pd
+
+from vendorkit.exchanges import Exchange
+from vendorkit.query import Query
+
+# The text is selected and copied by the page itself, so that this works in every front end, over plain HTTP too.
+_COPY: Final = "getSelection().selectAllChildren(this.nextElementSibling);document.execCommand('copy')"
+_CODE_STYLE: Final = (
+    "margin:.3em 0;padding:.6em .8em;max-height:24em;overflow:auto;line-height:1.4;white-space:pre-wrap;"
+    "overflow-wrap:anywhere;border:1px solid var(--jp-border-color2,#8886);background:transparent;color:inherit"
+)
+_EXCHANGES: Final = 50  # shown; a long pull has more
+
+
+def code_html(code: str) -> str:
+    """Return *code* with a button that copies it."""
+    button = f'<button type="button" class="jupyter-button lm-Widget" onclick="{_COPY}">Copy</button>'
+    return button + plain_code_html(code)
+
+
+def plain_code_html(code: str) -> str:
+    """Return *code* as it stands."""
+    return f'<pre tabindex="0" style="{_CODE_STYLE}">{html.escape(code)}</pre>'
+
+
+def caption(frame: pd.DataFrame, declared: Iterable[str]) -> str:
+    """Return one sentence on *frame*: how many rows, of how many, when, whether whole, and what is not declared."""
+    about = frame.attrs["vendorkit"]
+    rows = counted(len(frame), "row")
+    if about["total"] is not None and about["total"] != len(frame):
+        rows += f" of {about['total']:,}"
+    parts = [
+        rows,
+        counted(len(frame.columns), "column"),
+        counted(about["pages"], "page"),
+        f"fetched at {about['fetched_at']}",
+    ]
+    parts += [] if about["complete"] else ["not all of what matches"]
+    known = set(declared)
+    added = [str(name) for name in frame.columns if name not in known]
+    parts += [f"appended, as not declared: {', '.join(added)}"] if added else []
+    return "; ".join(parts) + "."
+
+
+def counted(number: int, thing: str) -> str:
+    """Return "1 page" or "1,200 pages"."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def request_html(query: Query) -> str:
+    """Return the first request of *query* with its body, credentials masked."""
+    prepared = query.request()
+    lines = [f"{prepared.method} {prepared.url}", *(f"{name}: {value}" for name, value in prepared.headers.items())]
+    body = query.describe()["json"]
+    if body is not None:
+        lines += ["", json.dumps(body, indent=2, ensure_ascii=False)]
+    return plain_code_html("\n".join(lines))
+
+
+def exchanges_html(exchanges: list[Exchange]) -> str:
+    """Return *exchanges*, each as a line that opens."""
+    last = exchanges[-_EXCHANGES:]
+    left_out = f"<div>The last {len(last)} of {len(exchanges)}.</div>" if len(last) < len(exchanges) else ""
+    return left_out + "".join(map(_exchange_html, last))
+
+
+def _exchange_html(one: Exchange) -> str:
+    status: Any = one.status if one.status is not None else "no answer"
+    target = one.url.split("?", 1)[0].split("/", 3)[-1]
+    line = f"{one.method} /{target} → {status}, {one.seconds * 1000:.0f} ms"
+    return f"<details><summary>{html.escape(line)}</summary>{plain_code_html(one.text())}</details>"
