@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 import threading
 import time
 
 import ipywidgets as widgets
 import pytest
-from ipywidgets.embed import embed_data
 
 import vendorkit as vk
+from tests.clicking import below, button, everything
 from vendorkit.doctor import settings_found
+from vendorkit.panels import work
 from vendorkit.panels.connect import Choice, check_connection
 from vendorkit.panels.work import Worker
 
@@ -34,23 +34,6 @@ def panel(vendors):
     made = vk.connect_panel()
     yield made
     made.join()
-
-
-def below(widget: widgets.Widget) -> list[widgets.Widget]:
-    """The widget and all inside it."""
-    return [widget, *(one for child in getattr(widget, "children", ()) for one in below(child))]
-
-
-def button(panel: widgets.Widget, description: str) -> widgets.Button:
-    """The button with this text."""
-    return next(one for one in below(panel) if getattr(one, "description", None) == description)
-
-
-def everything(panel: widgets.Widget) -> str:
-    """All that a front end or a file could get of the panel."""
-    states = [one.get_state() for one in [*below(panel), *(w.layout for w in below(panel))]]
-    saved = embed_data(views=[panel], drop_defaults=False)
-    return "".join([repr(states), json.dumps(saved), repr(panel), json.dumps(panel._repr_mimebundle_())])
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
@@ -227,23 +210,43 @@ def test_panel_reads_as_widget_html_and_text(panel):
     assert bundle["text/plain"] == repr(panel)
 
 
-def test_panel_is_shown_alike_by_ipywidgets_7(panel, monkeypatch):
-    """7.7, which Colab ships, has no `_repr_mimebundle_`, and a method that would show the widget alone."""
+@pytest.fixture
+def put_out(monkeypatch):
+    """What a panel puts out into the notebook: the bundle, and the name under which it can be renewed."""
+    shown = []
+    monkeypatch.setattr(work, "display", lambda data, raw, display_id=None: shown.append((display_id, data)))
+    monkeypatch.setattr(work, "update_display", lambda data, raw, display_id: shown.append((display_id, data)))
+    return shown
+
+
+@pytest.mark.parametrize("version", [7, 8])
+def test_panel_puts_out_its_widgets_and_beside_them_its_state(panel, put_out, monkeypatch, version):
+    """As 7.7, which Colab ships, has no `_repr_mimebundle_`, and a method that would show the widget alone."""
     from IPython.core.formatters import DisplayFormatter
 
-    shown = []
+    if version == 7:
+        monkeypatch.delattr(widgets.Widget, "_repr_mimebundle_")
+        monkeypatch.setattr(widgets.Widget, "_ipython_display_", lambda self: 1 / 0, raising=False)
+    assert DisplayFormatter().format(panel) == ({}, {})  # it has displayed itself
+    (_, live), (name, still) = put_out
+    assert live[VIEW]["model_id"] == panel.model_id
+    assert "MEDIPIM_API_KEY_SECRET" in still["text/html"]
+    assert still["text/plain"] == repr(panel)
+    hiding = f"<style>.{name}{{display:none}}</style>"
+    assert hiding in everything(panel)
+    assert f'class="{name}"' in still["text/html"]
 
-    def show_widget_alone(self):
-        shown.append(self)
 
-    monkeypatch.delattr(widgets.Widget, "_repr_mimebundle_")
-    monkeypatch.setattr(widgets.Widget, "_ipython_display_", show_widget_alone, raising=False)
-    formatter = DisplayFormatter()
-    data, _ = formatter.format(panel)
-    assert set(data) >= {VIEW, "text/html", "text/plain"}
-    assert not shown
-    assert formatter.format(widgets.HBox()) == ({}, {})
-    assert len(shown) == 1
+def test_saved_notebook_shows_what_came_last(panel, put_out):
+    """The state beside the widgets is renewed when something came of a click; before it is shown, nothing is."""
+    panel.start()
+    panel.join()
+    assert not put_out
+    panel._ipython_display_()
+    panel.start()
+    panel.join()
+    assert put_out[-1][0] == put_out[1][0]
+    assert "It took" in put_out[-1][1]["text/html"]
 
 
 def test_error_of_what_shows_the_result_is_shown_too():
@@ -270,3 +273,108 @@ def test_worker_is_busy_until_it_says_it_is_not():
     assert worker.start(threading.Event)
     worker.join()
     assert refused == [False]
+
+
+def test_callback_that_raises_shows_its_error_under_the_panel(panel, monkeypatch):
+    """W01: on a real click, which says so nowhere else; the text of a foreign error may hold anything and stays out."""
+
+    def broken(_):
+        message = "made-up-text"
+        raise RuntimeError(message)
+
+    monkeypatch.setattr("vendorkit.panels.connect.settings_found", broken)
+    panel._environment.value = "sandbox"
+    assert 'role="alert"' in panel.static_html()
+    assert "RuntimeError" in panel.static_html()
+    assert "made-up-text" not in panel.static_html()
+
+
+def test_click_in_a_test_tells_its_error_by_the_status(panel, monkeypatch):
+    """W02: `click()` itself never raises, so the status is what is looked at."""
+    monkeypatch.setattr("vendorkit.panels.connect.check_connection", lambda _: 1 / 0)
+    button(panel, "Test call").click()
+    panel.join()
+    assert "ZeroDivisionError" in panel.static_html()
+    assert not button(panel, "Test call").disabled
+
+
+def test_three_quick_clicks_are_one_piece_of_work(panel, vendors):
+    """W03: they arrive one after the other, whatever is disabled meanwhile; all but the first find it busy."""
+    vendors["medipim"].set(latency_s=0.3)
+    vendors["medipim"].clear_log()
+    for _ in range(3):
+        button(panel, "Test call").click()
+    panel.join()
+    assert vendors["medipim"].requests == 1
+
+
+@pytest.mark.parametrize("place", ["_show_busy", "start"])
+def test_interrupt_in_a_callback_is_shown_and_leaves_the_panel_usable(panel, monkeypatch, place):
+    """W04: the kernel's interrupt is no `Exception`; it may come before the work has begun: nothing stays locked."""
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        if place == "start":
+            patched.setattr(threading.Thread, "start", interrupted)
+        else:
+            patched.setattr(panel._worker, "_busy_changed", interrupted)
+            patched.setattr(panel._worker, "_end", panel._worker._lock.release)
+        button(panel, "Test call").click()
+    assert "Interrupted." in panel.static_html()
+    button(panel, "Test call").click()
+    panel.join()
+    assert panel.client is not None
+
+
+def test_interrupt_while_a_cell_waits_for_the_panel_ends_its_work(panel, vendors, monkeypatch):
+    """W05: a thread sees no interrupt, so the waiting tells it; it stops between pages and in waits."""
+    vendors["medipim"].set(latency_s=5.0)
+    panel.start()
+    thread = panel._worker._thread
+
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(thread, "join", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            panel.join()
+    thread.join(1.0)
+    assert not thread.is_alive()
+    assert "Cancelled." in panel.static_html()
+
+
+def test_cell_that_runs_again_makes_one_call_a_click(panel, vendors):
+    """W06: each panel has widgets of its own, so no handler is there twice."""
+    again = vk.connect_panel()
+    vendors["medipim"].clear_log()
+    button(again, "Test call").click()
+    again.join()
+    assert vendors["medipim"].requests == 1
+    assert panel.client is None
+
+
+def test_panels_have_no_field_for_secrets(panel, medipim):
+    """W07: what is typed into a `Password` is in the clear in a saved notebook."""
+    for one in (panel, vk.panel(medipim)):
+        assert not [widget for widget in below(one) if isinstance(widget, widgets.Password)]
+
+
+def test_panels_write_into_widgets_and_not_to_the_output(panel, medipim):
+    """W08: captured output is empty without a front end, and lost in threads; texts of widgets are there in both."""
+    for one in (panel, vk.panel(medipim)):
+        assert not [widget for widget in below(one) if isinstance(widget, widgets.Output)]
+
+
+def test_cancel_ends_a_wait_that_the_vendor_asked_for(panel, vendors):
+    """W14: within half a second, while Retry-After says to come back later."""
+    vendors["medipim"].set(fail_next=["429"] * 3, retry_after="30")
+    panel.start()
+    time.sleep(0.3)
+    started = time.monotonic()
+    button(panel, "Cancel").click()
+    panel.join(5)
+    assert time.monotonic() - started < 0.5 + 0.3  # the bound, and what a busy machine adds
+    assert "Cancelled." in panel.static_html()

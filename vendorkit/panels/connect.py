@@ -12,7 +12,7 @@ import ipywidgets as widgets
 from vendorkit.credentials import read_settings
 from vendorkit.doctor import Checkup, Finding, examine, settings_found
 from vendorkit.errors import VendorkitError
-from vendorkit.panels.work import Panel, Worker, error_html, good_html
+from vendorkit.panels.work import Panel, Worker, error_html, good_html, guarded
 from vendorkit.vendors import CLIENTS, connect
 from vendorkit.vendors.base import Client
 from vendorkit.vendors.medipim_schema import COUNTRIES
@@ -86,10 +86,11 @@ class ConnectPanel(Panel):
         self._stop = widgets.Button(description="Cancel", disabled=True)
         self._settings, self._status = widgets.HTML(), widgets.HTML()
         self._worker = Worker(self._show_success, self._show_failure, self._show_busy)
-        for chooser in (self._vendor, self._environment, self._country):
-            chooser.observe(self._changed, names="value")
-        self._test.on_click(lambda _: self.start())
-        self._stop.on_click(lambda _: self._worker.cancel())
+        self._vendor.observe(guarded(self._offer, self._show_failure), names="value")
+        for chooser in (self._environment, self._country):
+            chooser.observe(guarded(self._changed, self._show_failure), names="value")
+        self._test.on_click(guarded(self.start, self._show_failure))
+        self._stop.on_click(guarded(self._worker.cancel, self._show_failure))
         super().__init__(
             [
                 widgets.HBox([self._vendor, self._environment, self._country]),
@@ -98,7 +99,7 @@ class ConnectPanel(Panel):
                 self._status,
             ]
         )
-        self._changed()
+        self._offer()
         start = configured(vendor)
         self.choose(environment=start.environment, country=start.country)
 
@@ -125,12 +126,15 @@ class ConnectPanel(Panel):
         """Wait for a running test call."""
         self._worker.join(timeout_s)
 
-    def _changed(self, change: dict[str, Any] | None = None) -> None:
-        if change is None or change["owner"] is self._vendor:
-            names = ["local", *CLIENTS[self._vendor.value].environments]
-            kept = self._environment.value if self._environment.value in names else "local"
-            self._environment.options, self._environment.value = names, kept
-            self._country.layout.display = "" if self._vendor.value == "medipim" else "none"
+    def _offer(self) -> None:
+        """Offer what the vendor has."""
+        names = ["local", *CLIENTS[self._vendor.value].environments]
+        kept = self._environment.value if self._environment.value in names else "local"
+        self._environment.options, self._environment.value = names, kept
+        self._country.layout.display = "" if self._vendor.value == "medipim" else "none"
+        self._changed()
+
+    def _changed(self) -> None:
         self.client, self._status.value = None, ""
         try:
             self._settings.value = settings_found(self.choice.vendor, self.choice.environment).to_html(

@@ -49,13 +49,19 @@ def _parted(declared: Filter, text: str) -> Any:
         except (ValueError, RecursionError):
             what = f"{declared.name} is not JSON."
             raise UsageError(what, remedy=f"Give {declared.about or 'an object'}") from None
-    if declared.kind == "time" and ".." in text:
-        first, _, last = (part.strip() for part in text.partition(".."))
-        return {edge: moment for edge, moment in (("from", first), ("until", last)) if moment}
+    if declared.kind == "time":
+        first, dots, last = text.partition("..")
+        pair = {edge: _moment(moment) for edge, moment in (("from", first), ("until", last)) if moment.strip()}
+        return pair if dots else _moment(text)
     if declared.many:
         values = [value.strip() for value in next(csv.reader([text], skipinitialspace=True))]
         return values[0] if len(values) == 1 else [value for value in values if value]
     return text
+
+
+def _moment(text: str) -> str | int:
+    text = text.strip()
+    return int(text) if text.isdecimal() and len(text) > 8 else text  # 8 digits are a date
 
 
 class Control(widgets.HBox):  # type: ignore[misc]
@@ -118,11 +124,11 @@ class Control(widgets.HBox):  # type: ignore[misc]
 def _widget_for(declared: Filter, *, large: bool) -> Any:
     shared = {"description": declared.name, "style": LABELLED, "layout": {"width": WIDE, "flex": "0 0 auto"}}
     if declared.kind == "boolean":
-        return widgets.Dropdown(options=[("", None), ("yes", True), ("no", False)], **shared)
+        return widgets.Dropdown(options=[("", None), ("yes", True), ("no", False)], index=0, **shared)
     if declared.choices and declared.many:
         return widgets.SelectMultiple(options=declared.choices, rows=min(len(declared.choices), _LISTED), **shared)
     if declared.choices:
-        return widgets.Dropdown(options=[("", None), *((one, one) for one in declared.choices)], **shared)
+        return widgets.Dropdown(options=[("", None), *((one, one) for one in declared.choices)], index=0, **shared)
     hint = _HINTS.get(declared.kind, "one, or several with commas" if declared.many else "")
     kind = widgets.Textarea if large else widgets.Text
     return kind(placeholder=hint, **shared)

@@ -102,7 +102,9 @@ class Form(widgets.VBox):  # type: ignore[misc]
 
 
 def _choice(label: str, options: list[tuple[str, Any]]) -> Any:
-    return widgets.Dropdown(options=options, description=label, style=LABELLED, layout={"width": WIDE})
+    return widgets.Dropdown(
+        options=options, index=0 if options else None, description=label, style=LABELLED, layout={"width": WIDE}
+    )
 
 
 def _several(label: str, options: Any) -> Any:

@@ -16,7 +16,7 @@ from vendorkit.panels.asked import Asked, resources_of
 from vendorkit.panels.controls import LABELLED, WIDE
 from vendorkit.panels.form import Form
 from vendorkit.panels.progress import Progress, duration
-from vendorkit.panels.shown import caption, code_html, exchanges_html, plain_code_html
+from vendorkit.panels.shown import caption, code_html, exchanges_html, plain_code_html, request_html
 from vendorkit.panels.table import Table
 from vendorkit.panels.work import Panel, Worker, error_html, good_html, guarded
 from vendorkit.pull import watched
@@ -162,7 +162,7 @@ class RequestPanel(Panel):
             counted = estimate(asked, query)
             return lambda: self._show_status(good_html(str(counted)))
 
-        self._start(work)
+        self._start(query, work)
 
     def send(self) -> None:
         """Fetch the table, in a thread; then it is `frame`, and shown."""
@@ -175,13 +175,13 @@ class RequestPanel(Panel):
                 frame = query.frame(**asked.options)
             return lambda: self._show_frame(frame, query)
 
-        self._start(work)
+        self._start(query, work)
 
     def join(self, timeout_s: float = 60.0) -> None:
         """Wait for what runs."""
         self._worker.join(timeout_s)
 
-    def _start(self, work: Callable[[], Callable[[], None]]) -> None:
+    def _start(self, query: Query, work: Callable[[], Callable[[], None]]) -> None:
         before = self.client.session.exchanges.all()
 
         def recorded() -> Callable[[], None]:
@@ -189,7 +189,7 @@ class RequestPanel(Panel):
                 return work()
             finally:
                 self._progress.end()
-                self._show_exchanges(before)
+                self._show_exchanges(query, before)
 
         self._worker.start(recorded)
 
@@ -227,15 +227,17 @@ class RequestPanel(Panel):
         return vendorkit_lines(query, **asked.options) if language == "vendorkit" else snippet(query, language)
 
     def _show_frame(self, frame: pd.DataFrame, query: Query) -> None:
-        self.frame = frame
-        self._caption = caption(frame, query.schema.arrow.names)
-        self._result.children = [Table(frame)]
-        self._show_status(good_html(self._caption))
+        self._show_table(frame)
+        self._show_status(good_html(caption(frame, query.schema.arrow.names)))
 
-    def _show_exchanges(self, before: list[Exchange]) -> None:
+    def _show_table(self, frame: pd.DataFrame) -> None:
+        self.frame = frame
+        self._result.children = [Table(frame)]
+
+    def _show_exchanges(self, query: Query, before: list[Exchange]) -> None:
         known = set(map(id, before))
         new = [one for one in self.client.session.exchanges.all() if id(one) not in known]
-        self._exchange.value = exchanges_html(new)
+        self._exchange.value = request_html(query) + exchanges_html(new)
 
     def _show_status(self, shown: str) -> None:
         self._status.value = shown
@@ -243,7 +245,7 @@ class RequestPanel(Panel):
     def _show_failure(self, exc: BaseException) -> None:
         self._show_status(error_html(exc))
         if isinstance(exc, IncompletePull) and exc.arrived is not None:
-            self.frame = exc.arrived
+            self._show_table(exc.arrived)
 
     def _show_busy(self, busy: bool) -> None:
         self._stop.disabled = not busy

@@ -1,0 +1,31 @@
+"""Finding widgets of a panel as a person would, by what they say; and all that a front end could get of one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import ipywidgets as widgets
+from ipywidgets.embed import embed_data
+
+
+def below(widget: widgets.Widget) -> list[widgets.Widget]:
+    """Return the widget and all inside it."""
+    return [widget, *(one for child in getattr(widget, "children", ()) for one in below(child))]
+
+
+def labelled(panel: widgets.Widget, description: str) -> Any:
+    """Return the first widget with this label."""
+    return next(one for one in below(panel) if getattr(one, "description", None) == description)
+
+
+def button(panel: widgets.Widget, description: str) -> widgets.Button:
+    """Return the first button with this text."""
+    return next(one for one in below(panel) if isinstance(one, widgets.Button) and one.description == description)
+
+
+def everything(panel: widgets.Widget) -> str:
+    """Return all that a front end or a file could get of the panel."""
+    states = [one.get_state() for one in [*below(panel), *(w.layout for w in below(panel))]]
+    saved = embed_data(views=[panel], drop_defaults=False)
+    return "".join([repr(states), json.dumps(saved), repr(panel), json.dumps(panel._repr_mimebundle_())])

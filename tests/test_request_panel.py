@@ -1,0 +1,528 @@
+"""The request panel: values make a query, plain methods act, widgets show; every resource of every vendor."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import time
+
+import ipywidgets as widgets
+import pandas as pd
+import pytest
+
+import vendorkit as vk
+from tests.clicking import below, button, everything, labelled
+from vendorkit.errors import UsageError
+from vendorkit.panels.asked import Asked, Condition, Group, resources_of
+from vendorkit.panels.controls import typed
+from vendorkit.panels.progress import Progress, duration
+from vendorkit.panels.request import estimate
+from vendorkit.pull import Pull
+from vendorkit.vendors.filters import Filter
+
+VENDORS = ["medipim", "pledg", "mediagenix"]
+SECRETS = ("SECRET", "PASSWORD", "KEY", "EMAIL", "USER")
+pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
+
+
+@pytest.fixture
+def client_of(medipim, pledg, mediagenix):
+    """The client of a vendor, by name."""
+    return {"medipim": medipim, "pledg": pledg, "mediagenix": mediagenix}
+
+
+@pytest.fixture
+def panel(medipim):
+    """The request panel on the local Medipim, with nothing left running."""
+    made = vk.panel(medipim)
+    yield made
+    made.join()
+
+
+def status(panel):
+    """The text of the status line."""
+    return re.sub("<[^>]+>", " ", panel._status.value).strip()
+
+
+# Values
+
+
+def test_what_is_asked_makes_the_query(medipim):
+    """Conditions that all hold are filters by name."""
+    asked = Asked(
+        "products", Group("all", (Condition("brand", "9"), Condition("status", ["active"]))), sort="-createdAt"
+    )
+    assert repr(asked.query(medipim)) == repr(medipim.products.query(brand=9, status=["active"], sort="-createdAt"))
+
+
+def test_groups_are_nested_as_the_vendor_writes_them(medipim):
+    """Any, none, and groups in groups; the same filter twice; the vendor's own filter beside them."""
+    group = Group("any", (Condition("brand", 9), Group("none", (Condition("status", "active"),)), Group("all")))
+    asked = Asked("products", Group("all", (Condition("id", "M1"), Condition("id", "M2"), group)), where={"media": 3})
+    query = asked.query(medipim)
+    assert dict(query.filters) == {"id": "M1"}
+    nested = {"or": [{"brand": 9}, {"not": {"status": "active"}}]}
+    assert query.where == {"and": [{"id": "M2"}, nested, {"media": 3}]}
+    assert Asked("products", group).query(medipim).where == nested
+    none = Group("none", (Condition("brand", 9), Condition("brand", 12)))
+    assert Asked("products", none).query(medipim).where == {"not": {"or": [{"brand": 9}, {"brand": 12}]}}
+
+
+def test_nested_conditions_count_what_the_vendor_counts(medipim):
+    """The local vendor understands them: none of the active is as many as all that are left."""
+    everything, active = (
+        Asked("products", Group("all", one)).query(medipim).count() for one in ((), (Condition("status", "active"),))
+    )
+    others = Asked("products", Group("none", (Condition("status", "active"),))).query(medipim)
+    assert others.count() == everything - active > 0
+
+
+def test_values_in_groups_are_checked_too(medipim):
+    """By the same check as filters by name."""
+    with pytest.raises(UsageError, match="one of active"):
+        Asked("products", Group("any", (Condition("status", "made up"),))).query(medipim)
+
+
+@pytest.mark.parametrize("vendor", ["pledg", "mediagenix"])
+def test_vendors_without_nested_filters_refuse_them(client_of, vendor):
+    """They would be left out silently else, and every record come."""
+    bound = getattr(client_of[vendor], "merchant_conditions" if vendor == "pledg" else "titles")
+    with pytest.raises(UsageError, match="takes no nested filter"):
+        bound.query(where={"or": []})
+
+
+@pytest.mark.parametrize(
+    ("declared", "text", "value"),
+    [
+        (Filter("brand", "integer"), " 9 ", 9),
+        (Filter("brand", "integer"), "9, 12,", [9, 12]),
+        (Filter("cnk", "code"), "0123", "0123"),
+        (Filter("name"), '"a, b", c', ["a, b", "c"]),
+        (Filter("name", many=False), "a, b", "a, b"),
+        (Filter("search", "object"), '{"query": "é"}', {"query": "é"}),
+        (Filter("createdAt", "time"), "2026-01-31", 1769817600),
+        (Filter("createdAt", "time"), "2026-01-31 .. 1769817601", {"from": 1769817600, "until": 1769817601}),
+        (Filter("createdAt", "time"), "..2026-01-31T00:00:00Z", {"until": 1769817600}),
+        (Filter("created", "date"), "2026-01-31", "2026-01-31"),
+        (Filter("name"), "  ", None),
+    ],
+)
+def test_text_becomes_the_value_of_its_filter(declared, text, value):
+    """Commas part values, quotes keep commas, two dots part a span, and nothing is no value."""
+    assert typed(declared, text) == value
+
+
+@pytest.mark.parametrize(
+    ("declared", "text", "remedy"),
+    [
+        (Filter("brand", "integer"), "9, x", "Give a whole number."),
+        (Filter("search", "object", about="one object."), "{", "Give one object."),
+        (Filter("createdAt", "time"), "yesterday", "Give an ISO 8601 date or time."),
+        (Filter("createdAt", "time"), "..", "Give a moment or a pair (from, until)."),
+        (Filter("created", "date"), "31.1.2026", "Give a date as YYYY-MM-DD."),
+    ],
+)
+def test_text_that_is_no_value_is_refused_with_what_is(declared, text, remedy):
+    """By the filter's own check."""
+    with pytest.raises(UsageError) as caught:
+        typed(declared, text)
+    assert caught.value.remedy == remedy
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.2, "less than 1 s"), (59.6, "1 min"), (61, "1 min 1 s"), (3600, "1 h"), (7267, "2 h 1 min")],
+)
+def test_durations_read_as_people_say_them(seconds, said):
+    """The larger units, and no seconds beside hours."""
+    assert duration(seconds) == said
+
+
+# What a request takes
+
+
+def test_estimate_counts_requests_under_the_rate_budget(medipim, monkeypatch):
+    """5,000 products are 20 pages; with 7 slots left of 10 a minute, 13 wait for two more minutes."""
+    query = medipim.products.query()
+    found = estimate(Asked("products"), query)
+    assert (found.total, found.rows, found.requests) == (5_000, 5_000, 20)
+    assert found.seconds < 10
+    monkeypatch.setattr(medipim.session.budget, "rates", ((10, 60.0),))
+    monkeypatch.setattr(medipim.session.budget, "left", lambda: 7)
+    monkeypatch.setattr(medipim.session.budget, "take", lambda _: None)
+    found = estimate(Asked("products", limit=4_000), query)
+    assert (found.rows, found.requests, found.seconds) == (4_000, 16, 60.0)
+    assert str(found) == "5,000 match. 4,000 of them are asked for. To fetch them takes about 16 requests and 1 min."
+    assert estimate(Asked("products"), query).seconds == 120.0
+
+
+@pytest.mark.parametrize(
+    ("vendor", "ask", "rows", "requests"),
+    [
+        ("medipim", lambda client: client.products.query(), 10_000, 40),
+        ("medipim", lambda client: client.products.query(), 100_000, 2),
+        ("medipim", lambda client: client.products.query(strategy="windows"), 100_000, 420),
+        ("medipim", lambda client: client.brands.query(), 300, 1),
+        ("mediagenix", lambda client: client.titles.query(), 201, 2),
+        ("mediagenix", lambda client: client.titles.query(), 0, 1),
+        ("mediagenix", lambda client: client.metadata.query(title=1), 1, 1),
+        ("pledg", lambda client: client.merchant_conditions.query(), 3, 1),
+    ],
+)
+def test_requests_are_counted_as_each_resource_is_paged(client_of, vendor, ask, rows, requests):
+    """Pages of 250 or 200, the stream in one, all at once."""
+    query = ask(client_of[vendor])
+    assert query.resource.style.calls(query, rows) == requests
+
+
+# The panel
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_every_resource_can_be_asked_or_says_what_it_needs(client_of, vendor):
+    """Send fetches, or is disabled with one sentence that says what is missing."""
+    client = client_of[vendor]
+    panel = vk.panel(client)
+    fetched = 0
+    for name in resources_of(client):
+        form = panel.choose(name)
+        form.limit.box.value = "20"
+        if not panel._send.disabled:
+            panel.send()
+            panel.join()
+            assert len(panel.frame) > 0, status(panel)
+            assert panel.frame.attrs["vendorkit"]["request"] == panel.query.describe()
+            fetched += 1
+        else:
+            assert "Give" in panel._problem.value or "Follow a link" in panel._problem.value
+            assert panel._code.value == ""
+    assert fetched >= {"medipim": 9, "pledg": 1, "mediagenix": 14}[vendor]
+
+
+def test_only_the_controls_that_a_resource_declares_are_there(client_of):
+    """No sorting of what cannot be sorted, no nested filters where the vendor takes none."""
+    shown = {}
+    for vendor, name in [("medipim", "products"), ("medipim", "public_categories"), ("mediagenix", "titles")]:
+        form = vk.panel(client_of[vendor]).choose(name)
+        shown[name] = {one.description for one in below(form) if getattr(one, "description", "")}
+    pledg = vk.panel(client_of["pledg"]).choose("merchant_conditions")
+    shown["conditions"] = {one.description for one in below(pledg) if getattr(one, "description", "")}
+    common = {"Add filter", "Add", "limit", "columns"}
+    nesting = {"Filters", "Add group", "where"}
+    assert shown["products"] == common | nesting | {"sort", "descending", "locale", "strategy"}
+    assert shown["public_categories"] == common | nesting | {"locale"}
+    assert shown["titles"] == common | {"accept", "expand"}
+    assert shown["conditions"] == common
+
+
+def test_every_control_has_a_label_and_every_button_a_text(panel):
+    """For people who hear the page, and those who reach it by keyboard."""
+    panel.form.conditions.add("status")
+    panel.form.conditions.add("minimum_content")
+    panel.form.conditions.add_group()
+    inputs = (
+        widgets.Text,
+        widgets.Textarea,
+        widgets.Dropdown,
+        widgets.SelectMultiple,
+        widgets.Checkbox,
+        widgets.Button,
+    )
+    controls = [one for one in below(panel) if isinstance(one, inputs)]
+    assert len(controls) > 20
+    assert all(one.description.strip() for one in controls)
+
+
+def test_error_stands_beside_its_control_and_nothing_can_be_sent(panel):
+    """As it is typed; what was wrong can be put right."""
+    control = panel.form.conditions.add("brand", "9, x")
+    assert 'role="alert"' in control.children[-1].value
+    assert "Give a whole number." in control.children[-1].value
+    assert panel._send.disabled
+    assert panel._count.disabled
+    assert panel._problem.value == ""
+    control.box.value = "9, 12"
+    assert 'role="alert"' not in control.children[-1].value
+    assert not panel._send.disabled
+    assert dict(panel.query.filters) == {"brand": [9, 12]}
+
+
+def test_sending_what_is_not_ready_is_one_sentence(panel):
+    """A click that the front end had on its way before the button was disabled."""
+    panel.form.conditions.add("brand", "x")
+    button(panel, "Send").click()
+    assert "UsageError" in status(panel)
+    with pytest.raises(UsageError):
+        panel.send()
+
+
+def test_clicks_make_the_same_query_as_code(panel, medipim):
+    """Rows, choices, groups, sorting, columns, locale, limit; and the frame is the query's own."""
+    form = panel.form
+    labelled(form, "Add filter").value = "status"
+    button(form, "Add").click()
+    labelled(form, "status").value = ("active", "inactive")
+    form.conditions.add("minimum_content").box.value = True
+    button(form, "Add group").click()
+    inner = next(one for one in below(form.conditions) if getattr(one, "description", "") == "Group")
+    inner.value = "any"
+    group = form.conditions.read().members  # nothing is in the group yet
+    assert group[-1] == Group("any")
+    nested = form.conditions._rows.children[-1]
+    nested.add("brand", "9")
+    nested.add("brand", "12")
+    labelled(form, "sort").value = "createdAt"
+    labelled(form, "descending").value = True
+    labelled(form, "locale").value = "fr"
+    labelled(form, "columns").value = ("id", "status", "created_at")
+    labelled(form, "limit").value = "5"
+    button(panel, "Send").click()
+    panel.join()
+    query = medipim.products.query(
+        status=["active", "inactive"],
+        minimum_content=True,
+        where={"or": [{"brand": 9}, {"brand": 12}]},
+        sort="-createdAt",
+    )
+    assert repr(panel.query) == repr(query)
+    wanted = query.frame(columns=["id", "status", "created_at"], limit=5, locale="fr")
+    pd.testing.assert_frame_equal(panel.frame, wanted)
+    assert len(wanted) == 5
+
+
+def test_rows_and_groups_can_be_taken_out(panel):
+    """What is removed asks nothing any more."""
+    form = panel.form
+    form.conditions.add("brand", "9")
+    form.conditions.add_group().add("status").box.value = ("active",)
+    assert panel.query.where is not None
+    button(form, "✕").click()
+    button(form, "Remove group").click()
+    assert form.conditions.read() == Group()
+    assert not panel.query.filters
+    assert panel.query.where is None
+
+
+def test_raw_filter_goes_beside_the_conditions(panel):
+    """The vendor's own words; a slip stands beside them, one the vendor's filters do not have is told at once."""
+    panel.form.where.box.value = '{"or": [{"brand": 9}, {"brand": 12}]}'
+    panel.form.conditions.add("status").box.value = ("active",)
+    assert panel.query.describe()["json"]["filter"] == {
+        "and": [{"status": "active"}, {"or": [{"brand": 9}, {"brand": 12}]}]
+    }
+    panel.form.where.box.value = '{"or": '
+    assert "not JSON" in panel.form.where.children[-1].value
+    panel.form.where.box.value = '{"brnd": 9}'
+    assert "Did you mean brand" in panel._problem.value
+
+
+def test_required_filters_are_there_and_stay(client_of):
+    """Pledg's plans need a price and a day: no button removes them, and the panel says what is missing."""
+    panel = vk.panel(client_of["pledg"])
+    form = panel.choose("payment_schedule")
+    assert "payment_schedule needs amount_cents and created." in panel._problem.value
+    assert not [one for one in below(form) if getattr(one, "description", "") == "✕"]
+    labelled(form, "amount_cents").value = "20000"
+    labelled(form, "created").value = "2026-01-31"
+    assert form.conditions.add("created") is form.conditions._rows.children[1]
+    panel.send()
+    panel.join()
+    assert panel.frame["requested_amount_cents"].tolist() == [20_000] * len(panel.frame)
+
+
+def test_count_says_how_many_and_what_they_take(panel):
+    """Before anything is fetched."""
+    panel.count()
+    panel.join()
+    assert status(panel).startswith("5,000 match. 1,000 of them are asked for. To fetch them takes about 4 requests")
+    assert panel.frame is None
+
+
+def test_feed_that_has_no_total_says_so(client_of):
+    """Mediagenix does not count its events."""
+    panel = vk.panel(client_of["mediagenix"])
+    panel.choose("events")
+    panel.count()
+    panel.join()
+    assert "does not say how many events match" in status(panel)
+
+
+def test_broken_pull_leaves_what_came(panel, vendors):
+    """The error is shown, and `frame` holds what arrived, which says of itself that it is not whole."""
+    panel.form.limit.box.value = ""
+    vendors["medipim"].set(fail_next=["", "", *["500"] * 40])
+    panel.send()
+    panel.join()
+    assert "IncompletePull" in status(panel)
+    assert 0 < len(panel.frame) < 5_000
+    assert panel.frame.attrs["vendorkit"]["complete"] is False
+    assert panel._result.children[0].frame.equals(panel.frame)
+
+
+def test_cancel_ends_a_pull_within_half_a_second(panel, vendors):
+    """Between pages and in waits; the panel can be used again, and has what it had."""
+    panel.form.limit.box.value = ""
+    vendors["medipim"].set(latency_s=0.5)
+    panel.send()
+    time.sleep(0.7)
+    assert panel._progress.layout.display == ""
+    assert panel._send.disabled
+    started = time.monotonic()
+    button(panel, "Cancel").click()
+    panel.join(5)
+    assert time.monotonic() - started < 0.5 + 0.3  # the bound, and what a busy machine adds
+    assert status(panel) == "Cancelled."
+    assert panel._progress.layout.display == "none"
+    assert panel.frame is None
+    vendors["medipim"].set(latency_s=0.0)
+    panel.form.limit.box.value = "10"
+    panel.send()
+    panel.join()
+    assert len(panel.frame) == 10
+
+
+def test_change_while_a_pull_runs_does_not_let_a_second_one_begin(panel, vendors):
+    """Typing goes on meanwhile, and the buttons know that something runs."""
+    vendors["medipim"].set(latency_s=0.3)
+    vendors["medipim"].clear_log()
+    panel.choose("brands")
+    panel.send()
+    panel.form.conditions.add("search", "a")
+    assert panel._send.disabled
+    assert not panel._stop.disabled
+    button(panel, "Send").click()
+    panel.join()
+    assert vendors["medipim"].requests == 1
+
+
+def test_progress_tells_pages_rows_and_the_time_left(medipim, monkeypatch):
+    """As the pages come; a limit counts, not the total."""
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    shown = Progress()
+    shown.begin(limit=1_000)
+    pull = Pull(medipim.products.query())
+    for _ in range(2):
+        now[0] += 10
+        pull.saw(250, 5_000)
+        shown.saw(pull)
+    assert "2 pages, 500 of 1,000 rows, 20 s left" in shown.children[1].value
+    assert (shown.children[0].value, shown.children[0].max) == (500, 1_000)
+
+
+def test_watched_pull_shows_no_bar_in_the_output(medipim, capsys, vendors):
+    """Who watches has it from the pages themselves."""
+    from vendorkit.pull import watched
+
+    vendors["medipim"].set(latency_s=0.8)
+    seen = []
+    with watched(lambda pull: seen.append((pull.pages, pull.rows, pull.total))):
+        medipim.products.query().frame(limit=1_500, columns=["id"])
+    assert seen[0] == (1, 250, 5_000)
+    assert seen[-1] == (6, 1_500, 5_000)
+    assert capsys.readouterr().err == ""
+
+
+# Code
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_vendorkit_lines_repeat_the_frame(client_of, vendor):
+    """What the panel shows as code gives, when it runs, the frame that the panel fetched."""
+    panel = vk.panel(client_of[vendor])
+    if vendor == "medipim":
+        panel.form.conditions.add("brand", "9")
+        panel.form.conditions.add("updated_since", "2020-01-31 .. ")
+        panel.form.conditions.add_group().add("search", '{"query": "it\'s", "locale": "fr", "type": "contains"}')
+        button(panel.form, "Remove group").click()
+        labelled(panel.form, "strategy").value = "windows"
+        labelled(panel.form, "locale").value = "fr"
+    elif vendor == "pledg":
+        form = panel.choose("payment_schedule")
+        form.conditions.add("amount_cents", "20000")
+        form.conditions.add("created", "2026-01-31")
+    else:
+        labelled(panel.form, "expand").value = ("metadata",)
+        labelled(panel.form, "accept").value = "json"
+        panel.form.limit.box.value = "30"
+    panel.send()
+    panel.join()
+    names = {}
+    exec(panel.snippet(), names)  # noqa: S102 - what a user would run
+    assert len(panel.frame) > 0
+    pd.testing.assert_frame_equal(names["frame"], panel.frame)
+
+
+def test_code_follows_the_form_and_the_language(panel):
+    """Escaped for the page, with a button that copies it."""
+    panel.choose("brands").conditions.add("search", "<b>'")
+    assert "&lt;b&gt;&#x27;" in panel._code.value
+    assert "<b>'" not in panel._code.value
+    for label, known in [("curl", "curl --request POST"), ("PHP (cURL)", "curl_init"), ("Python", "http.client")]:
+        panel._language.label = label
+        assert known in panel._code.value
+    assert "execCommand" in panel._code.value
+    assert panel.snippet("curl") == panel.query.snippet("curl")
+
+
+# Secrets, and pages without widgets
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_no_state_of_any_widget_holds_a_credential(client_of, vendors, vendor):
+    """Nor does the code in any language, the exchange, the saved form, the HTML."""
+    panel = vk.panel(client_of[vendor])
+    if vendor == "pledg":
+        panel.choose("merchant_conditions")
+    panel.form.limit.box.value = "10"
+    panel.send()
+    panel.join()
+    assert len(panel.frame) > 0
+    shown = ""
+    for _, language in panel._language.options:
+        panel._language.value = language
+        shown += everything(panel)
+    assert "Authorization" in shown or vendor == "pledg"
+    for name, value in vendors[vendor].credentials.items():
+        if name.endswith(SECRETS):
+            assert value not in shown
+            assert base64.b64encode(value.encode()).decode().rstrip("=") not in shown
+
+
+def test_exchange_shows_what_went_over_the_wire(client_of):
+    """Digest's first refusal and second try, headers with credentials masked; only what this request made."""
+    client = client_of["mediagenix"]
+    client.brands.query().count()
+    panel = vk.panel(client)
+    panel.choose("platforms")
+    panel.send()
+    panel.join()
+    shown = panel._exchange.value
+    assert "GET /api/platforms → 200" in shown
+    assert "/api/brands" not in shown
+    assert "Digest" in shown
+    assert "***" in shown
+
+
+def test_exchange_shows_the_body_that_was_sent(panel):
+    """As the vendor gets it."""
+    panel.choose("brands").conditions.add("search", "a")
+    panel.send()
+    panel.join()
+    body = re.search(r"<pre[^>]*>(POST .*?)</pre>", panel._exchange.value, re.DOTALL)
+    assert json.loads(re.sub("&quot;", '"', body[1]).split("\n\n", 1)[1]) == panel.query.describe()["json"]
+
+
+def test_page_without_widgets_shows_the_code_and_the_last_result(panel):
+    """Exported, reopened, on GitHub."""
+    assert "nothing fetched" in repr(panel)
+    panel.choose("brands")
+    panel.send()
+    panel.join()
+    shown = panel.static_html()
+    assert "client.brands.query()" in shown
+    assert "300 rows" in shown
+    assert panel.frame["name"].iloc[0] in shown
+    assert "<script" not in shown
+    assert repr(panel) == "<RequestPanel Medipim (local): brands; 300 rows fetched>"
