@@ -278,7 +278,7 @@ def test_worker_is_busy_until_it_says_it_is_not():
 def test_callback_that_raises_shows_its_error_under_the_panel(panel, monkeypatch):
     """W01: on a real click, which says so nowhere else; the text of a foreign error may hold anything and stays out."""
 
-    def broken(_):
+    def broken(*_):
         message = "made-up-text"
         raise RuntimeError(message)
 
