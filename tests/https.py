@@ -12,11 +12,14 @@ from typing import Any
 
 import trustme
 
+import vendorkit as vk
 from vendorkit.auth import Basic
 from vendorkit.call import Policy
-from vendorkit.credentials import Redactor
+from vendorkit.credentials import Redactor, Secret, Settings
 from vendorkit.session import Session
 from vendorkit.tls import Trust, local_trust
+from vendorkit.vendors import CLIENTS
+from vendorkit.vendors.base import Endpoint
 
 Handler = Callable[[ssl.SSLSocket, bytes], None]
 SECRET = "sentinel-Pa55word"
@@ -123,3 +126,11 @@ def session_of(server: RawServer, policy: Policy = QUICK, **more: Any) -> Sessio
         policy=policy,
         **more,
     )
+
+
+def client_of(server: RawServer, vendor: str, policy: Policy = QUICK) -> vk.Client:
+    """A client of *vendor* with made-up credentials on a raw server."""
+    kind = CLIENTS[vendor]
+    values = {name: Secret("be" if name.endswith("COUNTRY") else SECRET) for name in kind.setting_names}
+    settings = Settings(values, dict.fromkeys(values, "given"), "the test")
+    return kind(Endpoint("local", server.url, server.trust), settings, policy=policy)

@@ -88,7 +88,7 @@ class _Connection(HTTPSConnection):
         """Connect, shake hands, and check the chain; `ssl.SSLError` where it is not approved."""
         super().connect()
         # A body without a length is whole only where TLS was closed (RFC 9112 section 9.8). The ssl module would give
-        # the same end for a connection that broke, and half a stream would pass for all of it.
+        # the same end for a connection that broke or was reset, and half a stream would pass for all of it.
         cast("Any", self.sock).suppress_ragged_eofs = False
         try:
             self.trust.check_chain(self.sock)

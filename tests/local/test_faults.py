@@ -108,6 +108,36 @@ def test_a_cut_gzip_has_the_right_length(medipim, client):
     assert not unpacking.eof
 
 
+def test_a_gzip_with_a_wrong_sum_is_otherwise_right(medipim, client):
+    """All announced bytes come; only the checksum at the end does not fit."""
+    medipim.set(fail_next=["gzip-sum"])
+    with client.stream("GET", BRANDS) as answer:
+        raw = b"".join(answer.iter_raw())
+    assert len(raw) == int(answer.headers["Content-Length"])
+    with pytest.raises(zlib.error, match="incorrect data check"):
+        zlib.decompress(raw, 31)
+    assert zlib.decompress(raw[10:-8], -15).startswith(b"{")
+
+
+@pytest.mark.parametrize("fault", ["reset", "garbage"])
+def test_a_connection_ends_badly(medipim, client, fault):
+    """Reset within the body (which Python's ssl module calls an end), or after no HTTP; the next request passes."""
+    medipim.set(fail_next=[fault])
+    with pytest.raises(httpx.RemoteProtocolError):
+        client.get(BRANDS)
+    assert client.get(BRANDS).status_code == 200
+
+
+def test_random_faults_are_of_all_kinds_that_were_named(medipim, client):
+    """About as many as the rate says, each of the kinds among them."""
+    medipim.set(fault_rate=0.5, fault_kinds=["500", "404", "empty"])
+    for _ in range(60):
+        client.get(BRANDS)
+    found = [entry["fault"] for entry in medipim.log() if entry["fault"]]
+    assert 18 <= len(found) <= 42
+    assert set(found) == {"500", "404", "empty"}
+
+
 def test_answers_in_place_of_the_vendors(medipim, client):
     """HTML, an empty body, a redirect to another origin and error statuses, in the order given; "" is none."""
     medipim.set(fail_next=["html", "empty", "", "redirect", "502", "429", "404"])

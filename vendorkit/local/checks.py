@@ -8,6 +8,8 @@ the log, the fault (if one is due), the delay, the rate limit, the authenticatio
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 import sys
 import time
 import traceback
@@ -70,11 +72,17 @@ class Vendor:
         """Whether the connection that the request came by is still open."""
         return any(connection.client == scope["client"] for connection in self.connections)
 
-    def drop(self, scope: Scope) -> None:
-        """Close the connection that the request came by."""
+    def drop(self, scope: Scope, *, last_words: bytes = b"", reset: bool = False) -> None:
+        """Close the connection that the request came by, or reset it."""
         for connection in list(self.connections):
             if connection.client == scope["client"]:
-                connection.transport.close()
+                connection.transport.write(last_words)
+                if reset:  # RFC 9293 section 3.10.4: no time to linger makes close() an abort
+                    plain = connection.transport.get_extra_info("socket")
+                    plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    connection.transport.abort()
+                else:
+                    connection.transport.close()
 
 
 class RateLimit:

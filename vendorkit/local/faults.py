@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Answer = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 SLOW_BYTE_S: Final = 0.15
+GARBAGE: Final = b"\x16\x03\x01 this is no HTTP\r\n\r\n"
 MAINTENANCE: Final = (
     "<!DOCTYPE html><html><head><title>Maintenance</title></head><body><h1>We will be back soon</h1></body></html>"
 )
@@ -29,15 +30,17 @@ def choose(settings: Settings, number: int) -> str | None:
     """Return the fault for request *number*: the next one ordered, else one drawn by the rates, else None."""
     if settings.fail_next:
         return settings.fail_next.pop(0) or None
-    draw = random.Random(f"{settings.seed}:{number}").random()  # equal runs have equal faults
+    source = random.Random(f"{settings.seed}:{number}")  # equal runs have equal faults
+    draw = source.random()
     rates = (
         ("drop", settings.drop_rate),
         ("truncate", settings.truncate_rate),
         (str(settings.status_code), settings.status_rate),
+        (source.choice(settings.fault_kinds or [""]), settings.fault_rate),
     )
     for fault, rate in rates:
         if draw < rate:
-            return fault
+            return fault or None
         draw -= rate
     return None
 
@@ -47,17 +50,18 @@ async def apply(  # noqa: PLR0917  ASGI's three, and ours
 ) -> None:
     """Answer the request with *fault*, one of those in the docstring of `Settings`."""
     name, _, argument = fault.partition(":")
-    if name == "drop":
-        await _leave(vendor, scope, receive)
+    if name in ("drop", "garbage"):
+        await _leave(vendor, scope, receive, last_words=GARBAGE if name == "garbage" else b"")
     elif name == "hang":
         await _until_gone(receive)
-    elif name == "truncate":
-        await answer(scope, receive, _truncating(vendor, scope, send, int(argument) if argument else None))
-        await _leave(vendor, scope, receive)
+    elif name in ("truncate", "reset"):
+        reset = name == "reset"
+        await answer(scope, receive, _truncating(vendor, scope, send, int(argument) if argument else None, reset=reset))
+        await _leave(vendor, scope, receive, reset=reset)
     elif name == "slow":
         await answer(scope, receive, _dripping(vendor, scope, send))
-    elif name == "gzip-cut":
-        await answer(scope, receive, _cutting_gzip(send))
+    elif name in ("gzip-cut", "gzip-sum"):
+        await answer(scope, receive, _spoiling_gzip(send, _cut if name == "gzip-cut" else _wrong_sum))
     else:
         await _instead(name, vendor, scope)(scope, receive, send)
 
@@ -80,13 +84,13 @@ async def _until_gone(receive: Receive) -> None:
         pass
 
 
-async def _leave(vendor: Vendor, scope: Scope, receive: Receive) -> None:
+async def _leave(vendor: Vendor, scope: Scope, receive: Receive, **how: Any) -> None:
     """Close the connection, and return only when uvicorn knows, for it would answer 500 itself."""
-    vendor.drop(scope)
+    vendor.drop(scope, **how)
     await _until_gone(receive)
 
 
-def _truncating(vendor: Vendor, scope: Scope, send: Send, limit: int | None) -> Send:
+def _truncating(vendor: Vendor, scope: Scope, send: Send, limit: int | None, *, reset: bool) -> Send:
     """Let the headers pass, and of the body *limit* bytes (None: half of its first piece); then close."""
     left: list[int | None] = [limit]
 
@@ -100,7 +104,7 @@ def _truncating(vendor: Vendor, scope: Scope, send: Send, limit: int | None) -> 
             await send({"type": "http.response.body", "body": body[:allowed], "more_body": True})
         left[0] = max(0, allowed - len(body)) if left[0] is not None else 0
         if not left[0]:
-            vendor.drop(scope)
+            vendor.drop(scope, reset=reset)
 
     return sending
 
@@ -120,8 +124,16 @@ def _dripping(vendor: Vendor, scope: Scope, send: Send) -> Send:
     return sending
 
 
-def _cutting_gzip(send: Send) -> Send:
-    """Compress the first piece of the body, cut the result, and announce the length of what is left."""
+def _cut(whole: bytes) -> bytes:
+    return whole[: max(1, len(whole) * 3 // 5)]
+
+
+def _wrong_sum(whole: bytes) -> bytes:
+    return whole[:-8] + bytes(byte ^ 0xFF for byte in whole[-8:-4]) + whole[-4:]
+
+
+def _spoiling_gzip(send: Send, spoil: Callable[[bytes], bytes]) -> Send:
+    """Compress the first piece of the body, spoil the result, and announce the length of what that gives."""
     start: dict[str, Any] = {}
 
     async def sending(message: Message) -> None:
@@ -133,10 +145,10 @@ def _cutting_gzip(send: Send) -> Send:
         headers = dict(start.pop("headers"))
         body = message.get("body", b"")
         whole = body if headers.get(b"content-encoding") == b"gzip" else gzip.compress(body, 1)
-        cut = whole[: max(1, len(whole) * 3 // 5)]
-        headers |= {b"content-encoding": b"gzip", b"content-length": str(len(cut)).encode()}
+        spoilt = spoil(whole)
+        headers |= {b"content-encoding": b"gzip", b"content-length": str(len(spoilt)).encode()}
         await send({**start, "headers": list(headers.items())})
-        await send({"type": "http.response.body", "body": cut})
+        await send({"type": "http.response.body", "body": spoilt})
         start.clear()
 
     return sending

@@ -14,7 +14,14 @@ from vendorkit.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FAULT: Final = re.compile(r"|drop|hang|truncate(:\d+)?|slow|gzip-cut|html|empty|redirect|[45]\d\d")  # see `fail_next`
+# See `fail_next`.
+FAULT: Final = re.compile(
+    r"|drop|reset|garbage|hang|truncate(:\d+)?|slow|gzip-cut|gzip-sum|html|empty|redirect|[45]\d\d"
+)
+FAULT_KINDS: Final = (
+    *("drop", "reset", "garbage", "hang", "truncate", "slow", "gzip-cut", "gzip-sum", "html", "empty", "redirect"),
+    *("429", "500", "502", "503"),
+)
 TokenAnswer = Literal[
     "normal", "missing", "null", "zero", "negative", "text", "number-text", "float-text", "html", "list", "empty",
     "mac", "redirect",
@@ -33,10 +40,13 @@ class Settings:
     too), one each, "" for none:
 
         "drop"        close the connection without an answer
+        "reset"       reset it (TCP) after half of the body
+        "garbage"     bytes that are no HTTP, then close
         "hang"        never answer; keep the connection
         "truncate"    close after half of the body; "truncate:17" after 17 bytes of it
         "slow"        one byte of the body each 150 ms
         "gzip-cut"    a cut gzip body whose Content-Length is right
+        "gzip-sum"    a gzip body with a wrong checksum
         "html"        200 with an HTML maintenance page
         "empty"       200 without a body
         "redirect"    302 to another origin: the same port on `localhost`
@@ -93,6 +103,8 @@ class Settings:
     truncate_rate: float = 0.0  # body cut short of its announced length
     status_rate: float = 0.0  # answer with `status_code` instead
     status_code: int = 503
+    fault_rate: float = 0.0  # one of `fault_kinds`
+    fault_kinds: list[str] = field(default_factory=lambda: list(FAULT_KINDS))
     wrong_type_rate: float = 0.0  # records with numbers as text, lists for objects, a new field
     fail_next: list[str] = field(default_factory=list)  # faults for the next requests: "drop", "truncate", "503", …
 
