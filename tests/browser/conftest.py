@@ -32,9 +32,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     """Debian's Chromium, without a window and without any address but loopback."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
-    from tests.browser.serving import CHROMIUM, FLAGS
+    from tests.browser.serving import CHROMIUM, FLAGS, WAIT_MS
+
+    expect.set_options(timeout=WAIT_MS)
 
     if not CHROMIUM.exists():
         pytest.skip("Debian's chromium is not installed")

@@ -30,7 +30,7 @@ FLAGS = [
     # No name but loopback resolves: what needs another address fails here as it would offline.
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 ]
-WAIT_MS = 60_000
+WAIT_MS = 60_000  # machines that test may be slow
 _START_S = 60
 # No outside news, no look for updates, nothing to install; and no token, for it listens on loopback for one test run.
 _LAB = (
@@ -43,6 +43,9 @@ _LAB = (
     "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     "--LabApp.extension_manager=readonly",
     "--LabApp.expose_app_in_browser=True",
+    # Kernels of pages that were closed would stay.
+    "--MappingKernelManager.cull_idle_timeout=10",
+    "--MappingKernelManager.cull_interval=5",
 )
 _VOILA = ("--Voila.ip=127.0.0.1", "--Voila.port_retries=0", "--show_tracebacks=True")
 _SETTINGS = {

@@ -5,19 +5,19 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import ipywidgets as widgets
 
 from vendorkit.credentials import read_settings
 from vendorkit.doctor import Checkup, Finding, examine, settings_found
 from vendorkit.errors import VendorkitError
+from vendorkit.panels.columns import labelled
+from vendorkit.panels.page import page_html
+from vendorkit.panels.panes import WHOLE, WRAP
 from vendorkit.panels.work import Panel, Worker, error_html, good_html, guarded
 from vendorkit.vendors import CLIENTS, connect
 from vendorkit.vendors.base import Client
 from vendorkit.vendors.medipim_schema import COUNTRIES
-
-_LABELLED: Final = {"description_width": "6em"}
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,10 @@ class ConnectPanel(Panel):
             options=[(kind.label, name) for name, kind in CLIENTS.items()],
             value=vendor,
             description="Vendor",
-            style=_LABELLED,
+            style=WHOLE,
         )
-        self._environment = widgets.Dropdown(description="Environment", style=_LABELLED)
-        self._country = widgets.Dropdown(options=list(COUNTRIES), description="Country", style=_LABELLED)
+        self._environment = widgets.Dropdown(description="Environment", style=WHOLE)
+        self._country = widgets.Dropdown(options=list(COUNTRIES), description="Country", style=WHOLE)
         self._test = widgets.Button(description="Test call", button_style="primary")
         self._stop = widgets.Button(description="Cancel", disabled=True)
         self._settings, self._status = widgets.HTML(), widgets.HTML()
@@ -93,7 +93,7 @@ class ConnectPanel(Panel):
         self._stop.on_click(guarded(self._worker.cancel, self._show_failure))
         super().__init__(
             [
-                widgets.HBox([self._vendor, self._environment, self._country]),
+                widgets.HBox([self._vendor, self._environment, self._country], layout=WRAP),
                 self._settings,
                 widgets.HBox([self._test, self._stop]),
                 self._status,
@@ -137,9 +137,8 @@ class ConnectPanel(Panel):
     def _changed(self) -> None:
         self.client, self._status.value = None, ""
         try:
-            self._settings.value = settings_found(self.choice.vendor, self.choice.environment).to_html(
-                index=False, border=0
-            )
+            found = settings_found(self.choice.vendor, self.choice.environment)
+            self._settings.value = page_html(labelled(found), title="Settings", dtypes=False)
         except VendorkitError as exc:
             self._settings.value = error_html(exc)
 

@@ -33,7 +33,9 @@ table.vk i{color:var(--jp-ui-font-color2,#767676)}
 </style>"""
 
 
-def page_html(columns: Mapping[str, pd.Series[Any]], *, title: str, sort: str = "", descending: bool = False) -> str:
+def page_html(
+    columns: Mapping[str, pd.Series[Any]], *, title: str, sort: str = "", descending: bool = False, dtypes: bool = True
+) -> str:
     """Return the rows of one page; *title* is for those who hear it. Only the first `COLUMNS` columns are shown."""
     shown = dict(list(columns.items())[:COLUMNS])
     numeric = [_is_number(column) for column in shown.values()]
@@ -42,7 +44,8 @@ def page_html(columns: Mapping[str, pd.Series[Any]], *, title: str, sort: str = 
         sorted_so = f' aria-sort="{"descending" if descending else "ascending"}"' if label == sort else ""
         arrow_head = (" ▼" if descending else " ▲") if label == sort else ""
         name = _bounded(label + arrow_head)
-        heads.append(f'<th scope="col"{_right(right)}{sorted_so}>{name}<small>{html.escape(kind(column))}</small></th>')
+        small = f"<small>{html.escape(kind(column))}</small>" if dtypes else ""
+        heads.append(f'<th scope="col"{_right(right)}{sorted_so}>{name}{small}</th>')
     sides = zip(shown.values(), numeric, strict=True)
     cells = [[_cell(text, right) for text in texts(column).to_pylist()] for column, right in sides]
     rows = "".join(f"<tr>{''.join(row)}</tr>" for row in zip(*cells, strict=True))
