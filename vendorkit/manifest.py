@@ -176,7 +176,7 @@ def write_atomically(path: Path, body: bytes | pa.Buffer) -> None:
         with suppress(OSError):
             temporary.unlink()
         what = f"{path} could not be written: {exc.strerror or exc}. What was stored before is untouched."
-        raise IncompletePull(what, remedy="Make room or allow writing, and call save() again: it goes on.") from exc
+        raise IncompletePull(what, remedy="Make room or allow writing, and try again: save() goes on.") from exc
 
 
 @contextmanager

@@ -183,6 +183,7 @@ class Query:
 
         Raises:
             UsageError: The folder has no whole dataset of this query, or the vendor does not tell of its changes.
+            NotFound: The vendor's feed does not reach back to when it was saved.
             IncompletePull: The pull or the disk gave out, or data changed meanwhile; the dataset is as it was.
         """
         from vendorkit.updating import update  # noqa: PLC0415 - datasets are made of queries

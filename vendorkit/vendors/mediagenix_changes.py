@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from vendorkit.answers import answered_at, json_object
 from vendorkit.call import Call
-from vendorkit.errors import IncompletePull, MalformedAnswer, NotFound
+from vendorkit.errors import MalformedAnswer, NotFound
 from vendorkit.frames import Page, Schema
 from vendorkit.pages import P, Reader, side_by_side
 from vendorkit.query import Query, Since, Span
@@ -118,7 +118,7 @@ def _one(query: Query, identifier: str) -> Query:
 
 
 def _events(query: Query) -> Iterator[Mapping[str, Any]]:
-    """Yield the events after the place, or from the moment on."""
+    """Yield the events after the place, or from the moment on; `NotFound` where the feed does not reach back there."""
     since, client = query.since, query.client
     assert since is not None  # noqa: S101 - asked for changes alone
     place = since.at if since.place else _place(client, since.at)
@@ -127,7 +127,7 @@ def _events(query: Query) -> Iterator[Mapping[str, Any]]:
     events = _newer(client, place - 1)
     if int(next(events, {"id": -1})["id"]) != place:
         what = f"The feed of {client.title} does not reach back to event {place} any more."
-        raise IncompletePull(what, remedy="Pull all; a saved dataset is deleted and saved again.")
+        raise NotFound(what, remedy="Pull all; a saved dataset is deleted and saved again.")
     yield from events
 
 
@@ -143,7 +143,7 @@ def _place(client: Client, moment: int) -> int | None:
         return None
     if _moment(oldest) >= moment:
         what = f"The feed of {client.title} begins at {oldest['timestamp']}, after the moment asked for."
-        raise IncompletePull(what, remedy="Ask for a later moment, or pull all.")
+        raise NotFound(what, remedy="Ask for a later moment, or pull all.")
     if _moment(newest[0]) < moment:
         return int(newest[0]["id"])
     before, after = int(oldest["id"]), int(newest[0]["id"])
