@@ -429,6 +429,7 @@ CELLS = (
     "clients[0].brands.query().frame(limit=3)",
     "[client.exchanges for client in clients]",
     "panel = vk.connect_panel()\npanel.start()\npanel.join()\npanel",
+    "vk.browse(clients[2], '/api/titles/42?expand=images')",
     "for name, changed in json.loads(os.environ.pop('WRONG')).items(): servers[name].credentials.update(changed)",
     *(f"vk.connect({name!r}).ping()" for name in VENDORS),
     "bad = vk.connect_panel('mediagenix')\nbad.start()\nbad.join()\nbad",
