@@ -160,6 +160,18 @@ def test_xml_and_json_are_both_shown_indented(mediagenix, vendors):
     assert vendors["mediagenix"].requests == 1
     panel.go("/api/titles/43")
     assert "&gt;43&lt;/id&gt;" in tab(arrived(panel), "XML").value
+    vendors["mediagenix"].clear_log()
+    panel.step(-1)
+    assert "&gt;42&lt;/id&gt;" in tab(arrived(panel), "XML").value
+    assert vendors["mediagenix"].requests == 0
+
+
+def test_xml_of_what_was_seen_before_the_view_was_opened_is_fetched(browser):
+    """Back from a record to the root, whose XML was never asked for."""
+    browser.go("/api/titles/42")
+    tab(arrived(browser), "XML")
+    browser.step(-1)
+    assert "&lt;movida&gt;" in tab(arrived(browser), "XML").value
 
 
 def test_views_are_bounded_in_size(mediagenix):
@@ -406,7 +418,7 @@ def test_odd_answers_are_told_and_not_shown(mediagenix, vendors):
     with pytest.raises(InvalidRequest):
         look(mediagenix, place_at(mediagenix, "/api/titles?per_page=500"))
     with pytest.raises(MalformedAnswer):
-        markup.xml_html(b"no XML")
+        looking._indented(b"no XML")
 
 
 def test_values_of_other_shapes_still_make_a_page(mediagenix, vendors):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import pandas as pd
+from lxml import etree
 
 from vendorkit.errors import MalformedAnswer
 from vendorkit.frames import Column, Drift, JsonReader, Kind, Page, Schema, to_frame
@@ -35,6 +36,7 @@ class Seen:
         links: Name to address.
         total: How many records there are in all, where the vendor says so.
         before, after: The pages beside this one.
+        xml: The answer in XML, indented, once it was asked for.
         milliseconds: How long it took, authentication included; None where nothing was sent.
     """
 
@@ -47,6 +49,7 @@ class Seen:
     total: int | None = None
     before: Place | None = field(default=None, repr=False)
     after: Place | None = field(default=None, repr=False)
+    xml: str | None = field(default=None, repr=False)
     milliseconds: float | None = None
 
     @property
@@ -81,9 +84,29 @@ def look(client: Client, place: Place) -> Seen:
     return replace(seen, milliseconds=milliseconds)
 
 
-def read_xml(client: Client, place: Place) -> bytes:
-    """Return the answer at *place* in XML, for vendors that write both forms."""
-    return b"" if place.call is None else client.session.send(replace(place.call, accept="xml")).content
+def with_xml(client: Client, seen: Seen) -> Seen:
+    """
+    Return *seen* with its answer in XML, which is asked for anew.
+
+    Raises:
+        MalformedAnswer: It is no XML.
+    """
+    call = seen.place.call
+    return (
+        seen if call is None else replace(seen, xml=_indented(client.session.send(replace(call, accept="xml")).content))
+    )
+
+
+def _indented(body: bytes) -> str:
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_blank_text=True)
+    try:
+        root = etree.fromstring(body, parser)
+    except etree.XMLSyntaxError:
+        root = None
+    if root is None:
+        what = "The answer is not XML."
+        raise MalformedAnswer(what, remedy="Look at it as JSON.")
+    return etree.tostring(root, pretty_print=True, encoding="unicode")
 
 
 def _read(client: Client, place: Place, body: bytes) -> Seen:

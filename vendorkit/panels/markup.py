@@ -8,9 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import pandas as pd
-from lxml import etree
 
-from vendorkit.errors import MalformedAnswer
 from vendorkit.panels.columns import labelled
 from vendorkit.panels.looking import Seen
 from vendorkit.panels.page import page_html
@@ -47,6 +45,19 @@ def heading_html(seen: Seen, client_title: str) -> str:
     return f'<h4>{html.escape(seen.title)} <span class="vk-dim">· {html.escape(" · ".join(told))}</span></h4>'
 
 
+def body_html(seen: Seen) -> str:
+    """Return the fields of a record, or the rows of a collection."""
+    if seen.records is None and isinstance(seen.resource, dict):
+        return f'<div class="vk-tall">{fields_html(seen.resource)}</div>'
+    return "" if seen.frame is None else frame_html(seen.frame, seen.title)
+
+
+def links_html(seen: Seen) -> str:
+    """Return the names of the links."""
+    names = ", ".join(html.escape(name) for name in seen.links)
+    return f'<div class="vk-dim">Links: {names}</div>' if names else ""
+
+
 def fields_html(resource: Mapping[str, Any]) -> str:
     """Return the fields of one record as rows of a table, and what is embedded in it below."""
     links = {key for key in resource if key.endswith("_link")}
@@ -75,25 +86,12 @@ def worth_showing(frame: pd.DataFrame) -> pd.DataFrame:
 
 def json_html(answer: Any) -> str:
     """Return *answer* as indented JSON."""
-    return _text_html(json.dumps(answer, indent=2, ensure_ascii=False, default=str))
+    return text_html(json.dumps(answer, indent=2, ensure_ascii=False, default=str))
 
 
-def xml_html(body: bytes) -> str:
-    """
-    Return *body* as indented XML.
-
-    Raises:
-        MalformedAnswer: It is no XML.
-    """
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_blank_text=True)
-    try:
-        root = etree.fromstring(body, parser)
-    except etree.XMLSyntaxError:
-        root = None
-    if root is None:
-        what = "The answer is not XML."
-        raise MalformedAnswer(what, remedy="Look at it as JSON.")
-    return _text_html(etree.tostring(root, pretty_print=True, encoding="unicode"))
+def text_html(text: str) -> str:
+    """Return *text* as it stands, as far as the limit."""
+    return f'<div class="vk-tall"><pre>{html.escape(_cut(text, TEXT_LIMIT))}</pre></div>'
 
 
 def dataframe_html(seen: Seen) -> str:
@@ -158,10 +156,6 @@ def _cells(record: Mapping[str, Any], names: Iterable[str]) -> str:
     values = (record.get(name) for name in names)
     texts = ("" if v is None else v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for v in values)
     return "".join(f"<td>{html.escape(_cut(text, 80))}" for text in texts)
-
-
-def _text_html(text: str) -> str:
-    return f'<div class="vk-tall"><pre>{html.escape(_cut(text, TEXT_LIMIT))}</pre></div>'
 
 
 def _cut(text: str, limit: int) -> str:
