@@ -14,7 +14,7 @@ from vendorkit.errors import UsageError, VendorkitError
 from vendorkit.panels.looking import Seen, look, with_xml
 from vendorkit.panels.places import Place, home, place_at, place_of, record_address
 from vendorkit.panels.viewing import SNUG, WRAP, Views, button
-from vendorkit.panels.work import Panel, Worker, error_html
+from vendorkit.panels.work import Panel, Worker, error_html, guarded
 from vendorkit.query import Query
 from vendorkit.vendors.base import Client
 from vendorkit.vendors.filters import suggestion
@@ -39,27 +39,31 @@ class Browser(Panel):
         self.seen: Seen | None = None
         self._past: list[Seen] = []
         self._at, self._busy = -1, False
-        self._back = button("Back", partial(self.step, -1), "To what was shown before; nothing is sent")
-        self._forward = button("Forward", partial(self.step, 1), "Forward again; nothing is sent")
-        self._start = button("Start", self.go, "The vendor's root, or the list of its resources")
-        self._again = button("Reload", self.reload, "Ask again")
+        tips: dict[str, tuple[Callable[[], None], str]] = {
+            "Back": (partial(self.step, -1), "To what was shown before; nothing is sent"),
+            "Forward": (partial(self.step, 1), "Forward again; nothing is sent"),
+            "Start": (self.go, "The vendor's root, or the list of its resources"),
+            "Reload": (self.reload, "Ask again"),
+            "Cancel": (self.cancel, "Stop what is under way"),
+        }
+        made = [button(text, act, tip, self.fail) for text, (act, tip) in tips.items()]
+        self._back, self._forward, self._start, self._again, self._stop = made
         self._address = widgets.Text(
             description="Address",
             continuous_update=False,  # at Enter
             style=SNUG,
             layout={"flex": "1 1 20em"},
         )
-        self._address.observe(self._typed, names="value")
-        self._stop = button("Cancel", self.cancel, "Stop what is under way")
+        self._address.observe(guarded(self._typed, self.fail), names="value")
         self._views, self._status = Views(client, self), widgets.HTML()
-        self._worker = Worker(lambda show: show(), self._show_failure, self._show_busy)
+        self._worker = Worker(lambda show: show(), self.fail, self._show_busy)
         bar = [self._back, self._forward, self._start, self._again, self._address, self._stop]
         super().__init__([widgets.HBox(bar, layout=WRAP), self._views, self._status])
         # At once and in this thread: the next cell, and a page without a kernel, need what is there.
         try:
             self._arrive(look(client, self._place(start)))
         except VendorkitError as exc:
-            self._show_failure(exc)
+            self.fail(exc)
         self._show_busy(False)
 
     @property
@@ -175,7 +179,8 @@ class Browser(Panel):
         self._address.value, self._status.value = seen.place.address, ""
         self._views.show(seen)
 
-    def _show_failure(self, exc: BaseException) -> None:
+    def fail(self, exc: BaseException) -> None:
+        """Show what went wrong, under what is shown."""
         self._status.value = error_html(exc)
 
     def _show_busy(self, busy: bool) -> None:
@@ -186,9 +191,11 @@ class Browser(Panel):
         self._start.disabled = busy
         self._again.disabled = busy or self.seen is None
         self._views.busy(busy)
+        if not busy:
+            self.publish()
 
-    def _typed(self, change: dict[str, Any]) -> None:
-        address = change["new"].strip()
+    def _typed(self) -> None:
+        address = self._address.value.strip()
         if address and (self.seen is None or address != self.seen.place.address):
             self.go(address)
 

@@ -11,6 +11,7 @@ import ipywidgets as widgets
 from vendorkit.panels import markup
 from vendorkit.panels.looking import Seen
 from vendorkit.panels.places import record_address
+from vendorkit.panels.work import guarded
 from vendorkit.vendors.base import Client
 
 WRAP: Final = {"flex_flow": "row wrap"}
@@ -32,11 +33,14 @@ class Acts(Protocol):
     def fetch_xml(self) -> None:
         """Fetch what is shown in XML."""
 
+    def fail(self, exc: BaseException) -> None:
+        """Show what went wrong."""
 
-def button(text: str, act: Callable[[], Any], tip: str) -> widgets.Button:
-    """Return a button as wide as its text."""
+
+def button(text: str, act: Callable[[], Any], tip: str, failed: Callable[[BaseException], None]) -> widgets.Button:
+    """Return a button as wide as its text; an error of what it does goes to *failed*."""
     made = widgets.Button(description=text, tooltip=tip, layout={"width": "auto"})
-    made.on_click(lambda _: act())
+    made.on_click(guarded(act, failed))
     return made
 
 
@@ -54,12 +58,12 @@ class Views(widgets.VBox):  # type: ignore[misc]
         self._seen: Seen | None = None
         self._made: list[widgets.Widget] = []  # for what is shown, and closed with it
         self._heading = widgets.HTML()
-        self._previous = button("Previous page", partial(acts.turn, -1), "The vendor's link to the page before")
-        self._next = button("Next page", partial(acts.turn, 1), "The vendor's link to the page after")
+        self._previous = self._button("Previous page", partial(acts.turn, -1), "The vendor's link to the page before")
+        self._next = self._button("Next page", partial(acts.turn, 1), "The vendor's link to the page after")
         self._record = widgets.Dropdown(description="Record", style=SNUG, layout={"width": "24em"})
-        self._open = button("Open record", lambda: acts.go(self._record.value), "Show this record alone")
+        self._open = self._button("Open record", lambda: acts.go(self._record.value), "Show this record alone")
         self._pager = widgets.HBox([self._previous, self._next, self._record, self._open], layout=WRAP)
-        self._expand = button("Expand", self._expand_ticked, "Ask again, with the ticked links embedded")
+        self._expand = self._button("Expand", self._expand_ticked, "Ask again, with the ticked links embedded")
         self._ticks, self._links = widgets.HBox(layout=WRAP), widgets.HBox(layout=WRAP)
         self._links_label = widgets.Label("Links")
         self._body, self._json, self._frame, self._xml = (widgets.HTML() for _ in _TABS)
@@ -73,10 +77,13 @@ class Views(widgets.VBox):  # type: ignore[misc]
         tabs = widgets.Tab(views, selected_index=0)
         for number, title in enumerate(_TABS[: len(views)]):
             tabs.set_title(number, title)
-        tabs.observe(self._chose_tab, names="selected_index")
+        tabs.observe(guarded(self._chose_tab, self._acts.fail), names="selected_index")
         return tabs
 
-    def _chose_tab(self, _: Any) -> None:
+    def _button(self, text: str, act: Callable[[], Any], tip: str) -> widgets.Button:
+        return button(text, act, tip, self._acts.fail)
+
+    def _chose_tab(self) -> None:
         if self.xml_open:
             self._acts.fetch_xml()
 
@@ -115,7 +122,7 @@ class Views(widgets.VBox):  # type: ignore[misc]
         return f'{markup.STYLE}<div class="vk-browse">{self._heading.value}{self._body.value}{names}</div>'
 
     def _link(self, name: str, address: str) -> widgets.Button:
-        made = button(name, partial(self._acts.go, address), address)
+        made = self._button(name, partial(self._acts.go, address), address)
         self._made.append(made)
         return made
 
