@@ -181,7 +181,7 @@ class ClientCredentials(FlowAuth):
         self._basic(prepared)
         try:
             response = self._post(prepared)
-            status, headers, body = response.status_code, response.headers, _body(response)
+            status, headers, body = response.status_code, response.headers, response.content
         except (requests.RequestException, HTTPError, OSError) as error:
             if isinstance(error, VendorkitError):
                 raise
@@ -200,21 +200,19 @@ class ClientCredentials(FlowAuth):
 
 
 def _plain_post(prepared: requests.PreparedRequest) -> requests.Response:
+    until = time.monotonic() + _WAIT_S
+    body = b""
     with requests.Session() as session:
         session.trust_env = False  # a .netrc entry would replace the header, a proxy would see it
-        response = session.send(prepared, timeout=_TIMEOUTS_S, allow_redirects=False, stream=True)
-        response._content, response._content_consumed = _body(response), True  # type: ignore[attr-defined]  # noqa: SLF001
-        return response
-
-
-def _body(response: requests.Response) -> bytes:
-    parts = bytearray()
-    for part in response.iter_content(8192):
-        parts += part
-        if len(parts) > BODY_LIMIT:
-            break
-    response.close()
-    return bytes(parts)
+        with session.send(prepared, timeout=_TIMEOUTS_S, allow_redirects=False, stream=True) as response:
+            # Not iter_content(), which waits for whole chunks: a drip of bytes would outlast every timeout.
+            while len(body) <= BODY_LIMIT and (part := response.raw.read1(8192, decode_content=True)):
+                body += part
+                if time.monotonic() > until:
+                    message = "the answer came too slowly"
+                    raise requests.exceptions.ReadTimeout(message)
+    response._content, response._content_consumed = body, True  # type: ignore[attr-defined]  # noqa: SLF001
+    return response
 
 
 def _bearer(token: Token) -> dict[str, str]:

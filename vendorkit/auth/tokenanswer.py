@@ -104,12 +104,12 @@ def _lifetime(expires_in: Any) -> float | None:
 def _refusal(status: int, headers: Mapping[str, str], code: str | None) -> VendorkitError:
     details: dict[str, Any] = {"status": status, "vendor_code": code}
     what = f"The token endpoint answered HTTP {status}{f' ({code})' if code else ''}"
+    wait = headers.get("Retry-After", "")
+    seconds = float(wait) if wait.isascii() and wait.isdigit() and len(wait) <= _RETRY_AFTER_DIGITS else None
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        wait = headers.get("Retry-After", "")
-        seconds = float(wait) if wait.isascii() and wait.isdigit() and len(wait) <= _RETRY_AFTER_DIGITS else None
         return RateLimited(f"{what}: too many token requests.", remedy="Wait.", retry_after_s=seconds, **details)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return VendorUnavailable(f"{what}.", remedy="Try again later.", **details)
+        return VendorUnavailable(f"{what}.", remedy="Try again later.", retry_after_s=seconds, **details)
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         remedy = "Use the address that the vendor documents; redirects are not followed with key and secret."
         return OriginRefused(f"{what}, a redirect.", remedy=remedy, **details)
