@@ -133,7 +133,7 @@ def forms_of(secret: str) -> list[bytes]:
 
 @pytest.mark.parametrize("vendor", ["medipim", "mediagenix", "pledg"])
 def test_graph_and_pickles_hold_no_credential(request, vendors, vendor):
-    """Plain values alone: not the client, not the local vendor's key."""
+    """S14: plain values alone, not the client, not the local vendor's key. Promise 3."""
     client = request.getfixturevalue(vendor)
     asked = {"amount_cents": 20_000, "created": "2026-01-31"} if vendor == "pledg" else {}
     resource = {"medipim": "products", "mediagenix": "titles", "pledg": "payment_schedule"}[vendor]

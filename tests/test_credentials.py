@@ -151,7 +151,7 @@ def test_hash_that_can_only_mean_one_thing_is_taken_so(text, value):
 @given(st.binary(max_size=60) | st.text(st.sampled_from("A='\"\\#$ {}:\n\r\té\0export"), max_size=40).map(str.encode))
 @settings(max_examples=200, deadline=None)
 def test_any_file_is_read_or_is_one_typed_error(data):
-    """S03, S04: fuzzed; the message names the file and holds nothing of it."""
+    """S03, S04: fuzzed; the message names the file. Promise 8."""
     write_env(data)
     try:
         read_settings(["A"], environ={})

@@ -1,4 +1,4 @@
-"""Promise 2: credentials stay at their origin, whatever a redirect or a link says; a second server looks for them."""
+"""Credentials stay at their origin, whatever a redirect or a link says; a second server looks for them."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def assert_nothing_left(scene: Scene) -> None:
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("vendor", CREDENTIALS)
 def test_redirect_out_of_the_vendor_is_refused(scene, vendor, target):
-    """T21 to T23, T27, A32, S15: by every status, for every scheme; not a byte goes elsewhere."""
+    """T21 to T23, T27, A32, S15: by every status, for every scheme; not a byte goes elsewhere. Promise 2."""
     client = scene.client(vendor)
     for status in STATUSES:
         scene.reply = answer(b"", f"Location: {scene.target(target)}", status=status)
@@ -137,7 +137,7 @@ def test_redirect_inside_the_vendor_is_followed_with_credentials(scene, vendor, 
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("vendor", CREDENTIALS)
 def test_link_out_of_the_vendor_is_refused(scene, vendor, target):
-    """T28, A32, S15: an address that is asked for as it came; not even the vendor gets a request."""
+    """T28, A32, S15, L11: an address that is asked for as it came; not even the vendor is asked. Promise 2."""
     with pytest.raises(OriginRefused) as caught:
         scene.client(vendor).get(scene.target(target))
     assert "sesame" not in str(caught.value)
@@ -148,7 +148,7 @@ def test_link_out_of_the_vendor_is_refused(scene, vendor, target):
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("accept", ["xml", "json"])
 def test_next_link_out_of_the_vendor_ends_the_pull(scene, target, accept):
-    """T28, A32: the first page names a second one elsewhere, in either form."""
+    """T28, A32: the first page names a second one elsewhere, in either form. Promise 2."""
     address = scene.target(target)
     page = {"total_entries": 2, "next_link": address, "entries": [{"id": 1, "name": "a"}]}
     xml = (
@@ -167,7 +167,7 @@ def test_next_link_out_of_the_vendor_ends_the_pull(scene, target, accept):
 @pytest.mark.parametrize("target", ["another port", "another name", "another name and port", "no TLS"])
 @pytest.mark.parametrize("kind", ["Basic", "Digest", "ClientCredentials"])
 def test_schemes_alone_keep_their_credentials_from_redirects(scene, tmp_path, kind, target):
-    """T21 to T23, A32: plain requests follows such redirects; what arrives carries nothing."""
+    """T21 to T23, A32: plain requests follows such redirects; what arrives carries nothing. Promise 2."""
     made = {
         "Basic": lambda: auth.Basic("user", "sentinel"),
         "Digest": lambda: auth.Digest("user", "sentinel"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import copy
 import hashlib
+import html
+import http.client
 import json
 import logging
 import os
@@ -14,6 +16,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -62,10 +65,16 @@ class Hunt:
         self.ended = False
 
     def know(self, name: str, secret: str) -> None:
-        """Hunt for *secret*: plain, base64, quoted for URLs, hexadecimal."""
+        """Hunt for *secret*: plain, base64, hexadecimal, quoted for URLs, HTML, JSON and Python."""
         raw = secret.encode()
         encoded = (base64.b64encode(raw), base64.urlsafe_b64encode(raw), raw.hex().encode(), raw.hex().upper().encode())
-        quoted = (quote(secret, safe=""), quote_plus(secret))
+        quoted = (
+            quote(secret, safe=""),
+            quote_plus(secret),
+            html.escape(secret),
+            json.dumps(secret)[1:-1],
+            repr(secret)[1:-1],
+        )
         for form in (raw, *(one.rstrip(b"=") for one in encoded), *(one.encode() for one in quoted)):
             self.forms[form] = name
 
@@ -117,8 +126,13 @@ def _text(thing: object) -> str:
 
 
 @pytest.fixture
-def hunt(vendors, tmp_path, caplog, capfd) -> Iterator[Hunt]:
-    """Gather during the test; `ends()` looks also at its output, at all logs, and at all files it left."""
+def hunt(vendors, tmp_path, caplog, capfd, monkeypatch) -> Iterator[Hunt]:
+    """
+    Gather during the test; `ends()` looks also at its output, at all logs, at all files it left, the temporary ones
+    too, and at the command lines of this process and its children.
+    """
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     for name in list(logging.root.manager.loggerDict):
         caplog.set_level(logging.DEBUG, logger=name)
     hunt = Hunt()
@@ -130,6 +144,7 @@ def hunt(vendors, tmp_path, caplog, capfd) -> Iterator[Hunt]:
         hunt.gather("output", *capfd.readouterr())
         hunt.gather("logs", *(f"{record.getMessage()}\n{vars(record)!r}" for record in caplog.get_records("call")))
         hunt.gather_files(tmp_path)
+        hunt.gather("command lines", *command_lines(os.getpid()))
         for vendor in VENDORS:
             hunt.gather("the local vendor's log", vendors[vendor].log())
         hunt.ended = True
@@ -138,6 +153,17 @@ def hunt(vendors, tmp_path, caplog, capfd) -> Iterator[Hunt]:
     hunt.ends = ends
     yield hunt
     assert hunt.ended, "the hunt did not take place"
+
+
+def command_lines(process: int) -> list[bytes]:
+    """Those of *process* and its children, which every user of a machine may read; nothing where there is no /proc."""
+    own = Path(f"/proc/{process}")
+    try:
+        lines = [(own / "cmdline").read_bytes()]
+        children = [int(child) for task in own.glob("task/*/children") for child in task.read_text().split()]
+    except OSError:  # it has ended meanwhile
+        return []
+    return lines + [line for child in children for line in command_lines(child)]
 
 
 def failure(act: Callable[[], object]) -> BaseException:
@@ -150,8 +176,10 @@ def failure(act: Callable[[], object]) -> BaseException:
 
 
 def made_up(hunt: Hunt, vendor: str) -> Settings:
-    """Credentials of this vendor, drawn anew and known to the hunt."""
+    """Credentials of this vendor, drawn anew and known to the hunt; secrets have what others quote or escape."""
+    odd = """/é+&'"<\\"""
     values = {name: secrets.token_urlsafe(24) for pair in PAIRS[vendor] for name in pair}
+    values |= {name: f"{odd}{values[name]}{odd}" for _, name in PAIRS[vendor]}
     hunt.know_all(values, vendor)
     sources = dict.fromkeys(values, "given")
     return Settings({name: Secret(value) for name, value in values.items()}, sources)
@@ -172,7 +200,7 @@ def call(client: vk.Client) -> object:
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_pulls_leave_no_credential(hunt, tmp_path, vendor):
-    """Frames and their attrs on disk, reprs, attributes, exchanges, snippets, the requests and answers."""
+    """S14: frames and their attrs on disk, reprs, attributes, exchanges, snippets, requests and answers. Promise 3."""
     client = vk.connect(vendor, environment="local")
     query = ASKED[vendor](client)
     frame = query.frame()
@@ -208,7 +236,7 @@ def test_pulls_leave_no_credential(hunt, tmp_path, vendor):
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_refusals_of_the_vendor_show_no_credential(hunt, vendors, monkeypatch, vendor):
-    """401, 403, 404, 422, 429, 500, a cut answer, a wrong secret: walked through causes and locals."""
+    """S11, S18: 401 to 500, a cut answer, a wrong secret: walked through causes and locals. Promise 3."""
     client = vk.connect(vendor, environment="local", policy=Policy(attempts=1))
     client.ping()
     for fault in ("403", "404", "422", "429", "500", "drop", "truncate", "gzip-cut", "html", "redirect"):
@@ -242,7 +270,7 @@ def with_frames(where: str, still_shown: list[str]) -> list:
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_vendor_that_echoes_what_it_was_sent_is_redacted(hunt, vendor):
-    """The whole head of the request comes back in an error body, whatever the status."""
+    """S16, S17: the whole head of the request comes back in an error body, whatever the status. Promise 3."""
     statuses = ["400 Bad Request", "401 Unauthorized", "403 Forbidden", "422 X", "500 X"]
 
     def echo(sock, head):
@@ -267,7 +295,7 @@ def test_vendor_that_echoes_what_it_was_sent_is_redacted(hunt, vendor):
 
 @pytest.mark.parametrize(("vendor", "frames"), with_frames("check_form", []))
 def test_page_that_echoes_what_it_was_sent_is_redacted(hunt, vendor, frames):
-    """HTML where data was due; what is quoted of it is bounded and redacted."""
+    """S16: HTML where data was due; what is quoted of it is bounded and redacted."""
     hunt.frames = frames
     with raw_server(lambda sock, head: sock.sendall(answer(b"<html>" + head + b"</html>"))) as server:
         client = client_on(server, hunt, vendor)
@@ -280,7 +308,7 @@ def test_page_that_echoes_what_it_was_sent_is_redacted(hunt, vendor, frames):
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_failures_of_the_wire_show_no_credential(hunt, vendor):
-    """An untrusted certificate, silence, a deadline, a refused connection, garbage, Cancel."""
+    """S11, S18: an untrusted certificate, silence, a deadline, a refused connection, garbage, Cancel."""
     with raw_server(always(answer(b"{}"))) as server:
         strange = client_on(server, hunt, vendor, trust=local_trust(authority("Another").cert_pem.bytes().decode()))
         exc = failure(lambda: call(strange))
@@ -303,7 +331,7 @@ def test_failures_of_the_wire_show_no_credential(hunt, vendor):
 
 @pytest.mark.parametrize(("vendor", "frames"), with_frames("urllib3's frames", []))
 def test_interrupt_shows_no_credential(hunt, vendor, frames):
-    """Ctrl-C in the middle of a wait, as the traceback of a notebook would show it."""
+    """S18: Ctrl-C in the middle of a wait, as the traceback of a notebook would show it."""
     hunt.frames = frames
     with raw_server(lambda sock, head: time.sleep(1.0)) as server:
         client = client_on(server, hunt, vendor, policy=Policy(attempts=1))
@@ -316,7 +344,7 @@ def test_interrupt_shows_no_credential(hunt, vendor, frames):
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_stream_that_breaks_off_shows_no_credential(hunt, vendor):
-    """Its error comes out of a generator, whose frames stand below the caller's."""
+    """S11, S18: its error comes out of a generator, whose frames stand below the caller's."""
     reply = answer(b'{"meta": {"total": 9}}\n' * 50, "Content-Type: application/json", length=9000)
 
     def cut(sock, head):
@@ -340,7 +368,7 @@ def test_stream_that_breaks_off_shows_no_credential(hunt, vendor):
 
 @pytest.mark.parametrize(("vendor", "frames"), with_frames("read_settings, require, Client.__init__ and schemes", []))
 def test_missing_and_malformed_settings_show_no_value(hunt, monkeypatch, tmp_path, vendor, frames):
-    """What is there is not echoed in the complaint about what is not, nor are lines of a broken file."""
+    """S01, S04, S11: what is there is not echoed in the complaint about what is not, nor a line of a broken file."""
     hunt.frames = frames
     values = {name: secrets.token_urlsafe(24) for pair in PAIRS[vendor] for name in pair}
     hunt.know_all(values, vendor)
@@ -362,7 +390,7 @@ def test_missing_and_malformed_settings_show_no_value(hunt, monkeypatch, tmp_pat
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_pickles_hold_no_credential(hunt, tmp_path, vendor):
-    """What can be pickled or copied is searched; what holds credentials refuses, and its refusal is searched."""
+    """S14: what can be pickled is searched; what holds credentials refuses, and its refusal is searched. Promise 3."""
     client = vk.connect(vendor, environment="local")
     query = ASKED[vendor](client)
     response = client.get(
@@ -394,7 +422,7 @@ def test_pickles_hold_no_credential(hunt, tmp_path, vendor):
 @pytest.mark.parametrize("right", [True, False])
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_panels_hold_no_credential(hunt, vendors, monkeypatch, vendor, right):
-    """Every trait of every widget, as a front end gets it and as a page saves it."""
+    """S13, W07: every trait of every widget, as a front end gets it and as a page saves it."""
     if not right:
         monkeypatch.setitem(vendors[vendor].credentials, PAIRS[vendor][0][1], secrets.token_urlsafe(24))
         hunt.know_all(vendors[vendor].credentials, vendor)
@@ -440,14 +468,17 @@ import logging, sys
 logging.basicConfig(level=logging.DEBUG)
 import nbformat
 from nbclient import NotebookClient
+from nbconvert import HTMLExporter
 notebook = nbformat.read("sentinel.ipynb", as_version=4)
 NotebookClient(notebook, timeout=60, allow_errors=True, store_widget_state=True).execute()
 nbformat.write(notebook, "sentinel.ipynb")
+page, _ = HTMLExporter().from_notebook_node(notebook)
+open("sentinel.html", "w", encoding="utf-8").write(page)
 """
 
 
 def test_executed_notebook_holds_no_credential(hunt, vendors, tmp_path):
-    """Verbose tracebacks, panels with their state, the list of variables, the kernel's log and its history."""
+    """S13: Verbose tracebacks, panels and their state, variables, the kernel's log and history, the page. Promise 3."""
     servers = {name: (vendors[name]._port, vendors[name].ca_pem, vendors[name].credentials, "") for name in vendors}
     wrong = {name: {PAIRS[name][0][1]: secrets.token_urlsafe(24)} for name in VENDORS}
     for name in VENDORS:
@@ -472,7 +503,33 @@ def test_executed_notebook_holds_no_credential(hunt, vendors, tmp_path):
     assert "the key is accepted" in str(executed.cells[3].outputs)
     assert executed.metadata.widgets
     assert (tmp_path / "kernel.log").stat().st_size > 0
+    assert "CredentialsRefused" in (tmp_path / "sentinel.html").read_text(encoding="utf-8")
     hunt.ends()
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_debug_output_of_http_client_holds_no_credential(hunt, monkeypatch, vendor):
+    """S12: whoever looks for a fault sets its debuglevel, and it prints whole requests."""
+    monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
+    with raw_server(always(answer(b"{}", status="500 X"))) as server:
+        hunt.gather_exception("500", failure(lambda: call(client_on(server, hunt, vendor))))
+        assert server.heads
+    hunt.ends()
+
+
+def test_logs_show_no_signed_link(vendors, caplog):
+    """S12, S15: urllib3 writes targets with their query, in which Pledg takes signatures over personal data."""
+    client = vk.connect("pledg", environment="local", writable=True)
+    data = {
+        "merchantUid": client.settings.get("PLEDG_MERCHANT_UID"),
+        "amountCents": 2_000,
+        "title": "Basket",
+        "email": "made.up@shop.example",
+        "reference": "PLEDG_1",
+    }
+    assert client.purchase_link(data)["purchase_link"]
+    assert "/api/purchase_link/?signature=***" in caplog.text
+    assert client.sign({"data": data}).split(".")[1] not in caplog.text
 
 
 def planted_exception(secret: str) -> BaseException:

@@ -53,7 +53,7 @@ def response(challenge, password, *, count=1, cnonce="0a4f113b"):
     ids=["section 3.5", "second use", "RFC 2069 mode", "MD5-sess"],
 )
 def test_rfc_2617_section_3_5(changes, count, expected):
-    """Mufasa, Circle Of Life."""
+    """Mufasa, Circle Of Life. Promise 5."""
     assert response(with_(RFC2617, **changes), "Circle Of Life", count=count) == expected
 
 
@@ -77,7 +77,7 @@ def test_rfc_2069_section_2_4_corrected():
     ],
 )
 def test_rfc_7616_section_3_9_1(algorithm, expected):
-    """Circle of Life, with a small "of"."""
+    """Circle of Life, with a small "of". Promise 5."""
     assert response(with_(RFC7616, algorithm=algorithm), "Circle of Life", cnonce=CNONCE_7616) == expected
 
 
@@ -229,7 +229,7 @@ PIECES = st.sampled_from(
 @given(st.lists(PIECES, max_size=30).map("".join) | st.text(max_size=60))
 @settings(max_examples=300, deadline=None)
 def test_no_header_whatever_raises_anything_but_our_own_error(header):
-    """Fuzzed: a challenge that can be answered, or UnsupportedChallenge; never a bare KeyError."""
+    """A31: fuzzed; a challenge that can be answered, or UnsupportedChallenge, never a bare KeyError. Promise 8."""
     next_nonce([header])
     try:
         challenge = best_challenge([header])

@@ -59,7 +59,7 @@ def test_eight_threads_of_25_requests_cost_201(digest_server):
 
 
 def test_a_wrong_password_in_eight_threads_costs_two_requests(digest_server):
-    """A29: the challenge and one attempt, then the same error for everybody and for ever."""
+    """A29: the challenge and one attempt, then the same error for everybody and for ever. Promise 4."""
     server, auth = digest_server(), Digest(USER, "wrong words")
     statuses, errors = hammer(server.url, auth, threads=8, each=3)
     assert (statuses, len(errors)) == ([], 24)

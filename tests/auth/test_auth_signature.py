@@ -252,12 +252,37 @@ def test_a_body_that_cannot_be_read_is_one_typed_error(body, secret):
     assert SECRET not in walk(caught.value)
 
 
-@given(st.binary(max_size=80) | st.text(max_size=80))
-@settings(max_examples=300, deadline=None)
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+JSON = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+)
+NAMES = st.sampled_from(["created_at", "error", "id", "reference", "sandbox", "status", "signature", "other"])
+
+
+@given(st.binary(max_size=80) | st.text(max_size=80) | JSON | st.dictionaries(NAMES, JSON))
+@settings(max_examples=400, deadline=None)
 def test_no_body_whatever_is_verified_or_raises_a_bare_builtin(body):
-    """Fuzzed."""
+    """P06 to P08: fuzzed; texts, and dictionaries of what JSON can say. Promise 8."""
     with pytest.raises((SignatureInvalid, MalformedAnswer)):
         verify_notification(body, SECRET)
+
+
+def test_a_number_too_long_to_write_is_one_typed_error():
+    """P06: Python refuses to write an integer of more than 4,300 digits."""
+    fields = {**dict.fromkeys(("created_at", "error", "id", "reference", "sandbox", "status"), ""), "id": 10**5000}
+    with pytest.raises(SignatureInvalid, match="id is not a plain value"):
+        verify_notification({**fields, "signature": "x"}, SECRET)
+
+
+@given(st.dictionaries(st.sampled_from(["exp", "iat", "data"]), JSON | st.just(10**400) | st.just(-(10**400))))
+@settings(max_examples=200, deadline=None)
+def test_no_claims_whatever_raise_a_bare_builtin(claims):
+    """A24, A25: fuzzed; signed rightly, they are read or refused. Promise 8."""
+    try:
+        token = sign_jwt(claims, SECRET)
+        assert verify_jwt(token, SECRET)
+    except (SignatureInvalid, UsageError):
+        pass
 
 
 VALUES = st.text(max_size=20) | st.none() | st.booleans() | st.integers()

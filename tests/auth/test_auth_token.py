@@ -35,7 +35,7 @@ def test_one_token_serves_many_requests(token_server):
 
 
 def test_32_threads_on_an_expired_token_make_one_token_request(token_server, clock):
-    """A04: and all of them get the new one."""
+    """A04: and all of them get the new one. Promise 4."""
     auth = scheme(token_server, clock)
     get(token_server.url, auth)
     clock.now += 601
@@ -74,7 +74,7 @@ def test_a_401_renews_once_and_sends_once_more(token_server):
 
 
 def test_a_401_for_ever_is_two_requests_and_an_error(token_server):
-    """A02."""
+    """A02: it was renewed once in between."""
     auth = scheme(token_server)
     token_server.refuse_all = True
     with pytest.raises(CredentialsRefused) as caught:

@@ -22,7 +22,7 @@ VERSIONS = re.search(r"^REQUESTS := (.*)$", (ROOT / "Makefile").read_text(encodi
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_tls_and_authentication_hold_with_each_version_of_requests(version):
-    """Promise 7, and L01 to L12: the same tests, run in a process that finds this version first."""
+    """L09: the same tests, run in a process that finds this version first. Promise 7."""
     folder = ROOT / "build" / f"requests-{version}"
     if not folder.exists():
         pytest.skip(f"{folder} is not there; `make faults` installs it")

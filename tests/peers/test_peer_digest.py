@@ -55,14 +55,14 @@ def pull(url, auth, *, threads=1, each=2, pause_s=0.0):
 
 
 def test_eight_threads_see_no_401(peer):
-    """8 x 25 GETs on a fresh Digest; where the count must rise, a few more challenges and no error."""
+    """A27: 8 x 25 GETs; where the count must rise, a few more challenges and no error. Promise 5. Promise 10."""
     statuses, sent = pull(f"{peer.url}/index.html", Digest("robot", "made-up words"), threads=THREADS, each=EACH)
     assert statuses == [200] * THREADS * EACH
     assert sent < 1.5 * THREADS * EACH
 
 
 def test_a_pull_across_the_end_of_the_nonce_sees_no_401(peer):
-    """Lifetime 2 s, a pull of 3 s: the nonce expires under requests in flight."""
+    """A26, A28: lifetime 2 s, a pull of 3 s; the nonce expires under requests in flight. Promise 5."""
     statuses, _ = pull(
         f"{peer.url}/index.html", Digest("robot", "made-up words"), threads=THREADS, each=10, pause_s=0.3
     )
@@ -73,16 +73,16 @@ def test_a_pull_across_the_end_of_the_nonce_sees_no_401(peer):
     "path", ["/a;b=1", "/a%2Cb%20c", "/a%2cb%20c", "/a,b%20c?expand=x%2Cy,z;w", "//a;b=1", "/ü", "/index.html?"]
 )
 def test_odd_paths_are_signed_as_they_are_sent(peer, path):
-    """Apache answers 400 where the header's uri is not the request line's."""
+    """A35: Apache answers 400 where the header's uri is not the request line's."""
     assert pull(peer.url + path, Digest("robot", "made-up words"))[0] == [200, 200]
 
 
 def test_a_user_beyond_ascii_is_known(peer):
-    """Both hash the bytes of UTF-8."""
+    """A20: both hash the bytes of UTF-8."""
     assert pull(f"{peer.url}/index.html", Digest("jäsøn", "pässword €"))[0] == [200, 200]
 
 
 def test_a_wrong_password_costs_two_requests(peer):
-    """And is refused once for all threads."""
+    """A29: and is refused once for all threads. Promise 4. Promise 10."""
     auth = Digest("robot", "wrong words")
     assert pull(f"{peer.url}/index.html", auth, threads=THREADS, each=3) == (["refused"] * THREADS * 3, 2)

@@ -1,4 +1,4 @@
-"""Promise 10: what is specific to one independent server: Squid's counted nonces, httpbin's cookies, nginx with TLS."""
+"""What is specific to one independent server: Squid's counted nonces, httpbin's cookies, nginx with TLS."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def medipim_on_nginx(user, password, *, protocols="TLSv1.2 TLSv1.3"):
 
 
 def test_squid_calls_a_nonce_stale_by_its_count():
-    """A26, A28: five uses each; it offers the next one in time, so that a pull of 25 costs one challenge."""
+    """A26, A28: five uses each, the next is offered in time: 25 calls cost 26 requests. Promise 5. Promise 10."""
     with TemporaryDirectory(prefix="vendorkit-peer-") as name, squid(Path(name), USERS) as peer:
         assert pull(f"{peer.url}/index.html", Digest("robot", "made-up words"), each=25) == ([200] * 25, 26)
 
 
 @pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
 def test_httpbin_accepts_each_algorithm_that_both_speak(bin_peer, algorithm):
-    """A31: it also offers auth-int alone, which is refused by name."""
+    """A30: MD5 and SHA-256, four threads each. Promise 10."""
     url = f"{bin_peer.url}/digest-auth/auth/robot/made-up/{algorithm}"
     assert pull(url, Digest("robot", "made-up"), threads=4, each=5)[0] == [200] * 20
 
@@ -64,7 +64,7 @@ def test_httpbin_ties_its_nonce_to_cookies(bin_peer, stale_after):
 
 @pytest.mark.parametrize(("user", "password"), USERS.items())
 def test_nginx_accepts_basic_over_tls(user, password):
-    """A19, A20: users and passwords beyond ASCII are compared as bytes of UTF-8."""
+    """A19, A20: users and passwords beyond ASCII are compared as bytes of UTF-8. Promise 10."""
     with medipim_on_nginx(user, password) as client:
         assert client.get("/index.html").text == "ok"
 

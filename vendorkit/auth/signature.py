@@ -127,7 +127,7 @@ def verify_jwt(token: str, secret: str, *, now: float | None = None, leeway_s: f
     expires_at = claims.get("exp", float("inf"))
     if isinstance(expires_at, bool) or not isinstance(expires_at, (int, float)):
         _refuse("The token's exp is not a number")
-    if expires_at + leeway_s <= (time.time() if now is None else now):
+    if expires_at <= (time.time() if now is None else now) - leeway_s:  # no sum: integers have no bounds in JSON
         _refuse("The token has expired")
     return claims
 
@@ -194,7 +194,13 @@ def _rendered(name: str, value: Any) -> str:
         return ""  # inferred: the vendor shows only the empty string
     if not isinstance(value, (str, bool, int, float)):
         _refuse(f"The notification's {name} is not a plain value")
-    return value if isinstance(value, str) else json.dumps(value)  # true, not Python's True nor PHP's 1
+    if isinstance(value, str):
+        return value
+    try:
+        text = json.dumps(value)  # true, not Python's True nor PHP's 1
+    except ValueError:  # an integer of thousands of digits
+        text = ""
+    return text or _refuse(f"The notification's {name} is not a plain value")
 
 
 def _payload(claims: dict[str, Any]) -> bytes:

@@ -7,25 +7,28 @@ import math
 from typing import Any, NoReturn
 
 
-def strict_object(text: str | bytes, *, limit: int) -> dict[str, Any]:
+def strict_object(text: Any, *, limit: int) -> dict[str, Any]:
     """
     Return the JSON object that *text* holds.
 
     Args:
-        text: UTF-8, a byte order mark is allowed.
+        text: Text, or bytes in UTF-8; a byte order mark is allowed.
         limit: Number of characters or bytes allowed.
 
     Raises:
-        ValueError: Too long, not UTF-8, not JSON, not an object, a name twice in one object, NaN or Infinity, nested
-            too deeply. The message names the fault and never the content.
+        ValueError: Not text, too long, not UTF-8, not JSON, not an object, a name twice in one object, NaN or Infinity,
+            nested too deeply. The message names the fault and never the content.
     """
+    if not isinstance(text, (str, bytes, bytearray)):
+        message = "it is not text"
+        raise ValueError(message)  # noqa: TRY004 - one error for all faults
     if len(text) > limit:
         message = f"it is longer than {limit} characters"
         raise ValueError(message)
     problem = "it is not JSON in UTF-8"
     value: Any = None
     try:
-        decoded = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+        decoded = text if isinstance(text, str) else text.decode("utf-8-sig")
         value = json.loads(decoded, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite)
         problem = "" if isinstance(value, dict) else "it is not a JSON object"
     except _FaultError as fault:
