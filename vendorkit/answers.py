@@ -40,6 +40,10 @@ class BrokenOff(VendorUnavailable):
     """The answer ended before its announced end; asking again may help."""
 
 
+class CorruptAnswer(MalformedAnswer):
+    """The bytes were damaged on the way, or something answered in the vendor's place; asking again may help."""
+
+
 def chunks(response: requests.Response, *, limit: int | None = None) -> Iterator[bytes]:
     """
     Yield the decoded body of *response* as it arrives, and check that it arrived whole.
@@ -120,10 +124,6 @@ class _Inflate:
         if self._begun and not self._member.eof:
             what = "The gzip body of the answer broke off."
             raise BrokenOff(what, remedy="Try again.")
-
-
-class CorruptAnswer(MalformedAnswer):
-    """The bytes were damaged on the way; asking again may help."""
 
 
 @dataclass(frozen=True)
@@ -270,7 +270,7 @@ def _http_date(text: str) -> datetime | None:
     return date if date.tzinfo else date.replace(tzinfo=timezone.utc)
 
 
-def form_error(body: bytes, media_type: str, asked: str, redactor: Redactor) -> MalformedAnswer | None:
+def form_error(body: bytes, media_type: str, asked: str, redactor: Redactor) -> CorruptAnswer | None:
     """
     Return the error of a success that carries an HTML page or nothing in place of data; None where it looks right.
 
@@ -280,11 +280,11 @@ def form_error(body: bytes, media_type: str, asked: str, redactor: Redactor) -> 
     start = body[:200].lstrip(b"\xef\xbb\xbf \t\r\n")
     if not start:
         what = f"{asked} was answered with an empty body where {media_type.upper()} was due."
-        return MalformedAnswer(what, remedy="Try again; if it stays, tell the vendor.")
+        return CorruptAnswer(what, remedy="Try again; if it stays, tell the vendor.")
     if start[:9].lower() == b"<!doctype" or start[:5].lower() == b"<html":
         shown = redactor.clean(re.sub(r"<[^>]*>?", " ", body[:400].decode("utf-8", "replace")), limit=80)
         what = f"{asked} was answered with an HTML page where {media_type.upper()} was due: {shown!r}."
-        return MalformedAnswer(what, remedy="The vendor may be under maintenance; try again later.")
+        return CorruptAnswer(what, remedy="The vendor may be under maintenance; try again later.")
     return None
 
 

@@ -49,7 +49,7 @@ T15 | Retry-After that is negative, broken, empty, impossible | survived | ignor
 T16 | Retry-After of hours | typed error | `RateLimited` or `VendorUnavailable` at once, with `retry_after_s`
 T17 | 503 for ever | typed error | `VendorUnavailable` after four attempts; a pull hands over what came
 T18 | 502 with HTML that is labelled as JSON | survived | the status counts first: asked again
-T19 | 200 with a page of HTML | typed error | `MalformedAnswer` with its first words, redacted
+T19 | 200 with a page of HTML | survived | asked again, then `MalformedAnswer` with its first words
 T20 | good data under a wrong Content-Type | survived | read
 T21 | a redirect to another host | typed error | `OriginRefused`; nothing is sent there
 T22 | a redirect to another port | typed error | `OriginRefused`
@@ -63,7 +63,7 @@ T29 | a kept connection that died | survived | a read is asked again, freshly si
 T30 | two lengths | typed error | `TransportError`
 T31 | a garbled status line, or none | survived | asked again
 T32 | a header of 70 kB, or a hundred headers | typed error | `TransportError`
-T33 | 204 or an empty body where data is due | typed error | `MalformedAnswer`; `IncompletePull` in a stream
+T33 | 204 or an empty body where data is due | survived | asked again, then `MalformedAnswer`; of a stream at once
 T34 | a .netrc that knows the host | survived | not read
 T35 | proxy variables | survived | not read
 T36 | no such host, refused, unreachable | typed error | `VendorUnavailable`; the message has no query
@@ -89,7 +89,7 @@ P16 | a record on two pages | survived | exact copies are dropped, differing one
 P17 | a record that slipped between two pages | typed error | `IncompletePull`: rows against the announced total
 P18 | a total that changes meanwhile | typed error | `IncompletePull`
 P19 | `next` links in a circle | typed error | `IncompletePull`
-P20 | `next` links without end, to empty pages | survived | an empty page is the last; the total says if that is all
+P20 | `next` links without end, or to empty pages | survived | the end where all came, else `IncompletePull`
 P21 | line separators of Unicode within a line's texts | survived | lines end at a line feed only
 P22 | CR LF, cut between two chunks | survived | read
 P23 | a broken line in the middle, an error as a line | typed error | `MalformedAnswer` with the line's number
