@@ -10,7 +10,7 @@ REQUESTS := 2.33.0 2.33.1 2.34.0 2.34.1
 OTHERS := build/peers/.ready $(REQUESTS:%=build/requests-%/.ready)
 INTO := $(BIN)/python -m pip install --quiet --disable-pip-version-check --target
 
-.PHONY: lock demo lab test lint faults browser slow bench notebooks docs clean
+.PHONY: lock demo lab test lint faults browser slow soak bench notebooks docs clean
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("vendorkit needs Python 3.10 or newer" if sys.version_info < (3, 10) else 0)'
@@ -43,8 +43,11 @@ build/requests-%/.ready: $(READY)
 browser: $(READY)  ## notebooks in JupyterLab and panels in Voila, by Debian's Chromium; screenshots in build/screenshots/
 	$(BIN)/python -m pytest -m browser tests/browser
 
-slow: $(READY)  ## a million records, killed at random points; a soak
+slow: $(READY)  ## a million records, killed at random points; a short soak
 	$(BIN)/python -m pytest -m slow
+
+soak: $(READY)  ## ten minutes of eight threads and faults of all kinds; SECONDS=45 for a short one
+	VENDORKIT_SOAK_SECONDS=$(or $(SECONDS),600) $(BIN)/python -m pytest -m slow -rP --show-capture=stdout tests/test_soak.py
 
 lint: $(READY)
 	$(BIN)/ruff check .
