@@ -104,6 +104,7 @@ def test_vendors_without_nested_filters_refuse_them(client_of, vendor):
         (Filter("createdAt", "time"), "2026-01-31", 1769817600),
         (Filter("createdAt", "time"), "2026-01-31 .. 1769817601", {"from": 1769817600, "until": 1769817601}),
         (Filter("createdAt", "time"), "..2026-01-31T00:00:00Z", {"until": 1769817600}),
+        (Filter("since", "moment"), "2026-01-31", 1769817600),
         (Filter("created", "date"), "2026-01-31", "2026-01-31"),
         (Filter("name"), "  ", None),
     ],
@@ -210,9 +211,9 @@ def test_only_the_controls_that_a_resource_declares_are_there(client_of):
     shown["conditions"] = {one.description for one in below(pledg) if getattr(one, "description", "")}
     common = {"Add filter", "Add", "limit", "columns"}
     nesting = {"Filters", "Add group", "where"}
-    assert shown["products"] == common | nesting | {"sort", "descending", "locale", "strategy"}
+    assert shown["products"] == common | nesting | {"sort", "descending", "locale", "strategy", "since"}
     assert shown["public_categories"] == common | nesting | {"locale"}
-    assert shown["titles"] == common | {"accept", "expand"}
+    assert shown["titles"] == common | {"accept", "expand", "since"}
     assert shown["conditions"] == common
 
 
@@ -321,6 +322,7 @@ def test_required_filters_are_there_and_stay(client_of):
     """Pledg's plans need a price and a day: no button removes them, and the panel says what is missing."""
     panel = vk.panel(client_of["pledg"])
     form = panel.choose("payment_schedule")
+    assert "notifications.frame(bodies)" in panel.children[0].value
     assert "payment_schedule needs amount_cents and created." in panel._problem.value
     assert not [one for one in below(form) if getattr(one, "description", "") == "✕"]
     labelled(form, "amount_cents").value = "20000"
@@ -437,6 +439,7 @@ def test_vendorkit_lines_repeat_the_frame(client_of, vendor):
         panel.form.conditions.add_group().add("search", '{"query": "it\'s", "locale": "fr", "type": "contains"}')
         button(panel.form, "Remove group").click()
         labelled(panel.form, "strategy").value = "windows"
+        labelled(panel.form, "since").value = "2021-01-31"
         labelled(panel.form, "locale").value = "fr"
     elif vendor == "pledg":
         form = panel.choose("payment_schedule")

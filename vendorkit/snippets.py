@@ -79,6 +79,7 @@ def vendorkit_lines(query: Query, **options: Any) -> str:
             "expand": list(query.expand) or None,
             "accept": _unless(query.accept, client.accepts[0]),
             "strategy": _unless(query.strategy, next(iter(query.resource.strategies), "")),
+            "since": None if query.since is None else query.since.at,
         }
         made = f"client.{query.resource.name}.query({', '.join(_arguments({**filters, **asked}))})"
     connected = ", ".join([repr(client.vendor_name), *_arguments(where)])

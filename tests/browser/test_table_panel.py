@@ -42,7 +42,7 @@ def table(request, page, folder):
         run_all(page)
     else:
         page.goto(f"{address}/voila/render/table.ipynb")
-    page.locator("table.vk").wait_for()
+    page.locator("table.vk:visible").wait_for()
     return page
 
 

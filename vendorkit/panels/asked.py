@@ -51,7 +51,7 @@ class Asked:
         resource: Its name.
         filters: The conditions.
         where: The vendor's own nested filter, beside the conditions.
-        sort, expand, accept, strategy: As in `query`.
+        sort, expand, accept, strategy, since: As in `query`.
         columns, limit, locale: As in `frame`.
     """
 
@@ -62,6 +62,7 @@ class Asked:
     expand: tuple[str, ...] = ()
     accept: str | None = None
     strategy: str | None = None
+    since: int | None = None
     columns: tuple[str, ...] = ()
     limit: int | None = None
     locale: str | None = None
@@ -80,6 +81,7 @@ class Asked:
             expand=self.expand,
             accept=self.accept,
             strategy=self.strategy,
+            since=self.since,
             **plain,
         )
 

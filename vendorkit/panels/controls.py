@@ -19,8 +19,9 @@ WIDE: Final = "28em"
 _LISTED: Final = 4  # choices shown at once
 
 _HINTS: Final = {
-    "time": "2026-01-31, or 2026-01-01 .. 2026-01-31",
+    "time": "2026-01-01 .. 2026-01-31",
     "date": "2026-01-31",
+    "moment": "2026-01-31T12:00",
     "object": "JSON",
 }
 _FAULT_STYLE: Final = "color:var(--jp-error-color1,#d33);line-height:1.3;padding:.4em 0"
@@ -49,10 +50,10 @@ def _parted(declared: Filter, text: str) -> Any:
         except (ValueError, RecursionError):
             what = f"{declared.name} is not JSON."
             raise UsageError(what, remedy=f"Give {declared.about or 'an object'}") from None
-    if declared.kind == "time":
+    if declared.kind in ("time", "moment"):
         first, dots, last = text.partition("..")
         pair = {edge: _moment(moment) for edge, moment in (("from", first), ("until", last)) if moment.strip()}
-        return pair if dots else _moment(text)
+        return pair if dots and declared.kind == "time" else _moment(text)
     if declared.many:
         values = [value.strip() for value in next(csv.reader([text], skipinitialspace=True))]
         return values[0] if len(values) == 1 else [value for value in values if value]

@@ -14,9 +14,10 @@ from vendorkit.panels.controls import LABELLED, WIDE, Control
 from vendorkit.panels.work import guarded
 from vendorkit.vendors.base import Client
 from vendorkit.vendors.filters import Filter
-from vendorkit.vendors.resource import Resource
+from vendorkit.vendors.resource import Resource, Telling
 
 _WHERE: Final = Filter("where", "object", many=False, about='One filter, as {"or": [{"id": 9}, {"id": 12}]}.')
+_SINCE: Final = Filter("since", "moment", many=False, about="Only what was made or changed from then on.")
 _LIMIT: Final = Filter("limit", "integer", many=False, about="At most this many rows; empty for all.")
 _FIRST_ROWS: Final = "1000"
 _LISTED: Final = 6  # columns shown at once
@@ -43,6 +44,7 @@ class Form(widgets.VBox):  # type: ignore[misc]
         self._client, self._resource = client, resource
         self.conditions = Conditions(resource, changed, failed)
         self.where = Control(_WHERE, changed, large=True)
+        self.since = Control(_SINCE, changed)
         self.limit = Control(_LIMIT, changed)
         self.limit.box.value = _FIRST_ROWS
         self.sort = _choice("sort", [("the vendor's order", None), *((key, key) for key in resource.sort_keys)])
@@ -69,11 +71,12 @@ class Form(widgets.VBox):  # type: ignore[misc]
         more = widgets.Accordion(list(folded.values()), selected_index=None)
         for place, title in enumerate(folded):
             more.set_title(place, title)
-        return [widgets.HBox(boxes, layout={"flex_flow": "row wrap"}), self.limit, more]
+        since = [self.since] if isinstance(resource.style, Telling) else []
+        return [widgets.HBox(boxes, layout={"flex_flow": "row wrap"}), *since, self.limit, more]
 
     def faulty(self) -> bool:
         """Tell whether a control shows an error of its own."""
-        return any(one.faulty() for one in (self.conditions, self.where, self.limit))
+        return any(one.faulty() for one in (self.conditions, self.where, self.since, self.limit))
 
     def read(self) -> Asked:
         """
@@ -95,6 +98,7 @@ class Form(widgets.VBox):  # type: ignore[misc]
             expand=tuple(self.expand.value),
             accept=self.accept.value,
             strategy=self.strategy.value,
+            since=self.since.read(),
             columns=tuple(self.columns.value),
             limit=limit,
             locale=self.locale.value,

@@ -24,7 +24,6 @@ from vendorkit.query import Query
 from vendorkit.snippets import languages, snippet, vendorkit_lines
 from vendorkit.vendors.base import Client
 
-_STATIC_ROWS: Final = 10
 _LABELS: Final = {
     "vendorkit": "vendorkit",
     "python": "Python",
@@ -113,7 +112,7 @@ class RequestPanel(Panel):
         for place, title in enumerate(("Result", "Exchange", "Code")):
             tabs.set_title(place, title)
         return [
-            widgets.HTML(f"<b>{html.escape(self.client.title)}</b>"),
+            widgets.HTML(f"<b>{html.escape(self.client.title)}</b> {html.escape(self.client.beside)}"),
             widgets.HBox([self._resource, self._about]),
             self._place,
             self._problem,
@@ -262,9 +261,9 @@ class RequestPanel(Panel):
         return button
 
     def static_html(self) -> str:
-        """Return the code of what is asked, the last status and the head of the last table."""
+        """Return the code of what is asked, the last status, and the table as it is on view."""
         code = plain_code_html(self.snippet()) if self._ready else ""
-        table = "" if self.frame is None else self.frame.head(_STATIC_ROWS).to_html(index=False, border=0)
+        table = "".join(one.static_html() for one in self._result.children)
         return f"<b>{html.escape(self.client.title)}</b>{code}{self._problem.value}{self._status.value}{table}"
 
     def static_text(self) -> str:

@@ -23,7 +23,7 @@ _EXCHANGES: Final = 50  # shown; a long pull has more
 
 def code_html(code: str) -> str:
     """Return *code* with a button that copies it."""
-    button = f'<button type="button" class="jupyter-button lm-Widget" onclick="{_COPY}">Copy</button>'
+    button = f'<button type="button" class="jupyter-button" style="margin-top:.4em" onclick="{_COPY}">Copy</button>'
     return button + plain_code_html(code)
 
 

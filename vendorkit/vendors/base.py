@@ -70,6 +70,7 @@ class Client:
     accepts: ClassVar[tuple[str, ...]] = ("json",)  # the forms of answer, the default first
     environments: ClassVar[Mapping[str, Environment]]
     approved_roots_only: ClassVar[bool] = False
+    beside: ClassVar[str] = ""  # one sentence on what the vendor has that no query asks for
 
     def __init__(
         self, endpoint: Endpoint, settings: Settings, *, writable: bool = False, policy: Policy | None = None

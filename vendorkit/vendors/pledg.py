@@ -30,6 +30,7 @@ class Pledg(Client):
 
     vendor_name = "pledg"
     label = "Pledg"
+    beside = "Notifications come to your own server: notifications.frame(bodies) says which of them are genuine."
     setting_names = (
         *("PLEDG_API_KEY", "PLEDG_API_SECRET", "PLEDG_DASHBOARD_EMAIL", "PLEDG_DASHBOARD_PASSWORD"),
         *("PLEDG_MERCHANT_UID", "PLEDG_MERCHANT_SECRET", "PLEDG_COMPANY_UID"),
