@@ -106,6 +106,9 @@ def test_log_of_notifications_is_told_genuine_from_forged(pledg):
     assert frame.loc[~frame["verified"], "why"].notna().all()
     assert frame.loc[[kind == "replayed-transfer" for kind in kinds], "repeated"].all()
     assert frame.loc[frame["verified"], "reference"].notna().all()
+    unreadable = [kind == "truncated-body" for kind in kinds]
+    assert any(unreadable)
+    assert list(frame["kind"] == "unreadable") == unreadable
     assert pledg.notifications.frame([]).dtypes["amount_cents"] == frame.dtypes["amount_cents"]
 
 

@@ -20,7 +20,7 @@ _NOTIFICATION: Final = Schema(
     (
         Column("verified", Kind.BOOLEAN, about="Whether the signature is genuine; null where no secret is set."),
         Column("why", TEXT, about="Why it is not verified."),
-        Column("kind", TEXT, about="back, jwt or unsigned."),
+        Column("kind", TEXT, about="back, jwt, unsigned, or unreadable where it is no JSON object."),
         Column("repeated", Kind.BOOLEAN, about="An equal body came before: the vendor's tokens carry no time."),
         *(Column(name, CODE) for name in ("id", "uid", "reference", "purchase_uid", "merchant_uid")),
         Column("transfer_order_item_uid", CODE),
@@ -74,8 +74,9 @@ def _examined(body: bytes | str | Mapping[str, Any], secret: Secret) -> dict[str
         try:
             fields = dict(body) if isinstance(body, Mapping) else json.loads(body)
         except (ValueError, RecursionError):
-            fields = {}
-        fields = fields if isinstance(fields, dict) else {}
+            fields = None
+        if not isinstance(fields, dict):
+            return {"verified": False, "why": exc.what, "kind": "unreadable"}
         kind = "back" if len(fields) > 1 and "signature" in fields else "jwt" if "signature" in fields else "unsigned"
         clear = {name: value for name, value in fields.items() if name != "signature"}
         return {**clear, "verified": False, "why": exc.what, "kind": kind}
