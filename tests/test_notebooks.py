@@ -19,7 +19,7 @@ nbformat = pytest.importorskip("nbformat")
 
 TESTS = Path(__file__).resolve().parent
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
-EXPECTED = {"00", "01", "02", "03", "04", "10", "11", "12"}
+EXPECTED = {f"{number:02}" for number in (*range(5), *range(10, 15), *range(20, 25), 30, 31, 40)}
 LARGEST_BYTES = 300_000
 # A JWT, or 40 characters without a break: what a token, a key or a hash looks like.
 SECRET_LOOKING = re.compile(r"eyJ[\w-]{10,}|[\w+-]{40,}")
@@ -105,6 +105,16 @@ def test_a_notebook_reads_as_a_page(path):
     assert re.match(r"# .+\n\n\*\*Question:\*\* ", cells[0].source)
     assert {"text/html", "image/png"} <= kinds
     assert "## What to try next" in cells[-1].source
+
+
+@pytest.mark.parametrize("path", [path for path in PATHS if path.name >= "10"], ids=lambda path: path.stem)
+def test_a_question_of_an_analyst_is_answered_in_a_sentence_with_numbers(path):
+    """It is made of the data, stands below "The answer", and is compared at each run."""
+    cells = _read(path).cells
+    (after,) = [at for at, cell in enumerate(cells, 1) if cell.source.endswith("## The answer")]
+    (said,) = [output["data"]["text/markdown"] for output in cells[after].outputs]
+    assert cells[after].source.startswith("# NBVAL_CHECK_OUTPUT")
+    assert re.fullmatch(r"\*\*[A-Z\d][^*]*\d[^*]*\.\*\*", said)
 
 
 @each_notebook
