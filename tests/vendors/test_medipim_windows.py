@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from itertools import islice
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -69,7 +70,7 @@ def vendor_of(times, *, inclusive=True, not_finds_null=True):
 
     def probe(since, rank):
         found = sorted(after(since))
-        return (found[rank] if rank < len(found) else None), len(found)
+        return (found[rank], rank) if rank < len(found) else (None, len(found))
 
     return probe, lambda window: len(held(window)), held
 
@@ -97,6 +98,16 @@ def test_cutting_goes_on_from_any_window():
     windows = list(cut(probe, count, 10))
     for n, window in enumerate(windows[:-1]):
         assert list(cut(probe, count, 10, window.before)) == windows[n + 1 :]
+
+
+def test_window_behind_a_record_that_hides_its_time_is_larger_by_it(beyond, monkeypatch):
+    """Seen with a million records: one at the edge had no createdAt, and the last of its window was not asked for."""
+    times = [None, None, 50]
+    answer = {"meta": {"total": 9_999}, "results": [{"id": "M1", "meta": {"createdAt": time}} for time in times]}
+    monkeypatch.setattr(beyond.session, "send", lambda call: SimpleNamespace(content=json.dumps(answer).encode()))
+    query = beyond.products.query(strategy="windows")
+    found = query.resource.style._windows(query)._probe(7, 9_750)
+    assert found == (50, 9_752)
 
 
 def test_second_that_no_window_can_hold_is_said(monkeypatch):

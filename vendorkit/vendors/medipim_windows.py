@@ -53,8 +53,8 @@ def cut(probe: Probe, count: Callable[[Window], int], step: int, since: int | No
     Yield windows of at most *step* records from *since* on, oldest first, and last the one of records without a time.
 
     Args:
-        probe: From a second and a rank to the `createdAt` of the record at that rank from there on, by time, and the
-            total from there on; None where there are not so many.
+        probe: From a second and a rank to the `createdAt` of the record at that rank from there on, by time, and how
+            many come before it; None and the total from there on, where there are not so many.
         count: How many records a window holds; 10,000 for more than can be paged.
         step: Below 10,000, whole pages.
         since: The second to begin with; None for the last window alone.
@@ -64,9 +64,7 @@ def cut(probe: Probe, count: Callable[[Window], int], step: int, since: int | No
     """
     while since is not None:
         found, most = probe(since, step)
-        if found is not None and found > since:
-            most = step
-        elif found is not None:
+        if found is not None and found <= since:
             found, most = since + 1, count(Window(since, since + 1, 0)) if found == since else WINDOW
         if most >= WINDOW:
             what = f"{WINDOW:,} or more records are created in one second ({since}): no window holds them."
@@ -187,9 +185,12 @@ class Windows:
         call = self._call(asked, rank // _SMALL, _SMALL)
         answer = self._object(self._query.client.session.send(call).content)
         times = [(record.get("meta") or {}).get("createdAt") for record in answer.get("results", ())]
+        # Some hide their time: the next one's is taken, and they come before it.
+        shown = next(((time, place) for place, time in enumerate(times) if isinstance(time, int)), None)
+        if shown is not None:
+            return shown[0], rank // _SMALL * _SMALL + shown[1]
         # A page without any time is not in the order of what it shows, and cannot be cut.
-        nothing = since - 1 if times else None
-        return next((time for time in times if isinstance(time, int)), nothing), self._total(answer) or 0
+        return since - 1 if times else None, self._total(answer) or 0
 
     def _object(self, body: bytes) -> dict[str, Any]:
         return json_object(body, f"{self._query.client.title}: {self._query.resource.name}")
