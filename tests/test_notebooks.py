@@ -122,7 +122,7 @@ def test_a_notebook_has_one_cell_of_plain_parameters(path):
     """The cell tagged `parameters` assigns literals and nothing else."""
     (parameters,) = [cell for cell in _code(path) if "parameters" in cell.metadata.get("tags", [])]
     compile(parameters.source, path.name, "exec")
-    assert all(re.match(r"[a-z_]+ = [\[\]\w\d\"', .-]+(  # .*)?$", line) for line in parameters.source.splitlines())
+    assert all(re.match(r"[a-z_]+ = [\[\]\w\d\"':, .-]+(  # .*)?$", line) for line in parameters.source.splitlines())
 
 
 @each_notebook

@@ -212,7 +212,8 @@ def _chain(client: Client, error: VendorkitError | None, *, reached: bool) -> Fi
     leaf, root = certificates.iloc[0], certificates.iloc[-1]
     until = datetime.fromtimestamp(ssl.cert_time_to_seconds(leaf["not_after"]), timezone.utc).date()
     name = f"{'an approved' if root['approved'] else 'a public'} root, {root['subject'] or root['organisation']}"
-    name = "the local vendors' own root" if client.endpoint.trust.loopback_only else name
+    if client.endpoint.trust.loopback_only:  # its port differs at each start, and would in a saved notebook
+        host, name = "the local vendor", "its own root"
     return Finding("TLS", fine=True, said=f"The chain of {host} ends in {name}; its certificate is good until {until}.")
 
 
