@@ -12,6 +12,7 @@ import pytest
 import requests
 import requests.adapters
 import trustme
+import urllib3.connection
 
 import vendorkit as vk
 from tests.https import always, answer, authority, raw_server
@@ -190,6 +191,7 @@ def test_issuer_organisation_is_checked_where_it_is_asked():
         trust = tls.Trust((server.ca_pem,), issuers=frozenset({"Sectigo Limited"}))
         with pytest.raises(TlsError, match="issuer organisation 'Reseller' is not approved"):
             session_for(server.url, trust).send(Call("GET", "/"))
+        assert not server.heads, "the handshake was good, and yet no request was sent"
         allowed = tls.Trust((server.ca_pem,), issuers=frozenset({"Reseller"}))
         assert session_for(server.url, allowed).send(Call("GET", "/")).ok
 
@@ -202,6 +204,28 @@ def test_setting_asks_for_an_issuer_besides_the_root(monkeypatch):
     monkeypatch.setenv("MEDIAGENIX_ISSUER", "Sectigo Limited")
     trust = vk.connect("mediagenix").endpoint.trust
     assert (trust.roots, trust.issuers) == (tls.approved_trust().roots, {"Sectigo Limited"})
+
+
+@pytest.mark.parametrize("broken", ["unreadable chain", "other root", "no host name check"])
+def test_chain_that_cannot_be_checked_is_refused(broken, monkeypatch):
+    """L08: it fails closed, whatever Python or another library did to the connection; nothing is sent."""
+    other = tls._sha256(ssl.PEM_cert_to_DER_cert(authority().cert_pem.bytes().decode()))
+    connect = urllib3.connection.HTTPSConnection.connect
+
+    def meddle(connection):
+        connect(connection)
+        connection.sock.context.check_hostname = broken != "no host name check"
+
+    if broken == "unreadable chain":
+        monkeypatch.setattr(tls, "verified_chain", lambda sock: [])
+    if broken == "other root":
+        monkeypatch.setattr(tls.Trust, "_fingerprints", lambda self: {other})
+    with raw_server(OK) as server:
+        session = session_for(server.url, server.trust)
+        monkeypatch.setattr(urllib3.connection.HTTPSConnection, "connect", meddle)
+        with pytest.raises(TlsError, match=r"approved root|not a verified TLS connection"):
+            session.send(Call("GET", "/secret"))
+        assert not server.heads
 
 
 def test_verification_cannot_be_switched_off():

@@ -94,7 +94,8 @@ class Trust:
             ssl.SSLError: The chain does not end in one of `roots`, or its issuer is not one of `issuers`, or the chain
                 cannot be read: it fails closed.
         """
-        if not isinstance(sock, ssl.SSLSocket) or sock.context.verify_mode != ssl.CERT_REQUIRED:
+        checked = isinstance(sock, ssl.SSLSocket) and sock.context.check_hostname
+        if not checked or sock.context.verify_mode != ssl.CERT_REQUIRED:
             message = "the connection is not a verified TLS connection"
             raise ssl.SSLError(message)
         chain = verified_chain(sock)

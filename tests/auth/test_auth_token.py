@@ -115,7 +115,7 @@ def test_waiting_threads_get_the_leaders_error(token_server):
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_of_the_token_request_is_not_followed(token_server, serve, status):
-    """T24, T25: key and secret would go elsewhere."""
+    """T24, T25: key and secret would go elsewhere. Promise 2."""
     elsewhere = serve()
     token_server.token_answers = [(status, [("Location", f"{elsewhere.url}/x")], b"")]
     with pytest.raises(OriginRefused):

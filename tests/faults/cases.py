@@ -149,7 +149,7 @@ S01 | .env missing, empty, a folder, unreadable | typed error | `SettingsError` 
 S02 | line ends of Windows, a byte order mark, `export` | survived | read
 S03 | other encodings, NUL | typed error | `SettingsError` with the line
 S04 | an open quote, no `=`, a name twice | typed error | `SettingsError` with the line
-S05 | values with `$`, `#`, `=`, quotes | survived | taken literally
+S05 | values with `$`, `#`, `=`, quotes | survived | taken literally; a # that could be a comment is refused
 S06 | a file that others can read | survived | a warning with the command that mends it
 S07 | a link, or a file that git would take | survived | a warning
 S08 | another .env further up | survived | only the one in the current folder is read
@@ -171,7 +171,7 @@ L02 | another authority of the same name | typed error | `TlsError`
 L03 | an expired certificate | typed error | `TlsError`
 L04 | a certificate for another host | typed error | `TlsError`
 L05 | a missing intermediate | typed error | `TlsError` that says so
-L06 | an approved root, another issuer | typed error | `TlsError`, where the issuer is checked
+L06 | an approved root, another issuer | typed error | `TlsError`, where `MEDIAGENIX_ISSUER` asks for one
 L07 | TLS 1.1 alone | typed error | `TlsError`
 L08 | verification switched off | typed error | `UsageError`
 L09 | bundles of the environment that hold another authority | survived | not read

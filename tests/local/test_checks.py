@@ -24,7 +24,7 @@ def client(medipim_client):
 
 
 def test_curl_httpx_and_requests_pass_with_basic_credentials(medipim, client):
-    """Three independent clients pass, and the log names the scheme."""
+    """Three independent clients pass, and the log names the scheme. Promise 10."""
     pair = client.auth._auth_header
     key, secret = medipim.credentials.values()
     assert client.get(BRANDS).status_code == 200

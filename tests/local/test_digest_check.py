@@ -116,7 +116,7 @@ def test_one_robot_user_is_known_to_both_products(servers, client):
     ("algorithm", "qop"), [*((name, "auth") for name in ALGORITHMS), ("MD5", None), ("SHA-256", None)]
 )
 def test_independent_clients_pass(vendor, client, algorithm, qop):
-    """Those of curl, httpx and requests that speak an algorithm get through with it, also in RFC 2069 mode."""
+    """Those of curl, httpx and requests that speak an algorithm get through, also as RFC 2069. Promise 10."""
     vendor.set(digest_algorithm=algorithm, digest_qop=qop)
     user, password = pair_of(vendor)
     target = "/api/titles?expand=brand,metadata"
