@@ -11,6 +11,7 @@ import pytest
 
 import vendorkit as vk
 from tests.test_panels import SECRETS, VENDORS, VIEW, below, everything
+from vendorkit.call import Call, Policy
 from vendorkit.errors import InvalidRequest, MalformedAnswer, NotAllowed, OriginRefused, UsageError
 from vendorkit.panels import looking, markup
 from vendorkit.panels.browse import Browser
@@ -410,9 +411,10 @@ def test_every_control_has_a_label(browser):
 
 def test_odd_answers_are_told_and_not_shown(mediagenix, vendors):
     """HTML in place of JSON; JSON that is no resource; a page size the vendor does not give."""
+    once = vk.connect("mediagenix", environment="local", policy=Policy(attempts=1))
     vendors["mediagenix"].set(fail_next=["html"])
     with pytest.raises(MalformedAnswer):
-        look(mediagenix, home(mediagenix))
+        look(once, home(once))
     with pytest.raises(MalformedAnswer):
         looking._read(mediagenix, home(mediagenix), b'"text"')
     with pytest.raises(InvalidRequest):
@@ -438,7 +440,6 @@ def test_record_without_an_address_is_not_offered(mediagenix, pledg):
 
 def test_writes_are_refused_before_anything_is_prepared(medipim):
     """The one gate all calls pass."""
-    from vendorkit.call import Call
     from vendorkit.panels.places import _reading
 
     with pytest.raises(NotAllowed):

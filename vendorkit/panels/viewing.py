@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -118,8 +119,12 @@ class Views(widgets.VBox):  # type: ignore[misc]
 
     def static_html(self) -> str:
         """Return what is shown, with the names of its links, for pages without widgets."""
-        names = "" if self._seen is None else markup.links_html(self._seen)
-        return f'{markup.STYLE}<div class="vk-browse">{self._heading.value}{self._body.value}{names}</div>'
+        if self._seen is None:
+            return ""
+        # Without the time it took, which would be another one in each saved notebook.
+        heading = markup.heading_html(replace(self._seen, milliseconds=None), self._client.title)
+        inner = f"{heading}{self._body.value}{markup.links_html(self._seen)}"
+        return f'{markup.STYLE}<div class="vk-browse">{inner}</div>'
 
     def _link(self, name: str, address: str) -> widgets.Button:
         made = self._button(name, partial(self._acts.go, address), address)
