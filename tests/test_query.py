@@ -233,7 +233,7 @@ def test_short_pull_shows_no_progress(medipim, capfd, monkeypatch):
 
 @pytest.mark.parametrize("vendor", ASKED)
 def test_cancelled_frame_ends_soon_and_leaves_the_client_usable(vendors, vendor):
-    """Within half a second, whatever the vendor is at; the next call works."""
+    """Promise 6: within half a second, whatever the vendor is at; the next call works."""
     client = vk.connect(vendor, environment="local")
     vendors[vendor].set(latency_s=5.0)
     stop = threading.Event()

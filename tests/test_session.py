@@ -98,7 +98,7 @@ def test_unreadable_error_body_gives_the_status_error_all_the_same(body):
 
 
 def test_slow_drip_ends_with_the_deadline():
-    """T10: one byte now and then resets the read timeout, not the deadline; in the headers and in the body."""
+    """T10, Promise 6: one byte now and then resets the read timeout, not the deadline; in the headers and in the body."""
 
     def drip(sock, head):
         for byte in answer(b"x" * 100, JSON) if b"/head" in head else [answer(b"x" * 100)[:-100], *[b"x"] * 100]:
@@ -114,7 +114,7 @@ def test_slow_drip_ends_with_the_deadline():
 
 
 def test_silence_is_bounded_and_retried():
-    """T11: a server that never answers costs the attempts, not for ever."""
+    """T11, Promise 6: a server that never answers costs the attempts, not for ever."""
     with raw_server(lambda sock, head: time.sleep(0.6)) as server:
         policy = Policy(read_timeout_s=0.2, deadline_s=10, attempts=2)
         with pytest.raises(VendorUnavailable, match="in time"):
@@ -329,7 +329,7 @@ def test_retry_after_is_understood_or_ignored(headers, seconds):
 
 
 def test_long_retry_after_is_an_error_at_once():
-    """T16: over the cap nobody sleeps; the error says until when."""
+    """T16, Promise 6: over the cap nobody sleeps; the error says until when."""
     reply = answer(b"", "Retry-After: 3600", status="429 X")
     with raw_server(always(reply)) as server, pytest.raises(RateLimited) as caught:
         session_of(server, Policy()).send(Call("GET", "/x"))
@@ -348,7 +348,7 @@ def test_short_retry_after_is_honoured():
 
 @pytest.mark.parametrize("reply", [answer(b"", "Retry-After: 50", status="429 X"), None])
 def test_cancel_ends_waits_within_half_a_second(reply):
-    """W14: a Retry-After wait and a silent server."""
+    """W14, Promise 6: a Retry-After wait and a silent server."""
     stop = threading.Event()
     with raw_server(always(reply) if reply else lambda sock, head: stop.wait(5)) as server:
         cancel = threading.Event()
@@ -373,7 +373,7 @@ def test_rate_budget_spreads_requests_and_counts_every_one():
 
 
 def test_budget_wait_ends_with_the_deadline():
-    """A budget that is used up does not hold a call longer than its deadline."""
+    """Promise 6: a budget that is used up does not hold a call longer than its deadline."""
     budget = Budget(((1, 60.0),))
     budget.take(Bounds(1.0))
     assert budget.left() == 0

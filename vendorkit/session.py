@@ -273,7 +273,7 @@ class Session:
 
     def _asked(self, call: Call) -> str:
         # The path alone: a query may carry a signature or personal data.
-        return f"{self.vendor}: {call.method} {urlsplit(call.url).path or '/'}"
+        return f"{self.vendor}: {call.method} {urlsplit(self.absolute(call.url)).path or '/'}"
 
     def __repr__(self) -> str:
         return f"Session({self.vendor!r}, {self.base_url!r})"

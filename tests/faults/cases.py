@@ -101,7 +101,7 @@ P28 | entities whose text a parser would drop | typed error | `MalformedAnswer`
 P29 | XML nested 200,000 deep | typed error | `MalformedAnswer`
 P30 | XML that ends early | typed error | `MalformedAnswer`: nothing is mended
 P31 | XML in other encodings than UTF-8 and UTF-16 | typed error | `MalformedAnswer`
-P32 | texts that a spreadsheet takes for formulas | survived | Excel files hold them as texts
+P32 | texts that a spreadsheet takes for formulas | survived | disarmed in CSV, texts in Excel files
 """
 
 _AUTHENTICATION = """
