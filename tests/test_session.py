@@ -98,7 +98,7 @@ def test_unreadable_error_body_gives_the_status_error_all_the_same(body):
 
 
 def test_slow_drip_ends_with_the_deadline():
-    """T10, Promise 6: one byte now and then resets the read timeout, not the deadline; in the headers and in the body."""
+    """T10, Promise 6: a byte now and then resets the read timeout, not the deadline; in headers and body."""
 
     def drip(sock, head):
         for byte in answer(b"x" * 100, JSON) if b"/head" in head else [answer(b"x" * 100)[:-100], *[b"x"] * 100]:

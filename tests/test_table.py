@@ -343,7 +343,7 @@ def test_wide_frames_show_their_first_columns():
 
 @pytest.mark.parametrize("text", FORMULAS)
 def test_formulas_are_disarmed_in_every_file_for_spreadsheets(text):
-    """P32: in CSV and copied text by an apostrophe, in Excel as a text that stays one when edited; in Parquet untouched."""
+    """P32: in CSV and copied text by an apostrophe, in Excel as a text, also when edited; in Parquet untouched."""
     frame = pd.DataFrame({text: [text, "plain"]})
     read = pd.read_csv(io.BytesIO(csv_bytes(labelled(frame))))
     assert read.iloc[0, 0] == f"'{text}"
