@@ -13,7 +13,7 @@ from vendorkit.panels.columns import texts
 from vendorkit.panels.page import COLUMNS, page_html
 from vendorkit.panels.panes import WHOLE, WRAP, ColumnsPane, FilesPane
 from vendorkit.panels.view import View
-from vendorkit.panels.work import Panel, error_html
+from vendorkit.panels.work import Panel, error_html, guarded
 
 _APART: Final = "2px 1.5em 2px 2px"
 _PAGE_SIZES: Final = (10, 20, 50, 100, 500)
@@ -101,13 +101,12 @@ class Table(View, Panel):
         widget.observe(lambda change: self._try(lambda: act(change["new"])), names="value")
 
     def _try(self, act: Callable[[], None]) -> None:
-        """Do what was clicked; an exception in a callback of a widget is shown nowhere else."""
-        if self._quiet:
-            return
-        try:
-            act()
-        except Exception as exc:  # noqa: BLE001 - whatever it is, it is shown
-            self._status.value = error_html(exc)
+        """Do what was clicked or chosen; what is set by painting counts as neither."""
+        if not self._quiet:
+            guarded(act, self._show_failure)(None)
+
+    def _show_failure(self, exc: BaseException) -> None:
+        self._status.value = error_html(exc)
 
     def _paint(self) -> None:
         if self._offered is not self._columns:
