@@ -5,12 +5,13 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH := .venv-bench
+PANEL_TESTS := tests/test_panels.py tests/test_table.py tests/test_browse.py tests/test_request_panel.py
 REQUESTS := 2.33.0 2.33.1 2.34.0 2.34.1
 # For the fault catalogue: servers that others wrote, and each supported version of requests but the newest.
 OTHERS := build/peers/.ready $(REQUESTS:%=build/requests-%/.ready)
 INTO := $(BIN)/python -m pip install --quiet --disable-pip-version-check --target
 
-.PHONY: lock demo lab test lint faults browser slow soak bench notebooks docs clean
+.PHONY: lock demo lab test lint faults browser widgets7 slow soak bench notebooks docs clean
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("vendorkit needs Python 3.10 or newer" if sys.version_info < (3, 10) else 0)'
@@ -42,6 +43,14 @@ build/requests-%/.ready: $(READY)
 
 browser: $(READY)  ## notebooks in JupyterLab and panels in Voila, by Debian's Chromium; screenshots in build/screenshots/
 	$(BIN)/python -m pytest -m browser tests/browser
+
+# With a newer kernel it warns of what it does itself.
+widgets7: build/widgets7/.ready  ## the panels' tests with ipywidgets 7.7.1, which is Colab's
+	PYTHONPATH=build/widgets7 $(BIN)/python -m pytest -n 2 -W ignore::DeprecationWarning $(PANEL_TESTS)
+
+build/widgets7/.ready: $(READY)
+	$(INTO) $(@D) --no-deps ipywidgets==7.7.1 'widgetsnbextension<4' 'jupyterlab-widgets<2' ipython-genutils
+	touch $@
 
 slow: $(READY)  ## a million records, killed at random points; a short soak
 	$(BIN)/python -m pytest -m slow

@@ -225,7 +225,7 @@ def test_panel_puts_out_its_widgets_and_beside_them_its_state(panel, put_out, mo
     from IPython.core.formatters import DisplayFormatter
 
     if version == 7:
-        monkeypatch.delattr(widgets.Widget, "_repr_mimebundle_")
+        monkeypatch.delattr(widgets.Widget, "_repr_mimebundle_", raising=False)
         monkeypatch.setattr(widgets.Widget, "_ipython_display_", lambda self: 1 / 0, raising=False)
     assert DisplayFormatter().format(panel) == ({}, {})  # it has displayed itself
     (_, live), (name, still) = put_out
