@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import socket
 import threading
 import time
 import traceback
@@ -11,7 +12,7 @@ import pytest
 from requests.auth import AuthBase
 
 import vendorkit as vk
-from tests.https import JSON, SECRET, always, answer, raw_server, session_of
+from tests.https import JSON, SECRET, always, answer, authority, raw_server, session_of
 from vendorkit.answers import retry_after_s
 from vendorkit.bounds import Bounds
 from vendorkit.budget import Budget
@@ -32,6 +33,7 @@ from vendorkit.errors import (
     VendorUnavailable,
 )
 from vendorkit.session import USER_AGENT, Session
+from vendorkit.tls import local_trust
 
 
 @pytest.mark.parametrize(
@@ -359,6 +361,34 @@ def test_cancel_ends_waits_within_half_a_second(reply):
             session_of(server, Policy()).send(Call("GET", "/x"))
         assert time.monotonic() - started < 0.3 + 0.5
         stop.set()
+
+
+@pytest.mark.parametrize("where", ["name", "handshake"])
+@pytest.mark.parametrize("how", ["cancel", "deadline"])
+def test_connecting_ends_with_the_call(monkeypatch, where, how):
+    """W14: a resolver or a server that hangs before the first byte; what is left behind closes what it opens."""
+    hangs = threading.Event()
+    if where == "name":
+        found = socket.getaddrinfo
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **k: (hangs.wait(5), found(*a, **k))[1])
+    listener = socket.create_server(("127.0.0.1", 0))  # accepts, and never shakes hands
+    trust = local_trust(authority().cert_pem.bytes().decode())
+    url, patient = f"https://127.0.0.1:{listener.getsockname()[1]}", Policy(deadline_s=0.3 if how == "deadline" else 9)
+    session = Session("Test", url, schemes={}, trust=trust, redactor=Redactor([]), policy=patient)
+    cancel = threading.Event()
+    timer = threading.Timer(0.3, cancel.set) if how == "cancel" else None
+    started = time.monotonic()
+    with listener, vk.cancellable(cancel):
+        if timer is not None:
+            timer.start()
+        with pytest.raises(Cancelled if how == "cancel" else DeadlineExceeded):
+            session.send(Call("GET", "/x"))
+        assert time.monotonic() - started < 0.3 + 0.5
+    hangs.set()
+    left = [thread for thread in threading.enumerate() if thread.name == "vendorkit-connect"]
+    for thread in left:
+        thread.join(5)
+        assert not thread.is_alive()
 
 
 def test_rate_budget_spreads_requests_and_counts_every_one():

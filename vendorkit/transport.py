@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import ssl
+import threading
 import time
 from typing import Any, NoReturn, cast
 from urllib.parse import urlsplit
@@ -85,7 +86,36 @@ class _Connection(HTTPSConnection):
     debuglevel = 0
 
     def connect(self) -> None:
-        """Connect, shake hands, and check the chain; `ssl.SSLError` where it is not approved."""
+        """
+        Connect, shake hands, and check the chain; `ssl.SSLError` where it is not approved.
+
+        In a thread, which is left behind when the call ends first: nothing else ends a resolver, and a handshake and
+        the tries of several addresses have a timeout each.
+        """
+        bounds, done, left = current_bounds() or Bounds(float("inf")), threading.Event(), threading.Event()
+        failures: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                self._connect()
+            except BaseException as exc:  # noqa: BLE001 - raised where the connection is wanted
+                failures.append(exc)
+            finally:
+                done.set()
+                if left.is_set():
+                    self.close()
+
+        threading.Thread(target=work, name="vendorkit-connect", daemon=True).start()
+        try:
+            while not done.wait(SLICE_S):
+                bounds.check()
+        except BaseException:
+            left.set()
+            raise
+        if failures:
+            raise failures.pop()
+
+    def _connect(self) -> None:
         super().connect()
         # A body without a length is whole only where TLS was closed (RFC 9112 section 9.8). The ssl module would give
         # the same end for a connection that broke or was reset, and half a stream would pass for all of it.
