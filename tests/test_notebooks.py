@@ -80,7 +80,7 @@ def report(tmp_path_factory) -> dict[str, list[str]]:
     return failed
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)  # a kernel each; a minute on an idle machine with two cores
 @each_notebook
 def test_a_notebook_runs_and_gives_what_is_saved(path, report):
     """Cells marked NBVAL_CHECK_OUTPUT give the saved output again, all others run without an error."""
