@@ -8,6 +8,7 @@ import threading
 import time
 
 import ipywidgets as widgets
+import pandas as pd
 import pytest
 
 import vendorkit as vk
@@ -19,6 +20,7 @@ from vendorkit.panels.work import Worker
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 VENDORS = ["medipim", "pledg", "mediagenix"]
+MEANT = ("__init__", "__repr__", "_ipython_display_", "_repr_mimebundle_")  # what panels do in their own way
 SECRETS = ("SECRET", "PASSWORD", "KEY", "EMAIL", "USER")
 # The setting that is made wrong, and what the vendor's own call says then.
 WRONG = {
@@ -232,8 +234,7 @@ def test_panel_puts_out_its_widgets_and_beside_them_its_state(panel, put_out, mo
     assert live[VIEW]["model_id"] == panel.model_id
     assert "MEDIPIM_API_KEY_SECRET" in still["text/html"]
     assert still["text/plain"] == repr(panel)
-    hiding = f"<style>.{name}{{display:none}}</style>"
-    assert hiding in everything(panel)
+    assert f".{name}{{display:none}}</style>" in panel.children[-1].value
     assert f'class="{name}"' in still["text/html"]
 
 
@@ -378,3 +379,16 @@ def test_cancel_ends_a_wait_that_the_vendor_asked_for(panel, vendors):
     panel.join(5)
     assert time.monotonic() - started < 0.5 + 0.3  # the bound, and what a busy machine adds
     assert "Cancelled." in panel.static_html()
+
+
+def test_panels_take_no_name_that_a_widget_has(panel, medipim):
+    """A `_send` of ours in place of the widget's own would keep its updates from the page."""
+    shown = [panel, vk.panel(medipim), vk.table(pd.DataFrame({"a": [1]})), vk.browse(medipim)]
+    ours = [one for made in shown for one in below(made) if type(one).__module__.startswith("vendorkit")]
+    plain = type("Plain", (widgets.VBox,), {})
+    known = {*dir(plain), *vars(plain())} - {*vars(plain), *MEANT}
+    for one in ours:
+        bases = [base for base in type(one).__mro__ if base.__module__.startswith("vendorkit")]
+        taken = {name for base in bases for name in vars(base)} | (vars(one).keys() - vars(plain()).keys())
+        assert not taken & known, type(one)
+    assert len(ours) > 5

@@ -189,8 +189,8 @@ def test_every_resource_can_be_asked_or_says_what_it_needs(client_of, vendor):
     for name in resources_of(client):
         form = panel.choose(name)
         form.limit.box.value = "20"
-        if not panel._send.disabled:
-            panel.send()
+        if not panel._go.disabled:
+            panel.fetch()
             panel.join()
             assert len(panel.frame) > 0, status(panel)
             assert panel.frame.attrs["vendorkit"]["request"] == panel.query.describe()
@@ -240,12 +240,12 @@ def test_error_stands_beside_its_control_and_nothing_can_be_sent(panel):
     control = panel.form.conditions.add("brand", "9, x")
     assert 'role="alert"' in control.children[-1].value
     assert "Give a whole number." in control.children[-1].value
-    assert panel._send.disabled
+    assert panel._go.disabled
     assert panel._count.disabled
     assert panel._problem.value == ""
     control.box.value = "9, 12"
     assert 'role="alert"' not in control.children[-1].value
-    assert not panel._send.disabled
+    assert not panel._go.disabled
     assert dict(panel.query.filters) == {"brand": [9, 12]}
 
 
@@ -255,7 +255,7 @@ def test_sending_what_is_not_ready_is_one_sentence(panel):
     button(panel, "Send").click()
     assert "UsageError" in status(panel)
     with pytest.raises(UsageError):
-        panel.send()
+        panel.fetch()
 
 
 def test_clicks_make_the_same_query_as_code(panel, medipim):
@@ -328,7 +328,7 @@ def test_required_filters_are_there_and_stay(client_of):
     labelled(form, "amount_cents").value = "20000"
     labelled(form, "created").value = "2026-01-31"
     assert form.conditions.add("created") is form.conditions._rows.children[1]
-    panel.send()
+    panel.fetch()
     panel.join()
     assert panel.frame["requested_amount_cents"].tolist() == [20_000] * len(panel.frame)
 
@@ -354,7 +354,7 @@ def test_broken_pull_leaves_what_came(panel, vendors):
     """The error is shown, and `frame` holds what arrived, which says of itself that it is not whole."""
     panel.form.limit.box.value = ""
     vendors["medipim"].set(fail_next=["", "", *["500"] * 40])
-    panel.send()
+    panel.fetch()
     panel.join()
     assert "IncompletePull" in status(panel)
     assert 0 < len(panel.frame) < 5_000
@@ -366,10 +366,10 @@ def test_cancel_ends_a_pull_within_half_a_second(panel, vendors):
     """Between pages and in waits; the panel can be used again, and has what it had."""
     panel.form.limit.box.value = ""
     vendors["medipim"].set(latency_s=0.5)
-    panel.send()
+    panel.fetch()
     time.sleep(0.7)
     assert panel._progress.layout.display == ""
-    assert panel._send.disabled
+    assert panel._go.disabled
     started = time.monotonic()
     button(panel, "Cancel").click()
     panel.join(5)
@@ -379,7 +379,7 @@ def test_cancel_ends_a_pull_within_half_a_second(panel, vendors):
     assert panel.frame is None
     vendors["medipim"].set(latency_s=0.0)
     panel.form.limit.box.value = "10"
-    panel.send()
+    panel.fetch()
     panel.join()
     assert len(panel.frame) == 10
 
@@ -389,9 +389,9 @@ def test_change_while_a_pull_runs_does_not_let_a_second_one_begin(panel, vendors
     vendors["medipim"].set(latency_s=0.3)
     vendors["medipim"].clear_log()
     panel.choose("brands")
-    panel.send()
+    panel.fetch()
     panel.form.conditions.add("search", "a")
-    assert panel._send.disabled
+    assert panel._go.disabled
     assert not panel._stop.disabled
     button(panel, "Send").click()
     panel.join()
@@ -449,7 +449,7 @@ def test_vendorkit_lines_repeat_the_frame(client_of, vendor):
         labelled(panel.form, "expand").value = ("metadata",)
         labelled(panel.form, "accept").value = "json"
         panel.form.limit.box.value = "30"
-    panel.send()
+    panel.fetch()
     panel.join()
     names = {}
     exec(panel.snippet(), names)  # noqa: S102 - what a user would run
@@ -479,7 +479,7 @@ def test_no_state_of_any_widget_holds_a_credential(client_of, vendors, vendor):
     if vendor == "pledg":
         panel.choose("merchant_conditions")
     panel.form.limit.box.value = "10"
-    panel.send()
+    panel.fetch()
     panel.join()
     assert len(panel.frame) > 0
     shown = ""
@@ -499,7 +499,7 @@ def test_exchange_shows_what_went_over_the_wire(client_of):
     client.brands.query().count()
     panel = vk.panel(client)
     panel.choose("platforms")
-    panel.send()
+    panel.fetch()
     panel.join()
     shown = panel._exchange.value
     assert "GET /api/platforms → 200" in shown
@@ -511,7 +511,7 @@ def test_exchange_shows_what_went_over_the_wire(client_of):
 def test_exchange_shows_the_body_that_was_sent(panel):
     """As the vendor gets it."""
     panel.choose("brands").conditions.add("search", "a")
-    panel.send()
+    panel.fetch()
     panel.join()
     body = re.search(r"<pre[^>]*>(POST .*?)</pre>", panel._exchange.value, re.DOTALL)
     assert json.loads(re.sub("&quot;", '"', body[1]).split("\n\n", 1)[1]) == panel.query.describe()["json"]
@@ -521,7 +521,7 @@ def test_page_without_widgets_shows_the_code_and_the_last_result(panel):
     """Exported, reopened, on GitHub."""
     assert "nothing fetched" in repr(panel)
     panel.choose("brands")
-    panel.send()
+    panel.fetch()
     panel.join()
     shown = panel.static_html()
     assert "client.brands.query()" in shown

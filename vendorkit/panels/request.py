@@ -94,7 +94,7 @@ class RequestPanel(Panel):
         self._place, self._progress = widgets.VBox(), Progress()
         self._worker = Worker(lambda show: show(), self._show_failure, self._busy_changed)
         self._count = self._button("Count", self.count)
-        self._send = self._button("Send", self.send, button_style="primary")
+        self._go = self._button("Send", self.fetch, button_style="primary")
         self._stop = self._button("Cancel", self._worker.cancel, disabled=True)
         self._result, self._exchange, self._code = widgets.VBox(), widgets.HTML(), widgets.HTML()
         self._language = widgets.ToggleButtons(
@@ -116,7 +116,7 @@ class RequestPanel(Panel):
             widgets.HBox([self._resource, self._about]),
             self._place,
             self._problem,
-            widgets.HBox([self._count, self._send, self._stop, self._progress]),
+            widgets.HBox([self._count, self._go, self._stop, self._progress]),
             self._status,
             tabs,
         ]
@@ -163,7 +163,7 @@ class RequestPanel(Panel):
 
         self._start(query, work)
 
-    def send(self) -> None:
+    def fetch(self) -> None:
         """Fetch the table, in a thread; then it is `frame`, and shown."""
         asked = self.asked
         query = asked.query(self.client)
@@ -248,7 +248,7 @@ class RequestPanel(Panel):
 
     def _show_busy(self, busy: bool) -> None:
         self._stop.disabled = not busy
-        self._count.disabled = self._send.disabled = busy or not self._ready
+        self._count.disabled = self._go.disabled = busy or not self._ready
 
     def _busy_changed(self, busy: bool) -> None:
         self._show_busy(busy)

@@ -19,6 +19,11 @@ from vendorkit.errors import Cancelled, VendorkitError
 _ERROR_STYLE: Final = "border-left:3px solid #d33;padding:.3em .8em;margin:.3em 0"
 _VIEW: Final = "application/vnd.jupyter.widget-view+json"
 _GOOD_STYLE: Final = "border-left:3px solid #292;padding:.3em .8em;margin:.3em 0"
+# JupyterLab takes arrows and letters from a list that has the focus: "b" would insert a cell, and nothing be chosen.
+_KEEP_KEYS: Final = (
+    "this.closest('.vendorkit-panel')?.addEventListener('keydown',"
+    "e=>{e.ctrlKey||e.metaKey||e.altKey||e.stopPropagation()})"
+)
 
 
 class Worker:
@@ -134,8 +139,9 @@ class Panel(widgets.VBox):  # type: ignore[misc]
 
     def __init__(self, children: Sequence[Any]) -> None:
         self._mark, self._displayed = f"vendorkit-{uuid.uuid4().hex[:12]}", False
-        style = widgets.HTML(f"<style>.{self._mark}{{display:none}}</style>", layout={"display": "none"})
-        super().__init__([*children, style])
+        style = f'<style onload="{_KEEP_KEYS}">.{self._mark}{{display:none}}</style>'
+        super().__init__([*children, widgets.HTML(style, layout={"display": "none"})])
+        self.add_class("vendorkit-panel")
 
     def static_html(self) -> str:
         """Return what the panel shows, for pages without widgets."""
