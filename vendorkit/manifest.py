@@ -15,7 +15,7 @@ import re
 import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -190,21 +190,26 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         others = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
-    except OSError as exc:
-        what = f"{folder} cannot be used as a folder for a dataset: {exc.strerror or exc}."
+    except (OSError, ValueError) as exc:  # a name that no file can have is a ValueError
+        what = f"{str(folder)!r} cannot be used as a folder for a dataset: {getattr(exc, 'strerror', None) or exc}."
         raise UsageError(what, remedy="Choose another folder, or allow writing to it.") from exc
     if MANIFEST not in others and (strange := [name for name in others if not _OURS.fullmatch(name)]):
         what = f"{folder} is not empty and not a dataset: it holds {strange[0]!r}."
         raise UsageError(what, remedy="Choose a new folder.")
     # The lock is SQLite's, because the system releases it however the process ends, on every platform.
-    with closing(sqlite3.connect(folder / ".lock", timeout=0, isolation_level=None)) as lock:
+    with ExitStack() as held:
         try:
+            lock = sqlite3.connect(folder / ".lock", timeout=0, isolation_level=None)
+            held.enter_context(closing(lock))
             lock.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as exc:
             busy = "locked" in str(exc)
             what = f"{folder} is being written by somebody else." if busy else f"{folder} cannot be written: {exc}."
-            remedy = "Wait until that is done, or choose another folder." if busy else "Allow writing to it."
-            raise UsageError(what, remedy=remedy) from exc
+            wait, choose = (
+                "Wait until that is done, or choose another folder.",
+                "Allow writing, or give a shorter path.",
+            )
+            raise UsageError(what, remedy=wait if busy else choose) from exc
         yield
 
 
