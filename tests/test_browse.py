@@ -436,6 +436,19 @@ def test_record_without_an_address_is_not_offered(mediagenix, pledg):
     place = place_of(pledg.payment_schedule.query(amount_cents=300, created="2026-01-31"))
     assert record_address(pledg, place, {"amount_cents": 100}) is None
     assert record_address(mediagenix, home(mediagenix), {"id": 4}) is None
+    assert record_address(pledg, place, "no record") is None
+
+
+def test_lists_of_anything_make_a_page(browser):
+    """An answer that is a list of plain values has no table, and yet is shown."""
+    seen = looking._read(browser.client, home(browser.client), b'["a", 1, null]')
+    browser._show(seen)
+    assert seen.frame is None
+    assert "&quot;a&quot;" in tab(browser, "JSON").value
+    with pytest.raises(UsageError, match="Record 0 of 3"):
+        browser.open_record(0)
+    with pytest.raises(UsageError, match="no link 'titels'"):
+        browser.follow("titels")
 
 
 def test_writes_are_refused_before_anything_is_prepared(medipim):

@@ -92,9 +92,10 @@ def with_xml(client: Client, seen: Seen) -> Seen:
         MalformedAnswer: It is no XML.
     """
     call = seen.place.call
-    return (
-        seen if call is None else replace(seen, xml=_indented(client.session.send(replace(call, accept="xml")).content))
-    )
+    if call is None:
+        return seen
+    answer = client.session.send(replace(call, accept="xml"))
+    return replace(seen, xml=_indented(answer.content))
 
 
 def _indented(body: bytes) -> str:
@@ -165,7 +166,7 @@ def _around(envelope: Mapping[str, Any]) -> tuple[str | int | None, str | int | 
     meta = envelope.get("meta")
     if not isinstance(meta, Mapping):
         total = envelope.get("total_entries")
-        return envelope.get("prev_link"), envelope.get("next_link"), None if total is None else int(total)
+        return envelope.get("prev_link"), envelope.get("next_link"), int(total) if str(total).isdecimal() else None
     page, total = meta.get("page") or {}, meta.get("total")
     number, size = page.get("no"), page.get("size")
     if not isinstance(number, int) or not isinstance(size, int) or not isinstance(total, int):

@@ -93,8 +93,10 @@ def neighbour(client: Client, place: Place, link: str | int | None) -> Place | N
     return replace(beside, query=place.query)
 
 
-def record_address(client: Client, place: Place, record: Mapping[str, Any]) -> str | None:
+def record_address(client: Client, place: Place, record: Any) -> str | None:
     """Return where one *record* of a collection can be looked at alone; None where it cannot."""
+    if not isinstance(record, Mapping):
+        return None
     if isinstance(client, Mediagenix):
         return str(record["self_link"]) if record.get("self_link") else None
     if place.query is None or record.get("id") is None:

@@ -156,7 +156,11 @@ class Views(widgets.VBox):  # type: ignore[misc]
             self._acts.go(self._seen.place.address, expand=[box.description for box in boxes if box.value])
 
 
-def _label(record: dict[str, Any]) -> str:
-    texts = (record.get(key) for key in ("id", "name", "title", "event_type", "external_id"))
+def _label(record: Any) -> str:
+    texts = (
+        ()
+        if not isinstance(record, dict)
+        else (record.get(key) for key in ("id", "name", "title", "event_type", "external_id"))
+    )
     found = list(dict.fromkeys(str(text) for text in texts if isinstance(text, (str, int)) and text != ""))
     return " · ".join(found[:2])[:_LABEL_LIMIT]
