@@ -165,8 +165,8 @@ def _around(envelope: Mapping[str, Any]) -> tuple[str | int | None, str | int | 
     """Return the pages before and after, as links or as numbers, and the total."""
     meta = envelope.get("meta")
     if not isinstance(meta, Mapping):
-        total = envelope.get("total_entries")
-        return envelope.get("prev_link"), envelope.get("next_link"), int(total) if str(total).isdecimal() else None
+        told = str(envelope.get("total_entries"))
+        return envelope.get("prev_link"), envelope.get("next_link"), int(told) if told.isdecimal() else None
     page, total = meta.get("page") or {}, meta.get("total")
     number, size = page.get("no"), page.get("size")
     if not isinstance(number, int) or not isinstance(size, int) or not isinstance(total, int):
