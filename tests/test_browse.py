@@ -9,7 +9,8 @@ import ipywidgets as widgets
 import pytest
 
 import vendorkit as vk
-from tests.test_panels import VENDORS, VIEW, below, everything, leaked
+from tests.clicking import below, everything
+from tests.test_panels import VENDORS, VIEW, leaked
 from vendorkit.call import Call, Policy
 from vendorkit.errors import InvalidRequest, MalformedAnswer, NotAllowed, OriginRefused, UsageError
 from vendorkit.panels import looking, markup
