@@ -366,7 +366,7 @@ def test_cancel_ends_waits_within_half_a_second(reply):
 @pytest.mark.parametrize("where", ["name", "handshake"])
 @pytest.mark.parametrize("how", ["cancel", "deadline"])
 def test_connecting_ends_with_the_call(monkeypatch, where, how):
-    """Promise 6, W14: a resolver or a server that hangs before the first byte; what is left behind closes what it opens."""
+    """Promise 6, W14: a resolver or a server that hangs before the first byte; what is left behind is closed."""
     hangs = threading.Event()
     if where == "name":
         found = socket.getaddrinfo
