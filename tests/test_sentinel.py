@@ -548,6 +548,8 @@ def planted_exception(secret: str) -> BaseException:
         lambda hunt, folder, user, word: hunt.gather("x", base64.b64encode(f"{user}:{word}".encode())),
         lambda hunt, folder, user, word: hunt.gather("x", quote(f"{user}:{word}", safe="")),
         lambda hunt, folder, user, word: hunt.gather("x", word.encode().hex().upper()),
+        lambda hunt, folder, user, word: hunt.gather("x", html.escape(word)),
+        lambda hunt, folder, user, word: hunt.gather("x", json.dumps({"said": word})),
         lambda hunt, folder, user, word: hunt.gather("x", pickle.dumps([word])),
         lambda hunt, folder, user, word: hunt.gather("x", widgets.Text(value=word).get_state()),
         lambda hunt, folder, user, word: hunt.gather_exception("x", planted_exception(word)),
@@ -558,9 +560,19 @@ def planted_exception(secret: str) -> BaseException:
 def test_hunt_finds_what_is_planted(tmp_path, plant):
     """Each kind of place and form; `json.loads` keeps its text among the locals of its frames."""
     (tmp_path / "below").mkdir()
-    hunt, user, word = Hunt(), "made-up-user@shop.example", "made up/pass+word?"
+    hunt, user, word = Hunt(), "made-up-user@shop.example", 'made up/pass+wörd?&"'
     hunt.know_all({"MEDIPIM_API_KEY_ID": user, "MEDIPIM_API_KEY_SECRET": word}, "medipim")
     hunt.gather("x", "nothing to see")
     assert hunt.found() == set()
     plant(hunt, tmp_path, user, word)
     assert hunt.found()
+
+
+def test_hunt_reads_the_command_lines_of_children():
+    """What a program is started with, every user of the machine may read."""
+    command = [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()", "made-up-word"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        child.stdout.readline()
+        lines = command_lines(os.getpid())
+        child.stdin.close()
+    assert not Path("/proc").exists() or [line for line in lines if b"made-up-word" in line]
