@@ -123,6 +123,17 @@ def test_windows_line_ends_byte_order_mark_and_export_are_accepted():
     assert (found.get("A"), found.get("B")) == ("1", "2")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="names and values are bytes on POSIX alone")
+def test_value_of_the_environment_that_is_not_utf_8_is_refused_without_an_echo(monkeypatch):
+    """S03, S11, A20: the UnicodeEncodeError that comes of it elsewhere holds the whole value."""
+    for name in NAMES:
+        monkeypatch.setitem(os.environb, name.encode(), b"sentinel\xe9")
+    with pytest.raises(SettingsError, match=r"MEDIPIM_API_KEY_ID \(from the environment\) is not UTF-8") as caught:
+        vk.connect("medipim", environment="sandbox")
+    assert "sentinel" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
 def test_interpolation_is_left_alone():
     """S05: python-dotenv would put the value of HOME there."""
     write_env('A="${HOME}/x"\n')

@@ -112,7 +112,8 @@ def read_settings(names: Iterable[str], *, environ: Mapping[str, str] | None = N
     Look *names* up in the environment and in the settings file; the environment wins.
 
     Raises:
-        SettingsError: The file cannot be read, or a line of it is malformed; the message gives the line's number.
+        SettingsError: The file cannot be read, or a line of it is malformed; the message gives the line's number. Or a
+            value in the environment is not UTF-8.
     """
     names = tuple(names)
     path = Path(_variable(ENV_FILE_VARIABLE, environ) or ".env")
@@ -124,10 +125,18 @@ def read_settings(names: Iterable[str], *, environ: Mapping[str, str] | None = N
     for name in names:
         if _variable(name, environ):
             values[name], sources[name] = Secret(_variable(name, environ) or ""), "environment"
+            if not is_utf8(values[name]):
+                what = f"{name} (from the environment) is not UTF-8."
+                raise SettingsError(what, remedy="Set it as text in UTF-8.")
         elif name in in_file:
             values[name], sources[name] = in_file[name], str(path)
     where = f"{path.absolute()}" if there else f"{path.absolute()} (no such file)"
     return Settings(values, sources, f"the environment or {where}")
+
+
+def is_utf8(value: Secret) -> bool:
+    """Tell whether *value* can be encoded: the UnicodeEncodeError of one that cannot carries it in its `object`."""
+    return not any("\ud800" <= char <= "\udfff" for char in value.reveal())
 
 
 def _variable(name: str, environ: Mapping[str, str] | None) -> str | None:
@@ -204,7 +213,7 @@ def _warn_if_exposed(path: Path) -> None:
 
 
 def _git_would_take(path: Path) -> bool:
-    if not any((folder / ".git").exists() for folder in path.parents):
+    if not any(os.path.exists(folder / ".git") for folder in path.parents):  # noqa: PTH110 - as above
         return False
     # Ends with 0 for what is ignored and not tracked, with 1 for the rest, with 128 where it cannot tell.
     command = ["git", "check-ignore", "--quiet", "--", path.name]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vendorkit.credentials import Secret
+from vendorkit.credentials import Secret, is_utf8
 from vendorkit.errors import UsageError
 
 
@@ -31,7 +31,6 @@ def _problem(secret: Secret) -> str:
         return "contains a line end or another control character"
     if secret.reveal() != secret.reveal().strip():
         return "begins or ends with white space"
-    # A UnicodeEncodeError would carry the text in its `object`.
-    if any("\ud800" <= char <= "\udfff" for char in secret.reveal()):
+    if not is_utf8(secret):
         return "contains half a character (a lone surrogate)"
     return ""

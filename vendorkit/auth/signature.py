@@ -21,7 +21,7 @@ from jwt.algorithms import HMACAlgorithm
 from jwt.exceptions import PyJWTError
 
 from vendorkit.auth.strictjson import strict_object
-from vendorkit.credentials import Secret
+from vendorkit.credentials import Secret, is_utf8
 from vendorkit.errors import MalformedAnswer, SignatureInvalid, UsageError
 
 BACK_FIELDS: Final = ("created_at", "error", "id", "reference", "sandbox", "status")
@@ -224,8 +224,7 @@ def _parsed(body: bytes | str) -> dict[str, Any]:
 def _key(secret: str) -> Secret:
     key = Secret(secret)
     del secret
-    # Lone surrogates cannot be encoded, and the error would carry the secret.
-    if not isinstance(key.reveal(), str) or not key.reveal() or any("\ud800" <= c <= "\udfff" for c in key.reveal()):
+    if not isinstance(key.reveal(), str) or not key.reveal() or not is_utf8(key):
         raise _unusable_secret()
     return key
 
