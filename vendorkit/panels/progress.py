@@ -7,6 +7,7 @@ from typing import Final
 
 import ipywidgets as widgets
 
+from vendorkit.panels.shown import counted
 from vendorkit.pull import Pull
 
 _PAUSE_S: Final = 0.1  # between two updates: each is a message to the front end
@@ -49,7 +50,7 @@ class Progress(widgets.HBox):  # type: ignore[misc]
         wanted = min(totals, default=0)
         rows = min(pull.rows, self._limit) if self._limit is not None else pull.rows
         self._bar.max, self._bar.value = max(wanted, rows, 1), rows
-        said = f"{pull.pages:,} pages, {rows:,}{f' of {wanted:,}' if wanted else ''} rows"
+        said = f"{counted(pull.pages, 'page')}, {rows:,}{f' of {wanted:,}' if wanted else ''} rows"
         if wanted > rows > 0:
             said += f", {duration((now - self._started) * (wanted - rows) / rows)} left"
         self._said.value = self._line(said)
