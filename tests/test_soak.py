@@ -23,14 +23,15 @@ import pytest
 
 import vendorkit as vk
 from vendorkit import local
-from vendorkit.call import Policy
+from vendorkit.answers import json_object
+from vendorkit.call import Call, Policy
 from vendorkit.errors import IncompletePull, VendorkitError
 from vendorkit.vendors import connect_local
 
 SECONDS = float(os.environ.get("VENDORKIT_SOAK_SECONDS", "45"))
 RATE = 0.01 if SECONDS >= 300 else 0.03  # a short run meets as many as it can
 # A drip ends a call by its deadline, a foreign redirect is refused at once: asking again mends neither.
-BEYOND_RETRIES = ("slow", "redirect")
+BEYOND_RETRIES = {"slow": "DeadlineExceeded", "redirect": "OriginRefused"}
 POLICY = Policy(connect_timeout_s=10, read_timeout_s=3, deadline_s=30, stream_deadline_s=60)
 
 
@@ -56,7 +57,8 @@ def _json(client):
 
 def _merchant(client):
     uid = client.settings.get("PLEDG_MERCHANT_UID")
-    return pd.DataFrame([client.get(f"/api/merchants/{uid}", auth="token").json()])
+    answer = client.session.send(Call("GET", f"/api/merchants/{uid}", scheme="token"))
+    return pd.DataFrame([json_object(answer.content, "Pledg")])
 
 
 CLIENTS = ("medipim", "mediagenix", "pledg")
@@ -71,7 +73,7 @@ class Course:
     """What happened: whole pulls, errors by vendor, and samples of memory (MB), threads and open files."""
 
     pulls: Counter = field(default_factory=Counter)
-    errors: list[tuple[str, str, VendorkitError]] = field(default_factory=list)
+    errors: list[tuple[str, str, str]] = field(default_factory=list)  # not as such: an IncompletePull holds what came
     wrong: list[str] = field(default_factory=list)
     samples: list[tuple[float, int, int]] = field(default_factory=list)
 
@@ -83,7 +85,8 @@ def _work(course: Course, stop: threading.Event, client: vk.Client, pull, right:
         try:
             found = pull(client)
         except VendorkitError as exc:
-            course.errors.append((client.vendor_name, name, exc))
+            cause = exc.__cause__ if isinstance(exc, IncompletePull) else exc
+            course.errors.append((client.vendor_name, type(cause).__name__, f"{name}: {exc.what}"))
         except BaseException as exc:  # noqa: BLE001 - a bare builtin is what must not be
             course.wrong.append(f"{name}: {exc!r}")
         else:
@@ -93,6 +96,7 @@ def _work(course: Course, stop: threading.Event, client: vk.Client, pull, right:
 
 
 def _sample() -> tuple[float, int, int]:
+    """Return memory (MB), threads and open files of this process."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return (
         pages * os.sysconf("SC_PAGE_SIZE") / 2**20,
@@ -106,7 +110,7 @@ def _faulty(servers: local.LocalVendors) -> Iterator[None]:
     """Faults of all kinds, and tokens and nonces of a few seconds."""
     for name in servers:
         servers[name].clear_log()
-        servers[name].set(fault_rate=RATE, token_lifetime_s=5.0, nonce_lifetime_s=3.0)
+        servers[name].set(fault_rate=RATE, token_lifetime_s=5.0, nonce_lifetime_s=4.0)
     yield
     for name in servers:
         servers[name].set(fault_rate=0.0)
@@ -115,11 +119,11 @@ def _faulty(servers: local.LocalVendors) -> Iterator[None]:
 def _faults(servers: local.LocalVendors, seen: dict[str, int], found: Counter) -> None:
     """Count the faults of the logs since the last look: by vendor, and whether asking again mends them."""
     for name in servers:
-        for entry in servers[name].log():
-            if entry["seq"] > seen.get(name, 0) and entry["fault"]:
-                mends = entry["fault"] not in BEYOND_RETRIES and not entry["path"].endswith(("/stream", "/api/token"))
-                found[name, entry["fault"], mends] += 1
-        seen[name] = servers[name].requests
+        log = [entry for entry in servers[name].log() if entry["seq"] > seen.get(name, 0)]
+        for entry in log:
+            if entry["fault"]:
+                found[name, entry["fault"], not entry["path"].endswith(("/stream", "/api/token"))] += 1
+        seen[name] = log[-1]["seq"] if log else seen.get(name, 0)
 
 
 @pytest.mark.slow
@@ -146,8 +150,9 @@ def test_nothing_is_lost_doubled_or_leaked_while_everything_fails_now_and_then()
             while time.monotonic() < ends:
                 time.sleep(1.0)
                 course.samples.append(_sample())
-                if random.random() < 0.2:
-                    servers[random.choice(["pledg", "mediagenix"])].expire_now()
+                if random.random() < 0.1:
+                    # Not of Digest: a nonce that is void before its first use looks like a wrong password.
+                    servers["pledg"].expire_now()
                 if len(course.samples) % 10 == 0:
                     _faults(servers, seen, faults)
             stop.set()
@@ -166,10 +171,7 @@ def _report(course: Course, faults: Counter) -> str:
     kinds = len({kind for _, kind, _ in faults})
     lines = [f"{SECONDS:.0f} s; whole pulls: {dict(course.pulls)}"]
     lines += [f"faults: {sum(faults.values())}, of {kinds} kinds; errors: {len(course.errors)}"]
-    lines += [
-        f"  {name}: {type(exc).__name__} by {type(exc.__cause__).__name__}: {exc.what}"
-        for _, name, exc in course.errors
-    ]
+    lines += [f"  {kind}, {text}" for _, kind, text in course.errors]
     for index, what in enumerate(("memory, MB", "threads", "open files")):
         values = [round(sample[index]) for sample in course.samples]
         lines.append(f"{what}: {values[:: max(1, len(values) // 12)]}")
@@ -177,12 +179,15 @@ def _report(course: Course, faults: Counter) -> str:
 
 
 def _check_errors(course: Course, faults: Counter) -> None:
-    for vendor in {name for name, _ in WORK}:
-        shown = [exc for name, _, exc in course.errors if name == vendor]
-        threads = 2 if vendor == "pledg" else 1
-        allowed = sum(count for (name, _, mends), count in faults.items() if name == vendor and not mends)
-        assert len(shown) <= threads * allowed, vendor
-    assert all(exc.__cause__ is not None for *_, exc in course.errors if isinstance(exc, IncompletePull))
+    """Hold each kind of error against the faults that can have led to it."""
+    for vendor in CLIENTS:
+        threads = 1 if vendor == "medipim" else 2  # who waits for another one's token or nonce shares its fate
+        for fault, error in BEYOND_RETRIES.items():
+            met = sum(count for (name, kind, _), count in faults.items() if (name, kind) == (vendor, fault))
+            assert sum((name, kind) == (vendor, error) for name, kind, _ in course.errors) <= threads * met, error
+        others = [text for name, kind, text in course.errors if name == vendor and kind not in BEYOND_RETRIES.values()]
+        met = sum(count for (name, _, mends), count in faults.items() if name == vendor and not mends)
+        assert len(others) <= threads * met, others
 
 
 def _check_flat(samples: list[tuple[float, int, int]]) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from tests.faults.catalogue import ROOT
 from tests.https import JSON, always, answer, raw_server, session_of
+from vendorkit.auth import Digest
 from vendorkit.call import Call, Policy
 from vendorkit.errors import MalformedAnswer, OriginRefused, RateLimited, TransportError, VendorUnavailable
 
@@ -112,6 +113,7 @@ from pathlib import Path
 from tests.faults.catalogue import ROOT
 from tests.https import RawServer, session_of
 from vendorkit import errors
+from vendorkit.auth import Digest
 from vendorkit.call import Call, Policy
 from vendorkit.vendors.medipim_lines import whole_lines
 
@@ -263,3 +265,31 @@ def test_a_redirect_to_what_is_no_address_is_refused(target):
         with pytest.raises((OriginRefused, VendorUnavailable)):
             session_of(server, Policy(attempts=1)).send(Call("GET", "/x"))
         assert len(server.heads) <= 4
+
+
+def test_a_challenge_that_drips_is_answered_while_its_nonce_is_good(mediagenix, vendors):
+    """T10, A28: the 401 is not waited for; a server that never says stale would seem to refuse the password."""
+    vendors["mediagenix"].set(nonce_lifetime_s=2.5, fail_next=["slow"])
+    assert mediagenix.get("/api").status_code == 200
+    assert [entry["status"] for entry in vendors["mediagenix"].log()] == [401, 200]
+
+
+@pytest.mark.parametrize("fault", ["longer than is read", "dripping"])
+def test_what_is_left_of_a_refused_answer_is_not_taken_for_the_next_one(fault):
+    """T29: a challenge that is not read to its end costs its connection; its rest might look like an answer."""
+    forged = answer(b'{"whole": false}', JSON)
+
+    def handle(sock, head):
+        if b"Authorization" in head:
+            return sock.sendall(GOOD)
+        size = 66_000 if fault == "longer than is read" else 10
+        challenge = 'WWW-Authenticate: Digest realm="r", nonce="n", qop="auth"'
+        sock.sendall(answer(b"x" * size, challenge, status="401 X", length=size + len(forged)))
+        time.sleep(0 if size > 10 else 1.3)
+        return sock.sendall(forged)
+
+    with raw_server(handle) as server:
+        session = session_of(server, PATIENT)
+        session.schemes["default"] = Digest("user", "made-up")
+        assert session.send(Call("GET", "/x")).json() == {"whole": True}
+        assert len(server.heads) == 2

@@ -27,7 +27,7 @@ from vendorkit.errors import UsageError
 
 UNAUTHORIZED: Final = 401
 _DRAIN_BYTES: Final = 65_536
-_DRAIN_S: Final = 5.0
+_DRAIN_S: Final = 1.0  # a nonce grows old meanwhile
 _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 _PERCENT: Final = re.compile("%[0-9a-fA-F]{2}")
 _ADAPTER: Final = HTTPAdapter()  # sends nothing; it knows how this version of requests writes the request line
@@ -216,13 +216,15 @@ def _drain(response: requests.Response) -> None:
     """Read a refused answer to its end if that is near, so that its connection can be used again; else close it."""
     until = time.monotonic() + _DRAIN_S
     parts: list[bytes] = []
-    left = _DRAIN_BYTES
+    left, part = _DRAIN_BYTES, b"-"
     try:
-        while left > 0 and time.monotonic() < until and (part := response.raw.read1(left, decode_content=True)):
-            parts.append(part)
+        while part and left > 0 and time.monotonic() < until:
+            parts.append(part := response.raw.read1(left, decode_content=True))
             left -= len(part)
     except (HTTPError, OSError):
-        left = 0
+        pass
+    if part:
+        response.raw.close()  # else the rest of the body would be read as the next answer
     response._content, response._content_consumed = b"".join(parts), True  # type: ignore[attr-defined]  # noqa: SLF001
     response.close()  # urllib3 has taken a connection back already that was read to its end
 
