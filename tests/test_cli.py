@@ -40,9 +40,10 @@ LOADS = re.compile(
 )
 
 
-def notebook(path: Path, *sources: str) -> None:
-    """Write a notebook with these code cells."""
-    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+def notebook(path: Path, *sources: str, question: str = "") -> None:
+    """Write a notebook with these code cells, below its question."""
+    cells = [nbformat.v4.new_markdown_cell(f"# A page\n\n**Question:** {question}\n\nMore.")] if question else []
+    cells += [nbformat.v4.new_code_cell(source) for source in sources]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
 
@@ -53,7 +54,9 @@ def demo(tmp_path_factory) -> tuple[subprocess.CompletedProcess[str], Path]:
     folder = tmp_path_factory.mktemp("demo")
     (folder / "notebooks").mkdir()
     table = "import os, pandas as pd\npd.DataFrame({'environment': [os.environ['MEDIPIM_ENVIRONMENT']]})"
-    notebook(folder / "notebooks" / "10_good.ipynb", "import vendorkit as vk\nvk.connect_panel()", table)
+    answer = "from IPython.display import Markdown\nMarkdown(f'**{1 + 1} of `<them>`.**')"
+    sources = "import vendorkit as vk\nvk.connect_panel()", table, answer
+    notebook(folder / "notebooks" / "10_good.ipynb", *sources, question="how many?")
     notebook(folder / "notebooks" / "20_bad.ipynb", "1 + 1", "1 / 0")
     # A process of its own: nbclient leaves event loops open in the threads that it runs in.
     command = [sys.executable, "-c", SMALL_DEMO.format(str(folder / "notebooks")), "demo", "--save"]
@@ -80,6 +83,7 @@ def test_demo_writes_a_report_that_stands_alone(demo):
     assert not {name: found[0] for name, text in pages.items() if (found := LOADS.search(text))}
     assert set(re.findall(r'href="([^"]+)"', pages["index.html"])) == {"10_good.html"}
     assert all(vendor in pages["index.html"] for vendor in VENDORS)
+    assert "</a> how many?<dd>2 of &lt;them&gt;." in pages["index.html"]
     assert "<td>local</td>" in pages["10_good.html"]
     assert "MEDIPIM_API_KEY_SECRET" in pages["10_good.html"]  # the panel as HTML, for there is no kernel
 
@@ -98,9 +102,9 @@ def test_demo_saves_what_will_be_the_same_next_time(demo):
     good, bad = (
         nbformat.read(demo[1] / "notebooks" / name, as_version=4) for name in ("10_good.ipynb", "20_bad.ipynb")
     )
-    assert set(good.cells[0].outputs[0].data) == {"text/html", "text/plain"}
+    assert set(good.cells[1].outputs[0].data) == {"text/html", "text/plain"}
     assert "widgets" not in good.metadata
-    assert "execution" not in good.cells[0].metadata
+    assert "execution" not in good.cells[1].metadata
     assert bad.cells[0].outputs == []
 
 

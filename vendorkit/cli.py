@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import click
 
@@ -71,7 +72,7 @@ def _pull(vendor: str, pull: Callable[[Any], Any]) -> tuple[str, int, int, float
     return vendor, len(frame), frame.shape[1], seconds
 
 
-def _execute(path: Path, report: Path, *, save: bool) -> Path | None:
+def _execute(path: Path, report: Path, *, save: bool) -> _Read | None:
     """Execute one notebook and write it as a page; None where a cell of it failed."""
     import nbformat  # noqa: PLC0415 - the notebook extra
     from nbclient import NotebookClient  # noqa: PLC0415
@@ -100,7 +101,7 @@ def _execute(path: Path, report: Path, *, save: bool) -> Path | None:
     body, _ = exporter.from_notebook_node(notebook)
     page = report / f"{path.stem}.html"
     page.write_text(body, encoding="utf-8")
-    return page
+    return _read(page, notebook)
 
 
 def _settle(notebook: Any) -> None:
@@ -116,17 +117,38 @@ def _settle(notebook: Any) -> None:
                 out.get("data", {}).pop(view, None)
 
 
-def _index(rows: list[tuple[str, int, int, float]], pages: list[Path]) -> str:
+class _Read(NamedTuple):
+    """One executed notebook: its page, what it asks, and what it answers, where it says so."""
+
+    page: Path
+    question: str
+    answer: str
+
+
+def _read(page: Path, notebook: Any) -> _Read:
+    asked = re.search(r"\*\*Question:\*\* (.+)", notebook.cells[0].source) if notebook.cells else None
+    shown = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
+    answer = next((data["text/markdown"] for data in shown if "text/markdown" in data), "")
+    return _Read(page, asked[1] if asked else "", re.sub("[*`]", "", answer))
+
+
+def _entry(read: _Read) -> str:
+    name, stem = html.escape(read.page.name), html.escape(read.page.stem)
+    return f'<dt><a href="{name}">{stem}</a> {html.escape(read.question)}<dd>{html.escape(read.answer)}'
+
+
+def _index(rows: list[tuple[str, int, int, float]], pages: list[_Read]) -> str:
     pulls = "".join(
         f"<tr><td>{html.escape(vendor)}<td>{count:,}<td>{width}<td>{seconds:.2f}"
         for vendor, count, width, seconds in rows
     )
-    links = "".join(f'<li><a href="{html.escape(page.name)}">{html.escape(page.stem)}</a>' for page in pages)
+    links = "".join(map(_entry, pages))
     style = "body{font:16px system-ui;margin:3em;max-width:50em;color-scheme:light dark}td,th{padding:.2em 1em}"
+    style += "dt{margin-top:1em}dd{margin:.3em 0 0 1.5em;opacity:.8}"
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>vendorkit demo</title><style>{style}</style>'
         "<h1>vendorkit on its local vendors</h1>"
-        f"<table><tr><th>vendor<th>rows<th>columns<th>seconds{pulls}</table><ul>{links}</ul></html>"
+        f"<table><tr><th>vendor<th>rows<th>columns<th>seconds{pulls}</table><dl>{links}</dl></html>"
     )
 
 
