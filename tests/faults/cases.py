@@ -114,7 +114,7 @@ A06 | a token that is expired on arrival | typed error | once; no loop
 A07 | the same token again | survived | a floor between renewals
 A08 | a clock that jumps | survived | lifetimes are on the monotonic clock; a 401 renews in any case
 A09 | no `expires_in` | survived | the documented ten minutes, with a warning
-A10 | `expires_in` of 0, below, or no number | typed error | `CredentialsRefused`'s kin: the token is not kept
+A10 | `expires_in` of 0, below, or no number | typed error | `AuthError`; the token is not kept
 A11 | `expires_in` as text or fraction | survived | read
 A12 | `expires_in` of millennia | survived | clamped
 A13 | `token_type` missing, in odd case, or another | typed error | only another type is refused
