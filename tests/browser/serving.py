@@ -51,6 +51,8 @@ _VOILA = ("--Voila.ip=127.0.0.1", "--Voila.port_retries=0", "--show_tracebacks=T
 _SETTINGS = {
     # Else a notice lies over the pictures.
     "apputils-extension/notification": '{"fetchNews": "false", "checkForUpdates": false, "doNotDisturbMode": true}',
+    # Else cells out of sight are not there, neither for pictures nor for times.
+    "notebook-extension/tracker": '{"windowingMode": "none"}',
     "apputils-extension/themes": '{"theme": "JupyterLab THEME"}',
 }
 

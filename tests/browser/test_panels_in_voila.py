@@ -26,6 +26,16 @@ BROWSE = """
 import vendorkit as vk
 vk.browse(vk.connect("mediagenix", environment="local"))
 """
+PANEL = """
+import vendorkit as vk
+vk.panel(vk.connect("medipim", environment="local"))
+"""
+SLOW = """
+import vendorkit as vk
+from vendorkit import local
+local.shared()["medipim"].set(latency_s=30.0)
+vk.panel(vk.connect("medipim", environment="local"))
+"""
 
 
 @pytest.fixture
@@ -72,3 +82,37 @@ def test_browser_follows_links(app):
     expect(address).to_have_value(re.compile(r"^/api/titles/1/availability_windows"))
     button(page, "Back").click()
     expect(address).to_have_value("/api/titles/1")
+
+
+def test_request_panel_builds_a_filtered_query(app):
+    """A filter is added and set; the code says it, the count counts it, and the table holds the rows."""
+    page = app(PANEL)
+    page.get_by_label("Add filter").select_option("status")
+    button(page, "Add").click()
+    page.get_by_label("status", exact=True).select_option("active")
+    page.get_by_label("limit", exact=True).fill("25")
+    page.get_by_label("limit", exact=True).press("Tab")
+    button(page, "Count").click()
+    expect(page.get_by_role("status").filter(has_text=" match.")).to_be_visible()
+    button(page, "Send").click()
+    expect(page.get_by_text("rows 1 to 20 of 25")).to_be_visible()
+    page.get_by_role("tab", name="Code").click()
+    expect(page.locator("body")).to_contain_text("products.query(status='active')")
+
+
+def test_request_panel_cancels_a_slow_query(app):
+    """A vendor that is slow to answer does not hold the panel; the same button can be pressed again."""
+    page = app(SLOW)
+    button(page, "Send").click()
+    expect(button(page, "Cancel")).to_be_enabled()
+    button(page, "Cancel").click()
+    expect(page.get_by_text("Cancelled.")).to_be_visible(timeout=5_000)
+    expect(button(page, "Send")).to_be_enabled()
+
+
+def test_request_panel_shows_the_error_of_a_wrong_secret(app):
+    """What is wrong and what to do, and not the secret."""
+    page = app(WRONG_SECRET.replace("vk.connect_panel()", PANEL))
+    button(page, "Send").click()
+    expect(page.get_by_role("alert").filter(has_text="CredentialsRefused")).to_be_visible()
+    assert "made-up" not in page.content()
