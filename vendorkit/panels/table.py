@@ -15,7 +15,6 @@ from vendorkit.panels.panes import WHOLE, WRAP, ColumnsPane, FilesPane
 from vendorkit.panels.view import View
 from vendorkit.panels.work import Panel, error_html, guarded
 
-_APART: Final = "2px 1.5em 2px 2px"
 _PAGE_SIZES: Final = (10, 20, 50, 100, 500)
 
 
@@ -35,13 +34,16 @@ class Table(View, Panel):
         # Until its methods run, the observers of what they set are quiet.
         self._quiet = True
         self._offered: dict[str, Any] | None = None
-        self._make_finders()
-        self._make_turners(page_size)
-        self._body, self._info, self._status = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        # Shared: each layout and each style is a message to the browser, and half of what the first page waits for.
+        auto, wrap = widgets.Layout(width="auto", margin="2px .5em 2px 2px"), widgets.Layout(**WRAP)
+        self._make_finders(auto)
+        self._make_turners(auto, page_size)
+        self._body = widgets.HTML()
+        self._info, self._status = (widgets.HTML(style=self._body.style, layout=self._body.layout) for _ in range(2))
         self._pane = widgets.VBox()
-        find = widgets.HBox([self._text, self._where, self._by, self._down, self._clear], layout=WRAP)
-        turn = widgets.HBox([self._back, self._number, self._on, self._size], layout=WRAP)
-        more = widgets.HBox([self._more, self._out], layout=WRAP)
+        find = widgets.HBox([self._text, self._where, self._by, self._down, self._clear], layout=wrap)
+        turn = widgets.HBox([self._back, self._number, self._on, self._size], layout=wrap)
+        more = widgets.HBox([self._more, self._out], layout=wrap)
         foot = widgets.HBox([turn, self._info, more], layout=WRAP | {"justify_content": "space-between"})
         Panel.__init__(self, [find, self._body, foot, self._status, self._pane])
         View.__init__(self, frame, page_size)
@@ -69,27 +71,28 @@ class Table(View, Panel):
         page = pd.DataFrame({label: texts(column.iloc[:10]).to_pylist() for label, column in self.on_page().items()})
         return f"<Table {self.told()}>\n{page.to_string(max_cols=8, max_colwidth=30)}"
 
-    def _make_finders(self) -> None:
+    def _make_finders(self, auto: widgets.Layout) -> None:
         self._text = widgets.Text(description="Filter", continuous_update=False, style=WHOLE, layout={"width": "16em"})
-        self._where = widgets.Dropdown(description="in", style=WHOLE, layout={"width": "14em", "margin": _APART})
-        self._by = widgets.Dropdown(description="Sort by", style=WHOLE, layout={"width": "16em"})
-        self._down = widgets.ToggleButton(description="Descending", layout={"width": "auto"})
-        self._clear = widgets.Button(description="Clear filters", layout={"width": "auto"})
+        self._where = widgets.Dropdown(description="in", style=WHOLE, layout={"width": "15em"})
+        self._by = widgets.Dropdown(description="Sort by", style=self._where.style, layout=self._where.layout)
+        self._down = widgets.ToggleButton(description="Descending", layout=auto)
+        self._clear = widgets.Button(description="Clear filters", layout=auto)
         self._when(self._text, lambda text: self.filter(text, self._where.value or None))
         self._when(self._where, lambda _: self.changed())
         for chooser in (self._by, self._down):
             self._when(chooser, lambda _: self.sort(self._by.value or None, descending=self._down.value))
         self._clear.on_click(lambda _: self._try(self.clear))
 
-    def _make_turners(self, page_size: int) -> None:
-        self._back = widgets.Button(description="Previous", layout={"width": "auto"})
+    def _make_turners(self, auto: widgets.Layout, page_size: int) -> None:
+        self._back = widgets.Button(description="Previous", layout=auto, style=self._clear.style)
         self._number = widgets.BoundedIntText(1, min=1, max=1, description="Page", style=WHOLE, layout={"width": "8em"})
-        self._on = widgets.Button(description="Next", layout={"width": "auto", "margin": _APART})
+        self._on = widgets.Button(description="Next", layout=auto, style=self._clear.style)
         sizes = sorted({*_PAGE_SIZES, page_size})
-        self._size = widgets.Dropdown(options=sizes, value=page_size, description="Rows a page", style=WHOLE)
-        self._size.layout.width = "11em"
-        self._more = widgets.ToggleButton(description="Columns", layout={"width": "auto"})
-        self._out = widgets.ToggleButton(description="Copy or download", layout={"width": "auto"})
+        self._size = widgets.Dropdown(
+            options=sizes, value=page_size, description="Rows a page", style=self._where.style, layout={"width": "11em"}
+        )
+        self._more = widgets.ToggleButton(description="Columns", layout=auto, style=self._down.style)
+        self._out = widgets.ToggleButton(description="Copy or download", layout=auto, style=self._down.style)
         self._back.on_click(lambda _: self._try(lambda: self.go(self.page - 1)))
         self._on.on_click(lambda _: self._try(lambda: self.go(self.page + 1)))
         self._when(self._number, self.go)
