@@ -305,6 +305,22 @@ def test_rows_and_groups_can_be_taken_out(panel):
     assert panel.query.where is None
 
 
+def test_form_keeps_what_was_typed_and_one_table_shows_all_frames(panel):
+    """Coming back to a resource; and what was fetched before is not held in memory by widgets."""
+    panel.form.conditions.add("brand", "9")
+    first = panel.form
+    panel.choose("brands")
+    panel.fetch()
+    panel.join()
+    (table,) = panel._result.children
+    assert panel.choose("products") is first
+    assert dict(panel.query.filters) == {"brand": 9}
+    panel.fetch()
+    panel.join()
+    assert panel._result.children == (table,)
+    assert table.frame.equals(panel.frame)
+
+
 def test_raw_filter_goes_beside_the_conditions(panel):
     """The vendor's own words; a slip stands beside them, one the vendor's filters do not have is told at once."""
     panel.form.where.box.value = '{"or": [{"brand": 9}, {"brand": 12}]}'

@@ -45,7 +45,7 @@ class Conditions(widgets.VBox):  # type: ignore[misc]
         )
         self._match.observe(guarded(self._changed, failed), names="value")
         self._chooser = widgets.Dropdown(
-            options=[one.name for one in resource.filters], description="Add filter", style=LABELLED
+            options=[one.name for one in resource.filters if not one.required], description="Add filter", style=LABELLED
         )
         self._rows = widgets.VBox()
         head = [self._match] if resource.nests else []
@@ -57,7 +57,8 @@ class Conditions(widgets.VBox):  # type: ignore[misc]
             if remove is None
             else {"border": "1px solid var(--jp-border-color2,#8888)", "margin": "2px 0", "padding": "2px"}
         )
-        super().__init__([widgets.HBox(head), self._rows, widgets.HBox(adders)], layout=inner)
+        parts = [widgets.HBox(head), self._rows, *([widgets.HBox(adders)] if self._chooser.options else [])]
+        super().__init__(parts, layout=inner)
         for one in resource.filters:
             if one.required:
                 self.add(one.name)

@@ -85,6 +85,7 @@ class RequestPanel(Panel):
         self.client = client
         self.frame: pd.DataFrame | None = None
         self._resources = resources_of(client)
+        self._forms: dict[str, Form] = {}  # each keeps what was typed into it
         self._form: Form | None = None
         self._ready = False
         self._resource = widgets.Dropdown(
@@ -195,7 +196,9 @@ class RequestPanel(Panel):
     def _show_form(self) -> None:
         resource = self._resources[self._resource.value]
         self._form = None  # the controls report changes while they are made
-        self._form = Form(self.client, resource, self._changed, self._show_failure)
+        if resource.name not in self._forms:
+            self._forms[resource.name] = Form(self.client, resource, self._changed, self._show_failure)
+        self._form = self._forms[resource.name]
         self._about.value = f'<div style="opacity:.7;margin-left:.8em">{html.escape(resource.about)}</div>'
         self._place.children = [self._form]
         self._changed()
@@ -231,7 +234,11 @@ class RequestPanel(Panel):
 
     def _show_table(self, frame: pd.DataFrame) -> None:
         self.frame = frame
-        self._result.children = [Table(frame)]
+        # One table for all: ipywidgets keeps every widget that was ever made, and with it the frame.
+        if self._result.children:
+            self._result.children[0].show(frame)
+        else:
+            self._result.children = [Table(frame)]
 
     def _show_exchanges(self, query: Query, before: list[Exchange]) -> None:
         known = set(map(id, before))
