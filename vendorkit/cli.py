@@ -112,7 +112,7 @@ def _settle(notebook: Any) -> None:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
             # A panel leaves its HTML, a progress bar has none.
-            cell.outputs = [out for out in cell.outputs if view not in out.get("data", {}) or "text/html" in out.data]
+            cell.outputs = [out for out in cell.outputs if view not in out.get("data", {}) or out.data.get("text/html")]
             for out in cell.outputs:
                 out.get("data", {}).pop(view, None)
 
