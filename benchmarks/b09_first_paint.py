@@ -37,7 +37,7 @@ frame = pd.DataFrame({
 """
 # What is run, what has to be imported before, and where its first row shows.
 TABLES: Final = {
-    OURS: ("vk.table(frame)", "", "table.vk td"),
+    OURS: ("vk.table(frame)", "", ".jupyter-widgets table.vk td"),
     PANDAS: ("frame", "", "table.dataframe td"),
     "itables (a sample)": (
         "itables.show(frame)",

@@ -13,10 +13,6 @@ from playwright.sync_api import expect
 
 from tests.browser.serving import button, open_in_lab, run_all, write_notebook
 
-PULL = """
-import vendorkit as vk
-frame = vk.connect("medipim", environment="local").products.query().frame(limit=300)
-"""
 SMALL = """
 import pandas as pd
 import vendorkit as vk
@@ -48,7 +44,7 @@ def table(request, page, folder):
 
 def test_table_pages_filters_sorts_and_downloads(table):
     """By the controls that a user has, found by their labels; the downloaded file has the very bytes."""
-    first = table.locator("table.vk tbody tr").first
+    first = table.locator(".jupyter-widgets table.vk tbody tr").first
     expect(first).to_contain_text("product 000")
     button(table, "Next").click()
     expect(first).to_contain_text("product 020")
