@@ -184,7 +184,9 @@ def report(found: Sequence[Checkup], width: int = 120) -> Iterator[str]:
             mark = {True: "ok", False: "FAILED", None: "-"}[finding.fine]
             start, blank = f"  {mark:<7}{finding.check:<16}", " " * 25
             text = f"{finding.said} {finding.remedy}".strip()
-            yield textwrap.fill(text, width, initial_indent=start, subsequent_indent=blank, break_on_hyphens=False)
+            wrapper = textwrap.TextWrapper(width, initial_indent=start, subsequent_indent=blank)
+            wrapper.break_on_hyphens = wrapper.break_long_words = False  # a path in two lines cannot be copied
+            yield wrapper.fill(text)
 
 
 def _all_names(vendor: str) -> tuple[str, ...]:
