@@ -36,6 +36,9 @@ class FreeTexts:
     def __init__(self, kinds: Mapping[str, Kind | None]) -> None:
         self._kinds = kinds
 
+    def __bool__(self) -> bool:
+        return bool(self._kinds)
+
     def quoted(self, text: bytes) -> bytes:
         """
         Replace each free value by its JSON as a string, under a name that no vendor uses.

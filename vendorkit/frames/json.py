@@ -9,26 +9,25 @@ are read one value at a time.
 
 from __future__ import annotations
 
-import contextlib
 import re
 from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from vendorkit.errors import MalformedAnswer, VendorkitError
-from vendorkit.frames.fast import cut_records, on_one_line
+from vendorkit.frames.fast import cut_by_braces, cut_where_alike, on_one_line
 from vendorkit.frames.mixed import MixedReader
 from vendorkit.frames.pages import Page, read_ahead
 from vendorkit.frames.values import loads, malformed, plain
 from vendorkit.frames.wire import UnfitError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from vendorkit.frames.schema import Schema
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_TOGETHER = 8  # pages at a time while they fit: calls are saved, and it is still only a few
+_TOGETHER = 8  # pages at a time: calls are saved, and it is still only a few
 _MARK = "the records stood here"
 
 
@@ -44,7 +43,8 @@ class JsonReader:
     def __init__(self, schema: Schema, records: str | None = "results") -> None:
         self._records = records
         self._mixed = MixedReader(schema)
-        self._fitting = 0  # pages since the last one that did not fit
+        self._fit = False  # whether all records of the last pages fitted
+        self._cutting: tuple[Callable[[bytes], list[bytes]], ...] = (cut_where_alike, cut_by_braces)
         self._start = re.compile(rb'"%s"[ \t\r\n]*:[ \t\r\n]*\[' % re.escape(records or "").encode())
 
     def read(self, body: bytes) -> Page:
@@ -65,7 +65,7 @@ class JsonReader:
         try:
             for body in bodies:
                 group.append(body)
-                if len(group) >= (_TOGETHER if self._fitting >= _TOGETHER else 1):
+                if len(group) == _TOGETHER:
                     yield group
                     group = []
         except VendorkitError:
@@ -75,29 +75,43 @@ class JsonReader:
         yield group
 
     def _group(self, bodies: list[bytes]) -> list[Page]:
-        cuts, fast = [self._cut(body) for body in bodies], self._mixed.fast
-        if fast is None or None in cuts:
+        found, fast = [self._cut(body) for body in bodies], self._mixed.fast
+        cuts = [cut for cut in found if cut is not None]
+        if fast is None or len(cuts) < len(found):
             return [self._slow(body) for body in bodies]
-        found = [cut for cut in cuts if cut is not None]
-        with contextlib.suppress(UnfitError):
-            pages = fast.arrays([array for array, _ in found])
-            self._fitting += len(pages)
-            return [replace(page, envelope=envelope) for page, (_, envelope) in zip(pages, found, strict=True)]
-        self._fitting = 0
-        return [self.read(body) for body in bodies] if len(bodies) > 1 else [self._odd(bodies[0], *found[0])]
+        arrays = [array for array, _ in cuts]
+        try:
+            # Only where the last pages fitted: one record that does not has all of them read again.
+            pages = fast.arrays(arrays) if self._fit else None
+        except UnfitError:
+            pages = None
+        if pages is None:
+            pages = self._by_records(arrays)
+        if pages is None:
+            # The cuts are wrong, or a page is; whole it tells which, and where.
+            return [self._slow(bodies[0])] if len(bodies) == 1 else [self.read(body) for body in bodies]
+        return [replace(page, envelope=envelope) for page, (_, envelope) in zip(pages, cuts, strict=True)]
 
-    def _odd(self, body: bytes, array: memoryview, envelope: dict[str, Any]) -> Page:
-        """Read a page that does not fit."""
-        records = cut_records(bytes(array))
-        with contextlib.suppress(MalformedAnswer):
-            page, _ = self._mixed.read(records, lambda at: (loads(records[at]), None))
-            return replace(page, envelope=envelope)
-        # The cuts are wrong, or the page is; whole it tells which, and where.
-        return self._slow(body)
+    def _by_records(self, arrays: list[memoryview]) -> list[Page] | None:
+        """Read pages record by record, so that the few that do not fit cost little; None where a cut goes wrong."""
+        for cut in self._cutting:
+            parts = [cut(on_one_line(bytes(array))) for array in arrays]
+
+            def load(number: int, at: int, parts: list[list[bytes]] = parts) -> tuple[Any, None]:
+                return loads(parts[number][at]), None
+
+            try:
+                found = self._mixed.read(parts, load)
+            except MalformedAnswer:
+                # Where one way to cut goes wrong, it does so on most pages.
+                self._cutting = (cut_by_braces,)
+            else:
+                self._fit = not any(one.odd for one in found)
+                return [one.page for one in found]
+        return None
 
     def _cut(self, body: bytes) -> tuple[memoryview, dict[str, Any]] | None:
         """The records array and the envelope; None where they cannot be told apart without reading all."""
-        body = on_one_line(body)
         if self._records is None:
             bare = body.removeprefix(_BYTE_ORDER_MARK).strip()
             return (memoryview(bare), {}) if bare.startswith(b"[") else None

@@ -7,7 +7,6 @@ characters in JSON strings.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LARGEST = 2**62
+_PART = 250  # lines; one that does not fit has so many read again
 
 
 class LinesReader:
@@ -40,7 +40,7 @@ class LinesReader:
         self._schema = schema
         self._record = record
         self._mixed = MixedReader(schema, wrapped_as=record)
-        self._pool = ThreadPoolExecutor(2)  # kept: Arrow's memory is a thread's own
+        self._fit = False  # whether all of the last block did
 
     def read(self, block: bytes, *, first_line: int = 1) -> Page:
         """
@@ -56,21 +56,22 @@ class LinesReader:
         Raises:
             MalformedAnswer: A line is no strict JSON, an error of the vendor, or out of sequence.
         """
-        block = block.removeprefix(_BYTE_ORDER_MARK)
-        numbered = [pair for pair in enumerate(block.split(b"\n"), first_line) if pair[1].strip()]
-        middle = len(numbered) // 2
-        parts = list(self._pool.map(self._part, (numbered[:middle], numbered[middle:])))
-        table, drift = combine((page for page, _ in parts), self._schema)
-        meta = pa.chunked_array([chunk for _, meta in parts for chunk in meta], META)
-        return Page(table, _sequence(meta, first_line), drift)
+        block = on_one_line(block.removeprefix(_BYTE_ORDER_MARK), feeds=False)
+        lines = block.split(b"\n")
+        places = [at for at, line in enumerate(lines) if line.strip()]
 
-    def _part(self, numbered: list[tuple[int, bytes]]) -> tuple[Page, list[pa.Array]]:
-        def load(at: int) -> tuple[dict[str, Any], dict[str, Any]]:
-            number, line = numbered[at]
-            return self._line(line, f"Line {number} of the stream")
+        def load(part: int, at: int) -> tuple[dict[str, Any], dict[str, Any]]:
+            place = places[part * size + at]
+            return self._line(lines[place], f"Line {first_line + place} of the stream")
 
-        page, metas = self._mixed.read([on_one_line(line) for _, line in numbered], load)
-        return page, [meta if isinstance(meta, pa.Array) else pa.array(meta, META) for meta in metas]
+        # Where the last lines fitted these probably do, and can be read in one go.
+        size = max(len(places), 1) if self._fit else _PART
+        parts = [[lines[at] for at in places[start : start + size]] for start in range(0, len(places), size)]
+        found = self._mixed.read(parts, load)
+        self._fit = not any(one.odd for one in found)
+        table, drift = combine((one.page for one in found), self._schema)
+        metas = [meta if isinstance(meta, pa.Array) else pa.array(meta, META) for one in found for meta in one.metas]
+        return Page(table, _sequence(pa.chunked_array(metas, META), first_line), drift)
 
     def _line(self, line: bytes, what: str) -> tuple[dict[str, Any], dict[str, Any]]:
         data = loads(line, what)

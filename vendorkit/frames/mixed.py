@@ -6,9 +6,11 @@ import contextlib
 import re
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vendorkit.frames.fast import FastParser
+import pyarrow as pa
+
+from vendorkit.frames.fast import FastParser, Parsed
 from vendorkit.frames.lossless import LosslessReader
 from vendorkit.frames.pages import Page, combine
 from vendorkit.frames.wire import UnfitError
@@ -20,8 +22,22 @@ if TYPE_CHECKING:
     from vendorkit.frames.schema import Schema
 
 _PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
-_AT_ONCE = 1000  # records; a fault has them read again
 _OFTEN = 8  # a new field in one of so many records is looked for from then on; a rarer one is cheaper left alone
+
+
+class MixedPage(NamedTuple):
+    """
+    What one part became.
+
+    Attributes:
+        page: Its records.
+        metas: Their stream meta, in arrays or lists.
+        odd: How many did not fit.
+    """
+
+    page: Page
+    metas: list[Any]
+    odd: int
 
 
 class MixedReader:
@@ -43,36 +59,59 @@ class MixedReader:
         except UnfitError:
             self.fast = None
 
-    def read(self, records: Sequence[bytes], load: Callable[[int], tuple[Any, Any]]) -> tuple[Page, list[Any]]:
+    def read(self, parts: Sequence[Sequence[bytes]], load: Callable[[int, int], tuple[Any, Any]]) -> list[MixedPage]:
         """
         Read JSON texts of one record each, without line ends.
 
         Args:
-            records: The texts.
-            load: Gives a record's values by its position, and its stream meta; called for those that do not fit.
-
-        Returns:
-            The page, and the stream meta of the records in arrays or lists, in order.
+            parts: The texts, some hundreds in each part: a record that does not fit has its part read again.
+            load: Gives a record's values by its part and its place there, and its stream meta; called for those that
+                do not fit.
         """
-        pages, metas, fast = list[Page](), list[Any](), self.fast
-        for start in range(0, len(records), _AT_ONCE):
-            part = records[start : start + _AT_ONCE]
-            found = fast.most(part) if fast else None
-            odd = found[2] if found else set(range(len(part)))
+        fast = self.fast
+        if fast is None:
+            return self._pages(parts, [None] * len(parts), load, None)
+        try:
+            pages = self._pages(parts, [fast.most(part) for part in parts], load, fast)
+        except UnfitError:
+            # It shows only in the conversion of all parts; with a look at each it is found, and taken out.
+            pages = self._pages(parts, [fast.most(part, convert=True) for part in parts], load, fast)
+        for page, *_ in pages:
+            self._learn(page.drift, page.rows)
+        return pages
+
+    def _pages(
+        self,
+        parts: Sequence[Sequence[bytes]],
+        found: list[Parsed | None],
+        load: Callable[[int, int], tuple[Any, Any]],
+        fast: FastParser | None,
+    ) -> list[MixedPage]:
+        arrays = [one.records for one in found if one]
+        # All in one go: what these calls cost hardly depends on how many records there are.
+        table = fast.convert(_whole(arrays)) if fast and arrays else self._schema.empty()
+        pages, start = list[MixedPage](), 0
+        for number, (part, one) in enumerate(zip(parts, found, strict=True)):
+            odd = one.odd if one else set(range(len(part)))
+            loaded = [load(number, at) for at in sorted(odd)]
+            slow = self.lossless.read([record for record, _ in loaded]) if loaded else None
+            pieces, metas, taken = list[Page](), list[Any](), 0
             for is_odd, group in groupby(range(len(part)), odd.__contains__):
                 places = list(group)
-                if fast and found and not is_odd:
-                    table, meta, _ = found
-                    pages.append(fast.page(table.slice(places[0], len(places))))
-                    metas.append(meta and meta.slice(places[0], len(places)))
-                else:
-                    loaded = [load(start + at) for at in places]
-                    pages.append(self.lossless.read([record for record, _ in loaded]))
-                    metas.append([meta for _, meta in loaded])
-        table, drift = combine(pages, self._schema)
-        if fast:
-            self._learn(drift, len(records))
-        return Page(table, drift=drift), metas
+                count = len(places)
+                if slow and is_odd:
+                    pieces.append(Page(slow.table.slice(taken, count)))
+                    metas.append([meta for _, meta in loaded[taken : taken + count]])
+                    taken += count
+                elif fast and one:
+                    pieces.append(fast.page(table.slice(start + places[0], count)))
+                    metas.append(one.meta and one.meta.slice(places[0], count))
+            start += len(part) if one else 0
+            page = pieces[0] if len(pieces) == 1 else Page(*_combined(pieces, self._schema))
+            if slow:
+                page.drift.merge(slow.drift)
+            pages.append(MixedPage(page, metas, len(odd)))
+        return pages
 
     def _learn(self, drift: Drift, rows: int) -> None:
         """Let the parser read new fields that are often there, where their names tell them from all others."""
@@ -84,3 +123,12 @@ class MixedReader:
             unknown = dict(sorted({**self._unknown, name: column}.items(), key=itemgetter(1)))
             with contextlib.suppress(UnfitError):
                 self.fast, self._unknown = FastParser(self._schema, self._wrapped, unknown), unknown
+
+
+def _combined(pieces: list[Page], schema: Schema) -> tuple[pa.Table, dict[str, Any], Drift]:
+    table, drift = combine(pieces, schema)
+    return table, {}, drift
+
+
+def _whole(arrays: list[pa.StructArray]) -> pa.StructArray:
+    return arrays[0] if len(arrays) == 1 else pa.concat_arrays(arrays)

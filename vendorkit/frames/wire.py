@@ -113,6 +113,7 @@ class FrameBuilder:
     Attributes:
         wire: What Arrow's parser is told to expect.
         free: The vendor's names of free values, and their kinds; None for undeclared fields.
+        objects: Names of objects, for which an empty list means the same as an empty object.
 
     Raises:
         UnfitError: A name stands for free values in one place, and not in another.
@@ -131,6 +132,8 @@ class FrameBuilder:
         self.free: dict[str, Any] = {name: kind for name, kind in named if kind in FREE} | dict.fromkeys(unknown)
         if any(kind is not self.free.get(name, kind) for name, kind in named):
             raise UnfitError
+        self.objects = {name for name, kind in named if isinstance(kind, Struct | Embedded) or kind is Kind.LOCALISED}
+        self.objects |= {key for leaf in schema.leaves for key in leaf.path[:-1]}
         self.wire = _struct(tree)
         self._target = schema.arrow
         for column in unknown.values():

@@ -115,8 +115,7 @@ class Windowed(Updated):
         """Yield blocks of whole lines; their indexes must run from 0 to the total without a gap."""
         expected, total = 0, 0
         with query.client.session.stream(self._stream_call(query)) as parts:
-            for block in ahead(whole_lines(parts)):
-                page = reader.read(block)
+            for page in reader.read_all(ahead(whole_lines(parts))):
                 meta = page.envelope.get("meta", {})
                 if meta.get("first_index") != expected or meta.get("total") is None:
                     _broken(query, expected, total)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import Final
 
 from vendorkit.answers import ANSWER_LIMIT_BYTES, json_object
 from vendorkit.credentials import Redactor
 from vendorkit.errors import MalformedAnswer
 from vendorkit.frames import JsonReader, LinesReader, Page, Schema
+from vendorkit.frames.pages import read_ahead
 from vendorkit.pages import Records
 
 BLOCK_BYTES: Final = 1 << 22
@@ -34,8 +36,13 @@ class WindowReader:
         return replace(block, envelope={"meta": block.envelope})
 
     def read_all(self, bodies: Iterable[bytes]) -> Iterator[Page]:
-        """Read pages, in order."""
-        return self._pages.read_all(bodies)
+        """Read pages, or blocks of lines, in order."""
+        bodies = iter(bodies)
+        first = next(bodies, None)
+        if first is None:
+            return iter(())
+        found = chain([first], bodies)
+        return read_ahead(self.read, found) if is_lines(first) else self._pages.read_all(found)
 
 
 def is_lines(body: bytes) -> bool:
