@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vendorkit.frames.elements import RESOURCE_TYPE, TOTAL, add, folded, members, number, parse
+from vendorkit.frames.elements import RESOURCE_TYPE, TOTAL, add, folded, in_utf8, members, number, parse
 from vendorkit.frames.lossless import LosslessReader
 from vendorkit.frames.pages import Page, read_ahead
 from vendorkit.frames.schema import Column, Kind, Schema, Type, frame_type
@@ -62,7 +62,7 @@ class XmlReader:
             MalformedAnswer: Not well-formed, truncated, with a DOCTYPE, in another encoding than UTF-8 or
                 UTF-16, nested too deep, or nothing of the schema in it.
         """
-        root = parse(body)
+        root = parse(in_utf8(body))
         try:
             return self._collection(root)
         except RecursionError:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ from vendorkit.answers import json_object
 from vendorkit.call import Call
 from vendorkit.errors import IncompletePull, UsageError
 from vendorkit.frames import JsonReader, Page, Schema, XmlReader
+from vendorkit.frames.elements import link_at_head
 from vendorkit.pages import Each, P, Reader, Records, announced, read_records, side_by_side
 from vendorkit.query import Query, Span
 from vendorkit.vendors import mediagenix_schema as declared
@@ -68,17 +70,34 @@ class Linked:
         call = replace(call, url=after, params={}) if after else call
         seen, rows = set[str](), 0
         while True:
-            page = reader.read(query.client.session.send(call).content)
-            yield page
-            link, total = self.resume_at(page.envelope), self.total(page.envelope)
-            rows += page.rows
-            if not link or (not page.rows and total is not None and rows >= total):
+            followed: deque[str] = deque()
+            most = None if limit is None else max(1, -(-limit // PER_PAGE))
+            for page in reader.read_all(islice(self._bodies(query, call, followed), most)):
+                yield page
+                link, total = self.resume_at(page.envelope), self.total(page.envelope)
+                rows += page.rows
+                if not link or (not page.rows and total is not None and rows >= total):
+                    return
+                # A few more than announced may be copies, of records that moved to the next page meanwhile.
+                if link in seen or not page.rows or (total is not None and rows > 2 * total + PER_PAGE):
+                    what = f"The `next` links of {query.resource.name} go in a circle, or have no end."
+                    raise IncompletePull(what, remedy="Pull again; if it stays, tell the vendor.")
+                if followed and followed.popleft() != link:
+                    what = f"A page of {query.resource.name} has two `next` links."
+                    raise IncompletePull(what, remedy="Pull again; if it stays, tell the vendor.")
+                seen.add(link)
+            call = replace(call, url=link or "", params={})
+
+    def _bodies(self, query: Query, call: Call, followed: deque[str]) -> Iterator[bytes]:
+        """Yield answers as long as the next one's address shows at their head: it is fetched while they are read."""
+        while True:
+            body = query.client.session.send(call).content
+            link = link_at_head(body, "next") if query.accept == "xml" else None
+            if link is None or link in followed:
+                yield body
                 return
-            # A few more than announced may be copies, of records that moved to the next page meanwhile.
-            if link in seen or not page.rows or (total is not None and rows > 2 * total + PER_PAGE):
-                what = f"The `next` links of {query.resource.name} go in a circle, or have no end."
-                raise IncompletePull(what, remedy="Pull again; if it stays, tell the vendor.")
-            seen.add(link)
+            followed.append(link)
+            yield body
             call = replace(call, url=link, params={})
 
     def ranges(self, query: Query, parts: int) -> list[Span]:
