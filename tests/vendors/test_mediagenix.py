@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
@@ -105,6 +106,31 @@ def test_next_links_in_a_circle_end_the_pull(mediagenix, monkeypatch):
     monkeypatch.setattr(mediagenix.session, "send", circle)
     with pytest.raises(IncompletePull, match="circle"):
         mediagenix.brands.query(accept="json").frame()
+
+
+@pytest.mark.parametrize(("limit", "pages"), [(0, 1), (200, 1), (201, 2), (None, 10)])
+def test_xml_is_fetched_ahead_but_never_past_a_limit(mediagenix, monkeypatch, limit, pages):
+    """Requests count against the vendor's budget, so that none is sent for a page that is not wanted."""
+    sent, send = [], mediagenix.session.send
+    monkeypatch.setattr(mediagenix.session, "send", lambda call: sent.append(call.url) or send(call))
+    frame = mediagenix.titles.query(accept="xml").frame(columns=["id"], limit=limit)
+    assert len(frame) == (2000 if limit is None else limit)
+    assert len(sent) == len(set(sent)) == pages
+
+
+def test_a_next_link_behind_the_records_is_followed_too(mediagenix, monkeypatch):
+    """Then a page has to be read before the next one can be asked for."""
+    send, link = mediagenix.session.send, re.compile(rb'<link rel="next"[^>]*>')
+
+    def moved(call):
+        response = send(call)
+        found = link.search(response.content)
+        if found:
+            response._content = link.sub(b"", response.content, count=1).replace(b"</titles>", found[0] + b"</titles>")
+        return response
+
+    monkeypatch.setattr(mediagenix.session, "send", moved)
+    assert mediagenix.titles.query(accept="xml").frame(columns=["id"])["id"].nunique() == 2000
 
 
 def test_events_are_read_to_their_end_after_an_id(mediagenix):
