@@ -10,6 +10,7 @@ are read one value at a time.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -77,16 +78,13 @@ class JsonReader:
     def _group(self, bodies: list[bytes]) -> list[Page]:
         found, fast = [self._cut(body) for body in bodies], self._mixed.fast
         cuts = [cut for cut in found if cut is not None]
-        if fast is None or len(cuts) < len(found):
-            return [self._slow(body) for body in bodies]
-        arrays = [array for array, _ in cuts]
-        try:
+        pages = None
+        if fast is not None and len(cuts) == len(found):
+            arrays = [array for array, _ in cuts]
             # Only where the last pages fitted: one record that does not has all of them read again.
-            pages = fast.arrays(arrays) if self._fit else None
-        except UnfitError:
-            pages = None
-        if pages is None:
-            pages = self._by_records(arrays)
+            with suppress(UnfitError):
+                pages = fast.arrays(arrays) if self._fit else None
+            pages = pages or self._by_records(arrays)
         if pages is None:
             # The cuts are wrong, or a page is; whole it tells which, and where.
             return [self._slow(bodies[0])] if len(bodies) == 1 else [self.read(body) for body in bodies]
