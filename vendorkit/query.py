@@ -83,7 +83,7 @@ class Query:
 
     def count(self) -> int:
         """
-        Return how many records match, by one small request.
+        Return how many records match, by one small request; two where Medipim's pages say 10,000 for all that is more.
 
         Raises:
             UsageError: The vendor does not say how many there are.

@@ -93,7 +93,7 @@ class _Update:
         known, changed = self._ids(self._folder, self._stored), self._ids(self._where("changed"), changes)
         gone = touched.filter(_absent(touched, changed))
         rows = _how_many(_absent(known, gone)) + _how_many(_absent(changed, known))
-        total = style.exact(self._query)
+        total = self._query.resource.style.count(self._query)
         if total is None or total == rows:
             parts = self._folded(changes, known, changed, gone)
         else:

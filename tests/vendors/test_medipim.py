@@ -275,6 +275,11 @@ def test_pull_past_the_window_switches_to_the_stream(beyond, large):
     assert [entry["path"] for entry in large["medipim"].log()] == ["/v4/products/query", "/v4/products/stream"]
 
 
+def test_count_past_the_window_is_the_streams(beyond):
+    """Pages say 10,000 for all that is more."""
+    assert beyond.products.query().count() == 10_600
+
+
 def test_stream_gives_the_same_records_as_dicts(beyond):
     """records() past the window."""
     assert sum(1 for _ in beyond.products.query().records()) == 10_600

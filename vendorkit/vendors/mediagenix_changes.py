@@ -68,10 +68,6 @@ class Fed(Linked):
                 seen.add(found[1])
                 yield found[1]
 
-    def exact(self, query: Query) -> int | None:
-        """Return the total of the collection, where it has one."""
-        return self.count(query)
-
     def first_call(self, query: Query) -> Call:
         """GET the collection; for changes, the feed."""
         if query.since is None:

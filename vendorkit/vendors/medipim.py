@@ -88,9 +88,14 @@ class Windowed(Updated):
         page = page if isinstance(page, dict) else {}
         return page["no"] + 1 if isinstance(page.get("no"), int) and page.get("size") == PAGE_SIZES[-1] else None
 
+    def count(self, query: Query) -> int | None:
+        """Ask for the smallest page; its total is never above the window, past which the stream says how many."""
+        total = super().count(query)
+        return self.exact_total(query) if total is not None and total >= WINDOW else total
+
     def ranges(self, query: Query, parts: int) -> list[Span]:
         """Plan parts: ranges of pages inside the window, windows past it."""
-        total = self.count(query) or 0
+        total = super().count(query) or 0
         return pages_as_spans(total, parts) if total < WINDOW else self._windows(query).spans(parts)
 
     def _windows(self, query: Query) -> Windows:

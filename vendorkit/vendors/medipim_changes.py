@@ -8,7 +8,6 @@ total. Facts as of 2026-11.
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
@@ -16,17 +15,12 @@ from typing import Final
 from vendorkit.answers import answered_at
 from vendorkit.query import Query, Since
 from vendorkit.vendors.medipim_lookup import PAGE_SIZES, Lookup
-from vendorkit.vendors.medipim_windows import WINDOW
 
 LATE_S: Final = 300  # inferred: how late a change may be found
 
 
 class Updated(Lookup):
     """The part of the style of products and media that knows of changes; see `vendorkit.vendors.resource.Telling`."""
-
-    @abstractmethod
-    def exact_total(self, query: Query) -> int:
-        """Return the exact total."""
 
     def untold(self, query: Query) -> str | None:  # noqa: ARG002
         """Return None: the vendor tells of all."""
@@ -49,8 +43,3 @@ class Updated(Lookup):
         key = query.schema.key
         for batch in replace(query, filters={}, where=None, sort=None).batches(columns=[key]):
             yield from batch.column(key).to_pylist()
-
-    def exact(self, query: Query) -> int | None:
-        """Return the total, from the stream where pages say no more than 10,000."""
-        total = self.count(query)
-        return self.exact_total(query) if total is not None and total >= WINDOW else total

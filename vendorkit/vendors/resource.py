@@ -38,7 +38,7 @@ class Style(Protocol):
         """Return how many records the vendor announces in an answer; None where it does not say."""
 
     def count(self, query: Query) -> int | None:
-        """Return how many records match, by one small request; None where the vendor does not say."""
+        """Return how many records match, by small requests; None where the vendor does not say."""
 
     def reader(self, query: Query, schema: Schema) -> Reader[Page]:
         """Return what turns an answer into a page of Arrow data under *schema*."""
@@ -73,9 +73,6 @@ class Telling(Protocol):
 
     def touched(self, query: Query) -> Iterator[str]:
         """Yield the keys of all records that changed since, of those too that left what *query* asks for."""
-
-    def exact(self, query: Query) -> int | None:
-        """Return how many records match, however many; None where the vendor does not say."""
 
 
 @dataclass(frozen=True)
