@@ -195,6 +195,14 @@ def test_raw_get_and_post_give_the_vendors_answer(medipim):
         medipim.post("/v4/brands/create", json={"name": "X"})
 
 
+@pytest.mark.parametrize("behind", ["?x=/query", "#/query", "/../create#/stream"])
+def test_a_path_that_only_ends_like_one_that_reads_is_not_sent(medipim, vendors, behind):
+    """What stands behind ? or # does not choose the endpoint."""
+    with pytest.raises(NotAllowed, match="writable=True"):
+        medipim.post(f"/v4/brands/create{behind}", json={"name": "X"})
+    assert vendors["medipim"].requests == 0
+
+
 def test_refused_query_names_the_violation(medipim, vendors):
     """422 with the vendor's own list, in either place."""
     for inside in (True, False):

@@ -115,7 +115,7 @@ class Client:
         return []
 
     def may_repeat(self, method: str, path: str) -> bool:  # noqa: ARG002 - for the vendors to look at
-        """Tell whether a raw call only reads, although its method may write."""
+        """Tell whether a raw call to *path*, which comes without a query, only reads, although its method may write."""
         return method in ("GET", "HEAD")
 
     def ping(self) -> str:
@@ -178,7 +178,8 @@ class Client:
     ) -> requests.Response:
         if auth is not None and auth not in self.session.schemes:
             self.missing_scheme(auth)
-        repeatable = self.may_repeat(method, path)
+        # The path alone as it will be sent: what only ends like one that reads, behind a ? or #, may write.
+        repeatable = self.may_repeat(method, urlsplit(self.session.absolute(path)).path.rstrip("/"))
         call = Call(method, path, params=params, json=json, accept="any", repeatable=repeatable, scheme=auth)
         require_writable(call, writable=self.writable)
         return self.session.send(call)

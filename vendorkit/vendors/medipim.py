@@ -211,7 +211,7 @@ class Medipim(Client):
     def may_repeat(self, method: str, path: str) -> bool:
         """Queries, streams and checks are POSTs that only read."""
         reads = ("/query", "/stream", "/check/subscription")
-        return super().may_repeat(method, path) or path.split("?", 1)[0].rstrip("/").endswith(reads)
+        return super().may_repeat(method, path) or path.endswith(reads)
 
 
 __all__ = ["COUNTRIES", "Medipim"]

@@ -83,7 +83,7 @@ class Pledg(Client):
 
     def may_repeat(self, method: str, path: str) -> bool:
         """Simulations are POSTs that change nothing."""
-        return super().may_repeat(method, path) or path.rstrip("/").endswith("/simulate_payment_schedule")
+        return super().may_repeat(method, path) or path.endswith("/simulate_payment_schedule")
 
     def missing_scheme(self, name: str) -> NoReturn:
         """Say which settings the scheme needs."""
