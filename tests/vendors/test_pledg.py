@@ -6,12 +6,14 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import requests
 
 import vendorkit as vk
 from vendorkit.auth import verify_jwt
 from vendorkit.errors import (
     CredentialsRefused,
     InvalidRequest,
+    MalformedAnswer,
     NotAllowed,
     NotFound,
     SettingsError,
@@ -38,6 +40,21 @@ def test_plan_has_a_row_a_payment_that_sums_to_the_amount(pledg):
     assert [str(day) for day in frame["payment_date"]] == ["2026-01-31", "2026-02-28", "2026-03-31"]
     assert (frame["total_cents"] == frame["amount_cents"] + frame["fees"]).all()
     assert set(frame["payment_type"]) == {"INSTALLMENT"}
+
+
+@pytest.mark.parametrize(("fees", "total"), [(5, 105), ("5", 105), ("x", None)])
+def test_amounts_as_text_are_added_as_numbers(pledg, monkeypatch, fees, total):
+    """Two texts, 100 and 5, are 105 cents, not 1005; what is no number is said to be none."""
+    line = {"amount_cents": "100", "fees": fees, "payment_date": "2026-02-28"}
+    response = requests.Response()
+    response._content = json.dumps({"DEFERRED": line}).encode()
+    monkeypatch.setattr(pledg.session, "send", lambda _: response)
+    query = pledg.payment_schedule.query(**ASKED)
+    if total is None:
+        with pytest.raises(MalformedAnswer, match="another shape"):
+            query.frame()
+    else:
+        assert list(query.frame()["total_cents"]) == [total]
 
 
 def test_deferred_plan_is_one_row(pledg):
@@ -110,6 +127,17 @@ def test_log_of_notifications_is_told_genuine_from_forged(pledg):
     assert any(unreadable)
     assert list(frame["kind"] == "unreadable") == unreadable
     assert pledg.notifications.frame([]).dtypes["amount_cents"] == frame.dtypes["amount_cents"]
+
+
+@pytest.mark.parametrize("value", ["NaN", "1e999", "[" * 3000 + "]" * 3000])
+def test_one_body_at_fault_does_not_hide_the_others(pledg, value):
+    """Whoever can post to the merchant's address could blind the log; so could an unsigned field of a genuine body."""
+    bodies, kinds = notification_log(pledg)
+    genuine = json.loads(bodies[next(i for i, kind in enumerate(kinds) if kind.startswith("back"))])
+    added = {**genuine, "added": float("nan")}
+    frame = pledg.notifications.frame([genuine, f'{{"amount_cents": {value}}}', added, None, {"at": object()}])
+    assert list(frame["verified"]) == [True, False, False, False, False]
+    assert list(frame["kind"]) == ["back", *["unreadable"] * 4]
 
 
 def test_one_notification_is_verified_or_refused(pledg):
@@ -188,6 +216,14 @@ def test_raw_call_chooses_its_scheme(pledg, vendors):
     assert [str(scheme).lower() for scheme in schemes] == ["bearer", "basic", "none"]
     with pytest.raises(UsageError, match="no authentication scheme"):
         pledg.post(path, json=ASKED, auth="digest")
+
+
+@pytest.mark.parametrize("behind", ["?x=/simulate_payment_schedule", "#/simulate_payment_schedule"])
+def test_a_path_that_only_ends_like_a_simulation_is_not_sent(pledg, vendors, behind):
+    """What stands behind ? or # does not choose the endpoint."""
+    with pytest.raises(NotAllowed, match="writable=True"):
+        pledg.post(f"/api/purchases{behind}", json=ASKED, auth=None)
+    assert vendors["pledg"].requests == 0
 
 
 def test_missing_settings_of_a_scheme_are_named_when_it_is_used(monkeypatch):

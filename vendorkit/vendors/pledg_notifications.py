@@ -59,7 +59,7 @@ class Notifications:
         seen, rows = set[str](), []
         for body in bodies:
             text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
-            text = text if isinstance(text, str) else json.dumps(text)
+            text = text if isinstance(text, str) else json.dumps(text, default=str)
             rows.append({**_examined(body, self._secret), "repeated": text in seen})
             seen.add(text)
         page = JsonReader(_NOTIFICATION, records=None).read(json.dumps(rows).encode())
@@ -69,14 +69,15 @@ class Notifications:
 
 def _examined(body: bytes | str | Mapping[str, Any], secret: Secret) -> dict[str, Any]:
     try:
+        fields = dict(body) if isinstance(body, Mapping) else json.loads(body)
+        json.dumps(fields, allow_nan=False)  # one body with a NaN would make the whole table unreadable
+    except (TypeError, ValueError, RecursionError):
+        fields = None
+    if not isinstance(fields, dict):
+        return {"verified": False, "why": "The notification is not a JSON object.", "kind": "unreadable"}
+    try:
         found = verify_notification(body, secret.reveal())
     except (SignatureInvalid, MalformedAnswer) as exc:
-        try:
-            fields = dict(body) if isinstance(body, Mapping) else json.loads(body)
-        except (ValueError, RecursionError):
-            fields = None
-        if not isinstance(fields, dict):
-            return {"verified": False, "why": exc.what, "kind": "unreadable"}
         kind = "back" if len(fields) > 1 and "signature" in fields else "jwt" if "signature" in fields else "unsigned"
         clear = {name: value for name, value in fields.items() if name != "signature"}
         return {**clear, "verified": False, "why": exc.what, "kind": kind}

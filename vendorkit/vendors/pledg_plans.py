@@ -102,7 +102,7 @@ class Single:
         def read(body: bytes) -> Records:
             try:
                 return Records(self.rows(query, json_object(body, query.client.title)))
-            except (KeyError, TypeError, AttributeError):
+            except (KeyError, TypeError, ValueError, AttributeError):
                 pass
             what = f"{query.client.title}: the answer for {query.resource.name} has another shape than documented."
             raise MalformedAnswer(what, remedy="Use client.post(path, json=…) to see the answer as it is.")
@@ -130,7 +130,7 @@ def _plan_rows(query: Query, plan: Mapping[str, Any]) -> list[dict[str, Any]]:
                     **line,
                     "payment_type": kind.upper(),
                     "line": number,
-                    "total_cents": line["amount_cents"] + line["fees"],
+                    "total_cents": _cents(line["amount_cents"]) + _cents(line["fees"]),
                     "requested_amount_cents": query.filters["amount_cents"],
                     "created": query.filters["created"],
                 }
@@ -139,6 +139,10 @@ def _plan_rows(query: Query, plan: Mapping[str, Any]) -> list[dict[str, Any]]:
         message = "neither INSTALLMENT nor DEFERRED"
         raise KeyError(message)
     return rows
+
+
+def _cents(value: Any) -> Any:
+    return int(value) if isinstance(value, str) else value  # two texts would be put one behind the other
 
 
 def _merchant_plan(query: Query, answer: Any) -> list[dict[str, Any]]:
