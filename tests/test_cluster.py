@@ -310,6 +310,17 @@ def test_budget_without_a_file_is_this_processs_alone_and_says_so(monkeypatch, t
         budget.take(Bounds(0.1))
 
 
+def test_what_is_left_of_a_budget_whose_file_is_damaged(monkeypatch, tmp_path):
+    """The doctor and the panels ask before anything is sent: nothing is left until the budget is kept alone."""
+    monkeypatch.setenv("VENDORKIT_BUDGET_DIR", str(tmp_path))
+    budget = Budget(((2, 60.0),), "torn")
+    assert budget.left() == 2
+    budget._limiter.buckets()[0].conn.execute("DROP TABLE requests")
+    with pytest.warns(UserWarning, match="by this process alone"):
+        assert budget.left() == 0
+    assert budget.left() == 2
+
+
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="owners and modes are POSIX's")
 def test_temporary_folder_of_somebody_else_is_not_trusted(monkeypatch, tmp_path):
     """The name in /tmp can be guessed: a folder that others may write to is not used."""

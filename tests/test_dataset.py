@@ -416,6 +416,14 @@ def test_two_writers_do_not_meet(medipim, vendors, tmp_path):
     assert medipim.brands.query().save(tmp_path / "b").complete
 
 
+def test_a_damaged_lock_is_told(medipim, vendors, tmp_path):
+    """A `.lock` that is no lock of ours is one typed error."""
+    (tmp_path / ".lock").write_bytes(b"something else" * 100)
+    with pytest.raises(UsageError, match="cannot be written: file is not a database"):
+        medipim.brands.query().save(tmp_path)
+    assert vendors["medipim"].requests == 0
+
+
 def test_two_processes_on_one_folder(vendors, medipim, tmp_path):
     """W09: while another process saves, this one is refused and sends nothing; then it finds the dataset whole."""
     folder, pull = tmp_path / "shared", Pull("medipim", "products", ["id"], 500)

@@ -399,7 +399,6 @@ def test_rate_budget_spreads_requests_and_counts_every_one():
         for _ in range(3):
             session.send(Call("GET", "/x"))
         assert time.monotonic() - started >= 0.9
-        assert session.budget.waited_s > 0.5
 
 
 def test_budget_wait_ends_with_the_deadline():

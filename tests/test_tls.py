@@ -263,6 +263,13 @@ def test_chain_shows_certificates_and_whether_they_are_approved():
     assert set(shown.columns) >= {"subject", "issuer", "not_before", "not_after", "sha256"}
 
 
+@pytest.mark.parametrize("host", ["", "host:port", "127.0.0.1:99999", "[::1", "https://"])
+def test_chain_of_no_host_is_refused(host):
+    """One typed error, before anything is looked up."""
+    with pytest.raises(UsageError, match=r"names no host\. Give"):
+        vk.chain(host)
+
+
 def test_chain_of_an_untrusted_server_says_why():
     """The reason is OpenSSL's, the remedy ours."""
     with raw_server(OK) as server, pytest.raises(TlsError, match="unable to get local issuer"):

@@ -7,7 +7,6 @@ import os
 import sqlite3
 import tempfile
 import threading
-import time
 import warnings
 import weakref
 from collections.abc import Iterator
@@ -87,7 +86,6 @@ class Budget:
 
     def __init__(self, rates: tuple[tuple[int, float], ...] = (), shared_as: str | None = None) -> None:
         self.rates = rates
-        self.waited_s = 0.0
         self._shared_as, self._lock = shared_as, threading.Lock()
 
     @cached_property
@@ -110,9 +108,7 @@ class Budget:
     def take(self, bounds: Bounds) -> None:
         """Take one slot, waiting for it inside *bounds*."""
         while self.rates and not self._try():
-            started = time.monotonic()
             bounds.sleep(0.05)
-            self.waited_s += time.monotonic() - started
 
     def _try(self) -> bool:
         with self._lock:
@@ -120,11 +116,15 @@ class Budget:
         try:
             return bool(limiter.try_acquire("request", blocking=False))
         except sqlite3.Error as exc:
-            if "locked" in str(exc):  # by another process, for longer than SQLite waits
-                return False
-            with self._lock:  # the file is gone, or the disk is full
-                self._limiter = self._alone(exc)
+            self._unshare(exc)
             return False
+
+    def _unshare(self, exc: sqlite3.Error) -> None:
+        """Go on alone where the file is gone or damaged, or the disk full."""
+        if "locked" in str(exc):  # only by another process, for longer than SQLite waits
+            return
+        with self._lock:
+            self._limiter = self._alone(exc)
 
     def left(self) -> int | None:
         """Return how many requests may go out at once now; None for no limit."""
@@ -132,8 +132,12 @@ class Budget:
             return None
         with self._lock:
             bucket = self._limiter.buckets()[0]
-        bucket.leak(cast("int", bucket.now()))  # type: ignore[no-untyped-call]
-        return max(0, min(n for n, _ in self.rates) - int(cast("int", bucket.count())))
+        try:
+            bucket.leak(cast("int", bucket.now()))  # type: ignore[no-untyped-call]
+            return max(0, min(n for n, _ in self.rates) - int(cast("int", bucket.count())))
+        except sqlite3.Error as exc:
+            self._unshare(exc)
+            return 0
 
     def pause_s(self, requests: int) -> float:
         """Return about how many seconds *requests* would wait for their slots in all, from now on."""

@@ -202,7 +202,7 @@ def locked(folder: Path) -> Iterator[None]:
             lock = sqlite3.connect(folder / ".lock", timeout=0, isolation_level=None)
             held.enter_context(closing(lock))
             lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as exc:
+        except sqlite3.Error as exc:
             busy = "locked" in str(exc)
             what = f"{folder} is being written by somebody else." if busy else f"{folder} cannot be written: {exc}."
             wait, choose = (

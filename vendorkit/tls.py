@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 import certifi
 
-from vendorkit.errors import SettingsError, TlsError
+from vendorkit.errors import SettingsError, TlsError, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -186,12 +186,12 @@ def chain(host: str, *, trust: Trust | None = None, timeout_s: float = 10.0) -> 
         and approved: whether the chain ends in a root that is approved for Mediagenix.
 
     Raises:
+        UsageError: *host* names none.
         TlsError: The chain cannot be verified; the message says why.
     """
     import pandas as pd  # noqa: PLC0415 - the rest of this module needs no pandas
 
-    parts = urlsplit(host if "//" in host else f"//{host}")
-    name, port = parts.hostname or "", parts.port or 443
+    name, port = _host_and_port(host)
     trust = public_trust() if trust is None else trust
     trust.check_host(name)
     try:
@@ -209,6 +209,18 @@ def chain(host: str, *, trust: Trust | None = None, timeout_s: float = 10.0) -> 
         for i, (der, cert) in enumerate(zip(ders, certificates, strict=True))
     ]
     return pd.DataFrame(rows)
+
+
+def _host_and_port(host: str) -> tuple[str, int]:
+    try:
+        parts = urlsplit(host if "//" in host else f"//{host}")
+        name, port = parts.hostname, parts.port or 443
+    except ValueError:
+        name, port = None, 0
+    if not name:
+        what = f"{host!r} names no host."
+        raise UsageError(what, remedy="Give a host name, host:port or an https URL.")
+    return name, port
 
 
 def _chain_row(position: int, der: bytes, info: dict[str, Any], *, approved: bool) -> dict[str, Any]:
