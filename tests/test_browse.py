@@ -13,10 +13,9 @@ from tests.clicking import below, everything
 from tests.test_panels import VENDORS, VIEW, leaked
 from vendorkit.call import Call, Policy
 from vendorkit.errors import InvalidRequest, MalformedAnswer, NotAllowed, OriginRefused, UsageError
-from vendorkit.panels import looking, markup
-from vendorkit.panels.browse import Browser
-from vendorkit.panels.looking import look
-from vendorkit.panels.places import entrances, home, place_at, place_of, record_address
+from vendorkit.panels.browse import Browser, markup, visit
+from vendorkit.panels.browse.places import entrances, home, place_at, place_of, record_address
+from vendorkit.panels.browse.visit import visit_place
 
 
 @pytest.fixture
@@ -54,17 +53,17 @@ def tab(panel: Browser, title: str) -> widgets.Widget:
 
 def test_root_has_a_button_for_each_link(browser, mediagenix):
     """Where everything begins, as the vendor links it."""
-    assert set(browser.seen.links) == set(mediagenix.root().links)
-    for rel in browser.seen.links:
+    assert set(browser.visit.links) == set(mediagenix.root().links)
+    for rel in browser.visit.links:
         assert button(browser, rel)
-    assert browser.seen.place.address == "/api"
+    assert browser.visit.place.address == "/api"
 
 
 def test_links_lead_to_tables_and_records_by_clicks_alone(browser):
     """Root, titles, the second page, one of its titles, its licensor."""
     button(browser, "titles").click()
     assert len(arrived(browser).frame) == 50
-    assert browser.seen.total == 2_000
+    assert browser.visit.total == 2_000
     button(browser, "Next page").click()
     assert arrived(browser).frame["id"].iloc[0] == "51"
     button(browser, "Open record").click()
@@ -81,15 +80,15 @@ def test_back_and_forward_send_nothing(browser, vendors):
     arrived(browser)
     vendors["mediagenix"].clear_log()
     button(browser, "Back").click()
-    assert browser.seen.title == "titles"
+    assert browser.visit.title == "titles"
     button(browser, "Back").click()
-    assert browser.seen.place.address == "/api"
+    assert browser.visit.place.address == "/api"
     assert button(browser, "Back").disabled
     button(browser, "Forward").click()
-    assert browser.seen.title == "titles"
+    assert browser.visit.title == "titles"
     assert vendors["mediagenix"].requests == 0
-    browser.follow("brands") if "brands" in browser.seen.links else browser.go("/api/brands")
-    assert arrived(browser).seen.title == "brands"
+    browser.follow("brands") if "brands" in browser.visit.links else browser.go("/api/brands")
+    assert arrived(browser).visit.title == "brands"
     assert button(browser, "Forward").disabled
 
 
@@ -97,7 +96,7 @@ def test_previous_page_is_the_vendors_own_link(browser):
     """Forth and back by `next` and `prev`; the query stays that of all pages."""
     browser.go("/api/titles")
     arrived(browser).turn(1)
-    assert arrived(browser).seen.before.address.endswith("page=1")
+    assert arrived(browser).visit.before.address.endswith("page=1")
     assert browser.query.count() == 2_000
     assert "page=2" not in browser.query.describe()["url"]
     browser.turn(-1)
@@ -112,7 +111,7 @@ def test_cursor_links_are_followed_as_they_are(mediagenix):
     first = panel.frame["id"].tolist()
     panel.turn(1)
     assert not set(first) & set(arrived(panel).frame["id"])
-    assert "after=" in panel.seen.place.address
+    assert "after=" in panel.visit.place.address
 
 
 def test_ticked_links_are_embedded(mediagenix):
@@ -122,7 +121,7 @@ def test_ticked_links_are_embedded(mediagenix):
     boxes(panel)["images"].value = boxes(panel)["licensor"].value = True
     button(panel, "Expand").click()
     assert len(arrived(panel).resource["images"]["entries"]) == len(panel.frame["images"].iloc[0]) > 0
-    assert panel.seen.place.address.endswith("expand=licensor,images")
+    assert panel.visit.place.address.endswith("expand=licensor,images")
     assert boxes(panel)["images"].value
     assert "<b>images</b>" in panel.static_html()
     boxes(panel)["images"].value = boxes(panel)["licensor"].value = False
@@ -192,10 +191,10 @@ def test_address_bar_goes_where_it_says(browser):
     assert arrived(browser).resource["id"] == 7
     sequence = browser.client.endpoint.origins["sequence"]
     address.value = f"{sequence}/api/work_areas"
-    assert arrived(browser).seen.title == "work_areas"
+    assert arrived(browser).visit.title == "work_areas"
     assert address.value.startswith(sequence)
     button(browser, "Start").click()
-    assert arrived(browser).seen.place.address == "/api"
+    assert arrived(browser).visit.place.address == "/api"
 
 
 @pytest.mark.parametrize("link", ["https://elsewhere.example/api", "http://127.0.0.1/api", "//elsewhere.example"])
@@ -203,7 +202,7 @@ def test_other_origins_are_refused_and_get_nothing(browser, link):
     """The error is shown under what was there, which stays."""
     browser.go(link)
     assert "<b>OriginRefused</b>" in arrived(browser).static_html()
-    assert browser.seen.place.address == "/api"
+    assert browser.visit.place.address == "/api"
     with pytest.raises(OriginRefused):
         place_at(browser.client, link)
     browser.follow("titles")
@@ -235,7 +234,7 @@ def test_vendors_without_links_start_at_their_resources(vendors, vendor):
     client = vk.connect(vendor, environment="local")
     panel = vk.browse(client)
     assert vendors[vendor].requests == 0
-    assert set(panel.seen.links) == set(client.declared) == set(panel.frame["resource"])
+    assert set(panel.visit.links) == set(client.declared) == set(panel.frame["resource"])
     for name in client.declared:
         panel.go()
         button(arrived(panel), name).click()
@@ -249,12 +248,12 @@ def test_medipims_queries_are_paged_by_number_and_opened_by_find(medipim):
     panel = vk.browse(medipim, "/v4/products/query?status=active&page=1")
     everything_active = medipim.products.query(status="active")
     assert panel.frame["id"].tolist() == everything_active.frame(columns=["id"], limit=100)["id"].tolist()[50:]
-    assert panel.query.count() == everything_active.count() == panel.seen.total
+    assert panel.query.count() == everything_active.count() == panel.visit.total
     panel.turn(-1)
-    assert arrived(panel).seen.place.address == "/v4/products/query?status=active"
+    assert arrived(panel).visit.place.address == "/v4/products/query?status=active"
     panel.open_record(0)
     assert arrived(panel).resource == medipim.products.get(panel.frame["id"].iloc[0])
-    rel = next(name for name in panel.seen.links if name.startswith("brands "))
+    rel = next(name for name in panel.visit.links if name.startswith("brands "))
     panel.follow(rel)
     assert arrived(panel).resource["id"] == int(rel.split()[1])
 
@@ -263,7 +262,7 @@ def test_last_page_has_none_after_it(medipim):
     """300 brands are six pages of 50."""
     panel = vk.browse(medipim, "/v4/brands/query?page=5")
     assert len(panel.frame) == 50
-    assert panel.seen.after is None
+    assert panel.visit.after is None
     assert button(panel, "Next page").disabled
 
 
@@ -271,7 +270,7 @@ def test_query_is_a_start_too(medipim, pledg):
     """With whatever an address cannot say."""
     query = medipim.products.query(where={"not": {"status": "active"}})
     panel = vk.browse(medipim, query)
-    assert panel.seen.total == query.count()
+    assert panel.visit.total == query.count()
     panel.turn(1)
     assert "active" not in set(arrived(panel).frame["status"])
     schedule = pledg.payment_schedule.query(amount_cents=20_000, created="2026-01-31")
@@ -303,11 +302,11 @@ def test_parameters_of_an_address_are_filters_of_their_kinds(medipim):
 
 def test_any_path_that_can_be_read_is_shown(medipim, pledg):
     """Paths that are not declared are GETs, whose fields become columns."""
-    seen = look(medipim, place_at(medipim, "/v4/products/get-fields"))
+    seen = visit_place(medipim, place_at(medipim, "/v4/products/get-fields"))
     assert seen.place.query is None
     assert seen.frame is not None
     uid = pledg.settings.get("PLEDG_MERCHANT_UID")
-    assert look(pledg, place_at(pledg, f"/api/merchants/{uid}")).resource["payment_type"]
+    assert visit_place(pledg, place_at(pledg, f"/api/merchants/{uid}")).resource["payment_type"]
 
 
 def test_nothing_but_reading_is_ever_sent(vendors):
@@ -329,7 +328,7 @@ def test_second_click_while_busy_does_nothing(browser, vendors):
     browser.reload()
     browser.step(-1)
     assert button(browser, "Reload").disabled
-    assert arrived(browser).seen.title == "titles"
+    assert arrived(browser).visit.title == "titles"
     assert vendors["mediagenix"].requests == 1
     assert not button(browser, "Reload").disabled
 
@@ -344,7 +343,7 @@ def test_cancel_ends_within_half_a_second(browser, vendors):
     browser.join(4)
     assert time.monotonic() - started < 0.5 + 0.3  # the bound, and what a busy machine adds
     assert "Cancelled." in browser.static_html()
-    assert browser.seen.place.address == "/api"
+    assert browser.visit.place.address == "/api"
     vendors["mediagenix"].set(latency_s=0.0)
     browser.reload()
     assert "Cancelled." not in arrived(browser).static_html()
@@ -353,14 +352,14 @@ def test_cancel_ends_within_half_a_second(browser, vendors):
 def test_reload_shows_the_same_place_anew(browser, vendors):
     """It takes the old one's place in the past, and asks once."""
     browser.follow("titles")
-    before = arrived(browser).seen
+    before = arrived(browser).visit
     vendors["mediagenix"].clear_log()
     browser.reload()
-    assert arrived(browser).seen is not before
-    assert browser.seen.place == before.place
+    assert arrived(browser).visit is not before
+    assert browser.visit.place == before.place
     assert vendors["mediagenix"].requests == 1
     browser.step(-1)
-    assert browser.seen.place.address == "/api"
+    assert browser.visit.place.address == "/api"
 
 
 def test_widgets_of_what_is_no_longer_shown_are_closed(browser):
@@ -378,7 +377,7 @@ def test_widgets_of_what_is_no_longer_shown_are_closed(browser):
 def test_no_state_of_any_widget_holds_a_credential(vendors, vendor):
     """Nor do the saved form, the HTML, the text; plain or in base64."""
     panel = vk.browse(vk.connect(vendor, environment="local"))
-    panel.follow(next(iter(panel.seen.links)))
+    panel.follow(next(iter(panel.visit.links)))
     shown = everything(arrived(panel))
     assert "Address" in shown
     assert not leaked(shown, vendors[vendor].credentials)
@@ -411,13 +410,13 @@ def test_odd_answers_are_told_and_not_shown(mediagenix, vendors):
     once = vk.connect("mediagenix", environment="local", policy=Policy(attempts=1))
     vendors["mediagenix"].set(fail_next=["html"])
     with pytest.raises(MalformedAnswer):
-        look(once, home(once))
+        visit_place(once, home(once))
     with pytest.raises(MalformedAnswer):
-        looking._read(mediagenix, home(mediagenix), b'"text"')
+        visit._read(mediagenix, home(mediagenix), b'"text"')
     with pytest.raises(InvalidRequest):
-        look(mediagenix, place_at(mediagenix, "/api/titles?per_page=500"))
+        visit_place(mediagenix, place_at(mediagenix, "/api/titles?per_page=500"))
     with pytest.raises(MalformedAnswer):
-        looking._indented(b"no XML")
+        visit._indented(b"no XML")
 
 
 def test_values_of_other_shapes_still_make_a_page(mediagenix, vendors):
@@ -438,7 +437,7 @@ def test_record_without_an_address_is_not_offered(mediagenix, pledg):
 
 def test_lists_of_anything_make_a_page(browser):
     """An answer that is a list of plain values has no table, and yet is shown."""
-    seen = looking._read(browser.client, home(browser.client), b'["a", 1, null]')
+    seen = visit._read(browser.client, home(browser.client), b'["a", 1, null]')
     browser._show(seen)
     assert seen.frame is None
     assert "&quot;a&quot;" in tab(browser, "JSON").value
@@ -450,7 +449,7 @@ def test_lists_of_anything_make_a_page(browser):
 
 def test_writes_are_refused_before_anything_is_prepared(medipim):
     """The one gate all calls pass."""
-    from vendorkit.panels.places import _reading
+    from vendorkit.panels.browse.places import _reading
 
     with pytest.raises(NotAllowed):
         _reading(medipim, Call("POST", "/v4/brands/create", json={}), None)

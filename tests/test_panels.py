@@ -15,9 +15,9 @@ import pytest
 import vendorkit as vk
 from tests.clicking import below, button, everything
 from vendorkit.doctor import settings_found
-from vendorkit.panels import work
+from vendorkit.panels import base
+from vendorkit.panels.base import Worker
 from vendorkit.panels.connect import Choice, check_connection
-from vendorkit.panels.work import Worker
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 VENDORS = ["medipim", "pledg", "mediagenix"]
@@ -221,8 +221,8 @@ def test_panel_reads_as_widget_html_and_text(panel):
 def put_out(monkeypatch):
     """What a panel puts out into the notebook: the bundle, and the name under which it can be renewed."""
     shown = []
-    monkeypatch.setattr(work, "display", lambda data, raw, display_id=None: shown.append((display_id, data)))
-    monkeypatch.setattr(work, "update_display", lambda data, raw, display_id: shown.append((display_id, data)))
+    monkeypatch.setattr(base, "display", lambda data, raw, display_id=None: shown.append((display_id, data)))
+    monkeypatch.setattr(base, "update_display", lambda data, raw, display_id: shown.append((display_id, data)))
     return shown
 
 

@@ -14,10 +14,10 @@ import pytest
 import vendorkit as vk
 from tests.clicking import below, button, everything, labelled
 from vendorkit.errors import UsageError
-from vendorkit.panels.asked import Asked, Condition, Group, resources_of
-from vendorkit.panels.controls import typed
-from vendorkit.panels.progress import Progress, duration
-from vendorkit.panels.request import estimate
+from vendorkit.panels.request.controls import typed
+from vendorkit.panels.request.progress import Progress, duration
+from vendorkit.panels.request.spec import Condition, Group, QuerySpec
+from vendorkit.panels.request.widget import estimate
 from vendorkit.pull import Pull
 from vendorkit.vendors.filters import Filter
 
@@ -50,7 +50,7 @@ def status(panel):
 
 def test_what_is_asked_makes_the_query(medipim):
     """Conditions that all hold are filters by name."""
-    asked = Asked(
+    asked = QuerySpec(
         "products", Group("all", (Condition("brand", "9"), Condition("status", ["active"]))), sort="-createdAt"
     )
     assert repr(asked.query(medipim)) == repr(medipim.products.query(brand=9, status=["active"], sort="-createdAt"))
@@ -59,29 +59,32 @@ def test_what_is_asked_makes_the_query(medipim):
 def test_groups_are_nested_as_the_vendor_writes_them(medipim):
     """Any, none, and groups in groups; the same filter twice; the vendor's own filter beside them."""
     group = Group("any", (Condition("brand", 9), Group("none", (Condition("status", "active"),)), Group("all")))
-    asked = Asked("products", Group("all", (Condition("id", "M1"), Condition("id", "M2"), group)), where={"media": 3})
+    asked = QuerySpec(
+        "products", Group("all", (Condition("id", "M1"), Condition("id", "M2"), group)), where={"media": 3}
+    )
     query = asked.query(medipim)
     assert dict(query.filters) == {"id": "M1"}
     nested = {"or": [{"brand": 9}, {"not": {"status": "active"}}]}
     assert query.where == {"and": [{"id": "M2"}, nested, {"media": 3}]}
-    assert Asked("products", group).query(medipim).where == nested
+    assert QuerySpec("products", group).query(medipim).where == nested
     none = Group("none", (Condition("brand", 9), Condition("brand", 12)))
-    assert Asked("products", none).query(medipim).where == {"not": {"or": [{"brand": 9}, {"brand": 12}]}}
+    assert QuerySpec("products", none).query(medipim).where == {"not": {"or": [{"brand": 9}, {"brand": 12}]}}
 
 
 def test_nested_conditions_count_what_the_vendor_counts(medipim):
     """The local vendor understands them: none of the active is as many as all that are left."""
     everything, active = (
-        Asked("products", Group("all", one)).query(medipim).count() for one in ((), (Condition("status", "active"),))
+        QuerySpec("products", Group("all", one)).query(medipim).count()
+        for one in ((), (Condition("status", "active"),))
     )
-    others = Asked("products", Group("none", (Condition("status", "active"),))).query(medipim)
+    others = QuerySpec("products", Group("none", (Condition("status", "active"),))).query(medipim)
     assert others.count() == everything - active > 0
 
 
 def test_values_in_groups_are_checked_too(medipim):
     """By the same check as filters by name."""
     with pytest.raises(UsageError, match="one of active"):
-        Asked("products", Group("any", (Condition("status", "made up"),))).query(medipim)
+        QuerySpec("products", Group("any", (Condition("status", "made up"),))).query(medipim)
 
 
 @pytest.mark.parametrize("vendor", ["pledg", "mediagenix"])
@@ -146,16 +149,16 @@ def test_durations_read_as_people_say_them(seconds, said):
 def test_estimate_counts_requests_under_the_rate_budget(medipim, monkeypatch):
     """5,000 products are 20 pages; with 7 slots left of 10 a minute, 13 wait for two more minutes."""
     query = medipim.products.query()
-    found = estimate(Asked("products"), query)
+    found = estimate(QuerySpec("products"), query)
     assert (found.total, found.rows, found.requests) == (5_000, 5_000, 20)
     assert found.seconds < 10
     monkeypatch.setattr(medipim.session.budget, "rates", ((10, 60.0),))
     monkeypatch.setattr(medipim.session.budget, "left", lambda: 7)
     monkeypatch.setattr(medipim.session.budget, "take", lambda _: None)
-    found = estimate(Asked("products", limit=4_000), query)
+    found = estimate(QuerySpec("products", limit=4_000), query)
     assert (found.rows, found.requests, found.seconds) == (4_000, 16, 60.0)
     assert str(found) == "5,000 match. 4,000 of them are asked for. To fetch them takes about 16 requests and 1 min."
-    assert estimate(Asked("products"), query).seconds == 120.0
+    assert estimate(QuerySpec("products"), query).seconds == 120.0
 
 
 @pytest.mark.parametrize(
@@ -186,7 +189,7 @@ def test_every_resource_can_be_asked_or_says_what_it_needs(client_of, vendor):
     client = client_of[vendor]
     panel = vk.panel(client)
     fetched = 0
-    for name in resources_of(client):
+    for name in client.declared:
         form = panel.choose(name)
         form.limit.box.value = "20"
         if not panel._go.disabled:

@@ -18,12 +18,11 @@ import pytest
 
 import vendorkit as vk
 from vendorkit.errors import IncompletePull, UsageError
-from vendorkit.panels import panes
-from vendorkit.panels.columns import Facts, facts, holds, labelled, order, texts
-from vendorkit.panels.files import csv_bytes, excel_bytes, parquet_bytes, tab_text
-from vendorkit.panels.page import COLUMNS, page_html
-from vendorkit.panels.panes import offer
-from vendorkit.panels.table import Table
+from vendorkit.panels.table import Table, panes
+from vendorkit.panels.table.columns import Facts, facts, holds, labelled, order, texts
+from vendorkit.panels.table.files import csv_bytes, excel_bytes, parquet_bytes, tab_text
+from vendorkit.panels.table.markup import COLUMNS, page_html
+from vendorkit.panels.table.panes import offer
 
 BRANDS = pa.list_(pa.struct([("id", pa.int64()), ("name", pa.string())]))
 FORMULAS = ["=1+1", "+SUM(A1)", "-2+3", "@cmd", "\t=1", " =1", "＝1+1", '=HYPERLINK("x")']  # noqa: RUF001 - full-width is meant
@@ -187,7 +186,7 @@ def test_clicks_do_what_the_methods_do(products):
 def test_error_in_a_callback_is_shown_under_the_table(products, monkeypatch):
     """Nowhere else would it be; the next thing that works takes it away."""
     table = Table(products)
-    monkeypatch.setattr("vendorkit.panels.view.holds", lambda *_: 1 / 0)
+    monkeypatch.setattr("vendorkit.panels.table.view.holds", lambda *_: 1 / 0)
     control(table, "Filter").value = "soap"
     assert 'role="alert"' in table._status.value
     assert "ZeroDivisionError" in table._status.value
@@ -242,9 +241,9 @@ def test_first_page_reads_only_the_first_page(monkeypatch):
         read.append(len(column))
         return texts(column)
 
-    monkeypatch.setattr("vendorkit.panels.page.texts", counted)
+    monkeypatch.setattr("vendorkit.panels.table.markup.texts", counted)
     for whole in ("holds", "order", "facts"):
-        monkeypatch.setattr(f"vendorkit.panels.view.{whole}", lambda *_, **__: 1 / 0)
+        monkeypatch.setattr(f"vendorkit.panels.table.view.{whole}", lambda *_, **__: 1 / 0)
     nested = pd.Series([[{"id": 1, "name": "Weleda"}]] * 1_000, dtype=pd.ArrowDtype(BRANDS))
     assert len(cells(Table(pd.DataFrame({"a": nested, "b": nested})))) == 20
     assert read == [20, 20]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from vendorkit.panels.files import csv_bytes
+from vendorkit.panels.table.files import csv_bytes
 
 pytest.importorskip("playwright")
 

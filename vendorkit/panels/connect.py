@@ -11,10 +11,10 @@ import ipywidgets as widgets
 from vendorkit.credentials import read_settings
 from vendorkit.doctor import Checkup, Finding, examine, settings_found
 from vendorkit.errors import VendorkitError
-from vendorkit.panels.columns import labelled
-from vendorkit.panels.page import page_html
-from vendorkit.panels.panes import WHOLE, WRAP
-from vendorkit.panels.work import Panel, Worker, error_html, good_html, guarded
+from vendorkit.panels.base import Panel, Worker, error_html, good_html, guarded
+from vendorkit.panels.table.columns import labelled
+from vendorkit.panels.table.markup import page_html
+from vendorkit.panels.table.panes import WHOLE, WRAP
 from vendorkit.vendors import CLIENTS, connect
 from vendorkit.vendors.base import Client
 from vendorkit.vendors.medipim_schema import COUNTRIES

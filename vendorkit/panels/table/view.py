@@ -12,8 +12,8 @@ import pandas as pd
 
 from vendorkit.errors import UsageError
 from vendorkit.manifest import write_atomically
-from vendorkit.panels.columns import Facts, facts, holds, labelled, order
-from vendorkit.panels.files import WRITERS
+from vendorkit.panels.table.columns import Facts, facts, holds, labelled, order
+from vendorkit.panels.table.files import WRITERS
 
 
 def rows_of(

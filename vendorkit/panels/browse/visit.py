@@ -13,7 +13,7 @@ from lxml import etree
 
 from vendorkit.errors import MalformedAnswer
 from vendorkit.frames import Column, Drift, JsonReader, Kind, Page, Schema, to_frame
-from vendorkit.panels.places import Place, entrances, neighbour, references
+from vendorkit.panels.browse.places import Place, entrances, neighbour, references
 from vendorkit.query import Query
 from vendorkit.vendors.base import Client
 from vendorkit.vendors.mediagenix import Entity, Mediagenix
@@ -23,7 +23,7 @@ _LISTS: Final = ("entries", "results")  # where Mediagenix and Medipim put the r
 
 
 @dataclass(frozen=True)
-class Seen:
+class Visit:
     """
     What was found at a place.
 
@@ -66,7 +66,7 @@ class Seen:
         return " ".join([str(kind), *(str(name) for name in names if isinstance(name, (str, int)))])
 
 
-def look(client: Client, place: Place) -> Seen:
+def visit_place(client: Client, place: Place) -> Visit:
     """
     Send the one call of *place* and read its answer.
 
@@ -76,26 +76,26 @@ def look(client: Client, place: Place) -> Seen:
     if place.call is None:
         frame = client.resources.reset_index()
         listed = {name: resource.about for name, resource in client.declared.items()}
-        return Seen(place, listed, [], frame, links=entrances(client))
+        return Visit(place, listed, [], frame, links=entrances(client))
     started = time.perf_counter()
     body = client.session.send(place.call).content
     milliseconds = (time.perf_counter() - started) * 1000
-    seen = _read(client, place, body)
-    return replace(seen, milliseconds=milliseconds)
+    visit = _read(client, place, body)
+    return replace(visit, milliseconds=milliseconds)
 
 
-def with_xml(client: Client, seen: Seen) -> Seen:
+def with_xml(client: Client, visit: Visit) -> Visit:
     """
-    Return *seen* with its answer in XML, which is asked for anew.
+    Return *visit* with its answer in XML, which is asked for anew.
 
     Raises:
         MalformedAnswer: It is no XML.
     """
-    call = seen.place.call
+    call = visit.place.call
     if call is None:
-        return seen
+        return visit
     answer = client.session.send(replace(call, accept="xml"))
-    return replace(seen, xml=_indented(answer.content))
+    return replace(visit, xml=_indented(answer.content))
 
 
 def _indented(body: bytes) -> str:
@@ -110,7 +110,7 @@ def _indented(body: bytes) -> str:
     return etree.tostring(root, pretty_print=True, encoding="unicode")
 
 
-def _read(client: Client, place: Place, body: bytes) -> Seen:
+def _read(client: Client, place: Place, body: bytes) -> Visit:
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
@@ -122,16 +122,16 @@ def _read(client: Client, place: Place, body: bytes) -> Seen:
         (answer,) = answer.values()
     records, around = _records(place, answer, body)
     page = _page(place, answer, records, body)
-    seen = Seen(place, answer, records)
+    visit = Visit(place, answer, records)
     if page is not None:
-        seen = replace(seen, frame=_described(client, place, to_frame(page.table)), drift=page.drift)
+        visit = replace(visit, frame=_described(client, place, to_frame(page.table)), drift=page.drift)
     if records is not None:
         before, after, total = _around(around)
         return replace(
-            seen, total=total, before=neighbour(client, place, before), after=neighbour(client, place, after)
+            visit, total=total, before=neighbour(client, place, before), after=neighbour(client, place, after)
         )
     entity = Entity(client, answer) if isinstance(client, Mediagenix) else answer
-    return replace(seen, resource=entity, links=references(client, answer))
+    return replace(visit, resource=entity, links=references(client, answer))
 
 
 def _records(place: Place, answer: Any, body: bytes) -> tuple[list[dict[str, Any]] | None, Mapping[str, Any]]:

@@ -11,10 +11,10 @@ import ipywidgets as widgets
 import pandas as pd
 
 from vendorkit.errors import UsageError, VendorkitError
-from vendorkit.panels.looking import Seen, look, with_xml
-from vendorkit.panels.places import Place, home, place_at, place_of, record_address
-from vendorkit.panels.viewing import SNUG, WRAP, Views, button
-from vendorkit.panels.work import Panel, Worker, error_html, guarded
+from vendorkit.panels.base import Panel, Worker, error_html, guarded
+from vendorkit.panels.browse.places import Place, home, place_at, place_of, record_address
+from vendorkit.panels.browse.views import SNUG, WRAP, Views, button
+from vendorkit.panels.browse.visit import Visit, visit_place, with_xml
 from vendorkit.query import Query
 from vendorkit.vendors.base import Client
 from vendorkit.vendors.filters import suggestion
@@ -31,13 +31,13 @@ class Browser(Panel):
         start: An address, a query, or None for the vendor's root.
 
     Attributes:
-        seen: What is shown; None before the first answer.
+        visit: What is shown; None before the first answer.
     """
 
     def __init__(self, client: Client, start: str | Query | None = None) -> None:
         self.client = client
-        self.seen: Seen | None = None
-        self._past: list[Seen] = []
+        self.visit: Visit | None = None
+        self._past: list[Visit] = []
         self._at, self._busy = -1, False
         tips: dict[str, tuple[Callable[[], None], str]] = {
             "Back": (partial(self.step, -1), "To what was shown before; nothing is sent"),
@@ -61,7 +61,7 @@ class Browser(Panel):
         super().__init__([widgets.HBox(bar, layout=WRAP), self._views, self._status])
         # At once and in this thread: the next cell, and a page without a kernel, need what is there.
         try:
-            self._arrive(look(client, self._place(start)))
+            self._arrive(visit_place(client, self._place(start)))
         except VendorkitError as exc:
             self.fail(exc)
         self._show_busy(False)
@@ -69,17 +69,17 @@ class Browser(Panel):
     @property
     def resource(self) -> Any:
         """What is shown, as the vendor sent it; of Mediagenix an entity with `links`. None before the first answer."""
-        return None if self.seen is None else self.seen.resource
+        return None if self.visit is None else self.visit.resource
 
     @property
     def frame(self) -> pd.DataFrame | None:
         """What is shown, as a table: one record or one page; None where it makes no table."""
-        return None if self.seen is None else self.seen.frame
+        return None if self.visit is None else self.visit.frame
 
     @property
     def query(self) -> Query | None:
         """A lazy query for all pages of what is shown; None where no declared resource lies there."""
-        return None if self.seen is None else self.seen.place.query
+        return None if self.visit is None else self.visit.place.query
 
     def go(self, to: str | Query | None = None, *, expand: Sequence[str] | None = None) -> None:
         """
@@ -98,7 +98,7 @@ class Browser(Panel):
         Raises:
             UsageError: It has no such link.
         """
-        links = {} if self.seen is None else self.seen.links
+        links = {} if self.visit is None else self.visit.links
         if name not in links:
             what = f"What is shown has no link {name!r}."
             raise UsageError(what, remedy=suggestion(name, links))
@@ -111,11 +111,11 @@ class Browser(Panel):
         Raises:
             UsageError: There is no such record, or it has no address of its own.
         """
-        seen = self.seen
-        records = [] if seen is None or seen.records is None else seen.records
+        visit = self.visit
+        records = [] if visit is None or visit.records is None else visit.records
         address = None
-        if seen is not None and 0 <= number < len(records):
-            address = record_address(self.client, seen.place, records[number])
+        if visit is not None and 0 <= number < len(records):
+            address = record_address(self.client, visit.place, records[number])
         if address is None:
             what = f"Record {number} of {len(records)} cannot be opened."
             raise UsageError(what, remedy="Count from 0; lines of a plan have no address of their own.")
@@ -123,15 +123,15 @@ class Browser(Panel):
 
     def turn(self, pages: int) -> None:
         """Go to the page after (1) or before (-1) this one; where there is none, stay."""
-        seen = self.seen
-        beside = None if seen is None else seen.after if pages > 0 else seen.before
+        visit = self.visit
+        beside = None if visit is None else visit.after if pages > 0 else visit.before
         if beside is not None:
             self._worker.start(partial(self._fetch, beside))
 
     def reload(self) -> None:
         """Ask again for what is shown."""
-        if self.seen is not None:
-            self._worker.start(partial(self._fetch, self.seen.place, self._at))
+        if self.visit is not None:
+            self._worker.start(partial(self._fetch, self.visit.place, self._at))
 
     def step(self, places: int) -> None:
         """Go back (-1) or forward (1) to what was seen, as it was then; only an XML view not opened yet is sent for."""
@@ -152,9 +152,9 @@ class Browser(Panel):
 
     def fetch_xml(self) -> None:
         """Fetch what is shown in XML as well, where it has not been."""
-        seen, at = self.seen, self._at
-        if seen is not None and seen.xml is None:
-            self._worker.start(lambda: partial(self._arrive, with_xml(self.client, seen), at))
+        visit, at = self.visit, self._at
+        if visit is not None and visit.xml is None:
+            self._worker.start(lambda: partial(self._arrive, with_xml(self.client, visit), at))
 
     def _place(self, to: str | Query | None, expand: Sequence[str] | None = None) -> Place:
         if to is None:
@@ -163,21 +163,21 @@ class Browser(Panel):
 
     def _fetch(self, place: Place, at: int | None = None) -> Callable[[], None]:
         """Look at *place*, and return what shows it; *at* is where it stands in the past, None for a new one."""
-        seen = look(self.client, place)
-        return partial(self._arrive, with_xml(self.client, seen) if self._views.xml_open else seen, at)
+        visit = visit_place(self.client, place)
+        return partial(self._arrive, with_xml(self.client, visit) if self._views.xml_open else visit, at)
 
-    def _arrive(self, seen: Seen, at: int | None = None) -> None:
+    def _arrive(self, visit: Visit, at: int | None = None) -> None:
         if at is None:
-            self._past = [*self._past[: self._at + 1], seen][-_KEPT:]
+            self._past = [*self._past[: self._at + 1], visit][-_KEPT:]
             self._at = len(self._past) - 1
         else:
-            self._past[at] = seen
-        self._show(seen)
+            self._past[at] = visit
+        self._show(visit)
 
-    def _show(self, seen: Seen) -> None:
-        self.seen = seen
-        self._address.value, self._status.value = seen.place.address, ""
-        self._views.show(seen)
+    def _show(self, visit: Visit) -> None:
+        self.visit = visit
+        self._address.value, self._status.value = visit.place.address, ""
+        self._views.show(visit)
 
     def fail(self, exc: BaseException) -> None:
         """Show what went wrong, under what is shown."""
@@ -189,24 +189,24 @@ class Browser(Panel):
         self._back.disabled = busy or self._at <= 0
         self._forward.disabled = busy or self._at + 1 >= len(self._past)
         self._start.disabled = busy
-        self._again.disabled = busy or self.seen is None
+        self._again.disabled = busy or self.visit is None
         self._views.busy(busy)
         if not busy:
             self.publish()
 
     def _typed(self) -> None:
         address = self._address.value.strip()
-        if address and (self.seen is None or address != self.seen.place.address):
+        if address and (self.visit is None or address != self.visit.place.address):
             self.go(address)
 
     def static_html(self) -> str:
         """Return what is shown, with the names of its links, and the last error."""
-        shown = f"<b>{html.escape(self.client.title)}</b>" if self.seen is None else self._views.static_html()
+        shown = f"<b>{html.escape(self.client.title)}</b>" if self.visit is None else self._views.static_html()
         return f"{shown}{self._status.value}"
 
     def static_text(self) -> str:
         """Return where the browser is."""
-        at = "nothing yet" if self.seen is None else f"{self.seen.title} at {self.seen.place.address}"
+        at = "nothing yet" if self.visit is None else f"{self.visit.title} at {self.visit.place.address}"
         return f"<Browser {self.client.title}: {at}>"
 
 

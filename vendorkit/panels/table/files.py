@@ -15,7 +15,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from vendorkit.errors import SettingsError, UsageError
-from vendorkit.panels.columns import arrow, texts
+from vendorkit.panels.table.columns import arrow, texts
 
 Columns = Mapping[str, "pd.Series[Any]"]
 

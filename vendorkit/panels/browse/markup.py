@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import pandas as pd
 
-from vendorkit.panels.columns import labelled
-from vendorkit.panels.looking import Seen
-from vendorkit.panels.page import page_html
+from vendorkit.panels.browse.visit import Visit
+from vendorkit.panels.table.columns import labelled
+from vendorkit.panels.table.markup import page_html
 
 TEXT_LIMIT: Final = 60_000  # characters of a JSON or XML view
 ROWS_LIMIT: Final = 50  # rows of a page, and of what is embedded in a resource
@@ -34,27 +34,27 @@ STYLE: Final = """<style>
 </style>"""
 
 
-def heading_html(seen: Seen, client_title: str) -> str:
+def heading_html(visit: Visit, client_title: str) -> str:
     """Return what is shown, of whom, and how long it took."""
     told = [client_title]
-    if seen.records is not None and seen.place.call is not None:
-        rows = f"{len(seen.records):,} rows"
-        told.append(rows if seen.total is None else f"{rows} of {seen.total:,}")
-    if seen.milliseconds is not None:
-        told.append(f"{seen.milliseconds:,.0f} ms")
-    return f'<h4>{html.escape(seen.title)} <span class="vk-dim">· {html.escape(" · ".join(told))}</span></h4>'
+    if visit.records is not None and visit.place.call is not None:
+        rows = f"{len(visit.records):,} rows"
+        told.append(rows if visit.total is None else f"{rows} of {visit.total:,}")
+    if visit.milliseconds is not None:
+        told.append(f"{visit.milliseconds:,.0f} ms")
+    return f'<h4>{html.escape(visit.title)} <span class="vk-dim">· {html.escape(" · ".join(told))}</span></h4>'
 
 
-def body_html(seen: Seen) -> str:
+def body_html(visit: Visit) -> str:
     """Return the fields of a record, or the rows of a collection."""
-    if seen.records is None and isinstance(seen.resource, dict):
-        return f'<div class="vk-tall">{fields_html(seen.resource)}</div>'
-    return "" if seen.frame is None else frame_html(seen.frame, seen.title)
+    if visit.records is None and isinstance(visit.resource, dict):
+        return f'<div class="vk-tall">{fields_html(visit.resource)}</div>'
+    return "" if visit.frame is None else frame_html(visit.frame, visit.title)
 
 
-def links_html(seen: Seen) -> str:
+def links_html(visit: Visit) -> str:
     """Return the names of the links."""
-    names = ", ".join(html.escape(name) for name in seen.links)
+    names = ", ".join(html.escape(name) for name in visit.links)
     return f'<div class="vk-dim">Links: {names}</div>' if names else ""
 
 
@@ -94,30 +94,30 @@ def text_html(text: str) -> str:
     return f'<div class="vk-tall"><pre>{html.escape(_cut(text, TEXT_LIMIT))}</pre></div>'
 
 
-def dataframe_html(seen: Seen) -> str:
+def dataframe_html(visit: Visit) -> str:
     """Return how the next cell gets at what is shown, and the columns of the table with their dtypes."""
     lines = [("panel.resource", "the answer as the vendor sent it")]
-    if seen.frame is not None:
-        lines.append(("panel.frame", f"what is shown, as a table: {_size(seen.frame)}"))
-    if seen.place.query is not None:
-        pages = "all pages" if seen.total is None else f"all {seen.total:,} rows"
-        whole = "the same" if seen.records is None else pages
+    if visit.frame is not None:
+        lines.append(("panel.frame", f"what is shown, as a table: {_size(visit.frame)}"))
+    if visit.place.query is not None:
+        pages = "all pages" if visit.total is None else f"all {visit.total:,} rows"
+        whole = "the same" if visit.records is None else pages
         lines.append(("panel.query.frame()", f"{whole}, pulled anew; the query is lazy"))
     told = "".join(f"<tr><td><code>{html.escape(code)}</code><td>{html.escape(about)}" for code, about in lines)
     said = '<div class="vk-dim">For the next cell, where panel is what browse() returned:</div>'
-    return f'{said}<table>{told}</table><div class="vk-tall">{_columns(seen)}</div>'
+    return f'{said}<table>{told}</table><div class="vk-tall">{_columns(visit)}</div>'
 
 
 def _size(frame: pd.DataFrame) -> str:
     return f"{len(frame):,} row{'' if len(frame) == 1 else 's'}, {frame.shape[1]} columns"
 
 
-def _columns(seen: Seen) -> str:
-    if seen.frame is None:
+def _columns(visit: Visit) -> str:
+    if visit.frame is None:
         return ""
     rows = []
-    for name, dtype in seen.frame.dtypes.items():
-        drifted = str(name) in seen.drift.unknown or str(name) in seen.drift.unfit
+    for name, dtype in visit.frame.dtypes.items():
+        drifted = str(name) in visit.drift.unknown or str(name) in visit.drift.unfit
         rows.append(f"<tr><td>{html.escape(str(name))}<td>{html.escape(_short(dtype))}<td>{'drift' * drifted}")
     note = "drift: not declared, or with values that do not fit" if any(r.endswith("drift") for r in rows) else ""
     return f'<table><tr><th>column<th>dtype<th>{"".join(rows)}</table><div class="vk-dim">{note}</div>'

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import ipywidgets as widgets
 
-from vendorkit.panels.asked import Condition, Group, Match
-from vendorkit.panels.controls import LABELLED, Control
-from vendorkit.panels.work import guarded
+from vendorkit.panels.base import guarded
+from vendorkit.panels.request.controls import LABELLED, Control
+from vendorkit.panels.request.spec import Condition, Group, Match
 from vendorkit.vendors.filters import Filter, find_filter
 from vendorkit.vendors.resource import Resource
 

@@ -12,13 +12,13 @@ import pandas as pd
 
 from vendorkit.errors import IncompletePull, VendorkitError
 from vendorkit.exchanges import Exchange
-from vendorkit.panels.asked import Asked, resources_of
-from vendorkit.panels.controls import LABELLED, WIDE
-from vendorkit.panels.form import Form
-from vendorkit.panels.progress import Progress, duration
-from vendorkit.panels.shown import caption, code_html, exchanges_html, plain_code_html, request_html
+from vendorkit.panels.base import Panel, Worker, error_html, good_html, guarded
+from vendorkit.panels.request.controls import LABELLED, WIDE
+from vendorkit.panels.request.form import Form
+from vendorkit.panels.request.markup import caption, code_html, exchanges_html, plain_code_html, request_html
+from vendorkit.panels.request.progress import Progress, duration
+from vendorkit.panels.request.spec import QuerySpec
 from vendorkit.panels.table import Table
-from vendorkit.panels.work import Panel, Worker, error_html, good_html, guarded
 from vendorkit.pull import watched
 from vendorkit.query import Query
 from vendorkit.snippets import languages, snippet, vendorkit_lines
@@ -57,7 +57,7 @@ class Estimate:
         return f"{self.total:,} match.{fetched} To fetch them takes {requests} and {duration(self.seconds)}."
 
 
-def estimate(asked: Asked, query: Query) -> Estimate:
+def estimate(spec: QuerySpec, query: Query) -> Estimate:
     """
     Count what matches, by one small request, and say what fetching it will take.
 
@@ -66,7 +66,7 @@ def estimate(asked: Asked, query: Query) -> Estimate:
     """
     budget, seen = query.client.session.budget, query.client.session.exchanges
     total = query.count()
-    rows = total if asked.limit is None else min(total, asked.limit)
+    rows = total if spec.limit is None else min(total, spec.limit)
     requests = query.resource.style.calls(query, rows)
     took = seen.all()[-1].seconds if seen.all() else 0.0
     return Estimate(total, rows, requests, max(budget.pause_s(requests), requests * took))
@@ -84,12 +84,11 @@ class RequestPanel(Panel):
     def __init__(self, client: Client) -> None:
         self.client = client
         self.frame: pd.DataFrame | None = None
-        self._resources = resources_of(client)
         self._forms: dict[str, Form] = {}  # each keeps what was typed into it
         self._form: Form | None = None
         self._ready = False
         self._resource = widgets.Dropdown(
-            options=list(self._resources), description="Resource", style=LABELLED, layout={"width": WIDE}
+            options=list(client.declared), description="Resource", style=LABELLED, layout={"width": WIDE}
         )
         self._about, self._problem, self._status = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self._place, self._progress = widgets.VBox(), Progress()
@@ -129,9 +128,9 @@ class RequestPanel(Panel):
         return self._form
 
     @property
-    def asked(self) -> Asked:
+    def spec(self) -> QuerySpec:
         """
-        What is asked now.
+        What the form says now.
 
         Raises:
             UsageError: A control holds what it cannot hold.
@@ -146,7 +145,7 @@ class RequestPanel(Panel):
         Raises:
             UsageError: The form does not make one yet.
         """
-        return self.asked.query(self.client)
+        return self.spec.query(self.client)
 
     def choose(self, resource: str) -> Form:
         """Choose a resource as if by hand, and return its form."""
@@ -155,24 +154,24 @@ class RequestPanel(Panel):
 
     def count(self) -> None:
         """Count what matches, in a thread; the status line says how many, and what fetching them takes."""
-        asked = self.asked
-        query = asked.query(self.client)
+        spec = self.spec
+        query = spec.query(self.client)
 
         def work() -> Callable[[], None]:
-            counted = estimate(asked, query)
+            counted = estimate(spec, query)
             return lambda: self._show_status(good_html(str(counted)))
 
         self._start(query, work)
 
     def fetch(self) -> None:
         """Fetch the table, in a thread; then it is `frame`, and shown."""
-        asked = self.asked
-        query = asked.query(self.client)
+        spec = self.spec
+        query = spec.query(self.client)
 
         def work() -> Callable[[], None]:
-            self._progress.begin(asked.limit)
+            self._progress.begin(spec.limit)
             with watched(self._progress.saw):
-                frame = query.frame(**asked.options)
+                frame = query.frame(**spec.options)
             return lambda: self._show_frame(frame, query)
 
         self._start(query, work)
@@ -194,7 +193,7 @@ class RequestPanel(Panel):
         self._worker.start(recorded)
 
     def _show_form(self) -> None:
-        resource = self._resources[self._resource.value]
+        resource = self.client.declared[self._resource.value]
         self._form = None  # the controls report changes while they are made
         if resource.name not in self._forms:
             self._forms[resource.name] = Form(self.client, resource, self._changed, self._show_failure)
@@ -223,10 +222,10 @@ class RequestPanel(Panel):
         self._code.value = code_html(self.snippet(self._language.value)) if self._ready else ""
 
     def snippet(self, language: str = "vendorkit") -> str:
-        """Return what is asked as code; as "vendorkit" with columns, limit and locale."""
-        asked = self.asked
-        query = asked.query(self.client)
-        return vendorkit_lines(query, **asked.options) if language == "vendorkit" else snippet(query, language)
+        """Return what the form asks as code; as "vendorkit" with columns, limit and locale."""
+        spec = self.spec
+        query = spec.query(self.client)
+        return vendorkit_lines(query, **spec.options) if language == "vendorkit" else snippet(query, language)
 
     def _show_frame(self, frame: pd.DataFrame, query: Query) -> None:
         self._show_table(frame)
@@ -268,7 +267,7 @@ class RequestPanel(Panel):
         return button
 
     def static_html(self) -> str:
-        """Return the code of what is asked, the last status, and the table as it is on view."""
+        """Return the code of what the form asks, the last status, and the table as it is on view."""
         code = plain_code_html(self.snippet()) if self._ready else ""
         table = "".join(one.static_html() for one in self._result.children)
         return f"<b>{html.escape(self.client.title)}</b>{code}{self._problem.value}{self._status.value}{table}"

@@ -8,10 +8,10 @@ from typing import Any, Final
 import ipywidgets as widgets
 
 from vendorkit.errors import UsageError
-from vendorkit.panels.asked import Asked
-from vendorkit.panels.conditions import Conditions
-from vendorkit.panels.controls import LABELLED, WIDE, Control
-from vendorkit.panels.work import guarded
+from vendorkit.panels.base import guarded
+from vendorkit.panels.request.conditions import Conditions
+from vendorkit.panels.request.controls import LABELLED, WIDE, Control
+from vendorkit.panels.request.spec import QuerySpec
 from vendorkit.vendors.base import Client
 from vendorkit.vendors.filters import Filter
 from vendorkit.vendors.resource import Resource, Telling
@@ -78,9 +78,9 @@ class Form(widgets.VBox):  # type: ignore[misc]
         """Tell whether a control shows an error of its own."""
         return any(one.faulty() for one in (self.conditions, self.where, self.since, self.limit))
 
-    def read(self) -> Asked:
+    def read(self) -> QuerySpec:
         """
-        Return what is asked.
+        Return what the form says.
 
         Raises:
             UsageError: A control holds no value of its filter; or a filter that is required holds none.
@@ -90,7 +90,7 @@ class Form(widgets.VBox):  # type: ignore[misc]
             what = f"limit={limit} is negative."
             raise UsageError(what, remedy="Give 0 or more, or leave it empty.")
         sort = self.sort.value
-        return Asked(
+        return QuerySpec(
             self._resource.name,
             self.conditions.read(),
             self.where.read(),

@@ -7,7 +7,7 @@ from typing import Final
 
 import ipywidgets as widgets
 
-from vendorkit.panels.shown import counted
+from vendorkit.panels.request.markup import counted
 from vendorkit.pull import Pull
 
 _PAUSE_S: Final = 0.1  # between two updates: each is a message to the front end

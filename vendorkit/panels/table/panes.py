@@ -12,11 +12,11 @@ from typing import Final
 import ipywidgets as widgets
 
 from vendorkit.manifest import write_atomically
-from vendorkit.panels.columns import Facts
-from vendorkit.panels.files import WRITERS, Columns, tab_text
-from vendorkit.panels.page import facts_html
-from vendorkit.panels.view import View
-from vendorkit.panels.work import Worker, error_html, good_html
+from vendorkit.panels.base import Worker, error_html, good_html
+from vendorkit.panels.table.columns import Facts
+from vendorkit.panels.table.files import WRITERS, Columns, tab_text
+from vendorkit.panels.table.markup import facts_html
+from vendorkit.panels.table.view import View
 
 LINK_BYTES: Final = 1 << 20
 """Larger files are saved by the kernel: Jupyter's server drops messages that come faster than 1 MB a second."""

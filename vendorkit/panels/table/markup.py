@@ -9,7 +9,7 @@ from typing import Any, Final
 import pandas as pd
 import pyarrow as pa
 
-from vendorkit.panels.columns import Facts, arrow, kind, texts
+from vendorkit.panels.table.columns import Facts, arrow, kind, texts
 
 COLUMNS: Final = 100
 """How many columns a page shows; more would take the browser seconds."""

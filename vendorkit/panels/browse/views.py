@@ -9,10 +9,10 @@ from typing import Any, Final, Protocol
 
 import ipywidgets as widgets
 
-from vendorkit.panels import markup
-from vendorkit.panels.looking import Seen
-from vendorkit.panels.places import record_address
-from vendorkit.panels.work import guarded
+from vendorkit.panels.base import guarded
+from vendorkit.panels.browse import markup
+from vendorkit.panels.browse.places import record_address
+from vendorkit.panels.browse.visit import Visit
 from vendorkit.vendors.base import Client
 
 WRAP: Final = {"flex_flow": "row wrap"}
@@ -47,7 +47,7 @@ def button(text: str, act: Callable[[], Any], tip: str, failed: Callable[[BaseEx
 
 class Views(widgets.VBox):  # type: ignore[misc]
     """
-    The views of one `Seen` after another.
+    The views of one `Visit` after another.
 
     Args:
         client: Whose resources are shown.
@@ -56,7 +56,7 @@ class Views(widgets.VBox):  # type: ignore[misc]
 
     def __init__(self, client: Client, acts: Acts) -> None:
         self._client, self._acts = client, acts
-        self._seen: Seen | None = None
+        self._visit: Visit | None = None
         self._made: list[widgets.Widget] = []  # for what is shown, and closed with it
         self._heading = widgets.HTML()
         self._previous = self._button("Previous page", partial(acts.turn, -1), "The vendor's link to the page before")
@@ -93,37 +93,37 @@ class Views(widgets.VBox):  # type: ignore[misc]
         """Whether the view of XML is the open one."""
         return bool(self._tabs.selected_index == _XML)
 
-    def show(self, seen: Seen) -> None:
+    def show(self, visit: Visit) -> None:
         """Show what was found; what was made for the one before is closed."""
-        old, self._made, self._seen = self._made, [], seen
-        self._heading.value = markup.heading_html(seen, self._client.title)
-        self._body.value = markup.body_html(seen)
-        self._json.value = markup.json_html(seen.resource)
-        self._frame.value = markup.dataframe_html(seen)
-        self._xml.value = "" if seen.xml is None else markup.text_html(seen.xml)
-        links = [self._link(name, address) for name, address in seen.links.items()]
+        old, self._made, self._visit = self._made, [], visit
+        self._heading.value = markup.heading_html(visit, self._client.title)
+        self._body.value = markup.body_html(visit)
+        self._json.value = markup.json_html(visit.resource)
+        self._frame.value = markup.dataframe_html(visit)
+        self._xml.value = "" if visit.xml is None else markup.text_html(visit.xml)
+        links = [self._link(name, address) for name, address in visit.links.items()]
         self._links.children = [self._links_label, *links] if links else []
-        self._ticks.children = self._tick_boxes(seen)
-        self._offer_records(seen)
+        self._ticks.children = self._tick_boxes(visit)
+        self._offer_records(visit)
         for widget in old:
             for part in (widget.layout, widget.style, widget):
                 part.close()
 
     def busy(self, busy: bool) -> None:
         """Let pages be turned, records opened and links expanded, or not now."""
-        seen = self._seen
-        self._previous.disabled = busy or seen is None or seen.before is None
-        self._next.disabled = busy or seen is None or seen.after is None
+        visit = self._visit
+        self._previous.disabled = busy or visit is None or visit.before is None
+        self._next.disabled = busy or visit is None or visit.after is None
         self._open.disabled = busy or self._record.value is None
         self._expand.disabled = busy
 
     def static_html(self) -> str:
         """Return what is shown, with the names of its links, for pages without widgets."""
-        if self._seen is None:
+        if self._visit is None:
             return ""
         # Without the time it took, which would be another one in each saved notebook.
-        heading = markup.heading_html(replace(self._seen, milliseconds=None), self._client.title)
-        inner = f"{heading}{self._body.value}{markup.links_html(self._seen)}"
+        heading = markup.heading_html(replace(self._visit, milliseconds=None), self._client.title)
+        inner = f"{heading}{self._body.value}{markup.links_html(self._visit)}"
         return f'{markup.STYLE}<div class="vk-browse">{inner}</div>'
 
     def _link(self, name: str, address: str) -> widgets.Button:
@@ -131,8 +131,8 @@ class Views(widgets.VBox):  # type: ignore[misc]
         self._made.append(made)
         return made
 
-    def _tick_boxes(self, seen: Seen) -> list[widgets.Widget]:
-        query = seen.place.query
+    def _tick_boxes(self, visit: Visit) -> list[widgets.Widget]:
+        query = visit.place.query
         if query is None or not query.resource.expands:
             return []
         layout = {"width": "auto", "margin": "0 12px 0 0"}
@@ -143,17 +143,17 @@ class Views(widgets.VBox):  # type: ignore[misc]
         self._made += boxes
         return [*boxes, self._expand]
 
-    def _offer_records(self, seen: Seen) -> None:
-        found = [(_label(one), record_address(self._client, seen.place, one)) for one in seen.records or ()]
+    def _offer_records(self, visit: Visit) -> None:
+        found = [(_label(one), record_address(self._client, visit.place, one)) for one in visit.records or ()]
         options = [(f"{number}. {label}", address) for number, (label, address) in enumerate(found, 1) if address]
         self._record.options = options
         self._record.index = 0 if options else None
-        self._pager.layout.display = "" if options or seen.before or seen.after else "none"
+        self._pager.layout.display = "" if options or visit.before or visit.after else "none"
 
     def _expand_ticked(self) -> None:
         boxes = [one for one in self._ticks.children if isinstance(one, widgets.Checkbox)]
-        if self._seen is not None:
-            self._acts.go(self._seen.place.address, expand=[box.description for box in boxes if box.value])
+        if self._visit is not None:
+            self._acts.go(self._visit.place.address, expand=[box.description for box in boxes if box.value])
 
 
 def _label(record: Any) -> str:

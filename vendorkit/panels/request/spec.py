@@ -1,4 +1,4 @@
-"""What is asked in the request panel, as plain values; and the query that it makes."""
+"""What the form of the request panel says, as plain values; and the query that it makes."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Asked:
+class QuerySpec:
     """
-    What is asked: a resource, what narrows it, and how much of it to fetch.
+    What the form says: a resource, what narrows it, and how much of it to fetch.
 
     Attributes:
         resource: Its name.
@@ -74,7 +74,7 @@ class Asked:
         Raises:
             UsageError: A filter cannot have its value, or one that is required is missing.
         """
-        plain, where = self._parted(resources_of(client)[self.resource])
+        plain, where = self._parted(client.declared[self.resource])
         return getattr(client, self.resource).query(  # type: ignore[no-any-return]
             where=where,
             sort=self.sort,
@@ -107,8 +107,3 @@ class Asked:
 def joined_by(word: str, parts: list[dict[str, Any]]) -> dict[str, Any] | None:
     """Return *parts* as one nested filter; a single one as it is, None for none."""
     return None if not parts else parts[0] if len(parts) == 1 else {word: parts}
-
-
-def resources_of(client: Client) -> dict[str, Resource]:
-    """Return what *client* declares, by name."""
-    return {resource.name: resource for resource in client.declare()}

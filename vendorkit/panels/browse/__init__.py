@@ -1,0 +1,5 @@
+"""The API browser: from one place of a vendor to the next."""
+
+from vendorkit.panels.browse.widget import Browser, browse
+
+__all__ = ["Browser", "browse"]
