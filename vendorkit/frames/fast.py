@@ -62,13 +62,16 @@ class FastParser:
         schema: What to read.
         wrapped_as: The key of the record in its line, where records come with their stream meta.
         unknown: Undeclared fields that are read as well, and the names of their appended columns.
+        order: Names in the vendor's order, where it is known: Arrow is quickest with fields where it expects them.
 
     Raises:
         UnfitError: A name stands for free values in one place, and not in another.
     """
 
-    def __init__(self, schema: Schema, wrapped_as: str | None, unknown: Mapping[str, str]) -> None:
-        self._builder = FrameBuilder(schema, unknown)
+    def __init__(
+        self, schema: Schema, wrapped_as: str | None, unknown: Mapping[str, str], order: Sequence[str] = ()
+    ) -> None:
+        self._builder = FrameBuilder(schema, unknown, order)
         self._unknown = unknown
         self._free = FreeTexts(self._builder.free)
         self._emptied = frozenset[str]()

@@ -13,6 +13,7 @@ import pyarrow as pa
 from vendorkit.frames.fast import FastParser, Parsed
 from vendorkit.frames.lossless import LosslessReader
 from vendorkit.frames.pages import Page, combine
+from vendorkit.frames.values import loads
 from vendorkit.frames.wire import UnfitError
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from vendorkit.frames.schema import Schema
 
 _PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_MANY = 200  # records: more will probably follow, and a look at one of these pays
 _OFTEN = 8  # a new field in one of so many records is looked for from then on; a rarer one is cheaper left alone
 
 
@@ -53,6 +55,7 @@ class MixedReader:
         self._schema = schema
         self._wrapped = wrapped_as
         self._unknown: dict[str, str] = {}
+        self._order: tuple[str, ...] = ()
         self.lossless = LosslessReader(schema)
         try:
             self.fast: FastParser | None = FastParser(schema, wrapped_as, self._unknown)
@@ -76,9 +79,17 @@ class MixedReader:
         except UnfitError:
             # It shows only in the conversion of all parts; with a look at each it is found, and taken out.
             pages = self._pages(parts, [fast.most(part, convert=True) for part in parts], load, fast)
+        if not self._order and sum(map(len, parts)) >= _MANY:
+            self._look_at(next(part[0] for part in parts if part))
         for page, *_ in pages:
             self._learn(page.drift, page.rows)
         return pages
+
+    def _look_at(self, record: bytes) -> None:
+        """Let the parser expect fields in the order in which they come."""
+        found = loads(record)
+        self._order = tuple(found.get(self._wrapped, found) if self._wrapped else found)
+        self.fast = FastParser(self._schema, self._wrapped, self._unknown, self._order)
 
     def _pages(
         self,
@@ -122,7 +133,7 @@ class MixedReader:
                 continue
             unknown = dict(sorted({**self._unknown, name: column}.items(), key=itemgetter(1)))
             with contextlib.suppress(UnfitError):
-                self.fast, self._unknown = FastParser(self._schema, self._wrapped, unknown), unknown
+                self.fast, self._unknown = FastParser(self._schema, self._wrapped, unknown, self._order), unknown
 
 
 def _combined(pieces: list[Page], schema: Schema) -> tuple[pa.Table, dict[str, Any], Drift]:

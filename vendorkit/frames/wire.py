@@ -28,7 +28,7 @@ from vendorkit.frames.schema import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     Conversion = Callable[[pa.Array], pa.Array]
 
@@ -109,6 +109,7 @@ class FrameBuilder:
     Args:
         schema: What the frame looks like.
         unknown: Undeclared fields that are appended as text: the vendor's name and the column's.
+        order: Names of fields in the order in which the vendor writes them, where that is known.
 
     Attributes:
         wire: What Arrow's parser is told to expect.
@@ -119,7 +120,7 @@ class FrameBuilder:
         UnfitError: A name stands for free values in one place, and not in another.
     """
 
-    def __init__(self, schema: Schema, unknown: Mapping[str, str]) -> None:
+    def __init__(self, schema: Schema, unknown: Mapping[str, str], order: Sequence[str] = ()) -> None:
         tree: dict[str, Any] = {}
         named = set[tuple[str, Any]]()
         for leaf in schema.leaves:
@@ -128,6 +129,8 @@ class FrameBuilder:
                 node = node.setdefault(key, {})
             node[_spelled(leaf.path[-1], leaf.kind)] = wire_type(leaf.kind, schema.locales)
             named |= {*((key, Kind.TEXT) for key in leaf.path[:-1]), (leaf.path[-1], leaf.kind), *_names(leaf.kind)}
+        places = {name: place for place, name in enumerate(order)}
+        tree = dict(sorted(tree.items(), key=lambda item: places.get(item[0].rstrip(MARK), len(places))))
         tree |= {name + MARK: pa.string() for name in unknown}
         self.free: dict[str, Any] = {name: kind for name, kind in named if kind in FREE} | dict.fromkeys(unknown)
         if any(kind is not self.free.get(name, kind) for name, kind in named):
