@@ -274,7 +274,7 @@ def test_a_torn_part_is_as_good_as_none(medipim, vendors, tmp_path, small_parts,
 def test_a_broken_pull_keeps_what_came(medipim, vendors, tmp_path):
     """An error is the error of `frame()`; the pages before it are stored, and the next call goes on behind them."""
     query = medipim.products.query()
-    vendors["medipim"].set(fail_next=[""] * 7 + ["html"])
+    vendors["medipim"].set(fail_next=[""] * 7 + ["404"])
     with pytest.raises(IncompletePull, match=r"broke off at row .*goes on") as caught:
         query.save(tmp_path / "p", columns=["id"])
     rows = caught.value.arrived.rows

@@ -413,8 +413,8 @@ def test_an_update_whose_pull_breaks_off_leaves_the_old_dataset(medipim, vendors
     change("edit", ids[0])
     before = vk.load(folder)
     for requests in range(4):
-        vendors["medipim"].set(fail_next=[""] * requests + ["html"])
-        with pytest.raises((IncompletePull, vk.errors.DataError)):
+        vendors["medipim"].set(fail_next=[""] * requests + ["404"])
+        with pytest.raises((IncompletePull, vk.errors.NotFound)):
             query.update(folder)
         pd.testing.assert_frame_equal(vk.load(folder), before)
     query.update(folder)

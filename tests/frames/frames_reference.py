@@ -56,9 +56,11 @@ def whole(value):
         if not re.fullmatch(r"0|-?[1-9][0-9]*", value, re.ASCII) or len(value) > 20:
             raise Misfit
         value = int(value)
-    if not number(value) or value != int(value) or not -(2**63) <= value < 2**63:
+    # A number is what its text says: of 6.651847385399327e+16 the last digits are 70, and not the float's 72.
+    exact = Fraction(repr(value)) if number(value) else None
+    if exact is None or exact.denominator != 1 or not -(2**63) <= exact < 2**63:
         raise Misfit
-    return int(value)
+    return int(exact)
 
 
 def identifier(value):
