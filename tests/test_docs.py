@@ -57,7 +57,9 @@ def test_commands_of_a_page_exist(page):
     """`make` targets and commands of `vendorkit`."""
     text = page.read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z0-9]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    code = " ".join(re.findall(r"`[^`]+`|^```console\n.*?^```", text, re.DOTALL | re.MULTILINE))
+    consoles = re.findall(r"^```console\n.*?^```", text, re.DOTALL | re.MULTILINE)
+    spans = re.findall(r"`[^`]+`", re.sub(r"^[ ]*```.*?^[ ]*```", "", text, flags=re.DOTALL | re.MULTILINE))
+    code = " ".join([*consoles, *spans])
     assert set(_MAKE.findall(code)) <= targets
     assert set(_COMMAND.findall(text)) <= set(main.commands)
 
