@@ -32,7 +32,7 @@ def here(name, module, order):
 
 @pytest.mark.parametrize("number", MODULES)
 def test_a_benchmark_runs_at_its_tiny_size(number, monkeypatch):
-    """It measures vendorkit and at least one other way, and has figures for its bars."""
+    """It measures vendorkit and at least one other way, and has figures for its bars; for a click none was asked."""
     if number == "04":
         monkeypatch.setattr(harness, "_alone", here)
     try:
@@ -40,11 +40,11 @@ def test_a_benchmark_runs_at_its_tiny_size(number, monkeypatch):
     except harness.Skip as skip:
         pytest.skip(str(skip))
     assert report.number == number
-    assert report.bars
+    assert report.bars or number == "10"
     assert len(report.rows) >= 2
     assert all(row.walls for row in report.rows)
     assert json.loads(json.dumps(results.entry(report, TINY)))["rows"][0]["wall"] >= 0
-    assert "NOT JUDGED" in results.text(results.entry(report, TINY))
+    assert results.text(results.entry(report, TINY)).count("NOT JUDGED") == len(report.bars)
 
 
 @pytest.mark.parametrize("number", ["01", "02"])
