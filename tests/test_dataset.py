@@ -524,6 +524,22 @@ def test_a_total_that_is_not_reached_is_an_incomplete_pull(vendors, tmp_path, mo
         query.save(tmp_path / "d")
 
 
+@pytest.mark.parametrize("silent", [0, 1], ids=["first page", "second page"])
+def test_a_page_without_a_total_is_no_change_of_it(mediagenix, tmp_path, monkeypatch, silent):
+    """A page that announces nothing says nothing; what the others announce is held against what came."""
+    total, pages = Linked.total, []
+
+    def announced(style, envelope):
+        if envelope not in pages:
+            pages.append(envelope)
+        return None if pages.index(envelope) == silent else total(style, envelope)
+
+    monkeypatch.setattr(Linked, "total", announced)
+    dataset = mediagenix.titles.query().save(tmp_path / "t", columns=["id"])
+    assert dataset.complete
+    assert dataset.total == dataset.rows == 2000
+
+
 def test_doubled_ids_are_an_incomplete_pull_until_the_vendor_is_at_rest(mediagenix, tmp_path, monkeypatch):
     """Records that moved to the next page came twice; the next save finds others in their place and starts over."""
     query = mediagenix.titles.query(accept="json")

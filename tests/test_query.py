@@ -16,7 +16,15 @@ from tqdm import tqdm
 
 import vendorkit as vk
 from vendorkit.call import Policy
-from vendorkit.errors import Cancelled, CredentialsRefused, IncompletePull, UsageError, VendorUnavailable
+from vendorkit.errors import (
+    Cancelled,
+    CredentialsRefused,
+    IncompletePull,
+    MalformedAnswer,
+    UsageError,
+    VendorUnavailable,
+)
+from vendorkit.vendors.medipim_lookup import Lookup
 
 pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
 MADE_UP = {1: "One", 2: "Two", 3: "Three", 4: "Four"}
@@ -166,6 +174,13 @@ def test_row_that_slid_between_numbered_pages_is_noticed(medipim, monkeypatch):
     with pytest.raises(IncompletePull, match="693 rows arrived where 694") as caught:
         medipim.products.query(status="inactive").frame(columns=["id"])
     assert caught.value.arrived["id"].is_unique
+
+
+def test_numbered_page_without_a_total_is_not_taken_for_the_last(medipim, monkeypatch):
+    """Medipim's pages are counted by what the first one says: 250 of 5,000 are not all."""
+    monkeypatch.setattr(Lookup, "total", lambda *_: None)
+    with pytest.raises(MalformedAnswer, match="does not say how many there are"):
+        medipim.products.query().frame(columns=["id"])
 
 
 def test_pull_that_breaks_off_gives_what_came(vendors):

@@ -439,6 +439,24 @@ def test_what_changes_while_an_update_pulls_comes_with_the_next(medipim, change,
     _assert_up_to_date(query, folder)
 
 
+def test_a_reader_whose_parts_an_update_takes_away_reads_the_new_ones(medipim, change, tmp_path, monkeypatch):
+    """`load` is not told that the dataset is damaged, because it was updated between the manifest and a part."""
+    query, folder = medipim.products.query(brand=9), tmp_path / "p"
+    query.save(folder, columns=FEW)
+    change("touch", vk.load(folder)["id"][0])
+    read, updated = manifest.Part.read, []
+
+    def late(part, *args):
+        if not updated:
+            updated.append(True)
+            updated.append(query.update(folder))
+        return read(part, *args)
+
+    monkeypatch.setattr(manifest.Part, "read", late)
+    pd.testing.assert_frame_equal(vk.load(folder), query.frame(columns=FEW))
+    assert updated[1].complete
+
+
 @pytest.mark.usefixtures("two_parts")
 def test_a_dataset_that_was_updated_and_torn_is_saved_again(medipim, change, tmp_path):
     """The vendor's pages do not lead on from what was folded: the next save starts over where it has to."""

@@ -22,6 +22,7 @@ from vendorkit.pull import Pull
 from vendorkit.query import Query
 from vendorkit.vendors.filters import suggestion
 
+_READS: Final = 3  # of a folder that is updated meanwhile
 _LOCAL_ORIGIN: Final = re.compile(r"https://127\.0\.0\.1:\d+")
 
 
@@ -70,15 +71,13 @@ def load(path: str | Path, *, columns: Sequence[str] | None = None, partial: boo
         IncompletePull: The dataset is not finished, or a file of it is damaged; `arrived` holds the sound rows.
     """
     folder = Path(path)
-    manifest = Manifest.read(folder)
-    if manifest is None:
-        what = f"{folder} is not a saved dataset: it has no {MANIFEST}."
-        raise UsageError(what, remedy="Check the path, or make one with query.save(path).")
-    names = manifest.columns if columns is None else list(dict.fromkeys(columns))
-    if unknown := [name for name in names if name not in manifest.columns]:
-        what = f"{folder} has no column {unknown[0]!r}."
-        raise UsageError(what, remedy=suggestion(unknown[0], manifest.columns))
-    table, sound = _table(folder, manifest, names)
+    found = existing(folder)
+    for _ in range(_READS):
+        manifest = found
+        table, sound = _table(folder, manifest, columns)
+        # An update that ends meanwhile takes away what its forerunner's manifest names.
+        if sound == len(manifest.parts) or (found := existing(folder)) == manifest:
+            break
     complete = manifest.complete and sound == len(manifest.parts)
     frame = to_frame(table)
     frame.attrs["vendorkit"] = {
@@ -97,14 +96,26 @@ def load(path: str | Path, *, columns: Sequence[str] | None = None, partial: boo
     raise IncompletePull(what, arrived=frame, remedy="Call save() again: it goes on. Or load(..., partial=True).")
 
 
-def _table(folder: Path, manifest: Manifest, names: list[str]) -> tuple[pa.Table, int]:
+def existing(folder: Path) -> Manifest:
+    """Return the manifest of *folder*; `UsageError` where it has none."""
+    manifest = Manifest.read(folder)
+    if manifest is None:
+        what = f"{folder} is not a saved dataset: it has no {MANIFEST}."
+        raise UsageError(what, remedy="Check the path, or make one with query.save(path).")
+    return manifest
+
+
+def _table(folder: Path, manifest: Manifest, columns: Sequence[str] | None) -> tuple[pa.Table, int]:
     """Return the columns from the parts before the first that is damaged, and how many parts these are."""
+    names = manifest.columns if columns is None else list(dict.fromkeys(columns))
+    if unknown := [name for name in names if name not in manifest.columns]:
+        what = f"{folder} has no column {unknown[0]!r}."
+        raise UsageError(what, remedy=suggestion(unknown[0], manifest.columns))
     declared = [manifest.schema.field(name) for name in names if name in manifest.schema.names]
     tables = [pa.schema(declared).empty_table()]
-    for part in manifest.parts:
-        if (read := part.read(folder, names, manifest.schema)) is None:
-            break
-        tables.append(read)
+    with suppress(IncompletePull):
+        # extend() keeps what came before the part that is damaged.
+        tables.extend(part.read(folder, names, manifest.schema) for part in manifest.parts)
     table = pa.concat_tables(tables, promote_options="default")
     # A column that only damaged parts have.
     for name in [name for name in names if name not in table.column_names]:

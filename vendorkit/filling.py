@@ -118,11 +118,11 @@ class Filling:
         stored = self._manifest
         begun = bool(stored.parts)
         for page in pages:
-            if not begun:
-                stored.total, begun = self._pull.total, True
-            if self._pull.total != stored.total:
-                now = f"{self._pull.total:,}"
-                what = f"{self._folder} was begun when there were {stored.total:,} records; now there are {now}."
+            total = self._pull.total
+            if not begun or stored.total is None:
+                stored.total, begun = total, True
+            if total is not None and total != stored.total:
+                what = f"{self._folder} was begun when there were {stored.total:,} records; now there are {total:,}."
                 raise IncompletePull(what, remedy="Delete the folder and save again, or save into another one.")
             yield page
 
@@ -204,7 +204,4 @@ class Filling:
         return bool((found[1:] == found[:-1]).any())
 
     def _ids(self, part: Part) -> pa.ChunkedArray:
-        table = part.read(self._folder, [self._schema.key], self._schema.arrow)
-        if table is None:  # damaged since this run began
-            raise MovedError
-        return table.column(0)
+        return part.read(self._folder, [self._schema.key], self._schema.arrow).column(0)

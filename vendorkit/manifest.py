@@ -71,11 +71,12 @@ class Part:
             return None
         return body if hashlib.sha256(body).hexdigest() == self.sha256 else None
 
-    def read(self, folder: Path, names: Sequence[str], declared: pa.Schema) -> pa.Table | None:
-        """Return those of the columns that the file has; None where it is not intact."""
+    def read(self, folder: Path, names: Sequence[str], declared: pa.Schema) -> pa.Table:
+        """Return those of the columns that the file has; `IncompletePull` where it is not intact."""
         body = self.intact(folder)
         if body is None:
-            return None
+            what = f"{folder / self.file} is damaged."
+            raise IncompletePull(what, remedy="Save again: what is damaged is pulled anew.")
         file = pq.ParquetFile(pa.BufferReader(body))
         there = [name for name in names if name in file.schema_arrow.names]
         table = file.read(columns=there).select(there)

@@ -21,11 +21,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vendorkit import filling
-from vendorkit.dataset import Dataset, fresh, same_question, told
+from vendorkit.dataset import Dataset, existing, fresh, same_question, told
 from vendorkit.errors import IncompletePull, UsageError
 from vendorkit.filling import Filling
 from vendorkit.frames import Schema
-from vendorkit.manifest import CHANGES, MANIFEST, Manifest, Part, locked, part_file, sweep
+from vendorkit.manifest import CHANGES, Manifest, Part, locked, part_file, sweep
 from vendorkit.query import Query, Since
 from vendorkit.vendors.resource import telling
 
@@ -39,9 +39,7 @@ def update(query: Query, path: str | Path) -> Dataset:
         what = "A query with since= has no dataset that could be updated."
         raise UsageError(what, remedy="Save and update the query without since=.")
     telling(query)
-    if Manifest.read(folder) is None:
-        what = f"{folder} is not a saved dataset: it has no {MANIFEST}."
-        raise UsageError(what, remedy="Check the path, or make one with query.save(path).")
+    existing(folder)  # else the lock would make a folder
     with locked(folder):
         stored, wanted, schema = _stored(query, folder)
         sweep(folder, stored)
@@ -56,8 +54,7 @@ def update(query: Query, path: str | Path) -> Dataset:
 
 def _stored(query: Query, folder: Path) -> tuple[Manifest, Manifest, Schema]:
     """Return what is stored, the manifest of an empty dataset of the same question, and its columns."""
-    stored = Manifest.read(folder)
-    assert stored is not None  # noqa: S101 - looked at before
+    stored = existing(folder)
     columns, locale = stored.asked.get("columns"), stored.asked.get("locale")
     schema = query.schema.project(columns, locale)
     wanted = fresh(query, schema, columns=columns, locale=locale)
@@ -181,11 +178,7 @@ class _Update:
 
     def _read(self, folder: Path, part: Part, names: list[str] | None = None) -> pa.Table:
         declared = self._schema.arrow
-        table = part.read(folder, names or [*declared.names, *part.appended], declared)
-        if table is None:
-            what = f"{folder / part.file} was damaged meanwhile."
-            raise IncompletePull(what)
-        return table
+        return part.read(folder, names or [*declared.names, *part.appended], declared)
 
 
 def _absent(ids: Any, among: Any) -> Any:

@@ -15,7 +15,7 @@ from requests.auth import AuthBase
 
 from vendorkit.auth import Basic
 from vendorkit.call import Call
-from vendorkit.errors import IncompletePull
+from vendorkit.errors import IncompletePull, MalformedAnswer
 from vendorkit.frames import Page, Schema
 from vendorkit.pages import Each, P, Reader, Records, ahead, side_by_side
 from vendorkit.query import Query, Span
@@ -63,7 +63,10 @@ class Windowed(Updated):
             return query.client.session.send(self._call(query, number, size)).content
 
         page = reader.read(fetch(first))
-        total = self.total(page.envelope) or 0
+        total = self.total(page.envelope)
+        if total is None:  # to take it for the last page would lose the others
+            what = f"{query.client.title}: a page of {query.resource.name} does not say how many there are."
+            raise MalformedAnswer(what, remedy="Try again; if it stays, tell the vendor.")
         if first == 0 and total >= WINDOW and (limit is None or limit > WINDOW):
             by_windows = query.strategy == "windows"
             yield from self._windows(query).pages(reader, None) if by_windows else self._stream(query, reader)
