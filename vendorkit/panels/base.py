@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import html
 import threading
-import traceback
 import uuid
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -13,12 +11,11 @@ import ipywidgets as widgets
 from IPython.display import display, update_display
 
 from vendorkit.bounds import cancellable
-from vendorkit.errors import Cancelled, VendorkitError
+from vendorkit.panels.markup import STYLE
 
-# Colours that read on light and on dark ground.
-_ERROR_STYLE: Final = "border-left:3px solid #d33;padding:.3em .8em;margin:.3em 0"
+WRAP: Final = {"flex_flow": "row wrap", "align_items": "center"}
+WHOLE: Final = {"description_width": "initial"}
 _VIEW: Final = "application/vnd.jupyter.widget-view+json"
-_GOOD_STYLE: Final = "border-left:3px solid #292;padding:.3em .8em;margin:.3em 0"
 # JupyterLab takes arrows and letters from a list that has the focus: "b" would insert a cell, and nothing be chosen.
 _KEEP_KEYS: Final = (
     "this.closest('.vendorkit-panel')?.addEventListener('keydown',"
@@ -106,26 +103,13 @@ def guarded(act: Callable[[], Any], failed: Callable[[BaseException], None]) -> 
     return handler
 
 
-def error_html(exc: BaseException) -> str:
-    """Return one sentence of cause and one of remedy, as HTML; for errors that are not ours, where they arose."""
-    if isinstance(exc, (Cancelled, KeyboardInterrupt)):
-        said = "Cancelled." if isinstance(exc, Cancelled) else "Interrupted."
-        return f'<div role="status" style="{_ERROR_STYLE}">{said}</div>'
-    if isinstance(exc, VendorkitError):
-        name, cause, remedy = type(exc).__name__, exc.what, exc.remedy
-    else:
-        # The name and the place, not the text: a foreign exception may hold anything.
-        place = traceback.extract_tb(exc.__traceback__)[-1:]
-        where = f"{place[0].filename.rsplit('/', 1)[-1]}:{place[0].lineno}" if place else "unknown place"
-        name, cause = type(exc).__name__, f"An unexpected error arose in {where}."
-        remedy = "Run the same as code in a cell to see all of it."
-    shown = f"<b>{html.escape(name)}</b>: {html.escape(cause)}<br>{html.escape(remedy)}"
-    return f'<div role="alert" style="{_ERROR_STYLE}">{shown}</div>'
-
-
-def good_html(text: str) -> str:
-    """Return *text* as the HTML of a success."""
-    return f'<div role="status" style="{_GOOD_STYLE}">{html.escape(text)}</div>'
+def button(
+    text: str, act: Callable[[], Any], failed: Callable[[BaseException], None], tip: str = "", **options: Any
+) -> widgets.Button:
+    """Return a button as wide as its text that does *act*, guarded; *options* are the widget's own."""
+    made = widgets.Button(description=text, tooltip=tip or text, **({"layout": {"width": "auto"}} | options))
+    made.on_click(guarded(act, failed))
+    return made
 
 
 class Panel(widgets.VBox):  # type: ignore[misc]
@@ -139,7 +123,7 @@ class Panel(widgets.VBox):  # type: ignore[misc]
 
     def __init__(self, children: Sequence[Any]) -> None:
         self._mark, self._displayed = f"vendorkit-{uuid.uuid4().hex[:12]}", False
-        style = f'<style onload="{_KEEP_KEYS}">.{self._mark}{{display:none}}</style>'
+        style = f'<style onload="{_KEEP_KEYS}">{STYLE}.{self._mark}{{display:none}}</style>'
         super().__init__([*children, widgets.HTML(style, layout={"display": "none"})])
         self.add_class("vendorkit-panel")
 
@@ -154,22 +138,25 @@ class Panel(widgets.VBox):  # type: ignore[misc]
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         # As ipywidgets 8 writes it; ipywidgets 7 has no such method.
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
-        return {_VIEW: view, "text/html": self.static_html(), "text/plain": self.static_text()}
+        return {_VIEW: view, **self._static()}
 
     def _ipython_display_(self, **_: Any) -> None:
         view = self._repr_mimebundle_()[_VIEW]
         display({_VIEW: view, "text/html": ""}, raw=True)  # type: ignore[no-untyped-call]
-        display(self._static(), raw=True, display_id=self._mark)  # type: ignore[no-untyped-call]
+        display(self._beside(), raw=True, display_id=self._mark)  # type: ignore[no-untyped-call]
         self._displayed = True
 
     def publish(self) -> None:
         """Renew what pages without widgets will show; to be called when something came of a click."""
         if self._displayed:
-            update_display(self._static(), raw=True, display_id=self._mark)  # type: ignore[no-untyped-call]
+            update_display(self._beside(), raw=True, display_id=self._mark)  # type: ignore[no-untyped-call]
 
     def _static(self) -> dict[str, str]:
-        shown = f'<div class="{self._mark}">{self.static_html()}</div>'
-        return {"text/html": shown, "text/plain": self.static_text()}
+        return {"text/html": f"<style>{STYLE}</style>{self.static_html()}", "text/plain": self.static_text()}
+
+    def _beside(self) -> dict[str, str]:
+        static = self._static()
+        return static | {"text/html": f'<div class="{self._mark}">{static["text/html"]}</div>'}
 
     def __repr__(self) -> str:
         return self.static_text()

@@ -11,10 +11,10 @@ import ipywidgets as widgets
 from vendorkit.credentials import read_settings
 from vendorkit.doctor import Checkup, Finding, examine, settings_found
 from vendorkit.errors import VendorkitError
-from vendorkit.panels.base import Panel, Worker, error_html, good_html, guarded
+from vendorkit.panels.base import WHOLE, WRAP, Panel, Worker, button, guarded
+from vendorkit.panels.markup import error_html, good_html, told_html
 from vendorkit.panels.table.columns import labelled
 from vendorkit.panels.table.markup import page_html
-from vendorkit.panels.table.panes import WHOLE, WRAP
 from vendorkit.vendors import CLIENTS, connect
 from vendorkit.vendors.base import Client
 from vendorkit.vendors.medipim_schema import COUNTRIES
@@ -56,12 +56,11 @@ def check_connection(choice: Choice) -> tuple[Client, Checkup]:
 
 def findings_html(findings: Sequence[Finding]) -> str:
     """Return one row for each of *findings*: whether it is fine, what it is, what was found, what to do."""
-    rows = []
-    for finding in findings:
-        mark = {True: "✓", False: "✗", None: "·"}[finding.fine]
-        said = " ".join(part for part in (finding.said, finding.remedy) if part)
-        rows.append(f"<tr><td>{mark}<td><b>{html.escape(finding.check)}</b><td>{html.escape(said)}")
-    return f'<table style="border-spacing:.8em .1em;line-height:1.4">{"".join(rows)}</table>'
+    marks = {True: "✓", False: "✗", None: "·"}
+    return told_html(
+        (f"{marks[one.fine]} {html.escape(one.check)}", html.escape(f"{one.said} {one.remedy}".strip()))
+        for one in findings
+    )
 
 
 class ConnectPanel(Panel):
@@ -82,15 +81,13 @@ class ConnectPanel(Panel):
         )
         self._environment = widgets.Dropdown(description="Environment", style=WHOLE)
         self._country = widgets.Dropdown(options=list(COUNTRIES), description="Country", style=WHOLE)
-        self._test = widgets.Button(description="Test call", button_style="primary")
-        self._stop = widgets.Button(description="Cancel", disabled=True)
         self._settings, self._status = widgets.HTML(), widgets.HTML()
         self._worker = Worker(self._show_success, self._show_failure, self._show_busy)
+        self._test = button("Test call", self.start, self._show_failure, button_style="primary")
+        self._stop = button("Cancel", self._worker.cancel, self._show_failure, disabled=True)
         self._vendor.observe(guarded(self._offer, self._show_failure), names="value")
         for chooser in (self._environment, self._country):
             chooser.observe(guarded(self._changed, self._show_failure), names="value")
-        self._test.on_click(guarded(self.start, self._show_failure))
-        self._stop.on_click(guarded(self._worker.cancel, self._show_failure))
         super().__init__(
             [
                 widgets.HBox([self._vendor, self._environment, self._country], layout=WRAP),

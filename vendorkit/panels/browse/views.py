@@ -2,47 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import ipywidgets as widgets
 
-from vendorkit.panels.base import guarded
+from vendorkit.panels.base import WHOLE, WRAP, button, guarded
 from vendorkit.panels.browse import markup
 from vendorkit.panels.browse.places import record_address
 from vendorkit.panels.browse.visit import Visit
 from vendorkit.vendors.base import Client
 
-WRAP: Final = {"flex_flow": "row wrap"}
-SNUG: Final = {"description_width": "auto"}
+if TYPE_CHECKING:
+    from vendorkit.panels.browse.widget import Browser
+
 _TABS: Final = ("Resource", "JSON", "DataFrame", "XML")
 _XML: Final = 3
 _LABEL_LIMIT: Final = 60
-
-
-class Acts(Protocol):
-    """What can be done from the views."""
-
-    def go(self, to: str, *, expand: Sequence[str] | None = None) -> None:
-        """Go to an address."""
-
-    def turn(self, pages: int) -> None:
-        """Go to the page after or before."""
-
-    def fetch_xml(self) -> None:
-        """Fetch what is shown in XML."""
-
-    def fail(self, exc: BaseException) -> None:
-        """Show what went wrong."""
-
-
-def button(text: str, act: Callable[[], Any], tip: str, failed: Callable[[BaseException], None]) -> widgets.Button:
-    """Return a button as wide as its text; an error of what it does goes to *failed*."""
-    made = widgets.Button(description=text, tooltip=tip, layout={"width": "auto"})
-    made.on_click(guarded(act, failed))
-    return made
 
 
 class Views(widgets.VBox):  # type: ignore[misc]
@@ -51,25 +29,25 @@ class Views(widgets.VBox):  # type: ignore[misc]
 
     Args:
         client: Whose resources are shown.
-        acts: What clicks do.
+        browser: What clicks act on.
     """
 
-    def __init__(self, client: Client, acts: Acts) -> None:
-        self._client, self._acts = client, acts
+    def __init__(self, client: Client, browser: Browser) -> None:
+        self._client, self._browser = client, browser
         self._visit: Visit | None = None
         self._made: list[widgets.Widget] = []  # for what is shown, and closed with it
         self._heading = widgets.HTML()
-        self._previous = self._button("Previous page", partial(acts.turn, -1), "The vendor's link to the page before")
-        self._next = self._button("Next page", partial(acts.turn, 1), "The vendor's link to the page after")
-        self._record = widgets.Dropdown(description="Record", style=SNUG, layout={"width": "24em"})
-        self._open = self._button("Open record", lambda: acts.go(self._record.value), "Show this record alone")
+        self._previous = self._button("Previous page", partial(browser.turn, -1), "By the vendor's link to it")
+        self._next = self._button("Next page", partial(browser.turn, 1), "By the vendor's link to it")
+        self._record = widgets.Dropdown(description="Record", style=WHOLE, layout={"width": "24em"})
+        self._open = self._button("Open record", self._open_chosen, "Show this record alone")
         self._pager = widgets.HBox([self._previous, self._next, self._record, self._open], layout=WRAP)
         self._expand = self._button("Expand", self._expand_ticked, "Ask again, with the ticked links embedded")
         self._ticks, self._links = widgets.HBox(layout=WRAP), widgets.HBox(layout=WRAP)
         self._links_label = widgets.Label("Links")
         self._body, self._json, self._frame, self._xml = (widgets.HTML() for _ in _TABS)
         self._tabs = self._tabbed()
-        super().__init__([widgets.HTML(markup.STYLE), self._heading, self._ticks, self._tabs])
+        super().__init__([self._heading, self._ticks, self._tabs])
         self.add_class("vk-browse")
 
     def _tabbed(self) -> widgets.Tab:
@@ -78,15 +56,15 @@ class Views(widgets.VBox):  # type: ignore[misc]
         tabs = widgets.Tab(views, selected_index=0)
         for number, title in enumerate(_TABS[: len(views)]):
             tabs.set_title(number, title)
-        tabs.observe(guarded(self._chose_tab, self._acts.fail), names="selected_index")
+        tabs.observe(guarded(self._chose_tab, self._browser.fail), names="selected_index")
         return tabs
 
     def _button(self, text: str, act: Callable[[], Any], tip: str) -> widgets.Button:
-        return button(text, act, tip, self._acts.fail)
+        return button(text, act, self._browser.fail, tip)
 
     def _chose_tab(self) -> None:
         if self.xml_open:
-            self._acts.fetch_xml()
+            self._browser.fetch_xml()
 
     @property
     def xml_open(self) -> bool:
@@ -124,10 +102,10 @@ class Views(widgets.VBox):  # type: ignore[misc]
         # Without the time it took, which would be another one in each saved notebook.
         heading = markup.heading_html(replace(self._visit, milliseconds=None), self._client.title)
         inner = f"{heading}{self._body.value}{markup.links_html(self._visit)}"
-        return f'{markup.STYLE}<div class="vk-browse">{inner}</div>'
+        return f'<div class="vk-browse">{inner}</div>'
 
     def _link(self, name: str, address: str) -> widgets.Button:
-        made = self._button(name, partial(self._acts.go, address), address)
+        made = self._button(name, partial(self._browser.go, address), address)
         self._made.append(made)
         return made
 
@@ -144,23 +122,25 @@ class Views(widgets.VBox):  # type: ignore[misc]
         return [*boxes, self._expand]
 
     def _offer_records(self, visit: Visit) -> None:
-        found = [(_label(one), record_address(self._client, visit.place, one)) for one in visit.records or ()]
-        options = [(f"{number}. {label}", address) for number, (label, address) in enumerate(found, 1) if address]
+        options = [
+            (f"{number + 1}. {_label(record)}", number)
+            for number, record in enumerate(visit.records or ())
+            if record_address(self._client, visit.place, record)
+        ]
         self._record.options = options
         self._record.index = 0 if options else None
         self._pager.layout.display = "" if options or visit.before or visit.after else "none"
 
+    def _open_chosen(self) -> None:
+        self._browser.open_record(self._record.value)
+
     def _expand_ticked(self) -> None:
         boxes = [one for one in self._ticks.children if isinstance(one, widgets.Checkbox)]
         if self._visit is not None:
-            self._acts.go(self._visit.place.address, expand=[box.description for box in boxes if box.value])
+            self._browser.go(self._visit.place.address, expand=[box.description for box in boxes if box.value])
 
 
-def _label(record: Any) -> str:
-    texts = (
-        ()
-        if not isinstance(record, dict)
-        else (record.get(key) for key in ("id", "name", "title", "event_type", "external_id"))
-    )
+def _label(record: Mapping[str, Any]) -> str:
+    texts = (record.get(key) for key in ("id", "name", "title", "event_type", "external_id"))
     found = list(dict.fromkeys(str(text) for text in texts if isinstance(text, (str, int)) and text != ""))
     return " · ".join(found[:2])[:_LABEL_LIMIT]

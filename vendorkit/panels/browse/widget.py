@@ -11,10 +11,11 @@ import ipywidgets as widgets
 import pandas as pd
 
 from vendorkit.errors import UsageError, VendorkitError
-from vendorkit.panels.base import Panel, Worker, error_html, guarded
+from vendorkit.panels.base import WHOLE, WRAP, Panel, Worker, button, guarded
 from vendorkit.panels.browse.places import Place, home, place_at, place_of, record_address
-from vendorkit.panels.browse.views import SNUG, WRAP, Views, button
+from vendorkit.panels.browse.views import Views
 from vendorkit.panels.browse.visit import Visit, visit_place, with_xml
+from vendorkit.panels.markup import error_html
 from vendorkit.query import Query
 from vendorkit.vendors.base import Client
 from vendorkit.vendors.filters import suggestion
@@ -46,12 +47,12 @@ class Browser(Panel):
             "Reload": (self.reload, "Ask again"),
             "Cancel": (self.cancel, "Stop what is under way"),
         }
-        made = [button(text, act, tip, self.fail) for text, (act, tip) in tips.items()]
+        made = [button(text, act, self.fail, tip) for text, (act, tip) in tips.items()]
         self._back, self._forward, self._start, self._again, self._stop = made
         self._address = widgets.Text(
             description="Address",
             continuous_update=False,  # at Enter
-            style=SNUG,
+            style=WHOLE,
             layout={"flex": "1 1 20em"},
         )
         self._address.observe(guarded(self._typed, self.fail), names="value")

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import ipywidgets as widgets
 
-from vendorkit.panels.base import guarded
+from vendorkit.panels.base import button, guarded
 from vendorkit.panels.request.controls import LABELLED, Control
 from vendorkit.panels.request.spec import Condition, Group, Match
 from vendorkit.vendors.filters import Filter, find_filter
@@ -127,7 +127,5 @@ class Conditions(widgets.VBox):  # type: ignore[misc]
         self._rows.children = tuple(one for one in self._rows.children if one is not member)
         self._changed()
 
-    def _button(self, text: str, act: Callable[[], Any], tip: str = "") -> Any:
-        button = widgets.Button(description=text, tooltip=tip or text, layout=_NARROW)
-        button.on_click(guarded(act, self._failed))
-        return button
+    def _button(self, text: str, act: Callable[[], Any], tip: str = "") -> widgets.Button:
+        return button(text, act, self._failed, tip, layout=_NARROW)

@@ -11,6 +11,7 @@ from typing import Any, Final
 import ipywidgets as widgets
 
 from vendorkit.errors import UsageError
+from vendorkit.panels.markup import dim_html
 from vendorkit.vendors.filters import Filter
 
 LABEL_WIDTH: Final = "10em"
@@ -24,8 +25,6 @@ _HINTS: Final = {
     "moment": "2026-01-31T12:00",
     "object": "JSON",
 }
-_FAULT_STYLE: Final = "color:var(--jp-error-color1,#d33);line-height:1.3;padding:.4em 0"
-_HINT_STYLE: Final = "opacity:.7;line-height:1.3;padding:.4em 0"
 
 
 def typed(declared: Filter, text: str) -> Any:
@@ -81,7 +80,7 @@ class Control(widgets.HBox):  # type: ignore[misc]
     ) -> None:
         self.declared, self._changed = declared, changed
         self.box = _widget_for(declared, large=large)
-        self._beside = widgets.HTML(layout={"margin": "0 0 0 .8em", "flex": "1 1 0", "min_width": "0"})
+        self._beside = widgets.HTML(layout={"margin": ".4em 0 .4em .8em", "flex": "1 1 0", "min_width": "0"})
         self._fault: UsageError | None = None
         self.box.observe(self._look, names="value")
         super().__init__([self.box, *beside, self._beside], layout={"align_items": "flex-start"})
@@ -115,11 +114,10 @@ class Control(widgets.HBox):  # type: ignore[misc]
         except UsageError as exc:
             self._fault = exc
             shown = html.escape(f"{exc.what} {exc.remedy}")
-            self._beside.value = f'<div role="alert" style="{_FAULT_STYLE}">{shown}</div>'
+            self._beside.value = f'<div role="alert" class="vk-fault">{shown}</div>'
         else:
             self._fault = None
-            about = "Required. " * self.declared.required + self.declared.about
-            self._beside.value = f'<div style="{_HINT_STYLE}">{html.escape(about)}</div>'
+            self._beside.value = dim_html("Required. " * self.declared.required + self.declared.about)
 
 
 def _widget_for(declared: Filter, *, large: bool) -> Any:

@@ -10,26 +10,10 @@ from typing import Any, Final
 import pandas as pd
 
 from vendorkit.exchanges import Exchange
+from vendorkit.panels.markup import code_html, counted, dim_html
 from vendorkit.query import Query
 
-# The text is selected and copied by the page itself, so that this works in every front end, over plain HTTP too.
-_COPY: Final = "getSelection().selectAllChildren(this.nextElementSibling);document.execCommand('copy')"
-_CODE_STYLE: Final = (
-    "margin:.3em 0;padding:.6em .8em;max-height:24em;overflow:auto;line-height:1.4;white-space:pre-wrap;"
-    "overflow-wrap:anywhere;border:1px solid var(--jp-border-color2,#8886);background:transparent;color:inherit"
-)
 _EXCHANGES: Final = 50  # shown; a long pull has more
-
-
-def code_html(code: str) -> str:
-    """Return *code* with a button that copies it."""
-    button = f'<button type="button" class="jupyter-button" style="margin-top:.4em" onclick="{_COPY}">Copy</button>'
-    return button + plain_code_html(code)
-
-
-def plain_code_html(code: str) -> str:
-    """Return *code* as it stands."""
-    return f'<pre tabindex="0" style="{_CODE_STYLE}">{html.escape(code)}</pre>'
 
 
 def caption(frame: pd.DataFrame, declared: Iterable[str]) -> str:
@@ -51,11 +35,6 @@ def caption(frame: pd.DataFrame, declared: Iterable[str]) -> str:
     return "; ".join(parts) + "."
 
 
-def counted(number: int, thing: str) -> str:
-    """Return "1 page" or "1,200 pages"."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
-
-
 def request_html(query: Query) -> str:
     """Return the first request of *query* with its body, credentials masked."""
     prepared = query.request()
@@ -63,13 +42,13 @@ def request_html(query: Query) -> str:
     body = query.describe()["json"]
     if body is not None:
         lines += ["", json.dumps(body, indent=2, ensure_ascii=False)]
-    return plain_code_html("\n".join(lines))
+    return code_html("\n".join(lines))
 
 
 def exchanges_html(exchanges: list[Exchange]) -> str:
     """Return *exchanges*, each as a line that opens."""
     last = exchanges[-_EXCHANGES:]
-    left_out = f"<div>The last {len(last)} of {len(exchanges)}.</div>" if len(last) < len(exchanges) else ""
+    left_out = dim_html(f"The last {len(last)} of {len(exchanges)}." if len(last) < len(exchanges) else "")
     return left_out + "".join(map(_exchange_html, last))
 
 
@@ -77,4 +56,4 @@ def _exchange_html(one: Exchange) -> str:
     status: Any = one.status if one.status is not None else "no answer"
     target = one.url.split("?", 1)[0].split("/", 3)[-1]
     line = f"{one.method} /{target} → {status}, {one.seconds * 1000:.0f} ms"
-    return f"<details><summary>{html.escape(line)}</summary>{plain_code_html(one.text())}</details>"
+    return f"<details><summary>{html.escape(line)}</summary>{code_html(one.text())}</details>"

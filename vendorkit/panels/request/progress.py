@@ -7,7 +7,7 @@ from typing import Final
 
 import ipywidgets as widgets
 
-from vendorkit.panels.request.markup import counted
+from vendorkit.panels.markup import counted
 from vendorkit.pull import Pull
 
 _PAUSE_S: Final = 0.1  # between two updates: each is a message to the front end
@@ -28,7 +28,7 @@ class Progress(widgets.HBox):  # type: ignore[misc]
 
     def __init__(self) -> None:
         self._bar = widgets.IntProgress(layout={"width": "18em"})
-        self._said = widgets.HTML()
+        self._said = widgets.HTML(layout={"margin": "0 0 0 .8em"})
         self._limit: int | None = None
         self._started = self._told = 0.0
         super().__init__([self._bar, self._said], layout={"display": "none", "align_items": "center"})
@@ -61,4 +61,4 @@ class Progress(widgets.HBox):  # type: ignore[misc]
 
     @staticmethod
     def _line(text: str) -> str:
-        return f'<div role="status" style="margin-left:.8em">{text}</div>'
+        return f'<div role="status">{text}</div>'

@@ -12,10 +12,11 @@ import pandas as pd
 
 from vendorkit.errors import IncompletePull, VendorkitError
 from vendorkit.exchanges import Exchange
-from vendorkit.panels.base import Panel, Worker, error_html, good_html, guarded
+from vendorkit.panels.base import WRAP, Panel, Worker, button, guarded
+from vendorkit.panels.markup import code_html, copied_html, dim_html, error_html, good_html
 from vendorkit.panels.request.controls import LABELLED, WIDE
 from vendorkit.panels.request.form import Form
-from vendorkit.panels.request.markup import caption, code_html, exchanges_html, plain_code_html, request_html
+from vendorkit.panels.request.markup import caption, exchanges_html, request_html
 from vendorkit.panels.request.progress import Progress, duration
 from vendorkit.panels.request.spec import QuerySpec
 from vendorkit.panels.table import Table
@@ -93,9 +94,9 @@ class RequestPanel(Panel):
         self._about, self._problem, self._status = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self._place, self._progress = widgets.VBox(), Progress()
         self._worker = Worker(lambda show: show(), self._show_failure, self._busy_changed)
-        self._count = self._button("Count", self.count)
-        self._go = self._button("Send", self.fetch, button_style="primary")
-        self._stop = self._button("Cancel", self._worker.cancel, disabled=True)
+        self._count = button("Count", self.count, self._show_failure)
+        self._go = button("Send", self.fetch, self._show_failure, button_style="primary")
+        self._stop = button("Cancel", self._worker.cancel, self._show_failure, disabled=True)
         self._result, self._exchange, self._code = widgets.VBox(), widgets.HTML(), widgets.HTML()
         self._language = widgets.ToggleButtons(
             options=[(_LABELS[one], one) for one in languages(client.vendor_name)],
@@ -113,7 +114,7 @@ class RequestPanel(Panel):
             tabs.set_title(place, title)
         return [
             widgets.HTML(f"<b>{html.escape(self.client.title)}</b> {html.escape(self.client.beside)}"),
-            widgets.HBox([self._resource, self._about]),
+            widgets.HBox([self._resource, self._about], layout=WRAP),
             self._place,
             self._problem,
             widgets.HBox([self._count, self._go, self._stop, self._progress]),
@@ -198,7 +199,7 @@ class RequestPanel(Panel):
         if resource.name not in self._forms:
             self._forms[resource.name] = Form(self.client, resource, self._changed, self._show_failure)
         self._form = self._forms[resource.name]
-        self._about.value = f'<div style="opacity:.7;margin-left:.8em">{html.escape(resource.about)}</div>'
+        self._about.value = dim_html(resource.about)
         self._place.children = [self._form]
         self._changed()
 
@@ -211,15 +212,14 @@ class RequestPanel(Panel):
         except VendorkitError as exc:
             self._ready = False
             if not self._form.faulty():  # which stands beside its control
-                told = html.escape(f"{exc.what} {exc.remedy}")
-                self._problem.value = f'<div role="status" style="opacity:.8;margin:.3em 0">{told}</div>'
+                self._problem.value = f'<div role="status">{dim_html(f"{exc.what} {exc.remedy}")}</div>'
         else:
             self._ready = True
         self._show_busy(not self._stop.disabled)
         self._show_code()
 
     def _show_code(self) -> None:
-        self._code.value = code_html(self.snippet(self._language.value)) if self._ready else ""
+        self._code.value = copied_html(self.snippet(self._language.value)) if self._ready else ""
 
     def snippet(self, language: str = "vendorkit") -> str:
         """Return what the form asks as code; as "vendorkit" with columns, limit and locale."""
@@ -261,14 +261,9 @@ class RequestPanel(Panel):
         if not busy:
             self.publish()
 
-    def _button(self, text: str, act: Callable[[], None], **options: Any) -> Any:
-        button = widgets.Button(description=text, layout={"width": "7em"}, **options)
-        button.on_click(guarded(act, self._show_failure))
-        return button
-
     def static_html(self) -> str:
         """Return the code of what the form asks, the last status, and the table as it is on view."""
-        code = plain_code_html(self.snippet()) if self._ready else ""
+        code = code_html(self.snippet()) if self._ready else ""
         table = "".join(one.static_html() for one in self._result.children)
         return f"<b>{html.escape(self.client.title)}</b>{code}{self._problem.value}{self._status.value}{table}"
 

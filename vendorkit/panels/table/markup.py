@@ -9,6 +9,7 @@ from typing import Any, Final
 import pandas as pd
 import pyarrow as pa
 
+from vendorkit.panels.markup import scrolled_html, told_html
 from vendorkit.panels.table.columns import Facts, arrow, kind, texts
 
 COLUMNS: Final = 100
@@ -16,21 +17,6 @@ COLUMNS: Final = 100
 
 _CELL: Final = 120  # characters; the rest stands in the tooltip
 _TOOLTIP: Final = 1_000
-
-# JupyterLab and Voila set the variables for light and dark; elsewhere the page's own colours are taken.
-_STYLE: Final = """<style>
-.vk-scroll{overflow-x:auto;max-width:100%}
-.vk-scroll:focus-visible{outline:2px solid var(--jp-brand-color1,#1976d2)}
-table.vk{border-collapse:collapse;font-size:var(--jp-ui-font-size1,13px);line-height:1.5;margin:0;
-color:var(--jp-ui-font-color0,inherit);background:transparent;border:0}
-table.vk th,table.vk td{padding:.15em .7em;text-align:left;white-space:nowrap;max-width:28em;overflow:hidden;
-text-overflow:ellipsis;border:0;border-bottom:1px solid var(--jp-border-color2,#8886)}
-table.vk thead th{vertical-align:bottom;font-weight:600;border-bottom:2px solid var(--jp-border-color1,#888a)}
-table.vk tbody tr:hover{background:var(--jp-layout-color2,#8882)}
-table.vk small{display:block;font-weight:400;color:var(--jp-ui-font-color2,#767676)}
-table.vk .vk-n{text-align:right;font-variant-numeric:tabular-nums}
-table.vk i{color:var(--jp-ui-font-color2,#767676)}
-</style>"""
 
 
 def page_html(
@@ -50,18 +36,16 @@ def page_html(
     cells = [[_cell(text, right) for text in texts(column).to_pylist()] for column, right in sides]
     rows = "".join(f"<tr>{''.join(row)}</tr>" for row in zip(*cells, strict=True))
     body = f'<table class="vk"><thead><tr>{"".join(heads)}</tr></thead><tbody>{rows}</tbody></table>'
-    return f'{_STYLE}<div class="vk-scroll" role="region" tabindex="0" aria-label="{html.escape(title)}">{body}</div>'
+    return scrolled_html(body, title)
 
 
 def facts_html(facts: Mapping[str, Facts]) -> str:
     """Return one row a column: its dtype, its share of nulls, how many different values it has."""
-    rows = "".join(
-        f'<tr><th scope="row">{_bounded(label)}</th><td>{html.escape(fact.kind)}</td>'
-        f'<td class="vk-n">{_percent(fact.null_share)}</td><td class="vk-n">{fact.distinct:,}</td></tr>'
+    rows = (
+        (_bounded(label), html.escape(fact.kind), _percent(fact.null_share), f"{fact.distinct:,}")
         for label, fact in facts.items()
     )
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("column", "type", "null", "distinct"))
-    return f'{_STYLE}<table class="vk"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    return told_html(rows, ("column", "type", "null", "distinct"))
 
 
 def _percent(share: float) -> str:

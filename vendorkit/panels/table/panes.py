@@ -12,7 +12,8 @@ from typing import Final
 import ipywidgets as widgets
 
 from vendorkit.manifest import write_atomically
-from vendorkit.panels.base import Worker, error_html, good_html
+from vendorkit.panels.base import WHOLE, WRAP, Worker, button
+from vendorkit.panels.markup import copied_html, error_html, good_html, scrolled_html
 from vendorkit.panels.table.columns import Facts
 from vendorkit.panels.table.files import WRITERS, Columns, tab_text
 from vendorkit.panels.table.markup import facts_html
@@ -21,18 +22,7 @@ from vendorkit.panels.table.view import View
 LINK_BYTES: Final = 1 << 20
 """Larger files are saved by the kernel: Jupyter's server drops messages that come faster than 1 MB a second."""
 
-WRAP: Final = {"flex_flow": "row wrap", "align_items": "center"}
-WHOLE: Final = {"description_width": "initial"}
-
 _FORMATS: Final = (("CSV", "csv"), ("Parquet", "parquet"), ("Excel", "xlsx"))
-_AREA: Final = (
-    "display:block;box-sizing:border-box;width:100%;max-width:60em;margin:.3em 0;background:transparent;color:inherit;"
-    "border:1px solid var(--jp-border-color1,#888a);font:12px monospace"
-)
-# Works over plain http too, where browsers have no navigator.clipboard; without scripts one copies by hand.
-_COPY: Final = (
-    "this.previousElementSibling.select();this.textContent=document.execCommand('copy')?'Copied':'Now press Ctrl+C'"
-)
 
 
 class ColumnsPane(widgets.VBox):  # type: ignore[misc]
@@ -44,9 +34,8 @@ class ColumnsPane(widgets.VBox):  # type: ignore[misc]
         rows = min(max(len(view.columns), 4), 12)
         self._chooser = widgets.SelectMultiple(options=view.columns, value=view.chosen, rows=rows, description="Show")
         self._chooser.style = WHOLE
-        every = widgets.Button(description="All columns")
         self._chooser.observe(lambda change: guard(lambda: view.choose(change["new"])), names="value")
-        every.on_click(lambda _: guard(lambda: view.choose(None)))
+        every = button("All columns", lambda: guard(lambda: view.choose(None)), self._show_failure)
         scrolled = widgets.Box([self._told], layout={"max_height": "20em", "overflow": "auto"})
         top = WRAP | {"align_items": "flex-start"}
         super().__init__([widgets.HBox([widgets.VBox([self._chooser, every]), scrolled], layout=top)])
@@ -62,7 +51,7 @@ class ColumnsPane(widgets.VBox):  # type: ignore[misc]
         self._worker.join(timeout_s)
 
     def _show(self, facts: dict[str, Facts]) -> None:
-        self._told.value = facts_html(facts)
+        self._told.value = scrolled_html(facts_html(facts), "What is told of the columns")
 
     def _show_failure(self, exc: BaseException) -> None:
         self._told.value = error_html(exc)
@@ -75,19 +64,15 @@ class FilesPane(widgets.VBox):  # type: ignore[misc]
         self._view = view
         self._format = widgets.Dropdown(options=_FORMATS, description="As", style=WHOLE, layout={"width": "9em"})
         self._name = widgets.Text("table", description="File name", style=WHOLE, layout={"width": "18em"})
-        self._make = widgets.Button(description="Make file", button_style="primary")
+        self._make = button("Make file", self.make, self._show_failure, button_style="primary")
         self._file, self._copy = widgets.HTML(), widgets.HTML()
-        self._make.on_click(lambda _: self.make())
         super().__init__([widgets.HBox([self._format, self._name, self._make], layout=WRAP), self._file, self._copy])
         self._worker = Worker(self._show, self._show_failure, self._show_busy)
         self.refresh()
 
     def refresh(self) -> None:
         """Take away the link to what is no longer shown; offer the page on view for copying."""
-        text = html.escape(tab_text(self._view.on_page()))
-        area = f'<textarea readonly rows="3" style="{_AREA}" aria-label="The page as text">{text}</textarea>'
-        push = f'<button type="button" class="jupyter-button" onclick="{html.escape(_COPY)}">Copy this page</button>'
-        self._copy.value = f"{area}{push}"
+        self._copy.value = copied_html(tab_text(self._view.on_page()), "Copy this page")
         self._file.value = ""
 
     def make(self) -> None:

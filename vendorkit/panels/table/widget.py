@@ -9,10 +9,11 @@ from typing import Any, Final
 import ipywidgets as widgets
 import pandas as pd
 
-from vendorkit.panels.base import Panel, error_html, guarded
+from vendorkit.panels.base import WHOLE, WRAP, Panel, guarded
+from vendorkit.panels.markup import error_html
 from vendorkit.panels.table.columns import texts
 from vendorkit.panels.table.markup import COLUMNS, page_html
-from vendorkit.panels.table.panes import WHOLE, WRAP, ColumnsPane, FilesPane
+from vendorkit.panels.table.panes import ColumnsPane, FilesPane
 from vendorkit.panels.table.view import View
 
 _PAGE_SIZES: Final = (10, 20, 50, 100, 500)
