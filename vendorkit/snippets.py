@@ -21,7 +21,7 @@ from vendorkit.vendors.filters import find_filter, suggestion
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Request:
     """What the snippet has to say: the prepared request in parts, and how it is authenticated."""
 
     method: str
@@ -53,7 +53,7 @@ def snippet(query: Query, language: str) -> str:
     if language == "php-client" and query.client.vendor_name != "medipim":
         what = f"{query.client.title} has no PHP client."
         raise UsageError(what, remedy="Choose php.")
-    return _WRITERS[language](_asked(query))
+    return _WRITERS[language](_first_request(query))
 
 
 def languages(vendor: str) -> list[str]:
@@ -66,14 +66,14 @@ def vendorkit_lines(query: Query, **options: Any) -> str:
     client = query.client
     where = {"environment": client.environment, "country": client.settings.get("MEDIPIM_COUNTRY")}
     if query.url is not None:
-        asked: dict[str, Any] = {
+        given: dict[str, Any] = {
             "expand": list(query.expand) or None,
             "accept": _unless(query.accept, client.accepts[0]),
         }
-        made = f"client.follow({', '.join([repr(query.url), *_arguments(asked)])})"
+        made = f"client.follow({', '.join([repr(query.url), *_arguments(given)])})"
     else:
         filters = {find_filter(query.resource.filters, name, "").name: value for name, value in query.filters.items()}
-        asked = {
+        given = {
             "where": query.where,
             "sort": query.sort,
             "expand": list(query.expand) or None,
@@ -81,7 +81,7 @@ def vendorkit_lines(query: Query, **options: Any) -> str:
             "strategy": _unless(query.strategy, next(iter(query.resource.strategies), "")),
             "since": None if query.since is None else query.since.at,
         }
-        made = f"client.{query.resource.name}.query({', '.join(_arguments({**filters, **asked}))})"
+        made = f"client.{query.resource.name}.query({', '.join(_arguments({**filters, **given}))})"
     connected = ", ".join([repr(client.vendor_name), *_arguments(where)])
     return (
         f"import vendorkit as vk\n\nclient = vk.connect({connected})\n"
@@ -98,14 +98,14 @@ def _arguments(values: Mapping[str, Any]) -> list[str]:
     return [f"{name}={value!r}" for name, value in values.items() if value is not None]
 
 
-def _asked(query: Query) -> _Asked:
+def _first_request(query: Query) -> _Request:
     prepared = query.request()
     body = prepared.body.decode() if isinstance(prepared.body, bytes) else prepared.body
     scheme, names = {
         "medipim": ("basic", ("MEDIPIM_API_KEY_ID", "MEDIPIM_API_KEY_SECRET")),
         "mediagenix": ("digest", ("MEDIAGENIX_ROBOT_USER", "MEDIAGENIX_ROBOT_PASSWORD")),
     }.get(query.client.vendor_name, ("none", ("", "")))
-    return _Asked(
+    return _Request(
         str(prepared.method),
         str(prepared.url),
         prepared.headers["Accept"],
@@ -115,25 +115,25 @@ def _asked(query: Query) -> _Asked:
     )
 
 
-def _curl(asked: _Asked) -> str:
-    lines = [f"curl --request {asked.method} {shlex.quote(asked.url)}"]
-    if asked.scheme != "none":
-        lines.append(f'--{asked.scheme} --user "${asked.user}:${asked.password}"')
-    lines.append(f"--header {shlex.quote(f'Accept: {asked.media}')}")
-    if asked.body is not None:
+def _curl(request: _Request) -> str:
+    lines = [f"curl --request {request.method} {shlex.quote(request.url)}"]
+    if request.scheme != "none":
+        lines.append(f'--{request.scheme} --user "${request.user}:${request.password}"')
+    lines.append(f"--header {shlex.quote(f'Accept: {request.media}')}")
+    if request.body is not None:
         lines.append("--header 'Content-Type: application/json'")
-        lines.append(f"--data-raw {shlex.quote(asked.body)}")
+        lines.append(f"--data-raw {shlex.quote(request.body)}")
     return " \\\n  ".join(lines)
 
 
-def _requests(asked: _Asked) -> str:
+def _requests(request: _Request) -> str:
     auth = {
-        "basic": f'auth=(os.environ["{asked.user}"], os.environ["{asked.password}"])',
-        "digest": f'auth=requests.auth.HTTPDigestAuth(os.environ["{asked.user}"], os.environ["{asked.password}"])',
-    }.get(asked.scheme)
-    arguments = [repr(asked.method), repr(asked.url), f'headers={{"Accept": {asked.media!r}}}']
-    if asked.body is not None:
-        arguments.append(f"json={json.loads(asked.body)!r}")
+        "basic": f'auth=(os.environ["{request.user}"], os.environ["{request.password}"])',
+        "digest": f'auth=requests.auth.HTTPDigestAuth(os.environ["{request.user}"], os.environ["{request.password}"])',
+    }.get(request.scheme)
+    arguments = [repr(request.method), repr(request.url), f'headers={{"Accept": {request.media!r}}}']
+    if request.body is not None:
+        arguments.append(f"json={json.loads(request.body)!r}")
     arguments += [auth] if auth else []
     listed = "".join(f"    {argument},\n" for argument in (*arguments, "timeout=60"))
     return (
@@ -143,21 +143,21 @@ def _requests(asked: _Asked) -> str:
     )
 
 
-def _python(asked: _Asked) -> str:
-    if asked.scheme == "digest":
-        return _urllib_digest(asked)
-    headers: dict[str, str] = {"Accept": asked.media}
-    if asked.body is not None:
+def _python(request: _Request) -> str:
+    if request.scheme == "digest":
+        return _urllib_digest(request)
+    headers: dict[str, str] = {"Accept": request.media}
+    if request.body is not None:
         headers["Content-Type"] = "application/json"
     lines = ["import base64", "import http.client", "import os", "", f"headers = {headers!r}"]
-    if asked.scheme == "basic":
+    if request.scheme == "basic":
         lines += [
-            f'pair = os.environ["{asked.user}"] + ":" + os.environ["{asked.password}"]',
+            f'pair = os.environ["{request.user}"] + ":" + os.environ["{request.password}"]',
             'headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()',
         ]
     lines += [
-        f"connection = http.client.HTTPSConnection({urlsplit(asked.url).netloc!r}, timeout=60)",
-        f"connection.request({asked.method!r}, {asked.path!r}, {_bytes(asked.body)}, headers)",
+        f"connection = http.client.HTTPSConnection({urlsplit(request.url).netloc!r}, timeout=60)",
+        f"connection.request({request.method!r}, {request.path!r}, {_bytes(request.body)}, headers)",
         "response = connection.getresponse()",
         'print(response.status, response.read().decode("utf-8"))',
     ]
@@ -168,17 +168,18 @@ def _bytes(body: str | None) -> str:
     return "None" if body is None else repr(body.encode())
 
 
-def _urllib_digest(asked: _Asked) -> str:
+def _urllib_digest(request: _Request) -> str:
     # http.client has no digest; urllib, which is built on it, has.
+    pair = f'os.environ["{request.user}"], os.environ["{request.password}"]'
     return "\n".join(
         (
             "import os",
             "import urllib.request",
             "",
             "passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()",
-            f'passwords.add_password(None, {asked.url!r}, os.environ["{asked.user}"], os.environ["{asked.password}"])',
+            f"passwords.add_password(None, {request.url!r}, {pair})",
             "opener = urllib.request.build_opener(urllib.request.HTTPDigestAuthHandler(passwords))",
-            f'request = urllib.request.Request({asked.url!r}, headers={{"Accept": {asked.media!r}}})',
+            f'request = urllib.request.Request({request.url!r}, headers={{"Accept": {request.media!r}}})',
             "with opener.open(request, timeout=60) as response:",
             '    print(response.status, response.read().decode("utf-8"))',
             "",
@@ -186,28 +187,28 @@ def _urllib_digest(asked: _Asked) -> str:
     )
 
 
-def _php(asked: _Asked) -> str:
-    lines = ["<?php", f"$h = curl_init({_php_text(asked.url)});"]
-    lines.append(f"curl_setopt($h, CURLOPT_CUSTOMREQUEST, {_php_text(asked.method)});")
-    if asked.scheme != "none":
-        lines.append(f"curl_setopt($h, CURLOPT_HTTPAUTH, CURLAUTH_{asked.scheme.upper()});")
-        pair = f'getenv("{asked.user}") . ":" . getenv("{asked.password}")'
+def _php(request: _Request) -> str:
+    lines = ["<?php", f"$h = curl_init({_php_text(request.url)});"]
+    lines.append(f"curl_setopt($h, CURLOPT_CUSTOMREQUEST, {_php_text(request.method)});")
+    if request.scheme != "none":
+        lines.append(f"curl_setopt($h, CURLOPT_HTTPAUTH, CURLAUTH_{request.scheme.upper()});")
+        pair = f'getenv("{request.user}") . ":" . getenv("{request.password}")'
         lines.append(f"curl_setopt($h, CURLOPT_USERPWD, {pair});")
-    headers = [f"Accept: {asked.media}", *(["Content-Type: application/json"] if asked.body is not None else [])]
+    headers = [f"Accept: {request.media}", *(["Content-Type: application/json"] if request.body is not None else [])]
     lines.append("curl_setopt($h, CURLOPT_RETURNTRANSFER, true);")
     lines.append(f"curl_setopt($h, CURLOPT_HTTPHEADER, [{', '.join(map(_php_text, headers))}]);")
-    if asked.body is not None:
-        lines.append(f"curl_setopt($h, CURLOPT_POSTFIELDS, {_php_text(asked.body)});")
+    if request.body is not None:
+        lines.append(f"curl_setopt($h, CURLOPT_POSTFIELDS, {_php_text(request.body)});")
     return "\n".join([*lines, "$response = curl_exec($h);", "echo $response;", ""])
 
 
-def _php_client(asked: _Asked) -> str:
-    parts = urlsplit(asked.url)
-    body = "" if asked.body is None else f", {_php_value(json.loads(asked.body))}"
-    key = f'getenv("{asked.user}"), getenv("{asked.password}")'
+def _php_client(request: _Request) -> str:
+    parts = urlsplit(request.url)
+    body = "" if request.body is None else f", {_php_value(json.loads(request.body))}"
+    key = f'getenv("{request.user}"), getenv("{request.password}")'
     return (
         f"<?php\n$client = new \\Medipim\\Api\\Client({key}, {_php_text(f'{parts.scheme}://{parts.netloc}')});\n"
-        f"$response = $client->{asked.method.lower()}({_php_text(asked.path)}{body});\n"
+        f"$response = $client->{request.method.lower()}({_php_text(request.path)}{body});\n"
     )
 
 
@@ -226,7 +227,7 @@ def _php_value(value: Any) -> str:
     return _php_text(value) if isinstance(value, str) else json.dumps(value)
 
 
-_WRITERS: Final[dict[str, Callable[[_Asked], str]]] = {
+_WRITERS: Final[dict[str, Callable[[_Request], str]]] = {
     "curl": _curl,
     "python": _python,
     "requests": _requests,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -60,6 +61,19 @@ class Filter:
                 raise self._wrong(given, "a single value")
             return [self._one(item) for item in given]
         return self._one(given)
+
+    def from_json(self, text: str) -> Any:
+        """
+        Return the object that *text* says, of a filter of kind "object".
+
+        Raises:
+            UsageError: It is not JSON.
+        """
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            what = f"{self.name}={text[:60]!r} is not JSON."
+            raise UsageError(what, remedy=f"Give {self.about or 'an object.'}") from None
 
     def _one(self, given: Any) -> Any:
         if self.choices and given not in self.choices:

@@ -203,11 +203,7 @@ def _from_text(declared: Filter, texts: list[str]) -> Any:
     if declared.kind == "boolean":
         return {"true": True, "false": False}.get(texts[0], texts[0])
     if declared.kind == "object":
-        try:
-            return json.loads(texts[0])
-        except ValueError:
-            what = f"{declared.name}={texts[0][:60]!r} is not JSON."
-            raise UsageError(what, remedy=declared.about or "Give an object.") from None
+        return declared.from_json(texts[0])
     return texts if len(texts) > 1 else texts[0]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import html
-import json
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -44,11 +43,7 @@ def typed(declared: Filter, text: str) -> Any:
 
 def _parted(declared: Filter, text: str) -> Any:
     if declared.kind == "object":
-        try:
-            return json.loads(text)
-        except (ValueError, RecursionError):
-            what = f"{declared.name} is not JSON."
-            raise UsageError(what, remedy=f"Give {declared.about or 'an object'}") from None
+        return declared.from_json(text)
     if declared.kind in ("time", "moment"):
         first, dots, last = text.partition("..")
         pair = {edge: _moment(moment) for edge, moment in (("from", first), ("until", last)) if moment.strip()}
