@@ -228,10 +228,11 @@ def test_limit_costs_no_more_pages_than_it_needs(medipim, vendors):
 
 
 @pytest.mark.parametrize("verb", ["frame", "tables", "records", "batches"])
-def test_negative_limit_is_refused_before_anything_is_sent(medipim, vendors, verb):
+def test_limit_that_is_no_number_of_records_is_refused_before_anything_is_sent(medipim, vendors, verb):
     """One sentence, no request."""
-    with pytest.raises(UsageError, match="limit=-1"):
-        list(getattr(medipim.brands.query(), verb)(limit=-1))
+    for limit in (-1, 2.5, "3", True):
+        with pytest.raises(UsageError, match=f"limit={limit!r} is not a number"):
+            list(getattr(medipim.brands.query(), verb)(limit=limit))
     assert vendors["medipim"].requests == 0
 
 

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from requests import Response
 
 import vendorkit as vk
 from vendorkit import filling, manifest
-from vendorkit.errors import IncompletePull, NotAllowed, NotFound, UsageError
+from vendorkit.errors import IncompletePull, MalformedAnswer, NotAllowed, NotFound, UsageError
+from vendorkit.query import Since
 from vendorkit.vendors.mediagenix_changes import Fed
 from vendorkit.vendors.medipim_changes import Updated
 
@@ -133,6 +135,7 @@ def test_since_before_the_feed_begins_is_said(mediagenix, vendors):
         (lambda m, o: o.schedulings.query(since=1, title_group=3), "whether they match title_group="),
         (lambda m, o: m.products.query(since="yesterday"), "since='yesterday' is not a value.*ISO 8601"),
         (lambda m, o: m.products.query(since=(1, 2)), "not a value of this filter"),
+        (lambda m, o: m.products.query(created_at=(None, None)), "one for from or until"),
     ],
 )
 def test_since_is_refused_where_nobody_could_tell(medipim, mediagenix, vendors, ask, why):
@@ -263,6 +266,41 @@ def test_update_reads_late_events_again(mediagenix, vendors, change, tmp_path):
     change("edit", "titles/17")
     query.update(folder)
     assert manifest.Manifest.read(folder).mark == place
+
+
+@pytest.mark.parametrize(
+    ("entries", "verb"),
+    [
+        ('"none"', "mark"),
+        ("[1]", "mark"),
+        ('[{"id": "x", "timestamp": "2026-01-01T00:00:00Z"}]', "mark"),
+        ('[{"id": 1, "timestamp": 5}]', "mark"),
+        ('[{"id": "x"}]', "touched"),
+        ('[{"id": 1}, {"id": 2, "subject_link": "https://[x"}]', "touched"),
+    ],
+)
+def test_a_feed_at_fault_is_a_typed_error(mediagenix, monkeypatch, entries, verb):
+    """Neither the mark nor the changes pass a bare error on."""
+    response = Response()
+    response._content = f'{{"entries": {entries}}}'.encode()
+    monkeypatch.setattr(mediagenix.session, "send", lambda _: response)
+    query = replace(mediagenix.titles.query(), since=Since(1, place=True))
+    with pytest.raises(MalformedAnswer):
+        list(getattr(query.resource.style, verb)(query))
+
+
+def test_a_feed_that_shrinks_while_a_moment_is_looked_for(mediagenix, monkeypatch):
+    """The search ends, and the place it finds is not there any more."""
+    moment = mediagenix.events.query(newer_than=0).frame()["timestamp"].iloc[-40]
+    records, asked = vk.Query.records, []
+
+    def shrinking(query, **limit):
+        asked.append(query)
+        return records(query, **limit) if len(asked) < 3 else iter(())
+
+    monkeypatch.setattr(vk.Query, "records", shrinking)
+    with pytest.raises(NotFound, match="does not reach back"):
+        mediagenix.titles.query(since=moment.to_pydatetime()).frame()
 
 
 def test_update_of_a_feed_that_forgot_is_refused(mediagenix, vendors, change, tmp_path):

@@ -265,8 +265,8 @@ class Query:
 
     def _pull(self, reader: Reader[P], limit: int | None, pull: Pull, after: Any = None) -> Iterator[P]:
         """Yield pages until the limit is reached or the vendor says there are no more, showing progress."""
-        if limit is not None and limit < 0:
-            what = f"limit={limit} is negative."
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
+            what = f"limit={limit!r} is not a number of records."
             raise UsageError(what, remedy="Give 0 or more, or leave it out.")
         left = limit
         style, watch = self.resource.style, watcher()

@@ -93,6 +93,20 @@ def test_count_asks_for_one_record(mediagenix):
         mediagenix.linear_schedulings.query(linear_channel=1).count()
 
 
+def test_what_is_no_collection_counts_as_one(mediagenix):
+    """A schedule, a document, one title."""
+    assert mediagenix.schedules.query(title=42).count() == 1
+    assert mediagenix.metadata.query(title=42).count() == 1
+    assert mediagenix.follow("/api/titles/42").count() == 1
+
+
+def test_get_takes_ids_and_no_other_address(mediagenix):
+    """What is given as an id stays one step of the path."""
+    for strange in ("../titles/42", "42?expand=images"):
+        with pytest.raises(NotFound):
+            mediagenix.titles.get(strange)
+
+
 def test_next_links_in_a_circle_end_the_pull(mediagenix, monkeypatch):
     """P19: a page that names itself as the next one."""
     page = b'{"total_entries": 9, "next_link": "/api/brands?page=2", "entries": []}'

@@ -101,7 +101,8 @@ class Filter:
         if isinstance(given, Mapping):
             if not given or set(given) - {"from", "until"}:
                 raise self._wrong(given, "a moment or a pair (from, until)")
-            return {edge: self._moment(moment) for edge, moment in given.items() if moment is not None}
+            edges = {edge: self._moment(moment) for edge, moment in given.items() if moment is not None}
+            return edges or self._refuse(given, "a moment, or one for from or until")
         return self._moment(given)
 
     def _moment(self, given: Any) -> int:

@@ -9,7 +9,7 @@ old at most are read again the next time, should one with a lower id come late (
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -19,7 +19,7 @@ from vendorkit.answers import answered_at, json_object
 from vendorkit.call import Call
 from vendorkit.errors import MalformedAnswer, NotFound
 from vendorkit.frames import Page, Schema
-from vendorkit.pages import P, Reader, side_by_side
+from vendorkit.pages import P, Reader, T, read_records, side_by_side
 from vendorkit.query import Query, Since, Span
 from vendorkit.vendors.base import Client
 from vendorkit.vendors.mediagenix_styles import Linked
@@ -53,9 +53,10 @@ class Fed(Linked):
     def mark(self, query: Query) -> Since | None:
         """Return the last event that is settled; None where there is none."""
         response = query.client.session.send(Call("GET", _EVENTS))
-        events = json_object(response.content, query.client.title).get("entries") or []
+        title = query.client.title
+        events = read_records(json_object(response.content, title), "entries", f"{title}: events").records
         settled = [event for event in events if _moment(event) <= answered_at(response) - LATE_S]
-        return Since(int((settled[-1:] or events[:1])[0]["id"]), place=True) if events else None
+        return Since(_id((settled[-1:] or events[:1])[0]), place=True) if events else None
 
     def touched(self, query: Query) -> Iterator[str]:
         """Yield the ids of the records that events since then are about, each once."""
@@ -63,7 +64,9 @@ class Fed(Linked):
         seen = set[str]()
         for event in _events(query):
             # The metadata of a record are below its own address (inferred).
-            found = re.fullmatch(path, urlsplit(event.get("subject_link") or "").path)
+            found = re.fullmatch(
+                path, _read(event.get("subject_link"), lambda link: urlsplit(link or "").path, "subject")
+            )
             if found and found[1] not in seen:
                 seen.add(found[1])
                 yield found[1]
@@ -121,7 +124,8 @@ def _events(query: Query) -> Iterator[Mapping[str, Any]]:
     if place is None:
         return
     events = _newer(client, place - 1)
-    if int(next(events, {"id": -1})["id"]) != place:
+    known = next(events, None)
+    if known is None or _id(known) != place:
         what = f"The feed of {client.title} does not reach back to event {place} any more."
         raise NotFound(what, remedy="Pull all; a saved dataset is deleted and saved again.")
     yield from events
@@ -141,21 +145,31 @@ def _place(client: Client, moment: int) -> int | None:
         what = f"The feed of {client.title} begins at {oldest['timestamp']}, after the moment asked for."
         raise NotFound(what, remedy="Ask for a later moment, or pull all.")
     if _moment(newest[0]) < moment:
-        return int(newest[0]["id"])
-    before, after = int(oldest["id"]), int(newest[0]["id"])
+        return _id(newest[0])
+    before, after = _id(oldest), _id(newest[0])
     while before + 1 < after:
         middle = (before + after) // 2
-        found = next(_newer(client, middle - 1, 1))
-        if _moment(found) < moment:
-            before = int(found["id"])
+        found = next(_newer(client, middle - 1, 1), None)
+        if found is not None and _moment(found) < moment:
+            before = _id(found)
         else:
             after = middle
     return before
 
 
+def _id(event: Mapping[str, Any]) -> int:
+    return _read(event.get("id"), int, "id")
+
+
 def _moment(event: Mapping[str, Any]) -> float:
+    return _read(
+        event.get("timestamp"), lambda text: datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp(), "time"
+    )
+
+
+def _read(value: Any, read: Callable[[Any], T], name: str) -> T:
     try:
-        return datetime.fromisoformat(event["timestamp"].replace("Z", "+00:00")).timestamp()
-    except (KeyError, ValueError, AttributeError) as exc:
-        what = "An event of the feed has no time."
+        return read(value)
+    except (TypeError, ValueError, AttributeError) as exc:
+        what = f"An event of the feed has no {name} that can be read."
         raise MalformedAnswer(what, remedy="Try again; if it stays, tell the vendor.") from exc

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice, pairwise
 from typing import Any, Final, cast
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from vendorkit.answers import json_object
 from vendorkit.call import Call
@@ -143,11 +143,11 @@ class Linked:
         return announced(envelope.get("total_entries"))
 
     def count(self, query: Query) -> int | None:
-        """Ask for a page of one record and read its total."""
+        """Ask for a page of one record and read its total; what is no collection is one."""
         asked = replace(query, accept="json", expand=())
-        return self.total(
-            self.record_reader(asked).read(query.client.session.send(self._call(asked, 1)).content).envelope
-        )
+        call = self._call(asked, 1)
+        page = self.record_reader(asked).read(query.client.session.send(call).content)
+        return page.rows if is_single(call.url) else self.total(page.envelope)
 
     def calls(self, query: Query, rows: int) -> int:
         """Count the pages."""
@@ -172,7 +172,7 @@ class Linked:
 
     def get(self, client: Client, resource: Resource, identifier: str) -> dict[str, Any]:
         """GET the record at its own address."""
-        call = Call("GET", f"{resource.path}/{identifier}")
+        call = Call("GET", f"{resource.path}/{quote(identifier, safe='')}")
         return dict(json_object(client.session.send(call).content, client.title))
 
 
