@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import ipywidgets as widgets
 from ipywidgets.embed import embed_data
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+_SECRETS = ("SECRET", "PASSWORD", "KEY", "EMAIL", "USER")
 
 
 def below(widget: widgets.Widget) -> list[widgets.Widget]:
@@ -22,6 +27,13 @@ def labelled(panel: widgets.Widget, description: str) -> Any:
 def button(panel: widgets.Widget, description: str) -> widgets.Button:
     """Return the first button with this text."""
     return next(one for one in below(panel) if isinstance(one, widgets.Button) and one.description == description)
+
+
+def leaked(shown: str, credentials: Mapping[str, str]) -> list[str]:
+    """Return the names of the credentials that stand in *shown*, plain or in base64."""
+    secrets = {name: value for name, value in credentials.items() if name.endswith(_SECRETS)}
+    forms = {name: (value, base64.b64encode(value.encode()).decode().rstrip("=")) for name, value in secrets.items()}
+    return [name for name, texts in forms.items() if any(text in shown for text in texts)]
 
 
 def everything(panel: widgets.Widget) -> str:

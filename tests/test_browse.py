@@ -9,13 +9,13 @@ import ipywidgets as widgets
 import pytest
 
 import vendorkit as vk
-from tests.clicking import below, everything
-from tests.test_panels import VENDORS, VIEW, leaked
+from tests.clicking import VIEW, below, button, everything, leaked
 from vendorkit.call import Call, Policy
 from vendorkit.errors import InvalidRequest, MalformedAnswer, NotAllowed, OriginRefused, UsageError
 from vendorkit.panels.browse import Browser, markup, visit
 from vendorkit.panels.browse.places import entrances, home, place_at, place_of, record_address
 from vendorkit.panels.browse.visit import visit_place
+from vendorkit.vendors import CLIENTS
 
 
 @pytest.fixture
@@ -30,11 +30,6 @@ def arrived(panel: Browser) -> Browser:
     """The panel, once it has stopped working."""
     panel.join()
     return panel
-
-
-def button(panel: Browser, description: str) -> widgets.Button:
-    """The button with this text; a tick box may have the same."""
-    return next(one for one in below(panel) if isinstance(one, widgets.Button) and one.description == description)
 
 
 def boxes(panel: Browser) -> dict[str, widgets.Checkbox]:
@@ -311,7 +306,7 @@ def test_any_path_that_can_be_read_is_shown(medipim, pledg):
 
 def test_nothing_but_reading_is_ever_sent(vendors):
     """Not even with a client that may write: an address is a GET, or one of the POSTs that only read."""
-    for vendor in VENDORS:
+    for vendor in CLIENTS:
         client = vk.connect(vendor, environment="local", writable=True)
         places = [place_at(client, address) for address in entrances(client).values()]
         places += [home(client), place_at(client, "/v4/brands/delete"), place_at(client, "/api/purchase_link/")]
@@ -373,7 +368,7 @@ def test_widgets_of_what_is_no_longer_shown_are_closed(browser):
     assert len(left) <= len(ours)
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", CLIENTS)
 def test_no_state_of_any_widget_holds_a_credential(vendors, vendor):
     """Nor do the saved form, the HTML, the text; plain or in base64."""
     panel = vk.browse(vk.connect(vendor, environment="local"))

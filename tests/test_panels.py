@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import base64
 import re
 import threading
 import time
-from collections.abc import Mapping
 
 import ipywidgets as widgets
 import pandas as pd
 import pytest
 
 import vendorkit as vk
-from tests.clicking import below, button, everything
+from tests.clicking import VIEW, below, button, everything, leaked
 from vendorkit.doctor import settings_found
 from vendorkit.panels import base
 from vendorkit.panels.base import Worker
 from vendorkit.panels.connect import Choice, check_connection
+from vendorkit.vendors import CLIENTS
 
-VIEW = "application/vnd.jupyter.widget-view+json"
-VENDORS = ["medipim", "pledg", "mediagenix"]
 MEANT = ("_ipython_display_", "_repr_mimebundle_")  # what panels do in their own way
-SECRETS = ("SECRET", "PASSWORD", "KEY", "EMAIL", "USER")
 # The setting that is made wrong, and what the vendor's own call says then.
 WRONG = {
     "medipim": "MEDIPIM_API_KEY_SECRET",
@@ -39,14 +35,7 @@ def panel(vendors):
     made.join()
 
 
-def leaked(shown: str, credentials: Mapping[str, str]) -> list[str]:
-    """The names of the credentials that stand in *shown*, plain or in base64."""
-    secrets = {name: value for name, value in credentials.items() if name.endswith(SECRETS)}
-    forms = {name: (value, base64.b64encode(value.encode()).decode().rstrip("=")) for name, value in secrets.items()}
-    return [name for name, texts in forms.items() if any(text in shown for text in texts)]
-
-
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", CLIENTS)
 def test_test_call_succeeds_and_leaves_a_client(panel, vendor):
     """One sentence of what came back, and a client for the next cell."""
     panel.choose(vendor=vendor)
@@ -59,7 +48,7 @@ def test_test_call_succeeds_and_leaves_a_client(panel, vendor):
     assert panel.client.ping()
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", CLIENTS)
 def test_check_connection_is_a_plain_function(vendors, vendor):
     """Values in, a client and what was found out, without any widget."""
     client, found = check_connection(Choice(vendor))
@@ -94,7 +83,7 @@ def test_choosers_wait_for_the_call(panel, vendors):
     assert not chooser.disabled
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", CLIENTS)
 def test_clicks_and_choosers_do_the_same(panel, vendor):
     """By hand as by method."""
     next(one for one in below(panel) if getattr(one, "description", "") == "Vendor").value = vendor
@@ -103,7 +92,7 @@ def test_clicks_and_choosers_do_the_same(panel, vendor):
     assert panel.client.vendor_name == vendor
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", CLIENTS)
 def test_missing_settings_are_named_before_and_after_the_call(panel, vendor, tmp_path):
     """Which are not set is shown at once; the call says so in one sentence, and where was looked."""
     environment = next(iter(vk.connect(vendor, environment="local").environments))
@@ -139,7 +128,7 @@ def test_panel_with_a_broken_settings_file_can_still_be_shown(panel, tmp_path):
     assert VIEW in panel._repr_mimebundle_()
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", CLIENTS)
 def test_wrong_secret_is_one_sentence_of_cause_and_one_of_remedy(panel, vendors, monkeypatch, vendor):
     """And the wrong secret, which may be nearly right, is not shown either."""
     monkeypatch.setitem(vendors[vendor].credentials, WRONG[vendor], "made-up-wrong-secret")
@@ -178,7 +167,7 @@ def test_second_start_while_busy_does_nothing(panel, vendors):
     assert panel.client is not None
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", CLIENTS)
 def test_cancel_ends_a_call_within_half_a_second(panel, vendors, vendor):
     """A vendor that is slow to answer does not hold the panel; it can be used again."""
     panel.choose(vendor=vendor)
@@ -197,7 +186,7 @@ def test_cancel_ends_a_call_within_half_a_second(panel, vendors, vendor):
     assert panel.client is not None
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", CLIENTS)
 def test_no_state_of_any_widget_holds_a_credential(panel, vendors, vendor):
     """Nor do the saved form, the HTML, the text; plain or in base64."""
     panel.choose(vendor=vendor)

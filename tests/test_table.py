@@ -17,6 +17,8 @@ import pyarrow as pa
 import pytest
 
 import vendorkit as vk
+from tests.clicking import below
+from tests.clicking import labelled as control
 from vendorkit.errors import IncompletePull, UsageError
 from vendorkit.panels.table import Table, panes
 from vendorkit.panels.table.columns import Facts, facts, holds, labelled, order, texts
@@ -42,16 +44,6 @@ def products() -> pd.DataFrame:
         }
     )
     return made.to_pandas(types_mapper=pd.ArrowDtype)
-
-
-def below(widget: widgets.Widget) -> list[widgets.Widget]:
-    """The widget and all inside it."""
-    return [widget, *(one for child in getattr(widget, "children", ()) for one in below(child))]
-
-
-def control(table: Table, description: str) -> widgets.Widget:
-    """The control with this label."""
-    return next(one for one in below(table) if getattr(one, "description", None) == description)
 
 
 def cells(table: Table) -> list[list[str]]:

@@ -54,17 +54,12 @@ def fields_html(resource: Mapping[str, Any]) -> str:
 
 def frame_html(frame: pd.DataFrame, title: str, *, dtypes: bool = True) -> str:
     """Return the first rows of a table, without the columns that hold nothing or links alone."""
-    shown = worth_showing(frame)
+    kept = [name for name in frame.columns if not str(name).endswith("_link") and frame[name].notna().any()]
+    shown = frame[kept]
     left_out = frame.shape[1] - shown.shape[1]
     more = [f"{len(frame) - ROWS_LIMIT:,} more rows"] if len(frame) > ROWS_LIMIT else []
     more += [f"{left_out} columns of links or without values left out"] if left_out else []
     return page_html(labelled(shown.head(ROWS_LIMIT)), title=title, dtypes=dtypes) + dim_html("; ".join(more))
-
-
-def worth_showing(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return *frame* without the columns that hold nothing or links alone."""
-    kept = [name for name in frame.columns if not str(name).endswith("_link") and frame[name].notna().any()]
-    return frame[kept]
 
 
 def json_html(answer: Any) -> str:

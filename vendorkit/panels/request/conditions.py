@@ -18,7 +18,6 @@ _MATCHES: Final[list[tuple[str, Match]]] = [
     ("any of these holds", "any"),
     ("none of these holds", "none"),
 ]
-_NARROW: Final = {"width": "auto", "flex": "0 0 auto"}
 
 
 class Conditions(widgets.VBox):  # type: ignore[misc]
@@ -128,4 +127,4 @@ class Conditions(widgets.VBox):  # type: ignore[misc]
         self._changed()
 
     def _button(self, text: str, act: Callable[[], Any], tip: str = "") -> widgets.Button:
-        return button(text, act, self._failed, tip, layout=_NARROW)
+        return button(text, act, self._failed, tip)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from vendorkit.query import Query
 from vendorkit.vendors.base import Client
@@ -12,7 +12,6 @@ from vendorkit.vendors.filters import Filter, find_filter
 from vendorkit.vendors.resource import Resource
 
 Match = Literal["all", "any", "none"]
-MATCHES: Final[tuple[Match, ...]] = ("all", "any", "none")
 
 
 @dataclass(frozen=True)
