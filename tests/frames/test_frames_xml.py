@@ -166,6 +166,20 @@ def test_nil_empty_and_absent_are_apart():
     assert page.drift == Drift()
 
 
+@pytest.mark.parametrize(("kind", "raw"), [("array", "[]"), ("document", "{}")])
+@pytest.mark.parametrize("inner", ["", "\n  "])
+def test_an_empty_list_in_a_text_column_is_kept_as_in_json(kind, raw, inner):
+    """It is no empty text: the cell is null, and what came stands beside it."""
+    element = f'<name type="{kind}">{inner}</name>'
+    body = f'<titles type="array"><title><id>1</id>{element}</title><title><id>2</id><name> </name></title></titles>'
+    page = XmlReader(TITLES).read(body.encode())
+    entries = f'[{{"resource_type":"title","id":"1","name":{raw}}},{{"resource_type":"title","id":"2","name":" "}}]'
+    in_json = JsonReader(TITLES, "entries").read(f'{{"entries":{entries}}}'.encode())
+    assert page.table["name__raw"].to_pylist() == [raw, None]
+    assert page.table.equals(in_json.table)
+    assert page.drift == in_json.drift
+
+
 def test_the_envelope_has_the_total_and_the_pages_around():
     """Links of the collection are not links of a record."""
     links = '<link rel="prev" href="p"/><link rel="next" href="n?a&amp;b"/>'

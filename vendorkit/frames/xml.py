@@ -140,8 +140,8 @@ class XmlReader:
                     slot, text = links.get(child.get("rel", "")), child.get("href")
                 else:
                     slot, text = fields.get(tag), child.text
-                    if text is None:
-                        text = None if child.get("nil") == "true" else ""
+                    if text is None or text.isspace():
+                        text = _without_text(child)
                 if slot is not None and slot[row] is None and not len(child):
                     slot[row] = text
                 elif slot is not None or keep_all or self._kinds:
@@ -164,6 +164,13 @@ class XmlReader:
         if self._schema.only is not None:
             part = replace(part, only=tuple(name for name in self._schema.only if name in part.arrow.names))
         return LosslessReader(part, beside=self._schema).read([rest.get(row, {}) for row in range(rows)])
+
+
+def _without_text(element: etree._Element) -> Any:
+    """What an element without text holds: null, an empty list or object, the empty text; or its blanks."""
+    if not element.text and element.get("nil") == "true":
+        return None
+    return {"array": [], "document": {}}.get(element.get("type", ""), element.text or "")
 
 
 def _typed(texts: list[Any], kind: Type) -> pa.Array | None:
