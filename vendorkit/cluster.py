@@ -73,7 +73,7 @@ class Plan:
         """Connect from this process, and return the query for one part."""
         client = self._connect()
         if self.asked["url"] is None:
-            resource = client._resources[self.resource]  # noqa: SLF001 - what its attributes are made of
+            resource = client.declared[self.resource]
         else:
             resource = cast("Mediagenix", client).follow(self.asked["url"]).resource
         return Query(client, resource, **self.asked, span=span)

@@ -189,8 +189,7 @@ class Filling:
             # The next save looks from the start on, and keeps what is still so.
             manifest.parts[-1:] = [replace(part, after=None) for part in manifest.parts[-1:]]
             manifest.write(self._folder)
-            what = f"The pull of {self._query.resource.name} is not whole: {why}; the data probably changed meanwhile."
-            raise IncompletePull(what, remedy="Save again, or use the stream.")
+            raise self._pull.not_whole(why)
 
     def _doubled(self) -> bool:
         if self._schema.key not in self._schema.arrow.names:

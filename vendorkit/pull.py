@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from vendorkit.errors import IncompletePull
+from vendorkit.errors import IncompletePull, UsageError
 from vendorkit.frames import Drift, Page
 from vendorkit.pages import P, Records
 
@@ -68,8 +68,19 @@ class Pull:
     def check(self, limit: int | None) -> None:
         """Raise `IncompletePull` where what was handed out, page by page, is not the whole."""
         if why := self.moved(self.rows, limit):
-            what = f"The pull of {self.query.resource.name} is not whole: {why}; the data probably changed."
-            raise IncompletePull(what, remedy="Pull again, or use the stream.")
+            raise self.not_whole(why)
+
+    def not_whole(self, why: str, arrived: Any = None) -> IncompletePull:
+        """Return the error for what came and does not fit together."""
+        what = f"The pull of {self.query.resource.name} is not whole: {why}; the data probably changed meanwhile."
+        return IncompletePull(what, arrived=arrived, remedy="Pull again, or use the stream.")
+
+
+def check_limit(limit: int | None) -> None:
+    """Raise `UsageError` where *limit* is no number of records."""
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
+        what = f"limit={limit!r} is not a number of records."
+        raise UsageError(what, remedy="Give 0 or more, or leave it out.")
 
 
 def head(page: P, rows: int) -> P:

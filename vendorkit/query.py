@@ -21,7 +21,7 @@ from tqdm.auto import tqdm
 from vendorkit.errors import AuthError, Cancelled, IncompletePull, UsageError, VendorkitError
 from vendorkit.frames import Drift, Page, Schema, child_tables, combine, to_frame
 from vendorkit.pages import P, Reader
-from vendorkit.pull import Pull, head, watcher, without_copies
+from vendorkit.pull import Pull, check_limit, head, watcher, without_copies
 
 if TYPE_CHECKING:
     import dask.dataframe as dd
@@ -250,24 +250,19 @@ class Query:
     def _whole(self, table: pa.Table, pull: Pull, limit: int | None) -> pa.Table:
         """Check *table* against the vendor's total and for doubled records; exact copies are dropped."""
         key = self.schema.key
+        why: str | None = None
         if pull.pages > 1 and key in table.column_names and pc.count_distinct(table[key]).as_py() < table.num_rows:
             table = without_copies(table)
             if pc.count_distinct(table[key]).as_py() < table.num_rows:
-                self._incomplete(table, pull, "the same id came with different values")
-        if why := pull.moved(table.num_rows, limit):
-            self._incomplete(table, pull, why)
+                why = "the same id came with different values"
+        if why := why or pull.moved(table.num_rows, limit):
+            raise pull.not_whole(why, self._finish(table, pull))
         pull.complete = limit is None or table.num_rows < limit or table.num_rows == pull.total
         return table
 
-    def _incomplete(self, table: pa.Table, pull: Pull, why: str) -> None:
-        what = f"The pull of {self.resource.name} is not whole: {why}; the data probably changed meanwhile."
-        raise IncompletePull(what, arrived=self._finish(table, pull), remedy="Pull again, or use the stream.")
-
     def _pull(self, reader: Reader[P], limit: int | None, pull: Pull, after: Any = None) -> Iterator[P]:
         """Yield pages until the limit is reached or the vendor says there are no more, showing progress."""
-        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
-            what = f"limit={limit!r} is not a number of records."
-            raise UsageError(what, remedy="Give 0 or more, or leave it out.")
+        check_limit(limit)
         left = limit
         style, watch = self.resource.style, watcher()
         quiet = self.span is not None or watch is not None

@@ -24,7 +24,7 @@ from urllib3.exceptions import HTTPError
 
 from vendorkit import tls
 from vendorkit.answers import ANSWER_LIMIT_BYTES, BrokenOff, CorruptAnswer, body_of, chunks, error_for, form_error
-from vendorkit.auth.flow import origin_of
+from vendorkit.auth.flow import keep_body, origin_of
 from vendorkit.bounds import Bounds, current_bounds
 from vendorkit.budget import Budget
 from vendorkit.call import Call, Policy
@@ -81,13 +81,13 @@ class Session:
         origins: tuple[str, ...] = (),
     ) -> None:
         self.vendor, self.base_url, self.schemes = vendor, base_url, dict(schemes)
-        self.redactor, self.policy, self.budget = redactor, policy or Policy(), Budget(rates, budget_name)
+        self.policy = policy = policy or Policy()
+        self.redactor, self.budget = redactor, Budget(rates, budget_name)
         self._http = requests.Session()
         self._http.trust_env = False  # no .netrc, which replaces a bearer token; no proxies; no CA bundles
         self._http.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"})
         self._http.adapters.clear()
         known = frozenset(origin_of(url) for url in (base_url, *origins))
-        policy = self.policy
         self._http.mount(
             "https://", Adapter(known, trust, self.budget, policy.connect_timeout_s, policy.read_timeout_s)
         )
@@ -124,8 +124,7 @@ class Session:
     def post_as_is(self, request: requests.PreparedRequest) -> requests.Response:
         """Send a prepared token request once; what it answers is for the scheme that asked to judge."""
         response = self._http.send(request, stream=True, allow_redirects=False)
-        body = b"".join(chunks(response, limit=ANSWER_LIMIT_BYTES))
-        response._content, response._content_consumed = body, True  # type: ignore[attr-defined]  # noqa: SLF001
+        keep_body(response, b"".join(chunks(response, limit=ANSWER_LIMIT_BYTES)))
         return response
 
     def prepare(self, call: Call) -> requests.PreparedRequest:
@@ -208,7 +207,7 @@ class Session:
             # A bare ValueError is requests' own, of a Location that urllib.parse cannot read.
             return self._transport_error(exc, asked)
         if whole:
-            response._content, response._content_consumed = body, True  # type: ignore[attr-defined]  # noqa: SLF001
+            keep_body(response, body)
         response.request = _masked(response.request)
         for earlier in response.history:
             earlier.request = _masked(earlier.request)

@@ -21,7 +21,8 @@ from vendorkit.errors import (
     VendorUnavailable,
 )
 from vendorkit.vendors.medipim import whole_lines
-from vendorkit.vendors.medipim_schema import COUNTRIES, RESOURCES
+from vendorkit.vendors.medipim_resources import RESOURCES
+from vendorkit.vendors.medipim_schema import COUNTRIES
 
 pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
 

@@ -225,8 +225,13 @@ def _drain(response: requests.Response) -> None:
         pass
     if part:
         response.raw.close()  # else the rest of the body would be read as the next answer
-    response._content, response._content_consumed = b"".join(parts), True  # type: ignore[attr-defined]  # noqa: SLF001
+    keep_body(response, b"".join(parts))
     response.close()  # urllib3 has taken a connection back already that was read to its end
+
+
+def keep_body(response: requests.Response, body: bytes) -> None:
+    """Make *body*, which was read already, the content of *response*; requests has no public way."""
+    response._content, response._content_consumed = body, True  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _renew_cookies(again: requests.PreparedRequest, refused: requests.Response) -> None:

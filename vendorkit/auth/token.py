@@ -21,7 +21,7 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from vendorkit.auth.basic import Basic
-from vendorkit.auth.flow import UNAUTHORIZED, Flow, FlowAuth, Outgoing, origin_of
+from vendorkit.auth.flow import UNAUTHORIZED, Flow, FlowAuth, Outgoing, keep_body, origin_of
 from vendorkit.auth.tokenanswer import BODY_LIMIT, DEFAULT_LIFETIME_S, Token, parse_token
 from vendorkit.bounds import wait_until
 from vendorkit.credentials import Secret
@@ -211,7 +211,7 @@ def _plain_post(prepared: requests.PreparedRequest) -> requests.Response:
                 if time.monotonic() > until:
                     message = "the answer came too slowly"
                     raise requests.exceptions.ReadTimeout(message)
-    response._content, response._content_consumed = body, True  # type: ignore[attr-defined]  # noqa: SLF001
+    keep_body(response, body)
     return response
 
 

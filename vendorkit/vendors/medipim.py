@@ -23,7 +23,8 @@ from vendorkit.vendors.base import Client, Environment
 from vendorkit.vendors.medipim_changes import Updated
 from vendorkit.vendors.medipim_lines import BLOCK_BYTES, WindowReader, is_lines, read_lines, whole_lines
 from vendorkit.vendors.medipim_lookup import PAGE_SIZES, Lookup, body_of, object_of
-from vendorkit.vendors.medipim_schema import COUNTRIES, RESOURCES, schema_for
+from vendorkit.vendors.medipim_resources import RESOURCES
+from vendorkit.vendors.medipim_schema import schema_for
 from vendorkit.vendors.medipim_windows import WINDOW, Windows, pages_as_spans
 from vendorkit.vendors.resource import Resource
 
@@ -215,6 +216,3 @@ class Medipim(Client):
         """Queries, streams and checks are POSTs that only read."""
         reads = ("/query", "/stream", "/check/subscription")
         return super().may_repeat(method, path) or path.endswith(reads)
-
-
-__all__ = ["COUNTRIES", "Medipim"]

@@ -1,5 +1,5 @@
 """
-Medipim's resources as data: columns, filters, sort keys, for each country.
+Medipim's columns as data, for each country.
 
 Sources: the vendor's pages on products, media and the lookup resources of each country, as of 2025-06 to 2026-11.
 Codes are text even where the documents say integer: they "might start with leading zeros".
@@ -7,13 +7,12 @@ Codes are text even where the documents say integer: they "might start with lead
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
 from vendorkit.frames import Column, Kind, ListOf, Schema, Struct
-from vendorkit.vendors.filters import Filter, snake_case
+from vendorkit.vendors.filters import snake_case
 
 TEXT, CODE, ID, INTEGER, NUMBER = Kind.TEXT, Kind.CODE, Kind.ID, Kind.INTEGER, Kind.NUMBER
 BOOLEAN, EPOCH, LOCALISED, EITHER = Kind.BOOLEAN, Kind.EPOCH, Kind.LOCALISED, Kind.TEXT_OR_LOCALISED
@@ -45,17 +44,8 @@ COUNTRIES: Final = {
         "au.medipim.com",
         ("en",),
         (
-            "artgId",
-            "pbs",
-            "fred",
-            "zCode",
-            "snomedMp",
-            "snomedMpp",
-            "snomedMpuu",
-            "snomedTp",
-            "snomedTpp",
-            "snomedTpuu",
-            "snomedCtpp",
+            *("artgId", "pbs", "fred", "zCode"),
+            *(f"snomed{kind}" for kind in ("Mp", "Mpp", "Mpuu", "Tp", "Tpp", "Tpuu", "Ctpp")),
         ),
         ("narcotic",),
     ),
@@ -71,8 +61,7 @@ CREATED, UPDATED = (
     Column("created_at", EPOCH, "meta.createdAt", about="First stored; null for the oldest records."),
     Column("updated_at", EPOCH, "meta.updatedAt", about="Last change, of linked photos and links too."),
 )
-META = Struct((Column("created_at", EPOCH, "createdAt"), Column("updated_at", EPOCH, "updatedAt")))
-_NESTED_META = Column("meta", META)
+_META = Column("meta", Struct((Column("created_at", EPOCH, "createdAt"), Column("updated_at", EPOCH, "updatedAt"))))
 # Names of brands and organizations: localised in the documents, plain text in what users of the API read.
 _EITHER_NAMED = (Column("id", ID), Column("name", EITHER))
 _NAMED = (Column("id", ID), Column("name", LOCALISED))
@@ -101,7 +90,7 @@ _PHOTO = (
     Column("visible_sides", ListOf(TEXT), "visibleSides"),
     _PHOTO_FORMATS,
     Column("organizations", ListOf((Column("name", EITHER),))),
-    _NESTED_META,
+    _META,
 )
 _LINK = (
     _column("linkType", TEXT),
@@ -116,14 +105,14 @@ _DESCRIPTION = (
     Column("target_groups", ListOf(TEXT), "targetGroups"),
     Column("type", TEXT),
     Column("content", LOCALISED, about="HTML."),
-    _NESTED_META,
+    _META,
 )
 _LEAFLET = (
     Column("id", ID),
     Column("locales", ListOf(TEXT)),
     Column("type", TEXT, about="pil or spc."),
     Column("url", LOCALISED),
-    _NESTED_META,
+    _META,
 )
 _CONTACT = Struct(
     (
@@ -139,7 +128,7 @@ _ORGANISATION = (
     *_EITHER_NAMED,
     Column("type", TEXT),
     Column("contact", _CONTACT, "contactInformation"),
-    _NESTED_META,
+    _META,
 )
 _GS1 = (
     Column("code", CODE),
@@ -191,13 +180,13 @@ def _product_columns(country: Country) -> tuple[Column, ...]:
         _column("atc", TEXT, about="Deprecated by the vendor."),
         Column("atc_category", ListOf(TEXT), "atcCategory"),
         Column("not_applicable_field", ListOf(TEXT), "notApplicableField"),
-        Column("public_categories", ListOf((*_NAMED, Column("parent", ID), _NESTED_META)), "publicCategories"),
+        Column("public_categories", ListOf((*_NAMED, Column("parent", ID), _META)), "publicCategories"),
         Column("gs1_category", Struct(_GS1), "gs1Category"),
-        Column("brands", ListOf((*_EITHER_NAMED, _NESTED_META))),
-        Column("product_families", ListOf((*_NAMED, _NESTED_META)), "productFamilies"),
-        Column("attributes", ListOf((*_NAMED, Column("type", TEXT), _NESTED_META))),
+        Column("brands", ListOf((*_EITHER_NAMED, _META))),
+        Column("product_families", ListOf((*_NAMED, _META)), "productFamilies"),
+        Column("attributes", ListOf((*_NAMED, Column("type", TEXT), _META))),
         Column("organizations", ListOf(_ORGANISATION)),
-        Column("active_ingredients", ListOf((*_NAMED, _NESTED_META)), "activeIngredients"),
+        Column("active_ingredients", ListOf((*_NAMED, _META)), "activeIngredients"),
         Column("photos", ListOf(_PHOTO)),
         Column("frontals", ListOf((*_PHOTO[:6], _FRONTAL_FORMATS, *_PHOTO[7:]))),
         Column("links", ListOf((*_MEDIUM, *_LINK, *_PHOTO[7:]))),
@@ -242,103 +231,3 @@ def schema_for(name: str, country: str) -> Schema:
     chosen = COUNTRIES[country]
     columns = _product_columns(chosen) if name == "products" else _COLUMNS[name]
     return Schema(name, columns, locales=chosen.locales)
-
-
-_TIME = "A moment, or a pair (from, until); dates, datetimes, ISO texts or unix seconds."
-
-
-def _product_filters(country: str) -> tuple[Filter, ...]:
-    codes = ("ean", "gtin", "eanGtin8", "eanGtin12", "eanGtin13", "eanGtin14", "hsCode", *COUNTRIES[country].codes)
-    return (
-        Filter("id", "code", about="Medipim's product ids."),
-        Filter("status", choices=("active", "replaced", "inactive")),
-        *((Filter("ecommerce", choices=("yes", "no", "unknown")),) if country in ("be", "fr") else ()),
-        *(
-            Filter(name, "integer")
-            for name in ("organization", "publicCategory", "brand", "productFamily", "activeIngredient", "media")
-        ),
-        Filter("search", "object", about='{"query": …, "locale": …, "type": "contains"}'),
-        Filter("minimumContent", "boolean", many=False, about="An image, a description and a public category."),
-        Filter("hasContent", "object", about='{"flag": "name", "locale": "fr"}; flags are codes of get-fields.'),
-        *(Filter(name, "code", about="At most 1,000 in one query.") for name in codes),
-        Filter("conservation", choices=("room", "refrigerator", "fresh", "frozen")),
-        Filter("allowedSpecies", choices=("human", "veterinary", "surface_maintenance", "phytopharmacy")),
-        *(Filter(name, "text") for name in ("atcCategory", "notApplicableField")),
-        *((Filter("gs1Category", "text"),) if country == "au" else ()),
-        *(Filter(name, "boolean", many=False) for name in ("narcotic", "biocide") if country == "au"),
-        Filter("attributes", "integer", about="Ids of attribute options."),
-        *(
-            Filter(name, "time", many=False, about=_TIME)
-            for name in ("officialDeletionAt", "createdAt", "updatedSince")
-        ),
-    )
-
-
-def _media_filters(_: str) -> tuple[Filter, ...]:
-    return (
-        Filter("published", "boolean", many=False),
-        Filter("organization", "integer"),
-        Filter("targetGroup", "text"),
-        Filter("type", choices=("photo", "frontal", "link")),
-        Filter("photoType", choices=("packshot", "productshot", "lifestyle_image", "pillshot")),
-        Filter("linkType", choices=("app", "brochure", "video", "website")),
-        Filter("visibleSides", choices=("front", "left", "right", "back", "bottom", "top")),
-        Filter("product", "code", about="Medipim's product ids."),
-        Filter("available", "boolean", many=False),
-        Filter("locale", "text"),
-        *(Filter(name, "time", many=False, about=_TIME) for name in ("createdAt", "updatedSince")),
-    )
-
-
-def _lookup(*extra: Filter) -> Callable[[str], tuple[Filter, ...]]:
-    return lambda _: (Filter("id", "integer"), *extra)
-
-
-_SEARCH = Filter("search", "object", about='{"query": …, "locale": …}')
-_NAMES = ("id", "name")
-
-# name: (what it is, path, filters by country, sort keys); mind the singulars and plurals of the real paths.
-RESOURCES: Final[dict[str, tuple[str, str, Callable[[str], tuple[Filter, ...]], tuple[str, ...]]]] = {
-    "products": (
-        "Health products with codes, names, prices, photos, descriptions and leaflets.",
-        "/v4/products/query",
-        _product_filters,
-        ("id", "name", "pbs", "createdAt", "touchedAt", "statusTouchedAt", "status"),
-    ),
-    "media": ("Photos and links of products.", "/v4/media/query", _media_filters, ("id", "createdAt", "touchedAt")),
-    "brands": ("Brands.", "/v4/brands/query", _lookup(Filter("search", "text", many=False)), _NAMES),
-    "organizations": (
-        "Suppliers and others, with the address of suppliers.",
-        "/v4/organizations/query",
-        _lookup(
-            Filter("type", choices=("supplier", "marketing", "medical_professional", "other")),
-            *(Filter(name, "text") for name in ("name", "searchName", "specializations", "vatNr")),
-        ),
-        _NAMES,
-    ),
-    "public_categories": (
-        "The tree of categories for consumers.",
-        "/v4/public-categories/query",
-        _lookup(Filter("parent", "integer"), _SEARCH),
-        (),
-    ),
-    "product_families": (
-        "Families of products.",
-        "/v4/product-families/query",
-        _lookup(Filter("search", "text", many=False)),
-        _NAMES,
-    ),
-    "active_ingredients": ("Active ingredients.", "/v4/active-ingredients/query", _lookup(_SEARCH), ()),
-    "attributes": (
-        "Attributes that products can have, such as colour.",
-        "/v4/product/attributes/query",
-        _lookup(Filter("code", "text")),
-        _NAMES,
-    ),
-    "attribute_options": (
-        "The values of attributes.",
-        "/v4/product/attribute/options/query",
-        _lookup(Filter("attribute", "text"), Filter("type", "text")),
-        _NAMES,
-    ),
-}
