@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from vendorkit.errors import IncompletePull, UsageError
 from vendorkit.frames import Drift, Page
@@ -89,6 +90,11 @@ def head(page: P, rows: int) -> P:
         return replace(page, records=page.records[:rows])
     assert isinstance(page, Page)  # noqa: S101 - there are two kinds of pages
     return replace(page, table=page.table.slice(0, rows))
+
+
+def repeats(table: pa.Table, key: str) -> bool:
+    """Tell whether two rows have the same *key*; not so where the column is left out."""
+    return key in table.column_names and pc.count_distinct(table[key]).as_py() < table.num_rows
 
 
 def without_copies(table: pa.Table) -> pa.Table:

@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import requests
 from tqdm.auto import tqdm
 
 from vendorkit.errors import AuthError, Cancelled, IncompletePull, UsageError, VendorkitError
 from vendorkit.frames import Drift, Page, Schema, child_tables, combine, to_frame
 from vendorkit.pages import P, Reader
-from vendorkit.pull import Pull, check_limit, head, watcher, without_copies
+from vendorkit.pull import Pull, check_limit, head, repeats, watcher, without_copies
 
 if TYPE_CHECKING:
     import dask.dataframe as dd
@@ -249,11 +248,10 @@ class Query:
 
     def _whole(self, table: pa.Table, pull: Pull, limit: int | None) -> pa.Table:
         """Check *table* against the vendor's total and for doubled records; exact copies are dropped."""
-        key = self.schema.key
         why: str | None = None
-        if pull.pages > 1 and key in table.column_names and pc.count_distinct(table[key]).as_py() < table.num_rows:
+        if pull.pages > 1 and repeats(table, self.schema.key):
             table = without_copies(table)
-            if pc.count_distinct(table[key]).as_py() < table.num_rows:
+            if repeats(table, self.schema.key):
                 why = "the same id came with different values"
         if why := why or pull.moved(table.num_rows, limit):
             raise pull.not_whole(why, self._finish(table, pull))

@@ -101,6 +101,7 @@ class Windows:
         """Yield pages, window after window, from the start or from a cursor on; each says the total of all."""
         total = self._announced(self._query)
         asked: deque[tuple[Window, int]] = deque()
+        sizes: dict[Window, int] = {}
 
         def numbered() -> Iterator[tuple[Window, int]]:
             for window, first in self._from(after):
@@ -111,7 +112,14 @@ class Windows:
         # The next window is looked for while pages of this one are under way.
         for page in reader.read_all(side_by_side(lambda one: self._fetch(*one), numbered())):
             window, number = asked.popleft()
-            if (self._total(page.envelope) or 0) >= WINDOW:
+            rows = self._total(page.envelope) or 0
+            if rows < sizes.get(window, 0):
+                what = (
+                    f"Records left a window of {self._query.resource.name} meanwhile: others moved between its pages."
+                )
+                raise IncompletePull(what, remedy="Pull again, or use the stream.")
+            sizes[window] = rows
+            if rows >= WINDOW:
                 what = f"A window of {self._query.resource.name} grew past {WINDOW:,} records while it was pulled."
                 raise IncompletePull(what, remedy="Pull again, or use the stream.")
             yield _with(page, {"meta": {"total": total}, "after": json.dumps([*window, number + 1])})
