@@ -9,7 +9,8 @@ from typing import Final
 
 from vendorkit.errors import Cancelled, VendorkitError
 
-# JupyterLab and Voila set the variables for light and dark; elsewhere the page's own colours are taken.
+# JupyterLab and Voila set the variables for light and dark; elsewhere the page's own colours are taken. A class named
+# twice outweighs what those two say of every <pre>.
 STYLE: Final = """
 .vk-scroll{overflow:auto;max-width:100%}
 .vk-scroll:focus-visible{outline:2px solid var(--jp-brand-color1,#1976d2)}
@@ -22,9 +23,10 @@ table.vk tbody tr:hover{background:var(--jp-layout-color2,#8882)}
 table.vk small{display:block;font-weight:400;color:var(--jp-ui-font-color2,#767676)}
 table.vk i{color:var(--jp-ui-font-color2,#767676)}
 table.vk .vk-n{text-align:right;font-variant-numeric:tabular-nums}
-table.vk-told td{white-space:pre-wrap;overflow-wrap:anywhere;max-width:44em}
-.vk-code{margin:.3em 0;padding:.6em .8em;max-height:24em;overflow:auto;line-height:1.4;white-space:pre-wrap;
-overflow-wrap:anywhere;border:1px solid var(--jp-border-color2,#8886);background:transparent;color:inherit}
+table.vk-told td{white-space:pre-wrap;overflow-wrap:anywhere;max-width:60em}
+pre.vk-code.vk-code{margin:.3em 0;padding:.6em .8em;max-height:24em;overflow:auto;line-height:1.4;white-space:pre-wrap;
+overflow-wrap:anywhere;border:1px solid var(--jp-border-color2,#8886);background:transparent;color:inherit;
+font-family:var(--jp-code-font-family,monospace)}
 .vk-browse h4{margin:4px 0;font-size:15px}
 .vk-browse h4 .vk-dim{font-weight:400}
 .vk-browse .vk-scroll{max-height:32em}
