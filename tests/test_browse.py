@@ -124,6 +124,18 @@ def test_ticked_links_are_embedded(mediagenix):
     assert "images" not in arrived(panel).resource
 
 
+def test_what_is_embedded_is_shown_as_it_came():
+    """Integers beside nulls stay integers, texts are escaped, and only so many rows are shown."""
+    entries = [{"id": 1, "name": "<b>", "self_link": "/a"}, {"id": None, "name": None}, *[{"id": 3}] * 60]
+    shown = markup.fields_html({"images_link": "/images", "images": {"entries": entries}})
+    assert "<b>images</b> 62" in shown
+    assert "12 more rows; 1 column of links or without values left out" in shown
+    assert ">1</td>" in shown
+    assert "1.0" not in shown
+    assert "&lt;b&gt;" in shown
+    assert "self_link" not in shown
+
+
 def test_expanded_collection_keeps_its_expansion_on_the_next_page(mediagenix):
     """The vendor's `next` link carries it."""
     panel = vk.browse(mediagenix, "/api/titles?expand=licensor")

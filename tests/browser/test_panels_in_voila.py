@@ -100,6 +100,17 @@ def test_request_panel_builds_a_filtered_query(app):
     expect(page.locator("body")).to_contain_text("products.query(status='active')")
 
 
+def test_code_is_copied_as_plain_text(app):
+    """By the button; then it is pasted into a field, which takes no formatted text."""
+    page = app(PANEL)
+    page.get_by_role("tab", name="Code").click()
+    button(page, "Copy").click()
+    expect(button(page, "Copied")).to_be_visible()
+    page.get_by_label("limit", exact=True).fill("")
+    page.get_by_label("limit", exact=True).press("Control+V")
+    expect(page.get_by_label("limit", exact=True)).to_have_value(re.compile("import vendorkit as vk.*query.frame"))
+
+
 def test_request_panel_cancels_a_slow_query(app):
     """A vendor that is slow to answer does not hold the panel; the same button can be pressed again."""
     page = app(SLOW)

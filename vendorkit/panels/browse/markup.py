@@ -57,8 +57,8 @@ def frame_html(frame: pd.DataFrame, title: str, *, dtypes: bool = True) -> str:
     kept = [name for name in frame.columns if not str(name).endswith("_link") and frame[name].notna().any()]
     shown = frame[kept]
     left_out = frame.shape[1] - shown.shape[1]
-    more = [f"{len(frame) - ROWS_LIMIT:,} more rows"] if len(frame) > ROWS_LIMIT else []
-    more += [f"{left_out} columns of links or without values left out"] if left_out else []
+    more = [counted(len(frame) - ROWS_LIMIT, "more row")] if len(frame) > ROWS_LIMIT else []
+    more += [f"{counted(left_out, 'column')} of links or without values left out"] if left_out else []
     return page_html(labelled(shown.head(ROWS_LIMIT)), title=title, dtypes=dtypes) + dim_html("; ".join(more))
 
 

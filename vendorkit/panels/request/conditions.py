@@ -113,7 +113,7 @@ class Conditions(widgets.VBox):  # type: ignore[misc]
         self.add(self._chooser.value)
 
     def _add_row(self, declared: Filter) -> Control:
-        remove = self._button("✕", lambda: self._remove(control), f"Remove {declared.name}")
+        remove = self._button("Remove", lambda: self._remove(control), f"Remove {declared.name}")
         control = Control(declared, self._changed, () if declared.required else (remove,))
         self._put(control)
         return control
