@@ -157,16 +157,7 @@ class BoundResource:
             UsageError: An unknown filter, a value it cannot have, an unknown sort key or expansion; `since` where the
                 vendor does not tell what changed.
         """
-        resource = self._resource
-        chosen: dict[str, Any] = {}
-        for name, given in filters.items():
-            declared = find_filter(resource.filters, name, resource.name)
-            if given is not None:
-                chosen[declared.wire] = declared.value(given)
-        missing = [f.name for f in resource.filters if f.required and f.wire not in chosen]
-        if missing:
-            what = f"{resource.name} needs {' and '.join(missing)}."
-            raise UsageError(what, remedy=f"Give {', '.join(f'{name}=…' for name in missing)}.")
+        resource, chosen = self._resource, _chosen(self._resource, filters)
         if where is not None:
             _check_where(where, resource)
         self._check_choice(sort.removeprefix("-") if sort else None, resource.sort_keys, "sort key")
@@ -217,6 +208,20 @@ def telling(query: Query) -> Telling:
     if why := style.untold(query):
         raise UsageError(why, remedy="Ask without it; a saved dataset is deleted and saved again.")
     return style
+
+
+def _chosen(resource: Resource, filters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the checked values by the vendor's names."""
+    chosen: dict[str, Any] = {}
+    for name, given in filters.items():
+        declared = find_filter(resource.filters, name, resource.name)
+        if given is not None:
+            chosen[declared.wire] = declared.value(given)
+    missing = [f.name for f in resource.filters if f.required and f.wire not in chosen]
+    if missing:
+        what = f"{resource.name} needs {' and '.join(missing)}."
+        raise UsageError(what, remedy=f"Give {', '.join(f'{name}=…' for name in missing)}.")
+    return chosen
 
 
 def _check_where(where: Any, resource: Resource) -> None:
