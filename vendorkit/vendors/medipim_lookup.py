@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -10,10 +10,10 @@ from vendorkit.answers import json_object
 from vendorkit.call import Call
 from vendorkit.errors import MalformedAnswer, NotFound
 from vendorkit.frames import JsonReader, Page, Schema
-from vendorkit.pages import Each, P, Reader, Records, announced, read_records
+from vendorkit.pages import Each, Reader, Records, announced, read_records
 from vendorkit.query import Query
 from vendorkit.vendors.base import Client
-from vendorkit.vendors.resource import Resource
+from vendorkit.vendors.resource import OneAnswer, Resource
 
 PAGE_SIZES: Final = (10, 50, 100, 250)
 
@@ -38,7 +38,7 @@ def body_of(query: Query) -> dict[str, Any]:
     return body
 
 
-class Lookup:
+class Lookup(OneAnswer):
     """A small resource whose query gives all records at once when no page is asked for."""
 
     find_path: str | None = None
@@ -51,20 +51,6 @@ class Lookup:
         """POST …/query without a page."""
         return Call("POST", query.resource.path, json=body_of(query), repeatable=True)
 
-    def pages(
-        self,
-        query: Query,
-        reader: Reader[P],
-        limit: int | None,  # noqa: ARG002
-        after: Any = None,  # noqa: ARG002
-    ) -> Iterator[P]:
-        """Yield the one answer."""
-        yield reader.read(query.client.session.send(self.first_call(query)).content)
-
-    def resume_at(self, envelope: Mapping[str, Any]) -> str | int | None:  # noqa: ARG002
-        """Return None: there is nothing behind the one answer."""
-        return None
-
     def total(self, envelope: Mapping[str, Any]) -> int | None:
         """Return `meta.total`."""
         meta = envelope.get("meta")
@@ -75,10 +61,6 @@ class Lookup:
         call = self.first_call(query)
         call = replace(call, json={**call.json, "page": {"no": 0, "size": PAGE_SIZES[0]}})
         return self.total(object_of(query.client.session.send(call).content, query.client, query.resource))
-
-    def calls(self, query: Query, rows: int) -> int:  # noqa: ARG002
-        """Return one."""
-        return 1
 
     def reader(self, query: Query, schema: Schema) -> Reader[Page]:  # noqa: ARG002
         """Read `results` of a JSON answer."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
@@ -12,11 +12,11 @@ from vendorkit.answers import json_object
 from vendorkit.call import Call
 from vendorkit.errors import MalformedAnswer, UsageError
 from vendorkit.frames import Column, JsonReader, Kind, Page, Schema
-from vendorkit.pages import Each, P, Reader, Records
+from vendorkit.pages import Each, Reader, Records
 from vendorkit.query import Query
 from vendorkit.vendors.base import Client
 from vendorkit.vendors.filters import Filter
-from vendorkit.vendors.resource import Resource
+from vendorkit.vendors.resource import OneAnswer, Resource
 
 CODE, TEXT, INTEGER, NUMBER, DATE = Kind.CODE, Kind.TEXT, Kind.INTEGER, Kind.NUMBER, Kind.DATE
 
@@ -35,7 +35,7 @@ _CREATED = Filter("created", "date", many=False, about="The day of the purchase.
 
 
 @dataclass(frozen=True)
-class Single:
+class Single(OneAnswer):
     """
     A resource that comes in one answer, of a shape of its own.
 
@@ -65,20 +65,6 @@ class Single:
         json_body = body if self.method == "POST" else None
         return Call(self.method, url, json=json_body, repeatable=True, scheme=None)
 
-    def pages(
-        self,
-        query: Query,
-        reader: Reader[P],
-        limit: int | None,  # noqa: ARG002
-        after: Any = None,  # noqa: ARG002
-    ) -> Iterator[P]:
-        """Yield the one answer."""
-        yield reader.read(query.client.session.send(self.first_call(query)).content)
-
-    def resume_at(self, envelope: Mapping[str, Any]) -> str | int | None:  # noqa: ARG002
-        """Return None: there is nothing behind the one answer."""
-        return None
-
     def total(self, envelope: Mapping[str, Any]) -> int | None:  # noqa: ARG002
         """Return None: the vendor announces nothing."""
         return None
@@ -86,10 +72,6 @@ class Single:
     def count(self, query: Query) -> int | None:
         """Fetch and count: the answer is small."""
         return self.record_reader(query).read(query.client.session.send(self.first_call(query)).content).rows
-
-    def calls(self, query: Query, rows: int) -> int:  # noqa: ARG002
-        """Return one."""
-        return 1
 
     def reader(self, query: Query, schema: Schema) -> Reader[Page]:
         """Bring the answer into rows, and read those."""

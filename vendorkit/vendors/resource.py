@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -51,6 +52,32 @@ class Style(Protocol):
 
     def get(self, client: Client, resource: Resource, identifier: str) -> dict[str, Any]:
         """Fetch one record."""
+
+
+class OneAnswer(ABC):
+    """The part of a style whose vendor gives all records in one answer."""
+
+    @abstractmethod
+    def first_call(self, query: Query) -> Call:
+        """Return the one call."""
+
+    def pages(
+        self,
+        query: Query,
+        reader: Reader[P],
+        limit: int | None,  # noqa: ARG002
+        after: Any = None,  # noqa: ARG002
+    ) -> Iterator[P]:
+        """Yield the one answer."""
+        yield reader.read(query.client.session.send(self.first_call(query)).content)
+
+    def resume_at(self, envelope: Mapping[str, Any]) -> str | int | None:  # noqa: ARG002
+        """Return None: there is nothing behind the one answer."""
+        return None
+
+    def calls(self, query: Query, rows: int) -> int:  # noqa: ARG002
+        """Return one."""
+        return 1
 
 
 @runtime_checkable
