@@ -46,12 +46,17 @@ def chromium() -> Iterator[Any]:
         started.close()
 
 
-@pytest.fixture
-def page(chromium, request) -> Iterator[Any]:
-    """A fresh page. At the end: nothing outside was asked for, no error of ours stands in the console; a picture."""
-    from tests.browser.serving import WAIT_MS
+@pytest.fixture(scope="session")
+def context(chromium) -> Any:
+    """One browsing context for all tests: the scripts of JupyterLab, several megabytes, stay in its cache."""
+    return chromium.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
 
-    context = chromium.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+
+@pytest.fixture
+def page(context, request) -> Iterator[Any]:
+    """A fresh page. At the end: nothing outside was asked for, no error of ours stands in the console; a picture."""
+    from tests.browser.serving import WAIT_MS, picture
+
     opened = context.new_page()
     opened.set_default_timeout(WAIT_MS)
     asked: list[str] = []
@@ -62,8 +67,8 @@ def page(chromium, request) -> Iterator[Any]:
     yield opened
     SHOTS.mkdir(parents=True, exist_ok=True)
     name = re.sub(r"\W+", "_", request.node.name.removeprefix("test_")).strip("_")
-    opened.screenshot(path=SHOTS / f"{name}.png")
-    context.close()
+    picture(opened, SHOTS / f"{name}.png")
+    opened.close()
     outside = [url for url in asked if not re.match(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:|about:", url)]
     assert not [url for url in outside if not any(re.search(known, url) for known in _THEIR_REQUESTS)]
     assert not [text for text in said if not any(re.search(known, text) for known in _THEIR_ERRORS)]

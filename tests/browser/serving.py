@@ -43,9 +43,9 @@ _LAB = (
     "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     "--LabApp.extension_manager=readonly",
     "--LabApp.expose_app_in_browser=True",
-    # Kernels of pages that were closed would stay.
-    "--MappingKernelManager.cull_idle_timeout=10",
-    "--MappingKernelManager.cull_interval=5",
+    # Kernels of pages that were closed would stay; nobody waits for their end.
+    "--MappingKernelManager.cull_idle_timeout=5",
+    "--MappingKernelManager.cull_interval=2",
 )
 _VOILA = ("--Voila.ip=127.0.0.1", "--Voila.port_retries=0", "--show_tracebacks=True")
 _SETTINGS = {
@@ -174,6 +174,17 @@ def outputs(page: Any) -> list[dict[str, Any]]:
     script = """() => window.jupyterapp.shell.currentWidget.content.widgets
         .filter(cell => cell.model.type === 'code').flatMap(cell => cell.model.outputs.toJSON())"""
     return list(page.evaluate(script))
+
+
+def picture(page: Any, path: Path) -> None:
+    """Save what the page shows; of an app as far down as there is something."""
+    end = page.evaluate(
+        """() => Math.max(0, ...[...document.querySelectorAll('body.jp-Notebook .jp-OutputArea-child')]
+            .map(shown => shown.getBoundingClientRect().bottom + scrollY))"""
+    )
+    if end:
+        page.set_viewport_size({"width": page.viewport_size["width"], "height": int(end) + 20})
+    page.screenshot(path=path)
 
 
 def button(page: Any, text: str) -> Any:

@@ -88,12 +88,14 @@ class Views(widgets.VBox):  # type: ignore[misc]
                 part.close()
 
     def busy(self, busy: bool) -> None:
-        """Let pages be turned, records opened and links expanded, or not now."""
+        """Let pages be turned, records opened, links followed and expanded, or not now."""
         visit = self._visit
         self._previous.disabled = busy or visit is None or visit.before is None
         self._next.disabled = busy or visit is None or visit.after is None
         self._open.disabled = busy or self._record.value is None
         self._expand.disabled = busy
+        for link in self._links.children[1:]:
+            link.disabled = busy
 
     def static_html(self) -> str:
         """Return what is shown, with the names of its links, for pages without widgets."""
@@ -106,6 +108,7 @@ class Views(widgets.VBox):  # type: ignore[misc]
 
     def _link(self, name: str, address: str) -> widgets.Button:
         made = self._button(name, partial(self._browser.go, address), address)
+        made.disabled = True  # until what brought it has ended: a click before that would be lost
         self._made.append(made)
         return made
 
