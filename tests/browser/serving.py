@@ -178,6 +178,7 @@ def outputs(page: Any) -> list[dict[str, Any]]:
 
 def picture(page: Any, path: Path) -> None:
     """Save what the page shows; of an app as far down as there is something."""
+    page.wait_for_timeout(500)  # what the last click brought is laid out
     end = page.evaluate(
         """() => Math.max(0, ...[...document.querySelectorAll('body.jp-Notebook .jp-OutputArea-child')]
             .map(shown => shown.getBoundingClientRect().bottom + scrollY))"""
