@@ -37,6 +37,20 @@ def watcher() -> Callable[[Pull], None] | None:
     return _watch.get()
 
 
+@contextmanager
+def put_away(bar: Any) -> Iterator[None]:
+    """
+    Hide the progress bar of a notebook at the end of this block.
+
+    tqdm would close it, and where a widget was shown and is closed, Voila says "Loading widget…" for ever.
+    """
+    try:
+        yield
+    finally:
+        if getattr(bar, "displayed", False):
+            bar.container.layout.display, bar.leave = "none", True
+
+
 @dataclass
 class Pull:
     """The state of one pull, for its checks and for `attrs`."""

@@ -20,7 +20,7 @@ from tqdm.auto import tqdm
 from vendorkit.errors import AuthError, Cancelled, IncompletePull, UsageError, VendorkitError
 from vendorkit.frames import Drift, Page, Schema, child_tables, combine, to_frame
 from vendorkit.pages import P, Reader
-from vendorkit.pull import Pull, check_limit, head, repeats, watcher, without_copies
+from vendorkit.pull import Pull, check_limit, head, put_away, repeats, watcher, without_copies
 
 if TYPE_CHECKING:
     import dask.dataframe as dd
@@ -264,7 +264,7 @@ class Query:
         left = limit
         style, watch = self.resource.style, watcher()
         quiet = self.span is not None or watch is not None
-        with tqdm(desc=self.resource.name, unit=" rows", delay=2.0, leave=False, disable=quiet) as bar:
+        with tqdm(desc=self.resource.name, unit=" rows", delay=2.0, leave=False, disable=quiet) as bar, put_away(bar):
             for page in style.pages(self, reader, limit, after):
                 cut = page if left is None or page.rows <= left else head(page, left)
                 pull.saw(page.rows, style.total(page.envelope))

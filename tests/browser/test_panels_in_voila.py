@@ -36,6 +36,12 @@ from vendorkit import local
 local.shared()["medipim"].set(latency_s=30.0)
 vk.panel(vk.connect("medipim", environment="local"))
 """
+PULL = """
+import vendorkit as vk
+from vendorkit import local
+local.shared()["medipim"].set(latency_s=1.2)
+vk.table(vk.connect("medipim", environment="local").products.query().frame(limit=1_000), page_size=5)
+"""
 
 
 @pytest.fixture
@@ -129,3 +135,10 @@ def test_request_panel_shows_the_error_of_a_wrong_secret(app):
     button(page, "Send").click()
     expect(page.get_by_role("alert").filter(has_text="CredentialsRefused")).to_be_visible()
     assert "made-up" not in page.content()
+
+
+def test_progress_of_a_slow_pull_leaves_nothing_behind(app):
+    """The bar comes after two seconds and goes with the pull; no widget is looked for in vain, as the console tells."""
+    page = app(PULL)
+    expect(page.locator(".jupyter-widgets table.vk td").first).to_be_visible()
+    expect(page.get_by_text("Loading widget")).to_have_count(0)

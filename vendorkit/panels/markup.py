@@ -16,13 +16,14 @@ STYLE: Final = """
 .vk-scroll:focus-visible{outline:2px solid var(--jp-brand-color1,#1976d2)}
 table.vk{border-collapse:collapse;font-size:var(--jp-ui-font-size1,13px);line-height:1.5;margin:0;
 color:var(--jp-ui-font-color0,inherit);background:transparent;border:0}
-table.vk th,table.vk td{padding:.15em .7em;text-align:left;vertical-align:top;white-space:nowrap;max-width:28em;
+table.vk th,table.vk td{padding:.15em .7em;vertical-align:top;white-space:nowrap;max-width:28em;
 overflow:hidden;text-overflow:ellipsis;border:0;border-bottom:1px solid var(--jp-border-color2,#8886)}
 table.vk thead th{vertical-align:bottom;font-weight:600;border-bottom:2px solid var(--jp-border-color1,#888a)}
 table.vk tbody tr:hover{background:var(--jp-layout-color2,#8882)}
 table.vk small{display:block;font-weight:400;color:var(--jp-ui-font-color2,#767676)}
 table.vk i{color:var(--jp-ui-font-color2,#767676)}
-table.vk .vk-n{text-align:right;font-variant-numeric:tabular-nums}
+table.vk.vk th,table.vk.vk td{text-align:left}
+table.vk.vk .vk-n{text-align:right;font-variant-numeric:tabular-nums}
 table.vk-told td{white-space:pre-wrap;overflow-wrap:anywhere;max-width:60em}
 pre.vk-code.vk-code{margin:.3em 0;padding:.6em .8em;max-height:24em;overflow:auto;line-height:1.4;white-space:pre-wrap;
 overflow-wrap:anywhere;border:1px solid var(--jp-border-color2,#8886);background:transparent;color:inherit;
