@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,6 +28,15 @@ def labelled(panel: widgets.Widget, description: str) -> Any:
 def button(panel: widgets.Widget, description: str) -> widgets.Button:
     """Return the first button with this text."""
     return next(one for one in below(panel) if isinstance(one, widgets.Button) and one.description == description)
+
+
+def cancel(panel: Any) -> None:
+    """Press Cancel, and see that the work ends within half a second."""
+    started = time.monotonic()
+    button(panel, "Cancel").click()
+    panel.join(4)
+    assert time.monotonic() - started < 0.5 + 0.3  # the bound, and what a busy machine adds
+    assert "Cancelled." in panel.static_html()
 
 
 def leaked(shown: str, credentials: Mapping[str, str]) -> list[str]:

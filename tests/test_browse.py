@@ -9,7 +9,7 @@ import ipywidgets as widgets
 import pytest
 
 import vendorkit as vk
-from tests.clicking import VIEW, below, button, everything, leaked
+from tests.clicking import VIEW, below, button, cancel, everything, leaked
 from vendorkit.call import Call, Policy
 from vendorkit.errors import InvalidRequest, MalformedAnswer, NotAllowed, OriginRefused, UsageError
 from vendorkit.panels.browse import Browser, markup, visit
@@ -345,11 +345,7 @@ def test_cancel_ends_within_half_a_second(browser, vendors):
     vendors["mediagenix"].set(latency_s=5.0)
     browser.follow("titles")
     time.sleep(0.2)
-    started = time.monotonic()
-    button(browser, "Cancel").click()
-    browser.join(4)
-    assert time.monotonic() - started < 0.5 + 0.3  # the bound, and what a busy machine adds
-    assert "Cancelled." in browser.static_html()
+    cancel(browser)
     assert browser.visit.place.address == "/api"
     vendors["mediagenix"].set(latency_s=0.0)
     browser.reload()
