@@ -65,23 +65,20 @@ def vendorkit_lines(query: Query, **options: Any) -> str:
     """Return the lines that repeat *query* and fetch its frame, with *options* for `frame()`; all of its pages."""
     client = query.client
     where = {"environment": client.environment, "country": client.settings.get("MEDIPIM_COUNTRY")}
+    form = {"expand": list(query.expand) or None, "accept": _unless(query.accept, client.accepts[0])}
     if query.url is not None:
-        given: dict[str, Any] = {
-            "expand": list(query.expand) or None,
-            "accept": _unless(query.accept, client.accepts[0]),
-        }
-        made = f"client.follow({', '.join([repr(query.url), *_arguments(given)])})"
+        made = f"client.follow({', '.join([repr(query.url), *_arguments(form)])})"
     else:
         filters = {find_filter(query.resource.filters, name, "").name: value for name, value in query.filters.items()}
         given = {
+            **filters,
             "where": query.where,
             "sort": query.sort,
-            "expand": list(query.expand) or None,
-            "accept": _unless(query.accept, client.accepts[0]),
+            **form,
             "strategy": _unless(query.strategy, next(iter(query.resource.strategies), "")),
             "since": None if query.since is None else query.since.at,
         }
-        made = f"client.{query.resource.name}.query({', '.join(_arguments({**filters, **given}))})"
+        made = f"client.{query.resource.name}.query({', '.join(_arguments(given))})"
     connected = ", ".join([repr(client.vendor_name), *_arguments(where)])
     return (
         f"import vendorkit as vk\n\nclient = vk.connect({connected})\n"
