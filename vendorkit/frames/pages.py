@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 R = TypeVar("R")
-_THREADS = 2  # measured: Arrow parses without Python's lock, and more gain little beside it
+THREADS = 2  # measured: Arrow parses without Python's lock, and more gain little beside it
 
 
 @dataclass(frozen=True)
@@ -66,20 +66,20 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
     return frame
 
 
-def read_ahead(read: Callable[[T], R], bodies: Iterable[T]) -> Iterator[R]:
+def read_ahead(read: Callable[[T], R], bodies: Iterable[T], threads: int = THREADS) -> Iterator[R]:
     """
-    Yield what `read` makes of the bodies, in order; the next ones are read meanwhile on other threads.
+    Yield what `read` makes of the bodies, in order; the next ones are read meanwhile on so many other threads.
 
     What came before a failure of ours is handed over before that is raised.
     """
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         ahead: deque[Future[R]] = deque()
         for body in _before_failing(bodies):
             if isinstance(body, VendorkitError):
                 yield from (found.result() for found in ahead)
                 raise body
             ahead.append(pool.submit(read, body))
-            if len(ahead) > _THREADS:
+            if len(ahead) > threads:
                 yield ahead.popleft().result()
         yield from (found.result() for found in ahead)
 

@@ -1,7 +1,8 @@
 """
 XML pages to Arrow tables, equal to those of the same records in JSON.
 
-One parse by lxml, one walk over the elements that collects a list of texts a
+Records written like those before are read by a pattern (`layout`). Else: one parse
+by lxml, one walk over the elements that collects a list of texts a
 column, then Arrow types whole columns. Expanded links, documents, unknown
 elements and columns that do not fit go through the lossless path, and they
 alone.
@@ -20,9 +21,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vendorkit.errors import MalformedAnswer
 from vendorkit.frames.elements import RESOURCE_TYPE, TOTAL, add, folded, in_utf8, members, number, parse
+from vendorkit.frames.layout import Layout
 from vendorkit.frames.lossless import LosslessReader
-from vendorkit.frames.pages import Page, read_ahead
+from vendorkit.frames.pages import THREADS, Page, read_ahead
 from vendorkit.frames.schema import Column, Kind, Schema, Type, frame_type
 from vendorkit.frames.values import malformed, plain
 
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 _TEXTS = {Kind.TEXT, Kind.CODE, Kind.ID, Kind.DURATION, Kind.LINK}
 _WHOLE = r"^(0|-?[1-9][0-9]{0,17})$"  # one spelling each, so that no digit is lost
 _EXACT = r"^-?(0|[1-9][0-9]{0,14})(\.[0-9]+)?$"
+_ERRORS = ("error", "errors")
 _SCALARS = _TEXTS | {Kind.INTEGER, Kind.NUMBER, Kind.BOOLEAN, Kind.EPOCH, Kind.DATETIME, Kind.DATE}
 
 
@@ -53,6 +57,11 @@ class XmlReader:
         self._scalars = {column.wire: column for column in columns if column.kind in _SCALARS}
         self._others = tuple(column for column in columns if column.kind not in _SCALARS)
         self._kinds: dict[str, Type] = {column.wire: column.kind for column in self._others}
+        self._fields = {spelling: key for key in self._scalars for spelling in (key.replace("_", "-"), key)}
+        links = [key for key, column in self._scalars.items() if column.kind is Kind.LINK]
+        self._links = {key.removesuffix("_link"): key for key in links}
+        # Expanded links and documents are no texts.
+        self._layout = None if self._others else Layout(self._fields, self._links, keep_all=schema.only is None)
 
     def read(self, body: bytes) -> Page:
         """
@@ -62,7 +71,10 @@ class XmlReader:
             MalformedAnswer: Not well-formed, truncated, with a DOCTYPE, in another encoding than UTF-8 or
                 UTF-16, nested too deep, or nothing of the schema in it.
         """
-        root = parse(in_utf8(body))
+        body = in_utf8(body)
+        if page := self._alike(body):
+            return page
+        root = parse(body)
         try:
             return self._collection(root)
         except RecursionError:
@@ -70,23 +82,39 @@ class XmlReader:
         raise malformed(what)
 
     def read_all(self, bodies: Iterable[bytes]) -> Iterator[Page]:
-        """Read pages in order, two at a time. Raises as `read` does."""
-        return read_ahead(self.read, bodies)
+        """Read pages in order while others are fetched. Raises as `read` does."""
+        # A pattern holds Python's lock, so that two threads are slower than one; lxml's parser lets it go.
+        return read_ahead(self.read, bodies, threads=1 if self._layout else THREADS)
+
+    def _alike(self, body: bytes) -> Page | None:
+        """The page, where all its records are written as those before and every value fits its column."""
+        alike = self._layout and self._layout.read(body)
+        if not alike:
+            return None
+        try:
+            root = parse(alike.around)
+        except MalformedAnswer:
+            return None  # what is wrong with the whole will be said
+        others, envelope = _parted(root)
+        if others or root.nsmap or root.get("type") != "array" or folded(root.tag) in _ERRORS:
+            return None
+        missing = pa.nulls(alike.rows, pa.string())
+        texts = {key: alike.columns.get(key, missing) for key in self._scalars}
+        if RESOURCE_TYPE in texts:
+            texts[RESOURCE_TYPE] = pa.repeat(folded(alike.tag), alike.rows)
+        arrays = [_typed(texts[leaf.column.wire], leaf.kind) for leaf in self._schema.leaves]
+        fits = all(array is not None for array in arrays)
+        return Page(pa.table(arrays, self._schema.arrow), envelope) if fits else None
 
     def _collection(self, root: etree._Element) -> Page:
-        if folded(root.tag) in ("error", "errors"):
+        if folded(root.tag) in _ERRORS:
             what = "The answer is an error instead of records."
             raise malformed(what)
         if not self._is_collection(root):
             return self._page([root], {})
-        records, envelope = [], dict[str, Any]()
-        for child in root:
-            if child.tag == "link":
-                envelope[child.get("rel", "")] = child.get("href")
-            elif folded(child.tag) == TOTAL:
-                envelope[TOTAL] = plain(number(child.text or ""))
-            else:
-                records.append(child)
+        records, envelope = _parted(root)
+        if self._layout:
+            self._layout.learn(records)
         return self._page(records, envelope)
 
     def _is_collection(self, root: etree._Element) -> bool:
@@ -111,7 +139,8 @@ class XmlReader:
         cells, rest = self._walk(records)
         arrays, unfit = dict[str, Any](), []
         for key, column in self._scalars.items():
-            array = _typed(cells[key], column.kind)
+            array = _as_texts(cells[key])
+            array = None if array is None else _typed(array, column.kind)
             if array is None:
                 unfit.append(column)
                 for row, found in enumerate(cells[key]):
@@ -129,8 +158,8 @@ class XmlReader:
     def _walk(self, records: list[etree._Element]) -> tuple[dict[str, list[Any]], dict[int, dict[str, Any]]]:
         """Texts by wire name of the scalar columns; by row, whatever else there is, as JSON has it."""
         cells: dict[str, list[Any]] = {key: [None] * len(records) for key in self._scalars}
-        fields = {spelling: cells[key] for key in cells for spelling in (key.replace("_", "-"), key)}
-        links = {key.removesuffix("_link"): cells[key] for key in cells if self._scalars[key].kind is Kind.LINK}
+        fields = {tag: cells[key] for tag, key in self._fields.items()}
+        links = {rel: cells[key] for rel, key in self._links.items()}
         rest: dict[int, dict[str, Any]] = defaultdict(dict)
         keep_all = self._schema.only is None
         for row, record in enumerate(records):
@@ -166,6 +195,19 @@ class XmlReader:
         return LosslessReader(part, beside=self._schema).read([rest.get(row, {}) for row in range(rows)])
 
 
+def _parted(root: etree._Element) -> tuple[list[etree._Element], dict[str, Any]]:
+    """The records of a collection, and what stands around them."""
+    records, envelope = [], dict[str, Any]()
+    for child in root:
+        if child.tag == "link":
+            envelope[child.get("rel", "")] = child.get("href")
+        elif folded(child.tag) == TOTAL:
+            envelope[TOTAL] = plain(number(child.text or ""))
+        else:
+            records.append(child)
+    return records, envelope
+
+
 def _without_text(element: etree._Element) -> Any:
     """What an element without text holds: null, an empty list or object, the empty text; or its blanks."""
     if not element.text and element.get("nil") == "true":
@@ -173,12 +215,19 @@ def _without_text(element: etree._Element) -> Any:
     return {"array": [], "document": {}}.get(element.get("type", ""), element.text or "")
 
 
-def _typed(texts: list[Any], kind: Type) -> pa.Array | None:
-    """The whole column in its type; None where a value needs a closer look."""
+def _as_texts(found: list[Any]) -> pa.Array | None:
+    """The whole column; None where there is more in it than texts."""
     try:
-        array = pa.array(texts, pa.string())
-        if kind in _TEXTS:
-            return array
+        return pa.array(found, pa.string())
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return None
+
+
+def _typed(array: pa.Array, kind: Type) -> pa.Array | None:
+    """The whole column in its type; None where a value needs a closer look."""
+    if kind in _TEXTS:
+        return array
+    try:
         # An empty element of another type than text says nothing.
         array = pc.if_else(pc.equal(array, ""), None, array)
         if kind is Kind.BOOLEAN:
@@ -192,7 +241,7 @@ def _typed(texts: list[Any], kind: Type) -> pa.Array | None:
         if kind is Kind.EPOCH:
             return None if array.null_count < len(array) else array.cast(frame_type(kind, ()))
         return array.cast(frame_type(kind, ()))
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
+    except pa.ArrowInvalid:
         return None
 
 
