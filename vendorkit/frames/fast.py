@@ -7,10 +7,9 @@ leads to the record, which is taken out; then it tries again.
 
 from __future__ import annotations
 
-import json
 import re
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,9 +17,10 @@ from pyarrow import json as arrow_json
 
 from vendorkit.frames.drift import Drift
 from vendorkit.frames.free import FreeTexts
+from vendorkit.frames.misfits import Misfits
 from vendorkit.frames.pages import Page
 from vendorkit.frames.utf8 import is_utf8
-from vendorkit.frames.wire import MARK, FrameBuilder, UnfitError
+from vendorkit.frames.wire import FrameBuilder, UnfitError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 META = pa.struct([("total", pa.int64()), ("index", pa.int64())])
 _ATTEMPTS = 8  # then the lossless path is no slower
+_OFTEN = 64  # records: what fewer of them have is a misfit
 _FEW = 32  # texts that are copied one by one
 _UNEXPECTED = "unexpected field"
 _ROW = re.compile(r" in row (\d+)$")
@@ -47,11 +48,13 @@ class Parsed(NamedTuple):
         records: One each; empty ones stand in the places of those that do not fit.
         meta: Their stream meta.
         odd: The places of those that do not fit.
+        surprised: Whether one was found only by reading in vain.
     """
 
     records: pa.StructArray
     meta: pa.Array | None
     odd: set[int]
+    surprised: bool
 
 
 class FastParser:
@@ -81,16 +84,16 @@ class FastParser:
             # A boolean where an object is expected: any error line is refused here, and explained by the other path.
             record = pa.struct([("meta", META), (wrapped_as, record), ("error", pa.bool_())])
         self._empty = b'{"%b":{}}' % wrapped_as.encode() if wrapped_as else b"{}"
-        self._names = _names(record)
+        # What a projection leaves out is skipped; otherwise a new field must be noticed.
+        self.misfits = Misfits(record, wrapped_as, closed=schema.only is None)
         self._options = arrow_json.ParseOptions(
             explicit_schema=pa.schema([("", pa.list_(pa.list_(record)))]),
-            # What a projection leaves out is skipped; otherwise a new field must be noticed.
             unexpected_field_behavior="error" if schema.only is None else "ignore",
         )
 
     def arrays(self, arrays: Sequence[bytes | memoryview]) -> list[Page]:
         """Read JSON arrays of records, a page each. Raises UnfitError where one is malformed or needs another path."""
-        lists = self._lists([b'{"":[', b"]}\n"], arrays)
+        lists = self._lists([b'{"":[', b"]}\n"], arrays, None)
         table = self.convert(lists.flatten())
         ends = [0, *accumulate(pc.list_value_length(lists).to_pylist())]
         return [self.page(table.slice(start, end - start)) for start, end in pairwise(ends)]
@@ -99,44 +102,48 @@ class FastParser:
         """Make the columns of the frame. Raises UnfitError where a value needs the lossless path."""
         return self._builder.build(records)
 
-    def most(self, records: Sequence[bytes], *, convert: bool = False) -> Parsed | None:
+    def most(self, records: Sequence[bytes], *, convert: bool = False, attempts: int = _ATTEMPTS) -> Parsed | None:
         """
         Read records of which a few do not fit.
 
         Args:
             records: A JSON text each.
             convert: Find those too that only `convert` refuses.
+            attempts: How often to try; each finds another kind of those that do not fit.
 
         Returns:
             None where too many do not fit, or they cannot be told from the others.
         """
-        odd = set[int]()
-        for _ in range(_ATTEMPTS):
+        odd = self.misfits.among(records)
+        for attempt in range(attempts):
             try:
                 found, meta = self._each([self._empty if at in odd else text for at, text in enumerate(records)])
                 if convert:
                     self.convert(found)
-                return Parsed(found, meta, odd)
+                return Parsed(found, meta, odd, surprised=attempt > 0)
             except UnfitError as error:
                 faults = self._faults(error.problem, records) - odd
             odd |= faults
-            if not faults or len(odd) == len(records):
+            # Each is looked at, so no `any`.
+            if [at for at in faults if self.misfits.learn(records[at])]:
+                odd |= self.misfits.among(records)
+            if not faults:
                 break
         return None
+
+    def none(self, records: Sequence[bytes]) -> Parsed:
+        """Read none of the records."""
+        found, meta = self._each([self._empty] * len(records))
+        return Parsed(found, meta, set(range(len(records))), surprised=True)
 
     def _faults(self, problem: str, records: Sequence[bytes]) -> set[int]:
         """Where Arrow's words say that the fault is: in a row, at a value (which may stand elsewhere too), in names."""
         if row := _ROW.search(problem):
             return {int(row[1])}
         if value := _VALUE.search(problem):
-            return {at for at, text in enumerate(records) if value[1].encode() in text}
-        return {at for at, text in enumerate(records) if _UNEXPECTED in problem and self._is_strange(text)}
-
-    def _is_strange(self, text: bytes) -> bool:
-        try:
-            return _differs(json.loads(text), self._names)
-        except (ValueError, RecursionError):
-            return True
+            found = {at for at, text in enumerate(records) if value[1].encode() in text}
+            return {at for at in found if not self.misfits.fits(records[at])} or found
+        return {at for at, text in enumerate(records) if _UNEXPECTED in problem and not self.misfits.fits(text)}
 
     def page(self, table: pa.Table) -> Page:
         """Give a table its drift; the columns of undeclared fields that are not there are left out."""
@@ -149,7 +156,7 @@ class FastParser:
         return Page(table, drift=drift)
 
     def _each(self, records: Sequence[bytes]) -> tuple[pa.StructArray, pa.Array | None]:
-        lists = self._lists([b'{"":[[', b"]]}\n"], records)
+        lists = self._lists([b'{"":[[', b"]]}\n"], records, len(records))
         if pc.any(pc.not_equal(pc.list_value_length(lists), 1)).as_py():
             raise UnfitError
         found, meta = lists.flatten(), None
@@ -161,8 +168,8 @@ class FastParser:
             raise UnfitError
         return found, meta
 
-    def _lists(self, around: list[bytes], texts: Sequence[bytes | memoryview]) -> pa.ListArray:
-        """Read lines of one list of one list each; return the inner ones."""
+    def _lists(self, around: list[bytes], texts: Sequence[bytes | memoryview], count: int | None) -> pa.ListArray:
+        """Read lines of one list of one list each, of so many records, where that is known; return the inner ones."""
         # Two brackets: no text inside them can close the first and go on with something else unnoticed.
         # A leading object also keeps Arrow from a top-level null, on which its parser crashes (26.0.1).
         text = self._text(around, texts)
@@ -176,11 +183,18 @@ class FastParser:
         else:
             return _inner(lists, len(texts))
         emptied = _EMPTIED.search(problem)
-        if emptied is None or emptied[1] not in self._builder.objects or emptied[1] in self._emptied:
+        if emptied is None or not count or not self._is_often(emptied[1], text, count):
             raise UnfitError(problem)
-        # PHP writes an empty object as [], wherever it does it once.
         self._emptied |= {emptied[1]}
-        return self._lists(around, texts)
+        self.misfits.emptied = self._emptied
+        return self._lists(around, texts, count)
+
+    def _is_often(self, name: str, text: pa.Buffer, count: int) -> bool:
+        """Whether PHP's way to write an empty object, as [], is worth a change of the text for the parser's sake."""
+        if name not in self._builder.objects or name in self._emptied:
+            return False
+        found: int = text.to_pybytes().count(b'"%b":[]' % name.encode())
+        return found * _OFTEN >= count
 
     def _text(self, around: list[bytes], texts: Sequence[bytes | memoryview]) -> pa.Buffer:
         parts = [part for text in texts for part in (around[0], text, around[1])]
@@ -209,22 +223,6 @@ def _inner(lists: pa.ChunkedArray, texts: int) -> pa.ListArray:
     if inner.null_count:
         raise UnfitError
     return inner
-
-
-def _names(wire: pa.DataType) -> dict[str, Any]:
-    """The names that Arrow expects, at every depth."""
-    if pa.types.is_list(wire):
-        return _names(wire.value_type)
-    return {field.name.rstrip(MARK): _names(field.type) for field in wire} if pa.types.is_struct(wire) else {}
-
-
-def _differs(value: Any, names: dict[str, Any]) -> bool:
-    """Whether there is a name in the value that is not expected."""
-    if isinstance(value, list):
-        return any(_differs(item, names) for item in value if isinstance(item, (dict, list)))
-    if not isinstance(value, dict) or not names:
-        return False
-    return any(key not in names or _differs(item, names[key]) for key, item in value.items())
 
 
 def on_one_line(text: bytes, *, feeds: bool = True) -> bytes:

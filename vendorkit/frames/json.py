@@ -10,9 +10,8 @@ are read one value at a time.
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, compress
 from typing import TYPE_CHECKING, Any
 
 from vendorkit.errors import MalformedAnswer, VendorkitError
@@ -25,6 +24,7 @@ from vendorkit.frames.wire import UnfitError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from vendorkit.frames.fast import FastParser
     from vendorkit.frames.schema import Schema
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -44,7 +44,6 @@ class JsonReader:
     def __init__(self, schema: Schema, records: str | None = "results") -> None:
         self._records = records
         self._mixed = MixedReader(schema)
-        self._fit = False  # whether all records of the last pages fitted
         self._cutting: tuple[Callable[[bytes], list[bytes]], ...] = (cut_where_alike, cut_by_braces)
         self._start = re.compile(rb'"%s"[ \t\r\n]*:[ \t\r\n]*\[' % re.escape(records or "").encode())
 
@@ -76,19 +75,29 @@ class JsonReader:
         yield group
 
     def _group(self, bodies: list[bytes]) -> list[Page]:
-        found, fast = [self._cut(body) for body in bodies], self._mixed.fast
+        found = [self._cut(body) for body in bodies]
         cuts = [cut for cut in found if cut is not None]
         pages = None
-        if fast is not None and len(cuts) == len(found):
-            arrays = [array for array, _ in cuts]
-            # Only where the last pages fitted: one record that does not has all of them read again.
-            with suppress(UnfitError):
-                pages = fast.arrays(arrays) if self._fit else None
-            pages = pages or self._by_records(arrays)
+        if self._mixed.fast is not None and len(cuts) == len(found):
+            pages = self._pages(self._mixed.fast, [array for array, _ in cuts])
         if pages is None:
             # The cuts are wrong, or a page is; whole it tells which, and where.
             return [self._slow(bodies[0])] if len(bodies) == 1 else [self.read(body) for body in bodies]
         return [replace(page, envelope=envelope) for page, (_, envelope) in zip(pages, cuts, strict=True)]
+
+    def _pages(self, fast: FastParser, arrays: list[memoryview]) -> list[Page] | None:
+        """Read pages without a look at their records, where all will fit; the others record by record."""
+        fits = [self._mixed.calm and not fast.misfits.are_in(array) for array in arrays]
+        whole: list[Page] = []
+        try:
+            whole = fast.arrays([*compress(arrays, fits)]) if any(fits) else []
+        except UnfitError:
+            fits = [False] * len(arrays)
+        others = self._by_records([array for array, fit in zip(arrays, fits, strict=True) if not fit])
+        if others is None:
+            return None
+        pages = {True: iter(whole), False: iter(others)}
+        return [next(pages[fit]) for fit in fits]
 
     def _by_records(self, arrays: list[memoryview]) -> list[Page] | None:
         """Read pages record by record, so that the few that do not fit cost little; None where a cut goes wrong."""
@@ -104,7 +113,6 @@ class JsonReader:
                 # Where one way to cut goes wrong, it does so on most pages.
                 self._cutting = (cut_by_braces,)
             else:
-                self._fit = not any(one.odd for one in found)
                 return [one.page for one in found]
         return None
 

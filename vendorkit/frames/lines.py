@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LARGEST = 2**62
-_PART = 250  # lines; one that does not fit has so many read again
 
 
 class LinesReader:
@@ -40,7 +39,6 @@ class LinesReader:
         self._schema = schema
         self._record = record
         self._mixed = MixedReader(schema, wrapped_as=record)
-        self._fit = False  # whether all of the last block did
 
     def read(self, block: bytes, *, first_line: int = 1) -> Page:
         """
@@ -60,17 +58,12 @@ class LinesReader:
         lines = block.split(b"\n")
         places = [at for at, line in enumerate(lines) if line.strip()]
 
-        def load(part: int, at: int) -> tuple[dict[str, Any], dict[str, Any]]:
-            place = places[part * size + at]
-            return self._line(lines[place], f"Line {first_line + place} of the stream")
+        def load(_: int, at: int) -> tuple[dict[str, Any], dict[str, Any]]:
+            return self._line(lines[places[at]], f"Line {first_line + places[at]} of the stream")
 
-        # Where the last lines fitted these probably do, and can be read in one go.
-        size = max(len(places), 1) if self._fit else _PART
-        parts = [[lines[at] for at in places[start : start + size]] for start in range(0, len(places), size)]
-        found = self._mixed.read(parts, load)
-        self._fit = not any(one.odd for one in found)
-        table, drift = combine((one.page for one in found), self._schema)
-        metas = [meta if isinstance(meta, pa.Array) else pa.array(meta, META) for one in found for meta in one.metas]
+        (found,) = self._mixed.read([[lines[at] for at in places]], load)
+        table, drift = combine([found.page], self._schema)
+        metas = [meta if isinstance(meta, pa.Array) else pa.array(meta, META) for meta in found.metas]
         return Page(table, _sequence(pa.chunked_array(metas, META), first_line), drift)
 
     def _line(self, line: bytes, what: str) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from itertools import groupby
+from itertools import accumulate, chain, groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,23 +23,34 @@ if TYPE_CHECKING:
     from vendorkit.frames.schema import Schema
 
 _PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_PART = 250  # records that are read again for one that unexpectedly does not fit
 _MANY = 200  # records: more will probably follow, and a look at one of these pays
 _OFTEN = 8  # a new field in one of so many records is looked for from then on; a rarer one is cheaper left alone
 
 
 class MixedPage(NamedTuple):
     """
-    What one part became.
+    What one page became.
 
     Attributes:
         page: Its records.
         metas: Their stream meta, in arrays or lists.
-        odd: How many did not fit.
     """
 
     page: Page
     metas: list[Any]
-    odd: int
+
+
+class _Converted(NamedTuple):
+    """Records as Arrow read them, in the frame's columns; empty ones in the places that are `odd`."""
+
+    table: pa.Table
+    meta: pa.Array | None
+    odd: set[int]
+
+    def slice(self, start: int, count: int) -> _Converted:
+        odd = {at - start for at in self.odd.intersection(range(start, start + count))}
+        return _Converted(self.table.slice(start, count), self.meta and self.meta.slice(start, count), odd)
 
 
 class MixedReader:
@@ -49,6 +60,9 @@ class MixedReader:
     Args:
         schema: What to read.
         wrapped_as: The key of the record in its line, where records come with their stream meta.
+
+    Attributes:
+        calm: Whether nothing unexpected was among the last records.
     """
 
     def __init__(self, schema: Schema, wrapped_as: str | None = None) -> None:
@@ -56,73 +70,78 @@ class MixedReader:
         self._wrapped = wrapped_as
         self._unknown: dict[str, str] = {}
         self._order: tuple[str, ...] = ()
+        self.calm = False
         self.lossless = LosslessReader(schema)
         try:
             self.fast: FastParser | None = FastParser(schema, wrapped_as, self._unknown)
         except UnfitError:
             self.fast = None
 
-    def read(self, parts: Sequence[Sequence[bytes]], load: Callable[[int, int], tuple[Any, Any]]) -> list[MixedPage]:
+    def read(self, pages: Sequence[Sequence[bytes]], load: Callable[[int, int], tuple[Any, Any]]) -> list[MixedPage]:
         """
         Read JSON texts of one record each, without line ends.
 
         Args:
-            parts: The texts, some hundreds in each part: a record that does not fit has its part read again.
-            load: Gives a record's values by its part and its place there, and its stream meta; called for those that
+            pages: The texts of each page.
+            load: Gives a record's values by its page and its place there, and its stream meta; called for those that
                 do not fit.
         """
-        fast = self.fast
-        if fast is None:
-            return self._pages(parts, [None] * len(parts), load, None)
+        fast, found, start = self.fast, list[MixedPage](), 0
+        texts = [*chain.from_iterable(pages)]
+        whole = self._converted(fast, texts) if fast and texts else None
+        for number, page in enumerate(pages):
+            if fast and whole:
+                one = whole.slice(start, len(page))
+                found.append(self._page(fast, one, [load(number, at) for at in sorted(one.odd)]))
+            else:
+                records, metas = zip(*(load(number, at) for at in range(len(page))), strict=True) if page else ((), ())
+                found.append(MixedPage(self.lossless.read(list(records)), [list(metas)]))
+            start += len(page)
+        if fast and not self._order and start >= _MANY:
+            self._look_at(texts[0])
+        for read, _ in found:
+            self._learn(read.drift, read.rows)
+        return found
+
+    def _converted(self, fast: FastParser, records: Sequence[bytes]) -> _Converted:
+        """Read all in one go, if nothing speaks against it; else in parts, for a surprise has its part read again."""
+        found = fast.most(records, attempts=1) if self.calm else None
+        parts = [records[start : start + _PART] for start in range(0, len(records), _PART)]
         try:
-            pages = self._pages(parts, [fast.most(part) for part in parts], load, fast)
+            found = found or _joined([fast.most(part) or fast.none(part) for part in parts])
+            table = fast.convert(found.records)
         except UnfitError:
-            # It shows only in the conversion of all parts; with a look at each it is found, and taken out.
-            pages = self._pages(parts, [fast.most(part, convert=True) for part in parts], load, fast)
-        if not self._order and sum(map(len, parts)) >= _MANY:
-            self._look_at(next(part[0] for part in parts if part))
-        for page, *_ in pages:
-            self._learn(page.drift, page.rows)
-        return pages
+            # It shows only in the conversion of all; with a look at each part it is found, and taken out.
+            found = _joined([fast.most(part, convert=True) or fast.none(part) for part in parts])
+            table = fast.convert(found.records)
+        self.calm = not found.surprised
+        return _Converted(table, found.meta, found.odd)
+
+    def _page(self, fast: FastParser, one: _Converted, loaded: list[tuple[Any, Any]]) -> MixedPage:
+        """Put those that do not fit in their places among the others."""
+        if not one.odd:
+            return MixedPage(fast.page(one.table), [one.meta])
+        slow = self.lossless.read([record for record, _ in loaded])
+        pieces, metas, taken = list[Page](), list[Any](), 0
+        for is_odd, group in groupby(range(len(one.table)), one.odd.__contains__):
+            places = list(group)
+            count = len(places)
+            if is_odd:
+                pieces.append(Page(slow.table.slice(taken, count)))
+                metas.append([meta for _, meta in loaded[taken : taken + count]])
+                taken += count
+            else:
+                pieces.append(fast.page(one.table.slice(places[0], count)))
+                metas.append(one.meta and one.meta.slice(places[0], count))
+        page = pieces[0] if len(pieces) == 1 else Page(*_combined(pieces, self._schema))
+        page.drift.merge(slow.drift)
+        return MixedPage(page, metas)
 
     def _look_at(self, record: bytes) -> None:
         """Let the parser expect fields in the order in which they come."""
         found = loads(record)
         self._order = tuple(found.get(self._wrapped, found) if self._wrapped else found)
         self.fast = FastParser(self._schema, self._wrapped, self._unknown, self._order)
-
-    def _pages(
-        self,
-        parts: Sequence[Sequence[bytes]],
-        found: list[Parsed | None],
-        load: Callable[[int, int], tuple[Any, Any]],
-        fast: FastParser | None,
-    ) -> list[MixedPage]:
-        arrays = [one.records for one in found if one]
-        # All in one go: what these calls cost hardly depends on how many records there are.
-        table = fast.convert(_whole(arrays)) if fast and arrays else self._schema.empty()
-        pages, start = list[MixedPage](), 0
-        for number, (part, one) in enumerate(zip(parts, found, strict=True)):
-            odd = one.odd if one else set(range(len(part)))
-            loaded = [load(number, at) for at in sorted(odd)]
-            slow = self.lossless.read([record for record, _ in loaded]) if loaded else None
-            pieces, metas, taken = list[Page](), list[Any](), 0
-            for is_odd, group in groupby(range(len(part)), odd.__contains__):
-                places = list(group)
-                count = len(places)
-                if slow and is_odd:
-                    pieces.append(Page(slow.table.slice(taken, count)))
-                    metas.append([meta for _, meta in loaded[taken : taken + count]])
-                    taken += count
-                elif fast and one:
-                    pieces.append(fast.page(table.slice(start + places[0], count)))
-                    metas.append(one.meta and one.meta.slice(places[0], count))
-            start += len(part) if one else 0
-            page = pieces[0] if len(pieces) == 1 else Page(*_combined(pieces, self._schema))
-            if slow:
-                page.drift.merge(slow.drift)
-            pages.append(MixedPage(page, metas, len(odd)))
-        return pages
 
     def _learn(self, drift: Drift, rows: int) -> None:
         """Let the parser read new fields that are often there, where their names tell them from all others."""
@@ -141,5 +160,10 @@ def _combined(pieces: list[Page], schema: Schema) -> tuple[pa.Table, dict[str, A
     return table, {}, drift
 
 
-def _whole(arrays: list[pa.StructArray]) -> pa.StructArray:
-    return arrays[0] if len(arrays) == 1 else pa.concat_arrays(arrays)
+def _joined(found: list[Parsed]) -> Parsed:
+    """What the parts became, in one."""
+    starts = accumulate((len(one.records) for one in found), initial=0)
+    odd = {start + at for start, one in zip(starts, found, strict=False) for at in one.odd}
+    metas = [one.meta for one in found if one.meta is not None]
+    records = pa.concat_arrays([one.records for one in found])
+    return Parsed(records, pa.concat_arrays(metas) if metas else None, odd, any(one.surprised for one in found))
