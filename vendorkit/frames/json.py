@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from vendorkit.errors import MalformedAnswer, VendorkitError
 from vendorkit.frames.fast import cut_by_braces, cut_where_alike, on_one_line
-from vendorkit.frames.mixed import MixedReader
+from vendorkit.frames.mixed import mixed_reader
 from vendorkit.frames.pages import Page, read_ahead
 from vendorkit.frames.values import loads, malformed, plain
 from vendorkit.frames.wire import UnfitError
@@ -43,7 +43,7 @@ class JsonReader:
 
     def __init__(self, schema: Schema, records: str | None = "results") -> None:
         self._records = records
-        self._mixed = MixedReader(schema)
+        self._mixed = mixed_reader(schema)
         self._cutting: tuple[Callable[[bytes], list[bytes]], ...] = (cut_where_alike, cut_by_braces)
         self._start = re.compile(rb'"%s"[ \t\r\n]*:[ \t\r\n]*\[' % re.escape(records or "").encode())
 
@@ -92,7 +92,7 @@ class JsonReader:
         try:
             whole = fast.arrays([*compress(arrays, fits)]) if any(fits) else []
         except UnfitError:
-            fits = [False] * len(arrays)
+            self._mixed.calm, fits = False, [False] * len(arrays)
         others = self._by_records([array for array, fit in zip(arrays, fits, strict=True) if not fit])
         if others is None:
             return None

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from vendorkit.errors import MalformedAnswer
 from vendorkit.frames.fast import META, on_one_line
-from vendorkit.frames.mixed import MixedReader
+from vendorkit.frames.mixed import mixed_reader
 from vendorkit.frames.pages import Page, combine
 from vendorkit.frames.values import loads, malformed, plain
 
@@ -38,7 +38,7 @@ class LinesReader:
     def __init__(self, schema: Schema, record: str = "result") -> None:
         self._schema = schema
         self._record = record
-        self._mixed = MixedReader(schema, wrapped_as=record)
+        self._mixed = mixed_reader(schema, record)
 
     def read(self, block: bytes, *, first_line: int = 1) -> Page:
         """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from functools import lru_cache
 from itertools import accumulate, chain, groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _PART = 250  # records that are read again for one that unexpectedly does not fit
 _MANY = 200  # records: more will probably follow, and a look at one of these pays
+_NEW = 16  # new fields that are looked for, which takes time on each page
 _OFTEN = 8  # a new field in one of so many records is looked for from then on; a rarer one is cheaper left alone
 
 
@@ -51,6 +53,12 @@ class _Converted(NamedTuple):
     def slice(self, start: int, count: int) -> _Converted:
         odd = {at - start for at in self.odd.intersection(range(start, start + count))}
         return _Converted(self.table.slice(start, count), self.meta and self.meta.slice(start, count), odd)
+
+
+@lru_cache(maxsize=32)
+def mixed_reader(schema: Schema, wrapped_as: str | None = None) -> MixedReader:
+    """The reader of all pulls under one schema: what it has learnt of the vendor's ways is of use to the next pull."""
+    return MixedReader(schema, wrapped_as)
 
 
 class MixedReader:
@@ -148,7 +156,8 @@ class MixedReader:
         for name, count in drift.unknown.items():
             column = self.lossless.appended((name,))
             seen = name in self._unknown or column in self._unknown.values() or self.lossless.declares(name)
-            if seen or count * _OFTEN < rows or not _PLAIN_NAME.fullmatch(name):
+            rare = count * _OFTEN < rows or len(self._unknown) >= _NEW
+            if seen or rare or not _PLAIN_NAME.fullmatch(name):
                 continue
             unknown = dict(sorted({**self._unknown, name: column}.items(), key=itemgetter(1)))
             with contextlib.suppress(UnfitError):
