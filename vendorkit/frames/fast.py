@@ -17,7 +17,7 @@ from pyarrow import json as arrow_json
 
 from vendorkit.frames.drift import Drift
 from vendorkit.frames.free import FreeTexts
-from vendorkit.frames.misfits import Misfits
+from vendorkit.frames.misfits import Habits, Misfits
 from vendorkit.frames.pages import Page
 from vendorkit.frames.utf8 import is_utf8
 from vendorkit.frames.wire import FrameBuilder, UnfitError
@@ -30,12 +30,9 @@ if TYPE_CHECKING:
 
 META = pa.struct([("total", pa.int64()), ("index", pa.int64())])
 _ATTEMPTS = 8  # then the lossless path is no slower
-_OFTEN = 64  # records: what fewer of them have is a misfit
 _FEW = 32  # texts that are copied one by one
-_UNEXPECTED = "unexpected field"
 _ROW = re.compile(r" in row (\d+)$")
 _VALUE = re.compile(r"couldn't parse:(.+)$", re.DOTALL)
-_EMPTIED = re.compile(r"/([^/]+)\) changed from object to array")
 _BETWEEN = re.compile(rb"\},[ \t]*(?=\{)")
 _OPENING = re.compile(rb'\{"[^"\\]*":"?')
 
@@ -66,18 +63,24 @@ class FastParser:
         wrapped_as: The key of the record in its line, where records come with their stream meta.
         unknown: Undeclared fields that are read as well, and the names of their appended columns.
         order: Names in the vendor's order, where it is known: Arrow is quickest with fields where it expects them.
+        habits: What is known of the vendor's ways.
 
     Raises:
         UnfitError: A name stands for free values in one place, and not in another.
     """
 
     def __init__(
-        self, schema: Schema, wrapped_as: str | None, unknown: Mapping[str, str], order: Sequence[str] = ()
+        self,
+        schema: Schema,
+        wrapped_as: str | None,
+        unknown: Mapping[str, str],
+        order: Sequence[str] = (),
+        habits: Habits | None = None,
     ) -> None:
         self._builder = FrameBuilder(schema, unknown, order)
         self._unknown = unknown
         self._free = FreeTexts(self._builder.free)
-        self._emptied = frozenset[str]()
+        self._habits = habits or Habits()
         self._wrapped = wrapped_as
         record = self._builder.wire
         if wrapped_as:
@@ -85,7 +88,7 @@ class FastParser:
             record = pa.struct([("meta", META), (wrapped_as, record), ("error", pa.bool_())])
         self._empty = b'{"%b":{}}' % wrapped_as.encode() if wrapped_as else b"{}"
         # What a projection leaves out is skipped; otherwise a new field must be noticed.
-        self.misfits = Misfits(record, wrapped_as, closed=schema.only is None)
+        self.misfits = Misfits(record, self._builder.objects, wrapped_as, self._habits, closed=schema.only is None)
         self._options = arrow_json.ParseOptions(
             explicit_schema=pa.schema([("", pa.list_(pa.list_(record)))]),
             unexpected_field_behavior="error" if schema.only is None else "ignore",
@@ -93,7 +96,7 @@ class FastParser:
 
     def arrays(self, arrays: Sequence[bytes | memoryview]) -> list[Page]:
         """Read JSON arrays of records, a page each. Raises UnfitError where one is malformed or needs another path."""
-        lists = self._lists([b'{"":[', b"]}\n"], arrays, None)
+        lists = self._lists([b'{"":[', b"]}\n"], arrays)
         table = self.convert(lists.flatten())
         ends = [0, *accumulate(pc.list_value_length(lists).to_pylist())]
         return [self.page(table.slice(start, end - start)) for start, end in pairwise(ends)]
@@ -123,11 +126,11 @@ class FastParser:
                 return Parsed(found, meta, odd, surprised=attempt > 0)
             except UnfitError as error:
                 faults = self._faults(error.problem, records) - odd
-            odd |= faults
-            # Each is looked at, so no `any`.
-            if [at for at in faults if self.misfits.learn(records[at])]:
+            new = [at for at in faults if self.misfits.learn(records[at], records)]
+            odd |= faults.difference(at for at in new if self.misfits.fits(records[at]))
+            if new:
                 odd |= self.misfits.among(records)
-            if not faults:
+            elif not faults:
                 break
         return None
 
@@ -137,13 +140,12 @@ class FastParser:
         return Parsed(found, meta, set(range(len(records))), surprised=True)
 
     def _faults(self, problem: str, records: Sequence[bytes]) -> set[int]:
-        """Where Arrow's words say that the fault is: in a row, at a value (which may stand elsewhere too), in names."""
+        """Where the fault is, by Arrow's words: in a row, at a value, which may stand elsewhere too; else anywhere."""
         if row := _ROW.search(problem):
             return {int(row[1])}
-        if value := _VALUE.search(problem):
-            found = {at for at, text in enumerate(records) if value[1].encode() in text}
-            return {at for at in found if not self.misfits.fits(records[at])} or found
-        return {at for at, text in enumerate(records) if _UNEXPECTED in problem and not self.misfits.fits(text)}
+        value = _VALUE.search(problem)
+        found = {at for at, text in enumerate(records) if value and value[1].encode() in text}
+        return {at for at in found or range(len(records)) if not self.misfits.fits(records[at])} or found
 
     def page(self, table: pa.Table) -> Page:
         """Give a table its drift; the columns of undeclared fields that are not there are left out."""
@@ -156,7 +158,7 @@ class FastParser:
         return Page(table, drift=drift)
 
     def _each(self, records: Sequence[bytes]) -> tuple[pa.StructArray, pa.Array | None]:
-        lists = self._lists([b'{"":[[', b"]]}\n"], records, len(records))
+        lists = self._lists([b'{"":[[', b"]]}\n"], records)
         if pc.any(pc.not_equal(pc.list_value_length(lists), 1)).as_py():
             raise UnfitError
         found, meta = lists.flatten(), None
@@ -168,8 +170,8 @@ class FastParser:
             raise UnfitError
         return found, meta
 
-    def _lists(self, around: list[bytes], texts: Sequence[bytes | memoryview], count: int | None) -> pa.ListArray:
-        """Read lines of one list of one list each, of so many records, where that is known; return the inner ones."""
+    def _lists(self, around: list[bytes], texts: Sequence[bytes | memoryview]) -> pa.ListArray:
+        """Read lines of one list of one list each; return the inner ones."""
         # Two brackets: no text inside them can close the first and go on with something else unnoticed.
         # A leading object also keeps Arrow from a top-level null, on which its parser crashes (26.0.1).
         text = self._text(around, texts)
@@ -182,25 +184,13 @@ class FastParser:
             problem = str(error)
         else:
             return _inner(lists, len(texts))
-        emptied = _EMPTIED.search(problem)
-        if emptied is None or not count or not self._is_often(emptied[1], text, count):
-            raise UnfitError(problem)
-        self._emptied |= {emptied[1]}
-        self.misfits.emptied = self._emptied
-        return self._lists(around, texts, count)
-
-    def _is_often(self, name: str, text: pa.Buffer, count: int) -> bool:
-        """Whether PHP's way to write an empty object, as [], is worth a change of the text for the parser's sake."""
-        if name not in self._builder.objects or name in self._emptied:
-            return False
-        found: int = text.to_pybytes().count(b'"%b":[]' % name.encode())
-        return found * _OFTEN >= count
+        raise UnfitError(problem)
 
     def _text(self, around: list[bytes], texts: Sequence[bytes | memoryview]) -> pa.Buffer:
         parts = [part for text in texts for part in (around[0], text, around[1])]
-        if self._free or self._emptied or len(texts) > _FEW:
+        if self._free or self._habits.emptied or len(texts) > _FEW:
             text = self._free.quoted(b"".join(parts))
-            for name in self._emptied:
+            for name in self._habits.emptied:
                 # Inside a text its quotes would have backslashes before them.
                 text = text.replace(b'"%b":[]' % name.encode(), b'"%b":{}' % name.encode())
             return pa.py_buffer(text)

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,14 +22,40 @@ from vendorkit.frames.values import INT64
 from vendorkit.frames.wire import EXACT, MARK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
 _MOST = 16  # patterns; where more would be needed, records differ too much for any to help
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_LOOKS = 8  # records found by a pattern that are looked at, whether it is right
+_OFTEN = 64  # records: what fewer of them have is left to the slow path
 _UNTOLD = r"[^\s\S]"  # matches nothing
 _SPACE = r"[ \t\r\n]*"
 _FRACTION = r"-?[0-9]+[.eE]"
 _MANY_DIGITS = r"-?[0-9]{16}"
+
+
+@dataclass
+class Habits:
+    """
+    What was seen of a vendor's ways.
+
+    Attributes:
+        emptied: Names of objects for which an empty list is written, as PHP does, often enough to be no misfit.
+        patterns: What the misfits have in their texts that the other records have not.
+        misleading: Patterns that other records have too.
+    """
+
+    emptied: frozenset[str] = frozenset()
+    patterns: tuple[str, ...] = ()
+    misleading: frozenset[str] = frozenset()
+
+
+class _Kind(NamedTuple):
+    """What does not fit: a pattern of what stands around it and of itself; the object's name if it is an empty list."""
+
+    around: str
+    itself: str
+    emptied: str = ""
 
 
 class Misfits:
@@ -37,96 +64,99 @@ class Misfits:
 
     Args:
         wire: The type that it is given for a record.
+        objects: Names of objects for which an empty list means the same as an empty object.
         record: The key of the record in its line, where records come with their stream meta.
+        habits: What is known already, and is added to.
         closed: Whether it refuses fields that are not in the type.
-
-    Attributes:
-        emptied: Names of objects for which an empty list is no misfit.
     """
 
-    def __init__(self, wire: pa.DataType, record: str | None, *, closed: bool) -> None:
-        self._wire, self._record, self._closed = wire, record, closed
-        self.emptied = frozenset[str]()
-        self._patterns: tuple[str, ...] = ()
-        self._misleading = frozenset[str]()
+    def __init__(
+        self, wire: pa.DataType, objects: Collection[str], record: str | None, habits: Habits, *, closed: bool
+    ) -> None:
+        self._wire, self._objects, self._record, self._closed = wire, objects, record, closed
+        self._habits = habits
 
     def among(self, records: Sequence[bytes]) -> set[int]:
         """The places of records of a known kind of misfit."""
-        if not self._patterns:
-            return set()
-        found = pc.match_substring_regex(pa.array(records, pa.binary()), "|".join(self._patterns))
-        places = pc.indices_nonzero(found).to_pylist()
-        wrong = [at for at in places if self.fits(records[at])]
-        for at in wrong:
-            self._give_up(records[at])
-        return set(places) - set(wrong)
+        while self._habits.patterns:
+            found = pc.match_substring_regex(pa.array(records, pa.binary()), "|".join(self._habits.patterns))
+            places = pc.indices_nonzero(found).to_pylist()
+            wrong = [records[at] for at in places[:_LOOKS] if self.fits(records[at])]
+            if not wrong:
+                return set(places)
+            self._give_up(wrong)
+        return set()
 
     def are_in(self, text: bytes | memoryview) -> bool:
         """Whether there may be any in a text of many records."""
-        if not self._patterns:
+        if not self._habits.patterns:
             return False
         ends = pa.array([0, len(text)], pa.int64()).buffers()[1]
         array = pa.LargeBinaryArray.from_buffers(pa.large_binary(), 1, [None, ends, pa.py_buffer(text)])
-        return bool(pc.match_substring_regex(array, "|".join(self._patterns))[0].as_py())
+        return bool(pc.match_substring_regex(array, "|".join(self._habits.patterns))[0].as_py())
 
     def fits(self, record: bytes) -> bool:
         """Whether nothing is seen in a record that Arrow's parser would refuse."""
         return self._kinds(record) == set()
 
-    def learn(self, record: bytes) -> bool:
-        """Look for more records of this one's kinds from now on; say whether any is new."""
-        new = set[str]()
-        for around, place in self._kinds(record) or ():
-            matching = [one for one in (around + place, place) if re.search(one.encode(), record)]
-            new.update(matching[:1])
-        new -= self._misleading.union(self._patterns)
-        self._patterns += tuple(sorted(new)[: _MOST - len(self._patterns)])
+    def learn(self, record: bytes, records: Sequence[bytes]) -> bool:
+        """Take in how a record that is one of many does not fit; say whether there was anything new in it."""
+        habits, new = self._habits, set[str]()
+        for kind in self._kinds(record) or ():
+            if kind.emptied and sum(b'"%b":[]' % kind.emptied.encode() in one for one in records) * _OFTEN >= len(
+                records
+            ):
+                habits.emptied |= {kind.emptied}
+                new.add("")
+            else:
+                # With what stands around it it is told from others of its name; not everything can be looked through.
+                patterns = (kind.around + kind.itself, kind.itself)
+                new.update([one for one in patterns if re.search(one.encode(), record)][:1])
+        new -= habits.misleading.union(habits.patterns)
+        habits.patterns += tuple(sorted(new - {""})[: _MOST - len(habits.patterns)])
         return bool(new)
 
-    def _give_up(self, record: bytes) -> None:
-        wrong = {pattern for pattern in self._patterns if re.search(pattern.encode(), record)}
-        self._misleading |= wrong
-        self._patterns = tuple(pattern for pattern in self._patterns if pattern not in wrong)
+    def _give_up(self, records: Sequence[bytes]) -> None:
+        """Forget the patterns that are in records with nothing wrong."""
+        habits = self._habits
+        wrong = {one for one in habits.patterns if any(re.search(one.encode(), record) for record in records)}
+        habits.misleading |= wrong
+        habits.patterns = tuple(one for one in habits.patterns if one not in wrong)
 
-    def _kinds(self, record: bytes) -> set[tuple[str, str]] | None:
-        """A pattern for each thing in the record that does not fit, in two parts; None where it is no JSON at all."""
+    def _kinds(self, record: bytes) -> set[_Kind] | None:
+        """Each thing in the record that does not fit; None where it is no JSON object at all."""
         try:
             value = json.loads(record)
             return set(self._in_struct(value, self._wire, "")) if isinstance(value, dict) else None
         except (ValueError, RecursionError):
             return None
 
-    def _in_struct(self, value: Any, wire: pa.StructType, around: str) -> Iterator[tuple[str, str]]:
+    def _in_struct(self, value: Any, wire: pa.StructType, around: str) -> Iterator[_Kind]:
         """Look at an object; `around` leads to its names, which may mean other things elsewhere."""
         types = {field.name: field.type for field in wire}
         for name, item in value.items():
             here = f'"{name if _PLAIN_NAME.fullmatch(name) else _UNTOLD}"{_SPACE}:{_SPACE}'
-            if name in types:
-                fits = item == [] and name in self.emptied and pa.types.is_struct(types[name])
+            if item == [] and name in self._objects and pa.types.is_struct(types.get(name)):
+                yield from () if name in self._habits.emptied else [_Kind(around, here + r"\[", name)]
+            elif name in types:
                 # The record itself is too large to be led through.
-                inside = "" if name == self._record else here
-                yield from () if fits else self._in_value(item, types[name], (around, here), inside)
+                yield from self._in_value(item, types[name], _Kind(around, here), "" if name == self._record else here)
             elif self._closed and name + MARK not in types:
-                yield around, here
+                yield _Kind(around, here)
 
-    def _in_value(
-        self, value: Any, wire: pa.DataType, place: tuple[str, str], inside: str
-    ) -> Iterator[tuple[str, str]]:
+    def _in_value(self, value: Any, wire: pa.DataType, place: _Kind, inside: str) -> Iterator[_Kind]:
         """Look at a value; `place` leads up to it, and what `inside` becomes up to what it holds."""
         if isinstance(value, dict) and pa.types.is_struct(wire):
             yield from self._in_struct(value, wire, inside and inside + r"\{[^{}]*")
         elif isinstance(value, list) and pa.types.is_list(wire):
             within = inside + r"\[[^\[\]]*"
             for item in value:
-                yield from self._in_item(item, wire.value_type, within)
+                if isinstance(item, dict) and pa.types.is_struct(wire.value_type):
+                    yield from self._in_struct(item, wire.value_type, within)
+                else:
+                    yield from self._in_value(item, wire.value_type, _Kind("", within), within)
         elif (token := _token(value, wire)) is not None:
-            yield place[0], place[1] + token
-
-    def _in_item(self, item: Any, wire: pa.DataType, within: str) -> Iterator[tuple[str, str]]:
-        if isinstance(item, dict) and pa.types.is_struct(wire):
-            yield from self._in_struct(item, wire, within)
-        else:
-            yield from self._in_value(item, wire, ("", within), within)
+            yield _Kind(place.around, place.itself + token)
 
 
 def _token(value: Any, wire: pa.DataType) -> str | None:

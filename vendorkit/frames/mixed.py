@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from vendorkit.frames.fast import FastParser, Parsed
 from vendorkit.frames.lossless import LosslessReader
+from vendorkit.frames.misfits import Habits
 from vendorkit.frames.pages import Page, combine
 from vendorkit.frames.values import loads
 from vendorkit.frames.wire import UnfitError
@@ -80,10 +81,15 @@ class MixedReader:
         self._order: tuple[str, ...] = ()
         self.calm = False
         self.lossless = LosslessReader(schema)
-        try:
-            self.fast: FastParser | None = FastParser(schema, wrapped_as, self._unknown)
-        except UnfitError:
-            self.fast = None
+        self._habits = Habits()
+        self.fast: FastParser | None = None
+        with contextlib.suppress(UnfitError):
+            self._renew({}, ())
+
+    def _renew(self, unknown: dict[str, str], order: tuple[str, ...]) -> None:
+        """Make a parser that knows more. Raises UnfitError as the parser does."""
+        self.fast = FastParser(self._schema, self._wrapped, unknown, order, self._habits)
+        self._unknown, self._order = unknown, order
 
     def read(self, pages: Sequence[Sequence[bytes]], load: Callable[[int, int], tuple[Any, Any]]) -> list[MixedPage]:
         """
@@ -148,8 +154,7 @@ class MixedReader:
     def _look_at(self, record: bytes) -> None:
         """Let the parser expect fields in the order in which they come."""
         found = loads(record)
-        self._order = tuple(found.get(self._wrapped, found) if self._wrapped else found)
-        self.fast = FastParser(self._schema, self._wrapped, self._unknown, self._order)
+        self._renew(self._unknown, tuple(found.get(self._wrapped, found) if self._wrapped else found))
 
     def _learn(self, drift: Drift, rows: int) -> None:
         """Let the parser read new fields that are often there, where their names tell them from all others."""
@@ -161,7 +166,7 @@ class MixedReader:
                 continue
             unknown = dict(sorted({**self._unknown, name: column}.items(), key=itemgetter(1)))
             with contextlib.suppress(UnfitError):
-                self.fast, self._unknown = FastParser(self._schema, self._wrapped, unknown, self._order), unknown
+                self._renew(unknown, self._order)
 
 
 def _combined(pieces: list[Page], schema: Schema) -> tuple[pa.Table, dict[str, Any], Drift]:
