@@ -35,7 +35,11 @@ _NO_CHARACTER = re.compile(rb"\xef\xbf[\xbe\xbf]")
 _OWN_ENTITY = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos);)")
 # `&amp;` comes last, for what it leaves is no entity.
 _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&amp;", "&"))
-_END_OF_ROOT = re.compile(rb"</[^<>&]*>\s*")
+# Before the bracket `--` or `?` may end a comment or an instruction, and the records would be in it.
+_END_OF_ROOT = re.compile(rb"</[^<>&?]*(?<!--)>\s*")
+# Between elements. A record that does not fit is tried with fewer blanks in each place, which may not take long.
+_BLANKS = r"\s{0,99}"
+_LONGEST = 10_000_000  # bytes; lxml refuses longer texts, so that a page that might hold one is left to it
 
 
 class Alike(NamedTuple):
@@ -86,8 +90,8 @@ class _Record(NamedTuple):
 
     @classmethod
     def of(cls, tag: str, slots: tuple[_Slot, ...]) -> _Record:
-        inner = "".join(rf"(?:{slot.pattern()}\s*)?" for slot in slots)
-        return cls(tag, slots, re.compile(rf"<{tag}>\s*{inner}</{tag}>\s*|(.+)".encode(), re.DOTALL))
+        inner, name = "".join(f"(?:{slot.pattern()}{_BLANKS})?" for slot in slots), re.escape(tag)
+        return cls(tag, slots, re.compile(rf"<{name}>{_BLANKS}{inner}</{name}>\s*|(.+)".encode(), re.DOTALL))
 
 
 class Layout:
@@ -109,7 +113,7 @@ class Layout:
         """Read a page in valid UTF-8; None where the layout is not known or not kept, or a parser is needed."""
         record = self._record
         start = body.find(b"<%b>" % record.tag.encode()) if record else -1
-        if record is None or start < 0:
+        if record is None or start < 0 or len(body) > _LONGEST:
             return None
         head, records = body[:start], body[start:]
         if not _is_plain(records):
@@ -161,7 +165,7 @@ class Layout:
         key = self._links.get(rel) if tag == "link" else self._fields.get(tag)
         if tag == "link":
             given["href"] = ""
-        nil = given.pop("nil", None)
+        nil = given.pop("nil", None) if tag != "link" else None
         if not _NAME.fullmatch(tag) or len(child) or (key is None and self._keep_all) or given.get("type") in _NESTED:
             return None
         if not all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in given.items()):
