@@ -112,7 +112,7 @@ def day(value):
 
 def moment(value):
     if not isinstance(value, str) or not re.fullmatch(
-        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)?", value, re.ASCII
+        r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)?)?", value, re.ASCII
     ):
         raise Misfit
     try:
