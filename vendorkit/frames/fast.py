@@ -8,7 +8,6 @@ leads to the record, which is taken out; then it tries again.
 from __future__ import annotations
 
 import re
-from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
@@ -20,7 +19,7 @@ from vendorkit.frames.free import FreeTexts
 from vendorkit.frames.misfits import Habits, Misfits
 from vendorkit.frames.pages import Page
 from vendorkit.frames.utf8 import is_utf8
-from vendorkit.frames.wire import FrameBuilder, UnfitError
+from vendorkit.frames.wire import CUT, FrameBuilder, UnfitError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,8 +32,6 @@ _ATTEMPTS = 8  # then the lossless path is no slower
 _FEW = 32  # texts that are copied one by one
 _ROW = re.compile(r" in row (\d+)$")
 _VALUE = re.compile(r"couldn't parse:(.+)$", re.DOTALL)
-_BETWEEN = re.compile(rb"\},[ \t]*(?=\{)")
-_OPENING = re.compile(rb'\{"[^"\\]*":"?')
 
 
 class Parsed(NamedTuple):
@@ -52,6 +49,23 @@ class Parsed(NamedTuple):
     meta: pa.Array | None
     odd: set[int]
     surprised: bool
+
+
+class Arrays(NamedTuple):
+    """
+    JSON arrays of records as Arrow read them.
+
+    Attributes:
+        records: One each, with others than these in the places of those that do not fit.
+        lengths: How many are in each array.
+        odd: The places of those that do not fit.
+        cut: Their texts.
+    """
+
+    records: pa.StructArray
+    lengths: list[int]
+    odd: list[int]
+    cut: list[bytes]
 
 
 class FastParser:
@@ -94,12 +108,18 @@ class FastParser:
             unexpected_field_behavior="error" if schema.only is None else "ignore",
         )
 
-    def arrays(self, arrays: Sequence[bytes | memoryview]) -> list[Page]:
-        """Read JSON arrays of records, a page each. Raises UnfitError where one is malformed or needs another path."""
-        lists = self._lists([b'{"":[', b"]}\n"], arrays)
-        table = self.convert(lists.flatten())
-        ends = [0, *accumulate(pc.list_value_length(lists).to_pylist())]
-        return [self.page(table.slice(start, end - start)) for start, end in pairwise(ends)]
+    def arrays(self, arrays: Sequence[memoryview]) -> Arrays:
+        """Read JSON arrays of records. Raises UnfitError where one is malformed, or holds an unknown kind of misfit."""
+        parts = [self.misfits.cut_out(array) for array in arrays]
+        lists = self._lists([b'{"":[', b"]}\n"], [text for text, _ in parts])
+        records, cut = lists.flatten(), [record for _, found in parts for record in found]
+        if records.null_count:
+            raise UnfitError
+        # Only a record has this field: what was cut out was a record, and stood in this place.
+        odd = pc.indices_nonzero(records.field(self._builder.wire.get_field_index(CUT))).to_pylist()
+        if len(odd) != len(cut):
+            raise UnfitError
+        return Arrays(records, pc.list_value_length(lists).to_pylist(), odd, cut)
 
     def convert(self, records: pa.StructArray) -> pa.Table:
         """Make the columns of the frame. Raises UnfitError where a value needs the lossless path."""
@@ -221,38 +241,3 @@ def on_one_line(text: bytes, *, feeds: bool = True) -> bytes:
     if feeds and b"\n" in text:
         text = text.replace(b"\n", b"\t")
     return text.replace(b"\r", b"\t") if b"\r" in text else text
-
-
-def cut_where_alike(array: bytes) -> list[bytes]:
-    """
-    Cut a JSON array into its records where one begins as the first does: with the same key, close behind another.
-
-    The cuts may be wrong where objects inside records begin so too. That shows when the records are parsed: if each
-    is whole JSON, then JSON's grammar leaves no other way to part the array.
-    """
-    inner = array.strip()[1:-1].strip()
-    opening = _OPENING.match(inner)
-    if opening is None:
-        return cut_by_braces(array)
-    between, records, start = b"},%b" % opening[0], list[bytes](), 0
-    while (end := inner.find(between, start) + 1) > 0:
-        records.append(inner[start:end])
-        start = end + 1
-    return [*records, inner[start:]]
-
-
-def cut_by_braces(array: bytes) -> list[bytes]:
-    """
-    Cut a JSON array into its records, by counting braces and not looking at texts: slower.
-
-    The cuts may be wrong where texts hold braces, which shows as above.
-    """
-    records, start, depth, position = list[bytes](), 0, 0, 0
-    inner = array.strip()[1:-1]
-    for match in _BETWEEN.finditer(inner):
-        depth += inner.count(b"{", position, match.start() + 1) - inner.count(b"}", position, match.start() + 1)
-        position = match.start() + 1
-        if depth == 0:
-            records.append(inner[start:position])
-            start = match.end()
-    return [*records, inner[start:]]

@@ -10,12 +10,14 @@ are read one value at a time.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import replace
-from itertools import chain, compress
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from vendorkit.errors import MalformedAnswer, VendorkitError
-from vendorkit.frames.fast import cut_by_braces, cut_where_alike, on_one_line
+from vendorkit.frames.cuts import cut_by_braces, cut_where_alike
+from vendorkit.frames.fast import on_one_line
 from vendorkit.frames.mixed import mixed_reader
 from vendorkit.frames.pages import Page, read_ahead
 from vendorkit.frames.values import loads, malformed, plain
@@ -24,7 +26,6 @@ from vendorkit.frames.wire import UnfitError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from vendorkit.frames.fast import FastParser
     from vendorkit.frames.schema import Schema
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -79,25 +80,18 @@ class JsonReader:
         cuts = [cut for cut in found if cut is not None]
         pages = None
         if self._mixed.fast is not None and len(cuts) == len(found):
-            pages = self._pages(self._mixed.fast, [array for array, _ in cuts])
+            pages = self._pages([array for array, _ in cuts])
         if pages is None:
             # The cuts are wrong, or a page is; whole it tells which, and where.
             return [self._slow(bodies[0])] if len(bodies) == 1 else [self.read(body) for body in bodies]
         return [replace(page, envelope=envelope) for page, (_, envelope) in zip(pages, cuts, strict=True)]
 
-    def _pages(self, fast: FastParser, arrays: list[memoryview]) -> list[Page] | None:
-        """Read pages without a look at their records, where all will fit; the others record by record."""
-        fits = [self._mixed.calm and not fast.misfits.are_in(array) for array in arrays]
-        whole: list[Page] = []
-        try:
-            whole = fast.arrays([*compress(arrays, fits)]) if any(fits) else []
-        except UnfitError:
-            self._mixed.calm, fits = False, [False] * len(arrays)
-        others = self._by_records([array for array, fit in zip(arrays, fits, strict=True) if not fit])
-        if others is None:
-            return None
-        pages = {True: iter(whole), False: iter(others)}
-        return [next(pages[fit]) for fit in fits]
+    def _pages(self, arrays: list[memoryview]) -> list[Page] | None:
+        """Read pages in one go, where nothing new is expected; else record by record."""
+        if self._mixed.calm:
+            with suppress(UnfitError):
+                return self._mixed.arrays(arrays)
+        return self._by_records(arrays)
 
     def _by_records(self, arrays: list[memoryview]) -> list[Page] | None:
         """Read pages record by record, so that the few that do not fit cost little; None where a cut goes wrong."""

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vendorkit.frames.cuts import opening
 from vendorkit.frames.values import INT64
-from vendorkit.frames.wire import EXACT, MARK
+from vendorkit.frames.wire import CUT, EXACT, MARK, UnfitError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -28,6 +29,7 @@ _MOST = 16  # patterns; where more would be needed, records differ too much for 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _LOOKS = 8  # records found by a pattern that are looked at, whether it is right
 _OFTEN = 64  # records: what fewer of them have is left to the slow path
+_IN_ITS_PLACE = b'{"%b":true}' % CUT.encode()
 _UNTOLD = r"[^\s\S]"  # matches nothing
 _SPACE = r"[ \t\r\n]*"
 _FRACTION = r"-?[0-9]+[.eE]"
@@ -87,13 +89,36 @@ class Misfits:
             self._give_up(wrong)
         return set()
 
-    def are_in(self, text: bytes | memoryview) -> bool:
-        """Whether there may be any in a text of many records."""
+    def cut_out(self, array: memoryview) -> tuple[bytes | memoryview, list[bytes]]:
+        """
+        Take records of a known kind of misfit out of a JSON array, and leave a mark in the place of each.
+
+        The cuts may be wrong; then the array does not parse, or has its marks in other places than records.
+
+        Raises:
+            UnfitError: There are some, and they cannot be cut out.
+        """
+        text, kept, cut, start = b"", list[bytes](), list[bytes](), 0
+        while (at := start + self._next(array[start:])) >= start:
+            text = text or bytes(array)
+            begin, end = _around(text, start, at)
+            record = text[begin:end]
+            if self.fits(record):
+                self._give_up([record])
+                return self.cut_out(array)
+            kept += [text[start:begin], _IN_ITS_PLACE]
+            cut.append(record)
+            start = end
+        return (b"".join([*kept, text[start:]]), cut) if cut else (array, cut)
+
+    def _next(self, text: memoryview) -> int:
+        """Where the first misfit of a known kind is; -1 if nowhere."""
         if not self._habits.patterns:
-            return False
+            return -1
         ends = pa.array([0, len(text)], pa.int64()).buffers()[1]
         array = pa.LargeBinaryArray.from_buffers(pa.large_binary(), 1, [None, ends, pa.py_buffer(text)])
-        return bool(pc.match_substring_regex(array, "|".join(self._habits.patterns))[0].as_py())
+        found: int = pc.find_substring_regex(array, "|".join(self._habits.patterns))[0].as_py()
+        return found
 
     def fits(self, record: bytes) -> bool:
         """Whether nothing is seen in a record that Arrow's parser would refuse."""
@@ -157,6 +182,16 @@ class Misfits:
                     yield from self._in_value(item, wire.value_type, _Kind("", within), within)
         elif (token := _token(value, wire)) is not None:
             yield _Kind(place.around, place.itself + token)
+
+
+def _around(array: bytes, start: int, at: int) -> tuple[int, int]:
+    """Begin and end of the record in which *at* is, behind the record that ends at *start*."""
+    found = opening(array)
+    if found is None:
+        raise UnfitError
+    first, between = found
+    before, behind = array.rfind(between, start, at), array.find(between, at)
+    return before + 2 if before >= 0 else max(first, start + 1), behind + 1 or array.rindex(b"}") + 1
 
 
 def _token(value: Any, wire: pa.DataType) -> str | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
+from vendorkit.errors import MalformedAnswer
 from vendorkit.frames.fast import FastParser, Parsed
 from vendorkit.frames.lossless import LosslessReader
 from vendorkit.frames.misfits import Habits
@@ -116,6 +117,32 @@ class MixedReader:
         for read, _ in found:
             self._learn(read.drift, read.rows)
         return found
+
+    def arrays(self, arrays: Sequence[memoryview]) -> list[Page]:
+        """
+        Read JSON arrays of records, a page each, where nothing unexpected is among them.
+
+        Raises:
+            UnfitError: There is, or an array is malformed: so it has to be read in another way.
+        """
+        fast, pages, start = self.fast, list[Page](), 0
+        self.calm = False
+        if fast is None:
+            raise UnfitError
+        found = fast.arrays(arrays)
+        whole = _Converted(fast.convert(found.records), None, set(found.odd))
+        try:
+            loaded = {at: (loads(text), None) for at, text in zip(found.odd, found.cut, strict=True)}
+        except MalformedAnswer as error:
+            raise UnfitError from error
+        for length in found.lengths:
+            one = whole.slice(start, length)
+            pages.append(self._page(fast, one, [loaded[start + at] for at in sorted(one.odd)]).page)
+            start += length
+        for page in pages:
+            self._learn(page.drift, page.rows)
+        self.calm = True
+        return pages
 
     def _converted(self, fast: FastParser, records: Sequence[bytes]) -> _Converted:
         """Read all in one go, if nothing speaks against it; else in parts, for a surprise has its part read again."""

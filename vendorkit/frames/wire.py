@@ -39,6 +39,7 @@ FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799  # the years 1 to 9
 
 
 MARK = "\x7f"  # ends the names of free fields while they are texts
+CUT = f"{MARK}cut{MARK}"  # the one field of what stands for a record that was cut out
 
 
 class UnfitError(Exception):
@@ -131,7 +132,7 @@ class FrameBuilder:
             named |= {*((key, Kind.TEXT) for key in leaf.path[:-1]), (leaf.path[-1], leaf.kind), *_names(leaf.kind)}
         places = {name: place for place, name in enumerate(order)}
         tree = dict(sorted(tree.items(), key=lambda item: places.get(item[0].rstrip(MARK), len(places))))
-        tree |= {name + MARK: pa.string() for name in unknown}
+        tree |= {CUT: pa.bool_(), **{name + MARK: pa.string() for name in unknown}}
         self.free: dict[str, Any] = {name: kind for name, kind in named if kind in FREE} | dict.fromkeys(unknown)
         if any(kind is not self.free.get(name, kind) for name, kind in named):
             raise UnfitError
