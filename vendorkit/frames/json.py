@@ -26,6 +26,7 @@ from vendorkit.frames.wire import UnfitError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from vendorkit.frames.fast import FastParser
     from vendorkit.frames.schema import Schema
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -80,17 +81,17 @@ class JsonReader:
         cuts = [cut for cut in found if cut is not None]
         pages = None
         if self._mixed.fast is not None and len(cuts) == len(found):
-            pages = self._pages([array for array, _ in cuts])
+            pages = self._pages(self._mixed.fast, [array for array, _ in cuts])
         if pages is None:
             # The cuts are wrong, or a page is; whole it tells which, and where.
             return [self._slow(bodies[0])] if len(bodies) == 1 else [self.read(body) for body in bodies]
         return [replace(page, envelope=envelope) for page, (_, envelope) in zip(pages, cuts, strict=True)]
 
-    def _pages(self, arrays: list[memoryview]) -> list[Page] | None:
+    def _pages(self, fast: FastParser, arrays: list[memoryview]) -> list[Page] | None:
         """Read pages in one go, where nothing new is expected; else record by record."""
         if self._mixed.calm:
             with suppress(UnfitError):
-                return self._mixed.arrays(arrays)
+                return self._mixed.arrays(fast, arrays)
         return self._by_records(arrays)
 
     def _by_records(self, arrays: list[memoryview]) -> list[Page] | None:
@@ -98,8 +99,10 @@ class JsonReader:
         for cut in self._cutting:
             parts = [cut(on_one_line(bytes(array))) for array in arrays]
 
-            def load(number: int, at: int, parts: list[list[bytes]] = parts) -> tuple[Any, None]:
-                return loads(parts[number][at]), None
+            texts = [*chain.from_iterable(parts)]
+
+            def load(at: int, texts: list[bytes] = texts) -> tuple[Any, None]:
+                return loads(texts[at]), None
 
             try:
                 found = self._mixed.read(parts, load)

@@ -58,7 +58,7 @@ class LinesReader:
         lines = block.split(b"\n")
         places = [at for at, line in enumerate(lines) if line.strip()]
 
-        def load(_: int, at: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        def load(at: int) -> tuple[dict[str, Any], dict[str, Any]]:
             return self._line(lines[places[at]], f"Line {first_line + places[at]} of the stream")
 
         (found,) = self._mixed.read([[lines[at] for at in places]], load)

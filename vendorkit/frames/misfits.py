@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _MOST = 16  # patterns; where more would be needed, records differ too much for any to help
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+")
-_LOOKS = 8  # records found by a pattern that are looked at, whether it is right
+_LOOKS = 64  # records found by the patterns, after which they are trusted
 _OFTEN = 64  # records: what fewer of them have is left to the slow path
 _IN_ITS_PLACE = b'{"%b":true}' % CUT.encode()
 _UNTOLD = r"[^\s\S]"  # matches nothing
@@ -44,11 +44,13 @@ class Habits:
     Attributes:
         emptied: Names of objects for which an empty list is written, as PHP does, often enough to be no misfit.
         patterns: What the misfits have in their texts that the other records have not.
+        proven: How often in a row these were right; a look at each record that they find costs time.
         misleading: Patterns that other records have too.
     """
 
     emptied: frozenset[str] = frozenset()
     patterns: tuple[str, ...] = ()
+    proven: int = 0
     misleading: frozenset[str] = frozenset()
 
 
@@ -83,10 +85,8 @@ class Misfits:
         while self._habits.patterns:
             found = pc.match_substring_regex(pa.array(records, pa.binary()), "|".join(self._habits.patterns))
             places = pc.indices_nonzero(found).to_pylist()
-            wrong = [records[at] for at in places[:_LOOKS] if self.fits(records[at])]
-            if not wrong:
+            if not any(self._misled_to(records[at]) for at in places):
                 return set(places)
-            self._give_up(wrong)
         return set()
 
     def cut_out(self, array: memoryview) -> tuple[bytes | memoryview, list[bytes]]:
@@ -103,8 +103,7 @@ class Misfits:
             text = text or bytes(array)
             begin, end = _around(text, start, at)
             record = text[begin:end]
-            if self.fits(record):
-                self._give_up([record])
+            if self._misled_to(record):
                 return self.cut_out(array)
             kept += [text[start:begin], _IN_ITS_PLACE]
             cut.append(record)
@@ -138,15 +137,20 @@ class Misfits:
                 patterns = (kind.around + kind.itself, kind.itself)
                 new.update([one for one in patterns if re.search(one.encode(), record)][:1])
         new -= habits.misleading.union(habits.patterns)
+        habits.proven = 0 if new else habits.proven
         habits.patterns += tuple(sorted(new - {""})[: _MOST - len(habits.patterns)])
         return bool(new)
 
-    def _give_up(self, records: Sequence[bytes]) -> None:
-        """Forget the patterns that are in records with nothing wrong."""
+    def _misled_to(self, record: bytes) -> bool:
+        """Whether there is nothing wrong with a record that was found; then its patterns are given up."""
         habits = self._habits
-        wrong = {one for one in habits.patterns if any(re.search(one.encode(), record) for record in records)}
+        if habits.proven == _LOOKS or not self.fits(record):
+            habits.proven = min(habits.proven + 1, _LOOKS)
+            return False
+        wrong = {one for one in habits.patterns if re.search(one.encode(), record)}
         habits.misleading |= wrong
         habits.patterns = tuple(one for one in habits.patterns if one not in wrong)
+        return True
 
     def _kinds(self, record: bytes) -> set[_Kind] | None:
         """Each thing in the record that does not fit; None where it is no JSON object at all."""

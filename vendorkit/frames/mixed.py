@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import re
 from functools import lru_cache
-from itertools import accumulate, chain, groupby
+from itertools import accumulate, chain, groupby, islice
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import pyarrow as pa
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from vendorkit.frames.drift import Drift
     from vendorkit.frames.schema import Schema
 
+T = TypeVar("T")
 _PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _PART = 250  # records that are read again for one that unexpectedly does not fit
 _MANY = 200  # records: more will probably follow, and a look at one of these pays
@@ -92,57 +93,49 @@ class MixedReader:
         self.fast = FastParser(self._schema, self._wrapped, unknown, order, self._habits)
         self._unknown, self._order = unknown, order
 
-    def read(self, pages: Sequence[Sequence[bytes]], load: Callable[[int, int], tuple[Any, Any]]) -> list[MixedPage]:
+    def read(self, pages: Sequence[Sequence[bytes]], load: Callable[[int], tuple[Any, Any]]) -> list[MixedPage]:
         """
         Read JSON texts of one record each, without line ends.
 
         Args:
             pages: The texts of each page.
-            load: Gives a record's values by its page and its place there, and its stream meta; called for those that
-                do not fit.
+            load: Gives the values of one of all records by its place, and its stream meta; called for those that do
+                not fit.
         """
-        fast, found, start = self.fast, list[MixedPage](), 0
-        texts = [*chain.from_iterable(pages)]
-        whole = self._converted(fast, texts) if fast and texts else None
-        for number, page in enumerate(pages):
-            if fast and whole:
-                one = whole.slice(start, len(page))
-                found.append(self._page(fast, one, [load(number, at) for at in sorted(one.odd)]))
-            else:
-                records, metas = zip(*(load(number, at) for at in range(len(page))), strict=True) if page else ((), ())
-                found.append(MixedPage(self.lossless.read(list(records)), [list(metas)]))
-            start += len(page)
-        if fast and not self._order and start >= _MANY:
+        texts, lengths = [*chain.from_iterable(pages)], [*map(len, pages)]
+        fast = self.fast
+        if fast and texts:
+            whole = self._converted(fast, texts)
+            found = self._pages(fast, whole, [load(at) for at in sorted(whole.odd)], lengths)
+        else:
+            parts = _parted([load(at) for at in range(len(texts))], lengths)
+            slow = self.lossless.read_all([[record for record, _ in part] for part in parts])
+            found = [MixedPage(page, [[meta for _, meta in part]]) for page, part in zip(slow, parts, strict=True)]
+        if fast and not self._order and len(texts) >= _MANY:
             self._look_at(texts[0])
-        for read, _ in found:
-            self._learn(read.drift, read.rows)
+        self._learn(found)
         return found
 
-    def arrays(self, arrays: Sequence[memoryview]) -> list[Page]:
+    def arrays(self, fast: FastParser, arrays: Sequence[memoryview]) -> list[Page]:
         """
         Read JSON arrays of records, a page each, where nothing unexpected is among them.
+
+        Args:
+            fast: The parser.
+            arrays: In UTF-8, without line ends.
 
         Raises:
             UnfitError: There is, or an array is malformed: so it has to be read in another way.
         """
-        fast, pages, start = self.fast, list[Page](), 0
-        self.calm = False
-        if fast is None:
-            raise UnfitError
-        found = fast.arrays(arrays)
-        whole = _Converted(fast.convert(found.records), None, set(found.odd))
         try:
-            loaded = {at: (loads(text), None) for at, text in zip(found.odd, found.cut, strict=True)}
-        except MalformedAnswer as error:
+            found = fast.arrays(arrays)
+            whole = _Converted(fast.convert(found.records), None, set(found.odd))
+            pages = self._pages(fast, whole, [(loads(text), None) for text in found.cut], found.lengths)
+        except (UnfitError, MalformedAnswer) as error:
+            self.calm = False
             raise UnfitError from error
-        for length in found.lengths:
-            one = whole.slice(start, length)
-            pages.append(self._page(fast, one, [loaded[start + at] for at in sorted(one.odd)]).page)
-            start += length
-        for page in pages:
-            self._learn(page.drift, page.rows)
-        self.calm = True
-        return pages
+        self._learn(pages)
+        return [page for page, _ in pages]
 
     def _converted(self, fast: FastParser, records: Sequence[bytes]) -> _Converted:
         """Read all in one go, if nothing speaks against it; else in parts, for a surprise has its part read again."""
@@ -158,18 +151,27 @@ class MixedReader:
         self.calm = not found.surprised
         return _Converted(table, found.meta, found.odd)
 
-    def _page(self, fast: FastParser, one: _Converted, loaded: list[tuple[Any, Any]]) -> MixedPage:
-        """Put those that do not fit in their places among the others."""
+    def _pages(
+        self, fast: FastParser, whole: _Converted, loaded: list[tuple[Any, Any]], lengths: list[int]
+    ) -> list[MixedPage]:
+        """Part the records into their pages, and put those that do not fit in their places."""
+        starts = accumulate(lengths, initial=0)
+        parts = [whole.slice(start, length) for start, length in zip(starts, lengths, strict=False)]
+        others = _parted(loaded, [len(one.odd) for one in parts])
+        slow = self.lossless.read_all([[record for record, _ in some] for some in others])
+        each = zip(parts, slow, others, strict=True)
+        return [self._page(fast, one, page, [meta for _, meta in some]) for one, page, some in each]
+
+    def _page(self, fast: FastParser, one: _Converted, slow: Page, slow_metas: list[Any]) -> MixedPage:
         if not one.odd:
             return MixedPage(fast.page(one.table), [one.meta])
-        slow = self.lossless.read([record for record, _ in loaded])
         pieces, metas, taken = list[Page](), list[Any](), 0
         for is_odd, group in groupby(range(len(one.table)), one.odd.__contains__):
             places = list(group)
             count = len(places)
             if is_odd:
                 pieces.append(Page(slow.table.slice(taken, count)))
-                metas.append([meta for _, meta in loaded[taken : taken + count]])
+                metas.append(slow_metas[taken : taken + count])
                 taken += count
             else:
                 pieces.append(fast.page(one.table.slice(places[0], count)))
@@ -183,22 +185,27 @@ class MixedReader:
         found = loads(record)
         self._renew(self._unknown, tuple(found.get(self._wrapped, found) if self._wrapped else found))
 
-    def _learn(self, drift: Drift, rows: int) -> None:
+    def _learn(self, pages: list[MixedPage]) -> None:
         """Let the parser read new fields that are often there, where their names tell them from all others."""
-        for name, count in drift.unknown.items():
+        unknown = ((*item, page.rows) for page, _ in pages for item in page.drift.unknown.items())
+        for name, count, rows in unknown:
             column = self.lossless.appended((name,))
             seen = name in self._unknown or column in self._unknown.values() or self.lossless.declares(name)
             rare = count * _OFTEN < rows or len(self._unknown) >= _NEW
             if seen or rare or not _PLAIN_NAME.fullmatch(name):
                 continue
-            unknown = dict(sorted({**self._unknown, name: column}.items(), key=itemgetter(1)))
             with contextlib.suppress(UnfitError):
-                self._renew(unknown, self._order)
+                self._renew(dict(sorted({**self._unknown, name: column}.items(), key=itemgetter(1))), self._order)
 
 
 def _combined(pieces: list[Page], schema: Schema) -> tuple[pa.Table, dict[str, Any], Drift]:
     table, drift = combine(pieces, schema)
     return table, {}, drift
+
+
+def _parted(items: list[T], lengths: list[int]) -> list[list[T]]:
+    rest = iter(items)
+    return [[*islice(rest, length)] for length in lengths]
 
 
 def _joined(found: list[Parsed]) -> Parsed:
