@@ -7,7 +7,7 @@ from frames_reference import SCHEMA
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vendorkit.frames import Column, Kind, ListOf, Schema, combine
+from vendorkit.frames import Column, JsonReader, Kind, LinesReader, ListOf, Schema, combine
 from vendorkit.frames.fast import FastParser
 from vendorkit.frames.lossless import LosslessReader
 from vendorkit.frames.misfits import Habits, Misfits
@@ -47,48 +47,57 @@ def _records(count, odd, start=0):
     ]
 
 
-def _texts(records):
-    return [json.dumps(record, ensure_ascii=False).encode() for record in records]
+def _fresh(form, schema=SCHEMA):
+    """A reader of pages or lines that has seen nothing yet."""
+    reader = form(schema)
+    reader._mixed = MixedReader(schema, "result" if form is LinesReader else None)
+    return reader
 
 
 def _read(reader, records, schema=SCHEMA):
     """Read one page; it has to be what the slow path makes of it, in the same order."""
-    texts = _texts(records)
-    (found,) = reader.read([texts], lambda at: (loads(texts[at]), None))
+    texts = [json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() for record in records]
+    if isinstance(reader, LinesReader):
+        lines = [b'{"meta":{"index":%d},"result":%b}\n' % pair for pair in enumerate(texts)]
+        found = reader.read(b"".join(lines))
+        assert found.envelope["last_index"] == len(records) - 1
+    else:
+        found = reader.read(b'{"results":[%b]}' % b",".join(texts))
     page = LosslessReader(schema).read([loads(text) for text in texts])
-    assert found.page.table.equals(combine([page], schema)[0])
-    assert found.page.drift == page.drift
+    assert found.table.equals(combine([page], schema)[0])
+    assert found.drift == page.drift
 
 
-def _counting(reader):
+def _slow(reader):
     """How many records each call of the reader's slow path reads from now on."""
-    counts, read = [], reader.lossless.read_all
-    reader.lossless.read_all = lambda pages: counts.append(sum(map(len, pages))) or read(pages)
+    counts, read = [], reader._mixed.lossless.read_all
+    reader._mixed.lossless.read_all = lambda pages: counts.append(sum(map(len, pages))) or read(pages)
     return counts
 
 
 def _parses(monkeypatch):
-    """How many records each call of Arrow's parser is given from now on."""
-    counts, each = [], FastParser._each
+    """How many texts each call of Arrow's parser is given from now on."""
+    counts, parse = [], FastParser._parse
 
-    def counting(self, records):
-        counts.append(len(records))
-        return each(self, records)
+    def counting(self, text, count):
+        counts.append(count)
+        return parse(self, text, count)
 
-    monkeypatch.setattr(FastParser, "_each", counting)
+    monkeypatch.setattr(FastParser, "_parse", counting)
     return counts
 
 
+@pytest.mark.parametrize(("form", "texts"), [(JsonReader, 1), (LinesReader, 600)], ids=["pages", "lines"])
 @pytest.mark.parametrize("field", KINDS.values(), ids=KINDS)
-def test_a_kind_that_did_not_fit_once_is_told_from_its_text(field, monkeypatch):
+def test_a_kind_that_did_not_fit_once_is_told_from_its_text(form, texts, field, monkeypatch):
     """The next record of its kind goes the slow way alone, and nothing is parsed in vain."""
-    reader = MixedReader(SCHEMA)
+    reader = _fresh(form)
     for odd in ({120: field}, {}):  # the second shows the order of the fields, and that all is calm
         _read(reader, _records(300, odd))
-    slow, parses = _counting(reader), _parses(monkeypatch)
+    slow, parses = _slow(reader), _parses(monkeypatch)
     _read(reader, _records(600, {310: field, 599: field}))
     assert slow == [2]
-    assert parses == [600]
+    assert parses == [texts]
 
 
 def test_a_name_that_means_another_thing_elsewhere_misleads_once(monkeypatch):
@@ -98,46 +107,47 @@ def test_a_name_that_means_another_thing_elsewhere_misleads_once(monkeypatch):
         Column("code", Kind.TEXT),
         Column("parts", ListOf((Column("code", ListOf(Kind.TEXT)),))),
     )
-    schema, reader = Schema("rows", columns), MixedReader(Schema("rows", columns))
+    schema = Schema("rows", columns)
+    reader = _fresh(JsonReader, schema)
     _read(reader, [{"id": at, "code": ["a"] if at == 40 else "a"} for at in range(300)], schema)
-    assert reader._habits.patterns
+    assert reader._mixed._habits.patterns
     inside = [{"id": at, "code": "a", "parts": [{"code": ["b"]}]} for at in range(300)]
-    slow = _counting(reader)
+    slow = _slow(reader)
     _read(reader, inside, schema)
     assert slow == [0]
-    assert not reader._habits.patterns
+    assert not reader._mixed._habits.patterns
     _read(reader, [*inside[:9], {"id": 9, "code": ["a"]}, *inside[9:]], schema)
     assert slow == [0, 1]
-    assert not reader._habits.patterns
+    assert not reader._mixed._habits.patterns
 
 
 def test_texts_that_look_like_a_misfit_are_read_fast():
     """Inside a text, quotes have backslashes before them."""
-    reader = MixedReader(SCHEMA)
+    reader = _fresh(JsonReader)
     _read(reader, _records(300, {3: {"code": ["a"]}}))
-    slow = _counting(reader)
+    slow = _slow(reader)
     _read(reader, _records(300, {at: {"code": '"code":[1]'} for at in range(0, 300, 3)}))
     assert slow == [0]
 
 
 def test_many_of_one_kind_in_one_place_do_not_take_the_others_along():
     """However many there are: each is found by the first."""
-    reader = MixedReader(SCHEMA)
-    slow = _counting(reader)
+    reader = _fresh(JsonReader)
+    slow = _slow(reader)
     _read(reader, _records(1000, {at: {"code": ["a"]} for at in range(300, 400)}))
     assert sum(slow) == 100
 
 
 def test_what_no_pattern_tells_costs_its_neighbours_only():
     """Dates are checked after the parse; where a part has too many bad ones, that part alone goes the slow way."""
-    reader = MixedReader(SCHEMA)
+    reader = _fresh(JsonReader)
     for _ in range(2):
         _read(reader, _records(300, {}))
-    assert reader.calm
-    slow = _counting(reader)
+    assert reader._mixed.calm
+    slow = _slow(reader)
     _read(reader, _records(1000, {at: {"day": f"{at - 500}/12/2026"} for at in range(510, 530)}))
     assert sum(slow) == 250
-    assert not reader.calm
+    assert not reader._mixed.calm
 
 
 def test_a_line_that_is_no_json_is_refused_and_teaches_nothing():
@@ -152,10 +162,11 @@ def test_a_line_that_is_no_json_is_refused_and_teaches_nothing():
 ODD = st.dictionaries(st.integers(0, 299), st.sampled_from([*KINDS.values(), {"day": "soon"}, {}]), max_size=40)
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.mark.parametrize("form", [JsonReader, LinesReader], ids=["pages", "lines"])
+@settings(max_examples=40, deadline=None)
 @given(st.lists(ODD, min_size=1, max_size=4))
-def test_any_pages_in_a_row_read_as_on_the_slow_path(pages):
+def test_any_pages_in_a_row_read_as_on_the_slow_path(form, pages):
     """P12: whatever was learnt from one page, the next loses nothing, gains nothing and keeps its order."""
-    reader = MixedReader(SCHEMA)
+    reader = _fresh(form)
     for number, odd in enumerate(pages):
         _read(reader, _records(300, odd, start=300 * number))

@@ -20,6 +20,21 @@ def opening(array: bytes) -> tuple[int, bytes] | None:
     return None if found is None else (found.start(1), b"},%b" % found[1])
 
 
+def around_in_array(array: bytes, start: int, at: int) -> tuple[int, int] | None:
+    """Begin and end of the record in which *at* is, behind the record that ends at *start*; None: that is not known."""
+    found = opening(array)
+    if found is None:
+        return None
+    first, between = found
+    before, behind = array.rfind(between, start, at), array.find(between, at)
+    return before + 2 if before >= 0 else max(first, start + 1), behind + 1 or array.rindex(b"}") + 1
+
+
+def around_in_lines(lines: bytes, start: int, at: int) -> tuple[int, int]:
+    """The same for a record in a line."""
+    return lines.rfind(b"\n", start, at) + 1, lines.index(b"\n", at)
+
+
 def cut_where_alike(array: bytes) -> list[bytes]:
     """Cut an array into its records where one begins as the first does: with the same key, close behind another."""
     found = opening(array)

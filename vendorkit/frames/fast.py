@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import json as arrow_json
 
+from vendorkit.frames.cuts import around_in_array, around_in_lines
 from vendorkit.frames.drift import Drift
 from vendorkit.frames.free import FreeTexts
 from vendorkit.frames.misfits import Habits, Misfits
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 META = pa.struct([("total", pa.int64()), ("index", pa.int64())])
 _ATTEMPTS = 8  # then the lossless path is no slower
 _FEW = 32  # texts that are copied one by one
+# Two brackets: no text inside them can close the first and go on with something else unnoticed.
+# A leading object also keeps Arrow from a top-level null, on which its parser crashes (26.0.1).
+_ARRAY = (b'{"":[', b"]}\n")
+_RECORD = (b'{"":[[', b"]]}\n")
 _ROW = re.compile(r" in row (\d+)$")
 _VALUE = re.compile(r"couldn't parse:(.+)$", re.DOTALL)
 
@@ -51,18 +56,20 @@ class Parsed(NamedTuple):
     surprised: bool
 
 
-class Arrays(NamedTuple):
+class Whole(NamedTuple):
     """
-    JSON arrays of records as Arrow read them.
+    Records as Arrow read them, all in one go.
 
     Attributes:
         records: One each, with others than these in the places of those that do not fit.
-        lengths: How many are in each array.
+        meta: Their stream meta.
+        lengths: How many are on each page.
         odd: The places of those that do not fit.
         cut: Their texts.
     """
 
     records: pa.StructArray
+    meta: pa.Array | None
     lengths: list[int]
     odd: list[int]
     cut: list[bytes]
@@ -108,37 +115,59 @@ class FastParser:
             unexpected_field_behavior="error" if schema.only is None else "ignore",
         )
 
-    def arrays(self, arrays: Sequence[memoryview]) -> Arrays:
-        """Read JSON arrays of records. Raises UnfitError where one is malformed, or holds an unknown kind of misfit."""
-        parts = [self.misfits.cut_out(array) for array in arrays]
-        lists = self._lists([b'{"":[', b"]}\n"], [text for text, _ in parts])
-        records, cut = lists.flatten(), [record for _, found in parts for record in found]
+    def arrays(self, arrays: Sequence[memoryview]) -> Whole:
+        """
+        Read JSON arrays of records, without line ends.
+
+        Raises:
+            UnfitError: One is malformed, or holds a misfit of an unknown kind.
+        """
+        parts = [self.misfits.cut_out(array, around_in_array) for array in arrays]
+        lists = self._parse(self._text(_ARRAY, [text for text, _ in parts]), len(arrays))
+        lengths: list[int] = pc.list_value_length(lists).to_pylist()
+        return self._whole(lists.flatten(), None, lengths, [record for _, found in parts for record in found])
+
+    def lines(self, block: bytes) -> Whole:
+        """
+        Read lines of one record each, all of them ended and none blank.
+
+        Raises:
+            UnfitError: As for `arrays`.
+        """
+        kept, cut = self.misfits.cut_out(memoryview(block), around_in_lines)
+        lines = kept if isinstance(kept, bytes) else block
+        text = lines.replace(b"\n", _RECORD[1] + _RECORD[0])
+        count = (len(text) - len(lines)) // (len(_RECORD[1] + _RECORD[0]) - 1)  # quicker than to count
+        text = _RECORD[0] + text[: -len(_RECORD[0])]
+        found, meta = self._unwrapped(self._parse(self._fit(text), count))
+        return self._whole(found, meta, [len(found)], cut)
+
+    def _whole(self, records: pa.StructArray, meta: pa.Array | None, lengths: list[int], cut: list[bytes]) -> Whole:
         if records.null_count:
             raise UnfitError
         # Only a record has this field: what was cut out was a record, and stood in this place.
         odd = pc.indices_nonzero(records.field(self._builder.wire.get_field_index(CUT))).to_pylist()
         if len(odd) != len(cut):
             raise UnfitError
-        return Arrays(records, pc.list_value_length(lists).to_pylist(), odd, cut)
+        return Whole(records, meta, lengths, odd, cut)
 
     def convert(self, records: pa.StructArray) -> pa.Table:
         """Make the columns of the frame. Raises UnfitError where a value needs the lossless path."""
         return self._builder.build(records)
 
-    def most(self, records: Sequence[bytes], *, convert: bool = False, attempts: int = _ATTEMPTS) -> Parsed | None:
+    def most(self, records: Sequence[bytes], *, convert: bool = False) -> Parsed | None:
         """
         Read records of which a few do not fit.
 
         Args:
             records: A JSON text each.
             convert: Find those too that only `convert` refuses.
-            attempts: How often to try; each finds another kind of those that do not fit.
 
         Returns:
             None where too many do not fit, or they cannot be told from the others.
         """
         odd = self.misfits.among(records)
-        for attempt in range(attempts):
+        for attempt in range(_ATTEMPTS):
             try:
                 found, meta = self._each([self._empty if at in odd else text for at, text in enumerate(records)])
                 if convert:
@@ -178,7 +207,10 @@ class FastParser:
         return Page(table, drift=drift)
 
     def _each(self, records: Sequence[bytes]) -> tuple[pa.StructArray, pa.Array | None]:
-        lists = self._lists([b'{"":[[', b"]]}\n"], records)
+        return self._unwrapped(self._parse(self._text(_RECORD, records), len(records)))
+
+    def _unwrapped(self, lists: pa.ListArray) -> tuple[pa.StructArray, pa.Array | None]:
+        """Records that were read in a list each, and their stream meta."""
         if pc.any(pc.not_equal(pc.list_value_length(lists), 1)).as_py():
             raise UnfitError
         found, meta = lists.flatten(), None
@@ -190,11 +222,8 @@ class FastParser:
             raise UnfitError
         return found, meta
 
-    def _lists(self, around: list[bytes], texts: Sequence[bytes | memoryview]) -> pa.ListArray:
-        """Read lines of one list of one list each; return the inner ones."""
-        # Two brackets: no text inside them can close the first and go on with something else unnoticed.
-        # A leading object also keeps Arrow from a top-level null, on which its parser crashes (26.0.1).
-        text = self._text(around, texts)
+    def _parse(self, text: pa.Buffer, count: int) -> pa.ListArray:
+        """Read so many lines of one list of one list each; return the inner ones."""
         if not is_utf8(text):  # Arrow's parser would pass it on
             raise UnfitError
         reading = arrow_json.ReadOptions(block_size=text.size + 64, use_threads=False)
@@ -203,17 +232,14 @@ class FastParser:
         except pa.ArrowInvalid as error:
             problem = str(error)
         else:
-            return _inner(lists, len(texts))
+            return _inner(lists, count)
         raise UnfitError(problem)
 
-    def _text(self, around: list[bytes], texts: Sequence[bytes | memoryview]) -> pa.Buffer:
+    def _text(self, around: tuple[bytes, bytes], texts: Sequence[bytes | memoryview]) -> pa.Buffer:
+        """Put texts on lines of their own, each inside two lists."""
         parts = [part for text in texts for part in (around[0], text, around[1])]
         if self._free or self._habits.emptied or len(texts) > _FEW:
-            text = self._free.quoted(b"".join(parts))
-            for name in self._habits.emptied:
-                # Inside a text its quotes would have backslashes before them.
-                text = text.replace(b'"%b":[]' % name.encode(), b'"%b":{}' % name.encode())
-            return pa.py_buffer(text)
+            return self._fit(b"".join(parts))
         # Arrow keeps memory for the next text, where Python has the system clear new pages each time: 5 times as fast.
         buffer = pa.allocate_buffer(sum(map(len, parts)))
         view, end = memoryview(buffer).cast("B"), 0
@@ -222,10 +248,18 @@ class FastParser:
             view[start:end] = part
         return buffer
 
+    def _fit(self, text: bytes) -> pa.Buffer:
+        """Write what Arrow's parser has no type for in the way that it reads."""
+        text = self._free.quoted(text)
+        for name in self._habits.emptied:
+            # Inside a text its quotes would have backslashes before them.
+            text = text.replace(b'"%b":[]' % name.encode(), b'"%b":{}' % name.encode())
+        return pa.py_buffer(text)
 
-def _inner(lists: pa.ChunkedArray, texts: int) -> pa.ListArray:
-    """The one list in each of the lists that the texts became."""
-    if len(lists) != texts or lists.null_count or lists.num_chunks != 1:
+
+def _inner(lists: pa.ChunkedArray, count: int) -> pa.ListArray:
+    """The one list in each of so many lists."""
+    if len(lists) != count or lists.null_count or lists.num_chunks != 1:
         raise UnfitError
     if pc.any(pc.not_equal(pc.list_value_length(lists), 1)).as_py():
         raise UnfitError

@@ -10,7 +10,6 @@ are read one value at a time.
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -26,7 +25,6 @@ from vendorkit.frames.wire import UnfitError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from vendorkit.frames.fast import FastParser
     from vendorkit.frames.schema import Schema
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -81,18 +79,16 @@ class JsonReader:
         cuts = [cut for cut in found if cut is not None]
         pages = None
         if self._mixed.fast is not None and len(cuts) == len(found):
-            pages = self._pages(self._mixed.fast, [array for array, _ in cuts])
+            arrays = [array for array, _ in cuts]
+            try:
+                read = self._mixed.whole(lambda fast: fast.arrays(arrays), lambda text, _: (loads(text), None))
+                pages = [page for page, _ in read]
+            except UnfitError:
+                pages = self._by_records(arrays)
         if pages is None:
             # The cuts are wrong, or a page is; whole it tells which, and where.
             return [self._slow(bodies[0])] if len(bodies) == 1 else [self.read(body) for body in bodies]
         return [replace(page, envelope=envelope) for page, (_, envelope) in zip(pages, cuts, strict=True)]
-
-    def _pages(self, fast: FastParser, arrays: list[memoryview]) -> list[Page] | None:
-        """Read pages in one go, where nothing new is expected; else record by record."""
-        if self._mixed.calm:
-            with suppress(UnfitError):
-                return self._mixed.arrays(fast, arrays)
-        return self._by_records(arrays)
 
     def _by_records(self, arrays: list[memoryview]) -> list[Page] | None:
         """Read pages record by record, so that the few that do not fit cost little; None where a cut goes wrong."""

@@ -18,6 +18,7 @@ from vendorkit.frames.fast import META, on_one_line
 from vendorkit.frames.mixed import mixed_reader
 from vendorkit.frames.pages import Page, combine
 from vendorkit.frames.values import loads, malformed, plain
+from vendorkit.frames.wire import UnfitError
 
 if TYPE_CHECKING:
     from vendorkit.frames.schema import Schema
@@ -55,13 +56,16 @@ class LinesReader:
             MalformedAnswer: A line is no strict JSON, an error of the vendor, or out of sequence.
         """
         block = on_one_line(block.removeprefix(_BYTE_ORDER_MARK), feeds=False)
-        lines = block.split(b"\n")
-        places = [at for at, line in enumerate(lines) if line.strip()]
+        ended = block if block.endswith(b"\n") else block + b"\n"
 
-        def load(at: int) -> tuple[dict[str, Any], dict[str, Any]]:
-            return self._line(lines[places[at]], f"Line {first_line + places[at]} of the stream")
+        def load(line: bytes, at: int) -> tuple[dict[str, Any], dict[str, Any]]:
+            return self._line(line, f"Line {first_line + at} of the stream")
 
-        (found,) = self._mixed.read([[lines[at] for at in places]], load)
+        try:
+            (found,) = self._mixed.whole(lambda fast: fast.lines(ended), load)
+        except UnfitError:
+            places = [(line, at) for at, line in enumerate(block.split(b"\n")) if line.strip()]
+            (found,) = self._mixed.read([[line for line, _ in places]], lambda at: load(*places[at]))
         table, drift = combine([found.page], self._schema)
         metas = [meta if isinstance(meta, pa.Array) else pa.array(meta, META) for meta in found.metas]
         return Page(table, _sequence(pa.chunked_array(metas, META), first_line), drift)

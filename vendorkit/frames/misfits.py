@@ -18,18 +18,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vendorkit.frames.cuts import opening
 from vendorkit.frames.values import INT64
 from vendorkit.frames.wire import CUT, EXACT, MARK, UnfitError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
+
+    Around = Callable[[bytes, int, int], tuple[int, int] | None]
 
 _MOST = 16  # patterns; where more would be needed, records differ too much for any to help
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _LOOKS = 64  # records found by the patterns, after which they are trusted
 _OFTEN = 64  # records: what fewer of them have is left to the slow path
-_IN_ITS_PLACE = b'{"%b":true}' % CUT.encode()
 _UNTOLD = r"[^\s\S]"  # matches nothing
 _SPACE = r"[ \t\r\n]*"
 _FRACTION = r"-?[0-9]+[.eE]"
@@ -79,6 +79,8 @@ class Misfits:
     ) -> None:
         self._wire, self._objects, self._record, self._closed = wire, objects, record, closed
         self._habits = habits
+        mark = b'{"%b":true}' % CUT.encode()
+        self._in_its_place = mark if record is None else b'{"%b":%b}' % (record.encode(), mark)
 
     def among(self, records: Sequence[bytes]) -> set[int]:
         """The places of records of a known kind of misfit."""
@@ -89,26 +91,33 @@ class Misfits:
                 return set(places)
         return set()
 
-    def cut_out(self, array: memoryview) -> tuple[bytes | memoryview, list[bytes]]:
+    def cut_out(self, records: memoryview, around: Around) -> tuple[bytes | memoryview, list[bytes]]:
         """
-        Take records of a known kind of misfit out of a JSON array, and leave a mark in the place of each.
+        Take records of a known kind of misfit out of a text, and leave a mark in the place of each.
 
-        The cuts may be wrong; then the array does not parse, or has its marks in other places than records.
+        The cuts may be wrong; then the text does not parse, or has its marks in other places than records.
+
+        Args:
+            records: The text.
+            around: Tells where the record begins and ends that is behind a first place and holds a second.
 
         Raises:
             UnfitError: There are some, and they cannot be cut out.
         """
         text, kept, cut, start = b"", list[bytes](), list[bytes](), 0
-        while (at := start + self._next(array[start:])) >= start:
-            text = text or bytes(array)
-            begin, end = _around(text, start, at)
+        while (at := start + self._next(records[start:])) >= start:
+            text = text or bytes(records)
+            found = around(text, start, at)
+            if found is None:
+                raise UnfitError
+            begin, end = found
             record = text[begin:end]
             if self._misled_to(record):
-                return self.cut_out(array)
-            kept += [text[start:begin], _IN_ITS_PLACE]
+                return self.cut_out(records, around)
+            kept += [text[start:begin], self._in_its_place]
             cut.append(record)
             start = end
-        return (b"".join([*kept, text[start:]]), cut) if cut else (array, cut)
+        return (b"".join([*kept, text[start:]]), cut) if cut else (records, cut)
 
     def _next(self, text: memoryview) -> int:
         """Where the first misfit of a known kind is; -1 if nowhere."""
@@ -186,16 +195,6 @@ class Misfits:
                     yield from self._in_value(item, wire.value_type, _Kind("", within), within)
         elif (token := _token(value, wire)) is not None:
             yield _Kind(place.around, place.itself + token)
-
-
-def _around(array: bytes, start: int, at: int) -> tuple[int, int]:
-    """Begin and end of the record in which *at* is, behind the record that ends at *start*."""
-    found = opening(array)
-    if found is None:
-        raise UnfitError
-    first, between = found
-    before, behind = array.rfind(between, start, at), array.find(between, at)
-    return before + 2 if before >= 0 else max(first, start + 1), behind + 1 or array.rindex(b"}") + 1
 
 
 def _token(value: Any, wire: pa.DataType) -> str | None:

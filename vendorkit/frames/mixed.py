@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import pyarrow as pa
 
 from vendorkit.errors import MalformedAnswer
-from vendorkit.frames.fast import FastParser, Parsed
+from vendorkit.frames.fast import FastParser, Parsed, Whole
 from vendorkit.frames.lossless import LosslessReader
 from vendorkit.frames.misfits import Habits
 from vendorkit.frames.pages import Page, combine
@@ -73,7 +73,7 @@ class MixedReader:
         wrapped_as: The key of the record in its line, where records come with their stream meta.
 
     Attributes:
-        calm: Whether nothing unexpected was among the last records.
+        calm: Whether nothing unexpected was among the last records, so that the next may be read in one go.
     """
 
     def __init__(self, schema: Schema, wrapped_as: str | None = None) -> None:
@@ -116,33 +116,38 @@ class MixedReader:
         self._learn(found)
         return found
 
-    def arrays(self, fast: FastParser, arrays: Sequence[memoryview]) -> list[Page]:
+    def whole(
+        self, read: Callable[[FastParser], Whole], load: Callable[[bytes, int], tuple[Any, Any]]
+    ) -> list[MixedPage]:
         """
-        Read JSON arrays of records, a page each, where nothing unexpected is among them.
+        Read pages in one go, as long as nothing unexpected is among the records.
 
         Args:
-            fast: The parser.
-            arrays: In UTF-8, without line ends.
+            read: Has the parser read them.
+            load: Gives the values of a record that does not fit by its text and its place, and its stream meta.
 
         Raises:
-            UnfitError: There is, or an array is malformed: so it has to be read in another way.
+            UnfitError: There is, or was lately, or something is malformed; then `read` tells.
         """
+        fast = self.fast
+        if fast is None or not self.calm:
+            raise UnfitError
         try:
-            found = fast.arrays(arrays)
-            whole = _Converted(fast.convert(found.records), None, set(found.odd))
-            pages = self._pages(fast, whole, [(loads(text), None) for text in found.cut], found.lengths)
+            found = read(fast)
+            table = _Converted(fast.convert(found.records), found.meta, set(found.odd))
+            loaded = [load(text, at) for text, at in zip(found.cut, found.odd, strict=True)]
         except (UnfitError, MalformedAnswer) as error:
             self.calm = False
             raise UnfitError from error
+        pages = self._pages(fast, table, loaded, found.lengths)
         self._learn(pages)
-        return [page for page, _ in pages]
+        return pages
 
     def _converted(self, fast: FastParser, records: Sequence[bytes]) -> _Converted:
-        """Read all in one go, if nothing speaks against it; else in parts, for a surprise has its part read again."""
-        found = fast.most(records, attempts=1) if self.calm else None
+        """Read in parts, for a surprise has its part read again."""
         parts = [records[start : start + _PART] for start in range(0, len(records), _PART)]
         try:
-            found = found or _joined([fast.most(part) or fast.none(part) for part in parts])
+            found = _joined([fast.most(part) or fast.none(part) for part in parts])
             table = fast.convert(found.records)
         except UnfitError:
             # It shows only in the conversion of all; with a look at each part it is found, and taken out.
