@@ -31,7 +31,7 @@ from vendorkit.errors import (
     VendorUnavailable,
 )
 
-CHUNK_BYTES: Final = 1 << 18
+CHUNK_BYTES: Final = 1 << 16  # Python makes room for so many before it reads; TLS brings a quarter of it at once
 ANSWER_LIMIT_BYTES: Final = 1 << 27  # a page is some megabytes; more is a decompression bomb or a mistake
 _PROBLEM_LIMIT_BYTES: Final = 1 << 16
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 META = pa.struct([("total", pa.int64()), ("index", pa.int64())])
 _ATTEMPTS = 8  # then the lossless path is no slower
-_FEW = 32  # texts that are copied one by one
+_FEW = 100  # texts that are copied one by one
 # Two brackets: no text inside them can close the first and go on with something else unnoticed.
 # A leading object also keeps Arrow from a top-level null, on which its parser crashes (26.0.1).
 _ARRAY = (b'{"":[', b"]}\n")
@@ -122,10 +122,11 @@ class FastParser:
         Raises:
             UnfitError: One is malformed, or holds a misfit of an unknown kind.
         """
-        parts = [self.misfits.cut_out(array, around_in_array) for array in arrays]
-        lists = self._parse(self._text(_ARRAY, [text for text, _ in parts]), len(arrays))
+        cut_out = [self.misfits.cut_out(array, around_in_array) for array in arrays]
+        parts = [part for kept, _ in cut_out for part in (_ARRAY[0], *kept, _ARRAY[1])]
+        lists = self._parse(self._text(parts), len(arrays))
         lengths: list[int] = pc.list_value_length(lists).to_pylist()
-        return self._whole(lists.flatten(), None, lengths, [record for _, found in parts for record in found])
+        return self._whole(lists.flatten(), None, lengths, [record for _, cut in cut_out for record in cut])
 
     def lines(self, block: bytes) -> Whole:
         """
@@ -134,12 +135,13 @@ class FastParser:
         Raises:
             UnfitError: As for `arrays`.
         """
-        kept, cut = self.misfits.cut_out(memoryview(block), around_in_lines)
-        lines = kept if isinstance(kept, bytes) else block
-        text = lines.replace(b"\n", _RECORD[1] + _RECORD[0])
-        count = (len(text) - len(lines)) // (len(_RECORD[1] + _RECORD[0]) - 1)  # quicker than to count
-        text = _RECORD[0] + text[: -len(_RECORD[0])]
-        found, meta = self._unwrapped(self._parse(self._fit(text), count))
+        kept, cut = self.misfits.cut_out(block, around_in_lines)
+        lines = b"".join((b"\n", *kept))
+        between = _RECORD[1] + _RECORD[0]
+        text = lines.replace(b"\n", between)
+        count = (len(text) - len(lines)) // (len(between) - 1) - 1  # quicker than to count
+        buffer = pa.py_buffer(memoryview(self._fit(text))[len(_RECORD[1]) : -len(_RECORD[0])])
+        found, meta = self._unwrapped(self._parse(buffer, count))
         return self._whole(found, meta, [len(found)], cut)
 
     def _whole(self, records: pa.StructArray, meta: pa.Array | None, lengths: list[int], cut: list[bytes]) -> Whole:
@@ -207,7 +209,8 @@ class FastParser:
         return Page(table, drift=drift)
 
     def _each(self, records: Sequence[bytes]) -> tuple[pa.StructArray, pa.Array | None]:
-        return self._unwrapped(self._parse(self._text(_RECORD, records), len(records)))
+        parts = [part for record in records for part in (_RECORD[0], record, _RECORD[1])]
+        return self._unwrapped(self._parse(self._text(parts), len(records)))
 
     def _unwrapped(self, lists: pa.ListArray) -> tuple[pa.StructArray, pa.Array | None]:
         """Records that were read in a list each, and their stream meta."""
@@ -235,11 +238,9 @@ class FastParser:
             return _inner(lists, count)
         raise UnfitError(problem)
 
-    def _text(self, around: tuple[bytes, bytes], texts: Sequence[bytes | memoryview]) -> pa.Buffer:
-        """Put texts on lines of their own, each inside two lists."""
-        parts = [part for text in texts for part in (around[0], text, around[1])]
-        if self._free or self._habits.emptied or len(texts) > _FEW:
-            return self._fit(b"".join(parts))
+    def _text(self, parts: Sequence[bytes | memoryview]) -> pa.Buffer:
+        if self._free or self._habits.emptied or len(parts) > _FEW:
+            return pa.py_buffer(self._fit(b"".join(parts)))
         # Arrow keeps memory for the next text, where Python has the system clear new pages each time: 5 times as fast.
         buffer = pa.allocate_buffer(sum(map(len, parts)))
         view, end = memoryview(buffer).cast("B"), 0
@@ -248,13 +249,13 @@ class FastParser:
             view[start:end] = part
         return buffer
 
-    def _fit(self, text: bytes) -> pa.Buffer:
+    def _fit(self, text: bytes) -> bytes:
         """Write what Arrow's parser has no type for in the way that it reads."""
         text = self._free.quoted(text)
         for name in self._habits.emptied:
             # Inside a text its quotes would have backslashes before them.
             text = text.replace(b'"%b":[]' % name.encode(), b'"%b":{}' % name.encode())
-        return pa.py_buffer(text)
+        return text
 
 
 def _inner(lists: pa.ChunkedArray, count: int) -> pa.ListArray:

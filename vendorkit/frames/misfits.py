@@ -91,7 +91,7 @@ class Misfits:
                 return set(places)
         return set()
 
-    def cut_out(self, records: memoryview, around: Around) -> tuple[bytes | memoryview, list[bytes]]:
+    def cut_out(self, records: bytes | memoryview, around: Around) -> tuple[list[bytes | memoryview], list[bytes]]:
         """
         Take records of a known kind of misfit out of a text, and leave a mark in the place of each.
 
@@ -101,11 +101,15 @@ class Misfits:
             records: The text.
             around: Tells where the record begins and ends that is behind a first place and holds a second.
 
+        Returns:
+            The text in parts, and the records that were cut out.
+
         Raises:
             UnfitError: There are some, and they cannot be cut out.
         """
-        text, kept, cut, start = b"", list[bytes](), list[bytes](), 0
-        while (at := start + self._next(records[start:])) >= start:
+        view, text, start = memoryview(records), b"", 0
+        kept, cut = list[bytes | memoryview](), list[bytes]()
+        while (at := start + self._next(view[start:])) >= start:
             text = text or bytes(records)
             found = around(text, start, at)
             if found is None:
@@ -114,10 +118,10 @@ class Misfits:
             record = text[begin:end]
             if self._misled_to(record):
                 return self.cut_out(records, around)
-            kept += [text[start:begin], self._in_its_place]
+            kept += [view[start:begin], self._in_its_place]
             cut.append(record)
             start = end
-        return (b"".join([*kept, text[start:]]), cut) if cut else (records, cut)
+        return [*kept, view[start:]], cut
 
     def _next(self, text: memoryview) -> int:
         """Where the first misfit of a known kind is; -1 if nowhere."""
