@@ -7,6 +7,7 @@ characters in JSON strings.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import pyarrow.compute as pc
 from vendorkit.errors import MalformedAnswer
 from vendorkit.frames.fast import META, on_one_line
 from vendorkit.frames.mixed import mixed_reader
-from vendorkit.frames.pages import Page, combine
+from vendorkit.frames.pages import Page
 from vendorkit.frames.values import loads, malformed, plain
 from vendorkit.frames.wire import UnfitError
 
@@ -66,9 +67,8 @@ class LinesReader:
         except UnfitError:
             places = [(line, at) for at, line in enumerate(block.split(b"\n")) if line.strip()]
             (found,) = self._mixed.read([[line for line, _ in places]], lambda at: load(*places[at]))
-        table, drift = combine([found.page], self._schema)
         metas = [meta if isinstance(meta, pa.Array) else pa.array(meta, META) for meta in found.metas]
-        return Page(table, _sequence(pa.chunked_array(metas, META), first_line), drift)
+        return replace(found.page, envelope=_sequence(pa.chunked_array(metas, META), first_line))
 
     def _line(self, line: bytes, what: str) -> tuple[dict[str, Any], dict[str, Any]]:
         data = loads(line, what)
