@@ -47,9 +47,13 @@ class BoundedSocket(ssl.SSLSocket):
     body. Here each read waits in slices, and looks in between.
     """
 
+    _failure: OSError | None = None  # it came behind bytes that had to be handed over first
+
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
         """Read into *buffer*, as `ssl.SSLSocket` does; `TimeoutError` after the socket's timeout of silence."""
         try:
+            if self._failure is not None:
+                raise self._failure
             return self._recv_bounded(buffer, nbytes, flags)
         except ssl.SSLEOFError:
             message = "the server left without closing the connection"
@@ -71,11 +75,34 @@ class BoundedSocket(ssl.SSLSocket):
                     raise TimeoutError(message)
                 self.settimeout(min(left, bounds.left_s() + 0.01, SLICE_S))
                 try:
-                    return super().recv_into(buffer, nbytes, flags)
+                    got = super().recv_into(buffer, nbytes, flags)
                 except TimeoutError:
                     continue
+                return got + self._recv_at_hand(memoryview(buffer)[got : nbytes or None]) if got else 0
         finally:
             self.settimeout(silence_s)
+
+    def _recv_at_hand(self, buffer: memoryview) -> int:
+        """
+        Read what has arrived already.
+
+        TLS gives 16 KiB at a time, and the way from there through http.client and urllib3 takes longer than to decrypt
+        them.
+        """
+        size = 0
+        self.settimeout(0)
+        while size < len(buffer):
+            try:
+                got = super().recv_into(buffer[size:])
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                break
+            except OSError as exc:
+                self._failure = exc
+                break
+            if not got:
+                break
+            size += got
+        return size
 
 
 class _Connection(HTTPSConnection):
