@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
@@ -118,8 +118,12 @@ class Session:
         for attempt in self._retrying(call, bounds):
             with attempt:
                 response = self._attempt(call, bounds, stream=True)
-        with closing(response):
+        try:
             yield self._guarded_chunks(response, self._asked(call), bounds)
+        finally:
+            # The collector may close an abandoned stream in the thread that reads it, amid a read; that read is its last.
+            with suppress(RuntimeError):
+                response.close()
 
     def post_as_is(self, request: requests.PreparedRequest) -> requests.Response:
         """Send a prepared token request once; what it answers is for the scheme that asked to judge."""

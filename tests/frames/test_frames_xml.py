@@ -1,6 +1,7 @@
 """XML pages: equal to JSON, strict in what they accept, nothing lost."""
 
 import json
+import threading
 from xml.sax.saxutils import escape, quoteattr
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from vendorkit.errors import MalformedAnswer
 from vendorkit.frames import Column, Drift, Embedded, EmbeddedMany, JsonReader, Kind, Schema, XmlReader
+from vendorkit.frames.pages import read_ahead
 
 SHOW = (Column("id", Kind.ID), Column("name", Kind.TEXT), Column("self_link", Kind.LINK))
 EPISODE = (
@@ -269,3 +271,40 @@ def test_pages_read_ahead_are_the_pages_read_alone():
         next(reading)
     with pytest.raises(MalformedAnswer):
         next(reading)
+
+
+def test_pages_read_ahead_are_let_go_without_a_wait():
+    """Who wants no more pages does not wait for those that are being read, whichever thread it is closed in."""
+    release = threading.Event()
+
+    def read(body):
+        if body:
+            release.wait(20)
+        return body
+
+    reading = read_ahead(read, range(9))
+    assert next(reading) == 0
+    closing = threading.Thread(target=reading.close)
+    closing.start()
+    closing.join(5)
+    try:
+        assert not closing.is_alive()
+    finally:
+        release.set()
+
+
+def test_pages_read_ahead_can_be_closed_by_one_of_their_readers():
+    """The collector runs in any thread, and so closes what was left alone in any."""
+    go, closed = threading.Event(), threading.Event()
+
+    def read(body):
+        if body == 2:
+            go.wait(20)
+            reading.close()
+            closed.set()
+        return body
+
+    reading = read_ahead(read, range(9))
+    assert next(reading) == 0
+    go.set()
+    assert closed.wait(5)

@@ -111,10 +111,9 @@ class Misfits:
         kept, cut = list[bytes | memoryview](), list[bytes]()
         while (at := start + self._next(view[start:])) >= start:
             text = text or bytes(records)
-            found = around(text, start, at)
-            if found is None:
+            begin, end = around(text, start, at) or (0, 0)
+            if not start <= begin <= at < end:
                 raise UnfitError
-            begin, end = found
             record = text[begin:end]
             if self._misled_to(record):
                 return self.cut_out(records, around)
@@ -138,21 +137,15 @@ class Misfits:
 
     def learn(self, record: bytes, records: Sequence[bytes]) -> bool:
         """Take in how a record that is one of many does not fit; say whether there was anything new in it."""
-        habits, new = self._habits, set[str]()
-        for kind in self._kinds(record) or ():
-            if kind.emptied and sum(b'"%b":[]' % kind.emptied.encode() in one for one in records) * _OFTEN >= len(
-                records
-            ):
-                habits.emptied |= {kind.emptied}
-                new.add("")
-            else:
-                # With what stands around it it is told from others of its name; not everything can be looked through.
-                patterns = (kind.around + kind.itself, kind.itself)
-                new.update([one for one in patterns if re.search(one.encode(), record)][:1])
-        new -= habits.misleading.union(habits.patterns)
-        habits.proven = 0 if new else habits.proven
-        habits.patterns += tuple(sorted(new - {""})[: _MOST - len(habits.patterns)])
-        return bool(new)
+        habits, kinds = self._habits, self._kinds(record) or set()
+        often = {kind.emptied for kind in kinds if kind.emptied and _is_often(kind.emptied, records)}
+        new = {_pattern(kind, record) for kind in kinds if kind.emptied not in often}
+        new -= {"", *habits.patterns, *habits.misleading}
+        if new:
+            habits.proven = 0
+        habits.emptied |= often
+        habits.patterns += tuple(sorted(new)[: _MOST - len(habits.patterns)])
+        return bool(often or new)
 
     def _misled_to(self, record: bytes) -> bool:
         """Whether there is nothing wrong with a record that was found; then its patterns are given up."""
@@ -163,7 +156,7 @@ class Misfits:
         wrong = {one for one in habits.patterns if re.search(one.encode(), record)}
         habits.misleading |= wrong
         habits.patterns = tuple(one for one in habits.patterns if one not in wrong)
-        return True
+        return bool(wrong)
 
     def _kinds(self, record: bytes) -> set[_Kind] | None:
         """Each thing in the record that does not fit; None where it is no JSON object at all."""
@@ -199,6 +192,15 @@ class Misfits:
                     yield from self._in_value(item, wire.value_type, _Kind("", within), within)
         elif (token := _token(value, wire)) is not None:
             yield _Kind(place.around, place.itself + token)
+
+
+def _pattern(kind: _Kind, record: bytes) -> str:
+    """What finds the kind: with what stands around it, if that can be looked through; "" where nothing does."""
+    return next((one for one in (kind.around + kind.itself, kind.itself) if re.search(one.encode(), record)), "")
+
+
+def _is_often(emptied: str, records: Sequence[bytes]) -> bool:
+    return sum(b'"%b":[]' % emptied.encode() in record for record in records) * _OFTEN >= len(records)
 
 
 def _token(value: Any, wire: pa.DataType) -> str | None:

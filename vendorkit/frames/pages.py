@@ -70,10 +70,12 @@ def read_ahead(read: Callable[[T], R], bodies: Iterable[T], threads: int = THREA
     """
     Yield what `read` makes of the bodies, in order; the next ones are read meanwhile on so many other threads.
 
-    What came before a failure of ours is handed over before that is raised.
+    What came before a failure of ours is handed over before that is raised. Closing it does not wait for the others:
+    the collector may close it in one of these threads.
     """
-    with ThreadPoolExecutor(threads) as pool:
-        ahead: deque[Future[R]] = deque()
+    pool = ThreadPoolExecutor(threads)
+    ahead: deque[Future[R]] = deque()
+    try:
         for body in _before_failing(bodies):
             if isinstance(body, VendorkitError):
                 yield from (found.result() for found in ahead)
@@ -82,6 +84,8 @@ def read_ahead(read: Callable[[T], R], bodies: Iterable[T], threads: int = THREA
             if len(ahead) > threads:
                 yield ahead.popleft().result()
         yield from (found.result() for found in ahead)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _before_failing(bodies: Iterable[T]) -> Iterator[T | VendorkitError]:
