@@ -121,7 +121,7 @@ class Session:
         try:
             yield self._guarded_chunks(response, self._asked(call), bounds)
         finally:
-            # The collector may close an abandoned stream in the thread that reads it, amid a read; that read is its last.
+            # The collector may close what was left alone in the thread that reads it, amid a read; that is its last.
             with suppress(RuntimeError):
                 response.close()
 
