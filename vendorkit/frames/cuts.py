@@ -27,12 +27,12 @@ def around_in_array(array: bytes, start: int, at: int) -> tuple[int, int] | None
         return None
     first, between = found
     before, behind = array.rfind(between, start, at), array.find(between, at)
-    return before + 2 if before >= 0 else max(first, start + 1), behind + 1 or array.rindex(b"}") + 1
+    return before + 2 if before >= 0 else max(first, start + 1), behind + 1 or array.rfind(b"}") + 1
 
 
 def around_in_lines(lines: bytes, start: int, at: int) -> tuple[int, int]:
     """The same for a record in a line."""
-    return lines.rfind(b"\n", start, at) + 1, lines.index(b"\n", at)
+    return lines.rfind(b"\n", start, at) + 1, lines.find(b"\n", at)
 
 
 def cut_where_alike(array: bytes) -> list[bytes]:
