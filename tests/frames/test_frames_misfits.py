@@ -7,6 +7,7 @@ from frames_reference import SCHEMA
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vendorkit.errors import MalformedAnswer
 from vendorkit.frames import Column, JsonReader, Kind, LinesReader, ListOf, Schema, combine
 from vendorkit.frames.fast import FastParser
 from vendorkit.frames.lossless import LosslessReader
@@ -54,16 +55,21 @@ def _fresh(form, schema=SCHEMA):
     return reader
 
 
+def _body(reader, records):
+    texts = [json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() for record in records]
+    if isinstance(reader, JsonReader):
+        return b'{"results":[%b]}' % b",".join(texts)
+    return b"".join(
+        b'{"meta":{"total":%d,"index":%d},"result":%b}\n' % (len(texts), *pair) for pair in enumerate(texts)
+    )
+
+
 def _read(reader, records, schema=SCHEMA):
     """Read one page; it has to be what the slow path makes of it, in the same order."""
-    texts = [json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() for record in records]
+    found = reader.read(_body(reader, records))
     if isinstance(reader, LinesReader):
-        lines = [b'{"meta":{"index":%d},"result":%b}\n' % pair for pair in enumerate(texts)]
-        found = reader.read(b"".join(lines))
         assert found.envelope["last_index"] == len(records) - 1
-    else:
-        found = reader.read(b'{"results":[%b]}' % b",".join(texts))
-    page = LosslessReader(schema).read([loads(text) for text in texts])
+    page = LosslessReader(schema).read([loads(json.dumps(record).encode()) for record in records])
     assert found.table.equals(combine([page], schema)[0])
     assert found.drift == page.drift
 
@@ -170,3 +176,48 @@ def test_any_pages_in_a_row_read_as_on_the_slow_path(form, pages):
     reader = _fresh(form)
     for number, odd in enumerate(pages):
         _read(reader, _records(300, odd, start=300 * number))
+
+
+SNIPPETS = [
+    b"",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b'"',
+    b",",
+    b"\n",
+    b"},{",
+    b'},{"id":1',
+    b'"code":["a"]',
+    b"\xff",
+    b"null",
+    b"\x00",
+]
+
+
+def _outcome(reader, body):
+    """The page, or what is wrong with it."""
+    try:
+        page = reader.read(body)
+    except MalformedAnswer as error:
+        return str(error)
+    table = combine([page], SCHEMA)[0]
+    return table.to_pylist(), table.column_names, page.envelope, page.drift
+
+
+@pytest.mark.parametrize("form", [JsonReader, LinesReader], ids=["pages", "lines"])
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_a_damaged_page_is_read_or_refused_as_on_the_slow_path(form, data):
+    """P12: what is looked for in a text stands anywhere once it is damaged; nothing is taken for a record then."""
+    reader, slow = _fresh(form), _fresh(form)
+    slow._mixed.fast = None
+    records = _records(8, {2: {"code": ["a"]}, 5: {"count": 1.0}, 6: {"parts": [{"id": 1, "title": ["x"]}]}})
+    for odd in (records * 32, _records(256, {})):  # all kinds are known then
+        _read(reader, odd)
+    assert reader._mixed.calm
+    body = _body(reader, records)
+    at = data.draw(st.integers(0, len(body)))
+    damaged = body[:at] + data.draw(st.sampled_from(SNIPPETS)) + body[at + data.draw(st.integers(0, 12)) :]
+    assert _outcome(reader, damaged) == _outcome(slow, damaged)
