@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import json
+import random
 import resource
 import statistics
 import subprocess
@@ -167,8 +168,9 @@ def measure(contenders: Sequence[Contender], size: Size) -> list[Measured]:
     """
     same({one.name: one.facts(result) for one in contenders for result in [one.run()] if one.facts is not None})
     found = {one.name: Measured(one.name) for one in contenders}
-    for _ in range(size.rounds):
-        for one in contenders:
+    for number in range(size.rounds):
+        # In another order each time: what one leaves behind, in memory and caches, is not always the same one's luck.
+        for one in random.Random(number).sample(contenders, len(contenders)):
             _time(one, found[one.name])
     return list(found.values())
 
