@@ -7,6 +7,7 @@ from xml.sax.saxutils import escape, quoteattr
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from layout_pages import SCHEMA as ALIKE
 
 from vendorkit.errors import MalformedAnswer
 from vendorkit.frames import Column, Drift, Embedded, EmbeddedMany, JsonReader, Kind, Schema, XmlReader
@@ -23,18 +24,7 @@ EPISODE = (
 TITLES = Schema(
     "titles",
     (
-        Column("resource_type", Kind.TEXT),
-        Column("id", Kind.ID),
-        Column("external_id", Kind.CODE),
-        Column("name", Kind.TEXT),
-        Column("nth", Kind.INTEGER),
-        Column("rate", Kind.NUMBER),
-        Column("enabled", Kind.BOOLEAN),
-        Column("due", Kind.DATE),
-        Column("put_up", Kind.DATETIME),
-        Column("runtime", Kind.DURATION),
-        Column("self_link", Kind.LINK, "self"),
-        Column("show_link", Kind.LINK),
+        *ALIKE.columns,
         Column("episodes_link", Kind.LINK),
         Column("metadata_link", Kind.LINK),
         Column("show", Embedded(SHOW)),

@@ -95,13 +95,13 @@ class FastParser:
         schema: Schema,
         wrapped_as: str | None,
         unknown: Mapping[str, str],
-        order: Sequence[str] = (),
-        habits: Habits | None = None,
+        order: Sequence[str],
+        habits: Habits,
     ) -> None:
         self._builder = FrameBuilder(schema, unknown, order)
         self._unknown = unknown
         self._free = FreeTexts(self._builder.free)
-        self._habits = habits or Habits()
+        self._habits = habits
         self._wrapped = wrapped_as
         record = self._builder.wire
         if wrapped_as:
