@@ -19,9 +19,9 @@ import numpy as np
 from benchmarks import vendor
 from benchmarks.harness import Bar, DifferentDataError, Facts, Report, Size, installed, measure_isolated
 from vendorkit import local
-from vendorkit.local.catalogue import Catalogue
-from vendorkit.local.rendezvous import rendezvous
-from vendorkit.local.settings import Settings
+from vendorkit.local.medipim.catalogue import Catalogue
+from vendorkit.local.server.address_file import rendezvous
+from vendorkit.local.server.settings import Settings
 
 MODULE: Final = "benchmarks.b04_end_to_end"
 FLOOR: Final = "requests, bytes dropped"

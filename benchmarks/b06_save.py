@@ -17,7 +17,7 @@ import vendorkit as vk
 from benchmarks import facts, vendor
 from benchmarks.harness import Bar, DifferentDataError, Report, Size, measure_isolated, same
 from vendorkit import local
-from vendorkit.local.rendezvous import meet, rendezvous
+from vendorkit.local.server.address_file import meet, rendezvous
 
 MODULE: Final = "benchmarks.b06_save"
 FLAT: Final = 1.2  # "flat" in figures: the time per record may differ by this factor

@@ -15,7 +15,7 @@ import requests
 
 from benchmarks import facts, peers, vendor
 from benchmarks.harness import Facts
-from vendorkit.local.rendezvous import meet
+from vendorkit.local.server.address_file import meet
 
 Job = tuple[Callable[[], Any], Callable[[Any], Facts] | None]
 Order = Mapping[str, Any]

@@ -15,18 +15,18 @@ import pandas as pd
 
 import vendorkit as vk
 from vendorkit import local
-from vendorkit.call import Call
-from vendorkit.local.medipim_oddities import RESTS
-from vendorkit.local.medipim_shop import Shop
-from vendorkit.local.settings import Settings
+from vendorkit.http.call import Call
+from vendorkit.local.medipim.oddities import RESTS
+from vendorkit.local.medipim.shop import Shop
+from vendorkit.local.server.settings import Settings
 from vendorkit.query import Query
-from vendorkit.vendors import Servers, connect_local
-from vendorkit.vendors import medipim as medipim_module
+from vendorkit.vendors.medipim import client as medipim_module
+from vendorkit.vendors.registry import Servers, connect_local
 
 T = TypeVar("T")
 
 PAGE: Final = 250
-ODD_PERIOD: Final = 2_000  # see vendorkit.local.medipim_oddities
+ODD_PERIOD: Final = 2_000  # see vendorkit.local.medipim.oddities
 
 
 def products(count: int, *, odd: bool) -> list[bytes]:

@@ -14,8 +14,8 @@ import pytest
 
 import vendorkit as vk
 from vendorkit import local
-from vendorkit.local.settings import Settings
-from vendorkit.tls import is_loopback
+from vendorkit.http.tls import is_loopback
+from vendorkit.local.server.settings import Settings
 
 # A shell ignores interrupts for what it starts in the background, and children inherit that; some tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)

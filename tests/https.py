@@ -14,12 +14,12 @@ import trustme
 
 import vendorkit as vk
 from vendorkit.auth import Basic
-from vendorkit.call import Policy
-from vendorkit.credentials import Redactor, Secret, Settings
-from vendorkit.session import Session
-from vendorkit.tls import Trust, local_trust
-from vendorkit.vendors import CLIENTS
-from vendorkit.vendors.base import Endpoint
+from vendorkit.http.call import Policy
+from vendorkit.http.session import Session
+from vendorkit.http.tls import Trust, local_trust
+from vendorkit.settings import Redactor, Secret, Settings
+from vendorkit.vendors.client import Endpoint
+from vendorkit.vendors.registry import CLIENTS
 
 Handler = Callable[[ssl.SSLSocket, bytes], None]
 SECRET = "sentinel-Pa55word"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import vendorkit as vk
 from vendorkit.frames.schema import Embedded, EmbeddedMany, Kind, ListOf, Struct, Type
-from vendorkit.vendors.resource import Resource
+from vendorkit.resource import Resource
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 VENDORS = ("medipim", "pledg", "mediagenix")

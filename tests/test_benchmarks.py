@@ -15,7 +15,7 @@ from benchmarks import b01_bytes_to_frame, b04_end_to_end, b06_save, b07_import,
 from benchmarks.__main__ import MODULES, main
 from benchmarks.harness import Bar, Contender, DifferentDataError, Measured, Report, Size
 from vendorkit import local
-from vendorkit.local.rendezvous import rendezvous
+from vendorkit.local.server.address_file import rendezvous
 
 TINY = Size(tiny=True, rounds=1)
 

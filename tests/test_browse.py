@@ -10,12 +10,12 @@ import pytest
 
 import vendorkit as vk
 from tests.clicking import VIEW, below, button, cancel, everything, leaked
-from vendorkit.call import Call, Policy
 from vendorkit.errors import InvalidRequest, MalformedAnswer, NotAllowed, OriginRefused, UsageError
+from vendorkit.http.call import Call, Policy
 from vendorkit.panels.browse import Browser, markup, visit
 from vendorkit.panels.browse.places import entrances, home, place_at, place_of, record_address
 from vendorkit.panels.browse.visit import visit_place
-from vendorkit.vendors import CLIENTS
+from vendorkit.vendors.registry import CLIENTS
 
 
 @pytest.fixture

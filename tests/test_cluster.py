@@ -18,12 +18,13 @@ import pandas as pd
 import pytest
 
 import vendorkit as vk
-from vendorkit import cluster, local
-from vendorkit.bounds import Bounds
-from vendorkit.budget import Budget
+from vendorkit import local
+from vendorkit.deadline import Bounds
 from vendorkit.errors import DeadlineExceeded, IncompletePull, SettingsError, UsageError
-from vendorkit.local.rendezvous import meet, rendezvous
+from vendorkit.http.budget import Budget
+from vendorkit.local.server.address_file import meet, rendezvous
 from vendorkit.query import Span
+from vendorkit.tools import dask as cluster
 
 dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
@@ -234,9 +235,9 @@ def test_what_a_dask_frame_leaves_out_is_named(medipim, vendors):
 # The work of a process that is not this one's child of Dask: it takes slots until its time is up.
 _TAKER = """
 import sys
-from vendorkit.bounds import Bounds
+from vendorkit.deadline import Bounds
 from vendorkit.errors import DeadlineExceeded
-from vendorkit.budget import Budget
+from vendorkit.http.budget import Budget
 budget, taken = Budget(((30, 60.0),), "shared"), 0
 print("ready", flush=True); sys.stdin.readline()
 try:

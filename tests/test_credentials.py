@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vendorkit as vk
-from vendorkit.credentials import Redactor, Secret, read_settings
 from vendorkit.errors import SettingsError, UsageError
+from vendorkit.settings import Redactor, Secret, read_settings
 
 NAMES = ("MEDIPIM_API_KEY_ID", "MEDIPIM_API_KEY_SECRET")
 

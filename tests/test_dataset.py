@@ -25,10 +25,12 @@ import pyarrow.parquet as pq
 import pytest
 
 import vendorkit as vk
-from vendorkit import filling, local, manifest
+from vendorkit import local
 from vendorkit.errors import CredentialsRefused, IncompletePull, UsageError
-from vendorkit.vendors.mediagenix_styles import Linked
-from vendorkit.vendors.medipim_lookup import Lookup
+from vendorkit.saved import manifest
+from vendorkit.saved import write as filling
+from vendorkit.vendors.mediagenix.paging import Linked
+from vendorkit.vendors.medipim.lookup import Lookup
 
 pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
 
@@ -37,7 +39,8 @@ CHILD = """
 import json, resource, sys, types, warnings
 import pyarrow as pa
 import vendorkit as vk
-from vendorkit import filling, local
+from vendorkit import local
+from vendorkit.saved import write as filling
 told = json.loads(sys.stdin.readline())
 servers = {name: types.SimpleNamespace(**server) for name, server in told["servers"].items()}
 local.shared = lambda *_: servers

@@ -13,8 +13,9 @@ from click.testing import CliRunner
 
 import vendorkit as vk
 from tests.https import always, answer, raw_server
-from vendorkit import cli, doctor, tls
-from vendorkit.exchanges import Exchange
+from vendorkit import cli, doctor
+from vendorkit.http import tls
+from vendorkit.http.exchanges import Exchange
 
 VENDORS = ["medipim", "pledg", "mediagenix"]
 

@@ -7,7 +7,7 @@ import base64
 import pytest
 
 import vendorkit as vk
-from vendorkit.exchanges import Exchanges, masked
+from vendorkit.http.exchanges import Exchanges, masked
 
 DIGEST = (
     'Digest username="robot, \\"the\\" first", realm="Movida", nonce="c0ffee", uri="/api/titles?a=1", '

@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.https import RawServer, authority, client_of
-from vendorkit.answers import error_for, json_object, read_problem, retry_after_s
-from vendorkit.credentials import Redactor
 from vendorkit.errors import RateLimited, VendorkitError
 from vendorkit.frames import Column, JsonReader, Kind, LinesReader, ListOf, Schema, XmlReader
-from vendorkit.vendors.medipim_lines import read_lines, whole_lines
+from vendorkit.http.answers import error_for, json_object, read_problem, retry_after_s
+from vendorkit.settings import Redactor
+from vendorkit.vendors.medipim.lines import read_lines, whole_lines
 
 pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.SchemaDrift")
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)

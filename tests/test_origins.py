@@ -13,11 +13,11 @@ import requests
 import vendorkit as vk
 from tests.https import QUICK, RawServer, always, answer, authority, raw_server
 from vendorkit import auth
-from vendorkit.credentials import Secret, Settings
 from vendorkit.errors import IncompletePull, OriginRefused
-from vendorkit.tls import local_trust
-from vendorkit.vendors import CLIENTS
-from vendorkit.vendors.base import Endpoint
+from vendorkit.http.tls import local_trust
+from vendorkit.settings import Secret, Settings
+from vendorkit.vendors.client import Endpoint
+from vendorkit.vendors.registry import CLIENTS
 
 JSON = "Content-Type: application/json"
 STATUSES = ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"]

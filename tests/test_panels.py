@@ -16,7 +16,7 @@ from vendorkit.doctor import settings_found
 from vendorkit.panels import base
 from vendorkit.panels.base import Worker
 from vendorkit.panels.connect import Choice, check_connection
-from vendorkit.vendors import CLIENTS
+from vendorkit.vendors.registry import CLIENTS
 
 MEANT = ("_ipython_display_", "_repr_mimebundle_")  # what panels do in their own way
 # The setting that is made wrong, and what the vendor's own call says then.

@@ -15,7 +15,6 @@ import requests
 from tqdm import tqdm
 
 import vendorkit as vk
-from vendorkit.call import Policy
 from vendorkit.errors import (
     Cancelled,
     CredentialsRefused,
@@ -24,7 +23,8 @@ from vendorkit.errors import (
     UsageError,
     VendorUnavailable,
 )
-from vendorkit.vendors.medipim_lookup import Lookup
+from vendorkit.http.call import Policy
+from vendorkit.vendors.medipim.lookup import Lookup
 
 pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
 MADE_UP = {1: "One", 2: "Two", 3: "Three", 4: "Four"}

@@ -12,14 +12,14 @@ import pytest
 
 import vendorkit as vk
 from tests.clicking import below, button, cancel, everything, labelled, leaked
+from vendorkit.ask import Filter
 from vendorkit.errors import UsageError
 from vendorkit.panels.request.controls import typed
 from vendorkit.panels.request.progress import Progress, duration
 from vendorkit.panels.request.spec import Condition, Group, QuerySpec
 from vendorkit.panels.request.widget import estimate
 from vendorkit.pull import Pull
-from vendorkit.vendors import CLIENTS
-from vendorkit.vendors.filters import Filter
+from vendorkit.vendors.registry import CLIENTS
 
 pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
 

@@ -31,11 +31,11 @@ from ipywidgets.embed import embed_data
 
 import vendorkit as vk
 from tests.https import always, answer, authority, raw_server
-from vendorkit.call import Call, Policy
-from vendorkit.credentials import Secret, Settings
-from vendorkit.tls import local_trust
-from vendorkit.vendors import CLIENTS
-from vendorkit.vendors.base import Endpoint
+from vendorkit.http.call import Call, Policy
+from vendorkit.http.tls import local_trust
+from vendorkit.settings import Secret, Settings
+from vendorkit.vendors.client import Endpoint
+from vendorkit.vendors.registry import CLIENTS
 
 pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
 VENDORS = ["medipim", "pledg", "mediagenix"]
@@ -444,7 +444,7 @@ PREPARE = """
 import json, logging, os
 import vendorkit as vk
 from vendorkit import local
-from vendorkit.local.process import LocalVendor
+from vendorkit.local.server.process import LocalVendor
 logging.basicConfig(level=logging.DEBUG, filename='kernel.log')
 servers = {name: LocalVendor(name, *told) for name, told in json.loads(os.environ.pop('SERVERS')).items()}
 local.shared = lambda *_: servers

@@ -13,11 +13,7 @@ from requests.auth import AuthBase
 
 import vendorkit as vk
 from tests.https import JSON, SECRET, always, answer, authority, raw_server, session_of
-from vendorkit.answers import retry_after_s
-from vendorkit.bounds import Bounds
-from vendorkit.budget import Budget
-from vendorkit.call import Call, Policy
-from vendorkit.credentials import Redactor
+from vendorkit.deadline import Bounds
 from vendorkit.errors import (
     Cancelled,
     CredentialsRefused,
@@ -32,8 +28,12 @@ from vendorkit.errors import (
     VendorkitError,
     VendorUnavailable,
 )
-from vendorkit.session import USER_AGENT, Session
-from vendorkit.tls import local_trust
+from vendorkit.http.answers import retry_after_s
+from vendorkit.http.budget import Budget
+from vendorkit.http.call import Call, Policy
+from vendorkit.http.session import USER_AGENT, Session
+from vendorkit.http.tls import local_trust
+from vendorkit.settings import Redactor
 
 
 @pytest.mark.parametrize(

@@ -23,10 +23,10 @@ import pytest
 
 import vendorkit as vk
 from vendorkit import local
-from vendorkit.answers import json_object
-from vendorkit.call import Call, Policy
 from vendorkit.errors import IncompletePull, VendorkitError
-from vendorkit.vendors import connect_local
+from vendorkit.http.answers import json_object
+from vendorkit.http.call import Call, Policy
+from vendorkit.vendors.registry import connect_local
 
 SECONDS = float(os.environ.get("VENDORKIT_SOAK_SECONDS", "45"))
 RATE = 0.01 if SECONDS >= 300 else 0.03  # a short run meets as many as it can

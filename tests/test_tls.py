@@ -16,11 +16,11 @@ import urllib3.connection
 
 import vendorkit as vk
 from tests.https import always, answer, authority, raw_server
-from vendorkit import tls
-from vendorkit.call import Call
-from vendorkit.credentials import Redactor
 from vendorkit.errors import TlsError, UsageError
-from vendorkit.session import Session
+from vendorkit.http import tls
+from vendorkit.http.call import Call
+from vendorkit.http.session import Session
+from vendorkit.settings import Redactor
 
 OK = always(answer(b"{}", "Content-Type: application/json"))
 

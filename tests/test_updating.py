@@ -14,11 +14,12 @@ import pytest
 from requests import Response
 
 import vendorkit as vk
-from vendorkit import filling, manifest
 from vendorkit.errors import IncompletePull, MalformedAnswer, NotAllowed, NotFound, UsageError
 from vendorkit.query import Since
-from vendorkit.vendors.mediagenix_changes import Fed
-from vendorkit.vendors.medipim_changes import Updated
+from vendorkit.saved import manifest
+from vendorkit.saved import write as filling
+from vendorkit.vendors.mediagenix.changes import Fed
+from vendorkit.vendors.medipim.changes import Updated
 
 pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
 FEW = ["id", "status", "public_price", "updated_at"]

@@ -16,29 +16,29 @@ from typing import TYPE_CHECKING, Any, Final
 from vendorkit import auth, errors
 
 if TYPE_CHECKING:
-    from vendorkit.bounds import cancellable
-    from vendorkit.dataset import Dataset, load
+    from vendorkit.deadline import cancellable
     from vendorkit.frames import SchemaDrift
+    from vendorkit.http.tls import chain
     from vendorkit.panels import connect_panel
     from vendorkit.panels.browse import browse
     from vendorkit.panels.request import panel
     from vendorkit.panels.table import table
     from vendorkit.query import Query
-    from vendorkit.tls import chain
-    from vendorkit.vendors import connect
-    from vendorkit.vendors.base import Client
+    from vendorkit.saved.dataset import Dataset, load
+    from vendorkit.vendors.client import Client
+    from vendorkit.vendors.registry import connect
 
 _LAZY: Final = {
-    "Client": "vendorkit.vendors.base",
-    "Dataset": "vendorkit.dataset",
+    "Client": "vendorkit.vendors.client",
+    "Dataset": "vendorkit.saved.dataset",
     "Query": "vendorkit.query",
     "SchemaDrift": "vendorkit.frames",
     "browse": "vendorkit.panels.browse",
-    "cancellable": "vendorkit.bounds",
-    "chain": "vendorkit.tls",
-    "connect": "vendorkit.vendors",
+    "cancellable": "vendorkit.deadline",
+    "chain": "vendorkit.http.tls",
+    "connect": "vendorkit.vendors.registry",
     "connect_panel": "vendorkit.panels",
-    "load": "vendorkit.dataset",
+    "load": "vendorkit.saved.dataset",
     "panel": "vendorkit.panels.request",
     "table": "vendorkit.panels.table",
 }

@@ -20,8 +20,8 @@ import click
 
 import vendorkit as vk
 from vendorkit import local
-from vendorkit.credentials import ENV_FILE_VARIABLE
 from vendorkit.errors import VendorkitError
+from vendorkit.settings import ENV_FILE_VARIABLE
 
 NOTEBOOKS: Final = Path(__file__).resolve().parents[1] / "notebooks"
 CELL_TIMEOUT_S: Final = 120

@@ -23,13 +23,13 @@ from urllib.parse import urlsplit
 import certifi
 import pandas as pd
 
-from vendorkit import tls
-from vendorkit.call import Policy
-from vendorkit.credentials import read_settings
 from vendorkit.errors import Cancelled, TlsError, VendorkitError
-from vendorkit.exchanges import Exchange
-from vendorkit.vendors import CLIENTS, connect
-from vendorkit.vendors.base import Client
+from vendorkit.http import tls
+from vendorkit.http.call import Policy
+from vendorkit.http.exchanges import Exchange
+from vendorkit.settings import read_settings
+from vendorkit.vendors.client import Client
+from vendorkit.vendors.registry import CLIENTS, connect
 
 # Short, and no second attempt: what is slow or shaky is what is looked for here.
 POLICY: Final = Policy(connect_timeout_s=5.0, read_timeout_s=10.0, deadline_s=20.0, attempts=1)

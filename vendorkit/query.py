@@ -25,9 +25,9 @@ from vendorkit.pull import Pull, check_limit, head, put_away, repeats, watcher, 
 if TYPE_CHECKING:
     import dask.dataframe as dd
 
-    from vendorkit.dataset import Dataset
-    from vendorkit.vendors.base import Client
-    from vendorkit.vendors.resource import Resource
+    from vendorkit.resource import Resource
+    from vendorkit.saved.dataset import Dataset
+    from vendorkit.vendors.client import Client
 
 
 class Span(NamedTuple):
@@ -170,7 +170,7 @@ class Query:
             UsageError: The folder holds something else or another query's dataset, or is in use; nothing was sent.
             IncompletePull: The pull or the disk gave out, or data changed meanwhile; `arrived` is the `Dataset` so far.
         """
-        from vendorkit.dataset import save  # noqa: PLC0415 - datasets are made of queries
+        from vendorkit.saved.dataset import save  # noqa: PLC0415 - datasets are made of queries
 
         return save(self, path, columns=columns, locale=locale)
 
@@ -185,13 +185,13 @@ class Query:
             NotFound: The vendor's feed does not reach back to when it was saved.
             IncompletePull: The pull or the disk gave out, or data changed meanwhile; the dataset is as it was.
         """
-        from vendorkit.updating import update  # noqa: PLC0415 - datasets are made of queries
+        from vendorkit.saved.update import update  # noqa: PLC0415 - datasets are made of queries
 
         return update(self, path)
 
     def dask(self, partitions: int = 8) -> dd.DataFrame:
         """
-        Return a lazy Dask frame with the columns and dtypes of `frame()`; see `vendorkit.cluster`.
+        Return a lazy Dask frame with the columns and dtypes of `frame()`; see `vendorkit.tools.dask`.
 
         Args:
             partitions: About how many parts to plan, where the vendor's paging allows parts.
@@ -200,7 +200,7 @@ class Query:
             SettingsError: Dask is not installed.
             IncompletePull: The planned parts do not add up to what the vendor announces.
         """
-        from vendorkit.cluster import to_dask  # noqa: PLC0415 - the cluster comes after queries in the order of imports
+        from vendorkit.tools.dask import to_dask  # noqa: PLC0415 - the cluster comes after queries in the order of imports
 
         return to_dask(self, partitions)
 
@@ -210,7 +210,7 @@ class Query:
 
     def snippet(self, language: str = "curl") -> str:
         """Return the request as code: "vendorkit", "curl", "python", "requests", "php", for Medipim "php-client"."""
-        from vendorkit.snippets import snippet  # noqa: PLC0415 - snippets come after queries in the order of imports
+        from vendorkit.tools.snippets import snippet  # noqa: PLC0415 - snippets come after queries in the order of imports
 
         return snippet(self, language)
 

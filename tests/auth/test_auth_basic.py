@@ -14,8 +14,8 @@ from auth_servers import walk
 
 from vendorkit.auth import Basic, ClientCredentials, Digest
 from vendorkit.auth.flow import origin_of
-from vendorkit.credentials import Secret
 from vendorkit.errors import UsageError
+from vendorkit.settings import Secret
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "pledg_signatures.json").read_text())
 

@@ -15,8 +15,6 @@ from hypothesis import strategies as st
 
 from tests.https import answer, raw_server
 from vendorkit.auth import ClientCredentials, token
-from vendorkit.call import Policy
-from vendorkit.credentials import Secret, Settings
 from vendorkit.errors import (
     CredentialsRefused,
     DeadlineExceeded,
@@ -27,8 +25,10 @@ from vendorkit.errors import (
     VendorkitError,
     VendorUnavailable,
 )
-from vendorkit.vendors import CLIENTS
-from vendorkit.vendors.base import Endpoint
+from vendorkit.http.call import Policy
+from vendorkit.settings import Secret, Settings
+from vendorkit.vendors.client import Endpoint
+from vendorkit.vendors.registry import CLIENTS
 
 JSON = "Content-Type: application/json"
 THREADS = 50

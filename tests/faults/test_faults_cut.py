@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from tests.https import client_of, raw_server
-from vendorkit.call import Policy
 from vendorkit.errors import VendorkitError
+from vendorkit.http.call import Policy
 
 ONCE = Policy(connect_timeout_s=5, read_timeout_s=5, deadline_s=20, attempts=1)
 PAGE = b'{"meta":{"total":2},"results":[{"id":1,"name":"A"},{"id":2,"name":"B"}]}\n'

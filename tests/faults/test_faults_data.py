@@ -9,9 +9,9 @@ from datetime import datetime, timezone
 import pytest
 
 from tests.https import answer, client_of, raw_server
-from vendorkit.call import Policy
 from vendorkit.errors import IncompletePull, MalformedAnswer
 from vendorkit.frames import SchemaDrift
+from vendorkit.http.call import Policy
 
 ONCE = Policy(connect_timeout_s=5, read_timeout_s=5, deadline_s=20, attempts=1)
 TWICE = Policy(connect_timeout_s=5, read_timeout_s=5, deadline_s=20, attempts=2)

@@ -17,8 +17,8 @@ import pytest
 from tests.faults.catalogue import ROOT
 from tests.https import JSON, always, answer, raw_server, session_of
 from vendorkit.auth import Digest
-from vendorkit.call import Call, Policy
 from vendorkit.errors import MalformedAnswer, OriginRefused, RateLimited, TransportError, VendorUnavailable
+from vendorkit.http.call import Call, Policy
 
 GOOD = answer(b'{"whole": true}', JSON)
 PATIENT = Policy(read_timeout_s=2.0, deadline_s=10.0, attempts=3)
@@ -114,8 +114,8 @@ from tests.faults.catalogue import ROOT
 from tests.https import RawServer, session_of
 from vendorkit import errors
 from vendorkit.auth import Digest
-from vendorkit.call import Call, Policy
-from vendorkit.vendors.medipim_lines import whole_lines
+from vendorkit.http.call import Call, Policy
+from vendorkit.vendors.medipim.lines import whole_lines
 
 def peak_mb():
     status = Path("/proc/self/status").read_text()

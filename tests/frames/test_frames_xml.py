@@ -11,7 +11,7 @@ from layout_pages import SCHEMA as ALIKE
 
 from vendorkit.errors import MalformedAnswer
 from vendorkit.frames import Column, Drift, Embedded, EmbeddedMany, JsonReader, Kind, Schema, XmlReader
-from vendorkit.frames.pages import read_ahead
+from vendorkit.frames.page import read_ahead
 
 SHOW = (Column("id", Kind.ID), Column("name", Kind.TEXT), Column("self_link", Kind.LINK))
 EPISODE = (

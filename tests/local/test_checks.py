@@ -10,9 +10,9 @@ import pytest
 import requests
 from starlette.responses import JSONResponse
 
-from vendorkit.local.authenticate import BasicCheck
-from vendorkit.local.checks import RateLimit
-from vendorkit.local.settings import Settings
+from vendorkit.local.server.authenticate import BasicCheck
+from vendorkit.local.server.checks import RateLimit
+from vendorkit.local.server.settings import Settings
 
 BRANDS = "/v4/brands/find?id=1"
 

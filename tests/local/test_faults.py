@@ -12,8 +12,8 @@ import pytest
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Route
 
-from vendorkit.local.checks import Vendor, application
-from vendorkit.local.settings import Settings
+from vendorkit.local.server.checks import Vendor, application
+from vendorkit.local.server.settings import Settings
 
 BRANDS = "/v4/brands/find?id=1"
 

@@ -12,8 +12,9 @@ import pytest
 from lxml import etree
 from starlette.applications import Starlette
 
-from vendorkit.local import mediagenix, sequence
-from vendorkit.local.settings import Settings
+from vendorkit.local.mediagenix import api as mediagenix
+from vendorkit.local.mediagenix import sequence
+from vendorkit.local.server.settings import Settings
 
 BASE = "https://127.0.0.1:8443"
 MILLIONTH = "/api/titles?per_page=200&page=5000&expand=metadata,availability_windows,schedule,schedulings"

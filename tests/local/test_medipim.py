@@ -11,8 +11,9 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from vendorkit.local import medipim, medipim_words
-from vendorkit.local.settings import Settings
+from vendorkit.local.medipim import api as medipim
+from vendorkit.local.medipim import words as medipim_words
+from vendorkit.local.server.settings import Settings
 
 BASE = "https://127.0.0.1:4430"
 BY_ID = {"id": "ASC"}

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from vendorkit.local import pledg_schedule
+from vendorkit.local.pledg import schedule as pledg_schedule
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from pathlib import Path
 import jwt
 import pytest
 
-from vendorkit.local import pledg_schedule, pledg_signing
+from vendorkit.local.pledg import schedule as pledg_schedule
+from vendorkit.local.pledg import signing as pledg_signing
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "pledg_signatures.json"
 SETTINGS = {"title": "Stay in London", "reference": "order_123", "amountCents": 30_550, "email": "jane.doe@example.com"}

@@ -17,7 +17,7 @@ import pytest
 
 from vendorkit import local
 from vendorkit.errors import SettingsError, UsageError, VendorUnavailable
-from vendorkit.local import process
+from vendorkit.local.server import process
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -162,7 +162,7 @@ def test_the_shared_servers_start_once_and_end_with_the_process():
     code = """
         import os, threading
         from vendorkit import local
-        from vendorkit.local import process
+        from vendorkit.local.server import process
         process.VENDORS = ("pledg",)
         process.start.__kwdefaults__["vendors"] = ("pledg",)
         found = []

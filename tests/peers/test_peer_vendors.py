@@ -15,11 +15,11 @@ from test_peer_digest import pull
 
 from tests.https import authority
 from vendorkit.auth import Digest
-from vendorkit.credentials import Secret, Settings
 from vendorkit.errors import CredentialsRefused, TlsError
-from vendorkit.tls import local_trust
-from vendorkit.vendors import CLIENTS
-from vendorkit.vendors.base import Endpoint
+from vendorkit.http.tls import local_trust
+from vendorkit.settings import Secret, Settings
+from vendorkit.vendors.client import Endpoint
+from vendorkit.vendors.registry import CLIENTS
 
 pytestmark = [pytest.mark.peer, pytest.mark.faults]
 

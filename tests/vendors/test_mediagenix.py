@@ -10,11 +10,12 @@ import pandas as pd
 import pytest
 
 import vendorkit as vk
-from vendorkit import tls
-from vendorkit import vendors as registry
 from vendorkit.errors import CredentialsRefused, IncompletePull, NotFound, OriginRefused, SettingsError, UsageError
 from vendorkit.frames import SchemaDrift
-from vendorkit.vendors import mediagenix_schema as declared
+from vendorkit.http import tls
+from vendorkit.http.call import Call
+from vendorkit.vendors import registry
+from vendorkit.vendors.mediagenix import schema as declared
 
 BELOW = {
     "schedules": {"platform": 1},
@@ -187,7 +188,7 @@ def test_undeclared_resources_can_be_followed_too(mediagenix, monkeypatch):
     send = mediagenix.session.send
 
     def answer(call):
-        response = send(vk.vendors.base.Call("GET", "/api"))
+        response = send(Call("GET", "/api"))
         response._content = b'{"resource_type": "user", "id": 7, "self_link": "/api/users/7", "short_name": "ab"}'
         return response
 
@@ -285,7 +286,7 @@ def test_wrong_password_costs_two_requests_once(vendors, monkeypatch):
 
 
 def test_real_environments_trust_approved_roots_alone(monkeypatch):
-    """The table of vendorkit/tls.py; the budget leaves headroom below 150 in 30 seconds."""
+    """The table of vendorkit/http/tls.py; the budget leaves headroom below 150 in 30 seconds."""
     monkeypatch.setenv("MEDIAGENIX_ROBOT_USER", "robot")
     monkeypatch.setenv("MEDIAGENIX_ROBOT_PASSWORD", "made up words")
     client = vk.connect("mediagenix", environment="production")

@@ -20,9 +20,9 @@ from vendorkit.errors import (
     UsageError,
     VendorUnavailable,
 )
-from vendorkit.vendors.medipim import whole_lines
-from vendorkit.vendors.medipim_resources import RESOURCES
-from vendorkit.vendors.medipim_schema import COUNTRIES
+from vendorkit.vendors.medipim.client import whole_lines
+from vendorkit.vendors.medipim.resources import RESOURCES
+from vendorkit.vendors.medipim.schema import COUNTRIES
 
 pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
 
@@ -215,7 +215,7 @@ def test_refused_query_names_the_violation(medipim, vendors):
 
 def test_wrong_secret_is_one_clear_error(vendors, monkeypatch):
     """Cause, remedy, no secret."""
-    from vendorkit import vendors as registry
+    from vendorkit.vendors import registry
 
     def wrong(vendor, country):
         endpoint, settings = original(vendor, country)

@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import vendorkit as vk
-from vendorkit import filling, local
+from vendorkit import local
 from vendorkit.errors import IncompletePull, UsageError, VendorUnavailable
-from vendorkit.manifest import MANIFEST
-from vendorkit.vendors import medipim_windows
-from vendorkit.vendors.medipim_windows import PAGE, Window, cut, pages_as_spans
+from vendorkit.saved import write as filling
+from vendorkit.saved.manifest import MANIFEST
+from vendorkit.vendors.medipim import windows as medipim_windows
+from vendorkit.vendors.medipim.windows import PAGE, Window, cut, pages_as_spans
 
 pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
 

@@ -21,7 +21,7 @@ from vendorkit.errors import (
     UsageError,
     VendorUnavailable,
 )
-from vendorkit.local import pledg_schedule
+from vendorkit.local.pledg import schedule as pledg_schedule
 
 ASKED = {"amount_cents": 20_000, "created": "2026-01-31"}
 

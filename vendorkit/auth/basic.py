@@ -6,8 +6,8 @@ from base64 import b64encode
 
 from vendorkit.auth.flow import Flow, FlowAuth, Outgoing
 from vendorkit.auth.secret import check_credential
-from vendorkit.credentials import Secret
 from vendorkit.errors import UsageError
+from vendorkit.settings import Secret
 
 
 class Basic(FlowAuth):

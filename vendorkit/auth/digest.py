@@ -7,9 +7,9 @@ from typing import Final
 
 from vendorkit.auth.challenge import authorization, best_challenge, digest_key, digest_response, next_nonce
 from vendorkit.auth.flow import UNAUTHORIZED, Answer, Flow, FlowAuth, Outgoing
+from vendorkit.auth.nonces import Nonce, Space, Ticket
 from vendorkit.auth.secret import check_credential
-from vendorkit.auth.space import Nonce, Space, Ticket
-from vendorkit.credentials import Secret
+from vendorkit.settings import Secret
 
 _SERVER_ERROR: Final = 500
 _BEFORE_AUTHENTICATION: Final = frozenset({400, 408, 429})  # often answered without a look at the password

@@ -22,8 +22,8 @@ from requests.cookies import extract_cookies_to_jar, get_cookie_header
 from urllib3 import HTTPHeaderDict
 from urllib3.exceptions import HTTPError
 
-from vendorkit.credentials import refuse_pickling
 from vendorkit.errors import UsageError
+from vendorkit.settings import refuse_pickling
 
 UNAUTHORIZED: Final = 401
 _DRAIN_BYTES: Final = 65_536

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from vendorkit.credentials import Secret, is_utf8
 from vendorkit.errors import UsageError
+from vendorkit.settings import Secret, is_utf8
 
 
 def check_credential(what: str, secret: Secret) -> None:

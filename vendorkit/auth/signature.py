@@ -20,9 +20,9 @@ from jwt import PyJWS
 from jwt.algorithms import HMACAlgorithm
 from jwt.exceptions import PyJWTError
 
-from vendorkit.auth.strictjson import strict_object
-from vendorkit.credentials import Secret, is_utf8
 from vendorkit.errors import MalformedAnswer, SignatureInvalid, UsageError
+from vendorkit.settings import Secret, is_utf8
+from vendorkit.strictjson import strict_object
 
 BACK_FIELDS: Final = ("created_at", "error", "id", "reference", "sandbox", "status")
 TEXT_LIMIT: Final = 1_048_576

@@ -23,8 +23,7 @@ from urllib3.exceptions import HTTPError
 from vendorkit.auth.basic import Basic
 from vendorkit.auth.flow import UNAUTHORIZED, Flow, FlowAuth, Outgoing, keep_body, origin_of
 from vendorkit.auth.tokenanswer import BODY_LIMIT, DEFAULT_LIFETIME_S, Token, parse_token
-from vendorkit.bounds import wait_until
-from vendorkit.credentials import Secret
+from vendorkit.deadline import wait_until
 from vendorkit.errors import (
     AuthError,
     Cancelled,
@@ -36,6 +35,7 @@ from vendorkit.errors import (
     VendorkitError,
     VendorUnavailable,
 )
+from vendorkit.settings import Secret
 
 RENEWAL_FLOOR_S: Final = 5.0  # a server that gives the same token again would be asked with every request
 _WAIT_S: Final = 60.0

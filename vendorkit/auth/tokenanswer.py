@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
-from vendorkit.auth.strictjson import strict_object
-from vendorkit.credentials import Secret
 from vendorkit.errors import (
     AuthError,
     CredentialsRefused,
@@ -20,6 +18,8 @@ from vendorkit.errors import (
     VendorkitError,
     VendorUnavailable,
 )
+from vendorkit.settings import Secret
+from vendorkit.strictjson import strict_object
 
 DEFAULT_LIFETIME_S: Final = 600.0  # Pledg's authentication page; its answer need not say
 MAX_LIFETIME_S: Final = 86_400.0

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from lxml import etree
 
+from vendorkit.frames.columns import ENTRIES
 from vendorkit.frames.schema import Column, Embedded, EmbeddedMany, Type
 from vendorkit.frames.utf8 import is_utf8
 from vendorkit.frames.values import BYTE_ORDER_MARK, Literal, loads, malformed
-from vendorkit.frames.wire import ENTRIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,13 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import json as arrow_json
 
+from vendorkit.frames.columns import CUT, FrameBuilder, UnfitError
 from vendorkit.frames.cuts import around_in_array, around_in_lines
 from vendorkit.frames.drift import Drift
 from vendorkit.frames.free import FreeTexts
 from vendorkit.frames.misfits import Habits, Misfits
-from vendorkit.frames.pages import Page
+from vendorkit.frames.page import Page
 from vendorkit.frames.utf8 import is_utf8
-from vendorkit.frames.wire import CUT, FrameBuilder, UnfitError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

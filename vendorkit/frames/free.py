@@ -14,8 +14,8 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from vendorkit.errors import MalformedAnswer
+from vendorkit.frames.columns import MARK, UnfitError
 from vendorkit.frames.values import DECODER, ENCODER, dumps, fit
-from vendorkit.frames.wire import MARK, UnfitError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -15,12 +15,12 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from vendorkit.errors import MalformedAnswer, VendorkitError
+from vendorkit.frames.columns import UnfitError
 from vendorkit.frames.cuts import cut_by_braces, cut_where_alike
 from vendorkit.frames.fast import on_one_line
 from vendorkit.frames.mixed import mixed_reader
-from vendorkit.frames.pages import Page, read_ahead
+from vendorkit.frames.page import Page, read_ahead
 from vendorkit.frames.values import loads, malformed, plain
-from vendorkit.frames.wire import UnfitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

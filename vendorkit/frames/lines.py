@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vendorkit.errors import MalformedAnswer
+from vendorkit.frames.columns import UnfitError
 from vendorkit.frames.fast import META, on_one_line
 from vendorkit.frames.mixed import mixed_reader
-from vendorkit.frames.pages import Page
+from vendorkit.frames.page import Page
 from vendorkit.frames.values import loads, malformed, plain
-from vendorkit.frames.wire import UnfitError
 
 if TYPE_CHECKING:
     from vendorkit.frames.schema import Schema

@@ -16,9 +16,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from vendorkit.frames.columns import ENTRIES
 from vendorkit.frames.drift import Drift
 from vendorkit.frames.names import snake_case
-from vendorkit.frames.pages import Page
+from vendorkit.frames.page import Page
 from vendorkit.frames.schema import (
     Column,
     Embedded,
@@ -31,7 +32,6 @@ from vendorkit.frames.schema import (
     Type,
 )
 from vendorkit.frames.values import MisfitError, dumps, fit, malformed
-from vendorkit.frames.wire import ENTRIES
 
 
 @dataclass

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vendorkit.frames.columns import CUT, EXACT, MARK, UnfitError
 from vendorkit.frames.values import INT64
-from vendorkit.frames.wire import CUT, EXACT, MARK, UnfitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import pyarrow as pa
 
 from vendorkit.errors import MalformedAnswer
+from vendorkit.frames.columns import UnfitError
 from vendorkit.frames.fast import FastParser, Parsed, Whole
 from vendorkit.frames.lossless import LosslessReader
 from vendorkit.frames.misfits import Habits
-from vendorkit.frames.pages import Page, combine
+from vendorkit.frames.page import Page, combine
 from vendorkit.frames.values import loads
-from vendorkit.frames.wire import UnfitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

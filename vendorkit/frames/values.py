@@ -18,8 +18,8 @@ from typing import Any
 import pyarrow as pa
 
 from vendorkit.errors import MalformedAnswer
+from vendorkit.frames.columns import FIRST_SECOND, LAST_SECOND
 from vendorkit.frames.schema import TIMESTAMP, Kind
-from vendorkit.frames.wire import FIRST_SECOND, LAST_SECOND
 
 INT64 = range(-(2**63), 2**63)
 BYTE_ORDER_MARK = "\ufeff"

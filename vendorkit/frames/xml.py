@@ -25,7 +25,7 @@ from vendorkit.errors import MalformedAnswer
 from vendorkit.frames.elements import RESOURCE_TYPE, TOTAL, add, folded, in_utf8, members, number, parse
 from vendorkit.frames.layout import Layout
 from vendorkit.frames.lossless import LosslessReader
-from vendorkit.frames.pages import THREADS, Page, read_ahead
+from vendorkit.frames.page import THREADS, Page, read_ahead
 from vendorkit.frames.schema import Column, Kind, Schema, Type, frame_type
 from vendorkit.frames.values import malformed, plain
 

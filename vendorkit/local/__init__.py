@@ -4,7 +4,7 @@ The embedded local vendors: real HTTPS servers on loopback, written independentl
 Importing this needs nothing but the standard library; the servers run in another process.
 """
 
-from vendorkit.local.process import LocalVendor, LocalVendors, start
-from vendorkit.local.sharing import shared
+from vendorkit.local.server.process import LocalVendor, LocalVendors, start
+from vendorkit.local.server.sharing import shared
 
 __all__ = ["LocalVendor", "LocalVendors", "shared", "start"]

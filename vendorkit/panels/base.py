@@ -10,7 +10,7 @@ from typing import Any, Final
 import ipywidgets as widgets
 from IPython.display import display, update_display
 
-from vendorkit.bounds import cancellable
+from vendorkit.deadline import cancellable
 from vendorkit.panels.markup import STYLE
 
 WRAP: Final = {"flex_flow": "row wrap", "align_items": "center"}

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 
 import ipywidgets as widgets
 
-from vendorkit.credentials import read_settings
 from vendorkit.doctor import Checkup, Finding, examine, settings_found
 from vendorkit.errors import VendorkitError
 from vendorkit.panels.base import WHOLE, WRAP, Panel, Worker, button, guarded
 from vendorkit.panels.markup import error_html, good_html, told_html
 from vendorkit.panels.table.columns import labelled
 from vendorkit.panels.table.markup import page_html
-from vendorkit.vendors import CLIENTS, connect
-from vendorkit.vendors.base import Client
-from vendorkit.vendors.medipim_schema import COUNTRIES
+from vendorkit.settings import read_settings
+from vendorkit.vendors.client import Client
+from vendorkit.vendors.medipim.schema import COUNTRIES
+from vendorkit.vendors.registry import CLIENTS, connect
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,13 @@ from datetime import datetime, timezone
 from typing import Any, Final
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 
-from vendorkit.call import Call, require_writable
+from vendorkit.ask import Filter, find_filter, snake_case
 from vendorkit.errors import UsageError
+from vendorkit.http.call import Call, require_writable
 from vendorkit.query import Query
-from vendorkit.vendors.base import Client
-from vendorkit.vendors.filters import Filter, find_filter, snake_case
-from vendorkit.vendors.mediagenix import Mediagenix
-from vendorkit.vendors.resource import Resource
+from vendorkit.resource import Resource
+from vendorkit.vendors.client import Client
+from vendorkit.vendors.mediagenix.client import Mediagenix
 
 PER_PAGE: Final = 50  # of the sizes that each vendor has, the one that is read at a glance
 HOME: Final = "/"

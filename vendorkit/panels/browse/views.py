@@ -13,7 +13,7 @@ from vendorkit.panels.base import WHOLE, WRAP, button, guarded
 from vendorkit.panels.browse import markup
 from vendorkit.panels.browse.places import record_address
 from vendorkit.panels.browse.visit import Visit
-from vendorkit.vendors.base import Client
+from vendorkit.vendors.client import Client
 
 if TYPE_CHECKING:
     from vendorkit.panels.browse.widget import Browser

@@ -15,8 +15,8 @@ from vendorkit.errors import MalformedAnswer
 from vendorkit.frames import Column, Drift, JsonReader, Kind, Page, Schema, to_frame
 from vendorkit.panels.browse.places import Place, entrances, neighbour, references
 from vendorkit.query import Query
-from vendorkit.vendors.base import Client
-from vendorkit.vendors.mediagenix import Entity, Mediagenix
+from vendorkit.vendors.client import Client
+from vendorkit.vendors.mediagenix.client import Entity, Mediagenix
 
 _UNDECLARED: Final = Schema("resource", (Column("id", Kind.ID),))  # all other fields are appended
 _LISTS: Final = ("entries", "results")  # where Mediagenix and Medipim put the records of an answer

@@ -10,6 +10,7 @@ from typing import Any, Final
 import ipywidgets as widgets
 import pandas as pd
 
+from vendorkit.ask import suggestion
 from vendorkit.errors import UsageError, VendorkitError
 from vendorkit.panels.base import WHOLE, WRAP, Panel, Worker, button, guarded
 from vendorkit.panels.browse.places import Place, home, place_at, place_of, record_address
@@ -17,8 +18,7 @@ from vendorkit.panels.browse.views import Views
 from vendorkit.panels.browse.visit import Visit, visit_place, with_xml
 from vendorkit.panels.markup import error_html
 from vendorkit.query import Query
-from vendorkit.vendors.base import Client
-from vendorkit.vendors.filters import suggestion
+from vendorkit.vendors.client import Client
 
 _KEPT: Final = 50  # places to go back to
 

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import ipywidgets as widgets
 
+from vendorkit.ask import Filter, find_filter
 from vendorkit.panels.base import button, guarded
 from vendorkit.panels.request.controls import LABELLED, Control
 from vendorkit.panels.request.spec import Condition, Group, Match
-from vendorkit.vendors.filters import Filter, find_filter
-from vendorkit.vendors.resource import Resource
+from vendorkit.resource import Resource
 
 _MATCHES: Final[list[tuple[str, Match]]] = [
     ("all of these hold", "all"),

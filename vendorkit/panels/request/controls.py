@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import ipywidgets as widgets
 
+from vendorkit.ask import Filter
 from vendorkit.errors import UsageError
 from vendorkit.panels.markup import dim_html
-from vendorkit.vendors.filters import Filter
 
 LABEL_WIDTH: Final = "10em"
 LABELLED: Final = {"description_width": LABEL_WIDTH}

@@ -7,14 +7,14 @@ from typing import Any, Final
 
 import ipywidgets as widgets
 
+from vendorkit.ask import Filter
 from vendorkit.errors import UsageError
 from vendorkit.panels.base import guarded
 from vendorkit.panels.request.conditions import Conditions
 from vendorkit.panels.request.controls import LABELLED, WIDE, Control
 from vendorkit.panels.request.spec import QuerySpec
-from vendorkit.vendors.base import Client
-from vendorkit.vendors.filters import Filter
-from vendorkit.vendors.resource import Resource, Telling
+from vendorkit.resource import Resource, Telling
+from vendorkit.vendors.client import Client
 
 _WHERE: Final = Filter("where", "object", many=False, about='One filter, as {"or": [{"id": 9}, {"id": 12}]}.')
 _SINCE: Final = Filter("since", "moment", many=False, about="Only what was made or changed from then on.")

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from vendorkit.exchanges import Exchange
+from vendorkit.http.exchanges import Exchange
 from vendorkit.panels.markup import code_html, counted, dim_html
 from vendorkit.query import Query
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from vendorkit.ask import Filter, find_filter
 from vendorkit.query import Query
-from vendorkit.vendors.base import Client
-from vendorkit.vendors.filters import Filter, find_filter
-from vendorkit.vendors.resource import Resource
+from vendorkit.resource import Resource
+from vendorkit.vendors.client import Client
 
 Match = Literal["all", "any", "none"]
 

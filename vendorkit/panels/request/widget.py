@@ -11,7 +11,7 @@ import ipywidgets as widgets
 import pandas as pd
 
 from vendorkit.errors import IncompletePull, VendorkitError
-from vendorkit.exchanges import Exchange
+from vendorkit.http.exchanges import Exchange
 from vendorkit.panels.base import WRAP, Panel, Worker, button, guarded
 from vendorkit.panels.markup import code_html, copied_html, dim_html, error_html, good_html
 from vendorkit.panels.request.controls import LABELLED, WIDE
@@ -22,8 +22,8 @@ from vendorkit.panels.request.spec import QuerySpec
 from vendorkit.panels.table import Table
 from vendorkit.pull import watched
 from vendorkit.query import Query
-from vendorkit.snippets import languages, snippet, vendorkit_lines
-from vendorkit.vendors.base import Client
+from vendorkit.tools.snippets import languages, snippet, vendorkit_lines
+from vendorkit.vendors.client import Client
 
 _LABELS: Final = {
     "vendorkit": "vendorkit",

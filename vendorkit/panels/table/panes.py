@@ -11,13 +11,13 @@ from typing import Final
 
 import ipywidgets as widgets
 
-from vendorkit.manifest import write_atomically
 from vendorkit.panels.base import WHOLE, WRAP, Worker, button
 from vendorkit.panels.markup import copied_html, error_html, good_html, scrolled_html
 from vendorkit.panels.table.columns import Facts
 from vendorkit.panels.table.files import WRITERS, Columns, tab_text
 from vendorkit.panels.table.markup import facts_html
 from vendorkit.panels.table.view import View
+from vendorkit.saved.manifest import write_atomically
 
 LINK_BYTES: Final = 1 << 20
 """Larger files are saved by the kernel: Jupyter's server drops messages that come faster than 1 MB a second."""

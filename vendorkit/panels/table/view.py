@@ -11,9 +11,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from vendorkit.errors import UsageError
-from vendorkit.manifest import write_atomically
 from vendorkit.panels.table.columns import Facts, facts, holds, labelled, order
 from vendorkit.panels.table.files import WRITERS
+from vendorkit.saved.manifest import write_atomically
 
 
 def rows_of(

@@ -1,0 +1,303 @@
+"""
+The one HTTP policy for all vendors: deadlines, retries above authentication, redirects inside the origin, errors.
+
+A call is prepared anew for each attempt, so that each carries a fresh signature, token or nonce count: a retry below
+authentication would repeat the old ones. What goes wrong is raised outside the handler that saw it, because the
+exceptions of requests and urllib3, and the frames they come from, hold the headers that were sent.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests.auth import AuthBase
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+from tenacity.wait import wait_exponential, wait_random
+from urllib3.exceptions import HTTPError
+
+from vendorkit.auth.flow import keep_body, origin_of
+from vendorkit.deadline import Bounds, current_bounds
+from vendorkit.errors import (
+    OriginRefused,
+    RateLimited,
+    TlsError,
+    TransportError,
+    VendorkitError,
+    VendorUnavailable,
+)
+from vendorkit.http import tls
+from vendorkit.http.answers import ANSWER_LIMIT_BYTES, BrokenOff, CorruptAnswer, body_of, chunks, error_for, form_error
+from vendorkit.http.budget import Budget
+from vendorkit.http.call import Call, Policy
+from vendorkit.http.exchanges import Exchanges, masked
+from vendorkit.http.transport import Adapter
+from vendorkit.settings import MASK, Redactor, refuse_pickling
+
+try:
+    _VERSION = version("vendorkit")
+except PackageNotFoundError:  # run from a checkout that was not installed
+    _VERSION = "0"
+
+USER_AGENT: Final = f"vendorkit/{_VERSION} (Python {platform.python_version()}; requests {requests.__version__})"
+_REDIRECTS: Final = 3
+_UNTOLD_PAUSE_S: Final = 3.0
+_BACKOFF: Final = wait_exponential(multiplier=0.25, max=10.0) + wait_random(0.0, 0.25)
+
+
+class Session:
+    """
+    Sends calls to one vendor.
+
+    Args:
+        vendor: Name for messages, with the environment: "Medipim (sandbox)".
+        base_url: Scheme, host and port that paths are relative to.
+        schemes: Authentication schemes by name; "default" signs calls that name none.
+        trust: The certificate authorities that may vouch for the vendor.
+        redactor: Knows the credentials.
+        rates: The vendor's rate budget: pairs (requests, seconds).
+        budget_name: Under which all processes of this machine keep that budget together; None for this session alone.
+        policy: Timeouts and retries.
+        origins: Further origins of the vendor that links may lead to.
+    """
+
+    def __init__(
+        self,
+        vendor: str,
+        base_url: str,
+        *,
+        schemes: Mapping[str, AuthBase],
+        trust: tls.Trust,
+        redactor: Redactor,
+        rates: tuple[tuple[int, float], ...] = (),
+        budget_name: str | None = None,
+        policy: Policy | None = None,
+        origins: tuple[str, ...] = (),
+    ) -> None:
+        self.vendor, self.base_url, self.schemes = vendor, base_url, dict(schemes)
+        self.policy = policy = policy or Policy()
+        self.redactor, self.budget = redactor, Budget(rates, budget_name)
+        self._http = requests.Session()
+        self._http.trust_env = False  # no .netrc, which replaces a bearer token; no proxies; no CA bundles
+        self._http.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"})
+        self._http.adapters.clear()
+        known = frozenset(origin_of(url) for url in (base_url, *origins))
+        self._http.mount(
+            "https://", Adapter(known, trust, self.budget, policy.connect_timeout_s, policy.read_timeout_s)
+        )
+
+    def send(self, call: Call) -> requests.Response:
+        """
+        Send *call* until it succeeds or may not be repeated; return the answer, read to its end.
+
+        The request that the answer carries has its credentials masked.
+
+        Raises:
+            VendorkitError: One of `vendorkit.errors`, see there.
+        """
+        bounds = Bounds(self.policy.deadline_s)
+        for attempt in self._retrying(call, bounds):
+            with attempt:
+                response = self._attempt(call, bounds, stream=False)
+        return response
+
+    @contextmanager
+    def stream(self, call: Call) -> Iterator[Iterator[bytes]]:
+        """
+        Send *call* and give its body in chunks as they arrive, decoded; 204 gives none.
+
+        The attempts before the first byte may be repeated, what breaks off later is an error.
+        """
+        bounds = Bounds(self.policy.stream_deadline_s)
+        for attempt in self._retrying(call, bounds):
+            with attempt:
+                response = self._attempt(call, bounds, stream=True)
+        try:
+            yield self._guarded_chunks(response, self._asked(call), bounds)
+        finally:
+            # The collector may close what was left alone in the thread that reads it, amid a read; that is its last.
+            with suppress(RuntimeError):
+                response.close()
+
+    def post_as_is(self, request: requests.PreparedRequest) -> requests.Response:
+        """Send a prepared token request once; what it answers is for the scheme that asked to judge."""
+        response = self._http.send(request, stream=True, allow_redirects=False)
+        keep_body(response, b"".join(chunks(response, limit=ANSWER_LIMIT_BYTES)))
+        return response
+
+    def prepare(self, call: Call) -> requests.PreparedRequest:
+        """Return the request that would be sent, with a mask where credentials go; nothing is sent."""
+        prepared = self._prepare(call, None)
+        if call.scheme in self.schemes:
+            prepared.headers["Authorization"] = MASK
+        return prepared
+
+    def absolute(self, url: str, found_at: str = "") -> str:
+        """
+        Return *url*, a path or a link that was *found_at* an address of the vendor, as an absolute URL.
+
+        Raises:
+            OriginRefused: It leaves the vendor.
+        """
+        # Links with blanks occur (Mediagenix, 2013 to 2016); they have to be quoted before they are signed.
+        try:
+            joined = urljoin(found_at or self.base_url + "/", url.strip().replace(" ", "%20"))
+            self._adapter.check_origin(joined)
+        except ValueError:  # its text is what the vendor wrote
+            what = f"{self.vendor} links to something that is no address."
+            raise OriginRefused(what, remedy="Tell the vendor.") from None
+        return joined
+
+    @property
+    def exchanges(self) -> Exchanges:
+        """The last HTTP exchanges, those of authentication too, credentials masked."""
+        return self._adapter.exchanges
+
+    @property
+    def _adapter(self) -> Adapter:
+        adapter = self._http.adapters["https://"]
+        assert isinstance(adapter, Adapter)  # noqa: S101 - mounted above
+        return adapter
+
+    def _retrying(self, call: Call, bounds: Bounds) -> Retrying:
+        return Retrying(
+            retry=retry_if_exception(lambda exc: call.may_repeat() and self._may_help(exc)),
+            stop=stop_after_attempt(self.policy.attempts),
+            wait=self._pause,
+            sleep=bounds.sleep,
+            reraise=True,
+        )
+
+    def _may_help(self, exc: BaseException) -> bool:
+        if isinstance(exc, (RateLimited, VendorUnavailable)):
+            return (exc.retry_after_s or 0.0) <= self.policy.retry_after_cap_s
+        return isinstance(exc, CorruptAnswer)
+
+    def _pause(self, state: RetryCallState) -> float:
+        exc = state.outcome.exception() if state.outcome else None
+        asked = exc.retry_after_s if isinstance(exc, TransportError) else None
+        if asked is None and isinstance(exc, RateLimited):
+            # Medipim sends no time with its 429; its budget is counted by the minute, so that a quick retry is wasted.
+            asked = _UNTOLD_PAUSE_S * state.attempt_number
+        return max(asked or 0.0, _BACKOFF(state))
+
+    def _attempt(self, call: Call, bounds: Bounds, *, stream: bool) -> requests.Response:
+        asked = self._asked(call)
+        with bounds.hold():
+            outcome = self._exchange(call, asked, stream=stream)
+        bounds.check()
+        if isinstance(outcome, BaseException):
+            # A fresh traceback: the old one leads through frames of requests that hold the credentials.
+            outcome.__cause__ = outcome.__context__ = None
+            raise outcome.with_traceback(None)
+        return outcome
+
+    def _exchange(
+        self, call: Call, asked: str, *, stream: bool
+    ) -> requests.Response | VendorkitError | KeyboardInterrupt:
+        try:
+            response = self._follow(call)
+            whole = not stream or response.status_code != 200
+            body = body_of(response) if whole else b""
+        except (VendorkitError, KeyboardInterrupt) as exc:
+            return exc
+        except (requests.RequestException, HTTPError, OSError, ValueError) as exc:
+            # A bare ValueError is requests' own, of a Location that urllib.parse cannot read.
+            return self._transport_error(exc, asked)
+        if whole:
+            keep_body(response, body)
+        response.request = _masked(response.request)
+        for earlier in response.history:
+            earlier.request = _masked(earlier.request)
+        error: VendorkitError | None = error_for(response, body, asked, self.redactor) if whole else None
+        if error is None and whole and call.accept != "any" and response.status_code != 204:
+            error = form_error(body, call.accept, asked, self.redactor)
+        return response if error is None else error
+
+    def _follow(self, call: Call) -> requests.Response:
+        """Send *call* once, and follow a few redirects of a GET inside the vendor's origin."""
+        for _ in range(_REDIRECTS + 1):
+            auth = self.schemes.get(call.scheme) if call.scheme else None
+            prepared = self._prepare(call, auth)
+            response = self._http.send(prepared, stream=True, allow_redirects=False)
+            if not response.is_redirect or call.method != "GET":
+                return response
+            response.close()
+            call = replace(call, url=self.absolute(response.headers["Location"], response.url), params={})
+        what = f"{self._asked(call)} was redirected more than {_REDIRECTS} times."
+        raise OriginRefused(what, remedy="Tell the vendor.")
+
+    def _prepare(self, call: Call, auth: AuthBase | None) -> requests.PreparedRequest:
+        media = {"json": "application/json", "xml": "application/xml", "any": "*/*"}[call.accept]
+        request = requests.Request(
+            call.method,
+            self.absolute(call.url),
+            params=dict(call.params),
+            json=call.json,
+            headers={"Accept": media},
+            auth=auth,
+        )
+        return self._http.prepare_request(request)
+
+    def _guarded_chunks(self, response: requests.Response, asked: str, bounds: Bounds) -> Iterator[bytes]:
+        failure: VendorkitError | None = None
+        parts = chunks(response)
+        while failure is None:
+            try:
+                with bounds.hold():
+                    part = next(parts)
+            except StopIteration:
+                return
+            except VendorkitError as exc:
+                failure = exc
+            except (requests.RequestException, HTTPError, OSError) as exc:
+                failure = self._transport_error(exc, asked)
+            else:
+                yield part
+        bounds.check()
+        failure.__cause__ = failure.__context__ = None
+        raise failure.with_traceback(None)
+
+    def _transport_error(self, exc: BaseException, asked: str) -> TransportError:
+        host = urlsplit(self.base_url).hostname or ""
+        inner = _innermost(exc)
+        if isinstance(exc, requests.exceptions.SSLError):
+            return TlsError(f"No trusted TLS connection to {host}: {tls.reason(inner)}.", remedy=tls.remedy(inner))
+        what = f"{asked} got no whole answer from {host} ({type(inner).__name__})."
+        if current_bounds() is not None and isinstance(inner, TimeoutError):
+            what = f"{asked} got no answer from {host} in time."
+        return BrokenOff(what, remedy="Check the network and the host; if both are right, try again later.")
+
+    def _asked(self, call: Call) -> str:
+        # The path alone: a query may carry a signature or personal data.
+        return f"{self.vendor}: {call.method} {urlsplit(self.absolute(call.url)).path or '/'}"
+
+    def __repr__(self) -> str:
+        return f"Session({self.vendor!r}, {self.base_url!r})"
+
+    def __reduce__(self) -> Any:
+        refuse_pickling("A session")
+
+
+def _masked(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    shown = request.copy()
+    shown.hooks = {"response": []}
+    shown.headers.update(masked(shown.headers))
+    return shown
+
+
+def _innermost(exc: BaseException) -> BaseException:
+    seen = {id(exc)}
+    while True:
+        args = [arg for arg in (getattr(exc, "reason", None), *exc.args) if isinstance(arg, BaseException)]
+        inner = next((arg for arg in (*args, exc.__cause__, exc.__context__) if arg and id(arg) not in seen), None)
+        if inner is None:
+            return exc
+        seen.add(id(inner))
+        exc = inner

@@ -1,0 +1,256 @@
+"""
+How bytes reach a vendor: bounded waits, pinned TLS, one origin, the vendor's rate budget.
+
+Everything that must hold for each single HTTP request, including the ones that authentication adds, sits in the
+adapter here, below requests' session: a digest challenge counts against the rate budget as much as a page of data.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import threading
+import time
+from typing import Any, NoReturn, cast
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPSConnection
+from urllib3.connectionpool import HTTPSConnectionPool
+from urllib3.util import Timeout
+
+from vendorkit.auth.flow import origin_of
+from vendorkit.deadline import SLICE_S, Bounds, current_bounds
+from vendorkit.errors import OriginRefused, UsageError
+from vendorkit.http.budget import Budget
+from vendorkit.http.exchanges import Exchanges, masked_url
+from vendorkit.http.tls import Trust
+from vendorkit.settings import refuse_pickling
+
+
+def _mask_targets(record: logging.LogRecord) -> bool:
+    if isinstance(record.args, tuple):
+        record.args = tuple(masked_url(arg) if isinstance(arg, str) else arg for arg in record.args)
+    return True
+
+
+# At DEBUG it writes each request's target, whose query may carry a signature over personal data.
+logging.getLogger("urllib3.connectionpool").addFilter(_mask_targets)
+
+
+class BoundedSocket(ssl.SSLSocket):
+    """
+    A TLS socket whose reads end with the call, not only with the silence of the peer.
+
+    requests' timeout starts anew with every byte, so that a slow drip outlives it, in the headers as well as in the
+    body. Here each read waits in slices, and looks in between.
+    """
+
+    _failure: OSError | None = None  # it came behind bytes that had to be handed over first
+
+    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
+        """Read into *buffer*, as `ssl.SSLSocket` does; `TimeoutError` after the socket's timeout of silence."""
+        try:
+            if self._failure is not None:
+                raise self._failure
+            return self._recv_bounded(buffer, nbytes, flags)
+        except ssl.SSLEOFError:
+            message = "the server left without closing the connection"
+        raise ConnectionAbortedError(message)
+
+    def _recv_bounded(self, buffer: Any, nbytes: int | None, flags: int) -> int:
+        bounds = current_bounds()
+        if bounds is None:
+            return super().recv_into(buffer, nbytes, flags)
+        silence_s = self.gettimeout()
+        quiet_until = time.monotonic() + (bounds.left_s() if silence_s is None else silence_s)
+        try:
+            while True:
+                # A TimeoutError of its own would be taken for the server's; these pass through urllib3 as they are.
+                bounds.check()
+                left = quiet_until - time.monotonic()
+                if left <= 0:
+                    message = "the server fell silent"
+                    raise TimeoutError(message)
+                self.settimeout(min(left, bounds.left_s() + 0.01, SLICE_S))
+                try:
+                    got = super().recv_into(buffer, nbytes, flags)
+                except TimeoutError:
+                    continue
+                return got + self._recv_at_hand(memoryview(buffer)[got : nbytes or None]) if got else 0
+        finally:
+            self.settimeout(silence_s)
+
+    def _recv_at_hand(self, buffer: memoryview) -> int:
+        """
+        Read what has arrived already.
+
+        TLS gives 16 KiB at a time, and the way from there through http.client and urllib3 takes longer than to decrypt
+        them.
+        """
+        size = 0
+        self.settimeout(0)
+        while size < len(buffer):
+            try:
+                got = super().recv_into(buffer[size:])
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                break
+            except OSError as exc:
+                self._failure = exc
+                break
+            if not got:
+                break
+            size += got
+        return size
+
+
+class _Connection(HTTPSConnection):
+    """Checks the chain after the handshake and before any byte of the request."""
+
+    trust: Trust
+    # http.client prints whole headers where somebody sets this on its own class.
+    debuglevel = 0
+
+    def connect(self) -> None:
+        """
+        Connect, shake hands, and check the chain; `ssl.SSLError` where it is not approved.
+
+        In a thread, which is left behind when the call ends first: nothing else ends a resolver, and a handshake and
+        the tries of several addresses have a timeout each.
+        """
+        bounds, done, left = current_bounds() or Bounds(float("inf")), threading.Event(), threading.Event()
+        failures: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                self._connect()
+            except BaseException as exc:  # noqa: BLE001 - raised where the connection is wanted
+                failures.append(exc)
+            finally:
+                done.set()
+                if left.is_set():
+                    self.close()
+
+        threading.Thread(target=work, name="vendorkit-connect", daemon=True).start()
+        try:
+            while not done.wait(SLICE_S):
+                bounds.check()
+        except BaseException:
+            left.set()
+            raise
+        if failures:
+            raise failures.pop()
+
+    def _connect(self) -> None:
+        super().connect()
+        # A body without a length is whole only where TLS was closed (RFC 9112 section 9.8). The ssl module would give
+        # the same end for a connection that broke or was reset, and half a stream would pass for all of it.
+        cast("Any", self.sock).suppress_ragged_eofs = False
+        try:
+            self.trust.check_chain(self.sock)
+        except BaseException:
+            self.close()
+            raise
+
+
+class Adapter(HTTPAdapter):
+    """
+    requests' adapter for one vendor: its origins, its certificate authorities, its rate budget.
+
+    Args:
+        origins: The only origins (scheme, host, port) that requests may go to.
+        trust: The certificate authorities that may vouch for them.
+        budget: Slots for requests, shared by all that use these credentials.
+        connect_timeout_s, read_timeout_s: Bounds of connecting and of silence, in seconds.
+    """
+
+    def __init__(
+        self, origins: frozenset[str], trust: Trust, budget: Budget, connect_timeout_s: float, read_timeout_s: float
+    ) -> None:
+        self._origins, self._trust, self._budget = origins, trust, budget
+        self.exchanges = Exchanges()
+        self._timeout = Timeout(connect=connect_timeout_s, read=read_timeout_s)
+        super().__init__(max_retries=0, pool_maxsize=32)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make every connection of this adapter a checked and bounded one."""
+        super().init_poolmanager(*args, **kwargs)
+        trust = self._trust
+        context = trust.context()
+        context.sslsocket_class = BoundedSocket
+
+        class Connection(_Connection):
+            pass
+
+        Connection.trust = trust
+
+        class Pool(HTTPSConnectionPool):
+            ConnectionCls = Connection
+
+            def __init__(self, *args: Any, **kwargs: Any) -> None:
+                # Set here, and not by requests, which loads certifi's whole bundle into a context it is given.
+                super().__init__(*args, **{**kwargs, "ssl_context": context})
+
+        # No pool for plain http: such a URL cannot be sent at all.
+        self.poolmanager.pool_classes_by_scheme = {"https": Pool}
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:  # noqa: ARG002
+        """Keep the bundles of requests and of the environment out: the context has its roots already."""
+        conn.cert_reqs = "CERT_REQUIRED"
+        conn.ca_certs = conn.ca_cert_dir = None
+
+    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
+        """Leave certificates out of the pool's key: the context of the pool has them."""
+        host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
+        return host, {"cert_reqs": "CERT_REQUIRED"}
+
+    def send(  # noqa: PLR0917 - requests' own signature
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,  # noqa: ARG002
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Any = None,
+    ) -> requests.Response:
+        """
+        Send one request: inside the origins, verified, within the rate budget and the bounds of the call.
+
+        Raises:
+            OriginRefused: The URL is not the vendor's.
+            UsageError: Somebody tried to switch verification off, or to set a proxy or client certificate.
+        """
+        if verify is not True or cert or proxies:
+            what = "verify, cert and proxies may not be changed on a vendor's session."
+            raise UsageError(what, remedy="Leave them out.")
+        self.check_origin(request.url or "")
+        bounds = current_bounds() or Bounds(self._read_timeout_s)
+        self._budget.take(bounds)
+        bounds.check()
+        started, response = time.monotonic(), None
+        try:
+            response = super().send(request, stream=stream, timeout=cast("Any", self._timeout), verify=True)
+        finally:
+            status, received = (None, {}) if response is None else (response.status_code, response.headers)
+            seconds = time.monotonic() - started
+            self.exchanges.note(request.method or "", request.url or "", status, request.headers, received, seconds)
+        return response
+
+    @property
+    def _read_timeout_s(self) -> float:
+        return float(self._timeout.read_timeout or 60.0)
+
+    def check_origin(self, url: str) -> None:
+        """Raise `OriginRefused` where *url* is not one of the vendor's."""
+        try:
+            origin = origin_of(url)
+        except UsageError as exc:
+            raise OriginRefused(exc.what, remedy=exc.remedy) from exc
+        if origin not in self._origins:
+            what = f"{origin} is not the vendor's origin ({', '.join(sorted(self._origins))})."
+            raise OriginRefused(what, remedy="Credentials go to the vendor alone: fetch other addresses without it.")
+        self._trust.check_host(urlsplit(url).hostname or "")
+
+    def __reduce__(self) -> NoReturn:
+        refuse_pickling("A vendor's connection")

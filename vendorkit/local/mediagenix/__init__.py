@@ -1,0 +1,1 @@
+"""The mock server of Mediagenix On-Demand and Sequence."""

@@ -1,0 +1,103 @@
+"""
+A Medipim catalogue that is computed, not stored: the columns of a record follow from its index and the seed.
+
+The columns themselves are in `medipim_rows`, the bodies in `medipim_bodies`.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from vendorkit.local.medipim import words
+from vendorkit.local.medipim.changes import Changed
+from vendorkit.local.medipim.rows import Ints, MediaRows, Rows
+
+if TYPE_CHECKING:
+    from vendorkit.local.server.settings import Settings
+
+FIRST_MEDIA: Final = 500_000
+_ID_BITS: Final = 36
+_ID_STEP: Final = 0x5851F42D | 1  # odd, so that index -> id is one to one modulo 2**36
+_ID_BACK: Final = pow(_ID_STEP, -1, 1 << _ID_BITS)
+_ID_MASK: Final = (1 << _ID_BITS) - 1
+
+
+class Catalogue:
+    """
+    The columns of all products and media of one seed, country and size, each computed when first asked for.
+
+    Args:
+        settings: Seed, country and sizes are read once, here.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.seed, self.country = settings.seed, settings.country
+        self.at_first, self.brands = settings.products, max(1, settings.brands)
+        self.products = self.at_first + sum(change["action"] == "add" for change in settings.changes)
+        self.organizations = max(1, self.brands * 4 // 3)
+        self.locales = words.LOCALES[self.country]
+        self.index: Ints = np.arange(self.products, dtype=np.int64)
+        self._offset = (self.seed * 0x9E3779B97F4A7C15 + 0x548900000) & _ID_MASK
+        self.changed = Changed(settings.changes, self.at_first, self.index_of)
+
+    def at(self, index: Ints) -> Rows:
+        """Return the columns of the products at `index` (each at least 0, below `products`)."""
+        return Rows(self, index)
+
+    @cached_property
+    def all(self) -> Rows:
+        """The columns of all products."""
+        return self.at(self.index)
+
+    def media_at(self, index: Ints) -> MediaRows:
+        """Return the columns of the media items at `index`; item 2p and 2p+1 belong to product p."""
+        return MediaRows(self, index)
+
+    @cached_property
+    def all_media(self) -> MediaRows:
+        """The columns of all media items."""
+        return self.media_at(np.arange(2 * self.products, dtype=np.int64))
+
+    def index_of(self, product_id: Any) -> int | None:
+        """Return the index of the product "M" + 9 hexadecimal digits; None where there is none."""
+        text = str(product_id)
+        if len(text) != 1 + _ID_BITS // 4 or text[0] != "M":
+            return None
+        try:
+            number = int(text[1:], 16)
+        except ValueError:
+            return None
+        index = (number - self._offset) * _ID_BACK & _ID_MASK
+        return index if index < self.products and text[1:].isalnum() and text == text.upper() else None
+
+    def id_numbers(self, index: Ints) -> Ints:
+        """Return the numbers behind the ids: `"M%09X" % number`."""
+        return (index * _ID_STEP + self._offset) & _ID_MASK
+
+    def noise(self, index: Ints, salt: int) -> npt.NDArray[np.uint64]:
+        """Return 64 evenly mixed bits per index (the finaliser of SplitMix64)."""
+        x = index.astype(np.uint64) + np.uint64((self.seed * 1_000_003 + salt) * 0x9E3779B97F4A7C15 % (1 << 64))
+        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return x ^ (x >> np.uint64(31))
+
+    @cached_property
+    def french_gap(self) -> Ints:
+        """Share in percent, by brand, of products without a text in the second locale (the first in France)."""
+        level = self.noise(np.arange(self.brands, dtype=np.int64), 11) % np.uint64(20)
+        return np.select([level < 10, level < 16], [5, 30], 90).astype(np.int64)
+
+    @cached_property
+    def brand_factor(self) -> Ints:
+        """Price level of each brand in percent of the usual."""
+        return 60 + (self.noise(np.arange(self.brands, dtype=np.int64), 12) % np.uint64(121)).astype(np.int64)
+
+    @cached_property
+    def brand_organization(self) -> Ints:
+        """The supplier of each brand: an index into the organizations."""
+        suppliers = max(1, self.organizations * 3 // 4)
+        return (np.arange(self.brands, dtype=np.int64) * 37 + 11) % suppliers

@@ -1,0 +1,54 @@
+"""What was changed in the local Medipim's catalogue since its start: the last word on some columns of some products."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from vendorkit.local.medipim import words
+
+if TYPE_CHECKING:
+    from vendorkit.local.medipim.rows import Ints
+
+_STATUS: Final = {"deactivate": words.STATUSES.index("inactive"), "replace": words.STATUSES.index("replaced")}
+_PRICE: Final = 1_000_000  # above all others, so that an edit is seen
+
+
+class Changed:
+    """
+    Changes laid over the computed columns.
+
+    Args:
+        changes: Action, product id and time of each, in order.
+        first: Index of the first product that is added.
+        index_of: From a product's id to its index.
+    """
+
+    def __init__(self, changes: Sequence[Mapping[str, Any]], first: int, index_of: Callable[[str], int | None]) -> None:
+        self._values: dict[str, dict[int, int]] = defaultdict(dict)
+        deleted = []
+        for number, change in enumerate(changes):
+            index, action = index_of(change["record"]), change["action"]
+            if action == "add":
+                index = first
+                first += 1
+                self._values["created"][index] = change["at"]
+            if index is None:
+                continue
+            self._values["updated"][index] = change["at"]
+            if action in _STATUS:
+                self._values["status"][index] = _STATUS[action]
+            elif action == "edit":
+                self._values["price"][index] = _PRICE + number
+            elif action == "delete":
+                deleted.append(index)
+        self.deleted: Ints = np.array(deleted, dtype=np.int64)
+
+    def over(self, name: str, index: Ints, computed: Ints) -> Ints:
+        """Return the column *name* of the products at *index*, changes laid over what is computed."""
+        for changed, value in self._values.get(name, {}).items():
+            computed = np.where(index == changed, value, computed)
+        return computed

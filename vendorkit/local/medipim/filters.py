@@ -1,0 +1,197 @@
+"""
+Filters and sorting of the local Medipim vendor: from the JSON of a request to the indexes of the records, in order.
+
+A filter is an object with exactly one key (several keys are not documented and refused here, which is
+inferred). Each becomes a column of booleans, so that `and`, `or` and `not` are NumPy's own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from vendorkit.local.medipim import traits, words
+from vendorkit.local.medipim.catalogue import Catalogue
+from vendorkit.local.medipim.rows import Bits, Ints
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+MAX_CODES: Final = 1_000
+_DEPTH: Final = 50  # deeper nesting is refused rather than met with a RecursionError
+
+
+class Violation(Exception):
+    """One thing that is wrong with a request: `field` as a dotted path, and a sentence."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field, self.message = field, message
+
+
+def single(value: Any, field: str) -> tuple[str, Any]:
+    """Return key and value of an object with one key; anything else is a Violation."""
+    if not isinstance(value, dict) or len(value) != 1:
+        raise Violation(field, "must be an object with exactly one key")
+    ((key, inner),) = value.items()
+    return key, inner
+
+
+def listed(value: Any, field: str, kinds: tuple[type, ...]) -> list[Any]:
+    """Return a scalar or list as a list whose members are of `kinds`; an empty list is a Violation."""
+    values = value if isinstance(value, list) else [value]
+    bad = [v for v in values if not isinstance(v, kinds) or (isinstance(v, bool) and bool not in kinds)]
+    if bad or not values:
+        raise Violation(field, f"must be one or more of type {' or '.join(kind.__name__ for kind in kinds)}")
+    return values
+
+
+def chosen(value: Any, field: str, choices: Iterable[str]) -> list[str]:
+    """Return a scalar or list of words, each one of `choices`."""
+    values: list[str] = listed(value, field, (str,))
+    if unknown := sorted(set(values) - set(choices)):
+        raise Violation(field, f"unknown value {unknown[0]!r}, known: {', '.join(choices)}")
+    return values
+
+
+def text(value: Any, field: str) -> str:
+    """Return a text; anything else is a Violation."""
+    if not isinstance(value, str):
+        raise Violation(field, "must be a text")
+    return value
+
+
+def one(value: Any, field: str, choices: Iterable[str]) -> str:
+    """Return a text that is one of `choices`; a list is a Violation."""
+    return chosen(text(value, field), field, choices)[0]
+
+
+def flag(value: Any, field: str) -> bool:
+    """Return a boolean; texts and numbers are a Violation."""
+    if not isinstance(value, bool):
+        raise Violation(field, "must be true or false")
+    return value
+
+
+def between(value: Any, field: str, column: Ints) -> Bits:
+    """Return where a time column fits: from a scalar on, or `{from, until}`; both ends included (inferred)."""
+    span = value if isinstance(value, dict) else {"from": value}
+    if not span or set(span) - {"from", "until"}:
+        raise Violation(field, "must be unix seconds or an object with from and until")
+    fits = column >= 0
+    for end, bound in span.items():
+        if not isinstance(bound, int) or isinstance(bound, bool):
+            raise Violation(field=f"{field}.{end}", message="must be unix seconds as an integer")
+        fits &= column >= bound if end == "from" else column <= bound
+    return fits
+
+
+def combined(value: Any, field: str, size: int, leaf: Callable[[str, Any, str], Bits], depth: int = 0) -> Bits:
+    """Return where a filter fits: `and`, `or` and `not` here, everything else by `leaf(key, value, path)`."""
+    if depth > _DEPTH:
+        raise Violation(field, f"is nested deeper than {_DEPTH}")
+    if depth == 0 and value in ({}, []):
+        return np.ones(size, dtype=np.bool_)  # inferred: an empty filter asks for all; [] is PHP's empty object
+    key, inner = single(value, field)
+    path = f"{field}.{key}"
+    if key == "not":
+        return ~combined(inner, path, size, leaf, depth + 1)
+    if key in {"and", "or"}:
+        if not isinstance(inner, list) or not inner:
+            raise Violation(path, "must be a list of filters")
+        parts = [combined(part, f"{path}.{n}", size, leaf, depth + 1) for n, part in enumerate(inner)]
+        joined: Bits = (np.logical_and if key == "and" else np.logical_or).reduce(parts)
+        return joined
+    return leaf(key, inner, path)
+
+
+def ordered(keep: Bits, keys: list[Ints], *, descending: bool) -> Ints:
+    """Return the indexes that are kept, by `keys` (most important first); ties stay in the order of the last key."""
+    index = np.flatnonzero(keep)
+    parts = [key[index] for key in keys]
+    if descending:
+        parts = [-part for part in parts[:-1]] + [parts[-1] if len(parts) > 1 else -parts[-1]]
+    order: Ints = index[np.lexsort(parts[::-1])]
+    return order
+
+
+def direction(value: Any, field: str) -> bool:
+    """Return whether a sort direction is descending."""
+    if value not in ("ASC", "DESC"):
+        raise Violation(field, "must be ASC or DESC")
+    return bool(value == "DESC")
+
+
+def digits(text: str, prefix: str, width: int) -> int | None:
+    """Return the number in a code of `width` characters that starts with `prefix`; None for any other text."""
+    tail = text[len(prefix) :]
+    fits = len(text) == width and text.startswith(prefix) and tail.isascii() and tail.isdigit()
+    return int(tail) if fits else None
+
+
+class MediaFilter:
+    """Filters and sorts media (Medipim's documents)."""
+
+    SORTS: Final = ("id", "createdAt", "touchedAt")
+    FILTERS: Final = (
+        "published", "organization", "targetGroup", "type", "photoType", "linkType", "visibleSides", "createdAt",
+        "updatedSince", "touchedAt", "product", "available", "locale", "and", "or", "not",
+    )  # fmt: skip
+
+    def __init__(self, catalogue: Catalogue, suppliers: list[int]) -> None:
+        self.catalogue, self.rows = catalogue, catalogue.all_media
+        self.suppliers = suppliers
+
+    def select(self, value: Any, sorting: Any) -> Ints:
+        """Return the indexes of the media that fit, sorted; a Violation where the request is wrong."""
+        key, way = single(sorting, "sorting")
+        if key not in self.SORTS:
+            raise Violation(field=f"sorting.{key}", message=f"unknown sort key, known: {', '.join(self.SORTS)}")
+        down = direction(way, f"sorting.{key}")
+        keep = combined(value, "filter", len(self.rows.index), self._leaf)
+        times = {"createdAt": self.rows.owner.created, "touchedAt": self.rows.owner.updated}
+        return ordered(keep, [times[key], self.rows.index] if key in times else [self.rows.index], descending=down)
+
+    def _leaf(self, key: str, value: Any, path: str) -> Bits:
+        rows = self.rows
+        if key in {"createdAt", "updatedSince", "touchedAt"}:
+            return between(value, path, rows.owner.created if key == "createdAt" else rows.owner.updated)
+        if key == "product":
+            wanted = [self.catalogue.index_of(v) for v in listed(value, path, (str,))]
+            shown = self.catalogue.at(np.array([v for v in wanted if v is not None], dtype=np.int64)).photos_of
+            return np.isin(rows.index // 2, shown) & self._by_kind(traits.media_there)
+        if key == "organization":
+            ids = listed(value, path, (int,))
+            owners = [n for n, identity in enumerate(self.suppliers) if identity in ids]
+            return np.take(np.isin(self.catalogue.brand_organization, owners), rows.owner.brand)
+        return self._by_kind(self._kinds(key, value, path))
+
+    def _by_kind(self, fits: Callable[[int], bool]) -> Bits:
+        held = np.array([fits(item) for item in range(2 * traits.VARIANTS)], dtype=np.bool_)
+        return np.take(held, self.rows.variant)
+
+    def _kinds(self, key: str, value: Any, path: str) -> Callable[[int], bool]:
+        """Return the test of one kind of media."""
+        if key in {"published", "available"}:
+            wanted = flag(value, path)
+            # Every item is available here; those that no product shows are not published.
+            return lambda item: (key == "available" or traits.media_there(item)) is wanted
+        tests: dict[str, tuple[tuple[str, ...], Callable[[int], list[str]]]] = {
+            "targetGroup": (words.TARGET_GROUPS, traits.media_groups),
+            "type": (words.MEDIA_TYPES, lambda i: [traits.media_type(i), *["frontal"][: traits.frontal(i)]]),
+            "photoType": (words.PHOTO_TYPES, lambda i: [traits.photo_type(i)] if is_photo(i) else []),
+            "linkType": (words.LINK_TYPES, lambda i: [] if is_photo(i) else [traits.link_type(i)]),
+            "visibleSides": (words.SIDES, lambda i: traits.sides_of(i) if is_photo(i) else []),
+            "locale": (self.catalogue.locales, lambda i: list(self.catalogue.locales[: 1 + i % 2])),
+        }
+        if key not in tests:
+            raise Violation(path, f"unknown filter, known: {', '.join(self.FILTERS)}")
+        choices, held = tests[key]
+        asked = set(chosen(value, path, choices))
+        return lambda item: not asked.isdisjoint(held(item))
+
+
+def is_photo(item: int) -> bool:
+    """Return whether a kind of media is a photo."""
+    return traits.media_type(item) == "photo"

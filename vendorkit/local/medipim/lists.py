@@ -1,0 +1,114 @@
+"""The short lists of the local Medipim vendor: their paths, filters and sort keys (Medipim's documents)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from vendorkit.local.medipim.filters import Violation, direction, listed, one, single, text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from vendorkit.local.medipim.lookups import Lookups
+
+Record = dict[str, Any]
+Test = "Callable[[Record], bool]"
+
+
+class List(NamedTuple):
+    """
+    One list.
+
+    `path` is the vendor's, singular or plural as it stands there. `root` is the member that `find` answers in, empty
+    where there is no `find`. `filters` gives each filter its kind; `sorts` is empty where the vendor has no sorting.
+    """
+
+    path: str
+    attribute: str
+    root: str
+    filters: Mapping[str, str]
+    sorts: tuple[str, ...] = ()
+
+    def records(self, lookups: Lookups) -> list[Record]:
+        """Return all records, by id."""
+        records: list[Record] = getattr(lookups, self.attribute)
+        return records
+
+
+LISTS: Final = (
+    List("brands", "brands", "brand", {"id": "int", "search": "text"}, ("id", "name")),
+    # `organisationItem` and `newsItem` are what the documents say (sic); the real keys are unknown.
+    List(
+        "organizations", "organizations", "organisationItem",
+        {"id": "int", "type": "str", "name": "text", "searchName": "text", "vatNr": "none", "specializations": "none"},
+        ("id", "name"),
+    ),
+    List("public-categories", "categories", "", {"id": "int", "parent": "int", "search": "localised"}),
+    List("product-families", "families", "", {"id": "int", "search": "text"}, ("id", "name")),
+    List("active-ingredients", "ingredients", "", {"id": "int", "search": "localised"}),
+    List("product/attributes", "attributes", "newsItem", {"id": "int", "code": "str"}, ("id", "name")),
+    List(
+        "product/attribute/options", "options", "attributeOption",
+        {"id": "int", "attribute": "attribute", "type": "str"}, ("id", "name"),
+    ),
+)  # fmt: skip
+
+
+def rows_of(kind: List, lookups: Lookups, body: Mapping[str, Any]) -> list[Record]:
+    """Return the records of a list that a request asks for, sorted; a Violation where it is wrong."""
+    records = kind.records(lookups)
+    if body.get("filter"):
+        test = _test(kind, lookups, body["filter"], "filter")
+        records = [record for record in records if test(record)]
+    if kind.sorts and body.get("sorting"):
+        key, way = single(body["sorting"], "sorting")
+        if key not in kind.sorts:
+            raise Violation(field=f"sorting.{key}", message=f"unknown sort key, known: {', '.join(kind.sorts)}")
+        down = direction(way, f"sorting.{key}")
+        records = sorted(
+            records, key=lambda record: _text(record[key]) if key == "name" else record["id"], reverse=down
+        )
+    return records
+
+
+def _text(name: Any) -> str:
+    """Return a name, or its first locale, as it is sorted and searched."""
+    return str(next(iter(name.values()), "") if isinstance(name, dict) else name).casefold()
+
+
+def _test(kind: List, lookups: Lookups, value: Any, field: str) -> Callable[[Record], bool]:
+    key, inner = single(value, field)
+    path = f"{field}.{key}"
+    if key == "not":
+        part = _test(kind, lookups, inner, path)
+        return lambda record: not part(record)
+    if key in {"and", "or"}:
+        if not isinstance(inner, list) or not inner:
+            raise Violation(path, "must be a list of filters")
+        parts = [_test(kind, lookups, one, f"{path}.{n}") for n, one in enumerate(inner)]
+        joined = all if key == "and" else any
+        return lambda record: joined(one(record) for one in parts)
+    if key not in kind.filters:
+        raise Violation(path, f"unknown filter, known: {', '.join(kind.filters)}, and, or, not")
+    return _leaf(kind.filters[key], key, inner, path, lookups)
+
+
+def _leaf(sort: str, key: str, value: Any, path: str, lookups: Lookups) -> Callable[[Record], bool]:
+    if sort == "localised":
+        if not isinstance(value, dict) or set(value) != {"query", "locale"}:
+            raise Violation(path, "must be an object with query and locale")
+        locale = one(value["locale"], f"{path}.locale", lookups.locales)
+        query = text(value["query"], f"{path}.query")
+        return lambda record: query.casefold() in record["name"].get(locale, "").casefold()
+    if sort == "text":
+        query = text(value, path)
+        return lambda record: query.casefold() in _text(record["name"])
+    if sort == "none":
+        listed(value, path, (str, int))
+        return lambda _record: False  # the filter exists, no record of ours has the value
+    if sort == "attribute":
+        ids = listed(value, path, (int, str))
+        codes = {a["code"] for a in lookups.attributes if a["id"] in ids or a["code"] in ids}
+        return lambda record: record["type"] in codes
+    wanted = listed(value, path, (int,) if sort == "int" else (str,))
+    return lambda record: record[key] in wanted

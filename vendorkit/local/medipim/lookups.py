@@ -1,0 +1,170 @@
+"""Brands, organizations, categories and the other short lists of the local Medipim vendor."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from vendorkit.local.medipim import traits, words
+
+if TYPE_CHECKING:
+    from vendorkit.local.medipim.catalogue import Catalogue
+
+Record = dict[str, Any]
+_LONG_AGO: Final = 1_537_171_222  # 2018-09-17, when the lists were first filled
+_COLUMN: Final = {"nl": 0, "fr": 1, "en": 2, "de": 3, "es": 4}
+
+
+def encode(value: Any) -> bytes:
+    """Return `value` as compact UTF-8 JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def brand_id(index: int) -> int:
+    """Return the id of a brand: odd numbers, so that brand 9 exists and gaps do."""
+    return 2 * index + 1
+
+
+def organization_id(index: int) -> int:
+    """Return the id of an organization: 2, 5, 8, …"""
+    return 3 * index + 2
+
+
+def category_id(index: int) -> int:
+    """Return the id of a public category."""
+    return index + 1
+
+
+def brand_name(index: int) -> str:
+    """Return the name of a brand; numbered once the syllables are used up."""
+    if index < len(words.BRANDS):
+        return words.BRANDS[index]
+    head, tail = index * 7 % len(words.HEADS), (index // len(words.HEADS) + index * 3) % len(words.TAILS)
+    again = index // (len(words.HEADS) * len(words.TAILS))
+    return f"{words.HEADS[head]}{words.TAILS[tail]}" + (f" {again + 1}" if again else "")
+
+
+def _meta(index: int, *, created: bool = True) -> Record:
+    made = _LONG_AGO + index * 86_400 % 100_000_000
+    return {"createdAt": made if created else None, "updatedAt": made + index * 3_607 % 10_000_000}
+
+
+class Lookups:
+    """
+    The short lists, each made when first asked for and sorted by id.
+
+    Args:
+        catalogue: Gives the sizes, the country and which organization owns which brand.
+    """
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue, self.locales = catalogue, catalogue.locales
+
+    @cached_property
+    def brands(self) -> list[Record]:
+        """All brands; the name is a plain string here."""
+        return [{"id": brand_id(n), "name": brand_name(n), "meta": _meta(n)} for n in range(self.catalogue.brands)]
+
+    @cached_property
+    def organizations(self) -> list[Record]:
+        """All organizations: three of four are suppliers, and only these have contact information."""
+        owned: dict[int, list[int]] = {}
+        for brand, owner in enumerate(self.catalogue.brand_organization.tolist()):
+            owned.setdefault(owner, []).append(brand_id(brand))
+        count = self.catalogue.organizations
+        suppliers = max(1, count * 3 // 4)
+        return [self._organization(n, owned.get(n, []), supplier=n < suppliers) for n in range(count)]
+
+    def _organization(self, number: int, brands: list[int], *, supplier: bool) -> Record:
+        name = f"{words.HEADS[number % 20]}{words.TAILS[number // 20 % 20]} {('NV', 'SA', 'GmbH', 'Pty')[number % 4]}"
+        kind = "supplier" if supplier else words.ORGANIZATION_TYPES[1 + number % 3]
+        record: Record = {"id": organization_id(number), "name": name, "type": kind, "brands": brands}
+        record["productFamilies"] = [number % 13 + 1] if number % 5 == 0 else []
+        record["meta"] = _meta(number, created=number % 3 != 0)
+        if supplier:
+            record["contactInformation"] = self.contact(number)
+        return record
+
+    def contact(self, number: int) -> Record:
+        """Return an address; the vendor's table spells `zipCode`, its example `zipcode`, so both occur."""
+        return {
+            "address": f"Kerkstraat {number + 1}",
+            "city": words.CITIES[number % len(words.CITIES)],
+            "zipcode" if number % 7 else "zipCode": f"{number * 37 % 9000 + 100:04d}",
+            "region": {"value": "BE-VOV", "label": "Oost-Vlaanderen"} if number % 2 else None,
+            "country": self.catalogue.country.upper(),
+            "url": f"https://supplier-{number}.example",
+        }
+
+    @cached_property
+    def categories(self) -> list[Record]:
+        """The tree of public categories; a root has `parent` null (inferred)."""
+        return [self._category(n) for n in range(traits.CATEGORIES)]
+
+    def _category(self, number: int) -> Record:
+        root = number
+        while (parent := traits.parent_category(root)) is not None:
+            root = parent
+        tail = "" if root == number else f" {number}"
+        name = {loc: words.ROOT_CATEGORIES[root][_COLUMN[loc]] + tail for loc in self.locales[:2]}
+        above = traits.parent_category(number)
+        record: Record = {"id": category_id(number), "name": name}
+        record["parent"] = None if above is None else category_id(above)
+        return record | {"order": number % 8, "meta": _meta(number, created=number % 2 == 0)}
+
+    @cached_property
+    def families(self) -> list[Record]:
+        """The product families."""
+        return [{"id": n + 1, "name": self._same(name), "meta": _meta(n)} for n, name in enumerate(words.FAMILIES)]
+
+    @cached_property
+    def ingredients(self) -> list[Record]:
+        """The active ingredients."""
+        names = [f"{words.INGREDIENTS[n % 10]} {n // 10 or ''}".strip() for n in range(traits.INGREDIENTS)]
+        return [{"id": n + 1, "name": self._same(name), "meta": _meta(n)} for n, name in enumerate(names)]
+
+    @cached_property
+    def attributes(self) -> list[Record]:
+        """The attributes, such as colour or galenic shape."""
+        names = {code: code.replace("_", " ").capitalize() for code in words.ATTRIBUTES}
+        return [
+            {"id": n + 1, "code": code, "name": self._same(name), "meta": _meta(n)}
+            for n, (code, name) in enumerate(names.items())
+        ]
+
+    @cached_property
+    def options(self) -> list[Record]:
+        """The options of all attributes; `type` is the code of the attribute."""
+        pairs = [(code, name) for code, names in words.ATTRIBUTES.items() for name in names]
+        return [
+            {"id": n + 1, "type": code, "name": self._same(name), "meta": _meta(n)}
+            for n, (code, name) in enumerate(pairs)
+        ]
+
+    def _same(self, text: str) -> dict[str, str]:
+        return dict.fromkeys(self.locales[:2], text)  # further locales are missing at the vendor, too
+
+    @cached_property
+    def encoded(self) -> tuple[list[bytes], list[bytes], list[bytes], list[bytes]]:
+        """Brands as lists of one, their names inside quotes, organizations as lists of one, their names: as JSON."""
+        suppliers = [{key: org[key] for key in ("id", "name", "type", "meta")} for org in self.organizations]
+        return (
+            [encode([brand]) for brand in self.brands],
+            [encode(brand["name"])[1:-1] for brand in self.brands],
+            [encode([org]) for org in suppliers],
+            [encode(org["name"])[1:-1] for org in suppliers],
+        )
+
+    def of_variant(self, variant: int) -> Record:
+        """Return what a product of this kind links to: categories, families, attributes, ingredients."""
+        categories = [self.categories[n] for n in traits.categories_of(variant)]
+        gs1 = traits.gs1_of(variant) if self.catalogue.country == "au" else None
+        return {
+            "notApplicableField": traits.not_applicable(variant),
+            "publicCategories": [{k: c[k] for k in ("id", "name", "parent", "meta")} for c in categories],
+            "gs1Category": gs1 and {"code": gs1, "level": 4, "parent": gs1[:6], "title": "Brick", "active": True},
+            "productFamilies": [self.families[n] for n in traits.families_of(variant)],
+            "attributes": [self.options[n] for n in traits.options_of(variant)],
+            "activeIngredients": [self.ingredients[n] for n in traits.ingredients_of(variant)],
+        }

@@ -1,0 +1,275 @@
+"""
+The local Pledg: token, simulations, merchants, purchase links, refunds, and the pages a buyer sees (Pledg's documents).
+
+Each route names its scheme. Three of the vendor's types can be tried without changing anything:
+
+    none              simulate_payment_schedule below /api/users/me, GET merchant
+    signature         /purchase, /payment_solutions, POST /api/purchase_link/
+    token or Basic    POST /api/merchants/UID/simulate_payment_schedule
+
+The last path is a module's disabled alternative whose scheme is not documented; that it takes a token or the
+dashboard's credentials is inferred, as it is for refunds. All local merchants share one secret, that of
+PLEDG_MERCHANT_UID. `GET /api/local/notifications?count=100` is no path of the vendor: it stands for what its
+webhooks would have posted to a shop.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import html
+import json
+import re
+import secrets
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from vendorkit.local.pledg import schedule as pledg_schedule
+from vendorkit.local.pledg import signing as pledg_signing
+from vendorkit.local.pledg.tokens import Tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from starlette.requests import Request
+
+    from vendorkit.local.server.settings import Settings
+
+VENDOR: Final = "pledg"
+AUTH: Final = "per-route"
+RATE: Final = (100, 60.0, 0.0)  # made up: no source has a limit of Pledg's
+ERROR_TYPES: Final = {503: "maintenance", 429: "too_many_requests", 401: "authentication_error"}
+MOST_CENTS: Final = 1_000_000  # of a purchase, as of 2021
+MOST_SIMULATED_CENTS: Final = 10**12  # ours: beyond, fees are no longer exact
+LAST_YEAR: Final = 9990  # ours: a schedule must end within Python's calendar
+MOST_NOTIFICATIONS: Final = 100_000
+
+
+def refusal(status: int, reason: str) -> Response:
+    """Return the vendor's error body; only `error.debug` is known to be read, the rest is inferred."""
+    kind = ERROR_TYPES.get(status, "internal_error" if status >= 500 else "invalid_request_error")
+    return JSONResponse({"error": {"type": kind, "message": reason, "debug": reason}}, status)
+
+
+def identities(settings: Settings) -> dict[str, str]:
+    """Return the uids that go with the credentials, by environment name."""
+    return {
+        "PLEDG_MERCHANT_UID": next(iter(pledg_schedule.merchants(settings.seed))),
+        "PLEDG_COMPANY_UID": pledg_schedule.uid("cmp", settings.seed, 1),
+    }
+
+
+def routes(settings: Settings, base_url: Callable[[], str], credentials: Mapping[str, str]) -> list[Route]:
+    """Return the routes; a path of the vendor's that ends in "/" is answered without it as well."""
+    pledg = _Pledg(settings, base_url, credentials)
+    simulate = "simulate_payment_schedule"
+    post: Callable[..., Route] = partial(Route, methods=["POST"])
+    return [
+        post("/api/token", pledg.tokens.issue),
+        post("/api/users/me/merchants/{uid}/" + simulate, pledg.simulate),
+        post("/api/users/me/companies/{uid}/" + simulate, pledg.simulate_company),
+        post("/api/merchants/{uid}/" + simulate, pledg.simulate_protected),
+        Route("/api/merchants/{uid}", pledg.merchant),
+        post("/api/purchase_link/", pledg.purchase_link),
+        post("/api/purchase_link", pledg.purchase_link),
+        post("/api/payment_by_transfer", pledg.payment_by_transfer),
+        post("/api/purchases/{uid}/credit_by_transfer", pledg.credit_by_transfer),
+        post("/api/purchases/{uid}/release", pledg.release),
+        Route("/purchase", pledg.purchase_page),
+        Route("/payment_solutions", pledg.purchase_page),
+        Route("/api/local/notifications", pledg.notifications),
+    ]
+
+
+class _Pledg:
+    """The handlers, and the little that a purchase changes."""
+
+    def __init__(self, settings: Settings, base_url: Callable[[], str], credentials: Mapping[str, str]) -> None:
+        self._settings, self._base_url = settings, base_url
+        self._secret = credentials["PLEDG_MERCHANT_SECRET"]
+        self._merchants = pledg_schedule.merchants(settings.seed)
+        self._company_uid = pledg_schedule.uid("cmp", settings.seed, 1)
+        self._linked: dict[str, int] = {}  # purchases made by link: uid to cents
+        self._left: dict[str, int] = {}  # what is not refunded yet, of the purchases that were touched
+        self.tokens = Tokens(settings, base_url, credentials, refusal)
+
+    async def simulate(self, request: Request) -> Response:
+        """Answer a merchant's schedule (4.1), without authentication and for any page to read."""
+        merchant = self._merchants.get(request.path_params["uid"])
+        if merchant is None:
+            return refusal(404, "There is no such merchant.")
+        asked = await _simulation(request)
+        if isinstance(asked, Response):
+            return asked
+        answer = pledg_schedule.schedule(merchant, *asked)
+        spoiled = pledg_schedule.spoil(answer, self._settings.seed, self._settings.wrong_type_rate)
+        return JSONResponse(spoiled, headers={"Access-Control-Allow-Origin": "*"})
+
+    async def simulate_company(self, request: Request) -> Response:
+        """Answer the plans of all merchants of the company (4.2)."""
+        if request.path_params["uid"] != self._company_uid:
+            return refusal(404, "There is no such company.")
+        asked = await _simulation(request)
+        if isinstance(asked, Response):
+            return asked
+        offers = [merchant for merchant in self._merchants.values() if merchant.payment_type == "INSTALLMENT"]
+        items = [pledg_schedule.company_item(merchant, asked[0], asked[1]) for merchant in offers]
+        # The one reader known takes both spellings, and rates that are absent: so one item is of each kind.
+        items[-1]["installment"] = items[-1].pop("INSTALLMENT")
+        del items[0]["taeg"], items[0]["debit_rate"]
+        return JSONResponse({"items": items}, headers={"Access-Control-Allow-Origin": "*"})
+
+    async def simulate_protected(self, request: Request) -> Response:
+        """Answer a merchant's schedule to a token or to the dashboard's credentials."""
+        return self.tokens.refuse(request) or await self.simulate(request)
+
+    async def merchant(self, request: Request) -> Response:
+        """Answer a merchant's conditions (4.3)."""
+        merchant = self._merchants.get(request.path_params["uid"])
+        return JSONResponse(merchant.as_json()) if merchant else refusal(404, "There is no such merchant.")
+
+    async def purchase_link(self, request: Request) -> Response:
+        """Create a purchase from signed settings, and answer the link to send to its buyer (inferred shape)."""
+        made = self._purchase(request)
+        if isinstance(made, Response):
+            return made
+        return JSONResponse({"purchase_link": f"{self._base_url()}/purchase?uid={made}", "uid": made})
+
+    async def payment_by_transfer(self, request: Request) -> Response:
+        """Create a purchase that the buyer pays by bank transfer; the uid goes into the transfer's text."""
+        made = self._purchase(request)
+        return made if isinstance(made, Response) else JSONResponse({"uid": made})
+
+    def _purchase(self, request: Request) -> str | Response:
+        try:
+            data = self._signed_settings(request)
+        except ValueError as exc:
+            return refusal(400, str(exc))
+        made = pledg_schedule.uid("pur", secrets.randbits(48), 0)
+        self._linked[made] = data["amountCents"]
+        return made
+
+    def _signed_settings(self, request: Request) -> dict[str, Any]:
+        token = request.query_params.get("signature")
+        if not token:
+            message = "The parameter signature is missing."
+            raise ValueError(message)
+        data = pledg_signing.read_jwt(token, self._secret).get("data")
+        if not isinstance(data, dict):
+            message = "The claim data is missing."
+            raise ValueError(message)  # noqa: TRY004  a vendor's refusal, not a type error of ours
+        self._look_at(data)
+        return data
+
+    def _look_at(self, data: dict[str, Any]) -> None:
+        """Raise ValueError for the first setting that is missing or wrong, in the vendor's words (4.5)."""
+        known = str(data.get("merchantUid")) in self._merchants or data.get("companyUid") == self._company_uid
+        amount = data.get("amountCents")
+        good = {
+            "merchantUid": known,
+            "amountCents": isinstance(amount, int) and not isinstance(amount, bool) and 0 < amount <= MOST_CENTS,
+            "email": re.fullmatch(r"[^@\s]+@[^@\s]+", str(data.get("email", ""))) is not None,
+            "title": bool(data.get("title")),
+            "reference": bool(data.get("reference")),
+        }
+        for name, right in good.items():
+            if not right:
+                message = f"The provided property {name} is invalid"
+                raise ValueError(message)
+
+    async def purchase_page(self, request: Request) -> Response:
+        """Show the buyer's page, reduced to whether the signature holds."""
+        query = request.query_params
+        if query.get("uid") in self._linked:
+            return _page("purchase found", f"{self._linked[query['uid']] / 100:.2f} EUR")
+        if "signature" not in query and not self._settings.signature_required:
+            return _page("unsigned request accepted", query.get("reference", ""))
+        try:
+            data = self._signed_settings(request)
+        except ValueError as exc:
+            return _page("signature not verified", str(exc), status=400)
+        return _page("signature verified", f"{data['reference']}, {data['amountCents'] / 100:.2f} EUR")
+
+    async def credit_by_transfer(self, request: Request) -> Response:
+        """Refund a purchase, wholly or in part (4.4)."""
+        purchase_uid = request.path_params["uid"]
+        if refused := self.tokens.refuse(request) or self._unknown(purchase_uid):
+            return refused
+        amount = (await _object(request)).get("amount_cents")
+        left = self._left[purchase_uid]
+        if not isinstance(amount, int) or isinstance(amount, bool) or not 0 < amount <= left:
+            return refusal(400, f"The provided property amount_cents is invalid: 1 to {left} can be refunded")
+        self._left[purchase_uid] -= amount
+        return JSONResponse({"purchase_uid": purchase_uid, "amount_cents": amount})
+
+    async def release(self, request: Request) -> Response:
+        """Release a purchase that was not debited yet. The body is empty (inferred)."""
+        purchase_uid = request.path_params["uid"]
+        if refused := self.tokens.refuse(request) or self._unknown(purchase_uid):
+            return refused
+        if not self._left[purchase_uid]:
+            return refusal(400, "The purchase is refunded or released already")
+        self._left[purchase_uid] = 0
+        return Response(b"", 200)
+
+    def _unknown(self, purchase_uid: str) -> Response | None:
+        """Return 404 for a purchase that is neither of the notifications' nor made by link."""
+        seed = self._settings.seed
+        index = pledg_schedule.index_of(purchase_uid, "pur", seed)
+        if purchase_uid not in self._linked and index is None:
+            return refusal(404, "There is no such purchase.")
+        amount = self._linked[purchase_uid] if index is None else pledg_signing.amount_of(seed, index)
+        self._left.setdefault(purchase_uid, amount)
+        return None
+
+    async def notifications(self, request: Request) -> Response:
+        """Answer a log of webhook bodies, genuine and not; an addition of the local vendor."""
+        count = request.query_params.get("count", "100")
+        if not count.isdecimal() or int(count) > MOST_NOTIFICATIONS:
+            return refusal(400, f"The provided property count is invalid: 0 to {MOST_NOTIFICATIONS}")
+        log = pledg_signing.notifications(self._settings.seed, int(count), self._secret)
+        return JSONResponse({"notifications": [entry["body"] for entry in log], "kinds": [e["kind"] for e in log]})
+
+
+def _page(verdict: str, text: str, *, status: int = 200) -> Response:
+    title = html.escape(verdict)
+    content = (
+        f"<!DOCTYPE html><html><head><title>{title}</title></head><body><h1>{title}</h1><p>{html.escape(text)}</p>"
+    )
+    return HTMLResponse(f"{content}</body></html>", status)
+
+
+async def _object(request: Request) -> dict[str, Any]:
+    """Return the body's JSON object, whatever its Content-Type (inferred: modules send several); else an empty one."""
+    try:
+        given = json.loads(await request.body())
+    except (ValueError, RecursionError):
+        return {}
+    return given if isinstance(given, dict) else {}
+
+
+async def _simulation(request: Request) -> tuple[int, dt.date, dt.date | None] | Response:
+    """Read amount and dates of a simulation, or say which of them is wrong."""
+    given = await _object(request)
+    amount = given.get("amount_cents")
+    if not isinstance(amount, int) or isinstance(amount, bool) or not 0 < amount <= MOST_SIMULATED_CENTS:
+        return refusal(400, "The provided property amount_cents is invalid")
+    created = _day(given.get("created"))
+    if created is None:
+        return refusal(400, "The provided property created is invalid")
+    second = _day(given.get("second_installment_date"))
+    if second is None and given.get("second_installment_date") is not None:
+        return refusal(400, "The provided property second_installment_date is invalid")
+    return amount, created, second
+
+
+def _day(given: Any) -> dt.date | None:
+    if not isinstance(given, str) or not re.fullmatch(r"\d{4}-\d\d-\d\d", given):
+        return None
+    try:
+        day = dt.date.fromisoformat(given)
+    except ValueError:
+        return None
+    return day if day.year <= LAST_YEAR else None

@@ -1,0 +1,177 @@
+"""
+Pledg's signatures as the vendor makes and checks them, and a log of notifications (Pledg's documents).
+
+Written from the vendor's documents with `hmac` alone, so that a mistake of the client is not repeated here.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import hashlib
+import hmac
+import json
+import random
+import time
+from typing import Any, Final
+
+from vendorkit.local.pledg.schedule import merchants, uid
+
+FIRST_DAY: Final = dt.datetime(2026, 5, 1, 8, tzinfo=dt.timezone.utc)  # a fixed anchor: equal seeds, equal logs
+# What the notifications are, over and over: 13 genuine ones of 20, the others to be refused or seen twice.
+KINDS: Final = (
+    "back-text", "transfer", "back-bool", "transfer", "error-old", "back-text", "forged-back", "transfer",
+    "replayed-transfer", "error-new", "back-bool", "unsigned-transfer", "transfer", "forged-jwt", "back-text",
+    "truncated-jwt", "transfer", "alg-none", "back-bool", "truncated-body",
+)  # fmt: skip
+SIGNED_KEYS: Final = ("created_at", "error", "id", "reference", "sandbox", "status")
+STATUSES: Final = ("completed",) * 12 + ("pending", "authorized", "failed", "voided", "refunded", "in-review")
+REFUSED_STATES: Final = ("PRIMARY_KO", "SCORING_KO", "VCP_KO", "CONNECTOR_KO")
+
+
+def _encode(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _decode(text: str) -> bytes:
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+
+
+def _compact(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _mac(signed: str, secret: str) -> bytes:
+    return hmac.new(secret.encode(), signed.encode(), hashlib.sha256).digest()
+
+
+def jwt(claims: dict[str, Any], secret: str) -> str:
+    """Sign *claims* as the vendor's own samples are: compact JSON, HS256."""
+    signed = _encode(_compact({"alg": "HS256", "typ": "JWT"})) + "." + _encode(_compact(claims))
+    return f"{signed}.{_encode(_mac(signed, secret))}"
+
+
+def read_jwt(token: str, secret: str) -> dict[str, Any]:
+    """Return the claims of *token*; ValueError says what is wrong with it."""
+    head, _, signature = token.rpartition(".")
+    header_text, _, payload_text = head.partition(".")
+    try:
+        header, claims, given = json.loads(_decode(header_text)), json.loads(_decode(payload_text)), _decode(signature)
+    except (ValueError, RecursionError):
+        message = "The signature is not a JWT."
+        raise ValueError(message) from None
+    if not isinstance(header, dict) or not isinstance(claims, dict) or header.get("alg") != "HS256":
+        message = "The signature's algorithm must be HS256."
+        raise ValueError(message)
+    if not hmac.compare_digest(given, _mac(head, secret)):
+        message = "The signature is wrong."
+        raise ValueError(message)
+    expires_at = claims.get("exp")
+    if expires_at is not None and (not isinstance(expires_at, (int, float)) or expires_at < time.time()):
+        message = "The signature has expired."
+        raise ValueError(message)
+    return claims
+
+
+def back_signature(body: dict[str, Any], secret: str) -> str:
+    """Return the signature of a back-mode notification: six pairs, joined by the secret, hashed (Pledg's documents)."""
+    pairs = []
+    for key in SIGNED_KEYS:
+        value = body[key]
+        text = str(value).lower() if isinstance(value, bool) else value
+        pairs.append(f"{key}={text}")
+    return hashlib.sha256(secret.join(pairs).encode()).hexdigest().upper()
+
+
+def amount_of(seed: int, index: int) -> int:
+    """Return the amount of a purchase in cents."""
+    return int(random.Random(f"{seed}:purchase:{index}").lognormvariate(10.0, 0.7)) + 1_500
+
+
+def notifications(seed: int, count: int, secret: str) -> list[dict[str, str]]:
+    """Return a log of *count* notifications: `kind` (one of KINDS) and `body`, the raw text that was posted."""
+    return [
+        {"kind": KINDS[index % len(KINDS)], "body": _body(seed, index, KINDS[index % len(KINDS)], secret)}
+        for index in range(count)
+    ]
+
+
+def _body(seed: int, index: int, kind: str, secret: str) -> str:
+    if kind == "replayed-transfer":
+        return _body(seed, index - 1, "transfer", secret)
+    if kind.startswith("back") or kind == "forged-back":
+        return _back_body(seed, index, kind, secret)
+    claims = _error(seed, index, kind) if kind.startswith("error") else _transfer(seed, index)
+    if kind == "unsigned-transfer":
+        return _compact(claims).decode()
+    if kind == "forged-jwt":
+        return _wrapped(jwt({**claims, "amount_cents": claims["amount_cents"] * 10}, "not the merchant's secret"))
+    if kind == "alg-none":
+        header = _encode(_compact({"alg": "none", "typ": "JWT"}))
+        return _wrapped(f"{header}.{_encode(_compact(claims))}.")
+    if kind == "truncated-jwt":
+        return _wrapped(jwt(claims, secret)[:-1])
+    whole = _wrapped(jwt(claims, secret))
+    return whole[: len(whole) * 2 // 3] if kind == "truncated-body" else whole
+
+
+def _wrapped(token: str) -> str:
+    return _compact({"signature": token}).decode()
+
+
+def _moment(seed: int, index: int) -> dt.datetime:
+    jitter_s = random.Random(f"{seed}:moment:{index}").random() * 3_000
+    return FIRST_DAY + dt.timedelta(hours=index, seconds=jitter_s)
+
+
+def _reference(seed: int, index: int) -> str:
+    return f"PLEDG_{1_000_000 + seed * 7919 % 90_000_000}{index:07d}"
+
+
+def _back_body(seed: int, index: int, kind: str, secret: str) -> str:
+    draw = random.Random(f"{seed}:back:{index}")
+    status = draw.choice(STATUSES)
+    body: dict[str, Any] = {
+        "created_at": _moment(seed, index).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "id": f"psp_{draw.randrange(16**12):012x}",
+        "additional_data": {"charge_id": f"ch_{draw.randrange(16**8):08x}"},
+        "metadata": {"basket": draw.choice(["shoes", "trip to Évora", "books"])},
+        "status": status,
+        # The documents have the text "true", the modules' own tests the JSON value.
+        "sandbox": "true" if kind == "back-text" else True,
+        "error": "card_declined" if status == "failed" else "",
+        "reference": _reference(seed, index),
+    }
+    body["signature"] = back_signature(body, secret)
+    if kind == "forged-back":
+        body["reference"] = _reference(seed, index + 1)
+    return _compact(body).decode()
+
+
+def _transfer(seed: int, index: int) -> dict[str, Any]:
+    owners = list(merchants(seed))
+    return {
+        "reference": _reference(seed, index),
+        "created": _moment(seed, index).strftime("%Y-%m-%d %H:%M:%S.%f"),
+        "transfer_order_item_uid": uid("tri", seed, index),
+        "merchant_uid": owners[index % len(owners)],
+        "purchase_uid": uid("pur", seed, index),
+        "amount_cents": amount_of(seed, index),
+    }
+
+
+def _error(seed: int, index: int, kind: str) -> dict[str, Any]:
+    state = REFUSED_STATES[index % len(REFUSED_STATES)]
+    if kind == "error-old":  # the documents' names
+        return {
+            "reference": _reference(seed, index),
+            "purchase_state": state,
+            "purchase_uid": uid("pur", seed, index),
+        }
+    return {  # the names that newer modules read
+        "reference": _reference(seed, index),
+        "state": state,
+        "acceptance_state": "REJECTED",
+        "acceptance_rejection_type": "SCORING",
+        "uid": uid("pur", seed, index),
+    }

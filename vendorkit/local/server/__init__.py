@@ -1,0 +1,1 @@
+"""What the mock servers share: process, settings, authentication, faults, hypermedia."""

@@ -1,0 +1,224 @@
+"""
+Who may pass: HTTP Basic (RFC 7617) and HTTP Digest (RFC 2617, 7616) as a server checks them.
+
+Digest is written after what Rails does, on which the vendor's API seems to run (inferred): the nonce is
+base64("<unix seconds>:<mac>") and good for a fixed time from its issue, for any number of uses and in any order of
+counts; `stale` is never sent; realm and opaque must come back unchanged. Switches give the stricter behaviours.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+import secrets
+import time
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import ModuleType
+
+    from starlette.types import Scope
+
+    from vendorkit.local.server.settings import Settings
+
+    Refusal = Callable[[int, str], Response]
+
+REALMS: Final = {"medipim": "Medipim API", "mediagenix": "Local Movida", "sequence": "Local Sequence"}
+PARAMETER: Final = re.compile(r'([\w*]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')  # RFC 9110 11.2
+MOST_NONCES: Final = 10_000  # whose counts are remembered
+
+
+class Check(Protocol):
+    """One way of looking at the Authorization header."""
+
+    def refuse(self, scope: Scope) -> Response | None:
+        """Return the answer to a request that may not pass, None for one that may."""
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Return what to add to the headers of an answer to a request that passed."""
+
+
+def check_for(module: ModuleType, settings: Settings, credentials: Mapping[str, str]) -> Check:
+    """Return the check that the vendor's module asks for by its constant AUTH."""
+    if module.AUTH == "basic":
+        user, password = credentials["MEDIPIM_API_KEY_ID"], credentials["MEDIPIM_API_KEY_SECRET"]
+        return BasicCheck(REALMS[module.VENDOR], user, password, module.refusal, module.OPEN)
+    if module.AUTH == "digest":
+        user, password = credentials["MEDIAGENIX_ROBOT_USER"], credentials["MEDIAGENIX_ROBOT_PASSWORD"]
+        return DigestCheck(REALMS[module.VENDOR], user, password, module.refusal, settings)
+    return Open()
+
+
+class Open:
+    """No check here: the routes choose their scheme."""
+
+    def refuse(self, scope: Scope) -> Response | None:
+        """Let every request pass."""
+        del scope
+        return None
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Add nothing."""
+        return []
+
+
+def basic_pair(header: str) -> tuple[str, str] | None:
+    """Read user and password from a Basic Authorization header (RFC 7617, UTF-8); None if it is not one."""
+    scheme, _, value = header.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        user, colon, password = base64.b64decode(value.strip(), validate=True).decode("utf-8").partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return (user, password) if colon else None
+
+
+def same(given: str, expected: str) -> bool:
+    """Compare in a time that does not tell where two texts differ."""
+    return hmac.compare_digest(given.encode(), expected.encode())
+
+
+class BasicCheck:
+    """HTTP Basic for one user; paths that start with one of *public* need none."""
+
+    def __init__(self, realm: str, user: str, password: str, refusal: Refusal, public: tuple[str, ...] = ()) -> None:
+        self._realm, self._user, self._password, self._refusal = realm, user, password, refusal
+        self._public = public
+
+    def refuse(self, scope: Scope) -> Response | None:
+        """Return 401 with a challenge unless user and password are right."""
+        if scope.get("path", "").startswith(self._public):
+            return None
+        header = Headers(scope=scope).get("authorization", "")
+        pair = basic_pair(header)
+        if pair is not None and same(pair[0], self._user) & same(pair[1], self._password):
+            return None
+        reason = "The credentials are wrong." if header else "The Authorization header is missing."
+        response = self._refusal(401, reason)
+        response.headers["WWW-Authenticate"] = f'Basic realm="{self._realm}", charset="UTF-8"'
+        return response
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Add nothing."""
+        return []
+
+
+class DigestCheck:
+    """HTTP Digest for one user."""
+
+    def __init__(self, realm: str, user: str, password: str, refusal: Refusal, settings: Settings) -> None:
+        self._realm, self._user, self._password, self._refusal = realm, user, password, refusal
+        self._settings = settings
+        self._secret = secrets.token_bytes(32)
+        self._opaque = hashlib.md5(self._secret, usedforsecurity=False).hexdigest()
+        self._last_issue = 0.0
+        self._counts: dict[str, int] = {}
+
+    def refuse(self, scope: Scope) -> Response | None:
+        """Return 401 with a new challenge, or 400 where `uri` is not the request's target; None for a good one."""
+        scheme, _, rest = Headers(scope=scope).get("authorization", "").partition(" ")
+        if scheme.lower() != "digest":
+            return self._challenge(stale=False)
+        given = {
+            name.lower(): re.sub(r"\\(.)", r"\1", quoted) or plain for name, quoted, plain in PARAMETER.findall(rest)
+        }
+        # A trailing "?" is not told apart here; Rails tolerates it as well.
+        target = scope["raw_path"].decode("latin-1")
+        if scope["query_string"]:
+            target += "?" + scope["query_string"].decode("latin-1")
+        if given.get("uri", "").removesuffix("?") != target:
+            return self._refusal(400, f"The digest's uri is not the request's target {target}.")
+        if not self._proves_password(given, scope["method"]):
+            return self._challenge(stale=False)
+        if not self._nonce_lives(given["nonce"]):
+            return self._challenge(stale=self._settings.nonce_says_stale)
+        return None if self._count_rises(given) else self._challenge(stale=False)
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Offer the next nonce where the switch says so (RFC 7616 3.5)."""
+        if not self._settings.nextnonce:
+            return []
+        return [(b"authentication-info", f'nextnonce="{self._new_nonce()}"'.encode())]
+
+    def _challenge(self, *, stale: bool) -> Response:
+        settings = self._settings
+        qop = f' qop="{settings.digest_qop}",' if settings.digest_qop else ""
+        response = PlainTextResponse("HTTP Digest: Access denied.\n", 401, media_type="text/html")
+        response.headers["WWW-Authenticate"] = (
+            f'Digest realm="{self._realm}",{qop} algorithm={settings.digest_algorithm}, '
+            f'nonce="{self._new_nonce()}", opaque="{self._opaque}"' + (", stale=true" if stale else "")
+        )
+        return response
+
+    def _proves_password(self, given: Mapping[str, str], method: str) -> bool:
+        """Whether the response is the one that RFC 7616 3.4 prescribes for our user and password."""
+        settings = self._settings
+        # RFC 7616 3.4: without the parameter, MD5 is meant.
+        if given.get("algorithm", "MD5").lower() != settings.digest_algorithm.lower():
+            return False
+        if given.get("realm") != self._realm or given.get("opaque") != self._opaque or "nonce" not in given:
+            return False
+        # Header bytes arrive as Latin-1; a name is UTF-8 on the wire.
+        if given.get("username", "").encode("latin-1") != self._user.encode():
+            return False
+        expected = self._expected(given, method)
+        return expected is not None and same(given.get("response", ""), expected)
+
+    def _expected(self, given: Mapping[str, str], method: str) -> str | None:
+        algorithm = self._settings.digest_algorithm
+        digest: Any = hashlib.sha256 if algorithm.startswith("SHA-256") else hashlib.md5
+        as_sent = {name: given.get(name, "").encode("latin-1") for name in ("nonce", "nc", "cnonce", "qop", "uri")}
+
+        def hexhash(*parts: bytes) -> bytes:
+            hashed: bytes = digest(b":".join(parts), usedforsecurity=False).hexdigest().encode()
+            return hashed
+
+        ha1 = hexhash(self._user.encode(), self._realm.encode(), self._password.encode())
+        if algorithm.endswith("-sess"):
+            ha1 = hexhash(ha1, as_sent["nonce"], as_sent["cnonce"])
+        ha2 = hexhash(method.encode(), as_sent["uri"])
+        if self._settings.digest_qop is None and not as_sent["qop"]:
+            return hexhash(ha1, as_sent["nonce"], ha2).decode()
+        if as_sent["qop"] != b"auth" or not as_sent["cnonce"] or not re.fullmatch(rb"[0-9a-fA-F]{8}", as_sent["nc"]):
+            return None
+        middle = (as_sent["nonce"], as_sent["nc"], as_sent["cnonce"], as_sent["qop"])
+        return hexhash(ha1, *middle, ha2).decode()
+
+    def _new_nonce(self) -> str:
+        # Fractions of a second, ever rising, so that no two clients share one; Rails gives whole seconds.
+        self._last_issue = issued = max(time.time(), self._last_issue + 1e-6)
+        return self._nonce(f"{issued:.6f}")
+
+    def _nonce(self, stamp: str) -> str:
+        keyed = f"{stamp}:{self._settings.expirations}".encode()
+        mac = hmac.new(self._secret, keyed, hashlib.sha256).hexdigest()[:32]
+        return base64.b64encode(f"{stamp}:{mac}".encode()).decode()
+
+    def _nonce_lives(self, nonce: str) -> bool:
+        """Whether we gave this nonce, not too long ago; its age counts from the issue, not from the last use."""
+        try:
+            stamp = base64.b64decode(nonce, validate=True).decode("ascii").partition(":")[0]
+            age_s = time.time() - float(stamp)
+        except ValueError:  # binascii.Error and UnicodeDecodeError are such
+            return False
+        return same(self._nonce(stamp), nonce) and age_s <= self._settings.nonce_lifetime_s
+
+    def _count_rises(self, given: Mapping[str, str]) -> bool:
+        """Whether `nc` is above the last one of its nonce (Apache's AuthDigestNcCheck); always, where not asked for."""
+        if not self._settings.strict_nonce_count or "nc" not in given:
+            return True
+        nonce, count = given["nonce"], int(given["nc"], 16)
+        if count <= self._counts.get(nonce, 0):
+            return False
+        self._counts[nonce] = count
+        if len(self._counts) > MOST_NONCES:
+            del self._counts[next(iter(self._counts))]
+        return True

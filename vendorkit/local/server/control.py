@@ -1,0 +1,56 @@
+"""The calls below `/__local__/` by which the process that started the local vendors reads and sets them."""
+
+from __future__ import annotations
+
+import dataclasses
+import hmac
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+    from vendorkit.local.server.checks import Vendor
+
+
+RATE_SWITCHES: Final = {"rate_limit", "rate_limit_requests", "rate_limit_window_s", "rate_limit_ban_s"}
+
+
+async def answer(vendor: Vendor, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer one control call; anybody without the token gets 403."""
+    request = Request(scope, receive)
+    given = request.headers.get("x-local-control", "")
+    if not hmac.compare_digest(given.encode(), vendor.control_token.encode()):
+        await PlainTextResponse("Only for the process that started the local vendors.\n", 403)(scope, receive, send)
+        return
+    action = scope["path"].rsplit("/", 1)[-1]
+    arguments = await request.json()
+    await JSONResponse(_act(vendor, action, arguments))(scope, receive, send)
+
+
+def _act(vendor: Vendor, action: str, arguments: dict[str, Any]) -> Any:
+    """Do *action*; names and types were looked at by the caller, `vendorkit.local.server.process`."""
+    if action == "log":
+        return list(vendor.log)
+    if action == "count":
+        return vendor.count
+    if action == "clear_log":
+        vendor.log.clear()
+        vendor.count = 0
+    elif action == "get_settings":
+        return dataclasses.asdict(vendor.settings)
+    elif action == "set":
+        for name, value in arguments.items():
+            setattr(vendor.settings, name, value)
+        if arguments.keys() & RATE_SWITCHES:
+            vendor.limit.clear()
+    elif action == "change":
+        now = int(time.time())
+        told = [{"action": arguments["action"], "record": one, "at": now} for one in arguments["records"] or [""]]
+        vendor.settings.changes = [*vendor.settings.changes, *told]
+    elif action == "expire_now":
+        vendor.settings.expirations += 1
+    return None

@@ -1,0 +1,173 @@
+"""HTTP around `hypermedia`: content negotiation, pages, cursors, and the errors of Mediagenix's APIs."""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
+from xml.sax.saxutils import escape
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from vendorkit.local.server.hypermedia import Collection, Node, Paging, Renderer
+from vendorkit.local.server.hypermedia_changes import Changed
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+    from vendorkit.local.server.settings import Settings
+
+PER_PAGE: Final = 50
+PER_PAGE_MAX: Final = 200
+_DIGITS: Final = 18  # more cannot be a number of anything here
+_UTF8: Final = "; charset=utf-8"
+
+Table = Mapping[str, Callable[..., Node | None]]
+"""From a path below `/api`, such as `/titles/{id}/images`, to what builds the answer from its ids."""
+
+
+class _Refused(Exception):
+    """The request cannot be answered: status and the vendor's words."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+def error(status: int, message: str, *, as_json: bool = False) -> Response:
+    """
+    An error in the vendor's words.
+
+    422 nests a `message`, all others hold plain text (Mediagenix's documents). The JSON forms are inferred.
+    """
+    if as_json:
+        body: Any = {"error": {"message": message}} if status == 422 else {"error": message}
+        return Response(json.dumps(body), status, media_type="application/json" + _UTF8)
+    inner = f"<message>{escape(message)}</message>" if status == 422 else escape(message)
+    return Response(f"<error>{inner}</error>\n", status, media_type="application/xml" + _UTF8)
+
+
+def hypermedia_routes(settings: Settings, base_url: Callable[[], str], table: Table) -> list[Route]:
+    """One route for each path of the table. Reading is all they allow."""
+    endpoint = _Endpoint(settings, base_url, table)
+    return [Route(_route_path(pattern), endpoint) for pattern in table]
+
+
+class _Endpoint:
+    """One ASGI application for all routes: so they take every method, and answer a write in the vendor's words."""
+
+    def __init__(self, settings: Settings, base_url: Callable[[], str], table: Table) -> None:
+        self._settings = settings
+        self._base_url = base_url
+        self._table = table
+        self._resolve = Changed(settings, self._computed).resolve
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        as_json = False
+        try:
+            as_json = _wants_json(request.headers.get("accept", ""))
+            response = self._answer(request, as_json=as_json)
+        except _Refused as refused:
+            response = error(refused.status, refused.message, as_json=as_json)
+        await response(scope, receive, send)
+
+    def _computed(self, path: str) -> Node | None:
+        pattern, ids = _split(path)
+        return self._table[pattern](*ids) if pattern in self._table else None
+
+    def _answer(self, request: Request, *, as_json: bool) -> Response:
+        if request.method not in {"GET", "HEAD"}:
+            raise _Refused(403, "This local vendor is read-only: nothing was changed.")
+        path = request.url.path.removeprefix("/api")
+        query = dict(request.query_params)
+        node = self._resolve(path)
+        if node is None:
+            raise _Refused(404, f"No record at {request.url.path}")
+        base, paging = self._base_url(), Paging()
+        if isinstance(node, Collection):
+            node, paging = _page(node, query, f"{base}/api{path}", unescaped=self._settings.unescaped_next)
+        expand = frozenset(query.get("expand", "").replace(" ", "").split(",")) - {""}
+        renderer = Renderer(self._settings, base, self._resolve, expand)
+        if as_json:
+            return Response(renderer.json(node, paging), media_type="application/json" + _UTF8)
+        return Response(renderer.xml(node, paging), media_type="application/xml" + _UTF8)
+
+
+def _wants_json(accept: str) -> bool:
+    """No Accept means XML; of two known types the first wins; neither is a 406 (inferred)."""
+    known = [
+        name for name in accept.replace(";", ",").replace(" ", "").split(",") if name.endswith(("json", "xml", "*"))
+    ]
+    if accept and not known:
+        raise _Refused(406, "Answers are application/xml or application/json.")
+    return bool(known) and known[0].endswith("json")
+
+
+def _page(collection: Collection, query: Mapping[str, str], url: str, *, unescaped: bool) -> tuple[Collection, Paging]:
+    """The part of a collection that a request asks for, and the links to its neighbours."""
+    members = collection.members if collection.select is None else collection.select(query)
+    if collection.paging == "none" or (collection.paging == "optional" and query.get("pagination") != "true"):
+        return replace(collection, members=members), Paging()
+    size = _number(query, "per_page", PER_PAGE)
+    if size > PER_PAGE_MAX:
+        raise _Refused(422, f"per_page maximum value is {PER_PAGE_MAX}")
+
+    def link(**position: int) -> str:
+        kept = {name: value for name, value in query.items() if name not in {"page", "after", "before"}}
+        kept.update((name, str(value)) for name, value in position.items())
+        if unescaped:
+            return url + "?" + "&".join(f"{name}={value}" for name, value in kept.items())
+        return url + "?" + urlencode(kept, safe=",")
+
+    if collection.paging == "cursor":
+        return _cut_by_cursor(collection, members, query, size, link)
+    number = _number(query, "page", 1)
+    start = (number - 1) * size
+    paging = Paging(
+        total=len(members),
+        prev=link(page=number - 1) if number > 1 else None,
+        next=link(page=number + 1) if start + size < len(members) else None,
+    )
+    return replace(collection, members=members[start : start + size]), paging
+
+
+def _cut_by_cursor(
+    collection: Collection, members: Sequence[int], query: Mapping[str, str], size: int, link: Callable[..., str]
+) -> tuple[Collection, Paging]:
+    """Pages by `after` and `before` an id (3.5: the key begins with `af`; names from server code of 2013)."""
+    start = bisect_right(members, _number(query, "after", 0, least=0))
+    if "before" in query:
+        start = max(0, bisect_left(members, _number(query, "before", 0, least=0)) - size)
+    part = members[start : start + size]
+    paging = Paging(
+        prev=link(before=int(part[0])) if start and len(part) else None,
+        next=link(after=int(part[-1])) if start + size < len(members) else None,
+    )
+    return replace(collection, members=part), paging
+
+
+def _number(query: Mapping[str, str], name: str, default: int, *, least: int = 1) -> int:
+    text = query.get(name, str(default))
+    if not text.isdecimal() or len(text) > _DIGITS or int(text) < least:
+        raise _Refused(422, f"{name} must be an integer of {least} or more")
+    return int(text)
+
+
+def _split(path: str) -> tuple[str, list[int]]:
+    """A path as its pattern and the ids in it."""
+    parts = path.split("/")
+    ids = [int(part) for part in parts if part.isdecimal()]
+    return "/".join("{id}" if part.isdecimal() else part for part in parts), ids
+
+
+def _route_path(pattern: str) -> str:
+    """The pattern in Starlette's words, with each id under a name of its own."""
+    first, *rest = pattern.split("{id}")
+    return "/api" + first + "".join(f"{{id{position or ''}:int}}{part}" for position, part in enumerate(rest))

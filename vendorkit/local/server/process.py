@@ -1,0 +1,279 @@
+"""
+Start, reach and stop the process in which the local vendors run.
+
+This is the client's side: it needs neither Starlette nor uvicorn nor NumPy, which only the other process imports.
+The child is told what to do on its standard input and ends when that closes, so it never outlives its parent, not
+even one that was killed. Switches and logs go over the vendor's own port, below `/__local__/`, guarded by a random
+token; that path is served before all faults and delays, and a new connection for each call makes it safe to use from
+threads and forked processes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import importlib.util
+import json
+import os
+import queue
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final, Literal, NoReturn
+
+from vendorkit.errors import SettingsError, UsageError, VendorUnavailable
+from vendorkit.local.server.settings import check_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from typing_extensions import Self
+
+VENDORS: Final = ("medipim", "pledg", "mediagenix", "sequence")
+FIXED_AT_START: Final = frozenset({"seed", "country", "products", "brands", "titles"})
+START_TIMEOUT_S: Final = 30.0
+CONTROL_TIMEOUT_S: Final = 10.0
+Action = Literal["add", "edit", "touch", "deactivate", "replace", "delete"]
+NEEDED_MODULES: Final = ("starlette", "uvicorn", "trustme", "numpy")
+
+
+class LocalVendor:
+    """
+    One running local vendor, as seen from outside.
+
+    Attributes:
+        name: The vendor's short name, such as "medipim".
+        base_url: Its origin, "https://127.0.0.1:PORT".
+        ca_pem: The certificate (PEM text) of the CA that signed the server's certificate.
+        credentials: Environment names and the values that this vendor accepts; drawn anew at each start.
+    """
+
+    def __init__(self, name: str, port: int, ca_pem: str, credentials: Mapping[str, str], control_token: str) -> None:
+        self.name = name
+        self.base_url = f"https://127.0.0.1:{port}"
+        self.ca_pem = ca_pem
+        self.credentials = dict(credentials)
+        self._port = port
+        self._control_token = control_token
+
+    def __repr__(self) -> str:
+        return f"<LocalVendor {self.name} at {self.base_url}>"
+
+    def __reduce__(self) -> NoReturn:
+        message = "A LocalVendor holds credentials and is not pickled; start or share one in each process."
+        raise TypeError(message)
+
+    def log(self) -> list[dict[str, Any]]:
+        """
+        Return the requests since the start or the last `clear_log()`, oldest first (the last 50,000 of them).
+
+        Each has `seq` (from 1), `time` (unix seconds), `method`, `path`, `query`, `status` (None before an answer),
+        `complete` (the answer was sent to its end), `scheme` (of the Authorization header, never its value),
+        `user_agent`, `bytes_in`, `bytes_out` (bodies, as on the wire) and `fault` (its name or None).
+        """
+        entries: list[dict[str, Any]] = self._control("log")
+        return entries
+
+    def clear_log(self) -> None:
+        """Forget the log, and count requests from 1 again (the draw of random faults starts over with the count)."""
+        self._control("clear_log")
+
+    @property
+    def requests(self) -> int:
+        """Number of requests since the start or the last `clear_log()`."""
+        return int(self._control("count"))
+
+    def get_settings(self) -> dict[str, Any]:
+        """Return all switches as they stand."""
+        settings: dict[str, Any] = self._control("get_settings")
+        return settings
+
+    def set(self, **settings: Any) -> None:
+        """
+        Change switches of the running vendor; they hold from the next request on.
+
+        Raises:
+            UsageError: A name or value is not one of `Settings`, or is fixed at the start.
+        """
+        check_settings(settings)
+        if fixed := sorted(FIXED_AT_START & settings.keys()):
+            what = f"{', '.join(fixed)} cannot change while the local vendor runs."
+            raise UsageError(what, remedy="Give it to local.start().")
+        self._control("set", settings)
+
+    def change(self, action: Action, *records: str) -> None:
+        """
+        Change records of Medipim or Mediagenix, now; `set(changes=[])` takes all of it back.
+
+        Args:
+            action: "edit", "delete" or "add"; for Medipim also "touch" (a new time alone), "deactivate" and "replace".
+            records: Medipim's product ids; Mediagenix's paths, such as "titles/17". Medipim adds products without one;
+                Mediagenix adds copies of those named, and tells of every change in its feed.
+        """
+        self._control("change", {"action": action, "records": records})
+
+    def expire_now(self) -> None:
+        """Make all tokens and nonces issued so far void."""
+        self._control("expire_now")
+
+    def _control(self, action: str, arguments: Mapping[str, Any] | None = None) -> Any:
+        context = ssl.create_default_context(cadata=self.ca_pem)
+        connection = http.client.HTTPSConnection("127.0.0.1", self._port, timeout=CONTROL_TIMEOUT_S, context=context)
+        body = json.dumps(arguments or {})
+        try:
+            with contextlib.closing(connection):
+                connection.request("POST", f"/__local__/{action}", body, {"X-Local-Control": self._control_token})
+                answer = connection.getresponse()
+                content = answer.read()
+        except (OSError, http.client.HTTPException) as exc:
+            what = f"The local vendor {self.name} does not answer at {self.base_url}."
+            raise VendorUnavailable(what, remedy="Start it again with vendorkit.local.start().") from exc
+        if answer.status != http.client.OK:
+            what = f"The local vendor {self.name} refused the control call {action!r} ({answer.status})."
+            raise VendorUnavailable(what, remedy="Start it again with vendorkit.local.start().")
+        return json.loads(content)
+
+
+class LocalVendors:
+    """
+    The running local vendors by name: `servers["medipim"]`. A context manager; `stop()` ends them.
+
+    Example:
+        >>> from vendorkit import local
+        >>> with local.start(vendors=("pledg",)) as servers:
+        ...     servers["pledg"].requests
+        0
+    """
+
+    def __init__(self, process: subprocess.Popen[str], vendors: Mapping[str, LocalVendor]) -> None:
+        self._process = process
+        self._vendors = dict(vendors)
+        self._owner_pid = os.getpid()
+
+    def __repr__(self) -> str:
+        return f"<LocalVendors {', '.join(self._vendors)}>"
+
+    def __getitem__(self, name: str) -> LocalVendor:
+        try:
+            return self._vendors[name]
+        except KeyError:
+            what = f"No local vendor {name!r} is running here."
+            raise UsageError(what, remedy=f"Running: {', '.join(self._vendors)}.") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._vendors)
+
+    def __len__(self) -> int:
+        return len(self._vendors)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stop()
+
+    @property
+    def running(self) -> bool:
+        """Whether the servers still run."""
+        if os.getpid() == self._owner_pid:
+            return self._process.poll() is None
+        # A forked process cannot wait for its parent's child; it can only knock.
+        try:
+            next(iter(self._vendors.values())).get_settings()
+        except VendorUnavailable:
+            return False
+        return True
+
+    def stop(self) -> None:
+        """End the servers; a second call, or one from a forked process, does nothing."""
+        if os.getpid() == self._owner_pid:
+            _end(self._process)
+
+
+def start(*, vendors: tuple[str, ...] = VENDORS, **settings: Any) -> LocalVendors:
+    """
+    Start local vendors in a process of their own and wait until they answer.
+
+    Args:
+        vendors: Which of "medipim", "pledg", "mediagenix" and "sequence".
+        settings: Switches as in `vendorkit.local.server.settings.Settings`, the same for all of them at first.
+
+    Raises:
+        UsageError: A vendor, a switch or its value is unknown.
+        SettingsError: The packages of the extra `local` are not installed.
+        VendorUnavailable: The servers did not come up within 30 seconds.
+    """
+    unknown = [name for name in vendors if name not in VENDORS]
+    if unknown or not vendors:
+        what = f"There is no local vendor {', '.join(map(repr, unknown)) or 'in an empty list'}."
+        raise UsageError(what, remedy=f"Choose from {', '.join(VENDORS)}.")
+    check_settings(settings)
+    if missing := [name for name in NEEDED_MODULES if importlib.util.find_spec(name) is None]:
+        what = f"The local vendors need packages that are not installed: {', '.join(missing)}."
+        raise SettingsError(what, remedy="Install them with: pip install 'vendorkit[local]'")
+    with tempfile.TemporaryFile() as stderr:
+        process = _spawn(stderr)
+        try:
+            ready = _hand_over(process, {"vendors": list(vendors), "settings": settings}, stderr)
+        except BaseException:
+            _end(process)
+            raise
+    return LocalVendors(process, _vendors_of(ready))
+
+
+def _spawn(stderr: IO[bytes]) -> subprocess.Popen[str]:
+    # A session of its own keeps a notebook's interrupt, which goes to the whole process group, away from the servers.
+    # The working directory makes `-m` find this very package, and no module that lies beside the notebook.
+    return subprocess.Popen(
+        [sys.executable, "-m", "vendorkit.local.server"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+        encoding="utf-8",
+        cwd=Path(__file__).resolve().parents[3],
+        start_new_session=True,
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+    )
+
+
+def _hand_over(process: subprocess.Popen[str], order: Mapping[str, Any], stderr: IO[bytes]) -> dict[str, Any]:
+    """Send the order and wait for the ready line."""
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+    assert process.stdin is not None  # noqa: S101  all pipes were asked for
+    assert process.stdout is not None  # noqa: S101
+    threading.Thread(target=lambda stdout: lines.put(stdout.readline()), args=(process.stdout,), daemon=True).start()
+    with contextlib.suppress(BrokenPipeError):  # a child that died at once is reported below, with its last words
+        process.stdin.write(json.dumps(order) + "\n")
+        process.stdin.flush()
+    with contextlib.suppress(queue.Empty, ValueError):
+        ready: dict[str, Any] = json.loads(lines.get(timeout=START_TIMEOUT_S))
+        return ready
+    stderr.seek(0)
+    tail = " | ".join(stderr.read().decode("utf-8", "replace").strip().splitlines()[-3:])[-600:]
+    what = f"The local vendors did not start within {START_TIMEOUT_S:.0f} s. Their last words: {tail or 'none'}."
+    raise VendorUnavailable(what, remedy="Check the installation with: pip install 'vendorkit[local]'")
+
+
+def _vendors_of(ready: Mapping[str, Any]) -> dict[str, LocalVendor]:
+    return {
+        name: LocalVendor(name, told["port"], ready["ca_pem"], told["credentials"], ready["control_token"])
+        for name, told in ready["vendors"].items()
+    }
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Close the child's input, which ends it; kill it should that not do."""
+    assert process.stdin is not None  # noqa: S101
+    assert process.stdout is not None  # noqa: S101
+    with contextlib.suppress(OSError):
+        process.stdin.close()
+    try:
+        process.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    process.stdout.close()

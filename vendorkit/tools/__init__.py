@@ -1,0 +1,1 @@
+"""Requests as code, and queries on Dask."""

@@ -1,0 +1,1 @@
+"""Mediagenix On-Demand: a video catalogue."""

@@ -1,0 +1,1 @@
+"""Medipim: health products."""

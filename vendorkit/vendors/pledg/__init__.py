@@ -1,0 +1,1 @@
+"""Pledg: instalment payments."""
