@@ -19,7 +19,7 @@ import pytest
 
 import vendorkit as vk
 from vendorkit import local
-from vendorkit.deadline import Bounds
+from vendorkit.deadline import Deadline
 from vendorkit.errors import DeadlineExceeded, IncompletePull, SettingsError, UsageError
 from vendorkit.http.budget import Budget
 from vendorkit.local.server.address_file import meet, rendezvous
@@ -235,14 +235,14 @@ def test_what_a_dask_frame_leaves_out_is_named(medipim, vendors):
 # The work of a process that is not this one's child of Dask: it takes slots until its time is up.
 _TAKER = """
 import sys
-from vendorkit.deadline import Bounds
+from vendorkit.deadline import Deadline
 from vendorkit.errors import DeadlineExceeded
 from vendorkit.http.budget import Budget
 budget, taken = Budget(((30, 60.0),), "shared"), 0
 print("ready", flush=True); sys.stdin.readline()
 try:
     while True:
-        budget.take(Bounds(1.0)); taken += 1
+        budget.take(Deadline(1.0)); taken += 1
 except DeadlineExceeded:
     print(taken)
 """
@@ -276,7 +276,7 @@ def test_clients_of_one_key_share_their_budget_and_others_do_not(monkeypatch, tm
         ]
     assert not (tmp_path / "budget").exists()
     first, second = budgets["4711", "be"]
-    first.take(Bounds(1.0))
+    first.take(Deadline(1.0))
     assert second.left() == 96
     assert [pair[0].left() for pair in budgets.values()] == [96, 97, 97]
     names = sorted(path.name for path in (tmp_path / "budget").iterdir() if path.suffix == ".sqlite")
@@ -288,10 +288,10 @@ def test_slots_come_back_after_their_time():
     """The file forgets as the vendor does."""
     budget = Budget(((2, 0.3),), "short")
     for _ in range(2):
-        budget.take(Bounds(1.0))
+        budget.take(Deadline(1.0))
     with pytest.raises(DeadlineExceeded):
-        budget.take(Bounds(0.05))
-    budget.take(Bounds(2.0))
+        budget.take(Deadline(0.05))
+    budget.take(Deadline(2.0))
 
 
 @pytest.mark.parametrize("when", ["from the start", "on the way"])
@@ -302,13 +302,13 @@ def test_budget_without_a_file_is_this_processs_alone_and_says_so(monkeypatch, t
         (tmp_path / "file").write_text("")
         monkeypatch.setenv("VENDORKIT_BUDGET_DIR", str(tmp_path / "file"))
     else:
-        budget.take(Bounds(1.0))
+        budget.take(Deadline(1.0))
         budget._limiter.buckets()[0].conn.execute("DROP TABLE requests")
     with pytest.warns(UserWarning, match="by this process alone"):
-        budget.take(Bounds(1.0))
-    budget.take(Bounds(1.0))
+        budget.take(Deadline(1.0))
+    budget.take(Deadline(1.0))
     with pytest.raises(DeadlineExceeded):
-        budget.take(Bounds(0.1))
+        budget.take(Deadline(0.1))
 
 
 def test_what_is_left_of_a_budget_whose_file_is_damaged(monkeypatch, tmp_path):
@@ -331,10 +331,10 @@ def test_temporary_folder_of_somebody_else_is_not_trusted(monkeypatch, tmp_path)
     folder.mkdir()
     folder.chmod(0o777)
     with pytest.warns(UserWarning, match="by this process alone"):
-        Budget(((2, 60.0),), "x").take(Bounds(1.0))
+        Budget(((2, 60.0),), "x").take(Deadline(1.0))
     assert not list(folder.iterdir())
     folder.chmod(0o700)
-    Budget(((2, 60.0),), "x").take(Bounds(1.0))
+    Budget(((2, 60.0),), "x").take(Deadline(1.0))
     assert (folder / "x.sqlite").exists()
 
 

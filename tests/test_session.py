@@ -13,7 +13,7 @@ from requests.auth import AuthBase
 
 import vendorkit as vk
 from tests.https import JSON, SECRET, always, answer, authority, raw_server, session_of
-from vendorkit.deadline import Bounds
+from vendorkit.deadline import Deadline
 from vendorkit.errors import (
     Cancelled,
     CredentialsRefused,
@@ -404,10 +404,10 @@ def test_rate_budget_spreads_requests_and_counts_every_one():
 def test_budget_wait_ends_with_the_deadline():
     """Promise 6: a budget that is used up does not hold a call longer than its deadline."""
     budget = Budget(((1, 60.0),))
-    budget.take(Bounds(1.0))
+    budget.take(Deadline(1.0))
     assert budget.left() == 0
     with pytest.raises(DeadlineExceeded):
-        budget.take(Bounds(0.2))
+        budget.take(Deadline(0.2))
 
 
 def test_http_client_debug_output_holds_no_header(capsys, monkeypatch):

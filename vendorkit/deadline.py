@@ -1,7 +1,7 @@
 """
-When a call has to end: a total time that nothing outlives, and an event that ends it sooner.
+The end of a call: a total time that nothing can extend, and events that end it sooner.
 
-Both travel in context variables, so that every wait below a call finds them: for a socket, for the rate budget, for a
+Both are kept in context variables, so that every wait below a call sees them: for a socket, for the rate budget, for a
 pause between attempts, for another thread's token or nonce.
 """
 
@@ -16,28 +16,35 @@ from dataclasses import dataclass, field
 
 from vendorkit.errors import Cancelled, DeadlineExceeded
 
-SLICE_S = 0.2  # how long a wait may go on before it looks whether it was cancelled
+SLICE_S = 0.2  # the longest wait between two looks at the events
 
-_cancel: ContextVar[threading.Event | None] = ContextVar("vendorkit_cancel", default=None)
-_bounds: ContextVar[Bounds | None] = ContextVar("vendorkit_bounds", default=None)
+_events: ContextVar[tuple[threading.Event, ...]] = ContextVar("vendorkit_cancel", default=())
+_deadline: ContextVar[Deadline | None] = ContextVar("vendorkit_deadline", default=None)
 
 
 @contextmanager
 def cancellable(event: threading.Event) -> Iterator[None]:
-    """Let *event* stop all work inside this block, within half a second, waits included: it raises `Cancelled`."""
-    before = _cancel.set(event)
+    """Let *event* stop all work inside this block within half a second, waits included; the work raises `Cancelled`."""
+    before = _events.set((*_events.get(), event))
     try:
         yield
     finally:
-        _cancel.reset(before)
+        _events.reset(before)
+
+
+def check_cancelled() -> None:
+    """Raise `Cancelled` if an event of a `cancellable` block around this code is set."""
+    if any(event.is_set() for event in _events.get()):
+        what = "The call was cancelled."
+        raise Cancelled(what)
 
 
 @dataclass
-class Bounds:
-    """The end of one call: a moment on the monotonic clock, and an event that ends it sooner."""
+class Deadline:
+    """The end of one call: a moment on the monotonic clock, and events that end it sooner."""
 
     total_s: float
-    cancel: threading.Event | None = field(default_factory=_cancel.get)
+    events: tuple[threading.Event, ...] = field(default_factory=_events.get)
     started: float = field(default_factory=time.monotonic)
 
     def left_s(self) -> float:
@@ -45,8 +52,8 @@ class Bounds:
         return max(0.0, self.started + self.total_s - time.monotonic())
 
     def check(self) -> None:
-        """Raise `Cancelled` or `DeadlineExceeded` where the call has ended."""
-        if self.cancel is not None and self.cancel.is_set():
+        """Raise `Cancelled` or `DeadlineExceeded` if the call has ended."""
+        if any(event.is_set() for event in self.events):
             what = "The call was cancelled."
             raise Cancelled(what)
         if self.left_s() <= 0:
@@ -54,7 +61,7 @@ class Bounds:
             raise DeadlineExceeded(what, remedy="Ask for less, or try again when the vendor is quicker.")
 
     def sleep(self, seconds: float) -> None:
-        """Wait *seconds*; the end of the call ends the wait."""
+        """Wait *seconds*, or until the call ends."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             self.check()
@@ -63,17 +70,17 @@ class Bounds:
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Make these the bounds of every wait on a socket inside this block."""
-        before = _bounds.set(self)
+        """Apply this deadline to every wait on a socket inside this block."""
+        before = _deadline.set(self)
         try:
             yield
         finally:
-            _bounds.reset(before)
+            _deadline.reset(before)
 
 
-def current_bounds() -> Bounds | None:
-    """Return the bounds of the call that this code runs in, if any."""
-    return _bounds.get()
+def current_deadline() -> Deadline | None:
+    """Return the deadline of the call that this code runs in, if any."""
+    return _deadline.get()
 
 
 def wait_until(step: Callable[[float], bool], total_s: float) -> bool:
@@ -85,8 +92,8 @@ def wait_until(step: Callable[[float], bool], total_s: float) -> bool:
     """
     until = time.monotonic() + total_s
     while (left := until - time.monotonic()) > 0:
-        if (bounds := _bounds.get()) is not None:
-            bounds.check()
+        if (deadline := _deadline.get()) is not None:
+            deadline.check()
         if step(min(left, SLICE_S)):
             return True
     return False

@@ -17,7 +17,7 @@ from typing import Final, cast
 
 from pyrate_limiter import Limiter, Rate, RateItem, SQLiteBucket
 
-from vendorkit.deadline import Bounds
+from vendorkit.deadline import Deadline
 
 BUDGET_DIR_VARIABLE: Final = "VENDORKIT_BUDGET_DIR"
 
@@ -105,10 +105,10 @@ class Budget:
         warnings.warn(f"{said} Let {BUDGET_DIR_VARIABLE} name a folder that can be written.", stacklevel=2)
         return Limiter([Rate(n, round(s * 1000)) for n, s in self.rates])
 
-    def take(self, bounds: Bounds) -> None:
-        """Take one slot, waiting for it inside *bounds*."""
+    def take(self, deadline: Deadline) -> None:
+        """Take one slot, waiting for it inside *deadline*."""
         while self.rates and not self._try():
-            bounds.sleep(0.05)
+            deadline.sleep(0.05)
 
     def _try(self) -> bool:
         with self._lock:

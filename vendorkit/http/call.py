@@ -45,6 +45,8 @@ class Call:
         accept: "json" or "xml": what the answer has to be; "any" for raw calls.
         repeatable: Whether asking twice is harmless; None: by the method. The vendors' queries by POST only read.
         scheme: Which of the client's authentication schemes signs it; None for none.
+        records: The member of the answer that holds its records; None: the answer is one record, or a list of them.
+        lines: Whether the answer is a stream of lines with one record each, which is read as many pages.
     """
 
     method: str
@@ -54,6 +56,8 @@ class Call:
     accept: Literal["json", "xml", "any"] = "json"
     repeatable: bool | None = None
     scheme: str | None = "default"
+    records: str | None = None
+    lines: bool = False
 
     def may_repeat(self) -> bool:
         """Tell whether the call may be sent again after it failed midway (RFC 9110 section 9.2.2)."""

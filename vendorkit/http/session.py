@@ -23,7 +23,7 @@ from tenacity.wait import wait_exponential, wait_random
 from urllib3.exceptions import HTTPError
 
 from vendorkit.auth.flow import keep_body, origin_of
-from vendorkit.deadline import Bounds, current_bounds
+from vendorkit.deadline import Deadline, current_deadline
 from vendorkit.errors import (
     OriginRefused,
     RateLimited,
@@ -101,10 +101,10 @@ class Session:
         Raises:
             VendorkitError: One of `vendorkit.errors`, see there.
         """
-        bounds = Bounds(self.policy.deadline_s)
-        for attempt in self._retrying(call, bounds):
+        deadline = Deadline(self.policy.deadline_s)
+        for attempt in self._retrying(call, deadline):
             with attempt:
-                response = self._attempt(call, bounds, stream=False)
+                response = self._attempt(call, deadline, stream=False)
         return response
 
     @contextmanager
@@ -114,12 +114,12 @@ class Session:
 
         The attempts before the first byte may be repeated, what breaks off later is an error.
         """
-        bounds = Bounds(self.policy.stream_deadline_s)
-        for attempt in self._retrying(call, bounds):
+        deadline = Deadline(self.policy.stream_deadline_s)
+        for attempt in self._retrying(call, deadline):
             with attempt:
-                response = self._attempt(call, bounds, stream=True)
+                response = self._attempt(call, deadline, stream=True)
         try:
-            yield self._guarded_chunks(response, self._asked(call), bounds)
+            yield self._guarded_chunks(response, self._asked(call), deadline)
         finally:
             # The collector may close what was left alone in the thread that reads it, amid a read; that is its last.
             with suppress(RuntimeError):
@@ -165,12 +165,12 @@ class Session:
         assert isinstance(adapter, Adapter)  # noqa: S101 - mounted above
         return adapter
 
-    def _retrying(self, call: Call, bounds: Bounds) -> Retrying:
+    def _retrying(self, call: Call, deadline: Deadline) -> Retrying:
         return Retrying(
             retry=retry_if_exception(lambda exc: call.may_repeat() and self._may_help(exc)),
             stop=stop_after_attempt(self.policy.attempts),
             wait=self._pause,
-            sleep=bounds.sleep,
+            sleep=deadline.sleep,
             reraise=True,
         )
 
@@ -187,11 +187,11 @@ class Session:
             asked = _UNTOLD_PAUSE_S * state.attempt_number
         return max(asked or 0.0, _BACKOFF(state))
 
-    def _attempt(self, call: Call, bounds: Bounds, *, stream: bool) -> requests.Response:
+    def _attempt(self, call: Call, deadline: Deadline, *, stream: bool) -> requests.Response:
         asked = self._asked(call)
-        with bounds.hold():
+        with deadline.hold():
             outcome = self._exchange(call, asked, stream=stream)
-        bounds.check()
+        deadline.check()
         if isinstance(outcome, BaseException):
             # A fresh traceback: the old one leads through frames of requests that hold the credentials.
             outcome.__cause__ = outcome.__context__ = None
@@ -245,12 +245,12 @@ class Session:
         )
         return self._http.prepare_request(request)
 
-    def _guarded_chunks(self, response: requests.Response, asked: str, bounds: Bounds) -> Iterator[bytes]:
+    def _guarded_chunks(self, response: requests.Response, asked: str, deadline: Deadline) -> Iterator[bytes]:
         failure: VendorkitError | None = None
         parts = chunks(response)
         while failure is None:
             try:
-                with bounds.hold():
+                with deadline.hold():
                     part = next(parts)
             except StopIteration:
                 return
@@ -260,7 +260,7 @@ class Session:
                 failure = self._transport_error(exc, asked)
             else:
                 yield part
-        bounds.check()
+        deadline.check()
         failure.__cause__ = failure.__context__ = None
         raise failure.with_traceback(None)
 
@@ -270,7 +270,7 @@ class Session:
         if isinstance(exc, requests.exceptions.SSLError):
             return TlsError(f"No trusted TLS connection to {host}: {tls.reason(inner)}.", remedy=tls.remedy(inner))
         what = f"{asked} got no whole answer from {host} ({type(inner).__name__})."
-        if current_bounds() is not None and isinstance(inner, TimeoutError):
+        if current_deadline() is not None and isinstance(inner, TimeoutError):
             what = f"{asked} got no answer from {host} in time."
         return BrokenOff(what, remedy="Check the network and the host; if both are right, try again later.")
 

@@ -21,7 +21,7 @@ from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.util import Timeout
 
 from vendorkit.auth.flow import origin_of
-from vendorkit.deadline import SLICE_S, Bounds, current_bounds
+from vendorkit.deadline import SLICE_S, Deadline, current_deadline
 from vendorkit.errors import OriginRefused, UsageError
 from vendorkit.http.budget import Budget
 from vendorkit.http.exchanges import Exchanges, masked_url
@@ -60,20 +60,20 @@ class BoundedSocket(ssl.SSLSocket):
         raise ConnectionAbortedError(message)
 
     def _recv_bounded(self, buffer: Any, nbytes: int | None, flags: int) -> int:
-        bounds = current_bounds()
-        if bounds is None:
+        deadline = current_deadline()
+        if deadline is None:
             return super().recv_into(buffer, nbytes, flags)
         silence_s = self.gettimeout()
-        quiet_until = time.monotonic() + (bounds.left_s() if silence_s is None else silence_s)
+        quiet_until = time.monotonic() + (deadline.left_s() if silence_s is None else silence_s)
         try:
             while True:
                 # A TimeoutError of its own would be taken for the server's; these pass through urllib3 as they are.
-                bounds.check()
+                deadline.check()
                 left = quiet_until - time.monotonic()
                 if left <= 0:
                     message = "the server fell silent"
                     raise TimeoutError(message)
-                self.settimeout(min(left, bounds.left_s() + 0.01, SLICE_S))
+                self.settimeout(min(left, deadline.left_s() + 0.01, SLICE_S))
                 try:
                     got = super().recv_into(buffer, nbytes, flags)
                 except TimeoutError:
@@ -119,7 +119,7 @@ class _Connection(HTTPSConnection):
         In a thread, which is left behind when the call ends first: nothing else ends a resolver, and a handshake and
         the tries of several addresses have a timeout each.
         """
-        bounds, done, left = current_bounds() or Bounds(float("inf")), threading.Event(), threading.Event()
+        deadline, done, left = current_deadline() or Deadline(float("inf")), threading.Event(), threading.Event()
         failures: list[BaseException] = []
 
         def work() -> None:
@@ -135,7 +135,7 @@ class _Connection(HTTPSConnection):
         threading.Thread(target=work, name="vendorkit-connect", daemon=True).start()
         try:
             while not done.wait(SLICE_S):
-                bounds.check()
+                deadline.check()
         except BaseException:
             left.set()
             raise
@@ -162,7 +162,7 @@ class Adapter(HTTPAdapter):
         origins: The only origins (scheme, host, port) that requests may go to.
         trust: The certificate authorities that may vouch for them.
         budget: Slots for requests, shared by all that use these credentials.
-        connect_timeout_s, read_timeout_s: Bounds of connecting and of silence, in seconds.
+        connect_timeout_s, read_timeout_s: Deadline of connecting and of silence, in seconds.
     """
 
     def __init__(
@@ -215,7 +215,7 @@ class Adapter(HTTPAdapter):
         proxies: Any = None,
     ) -> requests.Response:
         """
-        Send one request: inside the origins, verified, within the rate budget and the bounds of the call.
+        Send one request: inside the origins, verified, within the rate budget and the deadline of the call.
 
         Raises:
             OriginRefused: The URL is not the vendor's.
@@ -225,9 +225,9 @@ class Adapter(HTTPAdapter):
             what = "verify, cert and proxies may not be changed on a vendor's session."
             raise UsageError(what, remedy="Leave them out.")
         self.check_origin(request.url or "")
-        bounds = current_bounds() or Bounds(self._read_timeout_s)
-        self._budget.take(bounds)
-        bounds.check()
+        deadline = current_deadline() or Deadline(self._read_timeout_s)
+        self._budget.take(deadline)
+        deadline.check()
         started, response = time.monotonic(), None
         try:
             response = super().send(request, stream=stream, timeout=cast("Any", self._timeout), verify=True)
