@@ -1,4 +1,4 @@
-"""Local vendors that several files of tests share."""
+"""Mock servers that several test files share."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ FIXED_AT_START = {"seed", "country", "products", "brands", "titles", "expiration
 
 @pytest.fixture(scope="session")
 def pledg(tmp_path_factory):
-    """Run the local Pledg; `ca_path` is where its CA lies for clients that read files."""
+    """Run the Pledg mock server; `ca_path` is the file of its CA."""
     with local.start(vendors=("pledg",)) as servers:
         yield with_ca_path(servers["pledg"], tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def medipim(tmp_path_factory):
-    """Run a small local Medipim; `ca_path` is where its CA lies for clients that read files."""
+    """Run a small Medipim mock server; `ca_path` is the file of its CA."""
     with local.start(vendors=("medipim",), products=500) as servers:
         yield with_ca_path(servers["medipim"], tmp_path_factory)
 
@@ -56,7 +56,7 @@ def ask_token(pledg, pledg_client):
 
 @pytest.fixture(scope="session")
 def open_client():
-    """Return the function that makes an httpx client of a local vendor."""
+    """Return the function that makes an httpx client of a mock server."""
     return client_of
 
 
@@ -76,7 +76,7 @@ def client_of(vendor, **options) -> httpx.Client:
 
 @contextlib.contextmanager
 def switches_put_back(vendor):
-    """Start with an empty log, and leave with the switches as they were."""
+    """Start with an empty log, and restore the switches afterwards."""
     before = vendor.get_settings()
     vendor.clear_log()
     yield

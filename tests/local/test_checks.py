@@ -1,4 +1,4 @@
-"""What stands around the routes: Basic, rate limit, compression, error bodies; seen by curl, httpx and requests."""
+"""The checks around the routes: Basic, rate limit, compression, errors; with curl, httpx and requests."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import requests
 from starlette.responses import JSONResponse
 
 from vendorkit.local.server.authenticate import BasicCheck
-from vendorkit.local.server.checks import RateLimit
 from vendorkit.local.server.settings import Settings
+from vendorkit.local.server.vendor import RateLimit
 
 BRANDS = "/v4/brands/find?id=1"
 

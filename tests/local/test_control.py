@@ -1,4 +1,4 @@
-"""The log and the switches of a local vendor while it runs."""
+"""The log and the switches of a mock server while it runs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_the_log_tells_each_request_but_no_credential(pledg, open_client):
 
 
 def test_control_calls_are_not_logged_and_need_the_token(pledg, open_client):
-    """Without the token nobody reads the log."""
+    """Without the token the log cannot be read."""
     pledg.clear_log()
     with open_client(pledg) as client:
         answer = client.post("/__local__/log", json={}, headers={"X-Local-Control": "guess"})

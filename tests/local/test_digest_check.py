@@ -1,4 +1,4 @@
-"""HTTP Digest as the local Mediagenix checks it, seen by curl, httpx, requests, and an arithmetic of the tests' own."""
+"""HTTP Digest of the Mediagenix mock server, with curl, httpx, requests, and a computation in this file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def servers(tmp_path_factory):
 
 @pytest.fixture
 def vendor(servers):
-    """Return the local Mediagenix; its log starts empty, and its switches are put back."""
+    """Return the Mediagenix mock server, with an empty log; its switches are restored afterwards."""
     running = servers["mediagenix"]
     before = running.get_settings()
     running.clear_log()
@@ -90,7 +90,7 @@ def authorization(vendor, asked, target, *, count=1, **changes) -> dict[str, str
 
 
 def test_the_challenge_is_that_of_rails(client, servers):
-    """Realm, qop, algorithm, nonce of "<unix>:<mac>" in base64, opaque, no stale; Rails' own body."""
+    """Realm, qop, algorithm, nonce of "<unix>:<mac>" in base64, opaque, no stale; the body of Rails."""
     before = time.time()
     answer = client.get("/api")
     assert (answer.status_code, answer.text) == (401, "HTTP Digest: Access denied.\n")
@@ -163,7 +163,7 @@ def test_a_wrong_password_or_parameter_is_challenged_again(vendor, client):
 
 @pytest.mark.parametrize("header", ["Digest", "Digest x", 'Digest username="a', "Basic eDp5", "digest ,,,="])
 def test_malformed_headers_are_refused_and_break_nothing(client, header):
-    """Whatever stands in the header, the answer is 400 or 401."""
+    """For any content of the header the answer is 400 or 401."""
     assert client.get("/api", headers={"Authorization": header}).status_code in (400, 401)
 
 

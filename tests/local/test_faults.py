@@ -1,4 +1,4 @@
-"""The faults of a local vendor, ordered and random, as a client meets them."""
+"""The faults of a mock server, ordered and random, as a client sees them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import pytest
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Route
 
-from vendorkit.local.server.checks import Vendor, application
+from vendorkit.local.server.checks import application
 from vendorkit.local.server.settings import Settings
+from vendorkit.local.server.vendor import Vendor
 
 BRANDS = "/v4/brands/find?id=1"
 
@@ -25,7 +26,7 @@ def client(medipim_client):
 
 
 def stub(*, settings=None, auth="open", **handlers) -> Vendor:
-    """Return a vendor of the tests' own in this process, with one route a handler."""
+    """Return a mock server in this process, with one route per handler."""
     module = types.SimpleNamespace(
         VENDOR="medipim",
         AUTH=auth,
@@ -156,7 +157,7 @@ def test_answers_in_place_of_the_vendors(medipim, client):
 
 
 def test_random_faults_repeat(medipim, client):
-    """The same requests after clear_log() meet the same faults, about as many as the rate says."""
+    """The same requests after clear_log() get the same faults, about as many as the rate says."""
     medipim.set(status_rate=0.3, status_code=500)
 
     def statuses():

@@ -1,4 +1,4 @@
-"""The local Mediagenix On-Demand and Sequence answer as the vendor's documents say."""
+"""The mock servers of Mediagenix On-Demand and Sequence answer as the vendor's documents say."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ JSON = {"Accept": "application/json"}
 
 
 class Vendor:
-    """The routes alone, without a socket: `get` answers with an httpx response."""
+    """The routes without a socket: `ask` returns an httpx response."""
 
     def __init__(self, module=mediagenix, **settings):
         self.settings = Settings(**{"titles": 400, **settings})
@@ -67,7 +67,7 @@ def vendor():
 
 
 def plain(element):
-    """What an XML record says, in the words of its JSON form."""
+    """Return an XML record in its JSON form."""
     record = {"resource_type": element.tag.replace("-", "_")}
     for child in element:
         if child.tag == "link":
@@ -112,7 +112,7 @@ def test_root_names_the_collections_in_both_forms(vendor):
 
 @pytest.mark.parametrize("module", [mediagenix, sequence])
 def test_every_link_leads_to_an_answer(module):
-    """Following all links from the root meets no dead end, but for other origins and deleted subjects of events."""
+    """Every link from the root has an answer, except those to other origins and to deleted subjects of events."""
     small = Vendor(module, titles=13)
     seen, waiting = {f"{BASE}/api"}, [f"{BASE}/api"]
 
@@ -185,7 +185,7 @@ def test_names_need_escaping_and_survive_it(vendor):
 
 
 def test_pages_hold_fifty_unless_asked_and_two_hundred_at_most(vendor):
-    """50 by default, 200 at most, then 422 in the vendor's words."""
+    """50 by default, 200 at most, then 422 with the vendor's message."""
     assert len(vendor.get("/api/titles")["entries"]) == 50
     assert len(vendor.get("/api/titles?per_page=200")["entries"]) == 200
     refused = vendor.ask("GET", "/api/titles?per_page=201")
@@ -247,11 +247,11 @@ def test_links_may_come_with_http():
 
 
 def test_expanded_links_hold_the_record_in_both_forms(vendor):
-    """XML puts it inside the link, JSON beside it; the record is what the link would give."""
+    """XML puts it inside the link, JSON next to it; the record is what the link would give."""
     link = next(e for e in vendor.xml("/api/titles/1?expand=licensor,metadata") if e.get("rel") == "licensor")
     record = vendor.get("/api/titles/1?expand=licensor,metadata")
-    alone = vendor.get(record["licensor_link"])
-    assert plain(link[0]) == record["licensor"] == alone
+    linked = vendor.get(record["licensor_link"])
+    assert plain(link[0]) == record["licensor"] == linked
     assert record["metadata"] == vendor.get(record["metadata_link"])
 
 
@@ -307,7 +307,7 @@ def test_titles_are_found_by_external_id_and_assets_by_name(vendor):
     """The two documented filters give the one record, or none."""
     assert [t["id"] for t in vendor.get("/api/titles", external_id="ACME-43")["entries"]] == [43]
     assert vendor.get("/api/titles", external_id="ACME-6")["total_entries"] == 0  # title 6 has none
-    assert vendor.get("/api/titles", external_id="nobody")["entries"] == []
+    assert vendor.get("/api/titles", external_id="unknown")["entries"] == []
     name = vendor.get("/api/assets/3")["name"]
     assert [a["id"] for a in vendor.get("/api/assets", name=name)["entries"]] == [3]
     assert vendor.get("/api/assets", name=f"{name} x")["entries"] == []
@@ -476,7 +476,7 @@ def test_images_and_durations_have_their_gaps(vendor):
 
 
 def test_a_library_of_a_million_titles_answers_from_its_end():
-    """Size costs nothing until a list is filtered: single records and pages of titles are computed alone."""
+    """Memory does not grow with the size until a list is filtered: only the requested records are computed."""
     vendor = Vendor(titles=1_000_000)
     tracemalloc.start()
     try:
@@ -484,7 +484,7 @@ def test_a_library_of_a_million_titles_answers_from_its_end():
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 30_000_000  # bytes; one column of a million integers alone takes 8 MB
+    assert peak < 30_000_000  # bytes; one column of a million integers takes 8 MB
     assert page["entries"][-1]["id"] == 1_000_000
     assert page["total_entries"] == 1_000_000
 

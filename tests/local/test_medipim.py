@@ -1,4 +1,4 @@
-"""The local Medipim vendor, read by an independent client (httpx), held against the vendor's documents."""
+"""The Medipim mock server, read by an independent client (httpx) and compared with the vendor's documents."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PICTURE_READER = {"User-Agent": "PictureReader/1.0 (reader@shop.example)"}
 
 
 class Caller:
-    """Sends requests to the routes alone, without a socket."""
+    """Sends requests to the routes, without a socket."""
 
     def __init__(self, **settings: Any) -> None:
         self.settings = Settings(**settings)
@@ -201,7 +201,7 @@ def test_wrong_requests_name_the_wrong_part(caller, part, value, field):
 
 
 def test_status_and_place_of_violations_follow_the_switches():
-    """400 or 422, inside `error` or beside it."""
+    """400 or 422, inside `error` or next to it."""
     caller = Caller(products=10, invalid_status=400, violations_inside_error=False)
     answer = caller.post("products/query", {"filter": {}})
     assert answer.status_code == 400
@@ -217,7 +217,7 @@ def test_a_body_that_is_no_json_object_is_a_bad_request(caller):
 
 
 def test_refusals_have_the_documented_shape():
-    """Status, code and message; the two known codes are the vendor's own."""
+    """Status, code and message; the two known codes are the vendor's."""
     answer = medipim.refusal(401, "No key.")
     expected = {"error": {"status": 401, "code": "authentication.not_authenticated", "message": "No key."}}
     assert (answer.status_code, json.loads(bytes(answer.body))) == (401, expected)
@@ -296,7 +296,7 @@ def test_filters_find_exactly_the_products_that_fit(few, few_products, filtered,
 
 def test_minimum_content_is_image_and_description_and_category(caller, products):
     """The meaning since 2024-12."""
-    # Text 1 is the one that two of the oddities put in beside what the catalogue knows.
+    # Text 1 is added by two of the oddities, and is not in the catalogue.
     fits = [
         p for p in products if p["photos"] and any(d["id"] != 1 for d in p["descriptions"]) and p["publicCategories"]
     ]
@@ -352,7 +352,7 @@ def test_sorting_is_total_and_ties_go_by_id(few, few_products, sorting, key):
 
 
 def test_names_sort_by_locale(few):
-    """Names rise or fall; those without the locale stand at one end."""
+    """Names rise or fall; those without the locale are at one end."""
     sorting = {"name": {"direction": "ASC", "locale": "fr"}}
     names = [p["name"].get("fr", "").replace("\u00a0", " ") for p in few.stream({"status": "active"}, sorting=sorting)]
     assert names == sorted(names)
@@ -613,11 +613,49 @@ def test_the_share_of_wrong_types_follows_the_switch():
     caller = Caller(products=600)
     assert sum("newField" in p for p in caller.stream({})) == 0
     caller.settings.wrong_type_rate = 1 / 3
-    struck = [p for p in caller.stream({}) if "newField" in p]
-    assert 150 < len(struck) < 250
-    assert any(isinstance(p["width"], str) for p in struck)
-    assert any(p["name"] == [] for p in struck)
-    assert any(p["meta"] == [] for p in struck)
+    hit = [p for p in caller.stream({}) if "newField" in p]
+    assert 150 < len(hit) < 250
+    assert any(isinstance(p["width"], str) for p in hit)
+    assert any(p["name"] == [] for p in hit)
+    assert any(p["meta"] == [] for p in hit)
+
+
+def test_new_fields_are_in_every_product():
+    """A year later: two new members in each product and one in its `meta`, in pages, streams and finds."""
+    caller = Caller(products=60)
+    before = caller.stream({})
+    caller.settings.new_fields = True
+    after = caller.stream({})
+    for old, new in zip(before, after, strict=True):
+        assert len(new.keys() - old.keys()) == 2
+        assert len(new["meta"].keys() - old["meta"].keys()) == 1
+        assert {name: new[name] for name in old} | {"meta": 0} == old | {"meta": 0}
+        assert {name: new["meta"][name] for name in old["meta"]} == old["meta"]
+    assert caller.page({})["results"] == after
+    assert caller.get("products/find", id=after[7]["id"]).json() == {"product": after[7]}
+    caller.settings.new_fields = False
+    assert caller.stream({}) == before
+
+
+def test_codes_may_be_numbers():
+    """A year later: `cnk` is a JSON number in every product, without its leading zeros; filters still take texts."""
+    caller = Caller(products=120)
+    before = caller.stream({})
+    caller.settings.codes_as_numbers = True
+    after = caller.stream({})
+    assert [product["cnk"] for product in after] == [int(product["cnk"]) for product in before]
+    assert [product | {"cnk": ""} for product in after] == [product | {"cnk": ""} for product in before]
+    zero = next(product for product in before if product["cnk"].startswith("0"))
+    assert caller.page({"cnk": zero["cnk"]})["results"][0]["cnk"] == int(zero["cnk"])
+
+
+def test_new_fields_and_wrong_types_go_together():
+    """A record with a wrong type has the new fields as well, and the text of a number that was a text before."""
+    caller = Caller(products=400, new_fields=True, codes_as_numbers=True, wrong_type_rate=1.0)
+    products = caller.stream({})
+    fields = set(Caller(products=1, new_fields=True).stream({})[0]) - set(Caller(products=1).stream({})[0])
+    assert all(product.keys() >= {"newField", *fields} for product in products)
+    assert {type(product["cnk"]) for product in products} == {int, str}
 
 
 # -- countries

@@ -1,4 +1,4 @@
-"""What the vendors' own authentication pages show, run as it stands there on the local vendors."""
+"""The commands of the vendors' authentication pages, run unchanged on the mock servers."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def pair_of(vendor, user, password):
 
 @pytest.fixture
 def brands(vendors):
-    """The local Medipim, its key, and what the pages' words for them are to be replaced by."""
+    """Return the Medipim mock server, its key, and the replacements for the placeholders of the page."""
     vendor = vendors["medipim"]
     user, secret = pair_of(vendor, "MEDIPIM_API_KEY_ID", "MEDIPIM_API_KEY_SECRET")
     encoded = base64.b64encode(f"{user}:{secret}".encode()).decode()

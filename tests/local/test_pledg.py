@@ -1,4 +1,4 @@
-"""The local Pledg's tokens and simulations against the vendor's documents: command lines and printed examples."""
+"""Tokens and simulations of the Pledg mock server against the vendor's documents: commands and printed examples."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def test_a_late_second_payment_merges_what_passes_a_year():
 
 
 def test_shares_add_up_and_fees_follow_the_threshold(client, merchants):
-    """For any amount the shares make the amount, and all fees stand on the first line."""
+    """For any amount the shares add up to it, and all fees are on the first line."""
     for amount, percent in ((1, 2.2), (49_999, 2.2), (50_000, 1.8), (150_001, 1.45)):
         lines = simulate(client, merchants[1], {"amount_cents": amount, "created": "2026-03-01"}).json()["INSTALLMENT"]
         assert sum(line["amount_cents"] for line in lines) == amount
@@ -213,7 +213,7 @@ def test_shares_add_up_and_fees_follow_the_threshold(client, merchants):
     ],
 )
 def test_wrong_simulations_name_the_property(client, merchants, body, name):
-    """400 in the vendor's words."""
+    """400 with the vendor's message."""
     answer = simulate(client, merchants[0], body)
     assert answer.status_code == 400
     assert answer.json()["error"]["debug"] == f"The provided property {name} is invalid"
@@ -279,7 +279,7 @@ def test_a_merchant_answers_its_conditions(client, merchants):
 
 
 def test_wrong_types_come_by_a_switch(pledg, client, merchants):
-    """At rate 1 each amount is text and each line has a field that nobody announced."""
+    """At rate 1 each amount is a string and each line has an undocumented field."""
     pledg.set(wrong_type_rate=1.0)
     lines = simulate(client, merchants[0], {"amount_cents": 200, "created": "2021-12-17"}).json()["INSTALLMENT"]
     assert [line["amount_cents"] for line in lines] == ["68", "66", "66"]

@@ -1,4 +1,4 @@
-"""The local Pledg's signatures, purchases, refunds and notifications, with PyJWT, which it does not use."""
+"""Signatures, purchases, refunds and notifications of the Pledg mock server, checked with PyJWT."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_a_release_has_no_body_and_happens_once(pledg, client):
 
 
 def test_published_vectors_reproduce():
-    """The vendor's published notifications, to the last character, by the arithmetic of the local vendor."""
+    """The vendor's published notifications, to the last character, by the computation of the mock server."""
     vectors = json.loads(VECTORS.read_text())
     for vector in vectors["back_notifications"]:
         assert pledg_signing.back_signature(vector["body"], vector["secret"]) == vector["body"]["signature"]

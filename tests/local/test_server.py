@@ -1,4 +1,4 @@
-"""The process of the local vendors: start, reach, set, stop."""
+"""The process of the mock servers: start, reach, set, stop."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def servers():
-    """Run the local Pledg alone: it needs no data."""
+    """Run only the Pledg mock server: it needs no data."""
     with local.start(vendors=("pledg",)) as running:
         yield running
 
@@ -84,7 +84,7 @@ def test_other_authorities_are_not_enough(servers):
 
 
 def test_credentials_are_drawn_anew_for_each_start(servers):
-    """Secrets differ between two starts, and stand in no repr; uids come from the seed."""
+    """Secrets differ between two starts, and are in no repr; uids come from the seed."""
     first = servers["pledg"]
     with local.start(vendors=("pledg",)) as other:
         second = other["pledg"]
@@ -191,7 +191,7 @@ def test_a_missing_package_is_named_with_the_line_that_installs_it(monkeypatch):
 
 
 def test_a_start_that_fails_says_why(monkeypatch):
-    """The last words of the child are in the error, and the child is gone."""
+    """The end of the child's error output is in the message, and the child is gone."""
     monkeypatch.setattr(process, "VENDORS", ("nonesuch",))
     with pytest.raises(VendorUnavailable, match="nonesuch"):
         local.start(vendors=("nonesuch",))

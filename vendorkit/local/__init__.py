@@ -1,10 +1,10 @@
 """
-The embedded local vendors: real HTTPS servers on loopback, written independently of the client.
+Mock servers of the vendors: real HTTPS servers on loopback, written independently of the client.
 
-Importing this needs nothing but the standard library; the servers run in another process.
+Importing this needs nothing but the standard library: the servers run in another process.
 """
 
 from vendorkit.local.server.process import LocalVendor, LocalVendors, start
-from vendorkit.local.server.sharing import shared
+from vendorkit.local.server.sharing import shared_servers as shared
 
 __all__ = ["LocalVendor", "LocalVendors", "shared", "start"]

@@ -1,1 +1,1 @@
-"""The mock server of Mediagenix On-Demand and Sequence."""
+"""The mock servers of Mediagenix On-Demand and Sequence."""

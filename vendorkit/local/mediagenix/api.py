@@ -1,8 +1,8 @@
 """
-The local Mediagenix On-Demand: routes, and the vendor's ways of refusing.
+The mock server of Mediagenix On-Demand: its routes and errors.
 
-Written from Mediagenix's documents. Reading only: every write is refused. Links to
-resources that are not offered here are left out, so that each link leads somewhere.
+Written from Mediagenix's documents. Read-only: every write is refused. Links to resources that the mock server does not
+have are left out, so that every link has an answer.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ from vendorkit.local.mediagenix.metadata import metadata_table
 from vendorkit.local.mediagenix.rights import Rights
 from vendorkit.local.mediagenix.schedule import Scheduled
 from vendorkit.local.mediagenix.titles import Editorial
-from vendorkit.local.server.hypermedia import Node, Resource
 from vendorkit.local.server.hypermedia_routes import error, hypermedia_routes
+from vendorkit.local.server.nodes import Resource, Table
 
 if TYPE_CHECKING:
-    from starlette.responses import Response
     from starlette.routing import Route
 
     from vendorkit.local.server.settings import Settings
@@ -31,6 +30,9 @@ AUTH: Final = "digest"
 RATE: Final = (150, 30.0, 300.0)
 """Requests, window and ban in seconds (3.8)."""
 
+refusal: Final = error
+"""The vendor's error for requests that the server refuses before they reach a route."""
+
 _ROOT: Final = (
     *("titles", "title_groups", "brands", "platforms", "licensors", "outlets", "assets", "images", "rights", "deals"),
     *("denied_rights", "requirements", "linear_channels", "events"),
@@ -38,28 +40,18 @@ _ROOT: Final = (
 
 
 def routes(settings: Settings, base_url: Callable[[], str], credentials: Mapping[str, str]) -> list[Route]:
-    """The API below `/api`. Authentication and faults are put around it by the server."""
+    """Return the routes of the API, below `/api`, without authentication and faults."""
     del credentials  # checked by the server
     return hypermedia_routes(settings, base_url, _table(settings))
 
 
-def refusal(status: int, reason: str) -> Response:
-    """The vendor's error body for what the server refuses by itself."""
-    return error(status, reason)
-
-
-def _table(settings: Settings) -> dict[str, Callable[..., Node | None]]:
+def _table(settings: Settings) -> Table:
     library = Library(settings.seed, settings.titles)
-    # Whole collections hang below the root, so none of its links expands.
+    # The links of the root lead to whole collections, so none is expanded.
     root = Resource("movida", "", [], links=[(rel, f"/{rel}") for rel in _ROOT], plain=frozenset(_ROOT))
     events = Events(settings, library)
-    table: dict[str, Callable[..., Node | None]] = {
-        "": lambda: root,
-        "/events": events.collection,
-        "/events/{id}": events.event,
-    }
-    table |= Editorial(library).table()
-    table |= Media(library).table()
-    table |= Rights(library).table(table)
+    table: Table = {"": lambda: root, "/events": events.collection, "/events/{id}": events.event}
+    table |= Editorial(library).table() | Media(library).table()
     table |= Scheduled(library).table(table)
+    table |= Rights(library).table(table)
     return table | metadata_table(library, table)

@@ -1,4 +1,4 @@
-"""The change feed of the local Mediagenix On-Demand (Mediagenix's documents)."""
+"""The event feed of Mediagenix (Mediagenix's documents)."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from vendorkit.local.mediagenix.data import Library, day
-from vendorkit.local.server.hypermedia import Attribute, Collection, Resource
 from vendorkit.local.server.hypermedia_changes import DONE, subject
+from vendorkit.local.server.nodes import Attribute, Collection, Resource, record
 
 if TYPE_CHECKING:
     from vendorkit.local.server.settings import Settings
 
 BATCH: Final = 50
 Kind = tuple[str, str, str | None]
-"""Event type, plural of the subject, what changed (on updates only)."""
+"""Event type, plural of the subject, changed fields (None unless it is an update)."""
 
 _KINDS: Final[tuple[Kind, ...]] = (
     ("title_created", "titles", None),
@@ -36,7 +36,7 @@ _KINDS: Final[tuple[Kind, ...]] = (
 
 
 class Events:
-    """Events in order of their ids, which rise with gaps of up to five; one for each change since the start."""
+    """Builds events, whose ids rise with gaps; each change since the start has one, at the end."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Events:
         self._count = max(120, library.titles)
 
     def collection(self) -> Collection:
-        """The feed: the last 50, or the first 50 that `newer_than` and `event_type` leave."""
+        """Return the feed: the last 50 events, or the first 50 after `newer_than`; `event_type` filters."""
         return Collection("events", [], self.event, "none", self._select)
 
     def _id(self, index: int) -> int:
@@ -79,48 +79,40 @@ class Events:
 
         last = query.get("newer_than", "")
         if last.isdecimal():
-            # Ids lie in 3 * index + 1 … + 3: the first candidate is found without a search.
+            # An id is between 3 * index + 1 and 3 * index + 3, so the first candidate is known.
             kept = self._kept
             after = range(max(kept.start, int(last) // 3 - 1), kept.stop)
             return [self._id(e) for e in islice((e for e in after if self._id(e) > int(last) and wanted(e)), BATCH)]
         return [self._id(e) for e in islice((e for e in self._kept[::-1] if wanted(e)), BATCH)][::-1]
 
     def event(self, id_: int) -> Resource | None:
-        """One event."""
+        """Return one event."""
         index = (id_ - 1) // 3
         if index not in self._kept or self._id(index) != id_:
             return None
-        if index >= self._count:
-            return self._changed(id_, index)
-        kind, plural, changes = self._kind(index)
-        # Three at a time share a moment, half an hour apart, up to the day before the anchor.
+        kind, plural, changed = self._kind(index)
+        moment, about = self._of_change(index - self._count) if index >= self._count else self._computed(index, kind)
+        attributes: list[Attribute] = [("event_type", "", kind), ("timestamp", "datetime", moment)]
+        attributes += [] if changed is None else [("changes", "", changed)]
+        path = self._path(plural, about)
+        event = record("event", id_, attributes, links=[("subject", path)])
+        # An expanded subject is a stub, also if it was deleted.
+        stub = Resource("subject", path, [("id", "integer", about), ("external_id", "", None)])
+        event.embedded = {"subject": stub}
+        return event
+
+    def _computed(self, index: int, kind: str) -> tuple[str, int]:
+        """Return time and id of the subject of an event that the library had at its start."""
+        # Every three events have the same time; the times are half an hour apart, up to the day before the anchor.
         moment = (self._count - 1) // 3 - index // 3
         slot = 47 - moment % 48
-        attributes: list[Attribute] = [
-            ("id", "integer", id_),
-            ("event_type", "", kind),
-            ("timestamp", "datetime", f"{day(-1 - moment // 48)}T{slot // 2:02}:{slot % 2 * 30:02}:00+01:00"),
-        ]
-        if changes is not None:
-            attributes.append(("changes", "", changes))
-        # Below 30 there is a record of most kinds in the smallest library.
+        # Most kinds have 30 records even in the smallest library.
         about = self._library.scatter(index, 62) % max(30, self._library.titles // 10) + 1
         about += 100_000_000 if kind.endswith("_deleted") else 0
-        return self._event(id_, attributes, self._path(plural, about), about)
+        return f"{day(-1 - moment // 48)}T{slot // 2:02}:{slot % 2 * 30:02}:00+01:00", about
 
-    def _changed(self, id_: int, index: int) -> Resource:
+    def _of_change(self, number: int) -> tuple[str, int]:
+        """Return time and id of the subject of the event for change *number*."""
         changes = self._settings.changes
-        number = index - self._count
-        kind, plural, changed = self._kind(index)
         moment = datetime.fromtimestamp(changes[number]["at"], timezone(timedelta(hours=1))).isoformat()
-        attributes: list[Attribute] = [("id", "integer", id_), ("event_type", "", kind)]
-        attributes.append(("timestamp", "datetime", moment))
-        attributes += [] if changed is None else [("changes", "", changed)]
-        _, changed_id = subject(changes, number)
-        return self._event(id_, attributes, self._path(plural, changed_id), changed_id)
-
-    @staticmethod
-    def _event(id_: int, attributes: list[Attribute], path: str, subject_id: int) -> Resource:
-        # An expanded subject is a stub, and still there for what was deleted.
-        stub = Resource("subject", path, [("id", "integer", subject_id), ("external_id", "", None)])
-        return Resource("event", f"/events/{id_}", attributes, links=[("subject", path)], embedded={"subject": stub})
+        return moment, subject(changes, number)[1]

@@ -1,29 +1,28 @@
-"""Metadata documents, notes and external ids of the local Mediagenix On-Demand."""
+"""Metadata documents, notes and external ids of Mediagenix On-Demand."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from vendorkit.local.mediagenix.data import Library, day
-from vendorkit.local.server.hypermedia import Attribute, Document, Node, Resource
+from vendorkit.local.server.nodes import Attribute, Document, Resource, Table, child
 
-ENTITIES: Final = {"titles": "title", "title_groups": "title_group", "brands": "brand", "images": "image",
-                   "assets": "asset", "renditions": "rendition", "rights": "right", "deals": "deal",
-                   "schedulings": "scheduling"}  # fmt: skip
 _NOTED: Final = ("titles", "title_groups", "brands", "rights")
+_DOCUMENTED: Final = (*_NOTED, "images", "assets", "renditions", "deals", "schedulings")
 _ACTORS: Final = ("Noor Aziz", "Liv Ström", "Anaïs Petit", 'Tom "Red" O\'Shea', "佐藤 花", "Marek Dvořák")
 
 
 def external_id(prefix: str, index: int) -> str | None:
-    """The customer's own id of a record; null for some, empty for a few."""
+    """Return the customer's id of a record; some are null, a few empty."""
     if index % 9 == 5:
         return None
     return "" if index % 31 == 7 else f"{prefix}-{index + 1}"
 
 
 def find_external_id(prefix: str, wanted: str, every: range) -> Sequence[int]:
-    """Ids of the records with that external id: one or none."""
+    """Return the ids of the records with that external id: one or none."""
     start, _, number = wanted.rpartition("-")
     if start != prefix or not number.isdecimal():
         return []
@@ -31,39 +30,29 @@ def find_external_id(prefix: str, wanted: str, every: range) -> Sequence[int]:
     return [id_] if id_ in every and external_id(prefix, id_ - 1) == wanted else []
 
 
-def metadata_table(
-    library: Library, table: dict[str, Callable[..., Node | None]]
-) -> dict[str, Callable[..., Node | None]]:
-    """The `metadata` and `note` of the records that the other tables answer."""
-    more: dict[str, Callable[..., Node | None]] = {}
-    for owner in ENTITIES:
-        more[f"/{owner}/{{id}}/metadata"] = _metadata_of(library, owner, table[f"/{owner}/{{id}}"])
-    for owner in _NOTED:
-        more[f"/{owner}/{{id}}/note"] = _note_of(owner, table[f"/{owner}/{{id}}"])
+def metadata_table(library: Library, table: Table) -> Table:
+    """Return the builders of `metadata` and `note` of the records in *table*."""
+    more: Table = {}
+    for kind in _DOCUMENTED:
+        fields = _title_fields if kind == "titles" else _other_fields
+        more[f"/{kind}/{{id}}/metadata"] = child(table[f"/{kind}/{{id}}"], partial(_document, kind, fields, library))
+    for kind in _NOTED:
+        more[f"/{kind}/{{id}}/note"] = child(table[f"/{kind}/{{id}}"], partial(_note, kind))
     return more
 
 
-def _metadata_of(library: Library, owner: str, build: Callable[..., Node | None]) -> Callable[..., Node | None]:
-    def metadata(id_: int) -> Node | None:
-        if build(id_) is None:
-            return None
-        fields = _title_fields(library, id_ - 1) if owner == "titles" else _other_fields(library, id_ - 1)
-        return Document(ENTITIES[owner], fields)
-
-    return metadata
+def _document(kind: str, fields: Callable[[Library, int], list[Attribute]], library: Library, id_: int) -> Document:
+    return Document(kind.removesuffix("s"), fields(library, id_ - 1))
 
 
-def _note_of(owner: str, build: Callable[..., Node | None]) -> Callable[..., Node | None]:
-    def note(id_: int) -> Node | None:
-        # The vendor's page on notes was not seen; one text is the least there can be.
-        text = None if id_ % 3 else "Check credits & cast"
-        return build(id_) and Resource("note", f"/{owner}/{id_}/note", [("body", "", text)])
-
-    return note
+def _note(kind: str, id_: int) -> Resource:
+    # The vendor's page on notes was not available: a minimum of fields.
+    text = None if id_ % 3 else "Check credits & cast"
+    return Resource("note", f"/{kind}/{id_}/note", [("body", "", text)])
 
 
 def _title_fields(library: Library, title: int) -> list[Attribute]:
-    """A synopsis may be there, null, empty or absent, by different rules: gap analysis has to tell them apart."""
+    """Return the fields of a title; a synopsis is given, null, empty or absent: an analysis of gaps needs all four."""
     number = library.scatter(title, 30)
     fields: list[Attribute] = []
     if number % 11:
@@ -89,14 +78,14 @@ def _title_fields(library: Library, title: int) -> list[Attribute]:
 
 
 def _nested(number: int) -> list[Attribute]:
-    """Objects and lists of objects: legal in a document (section 5)."""
+    """Return fields with objects and lists of objects, which a document may contain (section 5)."""
     award: dict[str, Any] = {"name": "Golden Reel", "year": 1990 + number % 30, "won": number % 2 == 0}
     technical: dict[str, Any] = {"aspect": "16:9", "hd": True, "sound": {"mix": "5.1", "channels": 6}, "note": None}
     return [("awards", "array", [award, award | {"name": 'Silver "S"'}]), ("technical", "", technical)]
 
 
 def _other_fields(library: Library, index: int) -> list[Attribute]:
-    """The smaller templates, in which the languages stand as suffixes (section 5)."""
+    """Return the fields of other records, with languages as suffixes (section 5)."""
     number = library.scatter(index, 31)
     fields: list[Attribute] = [("name_en", "", library.phrase(index, 32)), ("reviewed", "boolean", number % 2 == 0)]
     if number % 3:

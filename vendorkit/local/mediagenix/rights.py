@@ -1,13 +1,14 @@
-"""Rights, deals, windows and what restricts them, of the local Mediagenix On-Demand."""
+"""Rights, deals, availability windows and restrictions of Mediagenix On-Demand."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
-from vendorkit.local.mediagenix.data import LICENSORS, PLATFORMS, REQUIREMENTS, Library, day, local_midnight
+from vendorkit.local.mediagenix.data import LICENSORS, PLATFORMS, REQUIREMENTS, Library, day, ids, local_midnight
 from vendorkit.local.mediagenix.metadata import external_id
-from vendorkit.local.server.hypermedia import Attribute, Collection, Node, Resource
+from vendorkit.local.server.nodes import Attribute, Collection, Resource, Table, children, every, numbered, record
 
 _RIGHT_BELOW: Final = ("granted_requirements", "specific_platforms", "sourced_schedulings", "note", "metadata")
 _DEAL_BELOW: Final = ("rights", "metadata", "granted_requirements", "specific_platforms")
@@ -16,60 +17,91 @@ _RESTRICTED: Final = ("rights", "deals", "blackouts", "denied_rights")
 _DEALS: Final = 2 * (len(LICENSORS) - 1)
 
 
+@numbered(_DEALS)
+def _deal(id_: int) -> Resource:
+    index = id_ - 1
+    attributes: list[Attribute] = [
+        ("name", "", f"{LICENSORS[index // 2 + 1]} {2024 + index % 2}"),
+        ("external_id", "", external_id("DEAL", index)),
+        *_terms(index, (-900 + 30 * index, 400 - 20 * index), "catchup" if index % 2 else "archive"),
+        ("rights_updated_at", "datetime", f"{day(-index)}T09:30:00+01:00"),
+    ]
+    links = [("licensor", f"/licensors/{index // 2 + 2}")]
+    return record("deal", id_, attributes, _DEAL_BELOW, links=links, plain=_DEAL_PLAIN)
+
+
+@numbered(len(REQUIREMENTS))
+def _requirement(id_: int) -> Resource:
+    category, value = REQUIREMENTS[id_ - 1]
+    return record("requirement", id_, [("category", "", category), ("value", "", value)])
+
+
 class Rights:
-    """Answers on what may be shown, where and when. `owners` tells which titles and title groups exist."""
+    """Builds rights, deals, availability windows, restrictions and their relations."""
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        # A restriction hits each so many-th title from an offset, then each so many-th series.
+        # One title in so many has a restriction, counted from an offset; then one series in so many.
         self._blackouts = _Sparse(library, 40, 7, 15, 3)
         self._denied = _Sparse(library, 50, 25, 20, 5)
 
-    def table(self, owners: dict[str, Callable[..., Node | None]]) -> dict[str, Callable[..., Node | None]]:
-        """Path patterns and what answers them."""
-        deals = range(1, _DEALS + 1)
-        table: dict[str, Callable[..., Node | None]] = {
-            "/rights": lambda: Collection("rights", self._library.rights + 1, self._right, "pages"),
-            "/rights/{id}": self._right,
-            "/rights/{id}/sourced_schedulings": lambda id_: self._sourced(id_, owners),
-            "/deals": lambda: Collection("deals", deals, self._deal, "pages"),
-            "/deals/{id}": self._deal,
-            "/deals/{id}/rights": self._deal_rights,
-            "/titles/{id}/availability_windows": lambda id_: owners["/titles/{id}"](id_) and self._windows(id_),
-            "/availability_windows/{id}": self._window,
-            "/availability_windows/{id}/platforms": lambda id_: self._window_platforms(id_, owners),
+    def table(self, owners: Table) -> Table:
+        """Return path patterns and their builders; *owners* has those of titles, schedulings and platforms."""
+        library, right, window = self._library, self._right, self._window
+        title, scheduling, platform = (owners[f"/{kind}/{{id}}"] for kind in ("titles", "schedulings", "platforms"))
+        windows = partial(children, "availability_windows", window)
+        table: Table = {
+            "/rights": lambda: Collection("rights", library.rights + 1, right, "pages"),
+            "/rights/{id}": right,
+            "/rights/{id}/sourced_schedulings": children("schedulings", scheduling, right, self._sourced),
+            "/deals": every("deals", _deal, _DEALS, "pages"),
+            "/deals/{id}": _deal,
+            "/deals/{id}/rights": children("rights", right, _deal, self._rights_of_deal, "pages"),
+            "/titles/{id}/availability_windows": windows(title, lambda id_: ids(library.windows_of(id_ - 1))),
+            "/availability_windows/{id}": window,
+            "/availability_windows/{id}/platforms": children("platforms", platform, window, self._window_platforms),
             "/denied_rights": lambda: Collection("denied_rights", self._denied.ids, self._denied_right, "pages"),
             "/denied_rights/{id}": self._denied_right,
             "/blackouts/{id}": self._blackout,
-            "/requirements": lambda: Collection(
-                "requirements", range(1, len(REQUIREMENTS) + 1), self._requirement, "pages"
-            ),
-            "/requirements/{id}": self._requirement,
+            "/requirements": every("requirements", _requirement, len(REQUIREMENTS), "pages"),
+            "/requirements/{id}": _requirement,
             "/granted_requirements/{id}": self._granted,
             "/specific_platforms/{id}": self._specific,
         }
-        return table | self._below_owners(owners)
+        return table | self._below_owners(owners) | self._below_restricted()
 
-    def _below_owners(self, owners: dict[str, Callable[..., Node | None]]) -> dict[str, Callable[..., Node | None]]:
-        """What hangs below titles and title groups, and below what restricts them."""
-        table: dict[str, Callable[..., Node | None]] = {}
-        for kind, rights_of in (
-            ("titles", self._library.rights_of_title),
-            ("title_groups", self._library.rights_of_group),
-        ):
-            exists = owners[f"/{kind}/{{id}}"]
-            table[f"/{kind}/{{id}}/rights"] = self._rights_of(exists, rights_of)
-            table[f"/{kind}/{{id}}/blackouts"] = self._sparse_of(exists, kind, "blackouts")
-            table[f"/{kind}/{{id}}/denied_rights"] = self._sparse_of(exists, kind, "denied_rights")
-            table[f"/{kind}/{{id}}/rules"] = _no_rules(exists)
-        builders = (self._right, self._deal, self._blackout, self._denied_right)
-        for position, (kind, build) in enumerate(zip(_RESTRICTED, builders, strict=True)):
-            table[f"/{kind}/{{id}}/specific_platforms"] = self._specifics_of(position, build)
-            if kind != "denied_rights":
-                table[f"/{kind}/{{id}}/granted_requirements"] = self._granted_of(position, build)
+    def _below_owners(self, owners: Table) -> Table:
+        """Return what is below titles and title groups."""
+        library = self._library
+        table: Table = {}
+        rights_of: dict[str, Callable[[int], list[int]]] = {
+            "titles": lambda id_: ids(library.rights_of_title(id_ - 1)),
+            "title_groups": lambda id_: ids(library.rights_of_group(id_ - 1)),
+        }
+        for kind, rights in rights_of.items():
+            owner = owners[f"/{kind}/{{id}}"]
+            blackouts, denied = partial(self._blackouts.on, kind), partial(self._denied.on, kind)
+            table |= {
+                f"/{kind}/{{id}}/rights": children("rights", self._right, owner, rights),
+                f"/{kind}/{{id}}/blackouts": children("blackouts", self._blackout, owner, blackouts),
+                f"/{kind}/{{id}}/denied_rights": children("denied_rights", self._denied_right, owner, denied),
+                f"/{kind}/{{id}}/rules": children("rules", lambda _: None, owner, lambda _: []),
+            }
         return table
 
-    # -- rights and deals
+    def _below_restricted(self) -> Table:
+        """Return the specific platforms and granted requirements of rights, deals, blackouts and denied rights."""
+        table: Table = {}
+        platforms = partial(children, "specific_platforms", self._specific)
+        requirements = partial(children, "granted_requirements", self._granted)
+        builders = (self._right, _deal, self._blackout, self._denied_right)
+        for position, (kind, build) in enumerate(zip(_RESTRICTED, builders, strict=True)):
+            table[f"/{kind}/{{id}}/specific_platforms"] = platforms(build, partial(self._specifics, position))
+            table[f"/{kind}/{{id}}/granted_requirements"] = requirements(build, partial(_grants, position))
+        del table["/denied_rights/{id}/granted_requirements"]  # the vendor has none
+        return table
+
+    # -- rights
 
     def _right(self, id_: int) -> Resource | None:
         index, library = id_ - 1, self._library
@@ -78,7 +110,6 @@ class Rights:
         owner, place = library.licensable(index)
         selection = library.selection(index)
         attributes: list[Attribute] = [
-            ("id", "integer", id_),
             ("external_id", "", external_id("RGT", index)),
             ("name", "", f"Right #{id_}"),
             *_terms(index, library.span(index), "catchup" if selection else "archive"),
@@ -89,52 +120,20 @@ class Rights:
         licensor = int(library.series_licensor(place) if owner == "title_groups" else library.licensor(place))
         links = [("licensable", f"/{owner}/{place + 1}")]
         links += [("licensor", f"/licensors/{licensor + 1}")] if licensor else []
-        return Resource("right", f"/rights/{id_}", attributes, _RIGHT_BELOW, links)
+        return record("right", id_, attributes, _RIGHT_BELOW, links=links)
 
-    def _rights_of(
-        self, exists: Callable[..., Node | None], rights_of: Callable[[int], list[int]]
-    ) -> Callable[..., Node | None]:
-        def rights(id_: int) -> Node | None:
-            return exists(id_) and Collection("rights", [right + 1 for right in rights_of(id_ - 1)], self._right)
-
-        return rights
-
-    def _sourced(self, id_: int, owners: dict[str, Callable[..., Node | None]]) -> Node | None:
+    def _sourced(self, id_: int) -> list[int]:
         library, right = self._library, id_ - 1
-        if self._right(id_) is None:
-            return None
         owner, place = library.licensable(right)
         titles = library.episodes_of(place) if owner == "title_groups" else [place]
         places = [s for title in titles if right in library.applying(title) for s in library.schedulings_of(title)]
-        found = [s + 1 for s in places if library.covers(right, s)]
-        return Collection("schedulings", found, owners["/schedulings/{id}"])  # type: ignore[arg-type]
+        return ids(s for s in places if library.covers(right, s))
 
-    def _deal(self, id_: int) -> Resource | None:
-        index = id_ - 1
-        if not 0 <= index < _DEALS:
-            return None
-        kind = "catchup" if index % 2 else "archive"
-        attributes: list[Attribute] = [
-            ("id", "integer", id_),
-            ("name", "", f"{LICENSORS[index // 2 + 1]} {2024 + index % 2}"),
-            ("external_id", "", external_id("DEAL", index)),
-            *_terms(index, (-900 + 30 * index, 400 - 20 * index), kind),
-            ("rights_updated_at", "datetime", f"{day(-index)}T09:30:00+01:00"),
-        ]
-        links = [("licensor", f"/licensors/{index // 2 + 2}")]
-        return Resource("deal", f"/deals/{id_}", attributes, _DEAL_BELOW, links, _DEAL_PLAIN)
-
-    def _deal_rights(self, id_: int) -> Node | None:
-        if self._deal(id_) is None:
-            return None
+    def _rights_of_deal(self, id_: int) -> Any:
         rights = self._library.rights
-        return Collection("rights", rights[self._library.deal(rights) == id_ - 1] + 1, self._right, "pages")
+        return rights[self._library.deal(rights) == id_ - 1] + 1
 
-    # -- windows: what a right makes of a title
-
-    def _windows(self, id_: int) -> Collection:
-        found = [window + 1 for window in self._library.windows_of(id_ - 1)]
-        return Collection("availability_windows", found, self._window)
+    # -- availability windows: when a right applies to a title
 
     def _window(self, id_: int) -> Resource | None:
         right, episode = divmod(id_ - 1, 16)
@@ -143,12 +142,11 @@ class Rights:
             return None
         start, end = self._library.span(right)
         attributes: list[Attribute] = [
-            ("id", "integer", id_),
             ("from", "datetime", local_midnight(start)),
             ("to", "datetime", local_midnight(end)),
         ]
         links = [("title", f"/titles/{title + 1}")]
-        return Resource("availability_window", f"/availability_windows/{id_}", attributes, ("platforms",), links)
+        return record("availability_window", id_, attributes, ("platforms",), links=links)
 
     def _title_of(self, right: int, episode: int) -> int | None:
         if not self._library.has_right(right):
@@ -159,90 +157,63 @@ class Rights:
         titles = self._library.episodes_of(place)
         return titles[episode - 1] if 1 <= episode <= len(titles) else None
 
-    def _window_platforms(self, id_: int, owners: dict[str, Callable[..., Node | None]]) -> Node | None:
-        if self._window(id_) is None:
-            return None
-        named = self._library.platforms_of("rights", (id_ - 1) // 16) or range(len(PLATFORMS))
-        return Collection("platforms", [p + 1 for p in named], owners["/platforms/{id}"])  # type: ignore[arg-type]
+    def _window_platforms(self, id_: int) -> list[int]:
+        return ids(self._library.platforms_of("rights", (id_ - 1) // 16) or range(len(PLATFORMS)))
 
     # -- restrictions
 
     def _blackout(self, id_: int) -> Resource | None:
-        # The vendor's page was not seen; the least there can be (4.14).
+        # The vendor's page was not available: a minimum of fields (4.14).
         owner = self._blackouts.owner(id_)
         if owner is None:
             return None
         start = self._library.scatter(id_, 50) % 300 - 150
         attributes: list[Attribute] = [
-            ("id", "integer", id_),
             ("external_id", "", None),
             ("name", "", f"Blackout #{id_}"),
             ("starts", "datetime", f"{day(start)}T00:00:00Z"),
             ("ends", "datetime", f"{day(start + 14)}T00:00:00Z"),
         ]
         below = ("specific_platforms", "granted_requirements")
-        return Resource("blackout", f"/blackouts/{id_}", attributes, below, [("licensable", owner)])
+        return record("blackout", id_, attributes, below, links=[("licensable", owner)])
 
     def _denied_right(self, id_: int) -> Resource | None:
         owner = self._denied.owner(id_)
         if owner is None:
             return None
         attributes: list[Attribute] = [
-            ("id", "integer", id_),
             ("external_id", "", f"DEN-{id_}"),
             ("name", "", f"DeniedRight #{id_}"),
             ("reason", "", None if id_ % 3 else "Music rights & samples"),
             ("enabled", "boolean", id_ % 4 != 0),
         ]
-        below = ("specific_platforms",)
-        return Resource("denied_right", f"/denied_rights/{id_}", attributes, below, [("licensable", owner)])
+        return record("denied_right", id_, attributes, ("specific_platforms",), links=[("licensable", owner)])
 
-    def _sparse_of(self, exists: Callable[..., Node | None], kind: str, plural: str) -> Callable[..., Node | None]:
-        sparse, build = (
-            (self._blackouts, self._blackout) if plural == "blackouts" else (self._denied, self._denied_right)
-        )
-        return lambda id_: exists(id_) and Collection(plural, sparse.of(kind, id_ - 1), build)
-
-    def _requirement(self, id_: int) -> Resource | None:
-        if not 1 <= id_ <= len(REQUIREMENTS):
-            return None
-        category, value = REQUIREMENTS[id_ - 1]
-        attributes: list[Attribute] = [("id", "integer", id_), ("category", "", category), ("value", "", value)]
-        return Resource("requirement", f"/requirements/{id_}", attributes)
-
-    def _specifics_of(self, position: int, build: Callable[[int], Resource | None]) -> Callable[..., Node | None]:
-        def specific_platforms(id_: int) -> Node | None:
-            places = self._library.platforms_of(_RESTRICTED[position], id_ - 1)
-            found = [(4 * id_ + position) * 8 + place for place in places]
-            return build(id_) and Collection("specific_platforms", found, self._specific)
-
-        return specific_platforms
+    def _specifics(self, position: int, id_: int) -> list[int]:
+        places = self._library.platforms_of(_RESTRICTED[position], id_ - 1)
+        return [(4 * id_ + position) * 8 + place for place in places]
 
     def _specific(self, id_: int) -> Resource | None:
         owner, place = divmod(id_, 8)
         if place not in self._library.platforms_of(_RESTRICTED[owner % 4], owner // 4 - 1):
             return None
-        links = [("platform", f"/platforms/{place + 1}")]
-        return Resource("specific_platform", f"/specific_platforms/{id_}", [("id", "integer", id_)], links=links)
+        return record("specific_platform", id_, [], links=[("platform", f"/platforms/{place + 1}")])
 
-    def _granted_of(self, position: int, build: Callable[[int], Resource | None]) -> Callable[..., Node | None]:
-        def granted_requirements(id_: int) -> Node | None:
-            found = [(4 * id_ + position) * 8 + place for place in range(id_ % 3)]
-            return build(id_) and Collection("granted_requirements", found, self._granted)
-
-        return granted_requirements
-
-    def _granted(self, id_: int) -> Resource | None:
+    @staticmethod
+    def _granted(id_: int) -> Resource | None:
         owner, place = divmod(id_, 8)
         if place >= owner // 4 % 3:
             return None
         requirement = (owner // 4 + 5 * place) % len(REQUIREMENTS) + 1
-        links = [("requirement", f"/requirements/{requirement}")]
-        return Resource("granted_requirement", f"/granted_requirements/{id_}", [("id", "integer", id_)], links=links)
+        return record("granted_requirement", id_, [], links=[("requirement", f"/requirements/{requirement}")])
+
+
+def _grants(position: int, id_: int) -> list[int]:
+    return [(4 * id_ + position) * 8 + place for place in range(id_ % 3)]
 
 
 class _Sparse:
-    """Numbers for restrictions on each so many-th title, then on each so many-th series."""
+    """Ids of restrictions: first of those on titles, then of those on series."""
 
     def __init__(self, library: Library, titles: int, title: int, series: int, group: int) -> None:
         self._steps = {"titles": (titles, title), "title_groups": (series, group)}
@@ -250,22 +221,23 @@ class _Sparse:
         self.ids = range(1, 1 + self._on_titles + len(range(group, library.series, series)))
 
     def owner(self, id_: int) -> str | None:
-        """Path of what the restriction is on."""
+        """Return the path of the title or title group that has the restriction."""
         if id_ not in self.ids:
             return None
         kind = "titles" if id_ <= self._on_titles else "title_groups"
         step, offset = self._steps[kind]
         return f"/{kind}/{(id_ - 1 - (0 if kind == 'titles' else self._on_titles)) * step + offset + 1}"
 
-    def of(self, kind: str, index: int) -> list[int]:
-        """The restriction on a title or title group, if there is one."""
+    def on(self, kind: str, owner_id: int) -> list[int]:
+        """Return the id of the restriction on a title or title group, if there is one."""
         step, offset = self._steps[kind]
+        index = owner_id - 1
         id_ = index // step + 1 + (0 if kind == "titles" else self._on_titles)
         return [id_] if index % step == offset and id_ in self.ids else []
 
 
 def _terms(index: int, span: tuple[int, int], kind: str) -> list[Attribute]:
-    """What rights and deals share."""
+    """Return the attributes that rights and deals have in common."""
     return [
         ("right_type", "", kind),
         ("starts", "datetime", f"{day(span[0])}T00:00:00Z"),
@@ -278,7 +250,3 @@ def _terms(index: int, span: tuple[int, int], kind: str) -> list[Attribute]:
         ("rerun_limit", "integer", index % 4 or None),
         ("parity", "", "start+end" if index % 5 == 0 else None),
     ]
-
-
-def _no_rules(exists: Callable[..., Node | None]) -> Callable[..., Node | None]:
-    return lambda id_: exists(id_) and Collection("rules", [], lambda _: None)

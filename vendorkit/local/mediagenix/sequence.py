@@ -1,23 +1,23 @@
 """
-The local Mediagenix Sequence: jobs, and the materials, tasks, notes and problems of each.
+The mock server of Mediagenix Sequence: jobs, and the materials, tasks, notes and problems of each.
 
-Written from Mediagenix's documents. Same house style as On-Demand, another product and origin: its links to
-On-Demand lead to a host that does not exist.
+Written from Mediagenix's documents. Its answers have the format of On-Demand, but it is another product at another
+origin: links to On-Demand lead to a host that does not exist.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from vendorkit.local.mediagenix.data import LICENSORS, Library, day
 from vendorkit.local.mediagenix.events import Events
 from vendorkit.local.mediagenix.metadata import external_id
-from vendorkit.local.server.hypermedia import Attribute, Collection, Node, Resource
 from vendorkit.local.server.hypermedia_routes import error, hypermedia_routes
+from vendorkit.local.server.nodes import Attribute, Resource, Table, children, every, numbered, record
 
 if TYPE_CHECKING:
-    from starlette.responses import Response
     from starlette.routing import Route
 
     from vendorkit.local.server.settings import Settings
@@ -27,12 +27,15 @@ AUTH: Final = "digest"
 RATE: Final = (150, 30.0, 300.0)
 """Requests, window and ban in seconds (3.8)."""
 
+refusal: Final = error
+"""The vendor's error for requests that the server refuses before they reach a route."""
+
 MOVIDA: Final = "https://movida.example"
-"""Stands for the sister product, which is another origin with a login of its own."""
+"""The origin of Mediagenix On-Demand, which has other credentials. It does not exist."""
 
 _AREAS: Final = ("Acquisition", "Localisation", "Delivery")
 _STATUSES: Final = ("pending", "late", "done", "live", "passed")
-_MATERIALS: Final = ("feature_film", "trailer", "subtitles", "box_art")  # 4 of the 8 recognised
+_MATERIALS: Final = ("feature_film", "trailer", "subtitles", "box_art")  # 4 of the 8 kinds
 _MATERIAL_STATUSES: Final = ("pending", "received", "claimed")
 _TASKS: Final = ("Check rights", "Order master", "Review", "Translate & time", "Deliver")
 _PER_JOB: Final = {"assets": len(_MATERIALS), "tasks": len(_TASKS), "notes": 2, "problems": 1}
@@ -45,60 +48,60 @@ _EVENTS: Final = (
 
 
 def routes(settings: Settings, base_url: Callable[[], str], credentials: Mapping[str, str]) -> list[Route]:
-    """The API below `/api`. Authentication and faults are put around it by the server."""
+    """Return the routes of the API, below `/api`, without authentication and faults."""
     del credentials  # checked by the server
     return hypermedia_routes(settings, base_url, _Jobs(settings).table())
 
 
-def refusal(status: int, reason: str) -> Response:
-    """The vendor's error body for what the server refuses by itself."""
-    return error(status, reason)
+@numbered(len(_AREAS))
+def _area(id_: int) -> Resource:
+    # The vendor's list of fields was not available.
+    return record("work_area", id_, [("name", "", _AREAS[id_ - 1])], ("jobs",), plain=frozenset({"jobs"}))
+
+
+def _area_of(job: int) -> int:
+    return (job - 1) % len(_AREAS) + 1
+
+
+def _path(job: int) -> str:
+    return f"/work_areas/{_area_of(job)}/jobs/{job}"
 
 
 class _Jobs:
-    """Answers of Sequence. Jobs take turns in the work areas: job 4 is the second of the first area."""
+    """Builds jobs and what is below them. Jobs alternate between the work areas: job 4 is in area 1."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings, self._library = settings, Library(settings.seed, settings.titles)
         self._count = max(30, settings.titles // 10)
 
-    def table(self) -> dict[str, Callable[..., Node | None]]:
-        """Path patterns and what answers them."""
-        root = Resource("sequence", "", [], links=[("work_areas", "/work_areas"), ("events", "/events")],
-                        plain=frozenset({"work_areas", "events"}))  # fmt: skip
-        events = Events(self._settings, self._library, _EVENTS, lambda _, number: self._path(number))
-        table: dict[str, Callable[..., Node | None]] = {
+    def table(self) -> Table:
+        """Return path patterns and their builders."""
+        links = [("work_areas", "/work_areas"), ("events", "/events")]
+        root = Resource("sequence", "", [], links=links, plain=frozenset({"work_areas", "events"}))
+        events = Events(self._settings, self._library, _EVENTS, lambda _, number: _path(number))
+        table: Table = {
             "": lambda: root,
-            "/work_areas": lambda: Collection("work_areas", range(1, len(_AREAS) + 1), self._area),
-            "/work_areas/{id}": self._area,
-            "/work_areas/{id}/jobs": self._jobs,
+            "/work_areas": every("work_areas", _area, len(_AREAS)),
+            "/work_areas/{id}": _area,
+            "/work_areas/{id}/jobs": children(
+                "jobs", lambda id_: self._job(_area_of(id_), id_), _area, self._jobs_of, "pages"
+            ),
             "/work_areas/{id}/jobs/{id}": self._job,
             "/events": events.collection,
             "/events/{id}": events.event,
         }
         builders = {"assets": self._asset, "tasks": self._task, "notes": self._note, "problems": self._problem}
         for plural, build in builders.items():
-            table[f"/work_areas/{{id}}/jobs/{{id}}/{plural}"] = self._parts_of(plural, build)
-            table[f"/work_areas/{{id}}/jobs/{{id}}/{plural}/{{id}}"] = self._part_of(plural, build)
+            parts = partial(_part_ids, plural)
+            table[f"/work_areas/{{id}}/jobs/{{id}}/{plural}"] = children(plural, build, self._job, parts)
+            table[f"/work_areas/{{id}}/jobs/{{id}}/{plural}/{{id}}"] = partial(self._part, parts, build)
         return table
 
-    @staticmethod
-    def _path(job: int) -> str:
-        return f"/work_areas/{(job - 1) % len(_AREAS) + 1}/jobs/{job}"
-
-    def _area(self, id_: int) -> Resource | None:
-        # The vendor's field list was not seen.
-        if not 1 <= id_ <= len(_AREAS):
-            return None
-        attributes: list[Attribute] = [("id", "integer", id_), ("name", "", _AREAS[id_ - 1])]
-        return Resource("work_area", f"/work_areas/{id_}", attributes, ("jobs",), plain=frozenset({"jobs"}))
-
-    def _jobs(self, area: int) -> Node | None:
-        members = range(area, self._count + 1, len(_AREAS))
-        return self._area(area) and Collection("jobs", members, lambda id_: self._job(area, id_), "pages")
+    def _jobs_of(self, area: int) -> range:
+        return range(area, self._count + 1, len(_AREAS))
 
     def _job(self, area: int, id_: int) -> Resource | None:
-        if not 1 <= id_ <= self._count or (id_ - 1) % len(_AREAS) + 1 != area:
+        if id_ not in self._jobs_of(area) or area != _area_of(id_):
             return None
         number = self._library.scatter(id_, 70)
         due = number % 120 - 60
@@ -106,7 +109,7 @@ class _Jobs:
         attributes: list[Attribute] = [
             ("id", "integer", id_),
             ("name", "", f"{self._library.phrase(id_, 71)} job"),
-            # 3.2: in old samples a datetime stands under the type of a date.
+            # 3.2: in old samples a datetime has the type of a date.
             ("due_date", "date", day(due) if id_ % 8 else f"{day(due)}T12:00:00Z"),
             ("begins_at", "date", day(due + 2)),
             ("ends_at", "date", day(due + 32) if id_ % 9 else None),
@@ -117,40 +120,29 @@ class _Jobs:
             ("tag_list", "", "urgent,4k" if id_ % 5 == 0 else ""),
             ("title_external_id", "", external_id("ACME", 10 * id_ - 10)),
         ]
-        path = self._path(id_)
-        links = [("work_area", f"/work_areas/{area}"), ("scheduling", f"{MOVIDA}/api/schedulings/{id_}"),
-                 ("title", f"{MOVIDA}/api/titles/{10 * id_ - 9}"), ("web", f"{MOVIDA}{path}")]  # fmt: skip
+        path = _path(id_)
+        links = [("work_area", f"/work_areas/{area}"), ("scheduling", f"{MOVIDA}/api/schedulings/{id_}")]
+        links += [("title", f"{MOVIDA}/api/titles/{10 * id_ - 9}"), ("web", f"{MOVIDA}{path}")]
         return Resource("job", path, attributes, tuple(_PER_JOB), links, frozenset({"scheduling", "title", "web"}))
 
-    def _parts_of(self, plural: str, build: Callable[[int], Resource]) -> Callable[..., Node | None]:
-        def parts(area: int, job: int) -> Node | None:
-            count = job % 3 if plural == "notes" else job % 2 if plural == "problems" else _PER_JOB[plural]
-            first = _PER_JOB[plural] * (job - 1) + 1
-            return self._job(area, job) and Collection(plural, range(first, first + count), build)
-
-        return parts
-
-    def _part_of(self, plural: str, build: Callable[[int], Resource]) -> Callable[..., Node | None]:
-        parts = self._parts_of(plural, build)
-
-        def part(area: int, job: int, id_: int) -> Node | None:
-            siblings = parts(area, job)
-            return build(id_) if isinstance(siblings, Collection) and id_ in siblings.members else None
-
-        return part
+    def _part(
+        self, parts: Callable[[int, int], range], build: Callable[[int], Resource], area: int, job: int, id_: int
+    ) -> Resource | None:
+        return build(id_) if self._job(area, job) and id_ in parts(area, job) else None
 
     def _made(self, name: str, id_: int, attributes: list[Attribute]) -> Resource:
-        path = self._path((id_ - 1) // _PER_JOB[f"{name}s"] + 1)
+        path = _path((id_ - 1) // _PER_JOB[f"{name}s"] + 1)
         return Resource(name, f"{path}/{name}s/{id_}", [("id", "integer", id_), *attributes], links=[("job", path)])
 
     def _asset(self, id_: int) -> Resource:
         number = self._library.scatter(id_, 72)
         status = _MATERIAL_STATUSES[number % 3]
-        progress = 100 if status == "received" else number % 100
-        kind = _MATERIALS[(id_ - 1) % len(_MATERIALS)]
-        return self._made(
-            "asset", id_, [("type_name", "", kind), ("status", "", status), ("progress", "integer", progress)]
-        )
+        attributes: list[Attribute] = [
+            ("type_name", "", _MATERIALS[(id_ - 1) % len(_MATERIALS)]),
+            ("status", "", status),
+            ("progress", "integer", 100 if status == "received" else number % 100),
+        ]
+        return self._made("asset", id_, attributes)
 
     def _task(self, id_: int) -> Resource:
         position = (id_ - 1) % len(_TASKS)
@@ -180,3 +172,10 @@ class _Jobs:
             ("reporter", "", "qc@broadcaster.example"),
         ]
         return self._made("problem", id_, attributes)
+
+
+def _part_ids(plural: str, _area: int, job: int) -> range:
+    """Return the ids of the materials, tasks, notes or problems of a job."""
+    count = job % 3 if plural == "notes" else job % 2 if plural == "problems" else _PER_JOB[plural]
+    first = _PER_JOB[plural] * (job - 1) + 1
+    return range(first, first + count)

@@ -1,18 +1,18 @@
 """
-The local Medipim vendor: the read endpoints of API v4, written from the vendor's documents (Medipim's documents).
+The Medipim mock server: the read endpoints of API v4, written from the vendor's documents (Medipim's documents).
 
-The handlers know nothing of authentication, rates, faults and logs; `server` puts those around them. What no document
-settles is marked inferred, and where it matters there is a switch in `Settings`. Writing is refused with 403: the
-vendor restricts it by subscription. Media files are public on the vendor's CDN (inferred), see OPEN.
+The handlers do not deal with authentication, rates, faults and logs; `vendorkit.local.server.checks` does. Undocumented
+behaviour is marked inferred, and `Settings` has a switch for it if it matters. Writes are refused with 403: the vendor
+restricts them by subscription. Media files are public on the vendor's CDN (inferred), see OPEN.
 """
 
 from __future__ import annotations
 
+import base64
 import html
 import json
 import re
-import struct
-import zlib
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -24,7 +24,7 @@ from vendorkit.local.medipim.fields import get_fields
 from vendorkit.local.medipim.filters import Violation
 from vendorkit.local.medipim.lists import LISTS, List, rows_of
 from vendorkit.local.medipim.lookups import encode
-from vendorkit.local.medipim.oddities import spoilt
+from vendorkit.local.medipim.oddities import corrupt
 from vendorkit.local.medipim.products import EANS
 from vendorkit.local.medipim.shop import BadRequest, Shop, need, page_of, read_json
 
@@ -33,16 +33,18 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from vendorkit.local.medipim.rows import Ints
+    from vendorkit.local.medipim.arrays import Ints
     from vendorkit.local.server.settings import Settings
+
+    Handler = Callable[[Request], Awaitable[Response]]
 
 VENDOR: Final = "medipim"
 AUTH: Final = "basic"
 RATE: Final = (100, 60, 0)  # requests, seconds, ban in seconds (Medipim's documents)
 OPEN: Final = ("/media/",)  # served without credentials (inferred)
 WINDOW: Final = 10_000
-_CHUNK: Final = 400  # records a chunk of the stream: about 1 MB
-# Only the first two and bad_request are the vendor's own words (Medipim's documents); the others are inferred.
+_CHUNK: Final = 400  # records per chunk of the stream: about 1 MB
+# Only the first two and bad_request are documented (Medipim's documents); the others are inferred.
 _CODES: Final = {
     401: "authentication.not_authenticated", 429: "too_many_requests", 400: "bad_request", 403: "forbidden",
     404: "not_found", 405: "method_not_allowed", 422: "validation_failed", 503: "service_unavailable",
@@ -53,11 +55,15 @@ _WRITES: Final = (
     "media/publish", "media/unpublish", "organizations/create", "brands/create", "brands/update", "users/create",
     "api-keys/create", "api-keys/revoke", "corrections/create",
 )  # fmt: skip
+# One grey pixel.
+_PNG: Final = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
+)
 _USER_AGENT: Final = re.compile(r"(?!Mozilla/)[^\s/]+/\S+ \(.+\)")
 
 
 def refusal(status: int, reason: str) -> Response:
-    """Return an error in the shape of Medipim's documents."""
+    """Return an error in the documented form (Medipim's documents)."""
     return _json({"error": {"status": status, "code": _CODES.get(status, "internal_error"), "message": reason}}, status)
 
 
@@ -65,25 +71,13 @@ def _json(value: Any, status: int = 200) -> Response:
     return Response(encode(value), status, media_type="application/json")
 
 
-def _png() -> bytes:
-    """Return a picture of one grey dot (PNG specification, sections 5 and 11)."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0\x80")) + chunk(b"IEND", b"")
-    )
-
-
 class Api:
     """
-    The handlers of one local vendor.
+    The handlers of the mock server.
 
     Args:
         settings: Read at each request, so that switches work while the server runs.
-        base_url: Gives the origin for absolute links.
+        base_url: Returns the origin for absolute links.
     """
 
     def __init__(self, settings: Settings, base_url: Callable[[], str]) -> None:
@@ -92,15 +86,15 @@ class Api:
 
     @property
     def shop(self) -> Shop:
-        """The catalogue of the present settings."""
+        """The catalogue for the current settings."""
         s = self.settings
         key = (s.seed, s.country, s.products, s.brands, repr(s.changes), self.base_url())
         if self._shop is None or self._shop[0] != key:
             self._shop = (key, Shop(s, self.base_url()))
         return self._shop[1]
 
-    def guarded(self, handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-        """Return `handler` with its complaints turned into the vendor's errors."""
+    def guarded(self, handler: Handler) -> Handler:
+        """Return `handler` with its exceptions turned into the vendor's errors."""
 
         async def answer(request: Request) -> Response:
             try:
@@ -113,7 +107,7 @@ class Api:
         return answer
 
     def invalid(self, error: Violation) -> Response:
-        """Return a validation error; status, place and shape of `violations` are inferred."""
+        """Return a validation error; its status and the place and form of `violations` are inferred."""
         status = self.settings.invalid_status
         message = f"{error.field}: {error.message}"
         inner: dict[str, Any] = {"status": status, "code": _CODES.get(status, "bad_request"), "message": message}
@@ -124,48 +118,40 @@ class Api:
 
     # -- products and media
 
-    def query(self, kind: str) -> Callable[[Request], Awaitable[Response]]:
-        """Return the handler of `products/query` or `media/query`."""
+    async def query(self, kind: str, request: Request) -> Response:
+        """Answer `products/query` or `media/query`."""
+        body = await read_json(request)
+        need(body, ("filter", "sorting", "page"), ("filter", "sorting", "page"))
+        number, size = page_of(body)
+        found = self.shop.select(kind, body)
+        start = number * size
+        if start >= WINDOW and self.settings.beyond_window == "error":
+            field = "page.no"
+            raise Violation(field, f"only the first {WINDOW} results can be paged; use the stream endpoint")
+        index = found[start : min(start + size, WINDOW)]
+        records = b",".join(self.shop.encoded(kind, index))
+        total = min(len(found), WINDOW)
+        meta = b'{"total":%d,"page":{"no":%d,"offset":%d,"size":%d}}' % (total, number, start, size)
+        return Response(b'{"meta":%b,"results":[%b]}' % (meta, records), media_type="application/json")
 
-        async def answer(request: Request) -> Response:
-            body = await read_json(request)
-            need(body, ("filter", "sorting", "page"), ("filter", "sorting", "page"))
-            number, size = page_of(body)
-            found = self.shop.select(kind, body)
-            start = number * size
-            if start >= WINDOW and self.settings.beyond_window == "error":
-                field = "page.no"
-                raise Violation(field, f"only the first {WINDOW} results can be paged; use the stream endpoint")
-            index = found[start : min(start + size, WINDOW)]
-            records = b",".join(self.shop.encoded(kind, index, self.settings.wrong_type_rate))
-            total = min(len(found), WINDOW)
-            meta = b'{"total":%d,"page":{"no":%d,"offset":%d,"size":%d}}' % (total, number, start, size)
-            return Response(b'{"meta":%b,"results":[%b]}' % (meta, records), media_type="application/json")
-
-        return answer
-
-    def stream(self, kind: str) -> Callable[[Request], Awaitable[Response]]:
-        """Return the handler of `products/stream` or `media/stream`: NDJSON, or 204 where nothing fits."""
-
-        async def answer(request: Request) -> Response:
-            body = await read_json(request)
-            need(body, ("filter", "sorting"), ("filter", "sorting"))
-            found = self.shop.select(kind, body)
-            if not len(found):
-                return Response(status_code=204)
-            # V3's content type; that of V4 is not documented (Medipim's documents).
-            return StreamingResponse(self._lines(self.shop, kind, found), media_type="application/x-json-stream")
-
-        return answer
+    async def stream(self, kind: str, request: Request) -> Response:
+        """Answer `products/stream` or `media/stream`: NDJSON, or 204 if no record matches."""
+        body = await read_json(request)
+        need(body, ("filter", "sorting"), ("filter", "sorting"))
+        found = self.shop.select(kind, body)
+        if not len(found):
+            return Response(status_code=204)
+        # The content type of V3; that of V4 is not documented (Medipim's documents).
+        return StreamingResponse(self._lines(self.shop, kind, found), media_type="application/x-json-stream")
 
     async def _lines(self, shop: Shop, kind: str, found: Ints) -> AsyncIterator[bytes]:
         line = b'{"meta":{"total":%d,"index":%%d},"result":%%b}\n' % len(found)
         for start in range(0, len(found), _CHUNK):
-            records = shop.encoded(kind, found[start : start + _CHUNK], self.settings.wrong_type_rate)
+            records = shop.encoded(kind, found[start : start + _CHUNK])
             yield b"".join([line % pair for pair in enumerate(records, start)])
 
     async def find_product(self, request: Request) -> Response:
-        """Answer `products/find`, by id or by any identifier of the country; the first match where several fit."""
+        """Answer `products/find`, by id or any identifier of the country; the first match if there are several."""
         shop = self.shop
         known = ("id", *EANS, *shop.products.codes)
         key, value = self._one_parameter(request, known)
@@ -182,7 +168,7 @@ class Api:
     def _found(self, index: Ints, root: str, kind: str, what: str) -> Response:
         if not len(index):
             return refusal(404, f"No record of {kind} has {what}.")  # inferred: 404 (Medipim's documents)
-        (record,) = self.shop.encoded(kind, index[:1], self.settings.wrong_type_rate)
+        (record,) = self.shop.encoded(kind, index[:1])
         return Response(b'{"%b":%b}' % (root.encode(), record), media_type="application/json")
 
     @staticmethod
@@ -190,93 +176,81 @@ class Api:
         given = request.query_params.multi_items()
         if len(given) != 1 or given[0][0] not in known:
             field = "query"
-            raise Violation(field, f"give exactly one of {', '.join(known)}")
+            raise Violation(field, f"must be exactly one of {', '.join(known)}")
         return given[0]
 
-    def fields(self, kind: str) -> Callable[[Request], Awaitable[Response]]:
-        """Return the handler of `products/get-fields` or `media/get-fields`."""
-
-        async def answer(_request: Request) -> Response:
-            return _json({"fields": get_fields(kind, self.settings.country)})
-
-        return answer
+    async def fields(self, kind: str, _request: Request) -> Response:
+        """Answer `products/get-fields` or `media/get-fields`."""
+        return _json({"fields": get_fields(kind, self.settings.country)})
 
     # -- the short lists
 
-    def list_query(self, kind: List) -> Callable[[Request], Awaitable[Response]]:
-        """Return the handler of a list: without `page` all records and no `meta.page` (Medipim's documents)."""
+    async def list_query(self, kind: List, request: Request) -> Response:
+        """Answer a list: without `page` all records, and no `meta.page` (Medipim's documents)."""
+        body = await read_json(request)
+        need(body, ("filter", "page", *(("sorting",) if kind.sorts else ())), ())
+        records = rows_of(kind, self.shop.lookups, body)
+        meta: dict[str, Any] = {"total": len(records)}
+        if body.get("page") is not None:
+            number, size = page_of(body)
+            meta["page"] = {"no": number, "offset": number * size, "size": size}
+            records = records[number * size : (number + 1) * size]
+        rate = self.settings.wrong_type_rate
+        return _json({"meta": meta, "results": [corrupt(record, n, rate) for n, record in enumerate(records)]})
 
-        async def answer(request: Request) -> Response:
-            body = await read_json(request)
-            need(body, ("filter", "page", *(("sorting",) if kind.sorts else ())), ())
-            records = rows_of(kind, self.shop.lookups, body)
-            meta: dict[str, Any] = {"total": len(records)}
-            if body.get("page") is not None:
-                number, size = page_of(body)
-                meta["page"] = {"no": number, "offset": number * size, "size": size}
-                records = records[number * size : (number + 1) * size]
-            rate = self.settings.wrong_type_rate
-            return _json({"meta": meta, "results": [spoilt(record, n, rate) for n, record in enumerate(records)]})
-
-        return answer
-
-    def list_find(self, kind: List) -> Callable[[Request], Awaitable[Response]]:
-        """Return the handler of a list's `find`."""
-
-        async def answer(request: Request) -> Response:
-            _, value = self._one_parameter(request, ("id",))
-            records = [r for r in kind.records(self.shop.lookups) if str(r["id"]) == value]
-            return _json({kind.root: records[0]}) if records else refusal(404, f"{kind.path} has no id {value!r}.")
-
-        return answer
+    async def list_find(self, kind: List, request: Request) -> Response:
+        """Answer a list's `find`."""
+        _, value = self._one_parameter(request, ("id",))
+        records = [r for r in kind.records(self.shop.lookups) if str(r["id"]) == value]
+        return _json({kind.root: records[0]}) if records else refusal(404, f"{kind.path} has no id {value!r}.")
 
     async def embed(self, request: Request) -> Response:
-        """Answer `products/embed`, a page with the product's name; the signed form is left out."""
+        """Answer `products/embed`, a page with the product's name; signed links are not supported."""
         given = request.query_params
         if not set(given) <= {"id", "locale"} or "id" not in given:
             field = "query"
-            raise Violation(field, "give id and perhaps locale")
+            raise Violation(field, "must be id, and optionally locale")
         index = self.shop.catalogue.index_of(given["id"])
         if index is None:
             return refusal(404, f"No product has id {given['id']!r}.")
-        (record,) = self.shop.encoded("products", np.array([index]), 0.0)
+        (record,) = self.shop.bodies.products(np.array([index]))
         names = json.loads(record)["name"]
         name = html.escape(names.get(given.get("locale", ""), next(iter(names.values()))))
         return Response(f"<!doctype html><title>{name}</title><h1>{name}</h1>", media_type="text/html")
 
     async def media_file(self, request: Request) -> Response:
-        """Answer a picture; only to a User-Agent of the form `App/1.0 (contact)`, else 403 (inferred)."""
+        """Answer an image to a User-Agent of the form `App/1.0 (contact)`, 403 to any other (inferred)."""
         if not _USER_AGENT.match(request.headers.get("user-agent", "")):
             return refusal(403, "Send a descriptive User-Agent: YourAppName/Version (Contact Information).")
         return Response(_PNG, media_type="image/png")
 
 
-_PNG: Final = _png()
-
-
 async def _read_only(_request: Request) -> Response:
-    return refusal(403, "This is a read-only local vendor: it stores nothing.")
+    return refusal(403, "This mock server is read-only: nothing was changed.")
 
 
 def routes(settings: Settings, base_url: Callable[[], str], credentials: Mapping[str, str]) -> list[Route]:
     """
-    Return the routes of the local Medipim.
+    Return the routes of the Medipim mock server.
 
     Args:
         settings: Switches and sizes, read at each request.
-        base_url: Gives the origin, as `https://127.0.0.1:PORT`, once it is known.
+        base_url: Returns the origin, as `https://127.0.0.1:PORT`.
         credentials: Not used: no handler checks them.
     """
     del credentials
     api = Api(settings, base_url)
-    table: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = []
+    table: list[tuple[str, str, Handler]] = []
     for kind, find in (("products", api.find_product), ("media", api.find_media)):
-        table += [("POST", f"{kind}/query", api.query(kind)), ("POST", f"{kind}/stream", api.stream(kind))]
-        table += [("GET", f"{kind}/find", find), ("GET", f"{kind}/get-fields", api.fields(kind))]
+        table += [
+            ("POST", f"{kind}/query", partial(api.query, kind)),
+            ("POST", f"{kind}/stream", partial(api.stream, kind)),
+        ]
+        table += [("GET", f"{kind}/find", find), ("GET", f"{kind}/get-fields", partial(api.fields, kind))]
     table.append(("GET", "products/embed", api.embed))
     for entry in LISTS:
-        table.append(("POST", f"{entry.path}/query", api.list_query(entry)))
-        table += [("GET", f"{entry.path}/find", api.list_find(entry))] if entry.root else []
+        table.append(("POST", f"{entry.path}/query", partial(api.list_query, entry)))
+        table += [("GET", f"{entry.path}/find", partial(api.list_find, entry))] if entry.root else []
     table += [("POST", path, _read_only) for path in _WRITES]
     listed = [Route(f"/v4/{path}", api.guarded(handler), methods=[method]) for method, path, handler in table]
     return [*listed, Route("/media/{item:int}/{name}", api.media_file, methods=["GET"])]

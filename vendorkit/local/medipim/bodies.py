@@ -1,9 +1,9 @@
 """
-Products and media of the local Medipim vendor as JSON bytes, spliced from prepared templates.
+Products and media of the Medipim mock server as JSON bytes, filled into prepared templates.
 
-A product is one of 256 kinds in one of 8 states of translation; each pair gives one template with open places for what
-differs by record. Filling one in takes a few microseconds, so that the server never bounds a benchmark. The few records
-with an oddity in their body (`medipim_oddities`) take a slower way.
+A product is one of 256 kinds in one of 8 states of translation. Each such pair has one template, with places for the
+values that differ by record. Filling one takes a few microseconds, so that the server does not limit a benchmark. The
+few records with an oddity in their body (see `oddities`) are decoded and encoded again.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from vendorkit.local.medipim import oddities, words
+from vendorkit.local.medipim.arrays import Ints
 from vendorkit.local.medipim.catalogue import FIRST_MEDIA, Catalogue
 from vendorkit.local.medipim.lookups import Lookups, encode
-from vendorkit.local.medipim.rows import PERIOD, REPLACED, Ints, Rows
+from vendorkit.local.medipim.rows import PERIOD, REPLACED, MediaRows, Rows
 from vendorkit.local.medipim.shapes import FIELDS, Shapes, Template
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _EAN_13: Final = b'"ean":[%b],"gtin":"%014d","eanGtin8":null,"eanGtin12":%b,"ean
 
 
 def codes(first: int, second: int) -> bytes:
-    """Return the members `ean` to `eanGtin14`; the scalar ones show the last EAN, as in the vendor's example."""
+    """Return the members `ean` to `eanGtin14`; the scalar ones have the last EAN, as in the vendor's example."""
     if first < 0:
         return _NO_EAN
     last = first if second < 0 else second
@@ -55,7 +56,7 @@ def _meta(rows: Rows) -> list[bytes]:
 
 
 def _national_form(country: str, *, medicine: bool) -> tuple[bytes, Callable[[tuple[int, int]], Any]]:
-    """Return the members of a country's codes with places, and what picks the numbers for these."""
+    """Return the members of a country's codes with places, and the function that picks the numbers for them."""
     members, sources = [], []
     for code in words.CODES[country]:
         there = code.width and code.medicine in (None, medicine)
@@ -70,8 +71,8 @@ class Bodies:
     Encodes records of one catalogue.
 
     Args:
-        catalogue: Where the columns come from.
-        lookups: Where brands, organizations and categories come from.
+        catalogue: The source of the columns.
+        lookups: The source of brands, organizations and categories.
         base_url: Origin of the media links, as `https://127.0.0.1:PORT`.
     """
 
@@ -84,17 +85,17 @@ class Bodies:
 
     def products(self, index: Ints) -> Iterator[bytes]:
         """Yield the products at `index`, encoded, in that order."""
-        rows = self.catalogue.at(index)
+        rows = Rows(self.catalogue, index)
         kinds = rows.variant * 8 + rows.second_name * 4 + rows.second_description * 2 + rows.first_description
-        strange = np.isin(rows.rest, oddities.RESTS)
+        has_oddity = np.isin(rows.rest, oddities.ODD_REMAINDERS)
         places = _in_order(self._product_columns(rows))
         templates = self._templates
-        for number, kind, odd, row in zip(index.tolist(), kinds.tolist(), strange.tolist(), places, strict=False):
+        for number, kind, odd, row in zip(index.tolist(), kinds.tolist(), has_oddity.tolist(), places, strict=False):
             template = templates.get(kind)
             if template is None:
                 template = templates[kind] = Template(self._shapes.product(kind))
             body = template.fill(row)
-            yield encode(oddities.twist(json.loads(body), number % PERIOD)) if odd else body
+            yield encode(oddities.apply_oddity(json.loads(body), number % PERIOD)) if odd else body
 
     def _product_columns(self, rows: Rows) -> dict[str, Iterable[Any]]:
         catalogue, vat = self.catalogue, words.VAT[self.catalogue.country]
@@ -132,7 +133,7 @@ class Bodies:
 
     def media(self, index: Ints) -> Iterator[bytes]:
         """Yield the media items at `index`, encoded, in that order."""
-        rows = self.catalogue.media_at(index)
+        rows = MediaRows(self.catalogue, index)
         suppliers = self.catalogue.brand_organization[rows.owner.brand].tolist()
         texts = self.lookups.encoded[3]
         columns: dict[str, Iterable[Any]] = {
@@ -148,5 +149,5 @@ class Bodies:
 
 
 def _in_order(columns: dict[str, Iterable[Any]]) -> Iterator[tuple[Any, ...]]:
-    """Yield one tuple a record in the order of FIELDS; fields that are not there are empty."""
+    """Yield one tuple per record in the order of FIELDS; missing columns give empty values."""
     return zip(*[columns.get(name, repeat(b"")) for name in FIELDS], strict=False)

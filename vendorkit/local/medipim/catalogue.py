@@ -1,7 +1,7 @@
 """
-A Medipim catalogue that is computed, not stored: the columns of a record follow from its index and the seed.
+The Medipim catalogue: everything about a record is computed from its index and the seed, and nothing is stored.
 
-The columns themselves are in `medipim_rows`, the bodies in `medipim_bodies`.
+`rows` has the columns of the records, `bodies` their JSON.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from vendorkit.local.medipim import words
+from vendorkit.local.medipim.arrays import Ints
 from vendorkit.local.medipim.changes import Changed
-from vendorkit.local.medipim.rows import Ints, MediaRows, Rows
 
 if TYPE_CHECKING:
     from vendorkit.local.server.settings import Settings
@@ -28,10 +28,10 @@ _ID_MASK: Final = (1 << _ID_BITS) - 1
 
 class Catalogue:
     """
-    The columns of all products and media of one seed, country and size, each computed when first asked for.
+    What all products and media of one seed, country and size have in common; computed on first use.
 
     Args:
-        settings: Seed, country and sizes are read once, here.
+        settings: Seed, country, sizes and changes are read once, here.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -44,26 +44,8 @@ class Catalogue:
         self._offset = (self.seed * 0x9E3779B97F4A7C15 + 0x548900000) & _ID_MASK
         self.changed = Changed(settings.changes, self.at_first, self.index_of)
 
-    def at(self, index: Ints) -> Rows:
-        """Return the columns of the products at `index` (each at least 0, below `products`)."""
-        return Rows(self, index)
-
-    @cached_property
-    def all(self) -> Rows:
-        """The columns of all products."""
-        return self.at(self.index)
-
-    def media_at(self, index: Ints) -> MediaRows:
-        """Return the columns of the media items at `index`; item 2p and 2p+1 belong to product p."""
-        return MediaRows(self, index)
-
-    @cached_property
-    def all_media(self) -> MediaRows:
-        """The columns of all media items."""
-        return self.media_at(np.arange(2 * self.products, dtype=np.int64))
-
     def index_of(self, product_id: Any) -> int | None:
-        """Return the index of the product "M" + 9 hexadecimal digits; None where there is none."""
+        """Return the index of the product with this id, "M" + 9 hexadecimal digits; None if there is none."""
         text = str(product_id)
         if len(text) != 1 + _ID_BITS // 4 or text[0] != "M":
             return None
@@ -75,7 +57,7 @@ class Catalogue:
         return index if index < self.products and text[1:].isalnum() and text == text.upper() else None
 
     def id_numbers(self, index: Ints) -> Ints:
-        """Return the numbers behind the ids: `"M%09X" % number`."""
+        """Return the numbers in the ids: `"M%09X" % number`."""
         return (index * _ID_STEP + self._offset) & _ID_MASK
 
     def noise(self, index: Ints, salt: int) -> npt.NDArray[np.uint64]:
@@ -93,7 +75,7 @@ class Catalogue:
 
     @cached_property
     def brand_factor(self) -> Ints:
-        """Price level of each brand in percent of the usual."""
+        """Price level of each brand, in percent of the usual price."""
         return 60 + (self.noise(np.arange(self.brands, dtype=np.int64), 12) % np.uint64(121)).astype(np.int64)
 
     @cached_property

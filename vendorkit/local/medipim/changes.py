@@ -1,4 +1,4 @@
-"""What was changed in the local Medipim's catalogue since its start: the last word on some columns of some products."""
+"""The changes made to the products of the Medipim mock server since its start."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import numpy as np
 from vendorkit.local.medipim import words
 
 if TYPE_CHECKING:
-    from vendorkit.local.medipim.rows import Ints
+    from vendorkit.local.medipim.arrays import Ints
 
 _STATUS: Final = {"deactivate": words.STATUSES.index("inactive"), "replace": words.STATUSES.index("replaced")}
-_PRICE: Final = 1_000_000  # above all others, so that an edit is seen
+_PRICE: Final = 1_000_000  # above all other prices: an edit always changes the price
 
 
 class Changed:
     """
-    Changes laid over the computed columns.
+    Replaces computed values of changed products.
 
     Args:
         changes: Action, product id and time of each, in order.
         first: Index of the first product that is added.
-        index_of: From a product's id to its index.
+        index_of: Returns the index of a product id.
     """
 
     def __init__(self, changes: Sequence[Mapping[str, Any]], first: int, index_of: Callable[[str], int | None]) -> None:
@@ -48,7 +48,7 @@ class Changed:
         self.deleted: Ints = np.array(deleted, dtype=np.int64)
 
     def over(self, name: str, index: Ints, computed: Ints) -> Ints:
-        """Return the column *name* of the products at *index*, changes laid over what is computed."""
+        """Return the column *name* of the products at *index*: *computed*, with the changed values in place."""
         for changed, value in self._values.get(name, {}).items():
             computed = np.where(index == changed, value, computed)
         return computed

@@ -1,4 +1,4 @@
-"""The answers of `products/get-fields` and `media/get-fields` of the local Medipim vendor."""
+"""The answers of `products/get-fields` and `media/get-fields`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from vendorkit.local.medipim import words
 
-# code, type, group; a "*" after the type marks several values, a "~" a localised one. Types are inferred names.
+# Code, type, group; "*" after the type means several values, "~" localised. The names of the types are inferred.
 _PRODUCT: Final = (
     ("name", "string~", "general"), ("seoName", "string~", "general"), ("status", "enum", "general"),
     ("requiresLegalText", "boolean", "general"), ("biocide", "boolean", "general"),
@@ -36,7 +36,7 @@ _READ_ONLY: Final = {"status", "gtin", "publicCategories", "gs1Category", "photo
 
 
 def get_fields(kind: str, country: str) -> list[dict[str, Any]]:
-    """Return the fields of `products` or `media`, those of the country included."""
+    """Return the fields of `products` or `media`, including the codes of the country."""
     table: tuple[tuple[str, str, str], ...] = _MEDIA
     if kind == "products":
         codes = tuple((code.name, "string", "identifiers") for code in words.CODES[country])

@@ -1,8 +1,8 @@
 """
-Filters and sorting of the local Medipim vendor: from the JSON of a request to the indexes of the records, in order.
+Filters and sorting of Medipim: from the JSON of a request to the indexes of the matching records, in order.
 
-A filter is an object with exactly one key (several keys are not documented and refused here, which is
-inferred). Each becomes a column of booleans, so that `and`, `or` and `not` are NumPy's own.
+A filter is an object with exactly one key; that several keys are refused is inferred. Each filter gives a column of
+booleans, which NumPy combines by `and`, `or` and `not`.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from vendorkit.local.medipim import traits, words
+from vendorkit.local.medipim.arrays import Bits, Ints
 from vendorkit.local.medipim.catalogue import Catalogue
-from vendorkit.local.medipim.rows import Bits, Ints
+from vendorkit.local.medipim.rows import MediaRows, Rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-MAX_CODES: Final = 1_000
-_DEPTH: Final = 50  # deeper nesting is refused rather than met with a RecursionError
+_DEPTH: Final = 50  # deeper nesting is refused, before it becomes a RecursionError
 
 
 class Violation(Exception):
-    """One thing that is wrong with a request: `field` as a dotted path, and a sentence."""
+    """One error in a request: `field` as a dotted path, and a message."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
@@ -31,7 +31,7 @@ class Violation(Exception):
 
 
 def single(value: Any, field: str) -> tuple[str, Any]:
-    """Return key and value of an object with one key; anything else is a Violation."""
+    """Return key and value of an object with one key. Raise Violation for anything else."""
     if not isinstance(value, dict) or len(value) != 1:
         raise Violation(field, "must be an object with exactly one key")
     ((key, inner),) = value.items()
@@ -39,7 +39,7 @@ def single(value: Any, field: str) -> tuple[str, Any]:
 
 
 def listed(value: Any, field: str, kinds: tuple[type, ...]) -> list[Any]:
-    """Return a scalar or list as a list whose members are of `kinds`; an empty list is a Violation."""
+    """Return a scalar or list as a list whose members are of `kinds`. Raise Violation if it is empty."""
     values = value if isinstance(value, list) else [value]
     bad = [v for v in values if not isinstance(v, kinds) or (isinstance(v, bool) and bool not in kinds)]
     if bad or not values:
@@ -48,7 +48,7 @@ def listed(value: Any, field: str, kinds: tuple[type, ...]) -> list[Any]:
 
 
 def chosen(value: Any, field: str, choices: Iterable[str]) -> list[str]:
-    """Return a scalar or list of words, each one of `choices`."""
+    """Return a scalar or list as a list of words, each one of `choices`."""
     values: list[str] = listed(value, field, (str,))
     if unknown := sorted(set(values) - set(choices)):
         raise Violation(field, f"unknown value {unknown[0]!r}, known: {', '.join(choices)}")
@@ -56,26 +56,26 @@ def chosen(value: Any, field: str, choices: Iterable[str]) -> list[str]:
 
 
 def text(value: Any, field: str) -> str:
-    """Return a text; anything else is a Violation."""
+    """Return a string. Raise Violation for anything else."""
     if not isinstance(value, str):
-        raise Violation(field, "must be a text")
+        raise Violation(field, "must be a string")
     return value
 
 
 def one(value: Any, field: str, choices: Iterable[str]) -> str:
-    """Return a text that is one of `choices`; a list is a Violation."""
+    """Return a string that is one of `choices`. Raise Violation for a list."""
     return chosen(text(value, field), field, choices)[0]
 
 
 def flag(value: Any, field: str) -> bool:
-    """Return a boolean; texts and numbers are a Violation."""
+    """Return a boolean. Raise Violation for strings and numbers."""
     if not isinstance(value, bool):
         raise Violation(field, "must be true or false")
     return value
 
 
 def between(value: Any, field: str, column: Ints) -> Bits:
-    """Return where a time column fits: from a scalar on, or `{from, until}`; both ends included (inferred)."""
+    """Return where a time column is at or after a scalar, or within `{from, until}`, both included (inferred)."""
     span = value if isinstance(value, dict) else {"from": value}
     if not span or set(span) - {"from", "until"}:
         raise Violation(field, "must be unix seconds or an object with from and until")
@@ -88,11 +88,11 @@ def between(value: Any, field: str, column: Ints) -> Bits:
 
 
 def combined(value: Any, field: str, size: int, leaf: Callable[[str, Any, str], Bits], depth: int = 0) -> Bits:
-    """Return where a filter fits: `and`, `or` and `not` here, everything else by `leaf(key, value, path)`."""
+    """Return where a filter matches; `leaf(key, value, path)` decides on all but `and`, `or` and `not`."""
     if depth > _DEPTH:
         raise Violation(field, f"is nested deeper than {_DEPTH}")
     if depth == 0 and value in ({}, []):
-        return np.ones(size, dtype=np.bool_)  # inferred: an empty filter asks for all; [] is PHP's empty object
+        return np.ones(size, dtype=np.bool_)  # inferred: an empty filter matches all; PHP writes an empty object as []
     key, inner = single(value, field)
     path = f"{field}.{key}"
     if key == "not":
@@ -106,8 +106,13 @@ def combined(value: Any, field: str, size: int, leaf: Callable[[str, Any, str], 
     return leaf(key, inner, path)
 
 
+def of_each(fits: Callable[[int], bool], count: int, column: Ints) -> Bits:
+    """Return where `fits` is true of the number in a column; all numbers are below `count`."""
+    return np.take(np.array([fits(number) for number in range(count)], dtype=np.bool_), column)
+
+
 def ordered(keep: Bits, keys: list[Ints], *, descending: bool) -> Ints:
-    """Return the indexes that are kept, by `keys` (most important first); ties stay in the order of the last key."""
+    """Return the kept indexes sorted by `keys`, most important first; the last key always sorts ascending."""
     index = np.flatnonzero(keep)
     parts = [key[index] for key in keys]
     if descending:
@@ -124,7 +129,7 @@ def direction(value: Any, field: str) -> bool:
 
 
 def digits(text: str, prefix: str, width: int) -> int | None:
-    """Return the number in a code of `width` characters that starts with `prefix`; None for any other text."""
+    """Return the number in a code of `width` characters that starts with `prefix`; None for any other string."""
     tail = text[len(prefix) :]
     fits = len(text) == width and text.startswith(prefix) and tail.isascii() and tail.isdigit()
     return int(tail) if fits else None
@@ -140,11 +145,12 @@ class MediaFilter:
     )  # fmt: skip
 
     def __init__(self, catalogue: Catalogue, suppliers: list[int]) -> None:
-        self.catalogue, self.rows = catalogue, catalogue.all_media
+        self.catalogue = catalogue
+        self.rows = MediaRows(catalogue, np.arange(2 * catalogue.products, dtype=np.int64))
         self.suppliers = suppliers
 
     def select(self, value: Any, sorting: Any) -> Ints:
-        """Return the indexes of the media that fit, sorted; a Violation where the request is wrong."""
+        """Return the indexes of the matching media, sorted. Raise Violation for an invalid request."""
         key, way = single(sorting, "sorting")
         if key not in self.SORTS:
             raise Violation(field=f"sorting.{key}", message=f"unknown sort key, known: {', '.join(self.SORTS)}")
@@ -159,23 +165,22 @@ class MediaFilter:
             return between(value, path, rows.owner.created if key == "createdAt" else rows.owner.updated)
         if key == "product":
             wanted = [self.catalogue.index_of(v) for v in listed(value, path, (str,))]
-            shown = self.catalogue.at(np.array([v for v in wanted if v is not None], dtype=np.int64)).photos_of
-            return np.isin(rows.index // 2, shown) & self._by_kind(traits.media_there)
+            shown = Rows(self.catalogue, np.array([v for v in wanted if v is not None], dtype=np.int64))
+            return np.isin(rows.index // 2, shown.photos_of) & self._by_kind(traits.media_there)
         if key == "organization":
             ids = listed(value, path, (int,))
-            owners = [n for n, identity in enumerate(self.suppliers) if identity in ids]
-            return np.take(np.isin(self.catalogue.brand_organization, owners), rows.owner.brand)
+            owned = of_each(lambda n: self.suppliers[n] in ids, len(self.suppliers), self.catalogue.brand_organization)
+            return np.take(owned, rows.owner.brand)
         return self._by_kind(self._kinds(key, value, path))
 
     def _by_kind(self, fits: Callable[[int], bool]) -> Bits:
-        held = np.array([fits(item) for item in range(2 * traits.VARIANTS)], dtype=np.bool_)
-        return np.take(held, self.rows.variant)
+        return of_each(fits, 2 * traits.VARIANTS, self.rows.variant)
 
     def _kinds(self, key: str, value: Any, path: str) -> Callable[[int], bool]:
         """Return the test of one kind of media."""
         if key in {"published", "available"}:
             wanted = flag(value, path)
-            # Every item is available here; those that no product shows are not published.
+            # Every item is available; those that no product shows are not published.
             return lambda item: (key == "available" or traits.media_there(item)) is wanted
         tests: dict[str, tuple[tuple[str, ...], Callable[[int], list[str]]]] = {
             "targetGroup": (words.TARGET_GROUPS, traits.media_groups),
@@ -188,8 +193,8 @@ class MediaFilter:
         if key not in tests:
             raise Violation(path, f"unknown filter, known: {', '.join(self.FILTERS)}")
         choices, held = tests[key]
-        asked = set(chosen(value, path, choices))
-        return lambda item: not asked.isdisjoint(held(item))
+        wanted_words = set(chosen(value, path, choices))
+        return lambda item: not wanted_words.isdisjoint(held(item))
 
 
 def is_photo(item: int) -> bool:

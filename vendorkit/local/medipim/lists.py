@@ -1,26 +1,29 @@
-"""The short lists of the local Medipim vendor: their paths, filters and sort keys (Medipim's documents)."""
+"""The short lists of Medipim: their paths, filters and sort keys (Medipim's documents)."""
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from vendorkit.local.medipim.filters import Violation, direction, listed, one, single, text
+import numpy as np
+
+from vendorkit.local.medipim.filters import Violation, combined, direction, listed, one, single, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from vendorkit.local.medipim.arrays import Bits
     from vendorkit.local.medipim.lookups import Lookups
 
 Record = dict[str, Any]
-Test = "Callable[[Record], bool]"
 
 
 class List(NamedTuple):
     """
     One list.
 
-    `path` is the vendor's, singular or plural as it stands there. `root` is the member that `find` answers in, empty
-    where there is no `find`. `filters` gives each filter its kind; `sorts` is empty where the vendor has no sorting.
+    `path` is the vendor's, singular or plural. `root` is the member that has the answer of `find`, empty if there is no
+    `find`. `filters` has the kind of each filter; `sorts` is empty if the vendor has no sorting.
     """
 
     path: str
@@ -55,45 +58,32 @@ LISTS: Final = (
 
 
 def rows_of(kind: List, lookups: Lookups, body: Mapping[str, Any]) -> list[Record]:
-    """Return the records of a list that a request asks for, sorted; a Violation where it is wrong."""
+    """Return the records of a list that a request selects, sorted. Raise Violation for an invalid request."""
     records = kind.records(lookups)
     if body.get("filter"):
-        test = _test(kind, lookups, body["filter"], "filter")
-        records = [record for record in records if test(record)]
+
+        def fits(key: str, value: Any, path: str) -> Bits:
+            if key not in kind.filters:
+                raise Violation(path, f"unknown filter, known: {', '.join(kind.filters)}, and, or, not")
+            test = _test(kind.filters[key], key, value, path, lookups)
+            return np.array([test(record) for record in records], dtype=np.bool_)
+
+        records = list(compress(records, combined(body["filter"], "filter", len(records), fits)))
     if kind.sorts and body.get("sorting"):
         key, way = single(body["sorting"], "sorting")
         if key not in kind.sorts:
             raise Violation(field=f"sorting.{key}", message=f"unknown sort key, known: {', '.join(kind.sorts)}")
         down = direction(way, f"sorting.{key}")
-        records = sorted(
-            records, key=lambda record: _text(record[key]) if key == "name" else record["id"], reverse=down
-        )
+        records = sorted(records, key=lambda r: _text(r["name"]) if key == "name" else r["id"], reverse=down)
     return records
 
 
 def _text(name: Any) -> str:
-    """Return a name, or its first locale, as it is sorted and searched."""
+    """Return a name, or its first locale, in the form for sorting and searching."""
     return str(next(iter(name.values()), "") if isinstance(name, dict) else name).casefold()
 
 
-def _test(kind: List, lookups: Lookups, value: Any, field: str) -> Callable[[Record], bool]:
-    key, inner = single(value, field)
-    path = f"{field}.{key}"
-    if key == "not":
-        part = _test(kind, lookups, inner, path)
-        return lambda record: not part(record)
-    if key in {"and", "or"}:
-        if not isinstance(inner, list) or not inner:
-            raise Violation(path, "must be a list of filters")
-        parts = [_test(kind, lookups, one, f"{path}.{n}") for n, one in enumerate(inner)]
-        joined = all if key == "and" else any
-        return lambda record: joined(one(record) for one in parts)
-    if key not in kind.filters:
-        raise Violation(path, f"unknown filter, known: {', '.join(kind.filters)}, and, or, not")
-    return _leaf(kind.filters[key], key, inner, path, lookups)
-
-
-def _leaf(sort: str, key: str, value: Any, path: str, lookups: Lookups) -> Callable[[Record], bool]:
+def _test(sort: str, key: str, value: Any, path: str, lookups: Lookups) -> Callable[[Record], bool]:
     if sort == "localised":
         if not isinstance(value, dict) or set(value) != {"query", "locale"}:
             raise Violation(path, "must be an object with query and locale")
@@ -105,7 +95,7 @@ def _leaf(sort: str, key: str, value: Any, path: str, lookups: Lookups) -> Calla
         return lambda record: query.casefold() in _text(record["name"])
     if sort == "none":
         listed(value, path, (str, int))
-        return lambda _record: False  # the filter exists, no record of ours has the value
+        return lambda _record: False  # the vendor has the filter, but no record here has a value
     if sort == "attribute":
         ids = listed(value, path, (int, str))
         codes = {a["code"] for a in lookups.attributes if a["id"] in ids or a["code"] in ids}

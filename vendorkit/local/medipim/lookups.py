@@ -1,4 +1,4 @@
-"""Brands, organizations, categories and the other short lists of the local Medipim vendor."""
+"""Brands, organizations, categories and the other short lists of the Medipim mock server."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 from vendorkit.local.medipim import traits, words
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from vendorkit.local.medipim.catalogue import Catalogue
 
 Record = dict[str, Any]
-_LONG_AGO: Final = 1_537_171_222  # 2018-09-17, when the lists were first filled
+_FIRST_CREATED: Final = 1_537_171_222  # 2018-09-17, the oldest `createdAt` of the lists
 _COLUMN: Final = {"nl": 0, "fr": 1, "en": 2, "de": 3, "es": 4}
 
 
@@ -22,7 +24,7 @@ def encode(value: Any) -> bytes:
 
 
 def brand_id(index: int) -> int:
-    """Return the id of a brand: odd numbers, so that brand 9 exists and gaps do."""
+    """Return the id of a brand: the odd numbers, so that there are gaps, and brand 9 exists."""
     return 2 * index + 1
 
 
@@ -37,7 +39,7 @@ def category_id(index: int) -> int:
 
 
 def brand_name(index: int) -> str:
-    """Return the name of a brand; numbered once the syllables are used up."""
+    """Return the name of a brand; repeated names get a number."""
     if index < len(words.BRANDS):
         return words.BRANDS[index]
     head, tail = index * 7 % len(words.HEADS), (index // len(words.HEADS) + index * 3) % len(words.TAILS)
@@ -46,16 +48,16 @@ def brand_name(index: int) -> str:
 
 
 def _meta(index: int, *, created: bool = True) -> Record:
-    made = _LONG_AGO + index * 86_400 % 100_000_000
+    made = _FIRST_CREATED + index * 86_400 % 100_000_000
     return {"createdAt": made if created else None, "updatedAt": made + index * 3_607 % 10_000_000}
 
 
 class Lookups:
     """
-    The short lists, each made when first asked for and sorted by id.
+    The short lists, computed on first use and sorted by id.
 
     Args:
-        catalogue: Gives the sizes, the country and which organization owns which brand.
+        catalogue: The source of the sizes, the country, and which organization owns which brand.
     """
 
     def __init__(self, catalogue: Catalogue) -> None:
@@ -63,12 +65,12 @@ class Lookups:
 
     @cached_property
     def brands(self) -> list[Record]:
-        """All brands; the name is a plain string here."""
+        """All brands; here the name is a string."""
         return [{"id": brand_id(n), "name": brand_name(n), "meta": _meta(n)} for n in range(self.catalogue.brands)]
 
     @cached_property
     def organizations(self) -> list[Record]:
-        """All organizations: three of four are suppliers, and only these have contact information."""
+        """All organizations; three of four are suppliers, the only ones with contact information."""
         owned: dict[int, list[int]] = {}
         for brand, owner in enumerate(self.catalogue.brand_organization.tolist()):
             owned.setdefault(owner, []).append(brand_id(brand))
@@ -87,7 +89,7 @@ class Lookups:
         return record
 
     def contact(self, number: int) -> Record:
-        """Return an address; the vendor's table spells `zipCode`, its example `zipcode`, so both occur."""
+        """Return an address; both `zipCode` (the vendor's table) and `zipcode` (its example) occur."""
         return {
             "address": f"Kerkstraat {number + 1}",
             "city": words.CITIES[number % len(words.CITIES)],
@@ -116,38 +118,35 @@ class Lookups:
     @cached_property
     def families(self) -> list[Record]:
         """The product families."""
-        return [{"id": n + 1, "name": self._same(name), "meta": _meta(n)} for n, name in enumerate(words.FAMILIES)]
+        return self._named((name, {}) for name in words.FAMILIES)
 
     @cached_property
     def ingredients(self) -> list[Record]:
         """The active ingredients."""
-        names = [f"{words.INGREDIENTS[n % 10]} {n // 10 or ''}".strip() for n in range(traits.INGREDIENTS)]
-        return [{"id": n + 1, "name": self._same(name), "meta": _meta(n)} for n, name in enumerate(names)]
+        numbers = range(traits.INGREDIENTS)
+        return self._named((f"{words.INGREDIENTS[n % 10]} {n // 10 or ''}".strip(), {}) for n in numbers)
 
     @cached_property
     def attributes(self) -> list[Record]:
         """The attributes, such as colour or galenic shape."""
-        names = {code: code.replace("_", " ").capitalize() for code in words.ATTRIBUTES}
-        return [
-            {"id": n + 1, "code": code, "name": self._same(name), "meta": _meta(n)}
-            for n, (code, name) in enumerate(names.items())
-        ]
+        return self._named((code.replace("_", " ").capitalize(), {"code": code}) for code in words.ATTRIBUTES)
 
     @cached_property
     def options(self) -> list[Record]:
         """The options of all attributes; `type` is the code of the attribute."""
-        pairs = [(code, name) for code, names in words.ATTRIBUTES.items() for name in names]
-        return [
-            {"id": n + 1, "type": code, "name": self._same(name), "meta": _meta(n)}
-            for n, (code, name) in enumerate(pairs)
-        ]
+        return self._named((name, {"type": code}) for code, names in words.ATTRIBUTES.items() for name in names)
 
-    def _same(self, text: str) -> dict[str, str]:
-        return dict.fromkeys(self.locales[:2], text)  # further locales are missing at the vendor, too
+    def _named(self, records: Iterable[tuple[str, Record]]) -> list[Record]:
+        """Return records with ids from 1, their other members, and the same name in the first two locales."""
+        locales = self.locales[:2]  # the vendor's lists lack further locales, too
+        return [
+            {"id": n + 1, **more, "name": dict.fromkeys(locales, name), "meta": _meta(n)}
+            for n, (name, more) in enumerate(records)
+        ]
 
     @cached_property
     def encoded(self) -> tuple[list[bytes], list[bytes], list[bytes], list[bytes]]:
-        """Brands as lists of one, their names inside quotes, organizations as lists of one, their names: as JSON."""
+        """As JSON: brands (each as a list of one) and their names without quotes; the same of organizations."""
         suppliers = [{key: org[key] for key in ("id", "name", "type", "meta")} for org in self.organizations]
         return (
             [encode([brand]) for brand in self.brands],

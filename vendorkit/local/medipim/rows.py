@@ -1,19 +1,19 @@
 """
 The columns of Medipim's products and media, each computed from the index of the record.
 
-Index rules of the oddities that live in columns (R = index modulo 2,000; bodies add theirs in `medipim_oddities`):
+Oddities of the columns (R = index modulo 2,000; `oddities` has those of the bodies):
 
     R = 7           EAN with a leading zero, so `eanGtin12` is set as well
     R = 107         national code with a leading zero (CNK "0…")
     R = 207         `eanGtin13` with a wrong check digit
     R = 307         same EAN as the product one index before
     R = 407         an EAN-8 with a leading zero
-    R = 507         a twin of the product one index before: all but id and codes the same, media shared
+    R = 507         a twin of the product one index before: the same except id and codes, with shared media
 
-Products 500 to 799 all have the same `updatedAt`: 300 that one page of 250 cannot hold.
+Products 500 to 799 have the same `updatedAt`: 300, more than a page of 250 can hold.
 
-Common by nature, not rare: no EAN at all (1 in 32), two EANs (1 in 32), no brand (1 in 64), no French text (3 in 10,
-mostly with the same brands), replaced products, whose EANs are nulled (1 in 64).
+Common, not odd: no EAN (1 in 32), two EANs (1 in 32), no brand (1 in 64), no French text (3 in 10, mostly of the same
+brands), replaced products, whose EANs are null (1 in 64).
 """
 
 from __future__ import annotations
@@ -25,16 +25,14 @@ import numpy as np
 import numpy.typing as npt
 
 from vendorkit.local.medipim import traits, words
+from vendorkit.local.medipim.arrays import Bits, Ints
 
 if TYPE_CHECKING:
     from vendorkit.local.medipim.catalogue import Catalogue
 
-Ints = npt.NDArray[np.int64]
-Bits = npt.NDArray[np.bool_]
-
 PERIOD: Final = 2_000
-SAME_TIME: Final = 1_709_251_200  # 2024-03-01, the updatedAt of the large tie
-ANCHOR: Final = 1_793_491_200  # 2026-11-01, "now" of the data: nothing is newer, so nothing depends on the clock
+SAME_TIME: Final = 1_709_251_200  # 2024-03-01, the updatedAt of products 500 to 799
+ANCHOR: Final = 1_793_491_200  # 2026-11-01, the "now" of the data: no time is later, and nothing depends on the clock
 FIRST: Final = 1_483_228_800  # 2017-01-01, the oldest createdAt
 LEADING_ZERO, NATIONAL_ZERO, WRONG_CHECK_DIGIT, SHARED_EAN, EAN_8, SHARED_MEDIA = 7, 107, 207, 307, 407, 507
 TIED: Final = range(500, 800)
@@ -57,11 +55,11 @@ def _slice(noise: npt.NDArray[np.uint64], shift: int, bits: int) -> Ints:
 
 
 class Rows:
-    """Columns of some products, in the order of `index`. Times are unix seconds, money cents, -1 stands for null."""
+    """Columns of some products, in the order of `index`. Times are unix seconds, prices cents; -1 means null."""
 
     def __init__(self, catalogue: Catalogue, index: Ints) -> None:
         self.catalogue, self.index = catalogue, index
-        # What shares its media shares all but id and codes, so that the media say the same at both products.
+        # Products with shared media share all but id and codes, so that both describe the media alike.
         self.photos_of: Ints = np.where((index % PERIOD == SHARED_MEDIA), index - 1, index)
         self._a, self._b = catalogue.noise(self.photos_of, 1), catalogue.noise(self.photos_of, 2)
 
@@ -74,7 +72,7 @@ class Rows:
         return self.index % PERIOD
 
     def odd(self, rest: int) -> Bits:
-        """Return where the oddity of `rest` is."""
+        """Return where a product has the oddity of remainder `rest`."""
         return np.isin(self.rest, rest)
 
     @cached_property
@@ -84,7 +82,7 @@ class Rows:
 
     @cached_property
     def brand(self) -> Ints:
-        """Index of the brand whose name the product bears; low ones have the most products."""
+        """Index of the brand in the product's name; low ones have the most products."""
         u = _slice(self._a, 0, 16)
         return (self.catalogue.brands * u * u) >> 32
 
@@ -95,7 +93,7 @@ class Rows:
 
     @cached_property
     def has_brand(self) -> Bits:
-        """Whether `brands` lists the brand."""
+        """Whether `brands` has the brand."""
         return _slice(self._a, 24, 6).astype(np.bool_)
 
     @cached_property
@@ -107,19 +105,19 @@ class Rows:
 
     @cached_property
     def second_name(self) -> Bits:
-        """Whether the name is there in the second locale."""
+        """Whether there is a name in the second locale."""
         gap = np.take(self.catalogue.french_gap, self.brand)
         return self.rank * 100 >= gap * 64
 
     @cached_property
     def second_description(self) -> Bits:
-        """Whether there are descriptions in the second locale; never without them where there is no name."""
+        """Whether there are descriptions in the second locale; they imply the name."""
         gap = np.take(self.catalogue.french_gap, self.brand)
         return self.rank * 100 >= gap * 128
 
     @cached_property
     def rank(self) -> Ints:
-        """0 to 127: how well the vendor cared for the product's second locale."""
+        """0 to 127: how complete the product's second locale is."""
         return _slice(self._a, 36, 7)
 
     @cached_property
@@ -140,12 +138,12 @@ class Rows:
 
     @cached_property
     def tied(self) -> Bits:
-        """Whether it belongs to the 300 that were updated in the same second."""
+        """Whether it is one of the 300 with the same `updatedAt`."""
         return (self.index >= TIED.start) & (self.index < TIED.stop)
 
     @cached_property
     def updated(self) -> Ints:
-        """Time of the last update, never before the creation; more of them lately."""
+        """Time of the last update, not before the creation; recent ones are more frequent."""
         share = _slice(self._b, 31, 10)
         late = np.where(self.tied, SAME_TIME, ANCHOR - (((ANCHOR - self.created) * share >> 10) * share >> 10))
         return self._changed("updated", late)
@@ -157,12 +155,12 @@ class Rows:
 
     @cached_property
     def deletion(self) -> Ints:
-        """Time of the official deletion: inactive products only."""
+        """Time of the official deletion, of inactive products only."""
         return np.where((self.status == 1) & (_slice(self._b, 49, 1) == 1), self.status_touched, -1)
 
     @cached_property
     def price(self) -> Ints:
-        """Public price in cents, VAT included: by form, brand and pack size, and a little by product."""
+        """Public price in cents, including VAT: by form, brand and pack size, with a little variation."""
         usual = np.take(traits.USUAL_PRICE, self.variant) * np.take(self.catalogue.brand_factor, self.brand) // 100
         price = usual * (85 + _slice(self._b, 50, 5)) // 100 // 5 * 5
         return self._changed("price", np.where(_slice(self._b, 55, 4) == 0, -1, price))
@@ -174,12 +172,12 @@ class Rows:
 
     @cached_property
     def reduced_vat(self) -> Bits:
-        """Whether the reduced rate applies: medicines, and 1 product in 512 against the rule of its kind."""
+        """Whether the reduced rate applies: to medicines, except that 1 product in 512 has the wrong rate."""
         return self.medicine ^ ~_slice(self._a, 55, 9).astype(np.bool_)
 
     @cached_property
     def ean(self) -> Ints:
-        """First EAN as a number: 13 digits, 8 where below 10**8, -1 for none."""
+        """First EAN as a number: of 13 digits, or of 8 if below 10**8; -1 for none."""
         index = np.where(self.rest == SHARED_EAN, self.index - 1, self.index)
         code = self._gtin(index)
         code = np.where(self.rest == WRONG_CHECK_DIGIT, code // 10 * 10 + (code + 1) % 10, code)
@@ -202,12 +200,12 @@ class Rows:
 
     @cached_property
     def last_ean(self) -> Ints:
-        """The EAN that the scalar fields show: the last of the list, as in the vendor's example."""
+        """The EAN of the scalar fields: the last of the list, as in the vendor's example."""
         return np.where(self.second_ean >= 0, self.second_ean, self.ean)
 
     @cached_property
     def national(self) -> Ints:
-        """The number in the country's own codes; not unique for AU's artgId, as at the vendor."""
+        """The number in the country's codes; not unique for artgId of Australia, as at the vendor."""
         width = words.CODES[self.catalogue.country][0].width or 8
         index = self.index // 2 if self.catalogue.country == "au" else self.index
         low: int = 10 ** (width - 1)
@@ -216,18 +214,18 @@ class Rows:
 
     @cached_property
     def national13(self) -> Ints:
-        """CIP13 (3400…) of a medicine, ACL13 (3401…) of the rest, with their check digits; France only."""
+        """CIP13 (3400…) of medicines, ACL13 (3401…) of all others, with their check digits; France only."""
         body = np.where(self.medicine, 34009, 34013) * 10**7 + self.national
         return body * 10 + check_digit(body)
 
 
 class MediaRows:
-    """Columns of some media items, in the order of `index`; their times are those of the product they belong to."""
+    """Columns of some media items, in the order of `index`; items 2p and 2p+1 have the times of their product p."""
 
     def __init__(self, catalogue: Catalogue, index: Ints) -> None:
         self.catalogue, self.index = catalogue, index
         self.slot = index % 2
-        self.owner = catalogue.at(index // 2)
+        self.owner = Rows(catalogue, index // 2)
 
     @cached_property
     def variant(self) -> Ints:

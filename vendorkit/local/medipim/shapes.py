@@ -1,8 +1,8 @@
 """
-The shapes of Medipim's products and media as JSON with open places, one for each kind of record (Medipim's documents).
+Templates of Medipim's products and media, one per kind of record (Medipim's documents).
 
-`"##name"` is a place for a whole value (`"##name+3"` for a number with the digit 3 put at its end), `#name#` one
-inside a text, and the member `"@name": ""` one for several members.
+A template is JSON with places: `"##name"` for a whole value (`"##name+3"` for a number followed by the digit 3),
+`#name#` within a string, and the member `"@name": ""` for several members.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _PHOTO_FORMATS: Final = {
     "mediumWebp": "medium.webp", "large": "large.jpg", "largeWebp": "large.webp", "huge": "huge.jpg",
     "hugeWebp": "huge.webp",
 }  # fmt: skip
-# Frontals have keys of their own, and uneven ones: mediumJpeg but largeJpg, and no large (Medipim's documents).
+# Frontals have other, inconsistent keys: mediumJpeg but largeJpg, and no large (Medipim's documents).
 _FRONTAL_FORMATS: Final = {
     "thumbnail": "thumbnail.png", "thumbnailWebp": "thumbnail.webp", "medium": "medium.png",
     "mediumJpeg": "medium.jpg", "mediumWebp": "medium.webp", "largeJpg": "large.jpg", "largeWebp": "large.webp",
@@ -41,7 +41,7 @@ _FRONTAL_FORMATS: Final = {
 
 
 class Template:
-    """A record of one kind; `fill` puts the values of one record into its places."""
+    """The JSON of one kind of record; `fill` puts the values of a record into its places."""
 
     def __init__(self, value: Record) -> None:
         names: list[str] = []
@@ -54,18 +54,18 @@ class Template:
         self._pick: Callable[[tuple[Any, ...]], Any] = itemgetter(*[FIELDS.index(name) for name in names])
 
     def fill(self, row: tuple[Any, ...]) -> bytes:
-        """Return the record of `row`, whose values stand in the order of FIELDS."""
+        """Return the record of `row`, whose values are in the order of FIELDS."""
         filled: bytes = self._form % self._pick(row)
         return filled
 
 
 class Shapes:
     """
-    Makes the shapes of one catalogue.
+    Builds the templates of one catalogue.
 
     Args:
-        catalogue: Gives the country.
-        lookups: Where categories and other links come from.
+        catalogue: The source of the country.
+        lookups: The source of categories and other links.
         base_url: Origin of the media links, as `https://127.0.0.1:PORT`.
     """
 
@@ -74,7 +74,7 @@ class Shapes:
         self.lookups, self.base_url = lookups, base_url
 
     def product(self, kind: int) -> Record:
-        """Return the shape of a product: `kind` is 8 variant + 4 second name + 2 second text + 1 first text."""
+        """Return the template of a product; `kind` is 8 variant + 4 second name + 2 second text + 1 first text."""
         variant = kind // 8
         record: Record = {"id": "#id#", "status": "#status#", "replacement": "##replacement"} | self._names(kind)
         form = traits.form_of(variant)
@@ -86,7 +86,7 @@ class Shapes:
         record |= self._storage(variant) | self._prices(variant) | self._measures(variant)
         record |= self.lookups.of_variant(variant) | {"brands": "##brands", "organizations": "##organizations"}
         record |= self._media(variant) | {"descriptions": self._descriptions(kind), "leaflets": self._leaflets(variant)}
-        # Unsigned: the vendor's link carries a signature, which would cost more than the rest of the record.
+        # Unsigned: the vendor signs the link, which would take longer than the rest of the record.
         return record | {"meta": "##meta", "embedUrl": f"{self.base_url}/v4/products/embed?id=#id#"}
 
     def _names(self, kind: int) -> Record:
@@ -116,7 +116,7 @@ class Shapes:
         }
 
     def _prices(self, variant: int) -> Record:
-        if self.country == "us":  # the US documents show no prices
+        if self.country == "us":  # the documents of the US have no prices
             return {"vat": "##vat"}
         record: Record = {"vat": "##vat", "publicPrice": "##price"}
         record |= {"manufacturerPrice": "##cost", "pharmacistPrice": "##cost"}
@@ -176,7 +176,7 @@ class Shapes:
         return [{"id": "##text+9", "locales": list(shown), "type": kind, "url": url, "meta": "##meta"}]
 
     def media_item(self, item: int, place: str) -> Record:
-        """Return the shape of a media item of kind `item`; its id goes to the place `place`."""
+        """Return the template of a media item of kind `item`, with its id in the place `place`."""
         kind, locales = traits.media_type(item), list(self.locales[: 1 + item % 2])
         record: Record = {"id": f"##{place}", "type": kind, "locales": locales}
         record["targetGroups"] = traits.media_groups(item)

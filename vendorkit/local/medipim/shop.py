@@ -1,4 +1,4 @@
-"""What the local Medipim vendor's handlers share: reading a request, and one catalogue with all that reads it."""
+"""What the Medipim handlers have in common: the checks of a request, and a catalogue with filters and encoders."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from vendorkit.local.medipim import oddities as medipim_oddities
+from vendorkit.local.medipim import oddities
 from vendorkit.local.medipim.bodies import Bodies
 from vendorkit.local.medipim.catalogue import Catalogue
 from vendorkit.local.medipim.filters import MediaFilter, Violation
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from vendorkit.local.medipim.rows import Ints
+    from vendorkit.local.medipim.arrays import Ints
     from vendorkit.local.server.settings import Settings
 
 PAGE_SIZES: Final = (10, 50, 100, 250)
-_KEPT: Final = 8  # answers kept: 8 MB each for a million records
+_KEPT: Final = 8  # results of filters, of 8 MB each for a million records
 
 
 class BadRequest(Exception):
-    """The body is not the JSON object that the endpoint reads."""
+    """The body is not a JSON object."""
 
 
 async def read_json(request: Request) -> dict[str, Any]:
-    """Return the body as an object; nothing, `{}` and PHP's `[]` are all empty (Medipim's documents)."""
+    """Return the body as an object; an empty body and PHP's `[]` mean `{}` (Medipim's documents)."""
     raw = await request.body()
     if not raw.strip():
         return {}
@@ -50,7 +50,7 @@ async def read_json(request: Request) -> dict[str, Any]:
 
 
 def page_of(body: Mapping[str, Any]) -> tuple[int, int]:
-    """Return number and size of the page asked for; a Violation where they are not the vendor's."""
+    """Return number and size of the requested page. Raise Violation if the vendor does not allow them."""
     page = body["page"] or {}
     if not isinstance(page, dict) or set(page) - {"no", "size"}:
         raise Violation(field="page", message="must be an object with no and size")
@@ -63,7 +63,7 @@ def page_of(body: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def need(body: Mapping[str, Any], known: tuple[str, ...], required: tuple[str, ...]) -> None:
-    """Refuse unknown and missing members of a request."""
+    """Raise Violation for unknown and missing members of a request."""
     for name in body:
         if name not in known:
             raise Violation(name, f"unknown member, known: {', '.join(known)}")
@@ -73,9 +73,10 @@ def need(body: Mapping[str, Any], known: tuple[str, ...], required: tuple[str, .
 
 
 class Shop:
-    """One catalogue with all that reads it; made anew when seed, country or sizes change."""
+    """One catalogue with its filters and encoders; rebuilt when seed, country, sizes or changes differ."""
 
     def __init__(self, settings: Settings, base_url: str) -> None:
+        self.settings = settings
         self.catalogue = Catalogue(settings)
         self.lookups = Lookups(self.catalogue)
         self.bodies = Bodies(self.catalogue, self.lookups, base_url)
@@ -86,7 +87,7 @@ class Shop:
         self._answers: OrderedDict[str, Ints] = OrderedDict()
 
     def select(self, kind: str, body: Mapping[str, Any]) -> Ints:
-        """Return the indexes that a request is about. The last few answers are kept: the next page asks again."""
+        """Return the indexes that a request selects. The last few results are kept for the next pages."""
         key = kind + json.dumps([body["filter"], body["sorting"]], sort_keys=True)
         if key not in self._answers:
             chooser = self.products if kind == "products" else self.media
@@ -96,15 +97,16 @@ class Shop:
                 self._answers.popitem(last=False)
         return self._answers[key]
 
-    def encoded(self, kind: str, index: Ints, wrong_rate: float) -> Iterator[bytes]:
-        """Yield records as JSON; a share of them with wrong types."""
+    def encoded(self, kind: str, index: Ints) -> Iterator[bytes]:
+        """Return the records at *index* as JSON, changed by the switches that apply to all records."""
         bodies = self.bodies.products(index) if kind == "products" else self.bodies.media(index)
-        if not wrong_rate:
+        settings = self.settings
+        if not (settings.wrong_type_rate or settings.new_fields or settings.codes_as_numbers):
             return bodies
-        return self._with_wrong_types(index.tolist(), bodies, wrong_rate)
+        return (self._changed(kind, number, body) for number, body in zip(index.tolist(), bodies, strict=True))
 
-    @staticmethod
-    def _with_wrong_types(index: list[int], bodies: Iterator[bytes], rate: float) -> Iterator[bytes]:
-        for number, body in zip(index, bodies, strict=True):
-            struck = medipim_oddities.struck(number, rate)
-            yield encode(medipim_oddities.wrong_types(json.loads(body), number)) if struck else body
+    def _changed(self, kind: str, number: int, body: bytes) -> bytes:
+        record = json.loads(body)
+        if kind == "products":
+            record = oddities.later(record, self.settings)
+        return encode(oddities.corrupt(record, number, self.settings.wrong_type_rate))

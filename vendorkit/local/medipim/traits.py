@@ -1,5 +1,5 @@
 """
-What follows from the kind of a product alone: its form, line, size, media, categories and other links.
+What depends only on the kind of a product: its form, line, size, media, categories and other links.
 
 There are 256 kinds (`variant`); the media of a kind are numbered `2 * variant` and `2 * variant + 1`.
 """
@@ -31,7 +31,7 @@ def line_of(variant: int) -> str:
 
 
 def size_of(variant: int) -> int:
-    """Return the content of the pack, in the unit of its form."""
+    """Return the content of the pack, in the unit of the form."""
     return form_of(variant).sizes[(variant // 16 + variant) % 4]
 
 
@@ -53,7 +53,7 @@ def parent_category(category: int) -> int | None:
 
 
 def categories_of(variant: int) -> list[int]:
-    """Return indexes of the public categories: a leaf under the root of the form, and for some a second one."""
+    """Return indexes of the public categories: a leaf under the root of the form, and sometimes a second one."""
     leaf = _ROOTS + _SECOND + variant % _ROOTS + _ROOTS * (variant * 5 % 71)
     return [leaf] if variant % 5 else [leaf, leaf - _ROOTS if leaf > 2 * _SECOND else leaf + _ROOTS]
 
@@ -81,12 +81,12 @@ def not_applicable(variant: int) -> list[str]:
 
 
 def species_of(variant: int) -> str:
-    """Return for whom or what the product is."""
+    """Return the species that the product is for."""
     return words.SPECIES[1 if variant % 40 == 7 else 0]
 
 
 def conservation_of(variant: int) -> str:
-    """Return how it is kept: eye drops cold, the rest at room temperature."""
+    """Return the storage: eye drops in the refrigerator, all others at room temperature."""
     return "refrigerator" if variant % 16 == 6 else "room"
 
 
@@ -96,17 +96,17 @@ def gs1_of(variant: int) -> str | None:
 
 
 def weight_known(variant: int) -> bool:
-    """Return whether weight and its unit are given."""
+    """Return whether the product has a weight."""
     return variant % 8 != 1
 
 
 def leaflet_there(variant: int) -> bool:
-    """Return whether the product has a leaflet: medicines have."""
+    """Return whether the product has a leaflet, as medicines have."""
     return form_of(variant).medicine
 
 
 def media_there(item: int) -> bool:
-    """Return whether the product of media kind `item` shows it; the others are stored but linked to nothing."""
+    """Return whether the product of media kind `item` links to it; no product links to the others."""
     return item // 2 % 12 != 3 and item % 4 != 3
 
 
@@ -131,7 +131,7 @@ def sides_of(item: int) -> list[str]:
 
 
 def frontal(item: int) -> bool:
-    """Return whether a photo is also offered as a frontal: a packshot that shows the front alone."""
+    """Return whether a photo is also a frontal: a packshot that shows only the front."""
     return media_type(item) == "photo" and photo_type(item) == "packshot" and sides_of(item) == ["front"]
 
 
@@ -141,18 +141,18 @@ def media_groups(item: int) -> list[str]:
 
 
 def photos_of(variant: int) -> list[int]:
-    """Return the kinds of the photos that a kind of product shows."""
+    """Return the kinds of the photos that a kind of product links to."""
     items = (2 * variant, 2 * variant + 1)
     return [item for item in items if media_there(item) and media_type(item) == "photo"]
 
 
 def third_language(variant: int, number: int) -> bool:
-    """Return whether the name is there in the third or fourth locale (`number` 2 or 3)."""
+    """Return whether there is a name in the third or fourth locale (`number` 2 or 3)."""
     return (variant + number) % 3 == 0
 
 
 def usage_there(variant: int) -> bool:
-    """Return whether a description of type `usage` goes with the full one, in the first locale."""
+    """Return whether there is also a description of type `usage`, in the first locale."""
     return variant % 4 == 0
 
 

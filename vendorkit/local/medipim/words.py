@@ -1,4 +1,4 @@
-"""The words and tables that the local Medipim vendor makes its records of. All names are invented."""
+"""The words and tables from which the Medipim mock server builds its records. All names are invented."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LOCALES: Final = {
     "au": ("en",),
     "us": ("en",),
 }
-# Ordinary, reduced: what a cosmetic and what a medicine bear. The vendor shows a rate in percent; the US has none.
+# The rates of cosmetics and of medicines, in percent; the US has none.
 VAT: Final = {
     "be": (b"21", b"6"),
     "fr": (b"20", b"5.5"),
@@ -47,13 +47,13 @@ class Code(NamedTuple):
     """One identifier of a country: `prefix` + number in `width` digits. Source 0: national number, 1: its 13 digits."""
 
     name: str
-    width: int = 0  # 0: the vendor has the field, these records leave it null
+    width: int = 0  # 0: the vendor has the field, but here it is always null
     prefix: str = ""
     source: int = 0
     medicine: bool | None = None  # None: on all products
 
 
-# Medipim's documents. Widths are the vendor's where it gives them.
+# Medipim's documents. Documented widths are the vendor's.
 CODES: Final = {
     "be": (Code("cnk", 7), Code("udi"), Code("nut"), Code("ctiExtended", 9, "C", medicine=True)),
     "fr": (
@@ -76,7 +76,7 @@ CODES: Final = {
 
 
 class Form(NamedTuple):
-    """What a product is: its words, whether it is a medicine, a usual price in cents, and where it belongs."""
+    """What a product is: its name, whether it is a medicine, a usual price in cents, pack sizes and codes."""
 
     nl: str
     fr: str
@@ -137,7 +137,7 @@ LINES: Final = (
     "Cicadol", "Solévia", "Propolia", "Magnifor", "Omégalis", "Derméo",
 )  # fmt: skip
 
-# Brand names that have bitten readers come first; the others are put together from two halves.
+# Names that have caused errors in clients come first; the others are combined from two halves.
 BRANDS: Final = ("A-Dermia", "Dr. Häuser", "L'Herbière", "Zoë & Co", "Aderlis", 'Lab "Nova"', "São Bento", "Ma|Belle")
 HEADS: Final = (
     "Avi", "Bio", "Cera", "Derma", "Eco", "Flora", "Gala", "Hydra", "Iso", "Juva", "Kera", "Lipo", "Mela", "Nutri",

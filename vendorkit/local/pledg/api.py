@@ -1,16 +1,16 @@
 """
-The local Pledg: token, simulations, merchants, purchase links, refunds, and the pages a buyer sees (Pledg's documents).
+The Pledg mock server: tokens, simulations, merchants, purchase links, refunds, and the pages that a buyer sees.
 
-Each route names its scheme. Three of the vendor's types can be tried without changing anything:
+Written from Pledg's documents. The authentication differs by route; these do not change anything:
 
     none              simulate_payment_schedule below /api/users/me, GET merchant
     signature         /purchase, /payment_solutions, POST /api/purchase_link/
     token or Basic    POST /api/merchants/UID/simulate_payment_schedule
 
-The last path is a module's disabled alternative whose scheme is not documented; that it takes a token or the
-dashboard's credentials is inferred, as it is for refunds. All local merchants share one secret, that of
-PLEDG_MERCHANT_UID. `GET /api/local/notifications?count=100` is no path of the vendor: it stands for what its
-webhooks would have posted to a shop.
+The last path is from disabled code of a shop module, and its authentication is not documented. That it accepts a token
+or the dashboard's credentials is inferred, as for refunds. All merchants have the same secret, that of
+PLEDG_MERCHANT_UID. The vendor has no path `GET /api/local/notifications?count=100`: it answers what the vendor's
+webhooks would have sent to a shop.
 """
 
 from __future__ import annotations
@@ -39,22 +39,22 @@ if TYPE_CHECKING:
 
 VENDOR: Final = "pledg"
 AUTH: Final = "per-route"
-RATE: Final = (100, 60.0, 0.0)  # made up: no source has a limit of Pledg's
+RATE: Final = (100, 60.0, 0.0)  # invented: no source has a limit of Pledg
 ERROR_TYPES: Final = {503: "maintenance", 429: "too_many_requests", 401: "authentication_error"}
 MOST_CENTS: Final = 1_000_000  # of a purchase, as of 2021
-MOST_SIMULATED_CENTS: Final = 10**12  # ours: beyond, fees are no longer exact
-LAST_YEAR: Final = 9990  # ours: a schedule must end within Python's calendar
+MOST_SIMULATED_CENTS: Final = 10**12  # of this mock server: above it, fees are not exact
+LAST_YEAR: Final = 9990  # of this mock server: a schedule must end within Python's calendar
 MOST_NOTIFICATIONS: Final = 100_000
 
 
 def refusal(status: int, reason: str) -> Response:
-    """Return the vendor's error body; only `error.debug` is known to be read, the rest is inferred."""
+    """Return the vendor's error body; only `error.debug` is known, the rest is inferred."""
     kind = ERROR_TYPES.get(status, "internal_error" if status >= 500 else "invalid_request_error")
     return JSONResponse({"error": {"type": kind, "message": reason, "debug": reason}}, status)
 
 
 def identities(settings: Settings) -> dict[str, str]:
-    """Return the uids that go with the credentials, by environment name."""
+    """Return the uids that belong to the credentials, by environment name."""
     return {
         "PLEDG_MERCHANT_UID": next(iter(pledg_schedule.merchants(settings.seed))),
         "PLEDG_COMPANY_UID": pledg_schedule.uid("cmp", settings.seed, 1),
@@ -62,7 +62,7 @@ def identities(settings: Settings) -> dict[str, str]:
 
 
 def routes(settings: Settings, base_url: Callable[[], str], credentials: Mapping[str, str]) -> list[Route]:
-    """Return the routes; a path of the vendor's that ends in "/" is answered without it as well."""
+    """Return the routes; the path that ends in "/" is also answered without it."""
     pledg = _Pledg(settings, base_url, credentials)
     simulate = "simulate_payment_schedule"
     post: Callable[..., Route] = partial(Route, methods=["POST"])
@@ -84,45 +84,45 @@ def routes(settings: Settings, base_url: Callable[[], str], credentials: Mapping
 
 
 class _Pledg:
-    """The handlers, and the little that a purchase changes."""
+    """The handlers, and the purchases that they create or change."""
 
     def __init__(self, settings: Settings, base_url: Callable[[], str], credentials: Mapping[str, str]) -> None:
         self._settings, self._base_url = settings, base_url
         self._secret = credentials["PLEDG_MERCHANT_SECRET"]
         self._merchants = pledg_schedule.merchants(settings.seed)
         self._company_uid = pledg_schedule.uid("cmp", settings.seed, 1)
-        self._linked: dict[str, int] = {}  # purchases made by link: uid to cents
-        self._left: dict[str, int] = {}  # what is not refunded yet, of the purchases that were touched
+        self._linked: dict[str, int] = {}  # purchases created by link: uid to cents
+        self._left: dict[str, int] = {}  # cents that can still be refunded, of purchases with a refund or release
         self.tokens = Tokens(settings, base_url, credentials, refusal)
 
     async def simulate(self, request: Request) -> Response:
-        """Answer a merchant's schedule (4.1), without authentication and for any page to read."""
+        """Answer a merchant's schedule (4.1), without authentication, to scripts of any origin."""
         merchant = self._merchants.get(request.path_params["uid"])
         if merchant is None:
             return refusal(404, "There is no such merchant.")
-        asked = await _simulation(request)
-        if isinstance(asked, Response):
-            return asked
-        answer = pledg_schedule.schedule(merchant, *asked)
-        spoiled = pledg_schedule.spoil(answer, self._settings.seed, self._settings.wrong_type_rate)
-        return JSONResponse(spoiled, headers={"Access-Control-Allow-Origin": "*"})
+        terms = await _simulation(request)
+        if isinstance(terms, Response):
+            return terms
+        answer = pledg_schedule.schedule(merchant, *terms)
+        corrupted = pledg_schedule.corrupt(answer, self._settings.seed, self._settings.wrong_type_rate)
+        return JSONResponse(corrupted, headers={"Access-Control-Allow-Origin": "*"})
 
     async def simulate_company(self, request: Request) -> Response:
         """Answer the plans of all merchants of the company (4.2)."""
         if request.path_params["uid"] != self._company_uid:
             return refusal(404, "There is no such company.")
-        asked = await _simulation(request)
-        if isinstance(asked, Response):
-            return asked
+        terms = await _simulation(request)
+        if isinstance(terms, Response):
+            return terms
         offers = [merchant for merchant in self._merchants.values() if merchant.payment_type == "INSTALLMENT"]
-        items = [pledg_schedule.company_item(merchant, asked[0], asked[1]) for merchant in offers]
-        # The one reader known takes both spellings, and rates that are absent: so one item is of each kind.
+        items = [pledg_schedule.company_item(merchant, terms[0], terms[1]) for merchant in offers]
+        # The only known client accepts both spellings, and items without rates, so there is an item of each kind.
         items[-1]["installment"] = items[-1].pop("INSTALLMENT")
         del items[0]["taeg"], items[0]["debit_rate"]
         return JSONResponse({"items": items}, headers={"Access-Control-Allow-Origin": "*"})
 
     async def simulate_protected(self, request: Request) -> Response:
-        """Answer a merchant's schedule to a token or to the dashboard's credentials."""
+        """Answer a merchant's schedule to a request with a token or the dashboard's credentials."""
         return self.tokens.refuse(request) or await self.simulate(request)
 
     async def merchant(self, request: Request) -> Response:
@@ -131,25 +131,25 @@ class _Pledg:
         return JSONResponse(merchant.as_json()) if merchant else refusal(404, "There is no such merchant.")
 
     async def purchase_link(self, request: Request) -> Response:
-        """Create a purchase from signed settings, and answer the link to send to its buyer (inferred shape)."""
-        made = self._purchase(request)
-        if isinstance(made, Response):
-            return made
-        return JSONResponse({"purchase_link": f"{self._base_url()}/purchase?uid={made}", "uid": made})
+        """Create a purchase from signed settings, and answer the link for the buyer (the form is inferred)."""
+        uid = self._purchase(request)
+        if isinstance(uid, Response):
+            return uid
+        return JSONResponse({"purchase_link": f"{self._base_url()}/purchase?uid={uid}", "uid": uid})
 
     async def payment_by_transfer(self, request: Request) -> Response:
-        """Create a purchase that the buyer pays by bank transfer; the uid goes into the transfer's text."""
-        made = self._purchase(request)
-        return made if isinstance(made, Response) else JSONResponse({"uid": made})
+        """Create a purchase that the buyer pays by bank transfer, with the uid as its reference."""
+        uid = self._purchase(request)
+        return uid if isinstance(uid, Response) else JSONResponse({"uid": uid})
 
     def _purchase(self, request: Request) -> str | Response:
         try:
             data = self._signed_settings(request)
         except ValueError as exc:
             return refusal(400, str(exc))
-        made = pledg_schedule.uid("pur", secrets.randbits(48), 0)
-        self._linked[made] = data["amountCents"]
-        return made
+        uid = pledg_schedule.uid("pur", secrets.randbits(48), 0)
+        self._linked[uid] = data["amountCents"]
+        return uid
 
     def _signed_settings(self, request: Request) -> dict[str, Any]:
         token = request.query_params.get("signature")
@@ -159,12 +159,12 @@ class _Pledg:
         data = pledg_signing.read_jwt(token, self._secret).get("data")
         if not isinstance(data, dict):
             message = "The claim data is missing."
-            raise ValueError(message)  # noqa: TRY004  a vendor's refusal, not a type error of ours
-        self._look_at(data)
+            raise ValueError(message)  # noqa: TRY004  the vendor refuses it, which is not a type error
+        self._check(data)
         return data
 
-    def _look_at(self, data: dict[str, Any]) -> None:
-        """Raise ValueError for the first setting that is missing or wrong, in the vendor's words (4.5)."""
+    def _check(self, data: dict[str, Any]) -> None:
+        """Raise ValueError for the first setting that is missing or wrong, with the vendor's message (4.5)."""
         known = str(data.get("merchantUid")) in self._merchants or data.get("companyUid") == self._company_uid
         amount = data.get("amountCents")
         good = {
@@ -180,7 +180,7 @@ class _Pledg:
                 raise ValueError(message)
 
     async def purchase_page(self, request: Request) -> Response:
-        """Show the buyer's page, reduced to whether the signature holds."""
+        """Answer the buyer's page, reduced to whether the signature is valid."""
         query = request.query_params
         if query.get("uid") in self._linked:
             return _page("purchase found", f"{self._linked[query['uid']] / 100:.2f} EUR")
@@ -193,7 +193,7 @@ class _Pledg:
         return _page("signature verified", f"{data['reference']}, {data['amountCents'] / 100:.2f} EUR")
 
     async def credit_by_transfer(self, request: Request) -> Response:
-        """Refund a purchase, wholly or in part (4.4)."""
+        """Refund a purchase, in full or in part (4.4)."""
         purchase_uid = request.path_params["uid"]
         if refused := self.tokens.refuse(request) or self._unknown(purchase_uid):
             return refused
@@ -205,7 +205,7 @@ class _Pledg:
         return JSONResponse({"purchase_uid": purchase_uid, "amount_cents": amount})
 
     async def release(self, request: Request) -> Response:
-        """Release a purchase that was not debited yet. The body is empty (inferred)."""
+        """Release a purchase that is not debited yet. The body of the answer is empty (inferred)."""
         purchase_uid = request.path_params["uid"]
         if refused := self.tokens.refuse(request) or self._unknown(purchase_uid):
             return refused
@@ -215,7 +215,7 @@ class _Pledg:
         return Response(b"", 200)
 
     def _unknown(self, purchase_uid: str) -> Response | None:
-        """Return 404 for a purchase that is neither of the notifications' nor made by link."""
+        """Return 404 for a purchase that is neither in the notifications nor created by link."""
         seed = self._settings.seed
         index = pledg_schedule.index_of(purchase_uid, "pur", seed)
         if purchase_uid not in self._linked and index is None:
@@ -225,7 +225,7 @@ class _Pledg:
         return None
 
     async def notifications(self, request: Request) -> Response:
-        """Answer a log of webhook bodies, genuine and not; an addition of the local vendor."""
+        """Answer a log of webhook bodies, genuine and forged; the vendor has no such path."""
         count = request.query_params.get("count", "100")
         if not count.isdecimal() or int(count) > MOST_NOTIFICATIONS:
             return refusal(400, f"The provided property count is invalid: 0 to {MOST_NOTIFICATIONS}")
@@ -242,7 +242,7 @@ def _page(verdict: str, text: str, *, status: int = 200) -> Response:
 
 
 async def _object(request: Request) -> dict[str, Any]:
-    """Return the body's JSON object, whatever its Content-Type (inferred: modules send several); else an empty one."""
+    """Return the JSON object of the body, with any Content-Type (inferred), or an empty object if it is not one."""
     try:
         given = json.loads(await request.body())
     except (ValueError, RecursionError):
@@ -251,7 +251,7 @@ async def _object(request: Request) -> dict[str, Any]:
 
 
 async def _simulation(request: Request) -> tuple[int, dt.date, dt.date | None] | Response:
-    """Read amount and dates of a simulation, or say which of them is wrong."""
+    """Return amount and dates of a simulation, or the refusal if one of them is wrong."""
     given = await _object(request)
     amount = given.get("amount_cents")
     if not isinstance(amount, int) or isinstance(amount, bool) or not 0 < amount <= MOST_SIMULATED_CENTS:

@@ -1,4 +1,4 @@
-"""Pledg's merchants and what an amount costs with each: who pays how much, when (Pledg's documents)."""
+"""Pledg's merchants, and the payments of an amount with each: how much is due when (Pledg's documents)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import random
 from dataclasses import dataclass
 from typing import Any, Final
 
-MOST_MONTHS: Final = 12  # of funding; shares that would come later are merged into the last one
+MOST_MONTHS: Final = 12  # of funding; later shares are added to the last one
 
 
 def uid(prefix: str, seed: int, index: int) -> str:
     """
-    Return the uid of the record *index*, in the shape of a UUID4; the last twelve digits are the index.
+    Return the uid of the record *index*, in the form of a UUID4; the last twelve digits are the index.
 
-    So a record is found again from its uid, however many there are, and nothing is held in memory.
+    So a record is found by its uid, however many there are, and none is kept in memory.
     """
     digits = hashlib.sha256(f"{seed}:{prefix}:{index}".encode()).hexdigest()
     return f"{prefix}_{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{index:012x}"
@@ -39,7 +39,7 @@ class Merchant:
     payment_type: str  # INSTALLMENT or DEFERRED
     installments_nb: int | None
     delay_in_days: int | None
-    fees: tuple[tuple[int, float], ...]  # (from this amount of cents on, percent), rising
+    fees: tuple[tuple[int, float], ...]  # (least amount in cents, percent), ascending
 
     def fees_percent(self, amount_cents: int) -> float:
         """Return the buyer's fees in percent for an amount."""
@@ -59,7 +59,7 @@ class Merchant:
 
 
 def merchants(seed: int) -> dict[str, Merchant]:
-    """Return the merchants by uid; the first is that of the credentials, all belong to the one company."""
+    """Return the merchants by uid; the first is that of the credentials, and all belong to one company."""
     terms: tuple[tuple[str, int | None, int | None, tuple[tuple[int, float], ...]], ...] = (
         ("INSTALLMENT", 3, None, ((0, 1.0),)),
         ("INSTALLMENT", 4, None, ((0, 2.2), (50_000, 1.8), (150_000, 1.45))),
@@ -75,7 +75,7 @@ def schedule(
     merchant: Merchant, amount_cents: int, created: dt.date, second: dt.date | None = None
 ) -> dict[str, list[dict[str, Any]] | dict[str, Any]]:
     """Return the simulation's answer: a list of lines below INSTALLMENT, or one line below DEFERRED."""
-    # Half a cent goes up (inferred from 1 % of 200 cents being 2; no document has a remainder here).
+    # Half a cent is rounded up (inferred: no document has a remainder).
     fees = int(amount_cents * merchant.fees_percent(amount_cents) / 100 + 0.5)
     if merchant.payment_type == "DEFERRED":
         due = created + dt.timedelta(days=merchant.delay_in_days or 0)
@@ -101,14 +101,14 @@ def _due_dates(created: dt.date, second: dt.date | None, count: int) -> list[dt.
 
 
 def add_months(day: dt.date, months: int) -> dt.date:
-    """Return the same day some months later; the month's last day where it is shorter (inferred)."""
+    """Return the same day some months later, or the last day of a shorter month (inferred)."""
     years, month = divmod(day.month - 1 + months, 12)
     year = day.year + years
     return dt.date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
 
 def company_item(merchant: Merchant, amount_cents: int, created: dt.date) -> dict[str, Any]:
-    """Return one plan of a company: the lines, and where there are fees the yearly and the nominal rate in percent."""
+    """Return one plan of a company: the payments, and for instalments the yearly and the nominal rate in percent."""
     item: dict[str, Any] = dict(schedule(merchant, amount_cents, created))
     if merchant.payment_type == "DEFERRED":
         return item
@@ -117,7 +117,7 @@ def company_item(merchant: Merchant, amount_cents: int, created: dt.date) -> dic
 
 
 def _yearly_rate(lines: list[dict[str, Any]], amount_cents: int, created: dt.date) -> float:
-    """Return the rate at which the payments are worth the amount on the first day, found by halving."""
+    """Return the rate at which the payments are worth the amount on the first day, by bisection."""
     paid = [
         (line["amount_cents"] + line["fees"], (dt.date.fromisoformat(line["payment_date"]) - created).days / 365)
         for line in lines
@@ -130,8 +130,8 @@ def _yearly_rate(lines: list[dict[str, Any]], amount_cents: int, created: dt.dat
     return low
 
 
-def spoil(answer: dict[str, Any], seed: int, rate: float) -> dict[str, Any]:
-    """Return the simulation's answer with, in that share of cases, wrong types and a field nobody announced."""
+def corrupt(answer: dict[str, Any], seed: int, rate: float) -> dict[str, Any]:
+    """Return a simulation with a wrong type and an undocumented field in a share *rate* of its lines."""
     for kind, lines in answer.items():
         for number, line in enumerate(lines if isinstance(lines, list) else [lines]):
             if random.Random(f"{seed}:{kind}:{number}:{line}").random() < rate:

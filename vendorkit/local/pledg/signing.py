@@ -1,7 +1,7 @@
 """
-Pledg's signatures as the vendor makes and checks them, and a log of notifications (Pledg's documents).
+Pledg's signatures, as the vendor creates and checks them, and a log of notifications (Pledg's documents).
 
-Written from the vendor's documents with `hmac` alone, so that a mistake of the client is not repeated here.
+Written from the vendor's documents, with only `hmac`, so that it does not repeat a mistake of the client.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any, Final
 
 from vendorkit.local.pledg.schedule import merchants, uid
 
-FIRST_DAY: Final = dt.datetime(2026, 5, 1, 8, tzinfo=dt.timezone.utc)  # a fixed anchor: equal seeds, equal logs
-# What the notifications are, over and over: 13 genuine ones of 20, the others to be refused or seen twice.
+FIRST_DAY: Final = dt.datetime(2026, 5, 1, 8, tzinfo=dt.timezone.utc)  # fixed, so that equal seeds give equal logs
+# The kinds of the notifications, repeated: 13 of 20 are genuine, the others forged, damaged or sent twice.
 KINDS: Final = (
     "back-text", "transfer", "back-bool", "transfer", "error-old", "back-text", "forged-back", "transfer",
     "replayed-transfer", "error-new", "back-bool", "unsigned-transfer", "transfer", "forged-jwt", "back-text",
@@ -46,13 +46,13 @@ def _mac(signed: str, secret: str) -> bytes:
 
 
 def jwt(claims: dict[str, Any], secret: str) -> str:
-    """Sign *claims* as the vendor's own samples are: compact JSON, HS256."""
+    """Sign *claims* as in the vendor's samples: compact JSON, HS256."""
     signed = _encode(_compact({"alg": "HS256", "typ": "JWT"})) + "." + _encode(_compact(claims))
     return f"{signed}.{_encode(_mac(signed, secret))}"
 
 
 def read_jwt(token: str, secret: str) -> dict[str, Any]:
-    """Return the claims of *token*; ValueError says what is wrong with it."""
+    """Return the claims of *token*. Raise ValueError with the reason if it is invalid."""
     head, _, signature = token.rpartition(".")
     header_text, _, payload_text = head.partition(".")
     try:
@@ -74,7 +74,7 @@ def read_jwt(token: str, secret: str) -> dict[str, Any]:
 
 
 def back_signature(body: dict[str, Any], secret: str) -> str:
-    """Return the signature of a back-mode notification: six pairs, joined by the secret, hashed (Pledg's documents)."""
+    """Return the signature of a back-mode notification: the hash of six pairs, joined by the secret."""
     pairs = []
     for key in SIGNED_KEYS:
         value = body[key]
@@ -89,7 +89,7 @@ def amount_of(seed: int, index: int) -> int:
 
 
 def notifications(seed: int, count: int, secret: str) -> list[dict[str, str]]:
-    """Return a log of *count* notifications: `kind` (one of KINDS) and `body`, the raw text that was posted."""
+    """Return a log of *count* notifications: `kind` (one of KINDS) and `body`, the raw text that was sent."""
     return [
         {"kind": KINDS[index % len(KINDS)], "body": _body(seed, index, KINDS[index % len(KINDS)], secret)}
         for index in range(count)
@@ -137,7 +137,7 @@ def _back_body(seed: int, index: int, kind: str, secret: str) -> str:
         "additional_data": {"charge_id": f"ch_{draw.randrange(16**8):08x}"},
         "metadata": {"basket": draw.choice(["shoes", "trip to Évora", "books"])},
         "status": status,
-        # The documents have the text "true", the modules' own tests the JSON value.
+        # The documents have the string "true", the tests of the shop modules the JSON value.
         "sandbox": "true" if kind == "back-text" else True,
         "error": "card_declined" if status == "failed" else "",
         "reference": _reference(seed, index),
@@ -162,7 +162,7 @@ def _transfer(seed: int, index: int) -> dict[str, Any]:
 
 def _error(seed: int, index: int, kind: str) -> dict[str, Any]:
     state = REFUSED_STATES[index % len(REFUSED_STATES)]
-    if kind == "error-old":  # the documents' names
+    if kind == "error-old":  # the names in the documents
         return {
             "reference": _reference(seed, index),
             "purchase_state": state,

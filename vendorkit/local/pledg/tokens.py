@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Tokens:
-    """Issues tokens, and looks at what comes with a request. No token is kept: each says itself until when it holds."""
+    """Issues and checks tokens. None is stored: each contains its time of expiry, and is signed."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class Tokens:
         self._signing_key = secrets.token_hex(32)
 
     async def issue(self, request: Request) -> Response:
-        """Answer POST /api/token. The shape of refusals is RFC 6749's (5.2); the vendor's is not known."""
+        """Answer POST /api/token. Refusals have the form of RFC 6749 5.2; the vendor's is not known."""
         if not _is(self._client, basic_pair(request.headers.get("authorization", ""))):
             headers = {"WWW-Authenticate": 'Basic realm="Pledg API"'}
             return JSONResponse({"error": "invalid_client"}, 401, headers)
@@ -45,13 +45,13 @@ class Tokens:
             return JSONResponse({"error": "invalid_request"}, 400)
         if form.get("grant_type") != ["client_credentials"]:
             return JSONResponse({"error": "unsupported_grant_type"}, 400)
-        # RFC 6749 5.1: an answer with a token must not be kept by caches.
+        # RFC 6749 5.1: an answer with a token must not be cached.
         response = self._answer()
         response.headers["Cache-Control"] = "no-store"
         return response
 
     def _answer(self) -> Response:
-        """Return the token, in the form that the switch `token_answer` asks for."""
+        """Return the token, in the form of the switch `token_answer`."""
         variant = self._settings.token_answer
         if variant == "html":
             return HTMLResponse("<!DOCTYPE html><title>Pledg</title><p>Please log in.</p>")
@@ -86,7 +86,7 @@ class Tokens:
         return pledg_signing.jwt(claims, self._signing_key)
 
     def refuse(self, request: Request) -> Response | None:
-        """Return 401 unless the request has a token that holds, or the dashboard's credentials."""
+        """Return 401 unless the request has a valid token, or the dashboard's credentials."""
         header = request.headers.get("authorization", "")
         if _is(self._dashboard, basic_pair(header)):
             return None

@@ -1,1 +1,1 @@
-"""What the mock servers share: process, settings, authentication, faults, hypermedia."""
+"""What all mock servers have in common: process, settings, authentication, faults, hypermedia."""

@@ -1,8 +1,8 @@
 """
-Where other processes of this user meet the local vendors of this one, such as the workers of a cluster.
+The address file, by which other processes of the same user reach these mock servers: the workers of a cluster, say.
 
-The meeting point is a file that its owner alone can read, in a folder of its own; only its path, which is no secret,
-goes to the other process. It goes when the servers' process does.
+Only its owner can read the file; the other process gets its path, which is no secret. It is removed together with the
+`LocalVendors` that it describes.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import tempfile
 import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from vendorkit.errors import UsageError
 from vendorkit.local.server.process import LocalVendor, LocalVendors
@@ -21,42 +22,41 @@ from vendorkit.local.server.process import LocalVendor, LocalVendors
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_PLACES: Final[weakref.WeakKeyDictionary[LocalVendors, Path]] = weakref.WeakKeyDictionary()
+_FILES: Final[weakref.WeakKeyDictionary[LocalVendors, Path]] = weakref.WeakKeyDictionary()
 
 
-def rendezvous(servers: LocalVendors) -> Path:
-    """Return the path of the file by which other processes of this user reach *servers*; made on first use."""
-    if servers not in _PLACES:
-        folder = Path(tempfile.mkdtemp(prefix="vendorkit-local-"))
+def address_file(servers: LocalVendors) -> Path:
+    """Return the path to give to `servers_at` in another process of this user; the file is written on first use."""
+    if servers not in _FILES:
+        folder = Path(tempfile.mkdtemp(prefix="vendorkit-local-"))  # mode 700
         weakref.finalize(servers, _remove, folder, os.getpid())
         path = folder / "vendors.json"
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(handle, "w", encoding="utf-8") as file:  # noqa: PTH123 - a handle, not a path
-            json.dump({name: _told(servers[name]) for name in servers}, file)
-        _PLACES[servers] = path
-    return _PLACES[servers]
+        path.touch(0o600)
+        path.write_text(json.dumps({name: _address(servers[name]) for name in servers}), encoding="utf-8")
+        _FILES[servers] = path
+    return _FILES[servers]
 
 
-def meet(path: str | Path) -> Mapping[str, LocalVendor]:
+def servers_at(path: str | Path) -> Mapping[str, LocalVendor]:
     """
-    Return the local vendors that `rendezvous` named, by name. They cannot be switched from here.
+    Return the mock servers of an address file by name. Their switches and logs are out of reach from here.
 
     Raises:
-        UsageError: The file is not there: the other process ended, or is on another machine.
+        UsageError: There is no such file: the process of the servers ended, or runs on another machine.
     """
     try:
-        told = json.loads(Path(path).read_bytes())
+        addresses = json.loads(Path(path).read_bytes())
     except OSError as exc:
-        what = f"The local vendors that {path} names cannot be reached from this process ({type(exc).__name__})."
+        what = f"The mock servers of {path} cannot be reached from this process ({type(exc).__name__})."
         raise UsageError(what, remedy="They serve one user on one machine, while their process runs.") from exc
-    return {name: LocalVendor(name, one["port"], one["ca_pem"], one["credentials"], "") for name, one in told.items()}
+    return {name: LocalVendor(name, **address, control_token="") for name, address in addresses.items()}
 
 
-def _told(server: LocalVendor) -> dict[str, object]:
-    port = int(server.base_url.rsplit(":", 1)[1])
+def _address(server: LocalVendor) -> dict[str, object]:
+    port = urlsplit(server.base_url).port
     return {"port": port, "ca_pem": server.ca_pem, "credentials": server.credentials}
 
 
 def _remove(folder: Path, owner_pid: int) -> None:
-    if os.getpid() == owner_pid:
+    if os.getpid() == owner_pid:  # a forked process leaves its parent's file in place
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,9 +1,9 @@
 """
-Who may pass: HTTP Basic (RFC 7617) and HTTP Digest (RFC 2617, 7616) as a server checks them.
+Authentication, the server's side: HTTP Basic (RFC 7617) and HTTP Digest (RFC 2617, 7616).
 
-Digest is written after what Rails does, on which the vendor's API seems to run (inferred): the nonce is
-base64("<unix seconds>:<mac>") and good for a fixed time from its issue, for any number of uses and in any order of
-counts; `stale` is never sent; realm and opaque must come back unchanged. Switches give the stricter behaviours.
+Digest follows Rails, on which the vendor's API seems to run (inferred): the nonce is base64("<unix seconds>:<mac>")
+and valid for a fixed time from its issue, for any number of uses and in any order of counts; `stale` is never sent;
+the client must return realm and opaque unchanged. Switches select stricter behaviours.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import hmac
 import re
 import secrets
 import time
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
@@ -32,41 +32,31 @@ if TYPE_CHECKING:
 
 REALMS: Final = {"medipim": "Medipim API", "mediagenix": "Local Movida", "sequence": "Local Sequence"}
 PARAMETER: Final = re.compile(r'([\w*]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')  # RFC 9110 11.2
-MOST_NONCES: Final = 10_000  # whose counts are remembered
+MOST_NONCES: Final = 10_000  # for which `strict_nonce_count` remembers the count
 
 
-class Check(Protocol):
-    """One way of looking at the Authorization header."""
+class Check:
+    """How a server checks the Authorization header; this one accepts all requests: the routes choose their scheme."""
 
     def refuse(self, scope: Scope) -> Response | None:
-        """Return the answer to a request that may not pass, None for one that may."""
+        """Return the answer to a request that is refused, None if it is accepted."""
+        del scope
+        return None
 
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """Return what to add to the headers of an answer to a request that passed."""
+        """Return the headers to add to the answer to an accepted request."""
+        return []
 
 
 def check_for(module: ModuleType, settings: Settings, credentials: Mapping[str, str]) -> Check:
-    """Return the check that the vendor's module asks for by its constant AUTH."""
+    """Return the check that the vendor's module names by its constant AUTH."""
     if module.AUTH == "basic":
         user, password = credentials["MEDIPIM_API_KEY_ID"], credentials["MEDIPIM_API_KEY_SECRET"]
         return BasicCheck(REALMS[module.VENDOR], user, password, module.refusal, module.OPEN)
     if module.AUTH == "digest":
         user, password = credentials["MEDIAGENIX_ROBOT_USER"], credentials["MEDIAGENIX_ROBOT_PASSWORD"]
         return DigestCheck(REALMS[module.VENDOR], user, password, module.refusal, settings)
-    return Open()
-
-
-class Open:
-    """No check here: the routes choose their scheme."""
-
-    def refuse(self, scope: Scope) -> Response | None:
-        """Let every request pass."""
-        del scope
-        return None
-
-    def headers(self) -> list[tuple[bytes, bytes]]:
-        """Add nothing."""
-        return []
+    return Check()
 
 
 def basic_pair(header: str) -> tuple[str, str] | None:
@@ -82,12 +72,12 @@ def basic_pair(header: str) -> tuple[str, str] | None:
 
 
 def same(given: str, expected: str) -> bool:
-    """Compare in a time that does not tell where two texts differ."""
+    """Compare in a time that does not depend on where two texts differ."""
     return hmac.compare_digest(given.encode(), expected.encode())
 
 
-class BasicCheck:
-    """HTTP Basic for one user; paths that start with one of *public* need none."""
+class BasicCheck(Check):
+    """HTTP Basic for one user; paths that start with one of *public* need no credentials."""
 
     def __init__(self, realm: str, user: str, password: str, refusal: Refusal, public: tuple[str, ...] = ()) -> None:
         self._realm, self._user, self._password, self._refusal = realm, user, password, refusal
@@ -106,12 +96,8 @@ class BasicCheck:
         response.headers["WWW-Authenticate"] = f'Basic realm="{self._realm}", charset="UTF-8"'
         return response
 
-    def headers(self) -> list[tuple[bytes, bytes]]:
-        """Add nothing."""
-        return []
 
-
-class DigestCheck:
+class DigestCheck(Check):
     """HTTP Digest for one user."""
 
     def __init__(self, realm: str, user: str, password: str, refusal: Refusal, settings: Settings) -> None:
@@ -123,14 +109,14 @@ class DigestCheck:
         self._counts: dict[str, int] = {}
 
     def refuse(self, scope: Scope) -> Response | None:
-        """Return 401 with a new challenge, or 400 where `uri` is not the request's target; None for a good one."""
+        """Return 401 with a new challenge, or 400 if `uri` is not the request's target; None if accepted."""
         scheme, _, rest = Headers(scope=scope).get("authorization", "").partition(" ")
         if scheme.lower() != "digest":
             return self._challenge(stale=False)
         given = {
             name.lower(): re.sub(r"\\(.)", r"\1", quoted) or plain for name, quoted, plain in PARAMETER.findall(rest)
         }
-        # A trailing "?" is not told apart here; Rails tolerates it as well.
+        # A trailing "?" makes no difference, as in Rails.
         target = scope["raw_path"].decode("latin-1")
         if scope["query_string"]:
             target += "?" + scope["query_string"].decode("latin-1")
@@ -143,7 +129,7 @@ class DigestCheck:
         return None if self._count_rises(given) else self._challenge(stale=False)
 
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """Offer the next nonce where the switch says so (RFC 7616 3.5)."""
+        """Return the next nonce if the switch `nextnonce` is on (RFC 7616 3.5)."""
         if not self._settings.nextnonce:
             return []
         return [(b"authentication-info", f'nextnonce="{self._new_nonce()}"'.encode())]
@@ -159,14 +145,14 @@ class DigestCheck:
         return response
 
     def _proves_password(self, given: Mapping[str, str], method: str) -> bool:
-        """Whether the response is the one that RFC 7616 3.4 prescribes for our user and password."""
+        """Whether the response is that of RFC 7616 3.4 for the expected user and password."""
         settings = self._settings
-        # RFC 7616 3.4: without the parameter, MD5 is meant.
+        # RFC 7616 3.4: a missing parameter means MD5.
         if given.get("algorithm", "MD5").lower() != settings.digest_algorithm.lower():
             return False
         if given.get("realm") != self._realm or given.get("opaque") != self._opaque or "nonce" not in given:
             return False
-        # Header bytes arrive as Latin-1; a name is UTF-8 on the wire.
+        # Starlette decodes header bytes as Latin-1; a user name is UTF-8 on the wire.
         if given.get("username", "").encode("latin-1") != self._user.encode():
             return False
         expected = self._expected(given, method)
@@ -193,7 +179,7 @@ class DigestCheck:
         return hexhash(ha1, *middle, ha2).decode()
 
     def _new_nonce(self) -> str:
-        # Fractions of a second, ever rising, so that no two clients share one; Rails gives whole seconds.
+        # Fractions of a second that always rise, so that no nonce is issued twice; Rails has whole seconds.
         self._last_issue = issued = max(time.time(), self._last_issue + 1e-6)
         return self._nonce(f"{issued:.6f}")
 
@@ -203,16 +189,16 @@ class DigestCheck:
         return base64.b64encode(f"{stamp}:{mac}".encode()).decode()
 
     def _nonce_lives(self, nonce: str) -> bool:
-        """Whether we gave this nonce, not too long ago; its age counts from the issue, not from the last use."""
+        """Whether this server issued the nonce, not too long ago; its age counts from the issue, not the last use."""
         try:
             stamp = base64.b64decode(nonce, validate=True).decode("ascii").partition(":")[0]
             age_s = time.time() - float(stamp)
-        except ValueError:  # binascii.Error and UnicodeDecodeError are such
+        except ValueError:  # includes binascii.Error and UnicodeDecodeError
             return False
         return same(self._nonce(stamp), nonce) and age_s <= self._settings.nonce_lifetime_s
 
     def _count_rises(self, given: Mapping[str, str]) -> bool:
-        """Whether `nc` is above the last one of its nonce (Apache's AuthDigestNcCheck); always, where not asked for."""
+        """Whether `nc` is above the last one of its nonce (Apache's AuthDigestNcCheck); True if the switch is off."""
         if not self._settings.strict_nonce_count or "nc" not in given:
             return True
         nonce, count = given["nonce"], int(given["nc"], 16)

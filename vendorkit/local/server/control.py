@@ -1,4 +1,4 @@
-"""The calls below `/__local__/` by which the process that started the local vendors reads and sets them."""
+"""Control calls, below `/__local__/`: the process that started a mock server reads its log and sets its switches."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from starlette.responses import JSONResponse, PlainTextResponse
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-    from vendorkit.local.server.checks import Vendor
+    from vendorkit.local.server.vendor import Vendor
 
 
 RATE_SWITCHES: Final = {"rate_limit", "rate_limit_requests", "rate_limit_window_s", "rate_limit_ban_s"}
 
 
 async def answer(vendor: Vendor, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer one control call; anybody without the token gets 403."""
+    """Answer one control call; without the right token the answer is 403."""
     request = Request(scope, receive)
     given = request.headers.get("x-local-control", "")
     if not hmac.compare_digest(given.encode(), vendor.control_token.encode()):
-        await PlainTextResponse("Only for the process that started the local vendors.\n", 403)(scope, receive, send)
+        await PlainTextResponse("Only for the process that started the mock servers.\n", 403)(scope, receive, send)
         return
     action = scope["path"].rsplit("/", 1)[-1]
     arguments = await request.json()
@@ -32,7 +32,7 @@ async def answer(vendor: Vendor, scope: Scope, receive: Receive, send: Send) -> 
 
 
 def _act(vendor: Vendor, action: str, arguments: dict[str, Any]) -> Any:
-    """Do *action*; names and types were looked at by the caller, `vendorkit.local.server.process`."""
+    """Do *action*; the caller, `vendorkit.local.server.process`, has checked names and types."""
     if action == "log":
         return list(vendor.log)
     if action == "count":
@@ -49,8 +49,8 @@ def _act(vendor: Vendor, action: str, arguments: dict[str, Any]) -> Any:
             vendor.limit.clear()
     elif action == "change":
         now = int(time.time())
-        told = [{"action": arguments["action"], "record": one, "at": now} for one in arguments["records"] or [""]]
-        vendor.settings.changes = [*vendor.settings.changes, *told]
+        changes = [{"action": arguments["action"], "record": one, "at": now} for one in arguments["records"] or [""]]
+        vendor.settings.changes = [*vendor.settings.changes, *changes]
     elif action == "expire_now":
         vendor.settings.expirations += 1
     return None

@@ -1,4 +1,4 @@
-"""The faults of a local vendor: which one is due, and what it does to the answer."""
+"""The faults of a mock server: which one the next request gets, and what it does to the answer."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from vendorkit.local.server.whitespace import spaced
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from starlette.types import Message, Receive, Scope, Send
 
-    from vendorkit.local.server.checks import Vendor
     from vendorkit.local.server.settings import Settings
+    from vendorkit.local.server.vendor import Vendor
 
     Answer = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -27,7 +29,7 @@ MAINTENANCE: Final = (
 
 
 def choose(settings: Settings, number: int) -> str | None:
-    """Return the fault for request *number*: the next one ordered, else one drawn by the rates, else None."""
+    """Return the fault for request *number*: the next of `fail_next`, or one drawn by the rates, or None."""
     if settings.fail_next:
         return settings.fail_next.pop(0) or None
     source = random.Random(f"{settings.seed}:{number}")  # equal runs have equal faults
@@ -45,13 +47,13 @@ def choose(settings: Settings, number: int) -> str | None:
     return None
 
 
-async def apply(  # noqa: PLR0917  ASGI's three, and ours
+async def apply(  # noqa: PLR0917  three of ASGI, and three more
     fault: str, vendor: Vendor, answer: Answer, scope: Scope, receive: Receive, send: Send
 ) -> None:
     """Answer the request with *fault*, one of those in the docstring of `Settings`."""
     name, _, argument = fault.partition(":")
     if name in ("drop", "garbage"):
-        await _leave(vendor, scope, receive, last_words=GARBAGE if name == "garbage" else b"")
+        await _leave(vendor, scope, receive, final_bytes=GARBAGE if name == "garbage" else b"")
     elif name == "hang":
         await _until_gone(receive)
     elif name in ("truncate", "reset"):
@@ -61,13 +63,14 @@ async def apply(  # noqa: PLR0917  ASGI's three, and ours
     elif name == "slow":
         await answer(scope, receive, _dripping(vendor, scope, send))
     elif name in ("gzip-cut", "gzip-sum"):
-        await answer(scope, receive, _spoiling_gzip(send, _cut if name == "gzip-cut" else _wrong_sum))
+        await answer(scope, receive, _corrupting_gzip(send, _cut if name == "gzip-cut" else _wrong_sum))
     else:
-        await _instead(name, vendor, scope)(scope, receive, send)
+        response = _instead(name, vendor, scope)
+        await response(scope, receive, spaced(vendor.settings.json_whitespace, send))
 
 
 def _instead(name: str, vendor: Vendor, scope: Scope) -> Response:
-    """Return the answer to give instead of the vendor's."""
+    """Return the answer that replaces the vendor's."""
     if name == "html":
         return HTMLResponse(MAINTENANCE)
     if name == "empty":
@@ -76,7 +79,7 @@ def _instead(name: str, vendor: Vendor, scope: Scope) -> Response:
         query = scope["query_string"].decode("latin-1")
         target = scope["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
         return RedirectResponse(f"https://localhost:{vendor.port}{target}", 302)
-    return vendor.refusal(int(name), "Ordered by a switch of the local vendor.")
+    return vendor.refusal(int(name), "This error was set by a switch of the mock server.")
 
 
 async def _until_gone(receive: Receive) -> None:
@@ -85,13 +88,13 @@ async def _until_gone(receive: Receive) -> None:
 
 
 async def _leave(vendor: Vendor, scope: Scope, receive: Receive, **how: Any) -> None:
-    """Close the connection, and return only when uvicorn knows, for it would answer 500 itself."""
+    """Close the connection, and return once uvicorn has noticed: before that it would answer 500 itself."""
     vendor.drop(scope, **how)
     await _until_gone(receive)
 
 
 def _truncating(vendor: Vendor, scope: Scope, send: Send, limit: int | None, *, reset: bool) -> Send:
-    """Let the headers pass, and of the body *limit* bytes (None: half of its first piece); then close."""
+    """Send the headers and the first *limit* bytes of the body (None: half of its first piece); then close."""
     left: list[int | None] = [limit]
 
     async def sending(message: Message) -> None:
@@ -132,8 +135,8 @@ def _wrong_sum(whole: bytes) -> bytes:
     return whole[:-8] + bytes(byte ^ 0xFF for byte in whole[-8:-4]) + whole[-4:]
 
 
-def _spoiling_gzip(send: Send, spoil: Callable[[bytes], bytes]) -> Send:
-    """Compress the first piece of the body, spoil the result, and announce the length of what that gives."""
+def _corrupting_gzip(send: Send, corrupt: Callable[[bytes], bytes]) -> Send:
+    """Compress the first piece of the body, corrupt the result, and send that with its right Content-Length."""
     start: dict[str, Any] = {}
 
     async def sending(message: Message) -> None:
@@ -145,10 +148,10 @@ def _spoiling_gzip(send: Send, spoil: Callable[[bytes], bytes]) -> Send:
         headers = dict(start.pop("headers"))
         body = message.get("body", b"")
         whole = body if headers.get(b"content-encoding") == b"gzip" else gzip.compress(body, 1)
-        spoilt = spoil(whole)
-        headers |= {b"content-encoding": b"gzip", b"content-length": str(len(spoilt)).encode()}
+        corrupted = corrupt(whole)
+        headers |= {b"content-encoding": b"gzip", b"content-length": str(len(corrupted)).encode()}
         await send({**start, "headers": list(headers.items())})
-        await send({"type": "http.response.body", "body": spoilt})
+        await send({"type": "http.response.body", "body": corrupted})
         start.clear()
 
     return sending

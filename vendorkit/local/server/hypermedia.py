@@ -1,93 +1,35 @@
 """
-The house style of Mediagenix's answers: one resource, written as XML or as JSON, with its links expanded on request.
+The format of Mediagenix's answers: a resource as XML or JSON, with its links expanded on request.
 
-Rules: Mediagenix's documents on XML, JSON and expand. Text is spliced rather than built by an XML
-library: a page of 200 titles has to leave within a few milliseconds.
+Rules: Mediagenix's documents on XML, JSON and expand. XML is concatenated from strings and not built by an XML
+library, because a page of 200 titles has to be written within a few milliseconds.
 """
 
 from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
+from vendorkit.local.server.nodes import Attribute, Collection, Document, Node, Resource
+
 if TYPE_CHECKING:
     from vendorkit.local.server.settings import Settings
 
-Attribute = tuple[str, str, Any]
-"""Name with underscores, value of the XML `type` attribute ("" for none), value."""
-
 # 3.2: these two keep the underscore in XML, as the vendor's samples do.
 UNDERSCORED: Final = {("image", "external_id"), ("rendition", "external_id")}
-# 3.2: samples with `href` before `rel`, and an array root without its type.
+# 3.2: samples with `href` before `rel`, and an array root without `type`.
 HREF_FIRST: Final = {"linear_scheduling", "platform"}
 UNTYPED_ARRAYS: Final = {"linear_schedulings"}
 _HERE: Final = "\x00"
 _SHARES: Final = 10_000
 
 
-@dataclass(slots=True)
-class Resource:
-    """
-    One record.
-
-    Args:
-        name: Resource type, with underscores.
-        path: Path below `/api`; "" for the root, which has no self link.
-        attributes: In the order of the answer.
-        below: Rels whose link is the path of the record followed by the rel.
-        links: Rel and path of all other links; a whole URL leads to another origin.
-        plain: Rels that `expand` leaves alone.
-        embedded: What `expand` puts under a rel where it is not the resource behind the link.
-    """
-
-    name: str
-    path: str
-    attributes: list[Attribute]
-    below: tuple[str, ...] = ()
-    links: list[tuple[str, str]] = field(default_factory=list)
-    plain: frozenset[str] = frozenset()
-    embedded: Mapping[str, Resource] | None = None
-
-
-@dataclass(slots=True)
-class Document:
-    """The free-form `metadata` of one record: fields may be absent, null, empty, lists or nested."""
-
-    entity: str
-    fields: list[Attribute]
-
-
-@dataclass(slots=True)
-class Collection:
-    """
-    Many records, built one by one from their numbers.
-
-    Args:
-        name: Plural resource type, with underscores.
-        members: Numbers of the records, in order: a range, list or numpy column.
-        build: From a number to its record.
-        paging: "pages" (always), "optional" (with `pagination=true`), "cursor", or "none". Which collections the
-            vendor pages always was seen for a few only (3.5); the rest is inferred.
-        select: Chooses the members by the query, where the collection has filters.
-    """
-
-    name: str
-    members: Any
-    build: Callable[[int], Resource | None]
-    paging: str = "optional"
-    select: Callable[[Mapping[str, str]], Sequence[int]] | None = None
-
-
-Node = Resource | Document | Collection
-
-
 class Paging(NamedTuple):
-    """What stands above the records of a page. Links are whole URLs; None where there is none."""
+    """What an answer has in addition to the records of a page. Links are whole URLs; None: not there."""
 
     total: int | None = None
     prev: str | None = None
@@ -95,7 +37,7 @@ class Paging(NamedTuple):
 
 
 class Renderer:
-    """Writes one answer. The guard of `expand` lives as long as the answer."""
+    """Writes one answer. A *guard* is the set of paths that `expand` does not expand again."""
 
     def __init__(
         self, settings: Settings, base_url: str, resolve: Callable[[str], Node | None], expand: frozenset[str]
@@ -106,11 +48,11 @@ class Renderer:
         self._expand = expand - {"self"}
 
     def xml(self, node: Node, paging: Paging) -> str:
-        """The answer as XML."""
+        """Return the answer as XML."""
         return '<?xml version="1.0" encoding="UTF-8"?>\n' + self._xml(node, set(), 0, paging)
 
     def json(self, node: Node, paging: Paging) -> str:
-        """The answer as JSON."""
+        """Return the answer as JSON."""
         return json.dumps(self._json(node, set(), 0, paging), ensure_ascii=False, separators=(",", ":"))
 
     # -- XML
@@ -125,8 +67,8 @@ class Renderer:
         head = [f"<{name}>" if node.name in UNTYPED_ARRAYS else f'<{name} type="array">']
         if paging.total is not None:
             head.append(f"<total-entries>{paging.total}</total-entries>")
-        head += [f"<link rel={quoteattr(rel)} href={quoteattr(url)}/>" for rel, url in _neighbours(paging)]
-        # On a list asked for directly each record has its own guard; inside an expanded one they share it (3.4).
+        head += [f"<link rel={quoteattr(rel)} href={quoteattr(url)}/>" for rel, url in _adjacent(paging)]
+        # Each record of a requested list has its own guard; those of an expanded list share one (3.4).
         items = [self._xml_resource(item, guard if depth else set(), depth) for item in _items(node)]
         return "".join([*head, *items, f"</{name}>"])
 
@@ -175,7 +117,7 @@ class Renderer:
             dash = "-" if self._settings.metadata_dashes_in_json else "_"
             return {"resource_type": "metadata"} | {name: value for name, _, value in self._named(node, dash)}
         head: dict[str, Any] = {} if paging.total is None else {"total_entries": paging.total}
-        head.update((f"{rel}_link", url) for rel, url in _neighbours(paging))
+        head.update((f"{rel}_link", url) for rel, url in _adjacent(paging))
         head["entries"] = [self._json_resource(item, guard if depth else set(), depth) for item in _items(node)]
         return head
 
@@ -201,7 +143,7 @@ class Renderer:
     def _child(
         self, resource: Resource, rel: str, target: str, guard: set[str], depth: int
     ) -> tuple[Node, set[str], int] | None:
-        """What stands expanded below a link, with its guard and depth; None for a link left as it is."""
+        """Return what an expanded link contains, with its guard and depth; None if the link is not expanded."""
         if rel not in self._expand or rel in resource.plain or target in guard:
             return None
         node = (resource.embedded or {}).get(rel) or self._resolve(target)
@@ -210,8 +152,8 @@ class Renderer:
     def _guarded(self, guard: set[str], path: str, depth: int) -> set[str]:
         if not self._expand:
             return guard
-        # 3.4, inferred from server code of 2013: below the first level one list serves all siblings, so that a
-        # record repeated among them is expanded only the first time.
+        # 3.4, inferred from server code of 2013: below the first level all siblings share one guard, so that a
+        # record that occurs twice among them is expanded only the first time.
         if depth and self._settings.expand_guard_shared:
             guard.add(path)
             return guard
@@ -239,7 +181,7 @@ def _items(collection: Collection) -> Iterator[Resource]:
             yield item
 
 
-def _neighbours(paging: Paging) -> list[tuple[str, str]]:
+def _adjacent(paging: Paging) -> list[tuple[str, str]]:
     return [(rel, url) for rel, url in (("prev", paging.prev), ("next", paging.next)) if url]
 
 
@@ -258,7 +200,7 @@ def _mistyped(attribute: Attribute) -> Attribute:
 
 @cache
 def _tags(resource: str, attribute: str, kind: str) -> tuple[str, str, str]:
-    """Start tag, whole null element and end tag of an attribute."""
+    """Return start tag, null element and end tag of an attribute."""
     name = attribute if (resource, attribute) in UNDERSCORED else attribute.replace("_", "-")
     typed = f' type="{kind}"' if kind else ""
     return f"<{name}{typed}>", f'<{name}{typed} nil="true"/>', f"</{name}>"
@@ -272,9 +214,9 @@ def _field_name(entity: str, name: str, dash: str) -> str:
 @lru_cache(maxsize=1_024)  # callers may send any number of different `expand` lists
 def _own_links(resource: str, has_self: bool, below: tuple[str, ...], expand: frozenset[str]) -> list[tuple[str, str]]:
     """
-    The link elements of a record below its own URL, with a mark where that URL goes.
+    Return the link elements of a record to what is below it, with a placeholder for the URL of the record.
 
-    Cut into runs: after each comes a rel that may have to be expanded, "" after the last.
+    They are split at each rel that is to be expanded: (links before it, rel), with rel "" after the last.
     """
     runs, run = [], _link(resource, "self", _HERE) if has_self else ""
     for rel in below:

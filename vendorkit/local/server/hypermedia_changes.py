@@ -1,4 +1,4 @@
-"""What was changed in the local Mediagenix since its start, laid over the records that are computed."""
+"""The changes made to the records of the Mediagenix mock server since its start."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from vendorkit.local.server.hypermedia import Collection, Node, Resource
+from vendorkit.local.server.nodes import Collection, Node, Resource
 
 if TYPE_CHECKING:
     from vendorkit.local.server.settings import Settings
 
-ADDED: Final = 200_000_000  # ids of added records, counted by the changes: above all others
+ADDED: Final = 200_000_000  # the id of an added record is this + the number of the change: above all other ids
 DONE: Final = {"add": "created", "edit": "updated", "delete": "deleted"}
 
 
 def subject(changes: Sequence[Mapping[str, Any]], number: int) -> tuple[str, int]:
-    """Return plural and id of the record that a change was made to; an added one has an id of its own."""
+    """Return plural and id of the record that change *number* is about; an added record has a new id."""
     plural, id_ = changes[number]["record"].split("/")
     return plural, ADDED + number if changes[number]["action"] == "add" else int(id_)
 
 
 class Changed:
     """
-    Records and collections with the changes of the settings: `resolve` with more, fewer and other records.
+    Applies the changes of the settings to what *resolve* computes: added, deleted and edited records.
 
-    An added record is a copy of the one that the change names, and stands last wherever that one stands.
+    An added record is a copy of the one that the change names, and comes last in every collection that has that one.
     """
 
     def __init__(self, settings: Settings, resolve: Callable[[str], Node | None]) -> None:
         self._settings, self._computed = settings, resolve
 
     def resolve(self, path: str) -> Node | None:
-        """Return what is at *path*; None where nothing is, or not any more."""
+        """Return what is at *path*; None if nothing is there, or it was deleted."""
         changes = self._settings.changes
         if not changes:
             return self._computed(path)
@@ -77,7 +77,7 @@ class Changed:
         return replace(node, members=members(node.members), build=build, select=chosen)
 
     def _record(self, found: Resource, path: str) -> Resource:
-        """Return the record as it is at *path*: an edit shows in its external id."""
+        """Return the record at *path* with its edits: each sets the external id."""
         shown: dict[str, Any] = {"id": int(path.rsplit("/", 1)[1])}
         for number, change in enumerate(self._settings.changes):
             if change["action"] == "edit" and change["record"] == path.removeprefix("/"):

@@ -1,4 +1,4 @@
-"""HTTP around `hypermedia`: content negotiation, pages, cursors, and the errors of Mediagenix's APIs."""
+"""The HTTP side of `hypermedia`: content negotiation, pages, cursors, and the errors of Mediagenix's APIs."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from vendorkit.local.server.hypermedia import Collection, Node, Paging, Renderer
+from vendorkit.local.server.hypermedia import Paging, Renderer
 from vendorkit.local.server.hypermedia_changes import Changed
+from vendorkit.local.server.nodes import Collection, Node, Table
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -24,15 +25,12 @@ if TYPE_CHECKING:
 
 PER_PAGE: Final = 50
 PER_PAGE_MAX: Final = 200
-_DIGITS: Final = 18  # more cannot be a number of anything here
+_DIGITS: Final = 18  # longer numbers are refused
 _UTF8: Final = "; charset=utf-8"
-
-Table = Mapping[str, Callable[..., Node | None]]
-"""From a path below `/api`, such as `/titles/{id}/images`, to what builds the answer from its ids."""
 
 
 class _Refused(Exception):
-    """The request cannot be answered: status and the vendor's words."""
+    """The request is refused: status, and message in the vendor's wording."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -42,9 +40,9 @@ class _Refused(Exception):
 
 def error(status: int, message: str, *, as_json: bool = False) -> Response:
     """
-    An error in the vendor's words.
+    Return an error as the vendor writes it.
 
-    422 nests a `message`, all others hold plain text (Mediagenix's documents). The JSON forms are inferred.
+    422 has a `message` element, all others plain text (Mediagenix's documents). The JSON forms are inferred.
     """
     if as_json:
         body: Any = {"error": {"message": message}} if status == 422 else {"error": message}
@@ -54,13 +52,13 @@ def error(status: int, message: str, *, as_json: bool = False) -> Response:
 
 
 def hypermedia_routes(settings: Settings, base_url: Callable[[], str], table: Table) -> list[Route]:
-    """One route for each path of the table. Reading is all they allow."""
+    """Return one route for each path of the table. They are read-only."""
     endpoint = _Endpoint(settings, base_url, table)
     return [Route(_route_path(pattern), endpoint) for pattern in table]
 
 
 class _Endpoint:
-    """One ASGI application for all routes: so they take every method, and answer a write in the vendor's words."""
+    """One ASGI application for all routes, so that they take every method and refuse writes as the vendor does."""
 
     def __init__(self, settings: Settings, base_url: Callable[[], str], table: Table) -> None:
         self._settings = settings
@@ -84,7 +82,7 @@ class _Endpoint:
 
     def _answer(self, request: Request, *, as_json: bool) -> Response:
         if request.method not in {"GET", "HEAD"}:
-            raise _Refused(403, "This local vendor is read-only: nothing was changed.")
+            raise _Refused(403, "This mock server is read-only: nothing was changed.")
         path = request.url.path.removeprefix("/api")
         query = dict(request.query_params)
         node = self._resolve(path)
@@ -101,7 +99,7 @@ class _Endpoint:
 
 
 def _wants_json(accept: str) -> bool:
-    """No Accept means XML; of two known types the first wins; neither is a 406 (inferred)."""
+    """Whether to answer in JSON. No Accept means XML; the first known type wins; no known type is 406 (inferred)."""
     known = [
         name for name in accept.replace(";", ",").replace(" ", "").split(",") if name.endswith(("json", "xml", "*"))
     ]
@@ -111,7 +109,7 @@ def _wants_json(accept: str) -> bool:
 
 
 def _page(collection: Collection, query: Mapping[str, str], url: str, *, unescaped: bool) -> tuple[Collection, Paging]:
-    """The part of a collection that a request asks for, and the links to its neighbours."""
+    """Return the requested part of a collection, and the links to the adjacent parts."""
     members = collection.members if collection.select is None else collection.select(query)
     if collection.paging == "none" or (collection.paging == "optional" and query.get("pagination") != "true"):
         return replace(collection, members=members), Paging()
@@ -127,7 +125,7 @@ def _page(collection: Collection, query: Mapping[str, str], url: str, *, unescap
         return url + "?" + urlencode(kept, safe=",")
 
     if collection.paging == "cursor":
-        return _cut_by_cursor(collection, members, query, size, link)
+        return _page_by_cursor(collection, members, query, size, link)
     number = _number(query, "page", 1)
     start = (number - 1) * size
     paging = Paging(
@@ -138,10 +136,10 @@ def _page(collection: Collection, query: Mapping[str, str], url: str, *, unescap
     return replace(collection, members=members[start : start + size]), paging
 
 
-def _cut_by_cursor(
+def _page_by_cursor(
     collection: Collection, members: Sequence[int], query: Mapping[str, str], size: int, link: Callable[..., str]
 ) -> tuple[Collection, Paging]:
-    """Pages by `after` and `before` an id (3.5: the key begins with `af`; names from server code of 2013)."""
+    """Return the part `after` or `before` an id (3.5: the key begins with `af`; names from server code of 2013)."""
     start = bisect_right(members, _number(query, "after", 0, least=0))
     if "before" in query:
         start = max(0, bisect_left(members, _number(query, "before", 0, least=0)) - size)
@@ -161,13 +159,13 @@ def _number(query: Mapping[str, str], name: str, default: int, *, least: int = 1
 
 
 def _split(path: str) -> tuple[str, list[int]]:
-    """A path as its pattern and the ids in it."""
+    """Return the pattern of a path and the ids in it."""
     parts = path.split("/")
     ids = [int(part) for part in parts if part.isdecimal()]
     return "/".join("{id}" if part.isdecimal() else part for part in parts), ids
 
 
 def _route_path(pattern: str) -> str:
-    """The pattern in Starlette's words, with each id under a name of its own."""
+    """Return the pattern in Starlette's syntax; each id gets a different name."""
     first, *rest = pattern.split("{id}")
     return "/api" + first + "".join(f"{{id{position or ''}:int}}{part}" for position, part in enumerate(rest))

@@ -1,18 +1,17 @@
 """
-Start, reach and stop the process in which the local vendors run.
+Start, control and stop the process in which the mock servers run.
 
-This is the client's side: it needs neither Starlette nor uvicorn nor NumPy, which only the other process imports.
-The child is told what to do on its standard input and ends when that closes, so it never outlives its parent, not
-even one that was killed. Switches and logs go over the vendor's own port, below `/__local__/`, guarded by a random
-token; that path is served before all faults and delays, and a new connection for each call makes it safe to use from
-threads and forked processes.
+This module needs neither Starlette nor uvicorn nor NumPy: only the child process imports them. The child reads what to
+serve from its standard input and exits when that closes, so it never outlives its parent, even if that was killed.
+Switches and logs are read and set by control calls to each server's port, below `/__local__/`, with a random token.
+Control calls are answered before all faults and delays, and each opens a new connection, so threads and forked
+processes can make them.
 """
 
 from __future__ import annotations
 
 import contextlib
 import http.client
-import importlib.util
 import json
 import os
 import queue
@@ -21,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, NoReturn
 
@@ -42,13 +42,13 @@ NEEDED_MODULES: Final = ("starlette", "uvicorn", "trustme", "numpy")
 
 class LocalVendor:
     """
-    One running local vendor, as seen from outside.
+    One running mock server, as seen from the process that started it.
 
     Attributes:
         name: The vendor's short name, such as "medipim".
         base_url: Its origin, "https://127.0.0.1:PORT".
         ca_pem: The certificate (PEM text) of the CA that signed the server's certificate.
-        credentials: Environment names and the values that this vendor accepts; drawn anew at each start.
+        credentials: Environment names and the values that this server accepts; new random ones at each start.
     """
 
     def __init__(self, name: str, port: int, ca_pem: str, credentials: Mapping[str, str], control_token: str) -> None:
@@ -71,14 +71,14 @@ class LocalVendor:
         Return the requests since the start or the last `clear_log()`, oldest first (the last 50,000 of them).
 
         Each has `seq` (from 1), `time` (unix seconds), `method`, `path`, `query`, `status` (None before an answer),
-        `complete` (the answer was sent to its end), `scheme` (of the Authorization header, never its value),
+        `complete` (True once the whole answer was sent), `scheme` (of the Authorization header, never its value),
         `user_agent`, `bytes_in`, `bytes_out` (bodies, as on the wire) and `fault` (its name or None).
         """
         entries: list[dict[str, Any]] = self._control("log")
         return entries
 
     def clear_log(self) -> None:
-        """Forget the log, and count requests from 1 again (the draw of random faults starts over with the count)."""
+        """Empty the log and count requests from 1 again; random faults, drawn by that number, repeat from the start."""
         self._control("clear_log")
 
     @property
@@ -87,36 +87,36 @@ class LocalVendor:
         return int(self._control("count"))
 
     def get_settings(self) -> dict[str, Any]:
-        """Return all switches as they stand."""
+        """Return the current value of every switch."""
         settings: dict[str, Any] = self._control("get_settings")
         return settings
 
     def set(self, **settings: Any) -> None:
         """
-        Change switches of the running vendor; they hold from the next request on.
+        Change switches of the running server; the next request sees them.
 
         Raises:
             UsageError: A name or value is not one of `Settings`, or is fixed at the start.
         """
         check_settings(settings)
         if fixed := sorted(FIXED_AT_START & settings.keys()):
-            what = f"{', '.join(fixed)} cannot change while the local vendor runs."
+            what = f"{', '.join(fixed)} cannot change while the mock server runs."
             raise UsageError(what, remedy="Give it to local.start().")
         self._control("set", settings)
 
     def change(self, action: Action, *records: str) -> None:
         """
-        Change records of Medipim or Mediagenix, now; `set(changes=[])` takes all of it back.
+        Change records of Medipim or Mediagenix, now; `set(changes=[])` undoes all changes.
 
         Args:
-            action: "edit", "delete" or "add"; for Medipim also "touch" (a new time alone), "deactivate" and "replace".
-            records: Medipim's product ids; Mediagenix's paths, such as "titles/17". Medipim adds products without one;
-                Mediagenix adds copies of those named, and tells of every change in its feed.
+            action: "edit", "delete" or "add"; for Medipim also "touch" (only a new time), "deactivate" and "replace".
+            records: Medipim's product ids; Mediagenix's paths, such as "titles/17". To add a product of Medipim, give
+                none; Mediagenix adds copies of the given records, and lists every change in its event feed.
         """
         self._control("change", {"action": action, "records": records})
 
     def expire_now(self) -> None:
-        """Make all tokens and nonces issued so far void."""
+        """Invalidate all tokens and nonces issued so far."""
         self._control("expire_now")
 
     def _control(self, action: str, arguments: Mapping[str, Any] | None = None) -> Any:
@@ -129,17 +129,17 @@ class LocalVendor:
                 answer = connection.getresponse()
                 content = answer.read()
         except (OSError, http.client.HTTPException) as exc:
-            what = f"The local vendor {self.name} does not answer at {self.base_url}."
+            what = f"The mock server {self.name} does not answer at {self.base_url}."
             raise VendorUnavailable(what, remedy="Start it again with vendorkit.local.start().") from exc
         if answer.status != http.client.OK:
-            what = f"The local vendor {self.name} refused the control call {action!r} ({answer.status})."
+            what = f"The mock server {self.name} refused the control call {action!r} ({answer.status})."
             raise VendorUnavailable(what, remedy="Start it again with vendorkit.local.start().")
         return json.loads(content)
 
 
 class LocalVendors:
     """
-    The running local vendors by name: `servers["medipim"]`. A context manager; `stop()` ends them.
+    The running mock servers by name: `servers["medipim"]`. A context manager; `stop()` ends them.
 
     Example:
         >>> from vendorkit import local
@@ -160,7 +160,7 @@ class LocalVendors:
         try:
             return self._vendors[name]
         except KeyError:
-            what = f"No local vendor {name!r} is running here."
+            what = f"No mock server {name!r} is running here."
             raise UsageError(what, remedy=f"Running: {', '.join(self._vendors)}.") from None
 
     def __iter__(self) -> Iterator[str]:
@@ -180,7 +180,7 @@ class LocalVendors:
         """Whether the servers still run."""
         if os.getpid() == self._owner_pid:
             return self._process.poll() is None
-        # A forked process cannot wait for its parent's child; it can only knock.
+        # A forked process cannot wait for its parent's child, so it sends a control call.
         try:
             next(iter(self._vendors.values())).get_settings()
         except VendorUnavailable:
@@ -195,7 +195,7 @@ class LocalVendors:
 
 def start(*, vendors: tuple[str, ...] = VENDORS, **settings: Any) -> LocalVendors:
     """
-    Start local vendors in a process of their own and wait until they answer.
+    Start mock servers in a new process and wait until they answer.
 
     Args:
         vendors: Which of "medipim", "pledg", "mediagenix" and "sequence".
@@ -208,11 +208,11 @@ def start(*, vendors: tuple[str, ...] = VENDORS, **settings: Any) -> LocalVendor
     """
     unknown = [name for name in vendors if name not in VENDORS]
     if unknown or not vendors:
-        what = f"There is no local vendor {', '.join(map(repr, unknown)) or 'in an empty list'}."
+        what = f"There is no mock server {', '.join(map(repr, unknown)) or 'in an empty list'}."
         raise UsageError(what, remedy=f"Choose from {', '.join(VENDORS)}.")
     check_settings(settings)
-    if missing := [name for name in NEEDED_MODULES if importlib.util.find_spec(name) is None]:
-        what = f"The local vendors need packages that are not installed: {', '.join(missing)}."
+    if missing := [name for name in NEEDED_MODULES if find_spec(name) is None]:
+        what = f"The mock servers need packages that are not installed: {', '.join(missing)}."
         raise SettingsError(what, remedy="Install them with: pip install 'vendorkit[local]'")
     with tempfile.TemporaryFile() as stderr:
         process = _spawn(stderr)
@@ -221,12 +221,15 @@ def start(*, vendors: tuple[str, ...] = VENDORS, **settings: Any) -> LocalVendor
         except BaseException:
             _end(process)
             raise
-    return LocalVendors(process, _vendors_of(ready))
+    ca_pem, token = ready["ca_pem"], ready["control_token"]
+    addresses = ready["vendors"].items()
+    found = {name: LocalVendor(name, **address, ca_pem=ca_pem, control_token=token) for name, address in addresses}
+    return LocalVendors(process, found)
 
 
 def _spawn(stderr: IO[bytes]) -> subprocess.Popen[str]:
-    # A session of its own keeps a notebook's interrupt, which goes to the whole process group, away from the servers.
-    # The working directory makes `-m` find this very package, and no module that lies beside the notebook.
+    # The new session protects the servers from a notebook's interrupt, which is sent to the whole process group.
+    # The working directory makes `-m` find this package, and no module in the folder of the notebook.
     return subprocess.Popen(
         [sys.executable, "-m", "vendorkit.local.server"],
         stdin=subprocess.PIPE,
@@ -243,10 +246,10 @@ def _spawn(stderr: IO[bytes]) -> subprocess.Popen[str]:
 def _hand_over(process: subprocess.Popen[str], order: Mapping[str, Any], stderr: IO[bytes]) -> dict[str, Any]:
     """Send the order and wait for the ready line."""
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()
-    assert process.stdin is not None  # noqa: S101  all pipes were asked for
+    assert process.stdin is not None  # noqa: S101  _spawn opens both pipes
     assert process.stdout is not None  # noqa: S101
     threading.Thread(target=lambda stdout: lines.put(stdout.readline()), args=(process.stdout,), daemon=True).start()
-    with contextlib.suppress(BrokenPipeError):  # a child that died at once is reported below, with its last words
+    with contextlib.suppress(BrokenPipeError):  # a child that died at once is reported below
         process.stdin.write(json.dumps(order) + "\n")
         process.stdin.flush()
     with contextlib.suppress(queue.Empty, ValueError):
@@ -254,19 +257,14 @@ def _hand_over(process: subprocess.Popen[str], order: Mapping[str, Any], stderr:
         return ready
     stderr.seek(0)
     tail = " | ".join(stderr.read().decode("utf-8", "replace").strip().splitlines()[-3:])[-600:]
-    what = f"The local vendors did not start within {START_TIMEOUT_S:.0f} s. Their last words: {tail or 'none'}."
+    what = (
+        f"The mock servers did not start within {START_TIMEOUT_S:.0f} s. Their error output ends: {tail or '(none)'}."
+    )
     raise VendorUnavailable(what, remedy="Check the installation with: pip install 'vendorkit[local]'")
 
 
-def _vendors_of(ready: Mapping[str, Any]) -> dict[str, LocalVendor]:
-    return {
-        name: LocalVendor(name, told["port"], ready["ca_pem"], told["credentials"], ready["control_token"])
-        for name, told in ready["vendors"].items()
-    }
-
-
 def _end(process: subprocess.Popen[str]) -> None:
-    """Close the child's input, which ends it; kill it should that not do."""
+    """Close the child's input, which makes it exit; kill it if it does not."""
     assert process.stdin is not None  # noqa: S101
     assert process.stdout is not None  # noqa: S101
     with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""The local vendors that a process shares, started when they are first asked for."""
+"""The mock servers that the whole process shares, started when they are first needed."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from vendorkit.local.server.process import LocalVendors, start
 
 
 class _Shared:
-    """The servers that a process shares, by country, and the lock that lets one thread start them."""
+    """The shared servers by country, and the lock that lets one thread start them."""
 
     lock = threading.Lock()
     servers: ClassVar[dict[str, LocalVendors]] = {}
 
 
-def shared(country: str = "be") -> LocalVendors:
+def shared_servers(country: str = "be") -> LocalVendors:
     """
-    Return the local vendors of this process, with default settings: started on first use, stopped at exit.
+    Return the mock servers of this process, with default settings: started on first use, stopped at exit.
 
-    Each country of Medipim has a process of its own. A forked process goes on with its parent's servers as long as
+    Each country of Medipim has a separate server process. A forked process uses the servers of its parent as long as
     these run.
     """
     with _Shared.lock:

@@ -1,0 +1,106 @@
+"""One mock server of the running process: its module, switches, credentials, log, connections and rate limit."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+from vendorkit.local.server.authenticate import Check, check_for
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import ModuleType
+
+    from starlette.responses import Response
+    from starlette.types import Scope
+
+    from vendorkit.local.server.settings import Settings
+
+LOG_LENGTH: Final = 50_000
+
+
+class Vendor:
+    """One mock server of the running process: its module, switches, credentials, address and state."""
+
+    def __init__(
+        self,
+        *,
+        module: ModuleType,
+        settings: Settings,
+        credentials: Mapping[str, str],
+        port: int,
+        control_token: str,
+    ) -> None:
+        self.module = module
+        self.settings = settings
+        self.credentials = dict(credentials)
+        self.port = port
+        self.base_url = f"https://127.0.0.1:{port}"
+        self.control_token = control_token
+        self.connections: Any = set()  # uvicorn's, of this server
+        self.log: deque[dict[str, Any]] = deque(maxlen=LOG_LENGTH)
+        self.count = 0
+        self.limit = RateLimit(settings, module.RATE)
+        self.check: Check = check_for(module, settings, self.credentials)
+
+    def refusal(self, status: int, reason: str) -> Response:
+        """Return the vendor's error body, with Retry-After if the switch is set."""
+        response: Response = self.module.refusal(status, reason)
+        if status in (429, 503) and self.settings.retry_after is not None:
+            response.headers["Retry-After"] = self.settings.retry_after
+        return response
+
+    def connected(self, scope: Scope) -> bool:
+        """Whether the connection of the request is still open."""
+        return any(connection.client == scope["client"] for connection in self.connections)
+
+    def drop(self, scope: Scope, *, final_bytes: bytes = b"", reset: bool = False) -> None:
+        """Close the connection of the request, or reset it."""
+        for connection in list(self.connections):
+            if connection.client == scope["client"]:
+                connection.transport.write(final_bytes)
+                if reset:  # RFC 9293 section 3.10.4: no time to linger makes close() an abort
+                    plain = connection.transport.get_extra_info("socket")
+                    plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    connection.transport.abort()
+                else:
+                    connection.transport.close()
+
+
+class RateLimit:
+    """A budget of requests per time window, and a ban for exceeding it (Medipim: no ban; Mediagenix: 300 s)."""
+
+    def __init__(self, settings: Settings, rate: tuple[int, float, float]) -> None:
+        self._settings = settings
+        self._requests, self._window_s, self._ban_s = rate
+        self._times: deque[float] = deque()
+        self._banned_until = 0.0
+
+    def seconds_to_wait(self, now: float) -> float:
+        """Count a request at *now*; return 0 if it is within the budget, else the seconds until it would be."""
+        settings = self._settings
+        if not settings.rate_limit:
+            return 0.0
+        requests = self._requests if settings.rate_limit_requests is None else settings.rate_limit_requests
+        window_s = self._window_s if settings.rate_limit_window_s is None else settings.rate_limit_window_s
+        if now < self._banned_until:
+            return self._banned_until - now
+        # A sliding window (inferred): no document says which kind, and this is the stricter one.
+        while self._times and self._times[0] <= now - window_s:
+            self._times.popleft()
+        if len(self._times) < requests:
+            self._times.append(now)
+            return 0.0
+        ban_s = self._ban_s if settings.rate_limit_ban_s is None else settings.rate_limit_ban_s
+        if ban_s:
+            self._banned_until = now + ban_s
+            self._times.clear()
+            return ban_s
+        return self._times[0] + window_s - now if self._times else window_s
+
+    def clear(self) -> None:
+        """Forget all requests and bans."""
+        self._times.clear()
+        self._banned_until = 0.0
