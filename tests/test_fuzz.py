@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from tests.https import RawServer, authority, client_of
 from vendorkit.errors import RateLimited, VendorkitError
-from vendorkit.frames import Column, JsonReader, Kind, LinesReader, ListOf, Schema, XmlReader
+from vendorkit.frames import Column, Kind, ListOf, Schema, json_page, lines_page, xml_page
 from vendorkit.http.answers import error_for, json_object, read_problem, retry_after_s
 from vendorkit.settings import Redactor
-from vendorkit.vendors.medipim.lines import read_lines, whole_lines
+from vendorkit.vendors.fetch import blocks_of_lines
 
 pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.SchemaDrift")
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -120,9 +120,11 @@ PAGES = st.one_of(
 @given(damaged(PAGES.map(_json)))
 def test_any_json_page_is_read_whole_or_refused(body):
     """P01 to P15: as many rows as there are records, where the body is JSON with such a list."""
-    page = typed(JsonReader(ROWS).read, body)
+    page = typed(json_page, body, "results")
     if page is not None:
         assert page.rows == len(json.loads(body)["results"])
+        batch = typed(page.table, ROWS)
+        assert batch is None or batch.table.num_rows == page.rows
     typed(json_object, body, "x")
     read_problem(body, Redactor([]))
 
@@ -143,13 +145,14 @@ LINES = st.lists(st.one_of(st.fixed_dictionaries({"id": VALUES}), VALUES), max_s
 def test_any_block_of_lines_is_read_whole_or_refused(body, size):
     """P21 to P24: as many rows as there are lines; wherever the network cuts them, the same; both readers agree."""
     lines = [line for line in body.removeprefix(b"\xef\xbb\xbf").split(b"\n") if line.strip()]
-    page = typed(LinesReader(ROWS).read, body)
+    page = typed(lines_page, body)
     assert page is None or page.rows == len(lines)
-    if body.strip():
-        records = typed(read_lines, body, "x")
-        assert records is None or records.rows == len(lines)
+    if page is not None:
+        assert len(page.records()) == page.rows
+        batch = typed(page.table, ROWS)
+        assert batch is None or batch.table.num_rows == page.rows
     parts = [body[at : at + size] for at in range(0, len(body), size)]
-    assert b"".join(whole_lines(iter(parts))).strip() == body.strip()
+    assert b"".join(blocks_of_lines(iter(parts))).strip() == body.strip()
 
 
 @st.composite
@@ -169,16 +172,18 @@ def documents(draw):
 @given(damaged(documents()))
 def test_any_xml_is_read_whole_or_refused(body):
     """P25 to P31: as many rows as there are records."""
-    page = typed(XmlReader(ROWS).read, body)
-    assert page is None or page.rows <= body.count(b"<row")
-    typed(XmlReader(ROWS.project(["id"])).read, body)
+    page = typed(xml_page, body, "entries")
+    if page is not None:
+        assert page.rows <= body.count(b"<row")
+        typed(page.table, ROWS)
+        typed(page.table, ROWS.project(["id"]))
 
 
 class Body:
     """An answer of 200, read to its end."""
 
     def __init__(self, content):
-        self.content = content
+        self.content, self.headers = content, {}
 
 
 NOWHERE = RawServer(1, authority().cert_pem.bytes().decode())

@@ -1,10 +1,105 @@
-"""Reading JSON that somebody else may have crafted: whatever is wrong with it is one `ValueError`, without the text."""
+"""
+The one strict JSON decoder: RFC 8259 in UTF-8, for text that anybody may have crafted.
+
+Python's own decoder also accepts NaN, names that occur twice, numbers beyond a
+double, and as many levels as the caller's stack has room for. This one refuses
+them, with the same result from a caller of any depth.
+"""
 
 from __future__ import annotations
 
 import json
 import math
-from typing import Any, NoReturn
+import re
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import accumulate
+from typing import Any, Final, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+MAX_DEPTH: Final = 200  # levels of lists and objects; no real document has more
+BYTE_ORDER_MARK: Final = "\ufeff"
+INT64: Final = range(-(2**63), 2**63)
+REPEATED: Final = object()
+_TEXT: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)  # matches an unclosed one too, in linear time
+_BRACKET: Final = re.compile(r"[][{}]")
+
+
+class StrictJsonError(ValueError):
+    """
+    A text is not strict JSON.
+
+    Args:
+        problem: What is wrong, as the rest of a sentence (`"is not JSON: ..."`), without the content.
+        name: The name that occurs twice in one object, if that is the problem.
+    """
+
+    def __init__(self, problem: str, name: str = "") -> None:
+        super().__init__(problem)
+        self.name = name
+
+
+@dataclass(frozen=True)
+class Literal:
+    """A JSON number as it was written, because an `int` of 64 bits or a `float` would change it."""
+
+    text: str
+
+    @property
+    def digits(self) -> str | None:
+        """The digits of the number if it is whole, also where it is written as 5.4e12 or 1234567.0."""
+        mantissa = self.text.lower().partition("e")[0]
+        if not mantissa.strip("-0."):
+            return "0"
+        if self.text.lstrip("-").isdigit():
+            return self.text
+        if float(self.text) == 0:  # an exponent that `Decimal` may not take
+            return None
+        number = Decimal(self.text)
+        return str(int(number)) if number == number.to_integral_value() else None
+
+    @property
+    def whole(self) -> int | None:
+        """The number if it is whole and has 64 bits."""
+        digits = self.digits
+        return int(digits) if digits and len(digits) <= 20 and int(digits) in INT64 else None
+
+
+def strict_value(text: str | bytes, *, exact: bool = False, unique: bool = True, depth: int = MAX_DEPTH) -> Any:
+    """
+    Return the value that *text* holds.
+
+    Args:
+        text: Text, or bytes in UTF-8; a byte order mark is allowed.
+        exact: Keep numbers that Python would change (`12.50`, an integer past 64 bits) as `Literal`.
+        unique: Refuse names that occur twice in one object. False: the value of such a name is `REPEATED`.
+        depth: Levels of lists and objects allowed.
+
+    Raises:
+        StrictJsonError: Not UTF-8, not JSON, a name twice in one object, NaN or Infinity, a number beyond a double, or
+            nested too deep. The message has no part of the text.
+    """
+    problem, name = "", ""
+    try:
+        decoded = text if isinstance(text, str) else text.decode()
+        decoded = decoded.removeprefix(BYTE_ORDER_MARK)
+        _check_depth(decoded, depth)
+        return _DECODE[exact, unique](decoded)
+    except StrictJsonError as error:
+        problem, name = str(error), error.name
+    except UnicodeDecodeError as error:
+        problem = f"is not UTF-8 at byte {error.start}"
+    except json.JSONDecodeError as error:
+        problem = f"is not JSON: {error.msg} at character {error.pos}"
+    except ValueError:
+        problem = "contains a number of too many digits"
+    # Raised here, because the errors above carry the whole text.
+    raise StrictJsonError(problem, name)
 
 
 def strict_object(text: Any, *, limit: int) -> dict[str, Any]:
@@ -16,48 +111,100 @@ def strict_object(text: Any, *, limit: int) -> dict[str, Any]:
         limit: Number of characters or bytes allowed.
 
     Raises:
-        ValueError: Not text, too long, not UTF-8, not JSON, not an object, a name twice in one object, NaN or Infinity,
-            nested too deeply. The message names the fault and never the content.
+        ValueError: Not text, too long, not an object, or not strict JSON as `strict_value` has it. The message names
+            the fault and never the content.
     """
+    problem, value = "", None
     if not isinstance(text, (str, bytes, bytearray)):
-        message = "it is not text"
-        raise ValueError(message)  # noqa: TRY004 - one error for all faults
-    if len(text) > limit:
-        message = f"it is longer than {limit} characters"
+        problem = "is not text"
+    elif len(text) > limit:
+        problem = f"is longer than {limit} characters"
+    else:
+        try:
+            value = strict_value(text if isinstance(text, str) else bytes(text))
+            problem = "" if isinstance(value, dict) else "is not a JSON object"
+        except StrictJsonError as error:
+            problem = str(error)
+    if problem or value is None:
+        message = f"it {problem}"
         raise ValueError(message)
-    problem = "it is not JSON in UTF-8"
-    value: Any = None
-    try:
-        decoded = text if isinstance(text, str) else text.decode("utf-8-sig")
-        value = json.loads(decoded, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite)
-        problem = "" if isinstance(value, dict) else "it is not a JSON object"
-    except _FaultError as fault:
-        problem = str(fault)
-    except RecursionError:
-        problem = "it is nested too deeply"
-    except ValueError:  # its `doc` and `object` would carry the text on
-        pass
-    if problem:
-        raise ValueError(problem)
     return dict(value)
 
 
-class _FaultError(ValueError):
-    pass
+def on_any_stack(work: Callable[P, T]) -> Callable[P, T]:
+    """Return *work*, run again by a new thread if the stack of the caller is too deep for it."""
+
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return work(*args, **kwargs)
+        except RecursionError:
+            pass
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(work, *args, **kwargs).result()
+
+    return run
+
+
+def _check_depth(text: str, limit: int) -> None:
+    if text.count("[") + text.count("{") <= limit:
+        return
+    brackets = _BRACKET.findall(_TEXT.sub("", text))
+    if max(accumulate(1 if bracket in "[{" else -1 for bracket in brackets), default=0) > limit:
+        problem = f"is nested more than {MAX_DEPTH} levels deep"
+        raise StrictJsonError(problem)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        message = "it has a name twice in one object"
-        raise _FaultError(message)
+        (name, _), *_ = Counter(name for name, _ in pairs).most_common(1)
+        problem = "has a name twice in one object"
+        raise StrictJsonError(problem, name[:60])
     return found
 
 
+def _marked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        counts = Counter(name for name, _ in pairs)
+        found |= {name: REPEATED for name, count in counts.items() if count > 1}
+    return found
+
+
+def _exact_int(text: str) -> int | Literal:
+    if len(text) > 20 or text == "-0":  # the longest 64-bit integer has 20 characters
+        return Literal(text)
+    number = int(text)
+    return number if number in INT64 else Literal(text)
+
+
+def _exact_float(text: str) -> Literal:
+    _finite(text)
+    return Literal(text)
+
+
 def _finite(text: str) -> float:
-    return number if math.isfinite(number := float(text)) else _refuse_constant("a number beyond all bounds")
+    number = float(text)
+    if math.isinf(number):
+        problem = "contains a number too big for a double"
+        raise StrictJsonError(problem)
+    return number
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    message = f"it contains {name}"
-    raise _FaultError(message)
+def _refuse_constant(name: str) -> Any:
+    problem = f"contains {name}"
+    raise StrictJsonError(problem)
+
+
+_DECODE: Final = {
+    (exact, unique): on_any_stack(
+        json.JSONDecoder(
+            parse_int=_exact_int if exact else None,
+            parse_float=_exact_float if exact else _finite,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_unique if unique else _marked,
+        ).decode
+    )
+    for exact in (False, True)
+    for unique in (False, True)
+}

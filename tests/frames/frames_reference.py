@@ -1,13 +1,15 @@
-"""A slow reader of records, written for the tests from the frame contract alone."""
+"""A slow reader of records, written for the tests from the frame contract and not from the readers."""
 
 import json
 import re
-from datetime import date, datetime, timedelta, timezone
-from fractions import Fraction
+from collections import Counter
+from dataclasses import replace
+from zlib import crc32
 
-from vendorkit.frames import Column, Kind, ListOf, Schema, Struct
+from frames_values import PLAIN, REPEATED, MisfitError, Number, RefusedError, compact, text
 
-LOCALES = ("nl", "fr")
+from vendorkit.frames import Column, Embedded, EmbeddedMany, Kind, ListOf, Schema, Struct
+
 PART = (Column("id", Kind.ID), Column("title", Kind.TEXT), Column("texts", Kind.LOCALISED))
 SCHEMA = Schema(
     "things",
@@ -26,223 +28,188 @@ SCHEMA = Schema(
         Column("parts", ListOf(PART)),
         Column("meta", Struct((Column("size", Kind.INTEGER),))),
     ),
-    locales=LOCALES,
+    locales=("nl", "fr"),
 )
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+STYLES = {"snake": r"[a-z][a-z0-9]*(_[a-z0-9]+)*", "camel": r"[a-z][a-z0-9]*([A-Z][a-z0-9]+)*[A-Z]?"}
+DEPTH = 200
 
 
-class Misfit(Exception):
-    """The value cannot be converted without loss."""
+class Object(list):
+    """An object as it is written: pairs of a name and a value, some perhaps of one name."""
 
 
-def compact(value):
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+def parse(text):
+    """A JSON text as values, with `Number` and `Object`."""
+    decoder = json.JSONDecoder(
+        parse_int=_number, parse_float=_number, parse_constant=_refuse, object_pairs_hook=Object, strict=True
+    )
+    try:
+        return decoder.decode(text.decode().removeprefix("\ufeff"))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+        raise RefusedError from None
 
 
-def number(value):
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def _number(text):
+    if abs(float(text)) == float("inf"):
+        raise RefusedError
+    return Number(text)
 
 
-def text(value):
-    if isinstance(value, str):
+def _refuse(text):
+    raise RefusedError
+
+
+def checked(value, wanted=None):
+    """
+    The value with plain dicts.
+
+    Refused if it is nested too deep, or if a name occurs twice. In a projection (`wanted` is what is read) its value is
+    `REPEATED`, which is refused where it is read.
+    """
+    if _depth(value) > DEPTH:
+        raise RefusedError
+    return _plain(value, wanted)
+
+
+def _depth(value):
+    if not isinstance(value, list):
+        return 0
+    return 1 + max((_depth(item[1] if isinstance(value, Object) else item) for item in value), default=0)
+
+
+def _plain(value, wanted):
+    if not isinstance(value, Object):
+        return [_plain(item, wanted) for item in value] if isinstance(value, list) else value
+    counts = Counter(name for name, _ in value)
+    if wanted is None and any(count > 1 for count in counts.values()):
+        raise RefusedError
+    return {name: _plain(item, wanted) if counts[name] == 1 else REPEATED for name, item in value}
+
+
+class Row:
+    """One record as a row of the frame."""
+
+    def __init__(self, schema, record, drift):
+        self.schema, self.record, self.drift = schema, record, drift
+        self.cells = {leaf.name: None for leaf in schema.leaves}
+        self._branch(record, tree(schema), ())
+
+    def _branch(self, value, below, path):
+        for name, item in value.items():
+            here = (*path, name)
+            if name not in below:
+                self._undeclared(here)
+            elif item is None:
+                continue
+            elif not isinstance(below[name], dict):
+                self._leaves(below[name], item, here)
+            elif isinstance(item, dict) or item == []:
+                self._branch(item or {}, below[name], here)
+            else:
+                self._unfit(snake_case("_".join(here)), item)
+
+    def _leaves(self, leaves, value, path):
+        first, found = leaves[0], []
+        try:
+            if first.pick:
+                self._localised(leaves, value, path, found)
+            else:
+                self.cells[first.name] = self._value(first.kind, value, path, found)
+        except MisfitError:
+            self._unfit(first.column.name if first.pick else first.name, value)
+            return
+        for one in dict.fromkeys(found):
+            self._undeclared(one)
+
+    def _localised(self, leaves, value, path, found):
+        if leaves[0].kind is Kind.LOCALISED or isinstance(value, dict) or value == []:
+            texts = self._value(Kind.LOCALISED, value, path, found)
+            for leaf in leaves:
+                there = (texts[locale] for locale in leaf.pick if texts[locale] is not None)
+                self.cells[leaf.name] = next(there, None)
+        else:
+            plain = text(value)
+            self.cells |= {leaf.name: plain for leaf in leaves if leaf.name == leaf.column.name}
+
+    def _value(self, kind, value, path, found):
+        if value is None:
+            return None
+        if isinstance(kind, ListOf):
+            if not isinstance(value, list):
+                raise MisfitError
+            of = kind.of if isinstance(kind.of, Kind) else Struct(kind.of)
+            return [self._value(of, item, path, found) for item in value]
+        if isinstance(kind, EmbeddedMany):
+            if isinstance(value, dict):
+                found += [(*path, name) for name in value if name != "entries"]
+                value, path = value.get("entries"), (*path, "entries")
+            return self._value(ListOf(kind.fields), value, path, found)
+        if isinstance(kind, (Struct, Embedded)) or kind is Kind.LOCALISED:
+            return self._object(kind, value, path, found)
+        return PLAIN.get(kind, text)(value)
+
+    def _object(self, kind, value, path, found):
+        if not isinstance(value, dict) and value != []:  # as PHP writes an empty object
+            raise MisfitError
+        value, locales = value or {}, self.schema.locales
+        known = {name: name for name in locales} if kind is Kind.LOCALISED else {one.wire for one in kind.fields}
+        found += [(*path, name) for name in value if name not in known]
+        if kind is Kind.LOCALISED:
+            return {name: None if value.get(name) is None else text(value[name]) for name in locales}
+        cells = {}
+        for one in kind.fields:
+            item, here = value.get(one.wire), (*path, one.wire)
+            if one.kind is not Kind.TEXT_OR_LOCALISED:
+                cells[one.name] = self._value(one.kind, item, here, found)
+            elif isinstance(item, dict) or item == []:
+                texts = self._object(Kind.LOCALISED, item, here, found)
+                cells[one.name] = next((texts[name] for name in locales if texts[name] is not None), None)
+                cells[f"{one.name}_localised"] = texts
+            else:
+                cells[one.name] = None if item is None else text(item)
+                cells[f"{one.name}_localised"] = None
+        return cells
+
+    def _unfit(self, column, value):
+        self.drift.unfit[column] += 1
+        self.cells[f"{column}__raw"] = compact(value)
+
+    def _undeclared(self, path):
+        if self.schema.only is None:
+            self.drift.unknown[".".join(path)] += 1
+            self.cells[column_of(self.schema, path)] = compact(_there(self.record, path))
+
+
+def _there(value, path):
+    """The value at a path; through a list, the list of what its elements have there."""
+    if not path:
         return value
-    if number(value):
-        return compact(value)
-    raise Misfit
+    if isinstance(value, list):
+        return [_there(item, path) for item in value]
+    return _there(value.get(path[0]), path[1:]) if isinstance(value, dict) else None
 
 
-def whole(value):
-    if isinstance(value, str):
-        if not re.fullmatch(r"0|-?[1-9][0-9]*", value, re.ASCII) or len(value) > 20:
-            raise Misfit
-        value = int(value)
-    # A number is what its text says: of 6.651847385399327e+16 the last digits are 70, and not the float's 72.
-    exact = Fraction(repr(value)) if number(value) else None
-    if exact is None or exact.denominator != 1 or not -(2**63) <= exact < 2**63:
-        raise Misfit
-    return int(exact)
+def tree(schema):
+    """The declared members: a list of columns at each name, or the members below it."""
+    found = {}
+    for leaf in schema.leaves:
+        below = found
+        for name in leaf.path[:-1]:
+            below = below.setdefault(name, {})
+        below.setdefault(leaf.path[-1], []).append(leaf)
+    return found
 
 
-def identifier(value):
-    try:
-        return str(whole(value)) if number(value) else text(value)
-    except Misfit:
-        return text(value)
+def snake_case(name):
+    return re.sub(r"\W+", "_", re.sub(r"([a-z0-9])(?=[A-Z])", r"\1_", name)).strip("_").lower() or "field"
 
 
-def real(value):
-    if isinstance(value, str):
-        if not re.fullmatch(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", value, re.ASCII):
-            raise Misfit
-        exact = Fraction(value)
-        shown = Fraction(int(float(value))) if float(value).is_integer() else Fraction(repr(float(value)))
-    elif number(value):
-        exact, shown = value, float(value) if abs(value) < 1e300 else value
-    else:
-        raise Misfit
-    if exact != shown:
-        raise Misfit
-    return float(value)
-
-
-def truth(value):
-    for spellings, meaning in (((True, "true"), True), ((False, "false"), False)):
-        if any(value is spelling or value == spelling == str(value) for spelling in spellings):
-            return meaning
-    if number(value) and value in (0, 1):
-        return value == 1
-    raise Misfit
-
-
-def epoch(value):
-    try:
-        return EPOCH + timedelta(seconds=whole(value))
-    except OverflowError:
-        raise Misfit from None
-
-
-def day(value):
-    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d\d-\d\d", value, re.ASCII):
-        raise Misfit
-    try:
-        return date.fromisoformat(value)
-    except ValueError:
-        raise Misfit from None
-
-
-def moment(value):
-    if not isinstance(value, str) or not re.fullmatch(
-        r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)?)?", value, re.ASCII
-    ):
-        raise Misfit
-    try:
-        found = datetime.fromisoformat(value.replace("Z", "+00:00"))
-    except ValueError:
-        raise Misfit from None
-    return found.astimezone(timezone.utc) if found.tzinfo else found.replace(tzinfo=timezone.utc)
-
-
-def texts(value):
-    """Texts by locale; PHP writes the empty object as an empty list."""
-    if value == []:
-        value = {}
-    if not isinstance(value, dict):
-        raise Misfit
-    return {locale: None if value.get(locale) is None else text(value[locale]) for locale in LOCALES}
-
-
-def part(value):
-    if value is None:
-        return None
-    if value == []:
-        value = {}
-    if not isinstance(value, dict):
-        raise Misfit
-    rules = {"id": identifier, "title": text, "texts": texts}
-    return {name: None if value.get(name) is None else rule(value[name]) for name, rule in rules.items()}
-
-
-def listed(rule):
-    def read(value):
-        if not isinstance(value, list):
-            raise Misfit
-        return [None if item is None else rule(item) for item in value]
-
-    return read
-
-
-RULES = {
-    "id": identifier,
-    "code": text,
-    "count": whole,
-    "ratio": real,
-    "flag": truth,
-    "touchedAt": epoch,
-    "day": day,
-    "starts": moment,
-    "tags": listed(text),
-    "parts": listed(part),
-}
-COLUMNS = {"touchedAt": "touched_at"}
-
-
-def put(row, column, rule, value):
-    try:
-        row[column] = None if value is None else rule(value)
-    except Misfit:
-        row[column] = None
-        row[f"{column}__raw"] = compact(value)
-
-
-def spread(row, column, value, rules):
-    """An object of the record whose fields are columns of their own."""
-    for name in rules:
-        row[f"{column}_{name}"] = None
-    if value is None:
-        return
-    if value == []:
-        value = {}
-    if not isinstance(value, dict):
-        row[f"{column}__raw"] = compact(value)
-        return
-    for name, item in value.items():
-        if name in rules:
-            put(row, f"{column}_{name}", rules[name], item)
-        else:
-            row[f"{column}_{name}"] = compact(item)
-
-
-def label(row, value):
-    row.update(label=None, label_nl=None, label_fr=None)
-    if value is None:
-        return
-    try:
-        if isinstance(value, dict) or value == []:
-            found = texts(value)
-            row.update(label_nl=found["nl"], label_fr=found["fr"])
-            row["label"] = found["fr"] if found["nl"] is None else found["nl"]
-        else:
-            row["label"] = text(value)
-    except Misfit:
-        row["label__raw"] = compact(value)
-        return
-    unknown(row, "label", value)
-
-
-def unknown(row, prefix, value):
-    if isinstance(value, dict):
-        row.update({f"{prefix}_{name}": compact(item) for name, item in value.items() if name not in LOCALES})
-
-
-def parts_unknown(row, value):
-    """What undeclared fields of list elements become: the list of what each element has there."""
-    if row["parts"] is None:
-        return
-    names = {name for item in value if isinstance(item, dict) for name in item} - {"id", "title", "texts"}
-    for name in names:
-        row[f"parts_{name}"] = compact(
-            [item.get(name) if isinstance(item, dict) else [] if item == [] else None for item in value]
-        )
-    inner = [item.get("texts") if isinstance(item, dict) else [] if item == [] else None for item in value]
-    for name in {name for item in inner if isinstance(item, dict) for name in item} - set(LOCALES):
-        row[f"parts_texts_{name}"] = compact(
-            [item.get(name) if isinstance(item, dict) else [] if item == [] else None for item in inner]
-        )
-
-
-def read(records):
-    """The rows of the frame, and the names of all its columns."""
-    rows = []
-    for record in records:
-        row = {}
-        for name, rule in RULES.items():
-            put(row, COLUMNS.get(name, name), rule, record.get(name))
-        spread(row, "name", record.get("name"), dict.fromkeys(LOCALES, text))
-        spread(row, "meta", record.get("meta"), {"size": whole})
-        label(row, record.get("label"))
-        parts_unknown(row, record.get("parts"))
-        for name in record.keys() - RULES.keys() - {"name", "meta", "label"}:
-            row[name] = compact(record[name])
-        rows.append(row)
-    columns = {name for row in rows for name in row} | set(SCHEMA.arrow.names)
-    return [{name: row.get(name) for name in columns} for row in rows]
+def column_of(schema, path):
+    """The column of an undeclared field, from the vendor's name of it alone."""
+    locales = (None, *schema.locales)
+    taken = {leaf.name for one in locales for leaf in replace(schema, only=None, locale=one).leaves}
+    name = snake_case("_".join(path))
+    if len(path) == 1 and re.fullmatch(STYLES[schema.style], path[0]) and name not in taken:
+        return name
+    return f"{name}__{crc32('.'.join(path).encode(errors='surrogatepass')) & 0xFFFF:04x}"

@@ -1,4 +1,6 @@
-"""Declared columns, projections, drift, and frames whose dtypes never change."""
+"""Declared columns, projections, names, drift, and frames whose dtypes never change."""
+
+import json
 
 import pandas as pd
 import pyarrow as pa
@@ -6,7 +8,8 @@ import pytest
 from frames_reference import SCHEMA
 
 from vendorkit.errors import UsageError
-from vendorkit.frames import Column, Drift, JsonReader, Kind, ListOf, Page, Schema, SchemaDrift, combine, to_frame
+from vendorkit.frames import Column, Drift, Kind, ListOf, Schema, SchemaDrift, TableReader, combine, json_page, to_frame
+from vendorkit.frames.names import undeclared_column
 
 
 def test_localised_and_nested_objects_spread_to_columns():
@@ -45,7 +48,7 @@ def test_an_unknown_locale_is_refused_with_those_there_are():
 
 
 def test_a_projection_keeps_the_order_asked_for_and_expands_declared_names():
-    """A declared name stands for all its columns."""
+    """A declared name means all its columns."""
     assert SCHEMA.project(["name", "id"]).arrow.names == ["name_nl", "name_fr", "id"]
 
 
@@ -55,15 +58,15 @@ def test_a_locale_gives_one_column_with_a_fallback():
     body = (
         b'{"results":[{"name":{"nl":"a","fr":"b"},"label":"x"},{"name":{"nl":"a"},"label":{"nl":"y"}},{"name":null}]}'
     )
-    table = JsonReader(schema).read(body).table
+    table = json_page(body, "results").table(schema).table
     assert table.to_pydict() == {"name": ["b", "a", None], "label": ["x", "y", None]}
-    first = JsonReader(SCHEMA.project(["name"], locale="nl")).read(body).table
+    first = json_page(body, "results").table(SCHEMA.project(["name"], locale="nl")).table
     assert first.to_pydict() == {"name": ["a", "a", None]}
 
 
 def test_a_projection_does_not_look_at_other_fields():
     """What was not asked for is neither read nor reported."""
-    page = JsonReader(SCHEMA.project(["count"])).read(b'{"results":[{"count":1,"ratio":"wrong","new":{}}]}')
+    page = json_page(b'{"results":[{"count":1,"ratio":"wrong","new":{}}]}', "results").table(SCHEMA.project(["count"]))
     assert page.table.to_pydict() == {"count": [1]}
     assert page.drift == Drift()
 
@@ -75,10 +78,10 @@ def test_dtypes_are_the_same_for_any_number_of_rows(rows, kept):
     schema = SCHEMA.project(**kept)
     record = b'{"id":1,"count":9007199254740993,"flag":true,"day":"2026-01-31","parts":[{"id":1}]}'
     body = b'{"results":[' + b",".join([record] * rows) + b"]}"
-    page = JsonReader(schema).read(body)
+    page = json_page(body, "results").table(schema)
     expected = to_frame(schema.empty()).dtypes
     pd.testing.assert_series_equal(to_frame(page.table).dtypes, expected)
-    joined, _ = combine([page, JsonReader(schema).read(b'{"results":[]}')], schema)
+    joined, _ = combine([page, json_page(b"[]", None).table(schema)], schema)
     pd.testing.assert_series_equal(to_frame(joined).dtypes, expected)
     assert len(joined) == rows
 
@@ -93,7 +96,7 @@ def test_no_pages_give_the_empty_frame():
 def test_drift_of_all_pages_is_one_warning_without_values():
     """The warning names fields and columns with counts; data stays out of it."""
     bodies = [b'{"results":[{"count":"hidden","fresh":"hidden"}]}', b'{"results":[{"count":"hidden"}]}']
-    table, drift = combine(JsonReader(SCHEMA).read_all(bodies), SCHEMA)
+    table, drift = combine([TableReader(SCHEMA).read([json_page(body, "results") for body in bodies])], SCHEMA)
     with pytest.warns(SchemaDrift) as caught:
         drift.warn("things")
     assert len(caught) == 1
@@ -110,33 +113,86 @@ def test_no_drift_is_no_warning():
     Drift().warn("things")
 
 
+def _columns(schema, body):
+    batch = json_page(body, None).table(schema)
+    return {name: column for name, column in batch.table.to_pydict().items() if name not in schema.arrow.names}
+
+
 def test_an_undeclared_field_does_not_shadow_a_declared_column():
-    """A new field whose snake_case name is taken stands beside it."""
-    schema = Schema("x", (Column("size", Kind.INTEGER, "theSize"),))
-    page = JsonReader(schema, None).read(b'[{"theSize":1,"size":2}]')
-    assert page.table.to_pydict() == {"size": [1], "size__extra": ["2"]}
+    """A new field whose snake_case name is taken gets another, in every projection and locale alike."""
+    schema = Schema(
+        "x", (Column("size", Kind.INTEGER, "theSize"), Column("name", Kind.LOCALISED)), locales=("nl",), style="camel"
+    )
+    found = _columns(schema, b'[{"theSize":1,"size":2,"nameNl":3}]')
+    assert found == {"name_nl__f899": ["3"], "size__246a": ["2"]}
+    assert [schema.undeclared((name,)) for name in ("size", "nameNl", "name", "other")] == [
+        *("size__246a", "name_nl__f899", "name__7e06", "other"),
+    ]
+    for other in (schema.project(["size"]), schema.project(locale="nl")):
+        assert [other.undeclared((name,)) for name in ("size", "nameNl", "name", "other")] == [
+            schema.undeclared((name,)) for name in ("size", "nameNl", "name", "other")
+        ]
 
 
-def test_two_undeclared_fields_of_one_name_are_both_kept():
-    """Names that differ only in spelling do not overwrite each other."""
-    page = JsonReader(Schema("x", ()), None).read(b'[{"fooBar":1,"foo_bar":2}]')
-    assert sorted(page.table.to_pylist()[0].values()) == ["1", "2"]
+@pytest.mark.parametrize("style", ["snake", "camel"])
+def test_two_undeclared_fields_never_share_a_column(style):
+    """Names that differ only in spelling, and a field of an object with the same words, row by row too."""
+    record = '{"aB":1,"a-b":2,"a_b":3,"AB":4,"a b":5,"A-b":6,"a":{"b":7},"aB_":8,"a__b":9,"ab":10}'
+    schema = Schema("x", (Column("a_c", Kind.TEXT, "a.c"),), style=style)
+    whole = _columns(schema, f"[{record}]".encode())
+    assert sorted(value for (value,) in whole.values()) == sorted(map(str, range(1, 11)))
+    assert len({name.lower() for name in whole}) == 10
+    each = [(name, value) for name, value in json_page(record.encode(), None).records()[0].items() if name != "a"]
+    for name, value in each:
+        ((column, found),) = _columns(schema, json.dumps([{name: value}]).encode()).items()
+        assert whole[column] == found == [str(value)]
 
 
-def test_other_spellings_of_a_declared_name_are_read():
-    """Vendors write `zipCode` and `zipcode`, `external-id` and `external_id`."""
-    schema = Schema("x", (Column("zip_code", Kind.CODE, "zipCode"), Column("external_id", Kind.CODE)))
-    page = JsonReader(schema, None).read(b'[{"zipcode":"1070","external-id":"A"}]')
-    assert page.table.to_pylist() == [{"zip_code": "1070", "external_id": "A"}]
-    assert page.drift == Drift()
+def test_the_column_of_an_undeclared_field_depends_on_its_name_only():
+    """`meta.author` and `metaAuthor` have two columns, whichever comes, and the order does not matter."""
+    schema = Schema("x", (Column("created_at", Kind.EPOCH, "meta.createdAt"),), style="camel")
+    apart = _columns(schema, b'[{"meta":{"author":"a"}},{"metaAuthor":"b"}]')
+    assert apart == {"meta_author__acb1": ['"a"', None], "meta_author": [None, '"b"']}
+    assert _columns(schema, b'[{"metaAuthor":"b","meta":{"author":"a"}}]') == {
+        "meta_author__acb1": ['"a"'],
+        "meta_author": ['"b"'],
+    }
 
 
-def test_a_page_knows_its_rows():
-    """Paging code counts records without looking into the table."""
-    assert Page(SCHEMA.empty()).rows == 0
+def test_fields_of_one_column_by_chance_are_both_kept():
+    """Where the digits of two names are equal, the second has a column with a number."""
+    names: dict[str, str] = {}
+    for number in range(10_000):
+        spelling = "".join("-_."[int(digit) % 3] for digit in str(number * 7919 + 10_000_000))
+        first = names.setdefault(undeclared_column((f"a{spelling}b",), "snake", ()), spelling)
+        if first != spelling:
+            break
+    pair = [f"a{first}b", f"a{spelling}b"]
+    schema = Schema("x", ())
+    found = _columns(schema, json.dumps([dict.fromkeys(pair, 1), {pair[1]: 2}]).encode())
+    column = schema.undeclared((pair[0],))
+    assert found == {column: ["1", "2"], f"{column}_2": ["1", None]}
+
+
+@pytest.mark.parametrize("columns", [None, ["id", "name"]])
+def test_another_spelling_of_a_declared_name_is_an_undeclared_field(columns):
+    """Whatever else the record holds, and whichever columns are asked for."""
+    schema = Schema("x", (Column("id", Kind.ID), Column("name", Kind.TEXT))).project(columns)
+    batch = json_page(b'[{"id":"1","Name":"one"},{"id":2,"Name":"two"},{"na-me":1,"NAME":1}]', None).table(schema)
+    assert batch.table["name"].to_pylist() == [None] * 3
+    assert batch.table["id"].to_pylist() == ["1", "2", None]
+    assert batch.drift.unknown == ({} if columns else {"Name": 2, "NAME": 1, "na-me": 1})
+
+
+def test_two_spellings_that_the_vendor_documents_are_two_columns():
+    """Medipim's table says `zipCode`, its example `zipcode`."""
+    schema = Schema("x", (Column("zipcode", Kind.CODE), Column("zip_code", Kind.CODE, "zipCode")))
+    batch = json_page(b'[{"zipcode":"1070"},{"zipCode":"1080"}]', None).table(schema)
+    assert batch.table.to_pydict() == {"zipcode": ["1070", None], "zip_code": [None, "1080"]}
+    assert batch.drift == Drift()
 
 
 def test_a_list_of_codes_keeps_leading_zeros_also_as_numbers():
     """P10: codes are text; one that came as a number is the text of that number."""
     schema = Schema("x", (Column("ean", ListOf(Kind.CODE)),))
-    assert JsonReader(schema, None).read(b'[{"ean":["00123",45]}]').table.to_pylist() == [{"ean": ["00123", "45"]}]
+    assert json_page(b'[{"ean":["00123",45]}]', None).table(schema).table.to_pylist() == [{"ean": ["00123", "45"]}]

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from vendorkit.frames import Column, Embedded, JsonReader, Kind, ListOf, Schema, Struct, child_tables
+from vendorkit.frames import Column, Embedded, Kind, ListOf, Schema, Struct, child_tables, json_page
 
 MEDIA = (
     Column("id", Kind.ID),
@@ -31,7 +31,7 @@ BODY = b"""[
 
 
 def _tables():
-    return child_tables(JsonReader(SCHEMA, None).read(BODY).table, SCHEMA)
+    return child_tables(json_page(BODY, None).table(SCHEMA).table, SCHEMA)
 
 
 def test_the_names_say_whose_children_they_are():
@@ -47,7 +47,7 @@ def test_the_names_say_whose_children_they_are():
 
 
 def test_records_keep_their_scalars_and_spread_their_structs():
-    """Lists and documents have tables of their own."""
+    """Each list and each kind of document has its own table."""
     assert _tables()["categories"].to_pylist() == [
         {"id": "1", "show_name": "s"},
         {"id": "2", "show_name": None},
@@ -64,8 +64,8 @@ def test_plain_lists_give_a_row_per_value():
     assert _tables()["category_show_codes"].to_pylist() == [{"category_id": "1", "position": 0, "value": "01"}]
 
 
-def test_lists_of_objects_are_flattened_beside_their_keys():
-    """Locales and structs spread; a field named like a key is told apart."""
+def test_lists_of_objects_are_flattened_next_to_their_keys():
+    """Locales and structs spread; a field named like a key gets another name."""
     photos = _tables()["category_photos"]
     assert photos.column_names == [
         *("category_id", "position", "id", "title_nl", "title_fr", "meta_size", "photo_position")
@@ -85,7 +85,7 @@ def test_lists_inside_lists_carry_all_positions():
     ]
 
 
-def test_documents_become_long_tables_that_tell_null_from_empty():
+def test_documents_become_long_tables_with_null_and_empty_apart():
     """A row per field, or per value of a plain list, with its type."""
     rows = [tuple(row.values()) for row in _tables()["category_metadata"].to_pylist()]
     assert rows == [
@@ -111,15 +111,15 @@ def test_no_records_give_the_same_tables_with_the_same_columns():
 
 def test_pages_joined_in_pieces_give_the_tables_of_the_whole():
     """Chunks and slices of the frame do not show in positions or keys."""
-    table = JsonReader(SCHEMA, None).read(BODY).table
+    table = json_page(BODY, None).table(SCHEMA).table
     pieces = pa.concat_tables([table.slice(0, 1), table.slice(1, 2)])
     assert all(found.equals(_tables()[name]) for name, found in child_tables(pieces, SCHEMA).items())
 
 
 def test_one_locale_is_one_column_in_child_tables_too():
-    """The first text in the order of fallback; a plain text, where the value is one, stands for all locales."""
+    """The first text in the order of fallback; a plain text, if the value is one, is that of all locales."""
     schema = SCHEMA.project(locale="fr")
-    tables = child_tables(JsonReader(schema, None).read(BODY).table, schema)
+    tables = child_tables(json_page(BODY, None).table(schema).table, schema)
     assert tables["category_photos"]["title"].to_pylist() == ["x", None, None]
     owners = tables["category_photo_owners"]
     assert owners.select(["name"]).to_pydict() == {"name": ["o", "p", "q"]}
@@ -128,14 +128,15 @@ def test_one_locale_is_one_column_in_child_tables_too():
 
 def test_records_without_a_key_are_numbered():
     """A resource without an id, or a projection without it, is joined by row."""
-    tables = child_tables(JsonReader(SCHEMA.project(["tags"]), None).read(BODY).table, SCHEMA.project(["tags"]))
+    schema = SCHEMA.project(["tags"])
+    tables = child_tables(json_page(BODY, None).table(schema).table, schema)
     assert tables["categories"].to_pydict() == {"category_row": [0, 1, 2]}
     assert tables["category_tags"]["category_row"].to_pylist() == [0, 0]
 
 
 def test_appended_columns_stay_with_their_record():
     """Raw and new fields are part of the parent's table."""
-    page = JsonReader(SCHEMA, None).read(b'[{"id":1,"tags":"one","new":{}}]')
-    assert child_tables(page.table, SCHEMA)["categories"].to_pylist() == [
+    batch = json_page(b'[{"id":1,"tags":"one","new":{}}]', None).table(SCHEMA)
+    assert child_tables(batch.table, SCHEMA)["categories"].to_pylist() == [
         {"id": "1", "show_name": None, "new": "{}", "tags__raw": '"one"'}
     ]

@@ -1,48 +1,21 @@
-"""XML pages: equal to JSON, strict in what they accept, nothing lost."""
+"""XML records: equal to those of the same answer in JSON, nothing lost."""
 
 import json
-import threading
+import re
 from xml.sax.saxutils import escape, quoteattr
+from zlib import crc32
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from layout_pages import SCHEMA as ALIKE
+from xml_titles import TITLES, in_xml, rows
 
-from vendorkit.errors import MalformedAnswer
-from vendorkit.frames import Column, Drift, Embedded, EmbeddedMany, JsonReader, Kind, Schema, XmlReader
-from vendorkit.frames.page import read_ahead
+from vendorkit.frames import Column, Drift, Embedded, Kind, ListOf, Schema, Struct, TableReader, json_page, xml_page
 
-SHOW = (Column("id", Kind.ID), Column("name", Kind.TEXT), Column("self_link", Kind.LINK))
-EPISODE = (
-    Column("resource_type", Kind.TEXT),
-    Column("id", Kind.ID),
-    Column("aired", Kind.BOOLEAN),
-    Column("show_link", Kind.LINK),
-    Column("show", Embedded(SHOW)),
-)
-TITLES = Schema(
-    "titles",
-    (
-        *ALIKE.columns,
-        Column("episodes_link", Kind.LINK),
-        Column("metadata_link", Kind.LINK),
-        Column("show", Embedded(SHOW)),
-        Column("episodes", EmbeddedMany(EPISODE)),
-        Column("metadata", Kind.DOCUMENT),
-    ),
-)
 WORDS = st.text(
     st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff"), max_size=8
 )
-TYPES = {
-    "id": "integer",
-    "nth": "integer",
-    "rate": "decimal",
-    "enabled": "boolean",
-    "due": "date",
-    "put_up": "datetime",
-}
+TYPES = {"id": "integer", "nth": "integer", "rate": "decimal", "enabled": "boolean", "due": "date"}
 SHOWS = st.fixed_dictionaries({"id": st.integers(0, 99), "name": WORDS, "self_link": WORDS})
 EPISODES = st.lists(
     st.fixed_dictionaries({"id": st.integers(0, 99), "aired": st.booleans(), "show_link": WORDS, "show": SHOWS}),
@@ -76,6 +49,7 @@ RECORDS = st.lists(
             "show": SHOWS,
             "episodes": EPISODES,
             "metadata": DOCUMENTS,
+            "other": SHOWS,
         },
     ),
     max_size=3,
@@ -103,8 +77,8 @@ def _link(rel, href, inner=""):
 def _xml(record, tag="title"):
     parts = []
     for name, value in record.items():
-        if name == "show":
-            parts.append(_link("show", record["show_link"], _xml(value, "show")))
+        if name in ("show", "other"):
+            parts.append(_link(name, record[f"{name}_link"], _xml(value, "show")))
         elif name == "episodes":
             inner = "".join(_xml(item, "episode") for item in value["entries"])
             parts.append(_link("episodes", record["episodes_link"], f'<episodes type="array">{inner}</episodes>'))
@@ -120,13 +94,24 @@ def _xml(record, tag="title"):
 
 
 def _finished(record):
-    """The record with what JSON has beside expanded links."""
-    for rel in ("show", "episodes", "metadata"):
+    """The record with what JSON also has for expanded links."""
+    for rel in ("show", "episodes", "metadata", "other"):
         if rel in record:
             record[f"{rel}_link"] = f"/{rel}?a=1&b=2"
+    for rel in ("show", "other"):
+        if rel in record:
+            record[rel] = {"resource_type": "show", **record[rel]}
     if "episodes" in record:
-        record["episodes"] = {"entries": [{"resource_type": "episode", **item} for item in record["episodes"]]}
+        episodes = [{"resource_type": "episode", **item} for item in record["episodes"]]
+        for item in episodes:
+            item["show"] = {"resource_type": "show", **item["show"]}
+        record["episodes"] = {"entries": episodes}
     return {"resource_type": "title", **record}
+
+
+def _in_json(records, schema=TITLES):
+    text = json.dumps({"total_entries": len(records), "entries": records}, ensure_ascii=False)
+    return json_page(text.encode(), "entries"), json_page(text.encode(), "entries").table(schema)
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
@@ -134,167 +119,179 @@ def _finished(record):
 def test_xml_and_json_of_one_answer_are_equal_tables(records):
     """Types, nil, links, expanded children, documents, misfits and new fields read the same in both forms."""
     records = [_finished(dict(record)) for record in records]
-    text = json.dumps({"total_entries": len(records), "entries": records}, ensure_ascii=False)
-    from_json = JsonReader(TITLES, "entries").read(text.encode())
+    page, from_json = _in_json(records)
     body = f'<titles type="array"><total-entries>{len(records)}</total-entries>{"".join(map(_xml, records))}</titles>'
-    from_xml = XmlReader(TITLES).read(body.encode())
-    assert from_xml.table.to_pylist() == from_json.table.to_pylist()
-    assert from_xml.table.equals(from_json.table)
-    assert from_xml.drift == from_json.drift
-    assert from_xml.envelope == from_json.envelope
-
-
-def _rows(body, schema=TITLES):
-    return XmlReader(schema.project(["id", "name"])).read(body.encode()).table.to_pylist()
+    in_xml = xml_page(body.encode(), "entries")
+    for schema in (TITLES, TITLES.project(["metadata", "nth", "show"])):
+        from_json, from_xml = page.table(schema), in_xml.table(schema)
+        assert from_xml.table.to_pylist() == from_json.table.to_pylist()
+        assert from_xml.table.equals(from_json.table)
+        assert from_xml.drift == from_json.drift
+    assert in_xml.envelope == page.envelope
+    for path in ("id", "enabled", "resource_type", "self_link", "show.id", "show.none"):
+        assert in_xml.values(path) == page.values(path)
 
 
 def test_nil_empty_and_absent_are_apart():
     """Nil is null, an empty element the empty text, and an empty number says nothing."""
-    inner = '<title><name nil="true"/></title><title><name/></title><title><nth type="integer"/></title>'
-    body = f'<titles type="array">{inner}</titles>'
-    page = XmlReader(TITLES).read(body.encode())
-    assert page.table["name"].to_pylist() == [None, "", None]
-    assert page.table["nth"].to_pylist() == [None, None, None]
-    assert page.drift == Drift()
+    batch = in_xml('<title><name nil="true"/></title><title><name/></title><title><nth type="integer"/></title>')
+    assert batch.table["name"].to_pylist() == [None, "", None]
+    assert batch.table["nth"].to_pylist() == [None, None, None]
+    assert batch.drift == Drift()
 
 
 @pytest.mark.parametrize(("kind", "raw"), [("array", "[]"), ("document", "{}")])
 @pytest.mark.parametrize("inner", ["", "\n  "])
 def test_an_empty_list_in_a_text_column_is_kept_as_in_json(kind, raw, inner):
-    """It is no empty text: the cell is null, and what came stands beside it."""
+    """It is no empty text: the cell is null, and the original is next to it."""
     element = f'<name type="{kind}">{inner}</name>'
-    body = f'<titles type="array"><title><id>1</id>{element}</title><title><id>2</id><name> </name></title></titles>'
-    page = XmlReader(TITLES).read(body.encode())
-    entries = f'[{{"resource_type":"title","id":"1","name":{raw}}},{{"resource_type":"title","id":"2","name":" "}}]'
-    in_json = JsonReader(TITLES, "entries").read(f'{{"entries":{entries}}}'.encode())
-    assert page.table["name__raw"].to_pylist() == [raw, None]
-    assert page.table.equals(in_json.table)
-    assert page.drift == in_json.drift
-
-
-def test_the_envelope_has_the_total_and_the_pages_around():
-    """Links of the collection are not links of a record."""
-    links = '<link rel="prev" href="p"/><link rel="next" href="n?a&amp;b"/>'
-    body = f'<titles type="array"><total-entries>326</total-entries>{links}</titles>'
-    page = XmlReader(TITLES).read(body.encode())
-    assert page.envelope == {"total_entries": 326, "prev": "p", "next": "n?a&b"}
-    assert page.table.equals(TITLES.empty())
+    batch = in_xml(f"<title><id>1</id>{element}</title><title><id>2</id><name> </name></title>")
+    records = [{"resource_type": "title", "id": "1", "name": json.loads(raw)}]
+    _, in_json = _in_json([*records, {"resource_type": "title", "id": "2", "name": " "}])
+    assert batch.table["name__raw"].to_pylist() == [raw, None]
+    assert batch.table.equals(in_json.table)
+    assert batch.drift == in_json.drift
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("element", "column", "value", "raw"),
     [
-        "<title><id>1</id><name>a</name></title>",
-        '<titles type="array"><title><id type="integer">1</id><name>a</name></title></titles>',
-        "<titles><title><id>1</id><name>a</name></title></titles>",
-        '<listing type="array"><title><name>a</name><id>1</id></title></listing>',
-        "<listing><title><name>a</name><id>1</id></title></listing>",
-        "<!-- <titles> --><titles><?x?><title><!-- --><id>1</id><name><![CDATA[a]]></name></title></titles>",
-        "<titles><title><id>1</id><name>a<!-- in between --></name></title></titles>",
-        '\ufeff<?xml version="1.0" encoding="UTF-8"?><title><id>1</id><name>a</name></title>',
+        ('<id type="integer"> 1 </id>', "id", "1", None),
+        ('<id type="integer">\n\t12\r\n</id>', "id", "12", None),
+        ("<id> 1 </id>", "id", " 1 ", None),
+        ('<id type="string"> 1 </id>', "id", " 1 ", None),
+        ('<id type="integer">\u00a01</id>', "id", "\u00a01", None),
+        ('<nth type="integer"> -7\n</nth>', "nth", -7, None),
+        ("<nth> 7</nth>", "nth", None, '" 7"'),
+        ('<enabled type="boolean"> true </enabled>', "enabled", True, None),
+        ('<enabled type="boolean">0</enabled>', "enabled", False, None),
+        ('<due type="date"> 2026-01-31 </due>', "due", "2026-01-31", None),
+        ('<name type="AspectRatio"> 16:9 </name>', "name", "16:9", None),
+        ('<name type="integer">  </name>', "name", None, None),
+        ("<name>  </name>", "name", "  ", None),
+        ('<external-id type="decimal">1234567.0</external-id>', "external_id", "1234567", None),
+        ('<external-id type="float">5.4e12</external-id>', "external_id", "5400000000000", None),
+        ('<external-id type="decimal">1234567.5</external-id>', "external_id", None, "1234567.5"),
+        ('<external-id type="integer">007</external-id>', "external_id", "007", None),
+        ("<external-id>1234567.0</external-id>", "external_id", "1234567.0", None),
+        ('<external-id type="boolean">true</external-id>', "external_id", None, "true"),
+        ('<name type="boolean">true</name>', "name", None, "true"),
+        ('<name type="decimal">1.50</name>', "name", "1.50", None),
+        ('<nth type="boolean">true</nth>', "nth", None, "true"),
+        ('<nth type="decimal">21.0</nth>', "nth", 21, None),
+        ('<rate type="decimal">1e999</rate>', "rate", None, '"1e999"'),
     ],
 )
-def test_collections_and_single_resources_are_told_apart(body):
-    """Array roots may lack their type in old samples; comments and CDATA are no content of their own."""
-    assert _rows(body) == [{"id": "1", "name": "a"}]
+def test_blanks_and_types_of_an_element_mean_what_they_meanin_xml(element, column, value, raw):
+    """Blanks around a typed value go, those of a text stay; a code that is a whole number is its digits, as in JSON."""
+    others = "<title><id>2</id><external-id>ACME-1</external-id><name>a</name></title>"
+    table = in_xml(f"<title>{element}</title>{others * 3}").table
+    found = table[column][0].as_py()
+    assert (str(found) if column == "due" else found) == value
+    assert (table[f"{column}__raw"][0].as_py() if raw else None) == raw
+    assert table.num_columns == len(TITLES.arrow) + (raw is not None)
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
-def test_utf16_is_read(encoding):
-    """P31: UTF-16 with or without a byte order mark."""
-    body = '<?xml version="1.0" encoding="UTF-16"?><title><id>1</id><name>\u20ac</name></title>'.encode(encoding)
-    assert XmlReader(TITLES).read(body).table["name"].to_pylist() == ["\u20ac"]
+def _suffixed(name, spelling):
+    return f"{name}__{crc32(spelling.encode()) & 0xFFFF:04x}"
 
 
-BOMB = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 20 if n else "ha"}">' for n in range(20))
-
-
+@pytest.mark.parametrize("columns", [None, ["id", "external_id", "name"]])
+@pytest.mark.parametrize("beside", ["", "<external-id>A</external-id>", '<nth type="integer">many</nth>'])
 @pytest.mark.parametrize(
-    ("body", "why"),
-    [
-        (f"<!DOCTYPE t [{BOMB}]><title><name>&e19;</name></title>", "DOCTYPE"),
-        ('<!DOCTYPE t [<!ENTITY x SYSTEM "file:///etc/hostname">]><title><name>&x;</name></title>', "DOCTYPE"),
-        ('<?xml version="1.0"?>\n<!-- <a> --> <!DOCTYPE t SYSTEM "http://127.0.0.1:9/x.dtd"><title/>', "DOCTYPE"),
-        ("<title><name>&undeclared;</name></title>", "well-formed"),
-        ("<title>" + "<a>" * 200_000 + "</a>" * 200_000 + "</title>", "well-formed"),
-        ("<title><id>1</id>" + "<a>" * 240 + "</a>" * 240 + "</title>", "nested"),
-        ("<titles><title><id>1</id></title><title>", "well-formed"),
-        ('<?xml version="1.0" encoding="UTF-7"?><title><id>1</id></title>', "UTF-7"),
-        ('<?xml version="1.0" encoding="ISO-8859-1"?><title><id>1</id></title>', "ISO-8859-1"),
-        ("", "well-formed"),
-        ("<html><body><p>Down for maintenance</p></body></html>", "<html> holds nothing of titles"),
-        ("<errors><error>per_page maximum value is 200</error></errors>", "is an error"),
-    ],
+    "tag", ["external_id", "External-Id", "External_Id", "externalId", "self-link", "resource-type"]
 )
-def test_dangerous_broken_and_foreign_documents_are_refused(body, why):
-    """P25, P26, P27, P28, P29, P30, P31: bombs, external entities, depth, truncation, encodings."""
-    with pytest.raises(MalformedAnswer, match=why):
-        XmlReader(TITLES).read(body.encode())
+def test_another_spelling_of_a_declared_name_is_an_undeclared_field(tag, beside, columns):
+    """Whatever else the record holds, and whichever columns are read."""
+    batch = in_xml(f"<title><{tag}>B</{tag}>{beside}</title>", TITLES.project(columns))
+    assert batch.table["external_id"].to_pylist() == ["A" if "A" in beside else None]
+    if columns is None:
+        name = re.sub("-", "_", tag if tag != "externalId" else "external_id").lower()
+        assert batch.table[_suffixed(name, f"<{tag}>")].to_pylist() == ['"B"']
+        assert batch.table["resource_type"].to_pylist() == ["title"]
+        assert batch.drift.unknown == {f"<{tag}>": 1}
 
 
-def test_invalid_utf8_is_refused_with_its_place():
-    """P02: the byte is named."""
-    with pytest.raises(MalformedAnswer, match="not UTF-8 at byte 13"):
-        XmlReader(TITLES).read(b"<title><name>\xe9</name></title>")
+def test_undeclared_fields_have_the_columns_that_they_have_in_json():
+    """`foo-bar` is JSON's `foo_bar`; `foo_bar` in XML is another field; inside an object both have a suffix."""
+    batch = in_xml('<title><foo-bar>1</foo-bar><foo_bar>2</foo_bar><link rel="to-do" href="/"/></title>')
+    assert batch.table["foo_bar"].to_pylist() == ['"1"']
+    assert batch.table[_suffixed("foo_bar", "<foo_bar>")].to_pylist() == ['"2"']
+    assert batch.table[_suffixed("to_do_link", "to-do_link")].to_pylist() == ['"/"']
+    assert batch.drift.unknown == {"foo_bar": 1, "<foo_bar>": 1, "to-do_link": 1}
+    inner = "<id>1</id><foo-bar>1</foo-bar><foo_bar>2</foo_bar><self_link>3</self_link>"
+    batch = in_xml(f'<title><link rel="show" href="/"><show>{inner}</show></link></title>')
+    assert batch.drift.unknown == {"show.foo_bar": 1, "show.<foo_bar>": 1, "show.<self_link>": 1}
+    assert batch.table[_suffixed("show_foo_bar", "show.foo_bar")].to_pylist() == ['"1"']
+    assert batch.table[_suffixed("show__foo_bar", "show.<foo_bar>")].to_pylist() == ['"2"']
+    assert batch.table["show"].to_pylist()[0]["self_link"] is None
 
 
-def test_a_doctype_in_a_text_is_only_text():
-    """HTML kept in CDATA may begin with its own DOCTYPE."""
-    assert _rows("<title><id>1</id><name><![CDATA[<!DOCTYPE html>]]></name></title>")[0]["name"] == "<!DOCTYPE html>"
+def test_names_in_camel_case_are_kebab_casein_xml():
+    """`eanGtin13` is `ean-gtin13`, at every level, and nothing else is."""
+    part = Struct((Column("hs_code", Kind.CODE, "hsCode"),))
+    columns = (Column("ean", Kind.CODE, "eanGtin13"), Column("parts", part), Column("at", Kind.DATE, "meta.dueAt"))
+    schema = Schema("products", columns, style="camel")
+    for tag in ("ean-gtin13", "eanGtin13", "ean_gtin13"):
+        inner = f"<{tag}>1</{tag}><parts><hs-code>2</hs-code></parts><meta><due-at>2026-01-31</due-at></meta>"
+        body = f"<product>{inner}<more-of-it>x</more-of-it></product>"
+        batch = xml_page(body.encode(), None).table(schema)
+        assert batch.table["ean"].to_pylist() == ["1" if tag == "ean-gtin13" else None]
+        assert batch.table["parts_hs_code"].to_pylist() == ["2"]
+        assert [str(at) for at in batch.table["at"].to_pylist()] == ["2026-01-31"]
+        assert batch.table["more_of_it"].to_pylist() == ['"x"']
 
 
-def test_elements_that_come_twice_or_have_children_are_kept_raw():
-    """A text column cannot hold them, so the original stands beside it."""
-    body = "<titles><title><id>1</id><name>a</name><name>b</name></title><title><name><b>x</b></name></title></titles>"
-    table = XmlReader(TITLES).read(body.encode()).table
-    assert table["name"].to_pylist() == [None, None]
-    assert table["name__raw"].to_pylist() == ['["a","b"]', '{"b":"x"}']
+def test_a_text_with_elements_in_it_is_kept_as_it_is_written():
+    """HTML that is not escaped loses neither its words nor its tags."""
+    batch = in_xml("<title><name>The <b>big</b> one</name><new>a<br/></new></title>")
+    assert batch.table["name"].to_pylist() == ["The <b>big</b> one"]
+    assert batch.table["new"].to_pylist() == ['"a<br/>"']
+    raw = in_xml("<title><name>\n <b>x</b>\n</name></title>").table["name__raw"].to_pylist()
+    assert raw == ['{"b":"x"}']
 
 
-def test_pages_read_ahead_are_the_pages_read_alone():
-    """Parsing on another thread keeps the order, and an error stands where its page stands."""
-    bodies = [f"<title><id>{at}</id></title>".encode() for at in range(6)]
-    pages = list(XmlReader(TITLES).read_all(bodies))
-    assert [page.table["id"][0].as_py() for page in pages] == ["0", "1", "2", "3", "4", "5"]
-    reading = XmlReader(TITLES).read_all([*bodies, b"<title>"])
-    for _ in bodies:
-        next(reading)
-    with pytest.raises(MalformedAnswer):
-        next(reading)
+def test_a_link_without_a_rel_is_a_field():
+    """A document may have a field of this name, and so may a record."""
+    inner = '<link rel="metadata" href="/"><metadata type="document"><link>http://x</link></metadata></link>'
+    table = in_xml(f"<title>{inner}<link>y</link></title>").table
+    assert table.select(["metadata", "link"]).to_pylist() == [{"metadata": '{"link":"http://x"}', "link": '"y"'}]
 
 
-def test_pages_read_ahead_are_let_go_without_a_wait():
-    """Who wants no more pages does not wait for those that are being read, whichever thread it is closed in."""
-    release = threading.Event()
-
-    def read(body):
-        if body:
-            release.wait(20)
-        return body
-
-    reading = read_ahead(read, range(9))
-    assert next(reading) == 0
-    closing = threading.Thread(target=reading.close)
-    closing.start()
-    closing.join(5)
-    try:
-        assert not closing.is_alive()
-    finally:
-        release.set()
+def test_names_in_documents_are_read_alike():
+    """In an account's own fields `-` and `_` are one, unless both are there."""
+    document = '<link rel="metadata" href="/"><metadata type="document">{}</metadata></link>'
+    inner = ["<A-b>1</A-b><c_d>2</c_d>", "<a-b>1</a-b><a_b>2</a_b>"]
+    found = rows("".join(f"<title>{document.format(one)}</title>" for one in inner), "metadata")
+    assert [row["metadata"] for row in found] == ['{"A_b":"1","c_d":"2"}', '{"a-b":"1","a_b":"2"}']
 
 
-def test_pages_read_ahead_can_be_closed_by_one_of_their_readers():
-    """The collector runs in any thread, and so closes what was left alone in any."""
-    go, closed = threading.Event(), threading.Event()
+def test_declared_numbers_need_no_type_at_any_depth():
+    """Untyped and empty ones read as typed ones do."""
+    part = (Column("nth", Kind.INTEGER), Column("at", Kind.DATE))
+    schema = Schema("rows", (Column("parts", ListOf(part)), Column("show", Embedded(part)), Column("s", Struct(part))))
+    inner = "<nth>1e2</nth><at/>"
+    parts = f'<parts type="array"><part>{inner}</part><part><nth/></part></parts>'
+    body = f'<row>{parts}<link rel="show" href="/"><show>{inner}</show></link><s>{inner}</s></row>'
+    batch = xml_page(body.encode(), None).table(schema.project(["parts", "show", "s_nth"]))
+    assert batch.table.to_pylist() == [
+        {
+            "parts": [{"nth": 100, "at": None}, {"nth": None, "at": None}],
+            "show": {"nth": 100, "at": None},
+            "s_nth": 100,
+        }
+    ]
+    assert batch.drift == Drift()
 
-    def read(body):
-        if body == 2:
-            go.wait(20)
-            reading.close()
-            closed.set()
-        return body
 
-    reading = read_ahead(read, range(9))
-    assert next(reading) == 0
-    go.set()
-    assert closed.wait(5)
+def test_pages_read_together_are_the_pages_read_one_by_one():
+    """One odd record changes nothing but its own row."""
+    bodies = [f"<title><id>{at}</id><nth>{'x' if at == 3 else at}</nth></title>" for at in range(6)]
+    pages = [xml_page(body.encode(), None) for body in bodies]
+    reader = TableReader(TITLES)
+    batch = reader.read(pages)
+    assert batch.table["nth"].to_pylist() == [0, 1, 2, None, 4, 5]
+    assert batch.drift.unfit == {"nth": 1}
+    for at, page in enumerate(pages):
+        assert reader.read([page]).table["id"].to_pylist() == [str(at)]
+        assert reader.read([page]).table.column_names == [*TITLES.arrow.names, *(["nth__raw"] if at == 3 else [])]

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 from vendorkit.frames.drift import Drift, SchemaDrift
-from vendorkit.frames.json import JsonReader
-from vendorkit.frames.lines import LinesReader
-from vendorkit.frames.page import Page, combine, to_frame
+from vendorkit.frames.json import json_page, page_of
+from vendorkit.frames.lines import lines_page
+from vendorkit.frames.page import Batch, Page, combine, to_frame
+from vendorkit.frames.read import TableReader
 from vendorkit.frames.schema import Column, Embedded, EmbeddedMany, Kind, ListOf, Schema, Struct
 from vendorkit.frames.tables import child_tables
-from vendorkit.frames.xml import XmlReader
+from vendorkit.frames.xml import xml_page
 
 __all__ = [
+    "Batch",
     "Column",
     "Drift",
     "Embedded",
     "EmbeddedMany",
-    "JsonReader",
     "Kind",
-    "LinesReader",
     "ListOf",
     "Page",
     "Schema",
     "SchemaDrift",
     "Struct",
-    "XmlReader",
+    "TableReader",
     "child_tables",
     "combine",
+    "json_page",
+    "lines_page",
+    "page_of",
     "to_frame",
+    "xml_page",
 ]

@@ -1,14 +1,16 @@
 """
-What Arrow's parser is told to expect of a record, and how its arrays become the frame's columns.
+What Arrow's JSON parser is given as the type of a record, and how its arrays become the frame's columns.
 
-A record on the wire and a row of the frame differ in names, nesting and types:
+Records and rows of the frame differ in names, nesting and types:
 `{"meta": {"createdAt": 1535726805}}` becomes a timestamp in the column
 `meta_created_at`. Everything here works on whole arrays.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,35 +29,19 @@ from vendorkit.frames.schema import (
     struct_type,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+Conversion = Callable[[pa.Array], pa.Array]
 
-    Conversion = Callable[[pa.Array], pa.Array]
-
-ENTRIES = "entries"
-FREE = {Kind.JSON, Kind.DOCUMENT}  # Arrow has no type for "anything": they come as text
-EXACT = 2**53  # integers up to here are exact in a float64
+ENTRIES: Final = "entries"
+EXACT: Final = 2**53  # integers below this are exact in a float64
 FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799  # the years 1 to 9999, which pandas can print
-
-
-MARK = "\x7f"  # ends the names of free fields while they are texts
-CUT = f"{MARK}cut{MARK}"  # the one field of what stands for a record that was cut out
+_FREE: Final = {Kind.JSON, Kind.DOCUMENT}
 
 
 class UnfitError(Exception):
-    """
-    There is something that only the lossless path reads rightly.
-
-    Attributes:
-        problem: Where it is, in Arrow's words.
-    """
-
-    def __init__(self, problem: str = "") -> None:
-        super().__init__()
-        self.problem = problem
+    """A column has a value that only the lossless reader reads without loss."""
 
 
-_WIRE_TYPES = {
+_WIRE_TYPES: Final = {
     Kind.ID: pa.int64(),
     Kind.INTEGER: pa.int64(),
     Kind.EPOCH: pa.int64(),
@@ -65,110 +51,80 @@ _WIRE_TYPES = {
 }
 
 
-def wire_type(kind: Type, locales: tuple[str, ...]) -> pa.DataType:
-    """The Arrow type that the JSON parser is given for one kind."""
+def element(of: Any) -> Any:
+    """The kind of the elements of a `ListOf`."""
+    return Struct(of) if isinstance(of, tuple) else of
+
+
+def is_free(kind: Any) -> bool:
+    """Whether values of the kind hold anything, for which Arrow has no type."""
     match kind:
-        case ListOf(of) if of in FREE:
-            raise UnfitError  # no name leads to them
         case ListOf(of):
-            return pa.list_(wire_type(of, locales) if isinstance(of, Kind) else _wire_struct(of, locales))
+            return is_free(element(of))
+        case Struct(fields) | Embedded(fields) | EmbeddedMany(fields):
+            return any(is_free(column.kind) for column in fields)
+        case _:
+            return kind in _FREE
+
+
+def wire_type(kind: Any, locales: tuple[str, ...]) -> pa.DataType:
+    """The Arrow type that the JSON parser is given for one kind that is not free."""
+    match kind:
+        case ListOf(of):
+            return pa.list_(wire_type(element(of), locales))
         case Struct(fields) | Embedded(fields):
-            return _wire_struct(fields, locales)
+            return pa.struct([(column.wire, wire_type(column.kind, locales)) for column in fields])
         case EmbeddedMany(fields):
-            return pa.struct([(ENTRIES, pa.list_(_wire_struct(fields, locales)))])
+            return pa.struct([(ENTRIES, wire_type(ListOf(fields), locales))])
         case Kind.LOCALISED:
             return pa.struct([(locale, pa.string()) for locale in locales])
         case _:
             return _WIRE_TYPES.get(kind, pa.string())
 
 
-def _wire_struct(fields: tuple[Column, ...], locales: tuple[str, ...]) -> pa.DataType:
-    return pa.struct([(_spelled(column.wire, column.kind), wire_type(column.kind, locales)) for column in fields])
-
-
-def _struct(tree: dict[str, Any]) -> pa.DataType:
-    return pa.struct([(key, _struct(node) if isinstance(node, dict) else node) for key, node in tree.items()])
-
-
-def _spelled(name: str, kind: Type) -> str:
-    return name + MARK if kind in FREE else name
-
-
-def _names(kind: Type) -> Iterator[tuple[str, Type]]:
-    """The vendor's names of the fields inside a kind, and what they are."""
-    match kind:
-        case ListOf(tuple(fields)) | Struct(fields) | Embedded(fields) | EmbeddedMany(fields):
-            for column in fields:
-                yield column.wire, column.kind
-                yield from _names(column.kind)
-
-
-class FrameBuilder:
+class ColumnBuilder:
     """
-    Turns struct arrays of records, of the type `wire`, into tables of the frame.
+    Turns arrays of the members of records into columns of the frame.
 
     Args:
         schema: What the frame looks like.
-        unknown: Undeclared fields that are appended as text: the vendor's name and the column's.
-        order: Names of fields in the order in which the vendor writes them, where that is known.
 
     Attributes:
-        wire: What Arrow's parser is told to expect.
-        free: The vendor's names of free values, and their kinds; None for undeclared fields.
-        objects: Names of objects, for which an empty list means the same as an empty object.
-
-    Raises:
-        UnfitError: A name stands for free values in one place, and not in another.
+        record: The kind of a record; a member of several columns is a `Struct` in it.
     """
 
-    def __init__(self, schema: Schema, unknown: Mapping[str, str], order: Sequence[str] = ()) -> None:
-        tree: dict[str, Any] = {}
-        named = set[tuple[str, Any]]()
+    def __init__(self, schema: Schema) -> None:
+        self._leaves: dict[str, list[Leaf]] = defaultdict(list)
         for leaf in schema.leaves:
-            node = tree
-            for key in leaf.path[:-1]:
-                node = node.setdefault(key, {})
-            node[_spelled(leaf.path[-1], leaf.kind)] = wire_type(leaf.kind, schema.locales)
-            named |= {*((key, Kind.TEXT) for key in leaf.path[:-1]), (leaf.path[-1], leaf.kind), *_names(leaf.kind)}
-        places = {name: place for place, name in enumerate(order)}
-        tree = dict(sorted(tree.items(), key=lambda item: places.get(item[0].rstrip(MARK), len(places))))
-        tree |= {CUT: pa.bool_(), **{name + MARK: pa.string() for name in unknown}}
-        self.free: dict[str, Any] = {name: kind for name, kind in named if kind in FREE} | dict.fromkeys(unknown)
-        if any(kind is not self.free.get(name, kind) for name, kind in named):
-            raise UnfitError
-        self.objects = {name for name, kind in named if isinstance(kind, Struct | Embedded) or kind is Kind.LOCALISED}
-        self.objects |= {key for leaf in schema.leaves for key in leaf.path[:-1]}
-        self.wire = _struct(tree)
-        self._target = schema.arrow
-        for column in unknown.values():
-            self._target = self._target.append(pa.field(column, pa.string()))
-        self._plans = [
-            (
-                _indices(self.wire, leaf),
-                leaf,
-                _leaf_conversion(leaf, schema),
-            )
-            for leaf in schema.leaves
-        ]
-        self._unknown = len(unknown)
+            self._leaves[leaf.path[0]].append(leaf)
+        self.record = Struct(tuple(Column(name, _kind_of(leaves, 1)) for name, leaves in self._leaves.items()))
+        self._conversions = {leaf.name: _leaf_conversion(leaf, schema) for leaf in schema.leaves}
 
-    def build(self, records: pa.StructArray) -> pa.Table:
+    def build(self, name: str, array: pa.Array) -> dict[str, pa.Array]:
         """
-        Convert the records.
+        Return the columns of one member from its array of `wire_type`.
 
         Raises:
-            UnfitError: A record is null, or a value needs the lossless path.
+            UnfitError: A value needs the lossless reader.
         """
-        if records.null_count:
-            raise UnfitError
-        found: dict[tuple[int, ...], list[pa.Array]] = {(): records.flatten()}
-        arrays = []
-        for indices, leaf, convert in self._plans:
-            array = _stands_at(indices, found)
+        columns = {}
+        for leaf in self._leaves[name]:
+            found = pc.struct_field(array, list(leaf.path[1:])) if len(leaf.path) > 1 else array
             if leaf.kind is Kind.TEXT_OR_LOCALISED and not leaf.plain:
-                array = pa.nulls(len(array), pa.string())
-            arrays.append(convert(array) if convert else array)
-        return pa.Table.from_arrays(arrays + found[()][len(found[()]) - self._unknown :], schema=self._target)
+                found = pa.nulls(len(array), pa.string())
+            convert = self._conversions[leaf.name]
+            columns[leaf.name] = convert(found) if convert else found
+        return columns
+
+
+def _kind_of(leaves: list[Leaf], level: int) -> Type:
+    """The kind of the value that these leaves share the path to, as far as *level*."""
+    if len(leaves[0].path) == level:
+        return leaves[0].kind
+    below: dict[str, list[Leaf]] = defaultdict(list)
+    for leaf in leaves:
+        below[leaf.path[level]].append(leaf)
+    return Struct(tuple(Column(name, _kind_of(part, level + 1)) for name, part in below.items()))
 
 
 def _leaf_conversion(leaf: Leaf, schema: Schema) -> Conversion | None:
@@ -176,22 +132,6 @@ def _leaf_conversion(leaf: Leaf, schema: Schema) -> Conversion | None:
         picks = [schema.locales.index(locale) for locale in leaf.pick]
         return lambda array: pc.coalesce(*(pc.struct_field(array, [pick]) for pick in picks))
     return conversion(leaf.kind, schema.locales)
-
-
-def _indices(wire: pa.DataType, leaf: Leaf) -> tuple[int, ...]:
-    indices = []
-    for key in (*leaf.path[:-1], _spelled(leaf.path[-1], leaf.kind)):
-        indices.append(wire.get_field_index(key))
-        wire = wire.field(indices[-1]).type
-    return tuple(indices)
-
-
-def _stands_at(indices: tuple[int, ...], found: dict[tuple[int, ...], list[pa.Array]]) -> pa.Array:
-    """The field of a field; `found` keeps what objects were parted into, for their other fields."""
-    above = indices[:-1]
-    if above not in found:
-        found[above] = _stands_at(above, found).flatten()
-    return found[above][indices[-1]]
 
 
 def conversion(kind: Type, locales: tuple[str, ...]) -> Conversion | None:
@@ -257,9 +197,7 @@ def _number(array: pa.Array) -> pa.Array:
 def _check_range(array: pa.Array, low: int, high: int) -> None:
     found = pc.min_max(array).as_py()
     if found["min"] is not None and not (low <= found["min"] and found["max"] <= high):
-        far = found["max"] if low <= found["min"] else found["min"]
-        what = f"couldn't parse:{far}"
-        raise UnfitError(what)
+        raise UnfitError
 
 
 def _date(array: pa.Array) -> pa.Array:

@@ -1,148 +1,163 @@
 """
-JSON pages to Arrow tables.
+JSON answers to pages of records.
 
-The records array is cut out of its envelope without reading it: what stands
-around it is parsed with a mark in its place, which proves that the cut was
-right. A page that Arrow refuses is cut into records, and only those at fault
-are read one value at a time.
+`msgspec` checks the grammar of the whole answer and finds the records, which
+stay bytes until their columns are known. The rest of the answer is the
+envelope; the strict decoder reads it.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import replace
-from itertools import chain
-from typing import TYPE_CHECKING, Any
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any, Final
 
-from vendorkit.errors import MalformedAnswer, VendorkitError
-from vendorkit.frames.columns import UnfitError
-from vendorkit.frames.cuts import cut_by_braces, cut_where_alike
-from vendorkit.frames.fast import on_one_line
-from vendorkit.frames.mixed import mixed_reader
-from vendorkit.frames.page import Page, read_ahead
-from vendorkit.frames.values import loads, malformed, plain
+import msgspec
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+from vendorkit.frames.page import Batch, Page
+from vendorkit.frames.raw import NULL, cut, is_object, member_of, quoted
+from vendorkit.frames.schema import Schema
+from vendorkit.frames.typed import JsonTyper
+from vendorkit.frames.utf8 import is_utf8
+from vendorkit.frames.values import dumps, loads, malformed, plain
+from vendorkit.strictjson import MAX_DEPTH, on_any_stack
 
-    from vendorkit.frames.schema import Schema
-
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_TOGETHER = 8  # pages at a time: calls are saved, and it is still only a few
-_MARK = "the records stood here"
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_AROUND: Final = 2  # levels of an answer around its records
+_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_ONE: Final = msgspec.json.Decoder(msgspec.Raw).decode
 
 
-class JsonReader:
+@dataclass(frozen=True)
+class JsonPage(Page):
     """
-    Reads pages of records.
+    The records of one answer in JSON.
+
+    Attributes:
+        raws: The text of each record, a JSON object.
+    """
+
+    raws: Sequence[bytes]
+    envelope: Mapping[str, Any] = field(default_factory=dict)
+    at: float | None = None
+
+    @property
+    def rows(self) -> int:
+        """Number of records."""
+        return len(self.raws)
+
+    def values(self, path: str) -> list[Any]:
+        """The member at *path* of each record as a plain value; None if there is none."""
+        found = self.raws
+        for name in path.split("."):
+            found = [_member(raw, name) for raw in found]
+        return _values(found)
+
+    def records(self) -> list[dict[str, Any]]:
+        """The records as the vendor sent them, with ordinary Python numbers."""
+        return _values(self.raws)
+
+    def head(self, rows: int) -> JsonPage:
+        """The page of the first *rows* records."""
+        return replace(self, raws=self.raws[:rows])
+
+    def under(self, name: str) -> JsonPage:
+        """The page in which each record *r* is `{name: r}`."""
+        return replace(self, raws=[b"{%b:%b}" % (quoted(name), raw) for raw in self.raws])
+
+    @classmethod
+    def reader(cls, schema: Schema) -> Callable[[Sequence[JsonPage]], Batch]:
+        """Return the function that reads such pages under *schema*."""
+        typer = JsonTyper(schema)
+        return lambda pages: typer.read([raw for page in pages for raw in page.raws])
+
+
+def json_page(body: bytes, records: str | None, *, at: float | None = None) -> JsonPage:
+    """
+    Split an answer into its records.
 
     Args:
-        schema: What to read of each record.
-        records: The key of the records in the envelope. None: the body is the list, or one record.
+        body: The answer, in UTF-8; a byte order mark is allowed.
+        records: The member that holds the list of records. None: the body is a list of records, or one record.
+        at: The date of the answer in unix seconds.
+
+    Raises:
+        MalformedAnswer: The body is not JSON in UTF-8, its envelope is not strict JSON, or a record is not an object.
     """
+    body = body.removeprefix(BYTE_ORDER_MARK)
+    if not is_utf8(body):
+        loads(body)
+    try:
+        raws, envelope = on_any_stack(_parts)(body, records)
+    except (msgspec.MsgspecError, RecursionError):
+        raws = None
+    if raws is None:  # outside of the handler, because the error there carries the body
+        raws, envelope = _explain(loads(body, depth=MAX_DEPTH + _AROUND), records)
+    for number, raw in enumerate(raws):
+        if not is_object(raw):
+            what = f"Record {number} of the answer is not an object."
+            raise malformed(what)
+    return JsonPage(raws, envelope, at)
 
-    def __init__(self, schema: Schema, records: str | None = "results") -> None:
-        self._records = records
-        self._mixed = mixed_reader(schema)
-        self._cutting: tuple[Callable[[bytes], list[bytes]], ...] = (cut_where_alike, cut_by_braces)
-        self._start = re.compile(rb'"%s"[ \t\r\n]*:[ \t\r\n]*\[' % re.escape(records or "").encode())
 
-    def read(self, body: bytes) -> Page:
-        """
-        Read one page.
+def page_of(
+    records: Sequence[Mapping[str, Any]], *, envelope: Mapping[str, Any] | None = None, at: float | None = None
+) -> JsonPage:
+    """Return a page of records that were computed from an answer: JSON values with plain Python numbers."""
+    page = json_page(json.dumps(list(records)).encode(), None, at=at)
+    return replace(page, envelope=envelope or {})
 
-        Raises:
-            MalformedAnswer: The body is not strict JSON in UTF-8, or not of the expected shape.
-        """
-        return self._group([body])[0]
 
-    def read_all(self, bodies: Iterable[bytes]) -> Iterator[Page]:
-        """Read pages in order, several at a time, which is faster. Raises as `read` does."""
-        return chain.from_iterable(read_ahead(self._group, filter(None, self._groups(bodies))))
+@lru_cache(maxsize=64)
+def _list_in(name: str) -> Callable[[bytes], Any]:
+    envelope = msgspec.defstruct("Envelope", [("records", list[msgspec.Raw])], rename={"records": name})
+    return msgspec.json.Decoder(envelope).decode
 
-    def _groups(self, bodies: Iterable[bytes]) -> Iterator[list[bytes]]:
-        group: list[bytes] = []
-        try:
-            for body in bodies:
-                group.append(body)
-                if len(group) == _TOGETHER:
-                    yield group
-                    group = []
-        except VendorkitError:
-            # What came before a failure is handed over before it is raised.
-            yield group
-            raise
-        yield group
 
-    def _group(self, bodies: list[bytes]) -> list[Page]:
-        found = [self._cut(body) for body in bodies]
-        cuts = [cut for cut in found if cut is not None]
-        pages = None
-        if self._mixed.fast is not None and len(cuts) == len(found):
-            arrays = [array for array, _ in cuts]
-            try:
-                read = self._mixed.whole(lambda fast: fast.arrays(arrays), lambda text, _: (loads(text), None))
-                pages = [page for page, _ in read]
-            except UnfitError:
-                pages = self._by_records(arrays)
-        if pages is None:
-            # The cuts are wrong, or a page is; whole it tells which, and where.
-            return [self._slow(bodies[0])] if len(bodies) == 1 else [self.read(body) for body in bodies]
-        return [replace(page, envelope=envelope) for page, (_, envelope) in zip(pages, cuts, strict=True)]
+def _member(raw: bytes, name: str) -> bytes:
+    try:
+        found: bytes | None = member_of(name)(raw).f0
+    except msgspec.MsgspecError:
+        value = loads(bytes(raw))
+        found = dumps(value.get(name)).encode() if isinstance(value, dict) else None
+    return NULL if found is None else found
 
-    def _by_records(self, arrays: list[memoryview]) -> list[Page] | None:
-        """Read pages record by record, so that the few that do not fit cost little; None where a cut goes wrong."""
-        for cut in self._cutting:
-            parts = [cut(on_one_line(bytes(array))) for array in arrays]
 
-            texts = [*chain.from_iterable(parts)]
+def _values(raws: Sequence[bytes]) -> list[Any]:
+    values: list[Any] = loads(b"[%b]" % b",".join(raws), exact=False, depth=MAX_DEPTH + 1)
+    return values
 
-            def load(at: int, texts: list[bytes] = texts) -> tuple[Any, None]:
-                return loads(texts[at]), None
 
-            try:
-                found = self._mixed.read(parts, load)
-            except MalformedAnswer:
-                # Where one way to cut goes wrong, it does so on most pages.
-                self._cutting = (cut_by_braces,)
-            else:
-                return [one.page for one in found]
-        return None
+def _parts(body: bytes, name: str | None) -> tuple[list[bytes], Mapping[str, Any]]:
+    """The records and the envelope. Raises msgspec's errors, without words for the user."""
+    if name is None:
+        is_one = body.lstrip(b" \t\r\n").startswith(b"{")
+        return cut((lambda text: [_ONE(text)]) if is_one else _LIST, body)[0], {}
+    list_in = _list_in(name)
+    raws, start, end = cut(lambda text: list_in(text).records, body)
+    # Without its records the answer is still JSON, and so short that each name of it can be looked at.
+    envelope = plain(loads(body[:start] + body[end:]))
+    del envelope[name]
+    return raws, envelope
 
-    def _cut(self, body: bytes) -> tuple[memoryview, dict[str, Any]] | None:
-        """The records array and the envelope; None where they cannot be told apart without reading all."""
-        if self._records is None:
-            bare = body.removeprefix(_BYTE_ORDER_MARK).strip()
-            return (memoryview(bare), {}) if bare.startswith(b"[") else None
-        match = self._start.search(body)
-        if match is None:
-            return None
-        start, end = match.end() - 1, body.rfind(b"]") + 1
-        try:
-            envelope = loads(b'%b"%b"%b' % (body[:start], _MARK.encode(), body[end:]))
-        except MalformedAnswer:
-            return None
-        if not isinstance(envelope, dict) or envelope.pop(self._records, None) != _MARK:
-            return None
-        return memoryview(body)[start:end], plain(envelope)
 
-    def _slow(self, body: bytes) -> Page:
-        envelope, records = self._parts(loads(body))
-        return replace(self._mixed.lossless.read(records), envelope=plain(envelope))
-
-    def _parts(self, data: Any) -> tuple[dict[str, Any], list[Any]]:
-        if self._records is None and isinstance(data, (dict, list)):
-            return {}, data if isinstance(data, list) else [data]
-        if not isinstance(data, dict):
-            what = f"The answer is {_name(data)} instead of an object."
-        elif not isinstance(data.get(self._records or ""), list):
-            there = ", ".join(sorted(data))[:200] or "nothing"
-            what = f"The answer has no list {self._records!r}; it has: {there}."
-        else:
-            return {key: value for key, value in data.items() if key != self._records}, data[self._records or ""]
-        raise malformed(what)
+def _explain(data: Any, name: str | None) -> tuple[list[bytes], Mapping[str, Any]]:
+    """Say what is wrong with an answer that is JSON. Raises MalformedAnswer."""
+    if name is None and isinstance(data, (list, dict)):
+        data = {"": data if isinstance(data, list) else [data]}
+    if not isinstance(data, dict):
+        what = f"The answer is {_name(data)} instead of an object."
+    elif not isinstance(data.get(name or ""), list):
+        there = ", ".join(sorted(data))[:200] or "nothing"
+        what = f"The answer has no list {name!r}; it has: {there}."
+    else:
+        envelope = {key: plain(value) for key, value in data.items() if key != name}
+        return [dumps(record).encode() for record in data[name or ""]], envelope
+    raise malformed(what)
 
 
 def _name(value: Any) -> str:
-    names: dict[type, str] = {list: "a list", str: "a text", bool: "a boolean", dict: "an object", type(None): "null"}
+    names: dict[type, str] = {list: "a list", str: "a text", bool: "a boolean", type(None): "null"}
     return names.get(type(value), "a number")

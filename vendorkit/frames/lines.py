@@ -1,5 +1,5 @@
 """
-NDJSON streams to Arrow tables, a block of whole lines at a time.
+Blocks of an NDJSON stream to pages of records.
 
 Lines end at a line feed and nowhere else: U+2028 and U+0085 are ordinary
 characters in JSON strings.
@@ -7,84 +7,96 @@ characters in JSON strings.
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
+import msgspec
 
 from vendorkit.errors import MalformedAnswer
-from vendorkit.frames.columns import UnfitError
-from vendorkit.frames.fast import META, on_one_line
-from vendorkit.frames.mixed import mixed_reader
-from vendorkit.frames.page import Page
-from vendorkit.frames.values import loads, malformed, plain
+from vendorkit.frames.json import BYTE_ORDER_MARK, JsonPage
+from vendorkit.frames.raw import NULL, cut, is_object, member_of
+from vendorkit.frames.utf8 import is_utf8
+from vendorkit.frames.values import dumps, loads, malformed, plain
+from vendorkit.strictjson import MAX_DEPTH, on_any_stack
 
-if TYPE_CHECKING:
-    from vendorkit.frames.schema import Schema
-
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_LARGEST = 2**62
+_LARGEST: Final = 2**62
+_MARK: Final = b"0"
 
 
-class LinesReader:
+class _Line(NamedTuple):
+    """A line: its number, the text of its record, and the line with a mark in place of that."""
+
+    number: int
+    record: bytes
+    rest: bytes
+
+    def __str__(self) -> str:
+        return f"Line {self.number} of the stream"
+
+
+def lines_page(block: bytes, *, record: str = "result", first_line: int = 1, at: float | None = None) -> JsonPage:
     """
-    Reads blocks of an NDJSON stream, one `{"meta": {"total", "index"}, "result": {...}}` a line.
+    Split whole lines of a stream into their records, one `{"meta": {"total", "index"}, "result": {...}}` per line.
+
+    Other members of a line are kept as undeclared fields `line.<name>` of its record.
 
     Args:
-        schema: What to read of each record.
-        record: The key of the record in its line.
+        block: Lines, each ended by a line feed; the last may lack it. Blank lines are skipped.
+        record: The member that holds the record.
+        first_line: The number of the first line in the stream, for messages.
+        at: The date of the answer in unix seconds.
+
+    Returns:
+        A page whose envelope is `{"meta": {"total", "first_index", "last_index"}}`, each None if the vendor sent none.
+
+    Raises:
+        MalformedAnswer: A line is not strict JSON, is an error of the vendor, or is out of sequence.
     """
-
-    def __init__(self, schema: Schema, record: str = "result") -> None:
-        self._schema = schema
-        self._record = record
-        self._mixed = mixed_reader(schema, record)
-
-    def read(self, block: bytes, *, first_line: int = 1) -> Page:
-        """
-        Read whole lines.
-
-        Args:
-            block: Lines, each ended by a line feed; the last may lack it. Blank lines are skipped.
-            first_line: The number of the first line in the stream, for messages.
-
-        Returns:
-            A page whose envelope has `total`, `first_index` and `last_index`, each None where the vendor sent none.
-
-        Raises:
-            MalformedAnswer: A line is no strict JSON, an error of the vendor, or out of sequence.
-        """
-        block = on_one_line(block.removeprefix(_BYTE_ORDER_MARK), feeds=False)
-        ended = block if block.endswith(b"\n") else block + b"\n"
-
-        def load(line: bytes, at: int) -> tuple[dict[str, Any], dict[str, Any]]:
-            return self._line(line, f"Line {first_line + at} of the stream")
-
-        try:
-            (found,) = self._mixed.whole(lambda fast: fast.lines(ended), load)
-        except UnfitError:
-            places = [(line, at) for at, line in enumerate(block.split(b"\n")) if line.strip()]
-            (found,) = self._mixed.read([[line for line, _ in places]], lambda at: load(*places[at]))
-        metas = [meta if isinstance(meta, pa.Array) else pa.array(meta, META) for meta in found.metas]
-        return replace(found.page, envelope=_sequence(pa.chunked_array(metas, META), first_line))
-
-    def _line(self, line: bytes, what: str) -> tuple[dict[str, Any], dict[str, Any]]:
-        data = loads(line, what)
-        if not isinstance(data, dict):
-            what = f"{what} is not an object."
+    texts = block.removeprefix(BYTE_ORDER_MARK).split(b"\n")
+    numbered = [(number, text) for number, text in enumerate(texts, first_line) if text.strip()]
+    lines = [_line(number, text, record) for number, text in numbered]
+    raws, metas = list[bytes](), list[Mapping[str, Any]]()
+    for line, rest in zip(lines, _rests(lines), strict=True):
+        if not isinstance(rest, dict):
+            what = f"{line} is not an object."
             raise malformed(what)
-        if data.get("error") is not None:
-            raise _refusal(plain(data["error"]), what)
-        record, meta = data.get(self._record), data.get("meta")
-        if not isinstance(record, dict):
-            what = f"{what} has no object {self._record!r}."
+        if rest.get("error") is not None:
+            raise _refusal(plain(rest["error"]), str(line))
+        if not is_object(line.record):
+            what = f"{line} has no object {record!r}."
             raise malformed(what)
-        # Other fields of the line are kept like undeclared fields of the record.
-        beside = {f"line.{key}": item for key, item in data.items() if key not in ("meta", "error", self._record)}
-        meta = meta if isinstance(meta, dict) else {}
-        return {**record, **beside}, {key: _count(meta.get(key)) for key in ("total", "index")}
+        others = {f"line.{name}": item for name, item in rest.items() if name not in ("meta", "error", record)}
+        raws.append(_with(line.record, others) if others else line.record)
+        metas.append(rest["meta"] if isinstance(rest.get("meta"), dict) else {})
+    return JsonPage(raws, {"meta": _sequence(metas, lines)}, at)
+
+
+def _line(number: int, text: bytes, record: str) -> _Line:
+    decode = member_of(record)
+    try:
+        found, start, end = on_any_stack(cut)(lambda masked: [decode(masked).f0], text)
+    except (msgspec.MsgspecError, RecursionError):
+        found = None
+    line = _Line(number, found[0], text[:start] + _MARK + text[end:]) if found else _Line(number, NULL, text)
+    if found is None or not is_utf8(text):
+        loads(text, str(line))
+    return line
+
+
+def _rests(lines: Sequence[_Line]) -> list[Any]:
+    """The values of the lines without their records; in one go, unless one of them is at fault."""
+    try:
+        rests: list[Any] = loads(b"[%b]" % b",".join(line.rest for line in lines), depth=MAX_DEPTH + 1)
+    except MalformedAnswer:
+        return [loads(line.rest, str(line)) for line in lines]
+    return rests
+
+
+def _with(raw: bytes, others: Mapping[str, Any]) -> bytes:
+    """The text of a record with further members."""
+    head = bytes(raw)[:-1].rstrip()
+    return b"%b%b%b" % (head, b"" if head == b"{" else b",", dumps(others)[1:].encode())
 
 
 def _refusal(error: Any, what: str) -> MalformedAnswer:
@@ -103,15 +115,13 @@ def _count(value: Any) -> int | None:
     return whole if isinstance(whole, int) and not isinstance(whole, bool) and abs(whole) <= _LARGEST else None
 
 
-def _sequence(meta: pa.ChunkedArray, first_line: int) -> dict[str, int | None]:
-    """Check that the records follow each other, and return where in the stream they stand."""
-    totals, indexes = pc.struct_field(meta, [0]), pc.struct_field(meta, [1])
-    if len(meta) == 0 or indexes.null_count == len(indexes):
+def _sequence(metas: Sequence[Mapping[str, Any]], lines: Sequence[_Line]) -> dict[str, int | None]:
+    """Check that the records follow each other, and return where in the stream they are."""
+    found = [_count(meta.get("index")) for meta in metas]
+    if all(index is None for index in found):
         return {"total": None, "first_index": None, "last_index": None}
-    found = indexes.to_numpy()
-    steps = np.flatnonzero(np.diff(found) != 1)
-    if indexes.null_count or len(steps):
-        at = int(steps[0]) + 1 if len(steps) else 0
-        what = f"The stream is broken at line {first_line + at}: its records do not follow each other."
-        raise malformed(what)
-    return {"total": totals[-1].as_py(), "first_index": int(found[0]), "last_index": int(found[-1])}
+    for line, index, expected in zip(lines, found, itertools.count(found[0] or 0), strict=False):
+        if index != expected:
+            what = f"The stream is broken at line {line.number}: its records do not follow each other."
+            raise malformed(what)
+    return {"total": _count(metas[-1].get("total")), "first_index": found[0], "last_index": found[-1]}

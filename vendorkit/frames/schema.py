@@ -1,27 +1,24 @@
 """
 Declared columns: what a resource's frame looks like, whatever a vendor sends.
 
-A `Schema` lists `Column` values in the vendor's own terms. From it follow the
-Arrow schema of the frame (the same for no rows, one row or a million), the
-types the readers parse with, and the names of the child tables.
+A `Schema` lists `Column` values in the vendor's own terms. It gives the Arrow
+schema of the frame, the same for any number of rows, and the child tables.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import pandas as pd
 import pyarrow as pa
 
 from vendorkit.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+from vendorkit.frames.names import undeclared_column
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 
@@ -87,8 +84,9 @@ class Column:
         kind: What the value is.
         source: The vendor's name (`"eanGtin13"`), at top level also a path
             (`"meta.createdAt"`). Default: the same as `name`.
-        unit: The unit of a number (`"cent"`, `"g"`), where there is one.
+        unit: The unit of a number (`"cent"`, `"g"`), if any.
         about: One sentence on the meaning.
+        tag: The name of its element in XML. Default: the kebab-case of `source`.
     """
 
     name: str
@@ -96,6 +94,7 @@ class Column:
     source: str = ""
     unit: str = ""
     about: str = ""
+    tag: str = ""
 
     @cached_property
     def wire(self) -> str:
@@ -107,12 +106,12 @@ class Column:
 @dataclass(frozen=True)
 class Leaf:
     """
-    One column of the frame, and where its value stands in a record.
+    One column of the frame, and where its value is in a record.
 
     Args:
         name: The column's name.
         path: The vendor's keys from the record down to the value.
-        kind: What stands there.
+        kind: What the value is.
         column: The declaration this leaf comes from.
         pick: For a localised value, the locales to take the text from, best first.
     """
@@ -139,7 +138,8 @@ class Schema:
         columns: The declarations, in the order of the frame.
         key: The column that identifies a record.
         locales: The locales that localised values come in, in the order of fallback.
-        only: Names of the frame's columns, where a projection left some out.
+        style: How the vendor writes names, `"snake"` or `"camel"`; it decides the columns of undeclared fields.
+        only: Names of the frame's columns, if a projection left some out.
         locale: The one locale of a projection.
 
     Raises:
@@ -150,11 +150,13 @@ class Schema:
     columns: tuple[Column, ...]
     key: str = "id"
     locales: tuple[str, ...] = ()
+    style: str = "snake"
     only: tuple[str, ...] | None = None
     locale: str | None = None
 
     def __post_init__(self) -> None:
-        doubled = [name for name, count in Counter(leaf.name for leaf in self._all_leaves()).items() if count > 1]
+        names = Counter(leaf.name for leaf in self._all_leaves(self.locale))
+        doubled = [name for name, count in names.items() if count > 1]
         if doubled:
             what = f"{self.name}: declared twice: {', '.join(doubled)}."
             raise UsageError(what, remedy="Rename one of them.")
@@ -162,12 +164,22 @@ class Schema:
     @cached_property
     def leaves(self) -> tuple[Leaf, ...]:
         """The columns of the frame, in order."""
-        leaves = {leaf.name: leaf for leaf in self._all_leaves()}
+        leaves = {leaf.name: leaf for leaf in self._all_leaves(self.locale)}
         return tuple(leaves.values()) if self.only is None else tuple(leaves[name] for name in self.only)
 
-    def _all_leaves(self) -> Iterator[Leaf]:
+    def _all_leaves(self, locale: str | None) -> Iterator[Leaf]:
+        order = () if locale is None else tuple(dict.fromkeys((locale, *self.locales)))
         for column in self.columns:
-            yield from _leaves(column, "", (), self)
+            yield from _leaves(column, "", (), self.locales, order)
+
+    @cached_property
+    def _possible(self) -> frozenset[str]:
+        # The columns of the whole schema, of one locale or of all.
+        return frozenset(leaf.name for locale in {None, *self.locales[:1]} for leaf in self._all_leaves(locale))
+
+    def undeclared(self, path: tuple[str, ...]) -> str:
+        """The column of an undeclared field: the same in every projection and locale."""
+        return undeclared_column(path, self.style, self._possible)
 
     @cached_property
     def arrow(self) -> pa.Schema:
@@ -180,10 +192,6 @@ class Schema:
 
     def empty(self) -> pa.Table:
         """The table of no records."""
-        return self._empty
-
-    @cached_property
-    def _empty(self) -> pa.Table:
         return self.arrow.empty_table()
 
     def project(self, columns: Sequence[str] | None = None, locale: str | None = None) -> Schema:
@@ -213,32 +221,32 @@ class Schema:
 
     def describe(self) -> pd.DataFrame:
         """One row per column of the frame: column, dtype, unit, source (the vendor's path), about."""
-        rows = [
-            (leaf.name, str(self.dtype(leaf)), leaf.column.unit, ".".join(leaf.path), leaf.column.about)
-            for leaf in self.leaves
-        ]
+        found = [(leaf, leaf.column) for leaf in self.leaves]
+        rows = [(leaf.name, str(self.dtype(leaf)), c.unit, ".".join(leaf.path), c.about) for leaf, c in found]
         return pd.DataFrame(rows, columns=["column", "dtype", "unit", "source", "about"], dtype="string")
 
 
-def _leaves(column: Column, prefix: str, path: tuple[str, ...], schema: Schema) -> Iterator[Leaf]:
+def _leaves(
+    column: Column, prefix: str, path: tuple[str, ...], locales: tuple[str, ...], order: tuple[str, ...]
+) -> Iterator[Leaf]:
+    """The columns of one declaration; `order` is the locales to pick from where only one is wanted."""
     name, path = prefix + column.name, (*path, *column.wire.split("."))
+    whole = replace(column, name=name)
     match column.kind:
         case Struct(fields):
             for child in fields:
-                yield from _leaves(child, f"{name}_", path, schema)
-        case Kind.LOCALISED | Kind.TEXT_OR_LOCALISED if schema.locale:
-            order = tuple(dict.fromkeys((schema.locale, *schema.locales)))
-            yield Leaf(name, path, column.kind, replace(column, name=name), pick=order)
+                yield from _leaves(child, f"{name}_", path, locales, order)
+        case Kind.LOCALISED | Kind.TEXT_OR_LOCALISED if order:
+            yield Leaf(name, path, column.kind, whole, pick=order)
         case Kind.LOCALISED:
-            for locale in schema.locales:
+            for locale in locales:
                 yield Leaf(f"{name}_{locale}", (*path, locale), Kind.TEXT, column)
         case Kind.TEXT_OR_LOCALISED:
-            whole = replace(column, name=name)
-            yield Leaf(name, path, column.kind, whole, pick=schema.locales)
-            for locale in schema.locales:
+            yield Leaf(name, path, column.kind, whole, pick=locales)
+            for locale in locales:
                 yield Leaf(f"{name}_{locale}", path, column.kind, whole, pick=(locale,))
         case _:
-            yield Leaf(name, path, column.kind, replace(column, name=name))
+            yield Leaf(name, path, column.kind, whole)
 
 
 def _matching(wanted: str, schema: Schema) -> list[str]:
@@ -255,7 +263,7 @@ def _matching(wanted: str, schema: Schema) -> list[str]:
 
 
 def _spread_of(leaf: Leaf) -> str:
-    """The declared name that a spread column such as `name_nl` or `meta_created_at` comes from."""
+    # The declared name that a spread column such as `name_nl` or `meta_created_at` comes from.
     return leaf.name.removesuffix(f"_{leaf.path[-1]}") if leaf.kind is Kind.TEXT else leaf.column.name
 
 

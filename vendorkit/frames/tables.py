@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 
 from vendorkit.frames.names import singular
 from vendorkit.frames.schema import Kind
-from vendorkit.frames.values import Literal, dumps, loads
+from vendorkit.frames.values import dumps, loads
+from vendorkit.strictjson import Literal
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -81,7 +82,7 @@ def _spread(columns: Columns, order: Collection[str]) -> tuple[Columns, list[tup
     lists: list[tuple[str, pa.Array]] = []
     for name, array in columns.items():
         if pa.types.is_struct(array.type):
-            # The texts beside `name` are `name_nl`, as everywhere else.
+            # The texts next to `name` are `name_nl`, as everywhere else.
             stem = name.removesuffix("_localised")
             fields = _struct_fields(array)
             if order and fields.keys() == set(order):
@@ -127,7 +128,7 @@ _TYPES = {str: "text", bool: "boolean", int: "integer", type(None): "null", dict
 
 
 def _fields(array: pa.Array, above: Columns) -> pa.Table:
-    """The fields of documents, a row each; a list of plain values has a row for each of them."""
+    """The fields of documents, one row per field; a list of plain values has one row per value."""
     rows: list[tuple[int, str, int | None, str, str | None]] = []
     for row, text in enumerate(array.to_pylist()):
         document = loads(text.encode()) if text is not None else {}

@@ -1,8 +1,8 @@
 """
 One value at a time: what a vendor sent against what was declared, converted only where that loses nothing.
 
-The fast path never comes here. Numbers that Python would change (`12.50`, an
-integer past 64 bits) travel as `Literal`, with every digit.
+Numbers that Python would change (`12.50`, an integer past 64 bits) are
+`strictjson.Literal`, with every digit.
 """
 
 from __future__ import annotations
@@ -10,42 +10,27 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 
 from vendorkit.errors import MalformedAnswer
 from vendorkit.frames.columns import FIRST_SECOND, LAST_SECOND
 from vendorkit.frames.schema import TIMESTAMP, Kind
+from vendorkit.strictjson import INT64, MAX_DEPTH, REPEATED, Literal, StrictJsonError, strict_value
 
-INT64 = range(-(2**63), 2**63)
-BYTE_ORDER_MARK = "\ufeff"
-MAX_DEPTH = 200  # deeper than any real document, and well inside Python's own limit
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _DASHED = re.compile(r'-[^"]*":')  # a name with a dash, in text without escapes
+_BLANKS = frozenset(" \t\r\n")
 _REMEDY = "Try again; if it stays so, report it to the vendor."
+_ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"))
 
 
 class MisfitError(Exception):
     """The value cannot become the declared type without loss."""
-
-
-@dataclass(frozen=True)
-class Literal:
-    """A JSON number kept as it was written."""
-
-    text: str
-
-    @property
-    def whole(self) -> int | None:
-        """The number as an integer within 64 bits, if it is one."""
-        if len(self.text) > 40:  # no 64-bit integer is written that long; spares Decimal the digits
-            return None
-        number = Decimal(self.text)
-        return int(number) if abs(number) <= 2**63 and number == int(number) and int(number) in INT64 else None
 
 
 def malformed(what: str) -> MalformedAnswer:
@@ -53,96 +38,62 @@ def malformed(what: str) -> MalformedAnswer:
     return MalformedAnswer(what, remedy=_REMEDY)
 
 
-class _RefusedError(ValueError):
-    """What the JSON module lets pass and RFC 8259 or common sense does not."""
-
-
-def loads(body: bytes, what: str = "The answer") -> Any:
+def loads(
+    body: bytes, what: str = "The answer", *, exact: bool = True, unique: bool = True, depth: int = MAX_DEPTH
+) -> Any:
     """
-    Read strict JSON (RFC 8259), keeping every digit of numbers.
+    Read strict JSON.
+
+    Args:
+        body: The text, in UTF-8.
+        what: What it is, for the message.
+        exact: Keep every digit of numbers, as `Literal` if Python would change them.
+        unique: Refuse names that occur twice. False: their value is `REPEATED`, which is refused where it is read.
+        depth: Levels of lists and objects allowed.
 
     Raises:
-        MalformedAnswer: Not UTF-8 (with the byte offset), not JSON, a key twice in one object,
-            NaN or Infinity, or nested too deep.
+        MalformedAnswer: It is not strict JSON, as `strictjson.strict_value` has it.
     """
     try:
-        return DECODER.decode(body.decode().removeprefix(BYTE_ORDER_MARK))
-    except UnicodeDecodeError as error:
-        problem = f"is not UTF-8 at byte {error.start}"
-    except json.JSONDecodeError as error:
-        problem = f"is not JSON: {error.msg} at character {error.pos}"
-    except _RefusedError as error:
-        problem = f"is not strict JSON: {error}"
-    except RecursionError:
-        problem = "is nested too deep"
-    # Raised out here, for the errors above carry the whole body.
+        return strict_value(body, exact=exact, unique=unique, depth=depth)
+    except StrictJsonError as error:
+        problem = f"{error}: {error.name!r}" if error.name else str(error)
+    # Raised here, because the error above carries its frames' values.
     what = f"{what} {problem}."
     raise malformed(what)
 
 
-def _parse_int(text: str) -> int | Literal:
-    if len(text) > 20 or text == "-0":  # the longest 64-bit integer has 20 characters
-        return Literal(text)
-    number = int(text)
-    return number if number in INT64 else Literal(text)
-
-
-def _parse_float(text: str) -> Literal:
-    if math.isinf(float(text)):
-        what = "a number too big for a double"
-        raise _RefusedError(what)
-    return Literal(text)
-
-
-def _parse_constant(text: str) -> Any:
-    what = f"{text} is no number"
-    raise _RefusedError(what)
-
-
-def _parse_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        what = f"the key {next(key for key in keys if keys.count(key) > 1)[:60]!r} stands twice in one object"
-        raise _RefusedError(what)
-    return found
-
-
-# Keeps every digit; raises ValueError where JSON is not strict.
-DECODER = json.JSONDecoder(
-    parse_int=_parse_int, parse_float=_parse_float, parse_constant=_parse_constant, object_pairs_hook=_parse_object
-)
-ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"))
+def compact(text: bytes, value: Any) -> str:
+    """Return `dumps(value)`, quicker if *text*, which holds that value, is written so already."""
+    shown = text.decode()
+    has_blanks = isinstance(value, (dict, list)) and not _BLANKS.isdisjoint(shown)
+    return dumps(value) if has_blanks or "\\" in shown else shown
 
 
 def dumps(value: Any) -> str:
-    """Write compact JSON text, numbers as they came. Raises MalformedAnswer beyond 200 levels."""
+    """Write compact JSON text, numbers as they came."""
     try:
-        text = ENCODER.encode(value)
-    except (TypeError, RecursionError):  # a `Literal`, or nested too deep
-        return _dumps(value, 0)
-    return text if _encodable(text) and text.count("[") + text.count("{") <= MAX_DEPTH else _dumps(value, 0)
+        text = _ENCODER.encode(value)
+    except TypeError:  # a `Literal`
+        return _dumps(value)
+    return text if _encodable(text) else _dumps(value)
 
 
-def _dumps(value: Any, depth: int) -> str:
-    _check_depth(depth)
+def _dumps(value: Any) -> str:
     match value:
         case Literal(text):
             return text
         case dict():
-            return "{" + ",".join(f"{_quote(key)}:{_dumps(item, depth + 1)}" for key, item in value.items()) + "}"
+            return "{" + ",".join(f"{_quote(key)}:{_dumps(item)}" for key, item in value.items()) + "}"
         case list():
-            return "[" + ",".join(_dumps(item, depth + 1) for item in value) + "]"
+            return "[" + ",".join(_dumps(item) for item in value) + "]"
         case str():
             return _quote(value)
+        case _ if value is REPEATED:
+            what = "The answer has a name twice in one object."
+            raise malformed(what)
         case _:
             return json.dumps(value)
-
-
-def _check_depth(depth: int) -> None:
-    if depth > MAX_DEPTH:
-        what = f"The answer is nested more than {MAX_DEPTH} levels deep."
-        raise malformed(what)
 
 
 def _quote(text: str) -> str:
@@ -158,30 +109,28 @@ def _encodable(text: str) -> bool:
     return True
 
 
-def plain(value: Any, depth: int = 0) -> Any:
-    """The value with ordinary Python numbers, for envelopes. Raises MalformedAnswer beyond 200 levels."""
-    _check_depth(depth)
+def plain(value: Any) -> Any:
+    """The value with ordinary Python numbers, for envelopes: a whole number is an `int` however it is written."""
     match value:
         case Literal(text):
             return value.whole if value.whole is not None else float(text)
         case dict():
-            return {key: plain(item, depth + 1) for key, item in value.items()}
+            return {key: plain(item) for key, item in value.items()}
         case list():
-            return [plain(item, depth + 1) for item in value]
+            return [plain(item) for item in value]
         case _:
             return value
 
 
-def underscored(value: Any, depth: int = 0) -> Any:
+def underscored(value: Any) -> Any:
     """The document with `-` in names read as `_`, where that keeps the names apart."""
-    _check_depth(depth)
     match value:
         case dict():
             names = [key.replace("-", "_") for key in value]
             names = names if len(set(names)) == len(names) else list(value)
-            return {name: underscored(item, depth + 1) for name, item in zip(names, value.values(), strict=True)}
+            return {name: underscored(item) for name, item in zip(names, value.values(), strict=True)}
         case list():
-            return [underscored(item, depth + 1) for item in value]
+            return [underscored(item) for item in value]
         case _:
             return value
 
@@ -193,36 +142,8 @@ def fit(kind: Kind, value: Any) -> Any:
     Raises:
         MisfitError: That would lose something.
     """
-    match kind:
-        case Kind.JSON:
-            return dumps(value)
-        case Kind.DOCUMENT:
-            if isinstance(value, dict) and "resource_type" in value:
-                # JSON alone says what kind of resource a document is.
-                value = {key: item for key, item in value.items() if key != "resource_type"}
-            text = dumps(value)
-            return dumps(underscored(value)) if "\\" in text or _DASHED.search(text) else text
-        case Kind.ID:
-            whole = _whole(value)
-            return str(whole) if whole is not None else _text(value)
-        case Kind.INTEGER:
-            return _integer(value)
-        case Kind.NUMBER:
-            return _number(value)
-        case Kind.BOOLEAN:
-            return _boolean(value)
-        case Kind.EPOCH:
-            return _epoch(value)
-        case Kind.DATETIME | Kind.DATE:
-            return _moment(_text(value), kind)
-        case _:
-            return _text(value)
-
-
-def _whole(value: Any) -> int | None:
-    if isinstance(value, Literal):
-        return value.whole
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    convert: Callable[[Any], Any] = _CONVERSIONS.get(kind, _text)
+    return convert(value)
 
 
 def _text(value: Any) -> str:
@@ -233,6 +154,28 @@ def _text(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     raise MisfitError
+
+
+def _code(value: Any) -> str:
+    # A number that is not whole is no code, and which digits were meant is not known.
+    digits = value.digits if isinstance(value, Literal) else _text(value)
+    if digits is None:
+        raise MisfitError
+    return digits
+
+
+def _document(value: Any) -> str:
+    if isinstance(value, dict) and "resource_type" in value:
+        # Only JSON says what kind of resource a document is.
+        value = {key: item for key, item in value.items() if key != "resource_type"}
+    text = dumps(value)
+    return dumps(underscored(value)) if "\\" in text or _DASHED.search(text) else text
+
+
+def _whole(value: Any) -> int | None:
+    if isinstance(value, Literal):
+        return value.whole
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _integer(value: Any) -> int:
@@ -254,10 +197,15 @@ def _number(value: Any) -> float:
     number = float(text)
     # A decimal fraction is rounded to the nearest double, as everybody expects; integers and texts must be exact.
     rounding = isinstance(value, Literal) and not text.lstrip("-").isdigit()
-    exact = Decimal(text) == (Decimal(int(number)) if number.is_integer() else Decimal(repr(number)))
-    if math.isinf(number) or not (rounding or exact):
+    if math.isinf(number) or not (rounding or _is_exact(text, number)):
         raise MisfitError
     return number
+
+
+def _is_exact(text: str, number: float) -> bool:
+    if number == 0:  # with an exponent that `Decimal` may not take
+        return Literal(text).digits == "0"
+    return Decimal(text) == (Decimal(int(number)) if number.is_integer() else Decimal(repr(number)))
 
 
 def _boolean(value: Any) -> bool:
@@ -277,13 +225,34 @@ def _epoch(value: Any) -> int:
     return seconds * 1_000_000
 
 
+def _datetime(value: Any) -> int:
+    return _moment(_text(value), (TIMESTAMP, pa.timestamp("us")))
+
+
+def _date(value: Any) -> int:
+    return _moment(_text(value), (pa.date32(),))
+
+
 @lru_cache(maxsize=4096)
-def _moment(text: str, kind: Kind) -> int:
-    # The same parser as on the fast path, so that both read the same texts.
-    wanted = [pa.date32()] if kind is Kind.DATE else [TIMESTAMP, pa.timestamp("us")]
+def _moment(text: str, wanted: tuple[pa.DataType, ...]) -> int:
+    # Arrow's parser, as for whole columns, so that both read the same texts.
     for dtype in wanted:
         try:
             return int(pa.scalar(text).cast(dtype).value)
         except pa.ArrowInvalid:
             continue
     raise MisfitError
+
+
+_CONVERSIONS: Final[dict[Kind, Callable[[Any], Any]]] = {
+    Kind.JSON: dumps,
+    Kind.DOCUMENT: _document,
+    Kind.CODE: _code,
+    Kind.ID: _code,
+    Kind.INTEGER: _integer,
+    Kind.NUMBER: _number,
+    Kind.BOOLEAN: _boolean,
+    Kind.EPOCH: _epoch,
+    Kind.DATETIME: _datetime,
+    Kind.DATE: _date,
+}
