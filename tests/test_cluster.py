@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -19,11 +20,12 @@ import pytest
 
 import vendorkit as vk
 from vendorkit import local
+from vendorkit.ask import Span
 from vendorkit.deadline import Deadline
 from vendorkit.errors import DeadlineExceeded, IncompletePull, SettingsError, UsageError
 from vendorkit.http.budget import Budget
-from vendorkit.local.server.address_file import meet, rendezvous
-from vendorkit.query import Span
+from vendorkit.local.server.address_file import address_file, servers_at
+from vendorkit.pull import run
 from vendorkit.tools import dask as cluster
 
 dask = pytest.importorskip("dask")
@@ -91,25 +93,22 @@ def test_followed_link_is_parted_too(mediagenix):
 
 
 def test_used_columns_alone_are_parsed(medipim, monkeypatch):
-    """Dask pushes the choice of columns into the pull."""
-    asked = []
-    original = cluster.Plan.query
+    """Dask pushes the choice of columns into the download."""
+    parsed, table_of = [], cluster.table_of
 
-    def noting(self, span):
-        query = original(self, span)
-        project = type(query.schema).project
-        monkeypatch.setattr(type(query.schema), "project", lambda s, c, *a: asked.append(c) or project(s, c, *a))
-        return query
+    def noting(source, ask, schema):
+        parsed.append(schema.arrow.names)
+        return table_of(source, ask, schema)
 
-    monkeypatch.setattr(cluster.Plan, "query", noting)
+    monkeypatch.setattr(cluster, "table_of", noting)
     names = medipim.brands.query().dask()["name"].compute(scheduler="synchronous")
-    assert asked == [["name"]]
+    assert parsed == [["name"]]
     assert len(names) == 300
 
 
 def test_rows_are_counted_without_columns(medipim):
-    """`pull` gives the index alone where no column is wanted."""
-    frame = cluster.pull(None, 5, plan=cluster.Plan.of(medipim.brands.query()), columns=[])
+    """A part gives the index alone if no column is wanted."""
+    frame = cluster.part(medipim.brands.query().ask, 5, reopen=medipim.reopen(), columns=[])
     assert frame.shape == (300, 0)
     assert frame.index[0] == 5
 
@@ -141,7 +140,7 @@ def test_graph_and_pickles_hold_no_credential(request, vendors, vendor):
     frame = getattr(client, resource).query(**asked).dask(2)
     graph = dict(frame.optimize().__dask_graph__())
     packed = [cloudpickle.dumps(frame), pickle.dumps(frame.expr), cloudpickle.dumps(graph)]
-    secrets = [value for name, value in vendors[vendor].credentials.items() if not name.endswith("_ID")]
+    secrets = [value for name, value in vendors[vendor].credentials.items() if not name.endswith(("_ID", "_UID"))]
     assert secrets
     for body in packed:
         assert b"vendors.json" in body  # it is the plan, with where the local vendors are met
@@ -149,34 +148,35 @@ def test_graph_and_pickles_hold_no_credential(request, vendors, vendor):
 
 
 def test_worker_takes_its_own_credentials(monkeypatch):
-    """Another environment's plan is pulled with the settings of whoever pulls, and says which are missing."""
+    """Another environment's part is downloaded with the settings of its worker, and says which are missing."""
     monkeypatch.setenv("MEDIPIM_API_KEY_ID", "42")
     monkeypatch.setenv("MEDIPIM_API_KEY_SECRET", "made-up-words-for-planning")
     query = vk.connect("medipim", environment="sandbox", country="fr").brands.query(search="a")
-    plan = cluster.Plan.of(query)
-    assert b"made-up" not in pickle.dumps(plan)
+    packed = pickle.dumps((query.client.reopen(), query.ask))
+    assert b"made-up" not in packed
     monkeypatch.setenv("MEDIPIM_API_KEY_SECRET", "made-up-words-of-a-worker")
-    again = plan.query(None)
+    reopen, ask = pickle.loads(packed)  # noqa: S301 - packed above
+    again = vk.Query(reopen(), ask)
     assert again.client.settings.get("MEDIPIM_API_KEY_SECRET") == "made-up-words-of-a-worker"
     assert again.describe() == query.describe()
     assert (again.client.environment, again.client.country) == ("sandbox", "fr")
     monkeypatch.delenv("MEDIPIM_API_KEY_SECRET")
     with pytest.raises(SettingsError, match="MEDIPIM_API_KEY_SECRET"):
-        plan.query(None)
+        reopen()
 
 
 def test_meeting_point_is_its_users_alone_and_goes_with_the_servers(vendors):
     """0600 in a folder of 0700; the other side reaches the same vendor; nothing is left."""
     with local.start(vendors=("medipim",), products=10, brands=2) as servers:
-        path = rendezvous(servers)
-        assert rendezvous(servers) == path
+        path = address_file(servers)
+        assert address_file(servers) == path
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-        assert meet(path)["medipim"].base_url == servers["medipim"].base_url
+        assert servers_at(path)["medipim"].base_url == servers["medipim"].base_url
     del servers
     assert not path.parent.exists()
     with pytest.raises(UsageError, match="cannot be reached"):
-        meet(path)
+        servers_at(path)
 
 
 def test_client_of_a_vendor_that_is_gone_is_told_so(medipim, large, monkeypatch):
@@ -204,16 +204,17 @@ def test_missing_dask_is_named_with_the_extra(medipim, monkeypatch):
 @pytest.mark.parametrize(("vendor", "resource"), [("medipim", "products"), ("mediagenix", "titles")])
 def test_data_that_changed_since_the_plan_is_an_incomplete_pull(request, vendor, resource):
     """A part of another size than planned is no part of a whole."""
-    query = getattr(request.getfixturevalue(vendor), resource).query()
-    span = query.resource.style.ranges(query, 2)[1]
-    asked = json.loads(json.dumps(span.asked))
-    inner = asked[0] if isinstance(asked[0], list) else asked
+    client = request.getfixturevalue(vendor)
+    query = getattr(client, resource).query()
+    ask = run(query.resource.paging.split(query.ask, 2), client)[1]
+    planned = json.loads(json.dumps(ask.span.asked))
+    inner = planned[0] if isinstance(planned[0], list) else planned
     inner[-1] -= 1
     with pytest.raises(IncompletePull, match="changed") as caught:
-        cluster.pull(Span(span.rows, asked), 0, plan=cluster.Plan.of(query))
+        cluster.part(replace(ask, span=Span(ask.span.rows, planned)), 0, reopen=client.reopen())
     assert caught.value.arrived is None
     with pytest.raises(IncompletePull, match="arrived where"):
-        cluster.pull(Span(span.rows + 1, span.asked), 0, plan=cluster.Plan.of(query))
+        cluster.part(replace(ask, span=Span(ask.span.rows + 1, ask.span.asked)), 0, reopen=client.reopen())
 
 
 @pytest.mark.filterwarnings("default::vendorkit.frames.SchemaDrift")

@@ -24,7 +24,7 @@ from vendorkit.errors import (
     VendorUnavailable,
 )
 from vendorkit.http.call import Policy
-from vendorkit.vendors.medipim.lookup import Lookup
+from vendorkit.vendors.medipim import paging as medipim_paging
 
 pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
 MADE_UP = {1: "One", 2: "Two", 3: "Three", 4: "Four"}
@@ -178,7 +178,7 @@ def test_row_that_slid_between_numbered_pages_is_noticed(medipim, monkeypatch):
 
 def test_numbered_page_without_a_total_is_not_taken_for_the_last(medipim, monkeypatch):
     """Medipim's pages are counted by what the first one says: 250 of 5,000 are not all."""
-    monkeypatch.setattr(Lookup, "total", lambda *_: None)
+    monkeypatch.setattr(medipim_paging, "total_of", lambda _: None)
     with pytest.raises(MalformedAnswer, match="does not say how many there are"):
         medipim.products.query().frame(columns=["id"])
 
@@ -231,7 +231,7 @@ def test_limit_costs_no_more_pages_than_it_needs(medipim, vendors):
 def test_limit_that_is_no_number_of_records_is_refused_before_anything_is_sent(medipim, vendors, verb):
     """One sentence, no request."""
     for limit in (-1, 2.5, "3", True):
-        with pytest.raises(UsageError, match=f"limit={limit!r} is not a number"):
+        with pytest.raises(UsageError, match=f"limit must be a number of records, 0 or more, not {limit!r}"):
             list(getattr(medipim.brands.query(), verb)(limit=limit))
     assert vendors["medipim"].requests == 0
 
@@ -242,7 +242,7 @@ def test_short_pull_shows_no_progress(medipim, capfd, monkeypatch):
     query.frame(columns=["id"])
     assert capfd.readouterr() == ("", "")
     eager = lambda **how: tqdm(**{**how, "delay": 0, "mininterval": 0})  # noqa: E731
-    monkeypatch.setattr("vendorkit.query.tqdm", eager)
+    monkeypatch.setattr("vendorkit.pull.progress.tqdm", eager)
     query.frame(columns=["id"])
     assert "products" in capfd.readouterr().err
 

@@ -14,11 +14,13 @@ import pytest
 from requests import Response
 
 import vendorkit as vk
+from vendorkit.ask import Since
 from vendorkit.errors import IncompletePull, MalformedAnswer, NotAllowed, NotFound, UsageError
-from vendorkit.query import Since
+from vendorkit.frames import page_of
+from vendorkit.pull.drive import drive
 from vendorkit.saved import manifest
 from vendorkit.saved import write as filling
-from vendorkit.vendors.mediagenix.changes import Fed
+from vendorkit.vendors.mediagenix.changes import FeedChanges
 from vendorkit.vendors.medipim.changes import Updated
 
 pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
@@ -121,22 +123,22 @@ def test_since_works_below_a_parent_where_the_record_names_it(mediagenix, change
 def test_since_before_the_feed_begins_is_said(mediagenix, vendors):
     """What is kept does not reach back to the moment: an error, and no part of the changes for all of them."""
     vendors["mediagenix"].set(events_kept=10)
-    with pytest.raises(NotFound, match=r"feed .* begins at 2026.*later moment, or pull all"):
+    with pytest.raises(NotFound, match=r"feed .* begins at 2026.*later moment, or query everything"):
         mediagenix.titles.query(since="2026-01-01").frame()
 
 
 @pytest.mark.parametrize(
     ("ask", "why"),
     [
-        (lambda m, o: m.brands.query(since=1), "does not tell which brands changed.*Leave since= out"),
-        (lambda m, o: o.work_areas.query(since=1), "does not tell which work_areas changed"),
-        (lambda m, o: o.titles.query(since=1, expand=["images"]), "whether their images did.*Ask without it"),
+        (lambda m, o: m.brands.query(since=1), "does not report which brands changed.*Leave since= out"),
+        (lambda m, o: o.work_areas.query(since=1), "does not report which work_areas changed"),
+        (lambda m, o: o.titles.query(since=1, expand=["images"]), "whether their images did.*Query without it"),
         (lambda m, o: o.titles.query(since=1, external_id="A"), "whether they match external_id="),
         (lambda m, o: o.titles.query(since=1, brand=3), "whether they match brand="),
         (lambda m, o: o.schedulings.query(since=1, title_group=3), "whether they match title_group="),
-        (lambda m, o: m.products.query(since="yesterday"), "since='yesterday' is not a value.*ISO 8601"),
-        (lambda m, o: m.products.query(since=(1, 2)), "not a value of this filter"),
-        (lambda m, o: m.products.query(created_at=(None, None)), "one for from or until"),
+        (lambda m, o: m.products.query(since="yesterday"), "since must be .* ISO 8601 text .*not 'yesterday'"),
+        (lambda m, o: m.products.query(since=(1, 2)), r"since must be a date, .*, not \(1, 2\)"),
+        (lambda m, o: m.products.query(created_at=(None, None)), r"created_at must be .* or a pair \(from, until\)"),
     ],
 )
 def test_since_is_refused_where_nobody_could_tell(medipim, mediagenix, vendors, ask, why):
@@ -242,7 +244,7 @@ def test_update_with_nothing_new_writes_no_part(mediagenix, vendors, tmp_path):
     query.save(folder, columns=["id", "name"])
     stored = manifest.Manifest.read(folder)
     stored.fetched_at = "2026-01-01T00:00:00+00:00"
-    stored.write(folder)
+    stored.write()
     vendors["mediagenix"].clear_log()
     dataset = query.update(folder)
     assert [one["path"] for one in vendors["mediagenix"].log() if one["status"] == 200].count("/api/titles") == 1
@@ -272,12 +274,12 @@ def test_update_reads_late_events_again(mediagenix, vendors, change, tmp_path):
 @pytest.mark.parametrize(
     ("entries", "verb"),
     [
-        ('"none"', "mark"),
-        ("[1]", "mark"),
-        ('[{"id": "x", "timestamp": "2026-01-01T00:00:00Z"}]', "mark"),
-        ('[{"id": 1, "timestamp": 5}]', "mark"),
-        ('[{"id": "x"}]', "touched"),
-        ('[{"id": 1}, {"id": 2, "subject_link": "https://[x"}]', "touched"),
+        ('"none"', "position"),
+        ("[1]", "position"),
+        ('[{"id": "x", "timestamp": "2026-01-01T00:00:00Z"}]', "position"),
+        ('[{"id": 1, "timestamp": 5}]', "position"),
+        ('[{"id": "x"}]', "changed_ids"),
+        ('[{"id": 1}, {"id": 2, "subject_link": "https://[x"}]', "changed_ids"),
     ],
 )
 def test_a_feed_at_fault_is_a_typed_error(mediagenix, monkeypatch, entries, verb):
@@ -285,21 +287,22 @@ def test_a_feed_at_fault_is_a_typed_error(mediagenix, monkeypatch, entries, verb
     response = Response()
     response._content = f'{{"entries": {entries}}}'.encode()
     monkeypatch.setattr(mediagenix.session, "send", lambda _: response)
-    query = replace(mediagenix.titles.query(), since=Since(1, place=True))
+    ask = replace(mediagenix.titles.query().ask, since=Since(1, is_event_id=True))
+    flow = getattr(mediagenix.titles.query().resource.changes, verb)(ask)
     with pytest.raises(MalformedAnswer):
-        list(getattr(query.resource.style, verb)(query))
+        list(drive(flow, mediagenix.fetch))
 
 
 def test_a_feed_that_shrinks_while_a_moment_is_looked_for(mediagenix, monkeypatch):
     """The search ends, and the place it finds is not there any more."""
     moment = mediagenix.events.query(newer_than=0).frame()["timestamp"].iloc[-40]
-    records, asked = vk.Query.records, []
+    fetch, calls = mediagenix.fetch, []
 
-    def shrinking(query, **limit):
-        asked.append(query)
-        return records(query, **limit) if len(asked) < 3 else iter(())
+    def shrinking(call, stop):
+        calls.append(call)
+        yield from fetch(call, stop) if len(calls) < 3 else [page_of([])]
 
-    monkeypatch.setattr(vk.Query, "records", shrinking)
+    monkeypatch.setattr(mediagenix, "fetch", shrinking)
     with pytest.raises(NotFound, match="does not reach back"):
         mediagenix.titles.query(since=moment.to_pydatetime()).frame()
 
@@ -311,7 +314,9 @@ def test_update_of_a_feed_that_forgot_is_refused(mediagenix, vendors, change, tm
     before = vk.load(folder)
     change("edit", *(f"titles/{n}" for n in range(1, 8)))
     vendors["mediagenix"].set(events_kept=7)
-    with pytest.raises(NotFound, match=r"does not reach back to event \d+ any more.*deleted and saved again"):
+    with pytest.raises(
+        NotFound, match=r"does not reach back to event \d+ any more.*delete a saved dataset and save it again"
+    ):
         query.update(folder)
     pd.testing.assert_frame_equal(vk.load(folder), before)
 
@@ -347,15 +352,15 @@ def test_update_is_refused_without_a_dataset_to_update(medipim, mediagenix, vend
         medipim.products.query().update(tmp_path / "t")
     with pytest.raises(UsageError, match="query with since= has no dataset"):
         mediagenix.titles.query(since=NOW).update(tmp_path / "t")
-    with pytest.raises(UsageError, match="does not tell which brands changed"):
+    with pytest.raises(UsageError, match="does not report which brands changed"):
         medipim.brands.query().update(tmp_path / "t")
     query.save(tmp_path / "names", columns=["name"])
     with pytest.raises(UsageError, match="saved without 'id'"):
         query.update(tmp_path / "names")
     (tmp_path / "names" / "part-00000.parquet").write_bytes(b"torn")
-    with pytest.raises(UsageError, match=r"is not whole.*save\(\) first"):
+    with pytest.raises(UsageError, match=r"is not complete.*save\(\) first"):
         query.update(tmp_path / "names")
-    with manifest.locked(tmp_path / "t"), pytest.raises(UsageError, match="written by somebody else"):
+    with manifest.locked(tmp_path / "t"), pytest.raises(UsageError, match="being written by another process"):
         query.update(tmp_path / "t")
 
 
@@ -366,10 +371,10 @@ def test_a_robot_that_may_not_read_the_feed_can_save_but_not_update(mediagenix, 
         what = "no"
         raise NotAllowed(what)
 
-    monkeypatch.setattr(Fed, "mark", refused)
+    monkeypatch.setattr(FeedChanges, "position", refused)
     query = mediagenix.brands.query()
     assert query.save(tmp_path / "b").complete
-    with pytest.raises(UsageError, match=r"does not say where the vendor stood.*closed to you"):
+    with pytest.raises(UsageError, match=r"does not say at which position.*closed to you"):
         query.update(tmp_path / "b")
 
 
@@ -465,14 +470,14 @@ def test_what_changes_while_an_update_pulls_comes_with_the_next(medipim, change,
     query, folder = medipim.products.query(brand=9), tmp_path / "p"
     ids = list(query.save(folder).frame()["id"])
     change("edit", ids[0])
-    touched = Updated.touched
+    changed_ids = Updated.changed_ids
 
     def late(self, asked):
-        yield from touched(self, asked)
+        yield from changed_ids(self, asked)
         change("edit", ids[1])
 
     with monkeypatch.context() as patched:
-        patched.setattr(Updated, "touched", late)
+        patched.setattr(Updated, "changed_ids", late)
         query.update(folder)
     query.update(folder)
     _assert_up_to_date(query, folder)

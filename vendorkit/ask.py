@@ -1,18 +1,73 @@
-"""Declared filters: what may be asked of a resource, checked before anything is sent."""
+"""The question to a vendor as plain values, and the filters that may be part of it."""
 
 from __future__ import annotations
 
 import difflib
 import json
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import date, datetime, timezone
-from typing import Any, Literal
+from typing import Any, Final, Literal, NamedTuple
 
+from vendorkit import arguments
 from vendorkit.errors import UsageError
 
 FilterKind = Literal["text", "code", "integer", "boolean", "time", "moment", "object", "date"]
+_MOMENT: Final = "a date, a datetime, an ISO 8601 text or unix seconds"
+_WANTED: Final = {"integer": "a whole number", "boolean": "True or False", "date": "a date, or a text as YYYY-MM-DD"}
+
+
+class Since(NamedTuple):
+    """Where changes begin: a moment in unix seconds, or the id of an event in the vendor's own feed."""
+
+    at: int
+    is_event_id: bool = False
+
+
+class Span(NamedTuple):
+    """A planned part of an answer: its number of rows, and what the vendor's paging needs to fetch it, as JSON."""
+
+    rows: int
+    asked: list[Any]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """
+    A question to a vendor: plain values that can be pickled and written as JSON, without a client.
+
+    Attributes:
+        resource: The name of the resource.
+        filters: The vendor's filter names to checked values; defaults from the settings are included.
+        where: The vendor's own nested filter (`and`, `or`, `not`), in addition to `filters`.
+        sort: The vendor's sort key, with "-" before it for descending order; None for the resource's default.
+        expand: Linked resources to embed (Mediagenix).
+        accept: "json" or "xml": the requested format, if the vendor has both.
+        url: The address of a followed link; None for the resource's own.
+        strategy: How results are fetched that pages cannot hold, if the resource has a choice; "" for the only way.
+        since: Only what changed from there on; None for all.
+        span: The part to fetch, as `split` planned it; None for all.
+        limit: At most this many rows; None for all.
+    """
+
+    resource: str
+    filters: Mapping[str, Any] = field(default_factory=dict)
+    where: Mapping[str, Any] | None = None
+    sort: str | None = None
+    expand: tuple[str, ...] = ()
+    accept: str = "json"
+    url: str | None = None
+    strategy: str = ""
+    since: Since | None = None
+    span: Span | None = None
+    limit: int | None = None
+
+    @property
+    def matches_nothing(self) -> bool:
+        """Whether a filter has a list of no values, such as an empty Series: then no request is needed."""
+        return [] in self.filters.values()
 
 
 @dataclass(frozen=True)
@@ -29,6 +84,8 @@ class Filter:
         many: Whether a list of values is allowed; it means any of them.
         about: One sentence for people.
         required: Whether a query must have it.
+        setting: The setting that gives the value if the query does not.
+        lookup: Code that finds ids by a name, with `{!r}` in its place; "" if the filter takes no ids of a resource.
     """
 
     wire: str
@@ -37,6 +94,8 @@ class Filter:
     many: bool = True
     about: str = ""
     required: bool = False
+    setting: str = ""
+    lookup: str = ""
 
     @property
     def name(self) -> str:
@@ -45,7 +104,7 @@ class Filter:
 
     def value(self, given: Any) -> Any:
         """
-        Return *given* as the vendor wants it.
+        Return *given* as the vendor wants it: a plain value, or a list of these for an iterable of any kind.
 
         Raises:
             UsageError: It is of the wrong type, or none of the choices.
@@ -55,12 +114,13 @@ class Filter:
         if self.kind == "moment":
             return self._moment(given)
         if self.kind == "object":
-            return given
-        if isinstance(given, (list, tuple, set, frozenset)):
-            if not self.many:
-                raise self._wrong(given, "a single value")
-            return [self._one(item) for item in given]
-        return self._one(given)
+            return arguments.json_value(given, self.name)
+        many = arguments.values(given, self.name)
+        if many is None:
+            return self._one(given)
+        if not self.many:
+            arguments.refuse(self.name, f"one value: {self._wanted}", given)
+        return arguments.in_order(given, [self._one(one) for one in many])
 
     def from_json(self, text: str) -> Any:
         """
@@ -76,65 +136,80 @@ class Filter:
             raise UsageError(what, remedy=f"Give {self.about or 'an object.'}") from None
 
     def _one(self, given: Any) -> Any:
-        if self.choices and given not in self.choices:
-            raise self._wrong(given, f"one of {', '.join(self.choices)}")
-        if self.kind == "boolean" and not isinstance(given, bool):
-            raise self._wrong(given, "True or False")
-        if self.kind == "integer":
-            return self._integer(given)
-        if self.kind == "date":
-            return _iso_date(given) or self._refuse(given, "a date as YYYY-MM-DD")
-        if self.kind in ("code", "text") and not isinstance(given, str):
-            raise self._wrong(given, "a text")
-        return given
+        match self.kind:
+            case "boolean":
+                return arguments.boolean(given, self.name)
+            case "integer":
+                return self._integer(given)
+            case "date":
+                return self._day(given)
+            case "code":
+                return self._code(given)
+            case _:
+                found = arguments.text(given, self.name, self._wanted)
+        if self.choices and found not in self.choices:
+            arguments.refuse(self.name, self._wanted, found)
+        return found
+
+    @property
+    def _wanted(self) -> str:
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
+        if self.kind == "integer" and self.lookup:
+            article = "an" if self.name[0] in "aeiou" else "a"
+            return f"{article} {self.name.replace('_', ' ')} id (whole number)"
+        return _WANTED.get(self.kind, "a text")
 
     def _integer(self, given: Any) -> int:
-        if isinstance(given, str) and re.fullmatch(r"-?[0-9]{1,18}", given):
-            return int(given)  # ids are texts in our frames, so they come back as texts
-        if isinstance(given, bool) or not isinstance(given, int):
-            raise self._wrong(given, "a whole number")
-        return given
+        # Ids are texts in our frames, so they come back as texts.
+        is_text = isinstance(given, str) and re.fullmatch(r"-?[0-9]{1,18}", given, re.ASCII)
+        number = int(given) if is_text else arguments.whole(given)
+        if number is None:
+            sought = given if isinstance(given, str) and len(given) < 60 else "…"
+            remedy = f"Find ids with {self.lookup.format(sought)}."
+            arguments.refuse(self.name, self._wanted, given, remedy if self.lookup else "")
+        return number
+
+    def _code(self, given: Any) -> str:
+        if arguments.whole(given) is not None:
+            remedy = "Give all its digits as a text: a number has no leading zeros."
+            arguments.refuse(self.name, self._wanted, given, remedy)
+        return arguments.identifier(given, self.name)
+
+    def _day(self, given: Any) -> str:
+        found = arguments.day_or_moment(given)
+        if isinstance(given, str):
+            with suppress(ValueError):
+                found = date.fromisoformat(given)
+        if found is None:
+            arguments.refuse(self.name, self._wanted, given)
+        return (found.date() if isinstance(found, datetime) else found).isoformat()
 
     def _time(self, given: Any) -> Any:
-        if isinstance(given, (list, tuple)) and len(given) == 2:
-            given = dict(zip(("from", "until"), given, strict=True))
+        pair = None if isinstance(given, (set, frozenset)) else arguments.values(given, self.name)
+        if pair is not None and len(pair) == 2:
+            given = dict(zip(("from", "until"), pair, strict=True))
         if isinstance(given, Mapping):
-            if not given or set(given) - {"from", "until"}:
-                raise self._wrong(given, "a moment or a pair (from, until)")
             edges = {edge: self._moment(moment) for edge, moment in given.items() if moment is not None}
-            return edges or self._refuse(given, "a moment, or one for from or until")
+            if not edges or edges.keys() - {"from", "until"}:
+                arguments.refuse(self.name, f"{_MOMENT}, or a pair (from, until) of these", given)
+            return edges
         return self._moment(given)
 
     def _moment(self, given: Any) -> int:
+        found = arguments.day_or_moment(given)
         if isinstance(given, str):
-            try:
-                given = datetime.fromisoformat(given.replace("Z", "+00:00"))
-            except ValueError:
-                raise self._wrong(given, "an ISO 8601 date or time") from None
-        if isinstance(given, date) and not isinstance(given, datetime):
-            given = datetime(given.year, given.month, given.day, tzinfo=timezone.utc)
-        if isinstance(given, datetime):
-            moment = given if given.tzinfo else given.replace(tzinfo=timezone.utc)
-            return int(moment.timestamp())
-        return self._integer(given)
-
-    def _refuse(self, given: Any, wanted: str) -> Any:
-        raise self._wrong(given, wanted)
-
-    def _wrong(self, given: Any, wanted: str) -> UsageError:
-        what = f"{self.name}={str(given)[:60]!r} is not a value of this filter."
-        return UsageError(what, remedy=f"Give {wanted}.")
-
-
-def _iso_date(given: Any) -> str | None:
-    if isinstance(given, datetime):
-        return given.date().isoformat()
-    if isinstance(given, date):
-        return given.isoformat()
-    try:
-        return date.fromisoformat(given).isoformat()
-    except (TypeError, ValueError):
-        return None
+            with suppress(ValueError):
+                found = datetime.fromisoformat(given.replace("Z", "+00:00"))
+        if isinstance(found, datetime):
+            return int((found if found.tzinfo else found.replace(tzinfo=timezone.utc)).timestamp())
+        if found is not None:
+            return int(datetime(found.year, found.month, found.day, tzinfo=timezone.utc).timestamp())
+        number = None if isinstance(given, str) else arguments.whole(given)
+        if number is None:
+            pair = ", or a pair (from, until) of these" if self.kind == "time" else ""
+            arguments.refuse(self.name, f"{_MOMENT}{pair}", given)
+        return number
 
 
 def snake_case(name: str) -> str:
@@ -156,10 +231,23 @@ def find_filter(filters: Iterable[Filter], name: str, resource: str) -> Filter:
     raise UsageError(what, remedy=suggestion(name, [one.name for one in known.values()]))
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
+def suggestion(name: Any, known: Iterable[str]) -> str:
     """Return a sentence that points from a misspelt *name* to the *known* ones."""
     known = list(dict.fromkeys(known))
-    near = difflib.get_close_matches(name, known, n=3)
+    near = difflib.get_close_matches(name, known, n=3) if isinstance(name, str) else []
     if near:
         return f"Did you mean {' or '.join(near)}?"
     return f"There are: {', '.join(known)}." if known else "There are none."
+
+
+def choice(given: Any, known: Collection[str], what: str) -> str:
+    """
+    Return *given* as a plain text if it is one of the *known* ones.
+
+    Raises:
+        UsageError: It is not; *what* is the message up to the value, such as "There is no vendor".
+    """
+    if not isinstance(given, str) or given not in known:
+        message = f"{what} {arguments.shown(given)}."
+        raise UsageError(message, remedy=suggestion(given, known))
+    return arguments.text(given, "name")

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from vendorkit.errors import Cancelled, DeadlineExceeded
+from vendorkit.errors import Cancelled, DeadlineExceeded, UsageError
 
 SLICE_S = 0.2  # the longest wait between two looks at the events
 
@@ -24,7 +24,14 @@ _deadline: ContextVar[Deadline | None] = ContextVar("vendorkit_deadline", defaul
 
 @contextmanager
 def cancellable(event: threading.Event) -> Iterator[None]:
-    """Let *event* stop all work inside this block within half a second, waits included; the work raises `Cancelled`."""
+    """
+    Let *event* stop all work inside this block within half a second, waits included; the work raises `Cancelled`.
+
+    It is known in this thread, and in others that run in a copy of its context: `copy_context().run`.
+    """
+    if not callable(getattr(event, "is_set", None)):
+        what = f"An event must have is_set(), and a value of type {type(event).__name__} has not."
+        raise UsageError(what, remedy="Give a threading.Event.")
     before = _events.set((*_events.get(), event))
     try:
         yield

@@ -11,6 +11,7 @@ Everything that can go wrong, one class per thing the caller can do about it.
     │   └── SignatureInvalid (ValueError)       do not trust the signed text
     ├── TransportError (ConnectionError)
     │   ├── TlsError                            do not trust the server
+    │   ├── ProxyError                          fix the proxy's address or credentials, or do without it
     │   ├── OriginRefused                       a link or redirect left the vendor
     │   ├── RateLimited                         wait `retry_after_s`
     │   ├── DeadlineExceeded (TimeoutError)     ask for less, or allow more time
@@ -117,6 +118,10 @@ class TransportError(VendorkitError, ConnectionError):
 
 class TlsError(TransportError):
     """The server's certificate chain is not one that may be trusted for this vendor."""
+
+
+class ProxyError(TransportError):
+    """The proxy could not be reached, or opened no tunnel to the vendor; `status` is its answer, if it gave one."""
 
 
 class OriginRefused(TransportError):

@@ -1,105 +1,146 @@
-"""A kind of record of a vendor: declared as data, asked by a style of paging, with the same verbs everywhere."""
+"""
+A kind of record of a vendor, declared as data; and how its pages are fetched, as flows without I/O.
+
+A flow is a generator. It yields what it wants and is sent the answer:
+
+    page = yield call               the page of this one call, ahead of the queue; of a stream its first block
+    yield [call, ...]               adds calls to the queue: they are sent in order, a few at once; nothing comes back
+    page = yield NEXT               the next page of the queue, in the order of the calls; a stream gives one per block;
+                                    None: the queue is empty
+    yield Accept(page, ...)         the rows of this page are part of the result; only now are they given out
+    yield DROP                      empties the queue: its pages and errors are never seen
+    return value                    ends the flow and drops the queue; only `pages` and `changed_ids` accept pages
+
+An error is raised in the flow at the yield that waits for that page; the flow may catch it. Queue the next call before
+you accept a page, so that it is under way while the rows are read.
+"""
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from threading import Event
+from typing import Any, Final, Literal, Protocol, TypeVar
 
-import pandas as pd
-
-from vendorkit.ask import Filter, find_filter, suggestion
+from vendorkit.ask import Ask, Filter, Since
 from vendorkit.errors import UsageError
 from vendorkit.frames import Page, Schema
 from vendorkit.http.call import Call
-from vendorkit.pages import P, Reader, Records
-from vendorkit.query import Query, Since, Span
+from vendorkit.http.session import Session
 
-if TYPE_CHECKING:
-    from vendorkit.vendors.client import Client
+T = TypeVar("T")
 
 
-class Style(Protocol):
-    """How one family of a vendor's endpoints is asked, paged and read."""
+class Do(Enum):
+    """What a flow can ask for besides a call."""
 
-    def first_call(self, query: Query) -> Call:
-        """Return the first call of a pull."""
-
-    def pages(self, query: Query, reader: Reader[P], limit: int | None, after: Any = None) -> Iterator[P]:
-        """Fetch, read and yield the answers one after another, from the start or from *after* on, to the last."""
-
-    def resume_at(self, envelope: Mapping[str, Any]) -> str | int | None:
-        """Return what `pages` takes as `after` to go on behind this answer; None where the vendor cannot."""
-
-    def total(self, envelope: Mapping[str, Any]) -> int | None:
-        """Return how many records the vendor announces in an answer; None where it does not say."""
-
-    def count(self, query: Query) -> int | None:
-        """Return how many records match, by small requests; None where the vendor does not say."""
-
-    def reader(self, query: Query, schema: Schema) -> Reader[Page]:
-        """Return what turns an answer into a page of Arrow data under *schema*."""
-
-    def record_reader(self, query: Query) -> Reader[Records]:
-        """Return what turns an answer into plain dicts."""
-
-    def calls(self, query: Query, rows: int) -> int:
-        """Return about how many requests it takes to pull *rows* records."""
-
-    def get(self, client: Client, resource: Resource, identifier: str) -> dict[str, Any]:
-        """Fetch one record."""
+    NEXT = "next"
+    DROP = "drop"
 
 
-class OneAnswer(ABC):
-    """The part of a style whose vendor gives all records in one answer."""
+NEXT: Final = Do.NEXT
+DROP: Final = Do.DROP
+
+
+@dataclass(frozen=True)
+class Accept:
+    """
+    A page that belongs to the result.
+
+    Attributes:
+        page: The page.
+        cursor: JSON from which `pages(ask, cursor)` continues after this page; None: it cannot.
+        total: The number of records that the vendor announces; None if it does not.
+    """
+
+    page: Page
+    cursor: Any = None
+    total: int | None = None
+
+
+Flow = Generator[Call | Sequence[Call] | Accept | Do, Any, T]  # Any: a flow is sent a Page, or None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The price of a query: the number of requests, the strategy, and why it is this one."""
+
+    requests: int
+    strategy: str = "pages"
+    why: str = ""
+
+
+class Paging(ABC):
+    """How one family of a vendor's endpoints is queried. Subclasses are frozen dataclasses."""
 
     @abstractmethod
-    def first_call(self, query: Query) -> Call:
-        """Return the one call."""
+    def pages(self, ask: Ask, cursor: Any = None) -> Flow[None]:
+        """Accept all pages in order, from the start or from *cursor*. The first call is what `request()` shows."""
 
-    def pages(
-        self,
-        query: Query,
-        reader: Reader[P],
-        limit: int | None,  # noqa: ARG002
-        after: Any = None,  # noqa: ARG002
-    ) -> Iterator[P]:
-        """Yield the one answer."""
-        yield reader.read(query.client.session.send(self.first_call(query)).content)
+    @abstractmethod
+    def get(self, ask: Ask, identifier: str) -> Flow[Page]:
+        """Return the page of one record."""
 
-    def resume_at(self, envelope: Mapping[str, Any]) -> str | int | None:  # noqa: ARG002
-        """Return None: there is nothing behind the one answer."""
+    def count(self, ask: Ask) -> Flow[int | None]:  # noqa: ARG002
+        """Return how many records match, by small requests; None if the vendor does not say."""
+        yield from ()
         return None
 
-    def calls(self, query: Query, rows: int) -> int:  # noqa: ARG002
-        """Return one."""
-        return 1
+    def split(self, ask: Ask, parts: int) -> Flow[list[Ask]]:  # noqa: ARG002
+        """Return about *parts* queries that together give the result in order; `[ask]` if it cannot be divided."""
+        yield from ()
+        return [ask]
+
+    def adjacent(self, ask: Ask, cursor: Any, one: Accept) -> tuple[Any, Any]:  # noqa: ARG002
+        """Return the cursors of the pages before and after *one*, which began at *cursor*; None if there is none."""
+        return None, one.cursor
+
+    def cost(self, ask: Ask, rows: int) -> Cost:  # noqa: ARG002
+        """Return what fetching *rows* records takes."""
+        return Cost(1, "one request", "the vendor sends all records in one response")
 
 
-@runtime_checkable
-class Ranged(Protocol):
-    """A style whose `pages` can pull parts that were planned before, which are then its query's `span`."""
+class Nothing(Paging):
+    """The paging of a query that matches nothing, because a filter has no values: nothing is sent."""
 
-    def ranges(self, query: Query, parts: int) -> list[Span]:
-        """Plan at most about *parts* parts by small requests, in order; none where the answer cannot be parted."""
+    def pages(self, ask: Ask, cursor: Any = None) -> Flow[None]:  # noqa: ARG002
+        """Accept no page."""
+        yield from ()
+
+    def get(self, ask: Ask, identifier: str) -> Flow[Page]:
+        """Raise: a record by its id is no such query."""
+        raise NotImplementedError
+
+    def count(self, ask: Ask) -> Flow[int | None]:  # noqa: ARG002
+        """Return 0."""
+        yield from ()
+        return 0
+
+    def cost(self, ask: Ask, rows: int) -> Cost:  # noqa: ARG002
+        """Return no requests."""
+        return Cost(0, "none", "a filter has no values, so nothing matches")
 
 
-@runtime_checkable
-class Telling(Protocol):
-    """A style whose vendor tells what changed: its queries take `since`, and their datasets can be updated."""
+class Changes(ABC):
+    """How a vendor reports what changed: its queries take `since`, and their datasets can be updated."""
 
-    def untold(self, query: Query) -> str | None:
-        """Return why the vendor does not tell of changes to what *query* asks for; None where it does."""
+    @abstractmethod
+    def why_not_incremental(self, ask: Ask) -> str | None:
+        """Return why changes of what *ask* queries are not available; None if they are."""
 
-    def mark(self, query: Query) -> Since | None:
-        """Return where the vendor stands now, for a later `since`; None where it cannot be said."""
+    @abstractmethod
+    def position(self, ask: Ask) -> Flow[Since | None]:
+        """Return the vendor's position now, for a later `since`; None if it cannot be determined."""
 
-    def touched(self, query: Query) -> Iterator[str]:
-        """Yield the keys of all records that changed since, of those too that left what *query* asks for."""
+    @abstractmethod
+    def changed_ids(self, ask: Ask) -> Flow[None]:
+        """Accept pages whose `keys` changed since `ask.since`, including those that left what *ask* queries."""
+
+    @abstractmethod
+    def keys(self, page: Page) -> list[str]:
+        """Return the keys of the changed records that a page of `changed_ids` names."""
 
 
 @dataclass(frozen=True)
@@ -110,162 +151,133 @@ class Resource:
     Attributes:
         name: Plural, snake_case; also the attribute of the client.
         about: One sentence for people.
-        path: Where the vendor keeps it.
+        path: The vendor's path of it; `{name}` is where the value of a filter goes.
         schema: Its declared columns.
-        style: How it is asked.
-        filters: What it can be narrowed by.
-        sort_keys: What it can be sorted by, in the vendor's spelling.
-        schema_of: The columns of the answer to one query, where they depend on it.
+        paging: How its pages are fetched.
+        filters: The filters it takes.
+        sort_keys: The keys it can be sorted by, in the vendor's spelling.
+        record_path: The path of one record, with `{id}`; "" if its records have none.
+        schema_of: The columns of the answer to one query, if they depend on it.
         expands: Linked resources that can be embedded.
-        unreached: Which of the expansions asked for would embed nothing.
-        strategies: The ways to pull more than pages can hold, the default first; none where pages hold all.
+        ineffective: Expansions among those requested that have no effect on this resource.
+        strategies: The ways to fetch more than pages can hold, the default first; empty if pages hold everything.
         nests: Whether the vendor takes filters nested by `and`, `or` and `not`.
+        changes: How the vendor reports what changed; None if it does not.
     """
 
     name: str
     about: str
     path: str
     schema: Schema
-    style: Style
+    paging: Paging
     filters: tuple[Filter, ...] = ()
     sort_keys: tuple[str, ...] = ()
-    schema_of: Callable[[Query], Schema] = field(default=lambda query: query.resource.schema, repr=False)
+    record_path: str = ""
+    schema_of: Callable[[Ask], Schema] | None = field(default=None, repr=False)
     expands: tuple[str, ...] = ()
-    unreached: Callable[[Sequence[str]], tuple[str, ...]] = field(default=tuple, repr=False)
+    ineffective: Callable[[Sequence[str]], tuple[str, ...]] = field(default=tuple, repr=False)
     strategies: tuple[str, ...] = ()
     nests: bool = False
+    changes: Changes | None = None
+
+    def paging_of(self, ask: Ask) -> Paging:
+        """Return how the records of *ask* are fetched."""
+        return Nothing() if ask.matches_nothing else self.paging
+
+    def columns_of(self, ask: Ask) -> Schema:
+        """Return the declared columns of the answer to *ask*."""
+        return self.schema if self.schema_of is None else self.schema_of(ask)
 
 
-class BoundResource:
-    """A resource of a connected client: `client.brands`. The verbs are the same for all resources of all vendors."""
+class Source(Protocol):
+    """What a query, a download, saved datasets and tools need from a client."""
 
-    def __init__(self, client: Client, resource: Resource) -> None:
-        self._client, self._resource = client, resource
-        self.__doc__ = resource.about
+    vendor_name: str
+    environment: str
+    accepts: tuple[str, ...]
+    session: Session
+    snippet_writers: Mapping[str, tuple[str, Callable[[Any], str]]]  # languages of one vendor's clients: label, writer
 
     @property
-    def columns(self) -> pd.DataFrame:
-        """The declared columns: name, dtype, unit, the vendor's name, meaning."""
-        return self._resource.schema.describe()
+    def title(self) -> str:
+        """The vendor and the environment, for messages."""
 
     @property
-    def filters(self) -> pd.DataFrame:
-        """The declared filters: name, kind, choices, whether a list is allowed, the vendor's name, meaning."""
-        rows = [(f.name, f.kind, ", ".join(f.choices), f.many, f.wire, f.about) for f in self._resource.filters]
-        names = ["filter", "kind", "choices", "many", "source", "about"]
-        return pd.DataFrame(rows, columns=names)
+    def base_url(self) -> str:
+        """Scheme, host and port that paths are relative to."""
 
-    def query(
-        self,
-        *,
-        where: Mapping[str, Any] | None = None,
-        sort: str | None = None,
-        expand: Sequence[str] = (),
-        accept: str | None = None,
-        strategy: str | None = None,
-        since: str | date | int | None = None,
-        **filters: Any,
-    ) -> Query:
-        """
-        Return a lazy query for the records that match all *filters*; nothing is sent.
+    @property
+    def declared(self) -> Mapping[str, Resource]:
+        """The declared resources by name."""
 
-        Args:
-            where: The vendor's own nested filter, such as `{"or": [{"brand": 9}, {"not": {"status": "active"}}]}`.
-            sort: One of the resource's sort keys; "-createdAt" for descending.
-            expand: Linked resources to embed in each record (Mediagenix).
-            accept: "json" or "xml", where the vendor speaks both; the frames are equal.
-            strategy: "stream" or "windows": how to pull past Medipim's window of 10,000. Both give the same rows; the
-                stream in the order asked for and in one request, windows oldest first, and resumable where they broke.
-            since: Only records that were made or changed from this moment on, as they are now: a datetime, an ISO 8601
-                text, unix seconds. Deleted ones are not shown; `Query.update` takes them out of a dataset.
-            filters: The resource's filters by name; None values are left out.
+    def resource_of(self, ask: Ask) -> Resource:
+        """Return the resource that *ask* queries."""
 
-        Raises:
-            UsageError: An unknown filter, a value it cannot have, an unknown sort key or expansion; `since` where the
-                vendor does not tell what changed.
-        """
-        resource, chosen = self._resource, _chosen(self._resource, filters)
-        if where is not None:
-            _check_where(where, resource)
-        self._check_choice(sort.removeprefix("-") if sort else None, resource.sort_keys, "sort key")
-        for rel in resource.unreached(expand):
-            self._check_choice(rel, resource.expands, "expansion")
-        accept = accept or self._client.accepts[0]
-        self._check_choice(accept, self._client.accepts, "form of answer")
-        strategy = strategy or next(iter(resource.strategies), "")
-        self._check_choice(strategy or None, resource.strategies, "strategy")
-        # Copies: what the caller changes afterwards does not change the query.
-        fixed = MappingProxyType(copy.deepcopy(chosen))
-        where = copy.deepcopy(where)
-        query = Query(self._client, resource, fixed, where, sort, tuple(expand), accept, strategy=strategy)
-        if since is None:
-            return query
-        telling(query)
-        return replace(query, since=Since(Filter("since", "moment").value(since)))
+    def fetch(self, call: Call, stop: Event) -> Iterator[Page]:
+        """Send *call* and yield its page, or the blocks of a stream; *stop* ends it early by `Cancelled`."""
 
-    def get(self, identifier: str | int) -> dict[str, Any]:
-        """
-        Return one record as the vendor sends it.
+    def reopen(self) -> Callable[[], Source]:
+        """Return a picklable function that connects again in another process, with credentials found there."""
 
-        Raises:
-            NotFound: There is no such record.
-        """
-        return self._resource.style.get(self._client, self._resource, str(identifier))
+    def signing(self, scheme: str | None) -> Signing:
+        """Return how calls of an authentication scheme are signed, for code in other languages."""
 
-    def _check_choice(self, given: str | None, known: Sequence[str], kind: str) -> None:
-        if given is not None and given not in known:
-            what = f"{self._resource.name} has no {kind} {given!r}."
-            raise UsageError(what, remedy=suggestion(given, known))
-
-    def __repr__(self) -> str:
-        return f"<{self._client.title}: {self._resource.name}. {self._resource.about}>"
+    def connect_arguments(self) -> Mapping[str, Any]:
+        """Return the arguments of `connect` that lead to this client, without credentials."""
 
 
-def telling(query: Query) -> Telling:
+@dataclass(frozen=True)
+class Signing:
+    """How a request is authenticated: the kind, and the environment variables that hold its credentials."""
+
+    kind: Literal["none", "basic", "digest", "bearer"] = "none"
+    variables: tuple[str, ...] = ()
+
+
+def first_call(resource: Resource, ask: Ask) -> Call:
     """
-    Return the style of *query* as one that tells what changed.
+    Return the first call that fetches *ask*; nothing is sent.
 
     Raises:
-        UsageError: It does not, or not for what the query asks.
+        UsageError: The query cannot be sent as it is.
     """
-    style = query.resource.style
-    if not isinstance(style, Telling):
-        what = f"{query.client.title} does not tell which {query.resource.name} changed."
-        raise UsageError(what, remedy="Leave since= out; a saved dataset is deleted and saved again.")
-    if why := style.untold(query):
-        raise UsageError(why, remedy="Ask without it; a saved dataset is deleted and saved again.")
-    return style
+    return opening(resource.paging.pages(ask))
 
 
-def _chosen(resource: Resource, filters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the checked values by the vendor's names."""
-    chosen: dict[str, Any] = {}
-    for name, given in filters.items():
-        declared = find_filter(resource.filters, name, resource.name)
-        if given is not None:
-            chosen[declared.wire] = declared.value(given)
-    missing = [f.name for f in resource.filters if f.required and f.wire not in chosen]
-    if missing:
-        what = f"{resource.name} needs {' and '.join(missing)}."
-        raise UsageError(what, remedy=f"Give {', '.join(f'{name}=…' for name in missing)}.")
-    return chosen
+def opening(flow: Flow[Any]) -> Call:
+    """Return the call that *flow* begins with; nothing is sent."""
+    step = next(flow)
+    flow.close()
+    assert not isinstance(step, (Accept, Do))  # noqa: S101 - a flow begins with a call
+    return step if isinstance(step, Call) else step[0]
 
 
-def _check_where(where: Any, resource: Resource) -> None:
-    if not resource.nests:
-        what = f"{resource.name} takes no nested filter."
-        raise UsageError(what, remedy="Give filters by their names.")
-    if not isinstance(where, Mapping) or len(where) != 1:
-        what = f"where={str(where)[:80]} is not one filter."
-        raise UsageError(what, remedy='Give an object with one key, such as {"and": [ … ]}.')
-    (name, inner), *_ = where.items()
-    if name in ("and", "or"):
-        if not isinstance(inner, (list, tuple)):
-            what = f"where: {name!r} does not hold a list."
-            raise UsageError(what, remedy="Give it a list of filters.")
-        for one in inner:
-            _check_where(one, resource)
-    elif name == "not":
-        _check_where(inner, resource)
-    else:
-        find_filter(resource.filters, name, resource.name)
+def describe(source: Source, ask: Ask) -> dict[str, Any]:
+    """Return the first request of *ask* as plain values, without credentials: enough to repeat it."""
+    call = first_call(source.resource_of(ask), ask)
+    url = source.session.absolute(call.url)
+    request = {"method": call.method, "url": url, "params": dict(call.params), "json": call.json}
+    # If changes are read from a feed, its address says nothing of the query.
+    return request if ask.since is None else {**request, "since": ask.since.at, "filters": dict(ask.filters)}
+
+
+def changes_of(resource: Resource, ask: Ask, title: str) -> Changes:
+    """
+    Return how changes of *ask* are found.
+
+    Raises:
+        UsageError: The vendor does not report them, or not for this query.
+    """
+    if resource.changes is None:
+        what = f"{title} does not report which {resource.name} changed."
+        raise UsageError(what, remedy="Leave since= out; delete a saved dataset and save it again.")
+    if why := resource.changes.why_not_incremental(ask):
+        raise UsageError(why, remedy="Query without it; delete a saved dataset and save it again.")
+    return resource.changes
+
+
+def announced(total: Any) -> int | None:
+    """Return a vendor's total as a number; None if it is not one."""
+    if isinstance(total, str) and total.isascii() and total.isdecimal() and len(total) < 16:
+        return int(total)
+    return total if isinstance(total, int) and not isinstance(total, bool) and total >= 0 else None

@@ -15,7 +15,8 @@ from vendorkit.frames import SchemaDrift
 from vendorkit.http import tls
 from vendorkit.http.call import Call
 from vendorkit.vendors import registry
-from vendorkit.vendors.mediagenix import schema as declared
+from vendorkit.vendors.declared import read_resources
+from vendorkit.vendors.mediagenix.schema import FILE
 
 BELOW = {
     "schedules": {"platform": 1},
@@ -35,7 +36,7 @@ BELOW = {
     "events": {"newer_than": 1500},
 }
 FOLLOWED = {"job_assets", "tasks", "notes", "problems"}
-NAMES = [name for name in (*declared.names(), "metadata") if name not in FOLLOWED]
+NAMES = [name for name in read_resources(FILE) if name not in FOLLOWED]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -226,7 +227,7 @@ def test_get_gives_one_title_or_not_found(mediagenix):
     [
         ({"expand": ["licensors"]}, "Did you mean licensor"),
         ({"expand": ["rights"]}, "no expansion"),
-        ({"accept": "yaml"}, "form of answer"),
+        ({"accept": "yaml"}, "format of answers"),
         ({"nmae": "x"}, "There are"),
     ],
 )
@@ -286,7 +287,7 @@ def test_wrong_password_costs_two_requests_once(vendors, monkeypatch):
 
 
 def test_real_environments_trust_approved_roots_alone(monkeypatch):
-    """The table of vendorkit/http/tls.py; the budget leaves headroom below 150 in 30 seconds."""
+    """The table of vendorkit/http/approved_roots.txt; the budget leaves headroom below 150 in 30 seconds."""
     monkeypatch.setenv("MEDIAGENIX_ROBOT_USER", "robot")
     monkeypatch.setenv("MEDIAGENIX_ROBOT_PASSWORD", "made up words")
     client = vk.connect("mediagenix", environment="production")

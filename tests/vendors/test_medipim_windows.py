@@ -14,11 +14,15 @@ from hypothesis import strategies as st
 
 import vendorkit as vk
 from vendorkit import local
+from vendorkit.ask import Ask
 from vendorkit.errors import IncompletePull, UsageError, VendorUnavailable
+from vendorkit.frames import page_of
+from vendorkit.query import Query
 from vendorkit.saved import write as filling
 from vendorkit.saved.manifest import MANIFEST
 from vendorkit.vendors.medipim import windows as medipim_windows
-from vendorkit.vendors.medipim.windows import PAGE, Window, cut, pages_as_spans
+from vendorkit.vendors.medipim.paging import Windowed
+from vendorkit.vendors.medipim.windows import PAGE, Window, Windows, pages_as_spans
 
 pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
 
@@ -58,66 +62,97 @@ def by_id(frame):
     return frame.sort_values("id", ignore_index=True)
 
 
-def vendor_of(times, *, inclusive=True, not_finds_null=True):
-    """The two questions that planning asks, answered from a list of creation times, which None may be among."""
+class Fake:
+    """A vendor that answers the planner's calls from a list of creation times, which None may be among."""
 
-    def after(moment):
-        return [t for t in times if t is not None and (t >= moment if inclusive else t > moment)]
+    def __init__(self, times, *, inclusive=True):
+        self.times, self.inclusive = times, inclusive
+        self.windows = Windows("products", lambda ask, number, size: SimpleNamespace(ask=ask, number=number, size=size))
 
-    def held(window):
-        if window.since is None:
-            return [t for t in times if t is None and not_finds_null]
-        found = after(window.since)
-        return found if window.before is None else [t for t in found if t not in set(after(window.before))]
+    def after(self, moment):
+        """The times from a moment on."""
+        return [t for t in self.times if t is not None and (t >= moment if self.inclusive else t > moment)]
 
-    def probe(since, rank):
-        found = sorted(after(since))
-        return (found[rank], rank) if rank < len(found) else (None, len(found))
+    def held(self, where):
+        """The times that a window's filter matches."""
+        if "not" in where:
+            return [t for t in self.times if t is None]
+        if "createdAt" in where:
+            return self.after(where["createdAt"]["from"])
+        first, second = where["and"]
+        behind = set(self.after(second["not"]["createdAt"]["from"]))
+        return [t for t in self.after(first["createdAt"]["from"]) if t not in behind]
 
-    return probe, lambda window: len(held(window)), held
+    def answer(self, call):
+        """The page of a call."""
+        found = sorted(self.held(call.ask.where), key=lambda t: -1 if t is None else t)
+        shown = found[call.number * call.size : (call.number + 1) * call.size]
+        total = min(len(found), medipim_windows.WINDOW)
+        records = [{"meta": {"createdAt": time}} for time in shown]
+        return page_of(records, envelope={"meta": {"total": total}})
+
+    def value(self, flow):
+        """Run a flow that asks one call after the other."""
+        reply = None
+        while True:
+            try:
+                reply = self.answer(flow.send(reply))
+            except StopIteration as end:
+                return end.value
+
+    def cut(self, step, since=0):
+        """All windows from a second on."""
+        found, window = [], self.value(self.windows.next(Ask("products"), since, step))
+        while window is not None:
+            found.append(window)
+            more = window.since is not None
+            window = self.value(self.windows.next(Ask("products"), window.before, step)) if more else None
+        return found
 
 
 @given(
     st.lists(st.none() | st.integers(1, 40), max_size=120),
-    st.integers(2, 30),
+    st.sampled_from([10, 20, 30]),  # the vendor's smallest page divides a step
     st.booleans(),
 )
 def test_every_record_is_in_exactly_one_window_that_fits(times, step, inclusive):
     """Whatever the times, many in one second or none at all, and whether `from` includes its own second or not."""
-    probe, count, held = vendor_of(times, inclusive=inclusive)
-    windows = list(cut(probe, count, step))
-    found = [time for window in windows for time in held(window)]
+    fake = Fake(times, inclusive=inclusive)
+    windows = fake.cut(step)
+    sizes = [fake.held(window.restrict(Ask("products")).where) for window in windows]
+    found = [time for held in sizes for time in held]
     assert sorted(map(str, found)) == sorted(map(str, times))
     if inclusive:
-        assert all(len(held(window)) <= window.most for window in windows)
+        assert all(len(held) <= window.most for held, window in zip(sizes, windows, strict=True))
         crowded = [w for w in windows if w.most > step and w.since is not None]
         assert all(window.before == window.since + 1 for window in crowded)
 
 
 def test_cutting_goes_on_from_any_window():
     """What comes behind a window does not depend on where the cutting began."""
-    probe, count, _ = vendor_of([None, *range(1, 100), *[50] * 30])
-    windows = list(cut(probe, count, 10))
+    fake = Fake([None, *range(1, 100), *[50] * 30])
+    windows = fake.cut(10)
     for n, window in enumerate(windows[:-1]):
-        assert list(cut(probe, count, 10, window.before)) == windows[n + 1 :]
+        assert fake.cut(10, window.before) == windows[n + 1 :]
 
 
-def test_window_behind_a_record_that_hides_its_time_is_larger_by_it(beyond, monkeypatch):
+def test_window_behind_a_record_that_hides_its_time_is_larger_by_it():
     """Seen with a million records: one at the edge had no createdAt, and the last of its window was not asked for."""
-    times = [None, None, 50]
-    answer = {"meta": {"total": 9_999}, "results": [{"id": "M1", "meta": {"createdAt": time}} for time in times]}
-    monkeypatch.setattr(beyond.session, "send", lambda call: SimpleNamespace(content=json.dumps(answer).encode()))
-    query = beyond.products.query(strategy="windows")
-    found = query.resource.style._windows(query)._probe(7, 9_750)
-    assert found == (50, 9_752)
+    windows = Windows("products", lambda *of: of)
+    flow = windows.next(Ask("products"), 7, 9_750)
+    _, number, size = next(flow)
+    assert (number * size, size) == (9_750, 10)
+    records = [{"id": "M1", "meta": {"createdAt": time}} for time in (None, None, 50)]
+    with pytest.raises(StopIteration) as caught:
+        flow.send(page_of(records, envelope={"meta": {"total": 9_999}}))
+    assert caught.value.value == Window(7, 50, 9_752)
 
 
 def test_second_that_no_window_can_hold_is_said(monkeypatch):
     """More than the vendor pages in one second: the stream is named as the way out."""
     monkeypatch.setattr(medipim_windows, "WINDOW", 20)
-    probe, count, _ = vendor_of([7] * 25)
     with pytest.raises(UsageError, match=r"one second \(7\).*stream"):
-        list(cut(probe, count, 10))
+        Fake([7] * 25).cut(10)
 
 
 @given(st.integers(1, 9_999), st.integers(1, 60))
@@ -162,8 +197,8 @@ def test_filters_of_the_query_hold_in_every_window(beyond, monkeypatch):
     sent = bodies_of(beyond, monkeypatch)
     where = {"not": {"brand": 9}}
     query = beyond.products.query(created_at=("2017-02-01", None), where=where, strategy="windows")
-    window = Window(1_500_000_000, 1_600_000_000, 9750).narrow(query)
-    assert window.describe()["json"]["filter"] == {
+    window = Window(1_500_000_000, 1_600_000_000, 9750).restrict(query.ask)
+    assert Query(beyond, window).describe()["json"]["filter"] == {
         "and": [
             {"createdAt": {"from": 1_485_907_200}},
             {
@@ -266,8 +301,12 @@ def test_a_record_that_leaves_a_window_ends_the_pull(beyond, monkeypatch):
 
 def test_windows_that_do_not_add_up_are_an_incomplete_pull(beyond, monkeypatch):
     """A vendor who leaves records out of every window is found out by the stream's total."""
-    style = beyond.products.query().resource.style
-    monkeypatch.setattr(type(style), "exact_total", lambda *_: 10_607)
+
+    def more(*_):
+        yield from ()
+        return 10_607
+
+    monkeypatch.setattr(Windowed, "exact_total", more)
     with pytest.raises(IncompletePull, match="10,600 rows arrived where 10,607"):
         beyond.products.query(strategy="windows").frame(columns=["id"])
     with pytest.raises(IncompletePull, match="10,600 records, the stream 10,607"):

@@ -218,11 +218,20 @@ def test_raw_call_chooses_its_scheme(pledg, vendors):
         pledg.post(path, json=ASKED, auth="digest")
 
 
-@pytest.mark.parametrize("behind", ["?x=/simulate_payment_schedule", "#/simulate_payment_schedule"])
-def test_a_path_that_only_ends_like_a_simulation_is_not_sent(pledg, vendors, behind):
-    """What stands behind ? or # does not choose the endpoint."""
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/api/purchases?x={}", "/api/purchases#{}", "/api/purchases/pur_1{}", "/api{}", "{}"),
+        *("/api/merchants/a/b{}", "/api/merchants/a/..{}", "/api/merchants/%2e%2e{}", "/api/merchants/a%2fb{}"),
+        *("/api/users/me/merchants{}", "/api/users/me/merchants//{}", "/api/users/you/merchants/mer_1{}"),
+        *("/api/merchants/mer_1{}/", "/api//merchants/mer_1{}", "/API/merchants/mer_1{}", "/api/merchants/mer_1{};x"),
+        *("/api/companies/com_1{}", "/api/merchants/mer_1{}%2f..", "/api/merchants/mer_1{}/../credit"),
+    ],
+)
+def test_a_path_that_is_only_like_a_simulation_is_not_sent(pledg, vendors, path):
+    """The paths that simulate are known, with one identifier in them."""
     with pytest.raises(NotAllowed, match="writable=True"):
-        pledg.post(f"/api/purchases{behind}", json=ASKED, auth=None)
+        pledg.post(path.format("/simulate_payment_schedule"), json=ASKED, auth=None)
     assert vendors["pledg"].requests == 0
 
 

@@ -1,8 +1,8 @@
 """
-What a folder of Parquet parts holds, written so that it is right at whatever moment the process dies.
+The manifest of a folder of Parquet parts, written so that it is right at whatever moment the process dies.
 
-Every file is written beside its name, synced, and then renamed; the part first, the manifest after it. So the manifest
-names only parts that are whole, and everything else in the folder is a leftover.
+Every file is written under a temporary name, synced, and then renamed; the part first, the manifest after it. So the
+manifest names only complete parts, and everything else in the folder is a leftover.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class Part:
     Attributes:
         file: Its name.
         rows: Records in it.
-        sha256: Of its bytes, by which a torn file is known.
-        pages: Answers of the vendor that it was made of.
-        after: What the vendor's paging takes to go on behind it; None where it cannot.
+        sha256: Of its bytes, to recognise a torn file.
+        pages: Number of the vendor's answers in it.
+        after: The cursor from which the vendor's paging continues after it; None if it cannot.
         appended: Columns in it that are not declared.
         drift: What did not match the schema, as in `Drift`.
     """
@@ -54,17 +54,8 @@ class Part:
     appended: list[str]
     drift: dict[str, dict[str, int]]
 
-    @classmethod
-    def write(cls, folder: Path, file: str, table: pa.Table, **told: Any) -> Part:
-        """Store *table* as a file; `IncompletePull` where the disk does not take it."""
-        sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, compression="zstd")
-        body = sink.getvalue()
-        write_atomically(folder / file, body)
-        return cls(file, table.num_rows, hashlib.sha256(body).hexdigest(), **told)
-
     def intact(self, folder: Path) -> bytes | None:
-        """Return the bytes of the file; None where it is missing or not what was written."""
+        """Return the bytes of the file; None if it is missing or not what was written."""
         try:
             body = (folder / self.file).read_bytes()
         except OSError:
@@ -72,11 +63,11 @@ class Part:
         return body if hashlib.sha256(body).hexdigest() == self.sha256 else None
 
     def read(self, folder: Path, names: Sequence[str], declared: pa.Schema) -> pa.Table:
-        """Return those of the columns that the file has; `IncompletePull` where it is not intact."""
+        """Return those of the columns that the file has; `IncompletePull` if it is not intact."""
         body = self.intact(folder)
         if body is None:
             what = f"{folder / self.file} is damaged."
-            raise IncompletePull(what, remedy="Save again: what is damaged is pulled anew.")
+            raise IncompletePull(what, remedy="Save again: damaged parts are downloaded again.")
         file = pq.ParquetFile(pa.BufferReader(body))
         there = [name for name in names if name in file.schema_arrow.names]
         table = file.read(columns=there).select(there)
@@ -88,19 +79,21 @@ class Part:
 @dataclass
 class Manifest:
     """
-    What was asked, and what of it is stored.
+    The query, and what of its result is stored.
 
     Attributes:
+        folder: Where it is.
         asked: Vendor, environment, resource, request, columns and locale; a dataset belongs to one of these.
         key: The column that identifies a record.
         schema: The declared columns.
-        fetched_at: When the pull, or the last update, began; ISO 8601, UTC.
-        total: Records that the vendor announced last; None where it does not say.
+        fetched_at: When the download, or the last update, began; ISO 8601, UTC.
+        total: Records that the vendor announced last; None if it does not say.
         complete: Whether all of them are stored.
         parts: The files, in the vendor's order.
-        mark: Where the vendor stood before the pull began, as `Since`; None where it does not tell of changes.
+        mark: The vendor's position before the download began, as `Since`; None if it does not report changes.
     """
 
+    folder: Path
     asked: dict[str, Any]
     key: str
     schema: pa.Schema
@@ -117,30 +110,60 @@ class Manifest:
 
     @property
     def columns(self) -> list[str]:
-        """The declared columns, and after them by name what the parts have beside these."""
+        """The declared columns, and after them by name the appended ones."""
         declared = self.schema.names
         return [*declared, *sorted({name for part in self.parts for name in part.appended} - set(declared))]
 
-    def next_number(self) -> int:
-        """Return the number of a part above those there are."""
-        return max((int(re.sub(r"\D", "", part.file)) for part in self.parts), default=-1) + 1
+    def table(self, part: Part) -> pa.Table:
+        """Return all columns of a part; `IncompletePull` if it is not intact."""
+        return part.read(self.folder, [*self.schema.names, *part.appended], self.schema)
 
-    def write(self, folder: Path) -> None:
-        """Put it into *folder*; `IncompletePull` where the disk does not take it."""
-        schema = base64.b64encode(self.schema.serialize()).decode()
-        parts = [asdict(part) for part in self.parts]
-        told = {"format": FORMAT, **vars(self), "schema": schema, "parts": parts}
-        write_atomically(folder / MANIFEST, json.dumps(told, indent=1).encode())
+    def ids(self, *parts: Part) -> pa.ChunkedArray:
+        """Return the ids of the records in these parts; `IncompletePull` if one of them is not intact."""
+        tables = [part.read(self.folder, [self.key], self.schema) for part in parts]
+        return pa.chunked_array([chunk for table in tables for chunk in table[self.key].chunks], pa.string())
+
+    def next_file(self) -> str:
+        """Return the name of a part above those in the folder."""
+        names = [path.name for path in self.folder.iterdir() if _OURS.fullmatch(path.name)]
+        numbers = [int(name[5:].partition(".")[0]) for name in names if name.startswith("part-")]
+        return f"part-{max(numbers, default=-1) + 1:05}.parquet"
+
+    def store(self, table: pa.Table, **facts: Any) -> Part:
+        """Write *table* into a file that the manifest does not name yet; `IncompletePull` if the disk refuses it."""
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, compression="zstd")
+        body, file = sink.getvalue(), self.next_file()
+        write_atomically(self.folder / file, body)
+        appended = [name for name in table.column_names if name not in self.schema.names]
+        return Part(file, table.num_rows, hashlib.sha256(body).hexdigest(), appended=appended, **facts)
+
+    def write(self) -> None:
+        """Write it, and remove what it does not name; `IncompletePull` if the disk refuses."""
+        values = {"format": FORMAT, **vars(self), "parts": [asdict(part) for part in self.parts]}
+        values["schema"] = base64.b64encode(self.schema.serialize()).decode()
+        del values["folder"]
+        write_atomically(self.folder / MANIFEST, json.dumps(values, indent=1).encode())
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Remove leftovers of interrupted writes: our files that the manifest does not name, and changes."""
+        shutil.rmtree(self.folder / CHANGES, ignore_errors=True)
+        named = {MANIFEST, *(part.file for part in self.parts)}
+        for path in self.folder.iterdir():
+            if path.name not in named and _OURS.fullmatch(path.name):
+                with suppress(OSError):
+                    path.unlink()
 
     @classmethod
     def read(cls, folder: Path) -> Manifest | None:
-        """Return the manifest of *folder*, None where there is none; `UsageError` where it is not one of these."""
+        """Return the manifest of *folder*, None if there is none; `UsageError` if it is something else."""
         try:
-            told = json.loads((folder / MANIFEST).read_bytes())
-            if told.pop("format") != FORMAT:
-                raise KeyError(FORMAT)  # noqa: TRY301 - the same way out as for any other stranger
-            told["schema"] = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(told["schema"])))
-            return cls(**{**told, "parts": [Part(**part) for part in told["parts"]]})
+            values = json.loads((folder / MANIFEST).read_bytes())
+            if values.pop("format") != FORMAT:
+                raise KeyError(FORMAT)  # noqa: TRY301 - handled like any other foreign file
+            values["schema"] = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(values["schema"])))
+            return cls(folder, **{**values, "parts": [Part(**part) for part in values["parts"]]})
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as exc:
@@ -148,14 +171,9 @@ class Manifest:
             raise UsageError(what, remedy="Choose another folder, or delete this one.") from exc
 
 
-def part_file(number: int) -> str:
-    """Return the name of a part."""
-    return f"part-{number:05}.parquet"
-
-
 def write_atomically(path: Path, body: bytes | pa.Buffer) -> None:
     """
-    Write the file as a whole or not at all; what stood there stays until then.
+    Write the file completely or not at all; the old file stays until then.
 
     Raises:
         IncompletePull: The disk is full, or does not allow it.
@@ -177,16 +195,16 @@ def write_atomically(path: Path, body: bytes | pa.Buffer) -> None:
         with suppress(OSError):
             temporary.unlink()
         what = f"{path} could not be written: {exc.strerror or exc}. What was stored before is untouched."
-        raise IncompletePull(what, remedy="Make room or allow writing, and try again: save() goes on.") from exc
+        raise IncompletePull(what, remedy="Free space or allow writing, and try again: save() continues.") from exc
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """
-    Make the folder where it is missing, and keep other processes and threads from writing to it meanwhile.
+    Create the folder if it is missing, and keep other processes and threads from writing to it meanwhile.
 
     Raises:
-        UsageError: It cannot be written, holds what is no dataset, or somebody else is writing.
+        UsageError: It cannot be written, holds something else, or is being written by another process.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -194,8 +212,8 @@ def locked(folder: Path) -> Iterator[None]:
     except (OSError, ValueError) as exc:  # a name that no file can have is a ValueError
         what = f"{str(folder)!r} cannot be used as a folder for a dataset: {getattr(exc, 'strerror', None) or exc}."
         raise UsageError(what, remedy="Choose another folder, or allow writing to it.") from exc
-    if MANIFEST not in others and (strange := [name for name in others if not _OURS.fullmatch(name)]):
-        what = f"{folder} is not empty and not a dataset: it holds {strange[0]!r}."
+    if MANIFEST not in others and (foreign := [name for name in others if not _OURS.fullmatch(name)]):
+        what = f"{folder} is not empty and not a dataset: it holds {foreign[0]!r}."
         raise UsageError(what, remedy="Choose a new folder.")
     # The lock is SQLite's, because the system releases it however the process ends, on every platform.
     with ExitStack() as held:
@@ -204,21 +222,9 @@ def locked(folder: Path) -> Iterator[None]:
             held.enter_context(closing(lock))
             lock.execute("BEGIN EXCLUSIVE")
         except sqlite3.Error as exc:
-            busy = "locked" in str(exc)
-            what = f"{folder} is being written by somebody else." if busy else f"{folder} cannot be written: {exc}."
-            wait, choose = (
-                "Wait until that is done, or choose another folder.",
-                "Allow writing, or give a shorter path.",
-            )
-            raise UsageError(what, remedy=wait if busy else choose) from exc
+            what, remedy = f"{folder} cannot be written: {exc}.", "Allow writing, or give a shorter path."
+            if "locked" in str(exc):
+                what = f"{folder} is being written by another process."
+                remedy = "Wait until that is done, or choose another folder."
+            raise UsageError(what, remedy=remedy) from exc
         yield
-
-
-def sweep(folder: Path, manifest: Manifest) -> None:
-    """Remove what interrupted writes left: files named like ours that the manifest does not name, and changes."""
-    shutil.rmtree(folder / CHANGES, ignore_errors=True)
-    named = {MANIFEST, *(part.file for part in manifest.parts)}
-    for path in folder.iterdir():
-        if path.name not in named and _OURS.fullmatch(path.name):
-            with suppress(OSError):
-                path.unlink()

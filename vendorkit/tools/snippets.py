@@ -1,88 +1,95 @@
 """
-A request as code in other languages, with the names of environment variables where secrets go.
+A request as code in other languages, with the names of environment variables in place of secrets.
 
-The forms are those of the vendors' own pages: curl, PHP (cURL), Medipim's PHP client, Python's http.client; and
-requests; and the lines of vendorkit itself that repeat the query. Texts are quoted for their language, so that a
-filter value cannot break out of its string.
+The forms are those of the vendors' own pages: curl, PHP (cURL), Medipim's PHP client, Python's http.client; also
+requests, and the lines of vendorkit itself that repeat the query. Texts are quoted for their language, so that a filter
+value cannot end its string.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from vendorkit.ask import find_filter, suggestion
-from vendorkit.errors import UsageError
-from vendorkit.query import Query
+from vendorkit.ask import Ask, choice, find_filter
+from vendorkit.resource import Signing, Source, first_call
+
+_TEMPLATES: Final = Path(__file__).with_name("snippets.txt")
 
 
 @dataclass(frozen=True)
-class _Request:
-    """What the snippet has to say: the prepared request in parts, and how it is authenticated."""
+class Request:
+    """A prepared request in parts, and how it is authenticated."""
 
     method: str
     url: str
     media: str
     body: str | None
-    scheme: str  # "basic", "digest" or "none"
-    user: str  # names of environment variables
-    password: str
+    signing: Signing
 
     @property
     def path(self) -> str:
+        """Path and query."""
         parts = urlsplit(self.url)
         return f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
 
 
-def snippet(query: Query, language: str) -> str:
+Writer = Callable[[Request], str]
+
+
+def snippet(source: Source, ask: Ask, language: str) -> str:
     """
-    Return the first request of *query* as a program in *language*.
+    Return the first request of *ask* as a program in *language*.
 
     Raises:
         UsageError: There is no such language, or not for this vendor.
     """
-    if language == "vendorkit":
-        return vendorkit_lines(query)
-    if language not in _WRITERS:
-        what = f"There is no snippet in {language!r}."
-        raise UsageError(what, remedy=suggestion(language, ["vendorkit", *_WRITERS]))
-    if language == "php-client" and query.client.vendor_name != "medipim":
-        what = f"{query.client.title} has no PHP client."
-        raise UsageError(what, remedy="Choose php.")
-    return _WRITERS[language](_first_request(query))
+    if choice(language, languages(source), "There is no snippet in") == "vendorkit":
+        return vendorkit_lines(source, ask)
+    call = first_call(source.resource_of(ask), ask)
+    prepared = source.session.prepare(call)
+    body = prepared.body.decode() if isinstance(prepared.body, bytes) else prepared.body
+    signing = source.signing(call.scheme)
+    request = Request(str(prepared.method), str(prepared.url), prepared.headers["Accept"], body, signing)
+    if language in source.snippet_writers:
+        return source.snippet_writers[language][1](request)
+    return _filled(request, *_templates()[language][1:])
 
 
-def languages(vendor: str) -> list[str]:
-    """Return the languages that `snippet` speaks for *vendor*."""
-    return ["vendorkit", *(name for name in _WRITERS if name != "php-client" or vendor == "medipim")]
+def languages(source: Source) -> dict[str, str]:
+    """Return the languages of snippets for a vendor, each with its label for people."""
+    labels = {name: label for name, (label, *_) in _templates().items()}
+    return {"vendorkit": "vendorkit", **labels, **{name: label for name, (label, _) in source.snippet_writers.items()}}
 
 
-def vendorkit_lines(query: Query, **options: Any) -> str:
-    """Return the lines that repeat *query* and fetch its frame, with *options* for `frame()`; all of its pages."""
-    client = query.client
-    where = {"environment": client.environment, "country": client.settings.get("MEDIPIM_COUNTRY")}
-    form = {"expand": list(query.expand) or None, "accept": _unless(query.accept, client.accepts[0])}
-    if query.url is not None:
-        made = f"client.follow({', '.join([repr(query.url), *_arguments(form)])})"
+def vendorkit_lines(source: Source, ask: Ask, **options: Any) -> str:
+    """Return the lines that repeat *ask* and fetch its frame, with *options* for `frame()`; all of its pages."""
+    resource = source.resource_of(ask)
+    form = {"expand": list(ask.expand) or None, "accept": _unless(ask.accept, source.accepts[0])}
+    if ask.url is not None:
+        query = f"client.follow({', '.join([repr(ask.url), *_arguments(form)])})"
     else:
-        filters = {find_filter(query.resource.filters, name, "").name: value for name, value in query.filters.items()}
+        filters = {find_filter(resource.filters, name, "").name: value for name, value in ask.filters.items()}
         given = {
             **filters,
-            "where": query.where,
-            "sort": query.sort,
+            "where": ask.where,
+            "sort": ask.sort,
             **form,
-            "strategy": _unless(query.strategy, next(iter(query.resource.strategies), "")),
-            "since": None if query.since is None else query.since.at,
+            "strategy": _unless(ask.strategy, next(iter(resource.strategies), "")),
+            "since": None if ask.since is None else ask.since.at,
         }
-        made = f"client.{query.resource.name}.query({', '.join(_arguments(given))})"
-    connected = ", ".join([repr(client.vendor_name), *_arguments(where)])
+        query = f"client.{ask.resource}.query({', '.join(_arguments(given))})"
+    connected = ", ".join([repr(source.vendor_name), *_arguments(source.connect_arguments())])
     return (
         f"import vendorkit as vk\n\nclient = vk.connect({connected})\n"
-        f"query = {made}\nframe = query.frame({', '.join(_arguments(options))})\n"
+        f"query = {query}\nframe = query.frame({', '.join(_arguments(options))})\n"
     )
 
 
@@ -91,143 +98,42 @@ def _unless(value: str, usual: str) -> str | None:
 
 
 def _arguments(values: Mapping[str, Any]) -> list[str]:
-    """Return keyword arguments as code; None stands for the default."""
+    """Return keyword arguments as code; None means the default."""
     return [f"{name}={value!r}" for name, value in values.items() if value is not None]
 
 
-def _first_request(query: Query) -> _Request:
-    prepared = query.request()
-    body = prepared.body.decode() if isinstance(prepared.body, bytes) else prepared.body
-    scheme, names = {
-        "medipim": ("basic", ("MEDIPIM_API_KEY_ID", "MEDIPIM_API_KEY_SECRET")),
-        "mediagenix": ("digest", ("MEDIAGENIX_ROBOT_USER", "MEDIAGENIX_ROBOT_PASSWORD")),
-    }.get(query.client.vendor_name, ("none", ("", "")))
-    return _Request(
-        str(prepared.method),
-        str(prepared.url),
-        prepared.headers["Accept"],
-        str(body) if body is not None else None,
-        scheme,
-        *names,
-    )
-
-
-def _curl(request: _Request) -> str:
-    lines = [f"curl --request {request.method} {shlex.quote(request.url)}"]
-    if request.scheme != "none":
-        lines.append(f'--{request.scheme} --user "${request.user}:${request.password}"')
-    lines.append(f"--header {shlex.quote(f'Accept: {request.media}')}")
-    if request.body is not None:
-        lines.append("--header 'Content-Type: application/json'")
-        lines.append(f"--data-raw {shlex.quote(request.body)}")
-    return " \\\n  ".join(lines)
-
-
-def _requests(request: _Request) -> str:
-    auth = {
-        "basic": f'auth=(os.environ["{request.user}"], os.environ["{request.password}"])',
-        "digest": f'auth=requests.auth.HTTPDigestAuth(os.environ["{request.user}"], os.environ["{request.password}"])',
-    }.get(request.scheme)
-    arguments = [repr(request.method), repr(request.url), f'headers={{"Accept": {request.media!r}}}']
-    if request.body is not None:
-        arguments.append(f"json={json.loads(request.body)!r}")
-    arguments += [auth] if auth else []
-    listed = "".join(f"    {argument},\n" for argument in (*arguments, "timeout=60"))
-    return (
-        "import os\n\nimport requests\n\n"
-        f"response = requests.request(\n{listed})\n"
-        "response.raise_for_status()\nprint(response.text)\n"
-    )
-
-
-def _python(request: _Request) -> str:
-    if request.scheme == "digest":
-        return _urllib_digest(request)
-    headers: dict[str, str] = {"Accept": request.media}
-    if request.body is not None:
-        headers["Content-Type"] = "application/json"
-    lines = ["import base64", "import http.client", "import os", "", f"headers = {headers!r}"]
-    if request.scheme == "basic":
-        lines += [
-            f'pair = os.environ["{request.user}"] + ":" + os.environ["{request.password}"]',
-            'headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()',
-        ]
-    lines += [
-        f"connection = http.client.HTTPSConnection({urlsplit(request.url).netloc!r}, timeout=60)",
-        f"connection.request({request.method!r}, {request.path!r}, {_bytes(request.body)}, headers)",
-        "response = connection.getresponse()",
-        'print(response.status, response.read().decode("utf-8"))',
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _bytes(body: str | None) -> str:
-    return "None" if body is None else repr(body.encode())
-
-
-def _urllib_digest(request: _Request) -> str:
-    # http.client has no digest; urllib, which is built on it, has.
-    pair = f'os.environ["{request.user}"], os.environ["{request.password}"]'
-    return "\n".join(
-        (
-            "import os",
-            "import urllib.request",
-            "",
-            "passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()",
-            f"passwords.add_password(None, {request.url!r}, {pair})",
-            "opener = urllib.request.build_opener(urllib.request.HTTPDigestAuthHandler(passwords))",
-            f'request = urllib.request.Request({request.url!r}, headers={{"Accept": {request.media!r}}})',
-            "with opener.open(request, timeout=60) as response:",
-            '    print(response.status, response.read().decode("utf-8"))',
-            "",
-        )
-    )
-
-
-def _php(request: _Request) -> str:
-    lines = ["<?php", f"$h = curl_init({_php_text(request.url)});"]
-    lines.append(f"curl_setopt($h, CURLOPT_CUSTOMREQUEST, {_php_text(request.method)});")
-    if request.scheme != "none":
-        lines.append(f"curl_setopt($h, CURLOPT_HTTPAUTH, CURLAUTH_{request.scheme.upper()});")
-        pair = f'getenv("{request.user}") . ":" . getenv("{request.password}")'
-        lines.append(f"curl_setopt($h, CURLOPT_USERPWD, {pair});")
-    headers = [f"Accept: {request.media}", *(["Content-Type: application/json"] if request.body is not None else [])]
-    lines.append("curl_setopt($h, CURLOPT_RETURNTRANSFER, true);")
-    lines.append(f"curl_setopt($h, CURLOPT_HTTPHEADER, [{', '.join(map(_php_text, headers))}]);")
-    if request.body is not None:
-        lines.append(f"curl_setopt($h, CURLOPT_POSTFIELDS, {_php_text(request.body)});")
-    return "\n".join([*lines, "$response = curl_exec($h);", "echo $response;", ""])
-
-
-def _php_client(request: _Request) -> str:
-    parts = urlsplit(request.url)
-    body = "" if request.body is None else f", {_php_value(json.loads(request.body))}"
-    key = f'getenv("{request.user}"), getenv("{request.password}")'
-    return (
-        f"<?php\n$client = new \\Medipim\\Api\\Client({key}, {_php_text(f'{parts.scheme}://{parts.netloc}')});\n"
-        f"$response = $client->{request.method.lower()}({_php_text(request.path)}{body});\n"
-    )
-
-
-def _php_text(text: str) -> str:
+def php_text(text: str) -> str:
+    """Return *text* as a string of PHP."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
 
 
-def _php_value(value: Any) -> str:
-    if value == {}:
-        return "new \\stdClass()"  # an empty array would become a list in JSON
-    if isinstance(value, dict):
-        return "[" + ", ".join(f"{_php_text(key)} => {_php_value(item)}" for key, item in value.items()) + "]"
-    if isinstance(value, list):
-        return "[" + ", ".join(_php_value(item) for item in value) + "]"
-    return _php_text(value) if isinstance(value, str) else json.dumps(value)
+_QUOTES: Final[dict[str, Callable[[str], str]]] = {"sh": shlex.quote, "python": repr, "php": php_text}
 
 
-_WRITERS: Final[dict[str, Callable[[_Request], str]]] = {
-    "curl": _curl,
-    "python": _python,
-    "requests": _requests,
-    "php": _php,
-    "php-client": _php_client,
-}
+@cache
+def _templates() -> dict[str, tuple[str, str, tuple[str, ...]]]:
+    """Return label, quoting and lines of each language."""
+    blocks = _TEMPLATES.read_text("utf-8").split("\n== ")[1:]
+    found = {}
+    for first, *lines in (block.splitlines() for block in blocks):
+        name, label, quoting = first.split(" | ")
+        found[name] = label, quoting, tuple(lines)
+    return found
+
+
+def _filled(request: Request, quoting: str, lines: tuple[str, ...]) -> str:
+    quote, signing, body = _QUOTES[quoting], request.signing, request.body
+    texts = {"method": request.method, "url": request.url, "host": urlsplit(request.url).netloc, "path": request.path}
+    texts |= {"media": request.media, "accept": f"Accept: {request.media}", "body": body or ""}
+    values = {name: quote(text) for name, text in texts.items()}
+    values |= {"json": repr(json.loads(body or "null")), "bytes": repr(body and body.encode()), "kind": signing.kind}
+    values |= dict(zip(("user", "password"), signing.variables, strict=False))
+    facts = {signing.kind, "body" if body is not None else ""}
+    kept = []
+    for line in lines:
+        condition = re.match(r"\?([a-z,]+): ", line)
+        if condition is None or facts & {*condition[1].split(",")}:
+            kept.append(line[condition.end() :] if condition else line)
+    # One pass: a value that has a placeholder's name in it stays as it is.
+    return re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), "\n".join(kept)) + "\n"

@@ -1,27 +1,34 @@
-"""What the vendors share: where they are, and the client."""
+"""What all vendors share: environments, and the client."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final, NoReturn
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from threading import Event
+from types import MappingProxyType
+from typing import Any, ClassVar, NoReturn
 from urllib.parse import urlsplit
 
 import pandas as pd
 import requests
 from requests.auth import AuthBase
 
-from vendorkit.ask import suggestion
+from vendorkit import arguments
+from vendorkit.ask import Ask, suggestion
+from vendorkit.auth.flow import origin_of
 from vendorkit.errors import UsageError
+from vendorkit.frames import Page
 from vendorkit.http.call import Call, Policy, require_writable
+from vendorkit.http.proxy import DIRECT, Route
 from vendorkit.http.session import Session
 from vendorkit.http.tls import Trust
-from vendorkit.resource import BoundResource, Resource
-from vendorkit.settings import Redactor, Settings, refuse_pickling
-
-# Settings that may be shown, so that messages about them stay readable.
-_NO_SECRETS: Final = ("_UID", "_COUNTRY", "_ENVIRONMENT", "_BASE_URL", "_ISSUER")
+from vendorkit.query import Query
+from vendorkit.resource import Resource, Signing, Source
+from vendorkit.settings import Redactor, Settings, is_credential, refuse_pickling
+from vendorkit.vendors.bound import BoundResource
+from vendorkit.vendors.browsing import Browsing
+from vendorkit.vendors.fetch import pages_of
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,7 @@ class Environment:
     One of a vendor's environments.
 
     Attributes:
-        base_url: Scheme, host and port, with `{country}` where it depends on it.
+        base_url: Scheme, host and port.
         rates: The vendor's rate budget: pairs (requests, seconds).
         origins: Further hosts of the vendor, by name.
     """
@@ -42,35 +49,49 @@ class Environment:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a client is connected to: the environment, resolved."""
+    """
+    The host that a client connects to.
+
+    Attributes:
+        environment, base_url: Its name; its scheme, host and port.
+        trust: The certificate authorities that are accepted there.
+        rates, origins: As in `Environment`.
+        route: The proxy to go through, if any.
+        remarks: What is not as the vendor has it, by its subject: "host", "credentials", "CA file", "proxy".
+        reopen: From a policy to a picklable function that connects another process to the same host.
+    """
 
     environment: str
     base_url: str
     trust: Trust
     rates: tuple[tuple[int, float], ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
+    route: Route = DIRECT
+    remarks: Mapping[str, str] = field(default_factory=dict)
+    reopen: Callable[[Policy], Callable[[], Source]] | None = field(default=None, repr=False)
 
 
 class Client:
     """
-    A connected vendor; made by `vendorkit.connect`. Sends nothing until it is asked something.
-
-    Each declared resource is an attribute: `client.brands.query(...)`, `client.brands.get(9)`.
+    A connected vendor; created by `vendorkit.connect`. Each declared resource is an attribute: `client.brands.get(9)`.
 
     Args:
-        endpoint: Where to send requests, and whom to trust there.
+        endpoint: The host to send requests to.
         settings: The credentials that were found.
         writable: Whether calls that may change data are allowed.
         policy: Timeouts and retries.
     """
 
-    vendor_name: ClassVar[str]
+    vendor_name: str
     label: ClassVar[str]
     setting_names: ClassVar[tuple[str, ...]]
-    accepts: ClassVar[tuple[str, ...]] = ("json",)  # the forms of answer, the default first
+    accepts: tuple[str, ...] = ("json",)  # the formats of answers, the default first
     environments: ClassVar[Mapping[str, Environment]]
+    countries: ClassVar[tuple[str, ...]] = ()  # the platforms that `country=` chooses from, the default first
+    local_origins: ClassVar[tuple[str, ...]] = ()  # further mock servers that belong to this vendor
+    snippet_writers: Mapping[str, tuple[str, Callable[[Any], str]]] = MappingProxyType({})
     approved_roots_only: ClassVar[bool] = False
-    beside: ClassVar[str] = ""  # one sentence on what the vendor has that no query asks for
+    footnote: ClassVar[str] = ""  # one sentence on what the vendor has that no query returns
 
     def __init__(
         self, endpoint: Endpoint, settings: Settings, *, writable: bool = False, policy: Policy | None = None
@@ -88,26 +109,36 @@ class Client:
             budget_name=self._budget_name(),
             policy=policy,
             origins=tuple(endpoint.origins.values()),
+            route=endpoint.route,
         )
         self.session.schemes.update(self.schemes())
 
     def _redactor(self) -> Redactor:
         pairs = self.credential_pairs()
-        secrets = [value for name, value in self.settings.values.items() if not name.endswith(_NO_SECRETS)]
-        return Redactor([secret.reveal() for secret in secrets], pairs)
+        return Redactor([value.reveal() for name, value in self.settings.values.items() if is_credential(name)], pairs)
 
     def _budget_name(self) -> str:
-        # The vendors count by key: by its id, and never by the secret, is a budget named.
+        # The vendors count by key, whose id names the budget, never its secret.
         users = "".join(user for user, _ in self.credential_pairs() if self.endpoint.rates)
         key = hashlib.sha256(f"{self.endpoint.base_url} {users}".encode()).hexdigest()[:16]
         return f"{self.vendor_name}-{self.environment}-{key}"
 
+    @classmethod
+    def url_of(cls, environment: Environment, country: str | None) -> str:  # noqa: ARG003 - for the vendors to look at
+        """Return the base URL of an environment, for *country* if the vendor has platforms per country."""
+        return environment.base_url
+
+    @classmethod
+    def clean_base_url(cls, url: str) -> str:
+        """Return a base URL as `Endpoint` wants it."""
+        return url.rstrip("/")
+
     def declare(self) -> Sequence[Resource]:
-        """Return the vendor's resources, for this client's country where it matters."""
+        """Return the vendor's resources, for this client's country if it matters."""
         raise NotImplementedError
 
     def schemes(self) -> Mapping[str, AuthBase]:
-        """Return the authentication schemes by name; "default" is one of them where there is one."""
+        """Return the authentication schemes by name; "default" signs calls that name none."""
         raise NotImplementedError
 
     def credential_pairs(self) -> list[tuple[str, str]]:
@@ -115,12 +146,51 @@ class Client:
         return []
 
     def may_repeat(self, method: str, path: str) -> bool:  # noqa: ARG002 - for the vendors to look at
-        """Tell whether a raw call to *path*, which comes without a query, only reads, although its method may write."""
-        return method in ("GET", "HEAD")
+        """Tell whether a raw call to this path of the main host only reads, although its method may write."""
+        return False
 
     def ping(self) -> str:
-        """Make the cheapest authenticated call, and return one sentence on what came back."""
-        raise NotImplementedError
+        """Make the cheapest authenticated call and return one sentence on the response: here, for one record."""
+        next(self.example_query().records(limit=1), None)
+        return "the credentials are accepted."
+
+    def signing(self, scheme: str | None) -> Signing:  # noqa: ARG002 - for the vendors to look at
+        """Return how calls of an authentication scheme are signed, for code in other languages."""
+        return Signing()
+
+    def connect_arguments(self) -> dict[str, Any]:
+        """Return the arguments of `connect` that lead to this client, without credentials."""
+        return {"environment": self.environment} | ({"country": self.country} if self.countries else {})
+
+    @property
+    def country(self) -> str:
+        """The country whose platform this is; "" if the vendor has one platform."""
+        return (self.settings.get(f"{self.vendor_name.upper()}_COUNTRY") or next(iter(self.countries), "")).lower()
+
+    @property
+    def base_url(self) -> str:
+        """Scheme, host and port that paths are relative to."""
+        return self.endpoint.base_url
+
+    def resource_of(self, ask: Ask) -> Resource:
+        """Return the resource that *ask* queries."""
+        return self._resources[ask.resource]
+
+    def fetch(self, call: Call, stop: Event) -> Iterator[Page]:
+        """Send *call* and yield its page, or the blocks of a stream; *stop* ends it early by `Cancelled`."""
+        return pages_of(self.session, call, stop)
+
+    def reopen(self) -> Callable[[], Source]:
+        """
+        Return a picklable function that connects again in another process, with the credentials found there.
+
+        Raises:
+            UsageError: Another process cannot reach what this client is connected to.
+        """
+        if self.endpoint.reopen is None:
+            what = f"{self.title}: other processes cannot connect again, because its settings were passed in code."
+            raise UsageError(what, remedy="Put them into the environment or .env of the workers.")
+        return self.endpoint.reopen(self.session.policy)
 
     @property
     def title(self) -> str:
@@ -133,34 +203,39 @@ class Client:
         return self._resources
 
     @property
+    def browsing(self) -> Browsing:
+        """The addresses that can be looked at, for `vendorkit.browse`."""
+        return Browsing(self, self.settings, self._resources)
+
+    def example_query(self) -> Query:
+        """Return the query of `vendorkit demo`: all records of the first resource."""
+        return BoundResource(self, self.settings, next(iter(self._resources.values()))).query()
+
+    @property
     def resources(self) -> pd.DataFrame:
-        """One row a resource: name, what it is, filters, sort keys, expansions, columns."""
-        rows = [
-            (
-                r.name,
-                r.about,
-                ", ".join(f.name for f in r.filters),
-                ", ".join(r.sort_keys),
-                ", ".join(r.expands),
-                len(r.schema.arrow.names),
-            )
-            for r in self._resources.values()
-        ]
-        names = ["resource", "about", "filters", "sort_keys", "expand", "columns"]
-        return pd.DataFrame(rows, columns=names).set_index("resource")
+        """One row per resource: name, what it is, filters, sort keys, expansions, columns."""
+        index, declared = pd.Index(list(self._resources), name="resource"), self._resources.values()
+        columns = {
+            "about": [r.about for r in declared],
+            "filters": [", ".join(one.name for one in r.filters) for r in declared],
+            "sort_keys": [", ".join(r.sort_keys) for r in declared],
+            "expand": [", ".join(r.expands) for r in declared],
+            "columns": [len(r.schema.arrow.names) for r in declared],
+        }
+        return pd.DataFrame(columns, index)
 
     def get(
         self, path: str, *, params: Mapping[str, Any] | None = None, auth: str | None = "default"
     ) -> requests.Response:
         """
-        GET any path of the vendor; return requests' own response, read to its end, credentials masked.
+        GET any path of the vendor; return a `requests.Response`, read to its end, credentials masked.
 
         Args:
             path: A path, or an absolute URL of the vendor.
             params: Query parameters.
-            auth: The scheme that signs it, where the vendor has several; None for none.
+            auth: The scheme that signs it, if the vendor has several; None for none.
         """
-        return self._raw("GET", path, params=params or {}, auth=auth)
+        return self._raw("GET", path, params=params, auth=auth)
 
     def post(
         self, path: str, *, json: Any = None, params: Mapping[str, Any] | None = None, auth: str | None = "default"
@@ -171,46 +246,46 @@ class Client:
         Raises:
             NotAllowed: The call may write, and the client is read-only; nothing was sent.
         """
-        return self._raw("POST", path, params=params or {}, json=json, auth=auth)
+        return self._raw("POST", path, params=params, json=json, auth=auth)
 
-    def _raw(
-        self, method: str, path: str, *, params: Mapping[str, Any], auth: str | None, json: Any = None
-    ) -> requests.Response:
+    def _raw(self, method: str, path: Any, *, params: Any, auth: Any, json: Any = None) -> requests.Response:
+        auth = None if auth is None else arguments.word(auth, "auth", "the name of a scheme, or None")
         if auth is not None and auth not in self.session.schemes:
             self.missing_scheme(auth)
-        # The path alone as it will be sent: what only ends like one that reads, behind a ? or #, may write.
-        repeatable = self.may_repeat(method, urlsplit(self.session.absolute(path)).path.rstrip("/"))
-        call = Call(method, path, params=params, json=json, accept="any", repeatable=repeatable, scheme=auth)
+        path = arguments.text(path, "path", "a path, or an address of the vendor")
+        params = arguments.parameters({} if params is None else params, "params")
+        json = None if json is None else arguments.json_value(json, "json")
+        call = Call(method, path, params=params, json=json, accept="any", scheme=auth)
+        # Asked of the address as it is sent, without dots and blanks: "/delete?/query" only ends like one that reads.
+        sent = str(self.session.prepare(call).url)
+        reads = origin_of(sent) == origin_of(self.base_url) and self.may_repeat(method, urlsplit(sent).path)
+        call = replace(call, repeatable=call.may_repeat() or reads)
         require_writable(call, writable=self.writable)
         return self.session.send(call)
 
     @property
     def exchanges(self) -> pd.DataFrame:
         """One row for each of the last HTTP exchanges, those of authentication too, credentials masked."""
-        rows = [
-            (
-                e.method,
-                urlsplit(e.url).path,
-                e.status,
-                e.sent.get("Authorization", ""),
-                e.received.get("WWW-Authenticate", ""),
-                round(e.seconds * 1000, 1),
-            )
-            for e in self.session.exchanges.all()
-        ]
-        names = ["method", "path", "status", "authorization", "challenge", "milliseconds"]
-        return pd.DataFrame(rows, columns=names)
+        last = self.session.exchanges.all()
+        columns = {
+            "method": [one.method for one in last],
+            "path": [urlsplit(one.url).path for one in last],
+            "status": [one.status for one in last],
+            "authorization": [one.sent.get("Authorization", "") for one in last],
+            "challenge": [one.received.get("WWW-Authenticate", "") for one in last],
+            "milliseconds": [round(one.seconds * 1000, 1) for one in last],
+        }
+        return pd.DataFrame(columns)
 
     def missing_scheme(self, name: str) -> NoReturn:
         """Raise the error that says why there is no authentication scheme *name*."""
-        known = [scheme for scheme in self.session.schemes if scheme != "default"]
         what = f"{self.title} has no authentication scheme {name!r}."
-        raise UsageError(what, remedy=suggestion(name, known))
+        raise UsageError(what, remedy=suggestion(name, [one for one in self.session.schemes if one != "default"]))
 
     def __getattr__(self, name: str) -> BoundResource:
         resources = self.__dict__.get("_resources", {})
         if name in resources:
-            return BoundResource(self, resources[name])
+            return BoundResource(self, self.settings, resources[name])
         what = f"{type(self).__name__} has no resource or attribute {name!r}."
         raise AttributeError(what if name.startswith("_") else f"{what} {suggestion(name, resources)}")
 
@@ -218,7 +293,8 @@ class Client:
         return [*super().__dir__(), *self._resources]
 
     def __repr__(self) -> str:
-        return f"<{self.title} at {self.endpoint.base_url}, {len(self._resources)} resources>"
+        parts = [f"{len(self._resources)} resources", *self.endpoint.remarks.values()]
+        return f"<{self.title} at {self.endpoint.base_url}, {'; '.join(parts)}>"
 
     def __reduce__(self) -> NoReturn:
         refuse_pickling("A client")

@@ -1,34 +1,73 @@
-"""The vendors, and connecting to one of them."""
+"""The registered vendors, and connecting to one of them: its settings, its address, whom it trusts there, the proxy."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, Protocol
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypedDict, TypeVar, cast, overload
 from urllib.parse import urlsplit
 
-from vendorkit.ask import suggestion
+from vendorkit import arguments
+from vendorkit.ask import choice, suggestion
+from vendorkit.auth.flow import origin_of
 from vendorkit.errors import SettingsError, UsageError
 from vendorkit.http import tls
 from vendorkit.http.call import Policy
-from vendorkit.settings import Secret, Settings, read_settings
-from vendorkit.vendors.client import Client, Endpoint, Environment
+from vendorkit.http.proxy import PROXY_VARIABLE, find_route
+from vendorkit.resource import Source
+from vendorkit.settings import Secret, Settings, given_settings, is_credential, read_settings
+from vendorkit.vendors.client import Client, Endpoint
 from vendorkit.vendors.mediagenix.client import Mediagenix
 from vendorkit.vendors.medipim.client import Medipim
-from vendorkit.vendors.medipim.schema import COUNTRIES
 from vendorkit.vendors.pledg.client import Pledg
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from vendorkit.local import LocalVendor
 
-CLIENTS: Final[dict[str, type[Client]]] = {"medipim": Medipim, "pledg": Pledg, "mediagenix": Mediagenix}
+CLIENTS: Final[dict[str, type[Client]]] = {}
+K = TypeVar("K", bound=type[Client])
+
+
+def register(kind: K) -> K:
+    """Make `connect`, the panels, doctor and the command line know a vendor, by the class of its client."""
+    CLIENTS[kind.vendor_name] = kind
+    return kind
+
+
+register(Medipim)
+register(Pledg)
+register(Mediagenix)
 
 
 class Servers(Protocol):
-    """Running local vendors by name."""
+    """Running mock servers by name."""
 
     def __getitem__(self, name: str) -> LocalVendor: ...
 
 
+class Options(TypedDict, total=False):
+    """The keyword arguments of `connect`, for type checkers."""
+
+    environment: str | None
+    country: str | None
+    writable: bool
+    policy: Policy | None
+    settings: Mapping[str, str | None] | None
+    proxy: str | None
+
+
+@overload
+def connect(vendor: Literal["medipim"], **options: Unpack[Options]) -> Medipim: ...
+@overload
+def connect(vendor: Literal["pledg"], **options: Unpack[Options]) -> Pledg: ...
+@overload
+def connect(vendor: Literal["mediagenix"], **options: Unpack[Options]) -> Mediagenix: ...
+@overload
+def connect(vendor: str, **options: Unpack[Options]) -> Client: ...
 def connect(
     vendor: str,
     *,
@@ -36,91 +75,177 @@ def connect(
     country: str | None = None,
     writable: bool = False,
     policy: Policy | None = None,
+    settings: Mapping[str, str | None] | None = None,
+    proxy: str | None = None,
 ) -> Client:
     """
     Return a client of *vendor*; nothing is sent yet.
 
     Args:
         vendor: "medipim", "pledg" or "mediagenix".
-        environment: "local" for the embedded vendor, started on demand and needing no credentials, or one of the
+        environment: "local" for the bundled mock server, started on demand and needing no credentials, or one of the
             vendor's own. None: `<VENDOR>_ENVIRONMENT` from the environment or `.env`, else "local".
         country: Medipim's platform: be, fr, de, es, au or us. None: `MEDIPIM_COUNTRY`, else be.
         writable: Allow calls that may change data at the vendor.
         policy: Timeouts and retries.
+        settings: Credentials and other settings by the names of their variables, from a keyring, Colab's secrets or a
+            vault: in place of the environment and `.env`, of which then only the proxy and the rate budget count.
+        proxy: Address of an HTTP proxy: "http://user:password@host:port"; "" for none. None: `VENDORKIT_PROXY` from the
+            environment or `.env`, else `HTTPS_PROXY` and `NO_PROXY` of the environment. Never for this machine itself.
 
     Raises:
-        UsageError: No such vendor, environment or country.
-        SettingsError: Settings are missing or malformed; all of them are named at once.
+        UsageError: No such vendor, environment or country, or an argument that cannot be used.
+        SettingsError: Settings are missing or malformed, all of them are named at once; or a settings file would
+            redirect credentials of another source.
     """
-    if vendor not in CLIENTS:
-        what = f"There is no vendor {vendor!r}."
-        raise UsageError(what, remedy=suggestion(vendor, CLIENTS))
+    # Wrapped before anything can fail: tracebacks may show the locals.
+    given = None if settings is None else Secret(cast("str", settings))
+    argument = None if proxy is None else Secret(proxy)
+    settings = proxy = None
+    vendor = choice(vendor, CLIENTS, "There is no vendor")
+    environment = None if environment is None else arguments.word(environment, "environment")
+    country = None if country is None else arguments.word(country, "country")
+    writable = arguments.boolean(writable, "writable")
+    if not isinstance(policy, (Policy, type(None))):
+        arguments.refuse("policy", "a Policy", policy)
     kind = CLIENTS[vendor]
     prefix = vendor.upper()
-    names = (*kind.setting_names, *(f"{prefix}_{name}" for name in ("ENVIRONMENT", "BASE_URL", "ISSUER")))
-    settings = read_settings(names)
-    chosen = environment or settings.get(f"{prefix}_ENVIRONMENT") or "local"
-    country = _country(country, settings) if kind is Medipim else None
+    found = _settings(kind, environment, given, argument)
+    chosen = environment or found.get(f"{prefix}_ENVIRONMENT") or "local"
+    country = _country(kind, country or found.get(f"{prefix}_COUNTRY"))
     if chosen == "local":
-        endpoint, settings = _local(vendor, country)
+        endpoint, found = _local(kind, country)
     elif chosen in kind.environments:
-        endpoint = _remote(kind, chosen, country, settings)
+        found = found.trusted()
+        endpoint = _remote(kind, chosen, country, found, argument)
+        if given is None:  # a worker would not find what code passed, and might take another account's credentials
+            endpoint = replace(endpoint, reopen=partial(_again, vendor, chosen, country))
     else:
         what = f"{kind.label} has no environment {chosen!r}."
         raise UsageError(what, remedy=suggestion(chosen, ["local", *kind.environments]))
-    return kind(endpoint, _with_country(settings, country), writable=writable, policy=policy)
+    return kind(endpoint, _with_country(kind, found, country), writable=writable, policy=policy)
 
 
 def connect_local(vendor: str, servers: Servers, *, country: str | None, policy: Policy | None = None) -> Client:
-    """Return a client of one of these local vendors, with the credentials that it accepts."""
-    endpoint, settings = _one_of(servers, vendor)
-    return CLIENTS[vendor](endpoint, _with_country(settings, country), policy=policy)
+    """Return a client of one of these mock servers, with the credentials that it accepts."""
+    kind = CLIENTS[vendor]
+    endpoint, found = _one_of(servers, kind, country)
+    return kind(endpoint, _with_country(kind, found, country), policy=policy)
 
 
-def _country(given: str | None, settings: Settings) -> str:
-    country = (given or settings.get("MEDIPIM_COUNTRY") or "be").lower()
-    if country not in COUNTRIES:
-        what = f"Medipim has no platform for the country {country!r}."
-        raise UsageError(what, remedy=suggestion(country, COUNTRIES))
+def all_setting_names(kind: type[Client]) -> tuple[str, ...]:
+    """Return the names of all variables of a vendor: credentials first, then where and whom to trust."""
+    trust = "ISSUER" if kind.approved_roots_only else "CA_FILE"
+    return (*kind.setting_names, *(f"{kind.vendor_name.upper()}_{name}" for name in ("ENVIRONMENT", "BASE_URL", trust)))
+
+
+def _country(kind: type[Client], given: str | None) -> str | None:
+    if not kind.countries:
+        return None
+    country = (given or kind.countries[0]).lower()
+    if country not in kind.countries:
+        what = f"{kind.label} has no platform for the country {country!r}."
+        raise UsageError(what, remedy=suggestion(country, kind.countries))
     return country
 
 
-def _remote(kind: type[Client], name: str, country: str | None, settings: Settings) -> Endpoint:
-    environment: Environment = kind.environments[name]
-    host = COUNTRIES[country].host if country else ""
-    override = settings.get(f"{kind.vendor_name.upper()}_BASE_URL")
-    base_url = (override or environment.base_url.format(host=host)).rstrip("/")
-    # Medipim's pages write the base with /v4 as well as without (inferred: both are meant).
-    base_url = base_url.removesuffix("/v4") if kind is Medipim else base_url
+def _settings(kind: type[Client], environment: str | None, given: Secret | None, proxy: Secret | None) -> Settings:
+    """Return the settings of a vendor, and that of the proxy; for the mock server no more than the country."""
+    # The proxy is checked here, whether it will be needed or not.
+    find_route((), argument=proxy)
+    names, chooser = all_setting_names(kind), f"{kind.vendor_name.upper()}_ENVIRONMENT"
+    proxy_names = () if proxy else (PROXY_VARIABLE,)
+    if given is None:
+        local = (environment or os.environ.get(chooser)) == "local"
+        names = tuple(name for name in names if name.endswith("_COUNTRY")) if local else (*names, *proxy_names)
+        return read_settings(names, needed=not local) if names else Settings()
+    found, configured = given_settings(given, names), read_settings(proxy_names, needed=False)
+    if not environment and chooser not in found.values and any(map(is_credential, found.values)):
+        what = f"settings= holds credentials, and no environment of {kind.label} is given."
+        choices = " or ".join(repr(name) for name in kind.environments)
+        raise UsageError(what, remedy=f"Give environment={choices}, or {chooser} in settings=.")
+    values, sources = {**found.values, **configured.values}, {**found.sources, **configured.sources}
+    return replace(found, values=values, sources=sources)
+
+
+def _remote(kind: type[Client], name: str, country: str | None, settings: Settings, proxy: Secret | None) -> Endpoint:
+    """Return the endpoint of one of the vendor's environments."""
+    variable, environment = f"{kind.vendor_name.upper()}_BASE_URL", kind.environments[name]
+    override = settings.get(variable)
+    base_url = kind.clean_base_url(override or kind.url_of(environment, country))
     parts = urlsplit(base_url)
     if parts.scheme != "https" or not parts.hostname or parts.path or parts.query:
-        what = f"{kind.vendor_name.upper()}_BASE_URL is not the https address of a host."
+        what = f"{variable} is not the https address of a host."
         raise SettingsError(what, remedy="Write https://host, without a path.")
-    trust = tls.approved_trust(settings.get("MEDIAGENIX_ISSUER")) if kind.approved_roots_only else tls.public_trust()
-    return Endpoint(name, base_url, trust, environment.rates, {} if override else environment.origins)
+    known = [kind.url_of(one, platform) for one in kind.environments.values() for platform in kind.countries or (None,)]
+    remarks = {}
+    if origin_of(base_url) not in map(origin_of, known):
+        remarks["host"] = f"NOT a host of {kind.label}: {parts.netloc}, from {variable} ({settings.sources[variable]})"
+    if settings.withheld:
+        remarks["credentials"] = f"not sent there: {', '.join(settings.withheld)}"
+    origins = {} if override else environment.origins
+    trust = _trust(kind, settings, remarks)
+    route = find_route([base_url, *origins.values()], argument=proxy, settings=settings)
+    if route.through(base_url):
+        remarks["proxy"] = route.through(base_url).strip()
+    return Endpoint(name, base_url, trust, environment.rates, origins, route, remarks)
 
 
-def _local(vendor: str, country: str | None) -> tuple[Endpoint, Settings]:
+def _trust(kind: type[Client], settings: Settings, remarks: dict[str, str]) -> tls.Trust:
+    if kind.approved_roots_only:
+        return tls.approved_trust(settings.get(f"{kind.vendor_name.upper()}_ISSUER"))
+    variable = f"{kind.vendor_name.upper()}_CA_FILE"
+    file = settings.get(variable)
+    if file is None:
+        return tls.public_trust(ca_setting=variable)
+    source = f"{variable}, {settings.sources[variable]}"
+    further = tls.read_roots(file, source)
+    remarks["CA file"] = f"further roots trusted: {len(further)} of {file} ({source})"
+    return tls.public_trust(further, ca_setting=variable)
+
+
+def _local(kind: type[Client], country: str | None) -> tuple[Endpoint, Settings]:
     from vendorkit import local  # noqa: PLC0415 - the servers are an extra
 
-    return _one_of(local.shared(country or "be"), vendor)
+    return _one_of(local.shared(country or "be"), kind, country)
 
 
-def _one_of(servers: Servers, vendor: str) -> tuple[Endpoint, Settings]:
-    server = servers[vendor]
-    origins = {"sequence": servers["sequence"].base_url} if vendor == "mediagenix" else {}
-    endpoint = Endpoint("local", server.base_url, tls.local_trust(server.ca_pem), (), origins)
-    return endpoint, _with(Settings(looked_in="the local vendor"), server.credentials)
+def _one_of(servers: Servers, kind: type[Client], country: str | None) -> tuple[Endpoint, Settings]:
+    server = servers[kind.vendor_name]
+    origins = {name: servers[name].base_url for name in kind.local_origins}
+    again = partial(_local_again, kind.vendor_name, country, server.base_url)
+    endpoint = Endpoint("local", server.base_url, tls.local_trust(server.ca_pem), (), origins, reopen=again)
+    return endpoint, _with(Settings(looked_in="the mock server"), server.credentials)
 
 
-def _with_country(settings: Settings, country: str | None) -> Settings:
-    return _with(settings, {"MEDIPIM_COUNTRY": country}) if country else settings
+def _again(vendor: str, environment: str, country: str | None, policy: Policy) -> Callable[[], Source]:
+    by_name: Callable[..., Client] = connect
+    return partial(by_name, vendor, environment=environment, country=country, policy=policy)
+
+
+def _local_again(vendor: str, country: str | None, base_url: str, policy: Policy) -> Callable[[], Source]:
+    """Other processes reach the mock servers by a file that only their user can read."""
+    from vendorkit import local  # noqa: PLC0415 - the servers are an extra
+    from vendorkit.local.server.address_file import address_file  # noqa: PLC0415
+
+    servers = local.shared(country or "be")
+    if servers[vendor].base_url != base_url:
+        what = f"The mock server at {base_url} is not the one that this process shares now."
+        raise UsageError(what, remedy="Connect again.")
+    return partial(_through_file, vendor, str(address_file(servers)), country, policy)
+
+
+def _through_file(vendor: str, path: str, country: str | None, policy: Policy) -> Client:
+    from vendorkit.local.server.address_file import servers_at  # noqa: PLC0415 - the servers are an extra
+
+    return connect_local(vendor, servers_at(path), country=country, policy=policy)
+
+
+def _with_country(kind: type[Client], settings: Settings, country: str | None) -> Settings:
+    return _with(settings, {f"{kind.vendor_name.upper()}_COUNTRY": country}) if country else settings
 
 
 def _with(settings: Settings, values: Mapping[str, str]) -> Settings:
     secrets = {name: Secret(value) for name, value in values.items()}
     sources = dict.fromkeys(values, "given")
     return Settings({**settings.values, **secrets}, {**settings.sources, **sources}, settings.looked_in)
-
-
-__all__ = ["CLIENTS", "connect", "connect_local"]

@@ -1,175 +1,190 @@
 """
-What changed at Mediagenix: the feed of events names it, and each changed record is fetched at its own address.
+What changed at Mediagenix: the feed of events names it, and each changed record is fetched by its path.
 
-The feed is asked for what is newer than an event's id. How long events are kept is not documented, so that it is asked
-for one event more, the last one known: where that is gone, others may be gone with it. Events that are a few minutes
-old at most are read again the next time, should one with a lower id come late (inferred). Facts as of 2026-11.
+The feed is queried for what is newer than an event's id. How long events are kept is not documented, so it is queried
+for one more event, the last one known: if that is gone, others may be gone with it. Events that are at most a few
+minutes old are read again the next time, in case one with a lower id comes late (inferred). Facts are as of 2026-11.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
+from vendorkit.ask import Ask, Since
 from vendorkit.errors import MalformedAnswer, NotFound
-from vendorkit.frames import Page, Schema
-from vendorkit.http.answers import answered_at, json_object
+from vendorkit.frames import Page, page_of
 from vendorkit.http.call import Call
-from vendorkit.pages import P, Reader, T, read_records, side_by_side
-from vendorkit.query import Query, Since, Span
-from vendorkit.vendors.client import Client
-from vendorkit.vendors.mediagenix.paging import Linked
+from vendorkit.resource import NEXT, Accept, Changes, Cost, Flow
+from vendorkit.vendors.mediagenix.paging import PAGES, PER_PAGE, Linked, unbounded
 
+T = TypeVar("T")
 LATE_S: Final = 300
 _EVENTS: Final = "/api/events"
+Event = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Fed(Linked):
+class EventFed(Linked):
     """
-    A collection whose changes the feed tells; see `vendorkit.resource.Telling`.
+    A collection whose changes the feed reports; with `since` the changed records, one per page.
 
     Attributes:
-        tells: Filter name to the link by which a record itself says whether it is below that parent.
+        parent_links: Filter name to the link by which a record itself says whether it is below that parent.
     """
 
-    tells: Mapping[str, str] = field(default_factory=dict)
+    parent_links: Mapping[str, str] = field(default_factory=dict)
 
-    def untold(self, query: Query) -> str | None:
+    def pages(self, ask: Ask, cursor: Any = None) -> Flow[None]:
+        """Accept the pages of the collection, or the changed records, one per page."""
+        if ask.since is None:
+            yield from super().pages(ask, cursor)
+            return
+        identifiers = yield from changed(self.path, ask.since)
+        one = replace(ask, filters={}, since=None)
+        yield [self.call(replace(one, url=f"{self.path}/{identifier}")) for identifier in identifiers]
+        parents = [(f"{self.parent_links[wire]}_link", f"/api/{wire}s/{id_}") for wire, id_ in ask.filters.items()]
+        for _ in identifiers:
+            try:
+                page = yield NEXT
+            except NotFound:  # deleted since
+                continue
+            if all(urlsplit(str(page.values(name)[0] or "")).path == path for name, path in parents):
+                yield Accept(page)
+
+    def split(self, ask: Ask, parts: int) -> Flow[list[Ask]]:
+        """Plan ranges of pages; changes are not divided."""
+        return [ask] if ask.since is not None else (yield from super().split(ask, parts))
+
+    def count(self, ask: Ask) -> Flow[int | None]:
+        """Read the total of a page of one record; None for changes."""
+        return None if ask.since is not None else (yield from super().count(ask))
+
+    def cost(self, ask: Ask, rows: int) -> Cost:
+        """Count the pages; of changes one request per record, and a few for the feed."""
+        if ask.since is None:
+            return super().cost(ask, rows)
+        return Cost(rows + 1 + -(-rows // PER_PAGE), "events", "changed records are fetched one by one")
+
+
+@dataclass(frozen=True)
+class FeedChanges(Changes):
+    """
+    Changes of a collection by the feed of events.
+
+    Attributes:
+        paging: The collection.
+    """
+
+    paging: EventFed
+
+    def why_not_incremental(self, ask: Ask) -> str | None:
         """Return what the events or the changed records do not say."""
-        name = query.resource.name
-        if query.url is not None:
-            return f"The feed tells which {name} changed, but not which of them a followed link leads to."
-        if embedded := [rel for rel in query.expand if rel != "metadata"]:
-            return f"The feed tells which {name} changed, but not whether their {embedded[0]} did."
-        if unknown := [wire for wire in query.filters if wire not in self.tells]:
+        name = self.paging.name
+        if ask.url is not None:
+            return f"The feed reports which {name} changed, but not which of them a followed link leads to."
+        if embedded := [rel for rel in ask.expand if rel != "metadata"]:
+            return f"The feed reports which {name} changed, but not whether their {embedded[0]} did."
+        if unknown := [wire for wire in ask.filters if wire not in self.paging.parent_links]:
             return f"Changed {name} do not say whether they match {unknown[0]}=."
         return None
 
-    def mark(self, query: Query) -> Since | None:
-        """Return the last event that is settled; None where there is none."""
-        response = query.client.session.send(Call("GET", _EVENTS))
-        title = query.client.title
-        events = read_records(json_object(response.content, title), "entries", f"{title}: events").records
-        settled = [event for event in events if _moment(event) <= answered_at(response) - LATE_S]
-        return Since(_id((settled[-1:] or events[:1])[0]), place=True) if events else None
+    def position(self, ask: Ask) -> Flow[Since | None]:  # noqa: ARG002
+        """Return the last event that is settled; None if there is none."""
+        page = yield Call("GET", _EVENTS, records="entries")
+        events, now = page.records(), page.at if page.at is not None else time.time()
+        settled = [event for event in events if _moment(event) <= now - LATE_S]
+        return Since(_id((settled[-1:] or events[:1])[0]), is_event_id=True) if events else None
 
-    def touched(self, query: Query) -> Iterator[str]:
-        """Yield the ids of the records that events since then are about, each once."""
-        path = re.escape(query.resource.path) + r"/([0-9]+)(/.*)?"
-        seen = set[str]()
-        for event in _events(query):
-            # The metadata of a record are below its own address (inferred).
-            found = re.fullmatch(
-                path, _read(event.get("subject_link"), lambda link: urlsplit(link or "").path, "subject")
-            )
-            if found and found[1] not in seen:
-                seen.add(found[1])
-                yield found[1]
+    def changed_ids(self, ask: Ask) -> Flow[None]:
+        """Accept the ids of the records that events since then are about, each once."""
+        assert ask.since is not None  # noqa: S101 - called for changes only
+        identifiers = yield from changed(self.paging.path, ask.since)
+        yield Accept(page_of([{"id": one} for one in identifiers]))
 
-    def first_call(self, query: Query) -> Call:
-        """GET the collection; for changes, the feed."""
-        if query.since is None:
-            return super().first_call(query)
-        return Call("GET", _EVENTS, params={"newer_than": query.since.at - 1 if query.since.place else 0})
-
-    def pages(self, query: Query, reader: Reader[P], limit: int | None, after: Any = None) -> Iterator[P]:
-        """Yield the pages of the collection, or the changed records, one a page."""
-        if query.since is None:
-            yield from super().pages(query, reader, limit, after)
-            return
-        parents = [(f"{self.tells[wire]}_link", f"/api/{wire}s/{id_}") for wire, id_ in query.filters.items()]
-        link = super().reader(_one(query, "0"), query.schema.project([name for name, _ in parents] or None))
-
-        def fetch(identifier: str) -> bytes | None:
-            try:
-                return query.client.session.send(self._call(_one(query, identifier), 1)).content
-            except NotFound:  # deleted since
-                return None
-
-        for body in side_by_side(fetch, self.touched(query)):
-            if body is None:
-                continue
-            record = link.read(body).table if parents else None
-            if record is None or all(urlsplit(record[name][0].as_py() or "").path == path for name, path in parents):
-                yield reader.read(body)
-
-    def ranges(self, query: Query, parts: int) -> list[Span]:
-        """Plan ranges of pages; none for changes."""
-        return super().ranges(query, parts) if query.since is None else []
-
-    def count(self, query: Query) -> int | None:
-        """Ask for a page of one record and read its total; None for changes."""
-        return super().count(query) if query.since is None else None
-
-    def reader(self, query: Query, schema: Schema) -> Reader[Page]:
-        """Read the form that was asked for; a changed record stands alone."""
-        return super().reader(query if query.since is None else _one(query, "0"), schema)
+    def keys(self, page: Page) -> list[str]:
+        """Return the ids."""
+        return [str(one) for one in page.values("id")]
 
 
-def _one(query: Query, identifier: str) -> Query:
-    """Return the query for one record at its own address."""
-    return replace(query, url=f"{query.resource.path}/{identifier}", filters={}, since=None)
+def changed(path: str, since: Since) -> Flow[list[str]]:
+    """
+    Return the ids of the records below *path* that events since then are about, each once.
+
+    Raises:
+        NotFound: The feed does not reach back there.
+    """
+    # The metadata of a record are below the record's path (inferred).
+    subject = re.compile(re.escape(path) + r"/([0-9]+)(/.*)?")
+    found: dict[str, None] = {}
+    for event in (yield from _events_since(since)):
+        if match := subject.fullmatch(_read(event, "subject_link", lambda link: urlsplit(link or "").path)):
+            found[match[1]] = None
+    return list(found)
 
 
-def _events(query: Query) -> Iterator[Mapping[str, Any]]:
-    """Yield the events after the place, or from the moment on; `NotFound` where the feed does not reach back there."""
-    since, client = query.since, query.client
-    assert since is not None  # noqa: S101 - asked for changes alone
-    place = since.at if since.place else _place(client, since.at)
-    if place is None:
-        return
-    events = _newer(client, place - 1)
-    known = next(events, None)
-    if known is None or _id(known) != place:
-        what = f"The feed of {client.title} does not reach back to event {place} any more."
-        raise NotFound(what, remedy="Pull all; a saved dataset is deleted and saved again.")
-    yield from events
+def _events_since(since: Since) -> Flow[list[Event]]:
+    """Return the events after an event, or from a moment on."""
+    event_id = since.at if since.is_event_id else (yield from _event_before(since.at))
+    if event_id is None:
+        return []
+    events, after, batches = list[Event](), event_id - 1, 0
+    while batch := (yield from _newer(after)):
+        events += batch
+        if (batches := batches + 1) >= PAGES:
+            raise unbounded(name="events")
+        if _id(batch[-1]) <= after:
+            break  # the feed repeats itself
+        after = _id(batch[-1])
+    if not events or _id(events[0]) != event_id:
+        what = f"The feed of events does not reach back to event {event_id} any more."
+        raise NotFound(what, remedy="Query everything; delete a saved dataset and save it again.")
+    return events[1:]
 
 
-def _newer(client: Client, place: int, limit: int | None = None) -> Iterator[dict[str, Any]]:
-    return iter(client.events.query(newer_than=place, accept="json").records(limit=limit))
+def _newer(event_id: int, limit: int = PER_PAGE) -> Flow[list[Event]]:
+    params = {"newer_than": event_id, "per_page": limit, "pagination": "true"}
+    return (yield Call("GET", _EVENTS, params=params, records="entries")).records()  # type: ignore[no-any-return]
 
 
-def _place(client: Client, moment: int) -> int | None:
-    """Return the id of the last event before *moment*, by halves; None where there are no events."""
-    newest = list(client.events.query(accept="json").records())[-1:]
-    oldest = next(_newer(client, 0, 1), None)
-    if oldest is None or not newest:
+def _event_before(moment: int) -> Flow[int | None]:
+    """Return the id of the last event before *moment*, by bisection; None if there are no events."""
+    newest = (yield Call("GET", _EVENTS, records="entries")).records()[-1:]
+    oldest = yield from _newer(0, 1)
+    if not oldest or not newest:
         return None
-    if _moment(oldest) >= moment:
-        what = f"The feed of {client.title} begins at {oldest['timestamp']}, after the moment asked for."
-        raise NotFound(what, remedy="Ask for a later moment, or pull all.")
+    if _moment(oldest[0]) >= moment:
+        what = f"The feed of events begins at {oldest[0]['timestamp']}, after the requested moment."
+        raise NotFound(what, remedy="Give a later moment, or query everything.")
     if _moment(newest[0]) < moment:
         return _id(newest[0])
-    before, after = _id(oldest), _id(newest[0])
+    before, after = _id(oldest[0]), _id(newest[0])
     while before + 1 < after:
         middle = (before + after) // 2
-        found = next(_newer(client, middle - 1, 1), None)
-        if found is not None and _moment(found) < moment:
-            before = _id(found)
+        found = yield from _newer(middle - 1, 1)
+        if found and _moment(found[0]) < moment:
+            before = _id(found[0])
         else:
             after = middle
     return before
 
 
-def _id(event: Mapping[str, Any]) -> int:
-    return _read(event.get("id"), int, "id")
+def _id(event: Event) -> int:
+    return _read(event, "id", int)
 
 
-def _moment(event: Mapping[str, Any]) -> float:
-    return _read(
-        event.get("timestamp"), lambda text: datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp(), "time"
-    )
+def _moment(event: Event) -> float:
+    return _read(event, "timestamp", lambda text: datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp())
 
 
-def _read(value: Any, read: Callable[[Any], T], name: str) -> T:
+def _read(event: Event, name: str, read: Callable[[Any], T]) -> T:
     try:
-        return read(value)
+        return read(event.get(name))
     except (TypeError, ValueError, AttributeError) as exc:
         what = f"An event of the feed has no {name} that can be read."
-        raise MalformedAnswer(what, remedy="Try again; if it stays, tell the vendor.") from exc
+        raise MalformedAnswer(what, remedy="Try again; if it stays, report it to the vendor.") from exc

@@ -2,31 +2,35 @@
 Mediagenix On-Demand (Movida) and Sequence: a video catalogue of hypermedia resources, in XML or JSON.
 
 RFC 2617 digest with a nonce good for five minutes; 150 requests in 30 seconds, then a ban of 300 seconds; TLS chains of
-one approved authority. Clients follow `next` and never compute pages. Facts as of 2026-11, see the resources' pages.
+one approved authority. Clients follow `next` and never compute pages. Facts are as of 2026-11.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from requests.auth import AuthBase
 
-from vendorkit.ask import Filter
+from vendorkit import arguments
+from vendorkit.ask import Ask, Filter, choice
 from vendorkit.auth import Digest
 from vendorkit.auth.flow import origin_of
 from vendorkit.frames import Column, Kind, Schema
 from vendorkit.http.answers import json_object
 from vendorkit.http.call import Call
 from vendorkit.query import Query
-from vendorkit.resource import Resource
+from vendorkit.resource import Resource, Signing, first_call
+from vendorkit.vendors.bound import BoundResource
 from vendorkit.vendors.client import Client, Environment
-from vendorkit.vendors.mediagenix import schema as declared
-from vendorkit.vendors.mediagenix.changes import Fed
+from vendorkit.vendors.declared import Declared, read_resources
+from vendorkit.vendors.mediagenix.browsing import Hypermedia
+from vendorkit.vendors.mediagenix.changes import EventFed, FeedChanges
 from vendorkit.vendors.mediagenix.paging import Documents, Events, Linked
+from vendorkit.vendors.mediagenix.schema import FILE, expandable, ineffective_expansions, schema
 
 # 150 requests in 30 seconds are documented; the ban is long, so some are left for clocks that differ.
 RATES: Final = ((144, 30.0),)
@@ -54,84 +58,52 @@ class Link:
     href: str
     client: Mediagenix = field(repr=False)
 
-    def follow(self, *, expand: Sequence[str] = ()) -> Query:
+    def follow(self, *, expand: str | Iterable[str] = ()) -> Query:
         """Return a query for what the link leads to."""
         return self.client.follow(self.href, expand=expand)
-
-
-_BELOW: Final[dict[str, tuple[str, ...]]] = {
-    "titles": ("title_group", "licensor", "brand"),
-    "title_groups": ("title",),
-    "collection_entries": ("title_group",),
-    "schedules": ("platform", "title", "title_group", "asset"),
-    "schedulings": ("platform", "title", "title_group", "asset"),
-    "availability_windows": ("title",),
-    "rights": ("title", "title_group", "deal"),
-    "denied_rights": ("title", "title_group"),
-    "blackouts": ("title", "title_group"),
-    "images": ("title", "title_group", "brand"),
-    "assets": ("title",),
-    "renditions": ("asset",),
-    "platforms": ("availability_window", "outlet"),
-    "target_platforms": ("image", "rendition"),
-    "granted_requirements": ("right", "deal", "blackout"),
-    "specific_platforms": ("right", "deal", "blackout", "denied_right"),
-    "requirements": ("platform",),
-    "publications": ("scheduling",),
-    "linear_schedulings": ("linear_channel", "title"),
-    "metadata": ("title", "title_group", "brand", "asset", "scheduling", "right", "deal", "image"),
-}
-# By which link a record says what it is below, where that is what its parent's collection holds: a group's schedule,
-# for one, holds the schedulings of all its titles.
-_TELLS: Final[dict[str, dict[str, str]]] = {
-    "titles": {"licensor": "licensor"},
-    "schedulings": {"platform": "platform", "title": "title", "asset": "asset"},
-    "rights": {"title": "licensable", "title_group": "licensable"},
-    "denied_rights": {"title": "licensable", "title_group": "licensable"},
-    "images": {"title": "content", "title_group": "content", "brand": "content"},
-    "assets": {"title": "title"},
-    "renditions": {"asset": "asset"},
-    "availability_windows": {"title": "title"},
-    "linear_schedulings": {"linear_channel": "linear_channel", "title": "title"},
-    "platforms": {"outlet": "outlet"},
-}
-_ROOTS: Final = {
-    *("titles", "title_groups", "brands", "platforms", "licensors", "events", "outlets", "assets", "linear_channels"),
-    *("requirements", "denied_rights", "deals", "rights"),
-}
-_SEQUENCE: Final[dict[str, str]] = {
-    "work_areas": "",
-    "jobs": "/work_areas/{}/jobs",
-    "job_assets": "",
-    "tasks": "",
-    "notes": "",
-    "problems": "",
-}
-_ABOUT: Final[dict[str, str]] = {
-    "titles": "Features, episodes, trailers.",
-    "title_groups": "Series and collections.",
-    "schedulings": "When a title is up on a platform.",
-    "availability_windows": "When rights allow a title, on which platforms.",
-    "events": "The change feed, oldest first.",
-    "metadata": "Account-defined fields of one entity, as a document.",
-}
-_FILTERS: Final[dict[str, tuple[Filter, ...]]] = {
-    "titles": (Filter("external_id", "code", many=False),),
-    "assets": (Filter("name", many=False),),
-    "events": (
-        Filter("newer_than", "integer", many=False, about="Ids above this one; 0 for all that are kept."),
-        Filter("event_type", about="Such as title_updated."),
-    ),
-}
 
 
 class Mediagenix(Client):
     """A Mediagenix On-Demand client; Sequence's work areas and jobs are reached through it as well."""
 
+    titles: BoundResource
+    title_groups: BoundResource
+    collection_entries: BoundResource
+    brands: BoundResource
+    platforms: BoundResource
+    outlets: BoundResource
+    licensors: BoundResource
+    schedules: BoundResource
+    schedulings: BoundResource
+    availability_windows: BoundResource
+    rights: BoundResource
+    deals: BoundResource
+    denied_rights: BoundResource
+    blackouts: BoundResource
+    requirements: BoundResource
+    granted_requirements: BoundResource
+    specific_platforms: BoundResource
+    images: BoundResource
+    target_platforms: BoundResource
+    assets: BoundResource
+    renditions: BoundResource
+    publications: BoundResource
+    linear_channels: BoundResource
+    linear_schedulings: BoundResource
+    events: BoundResource
+    work_areas: BoundResource
+    jobs: BoundResource
+    job_assets: BoundResource
+    tasks: BoundResource
+    notes: BoundResource
+    problems: BoundResource
+    metadata: BoundResource
+
     vendor_name = "mediagenix"
     label = "Mediagenix On-Demand"
     setting_names = ("MEDIAGENIX_ROBOT_USER", "MEDIAGENIX_ROBOT_PASSWORD")
-    accepts = ("xml", "json")
+    accepts: tuple[str, ...] = ("xml", "json")
+    local_origins = ("sequence",)
     approved_roots_only = True
     environments = {  # noqa: RUF012 - a constant
         name: Environment(
@@ -142,52 +114,34 @@ class Mediagenix(Client):
 
     def declare(self) -> Sequence[Resource]:
         """Return the resources of On-Demand and of Sequence."""
-        resources = [self._resource(name) for name in declared.names() if name not in _SEQUENCE]
-        documents = Schema("metadata", (Column("metadata", Kind.DOCUMENT),), key="")
-        parents = _parents("metadata")
-        about = _ABOUT["metadata"]
-        filters = _parent_filters(parents)
-        resources.append(Resource("metadata", about, "/api", documents, Documents(parents, own=False), filters))
-        return resources + [self._sequence(name) for name in _SEQUENCE]
+        return [self._resource(one) for one in read_resources(FILE).values()]
 
-    def _resource(self, name: str) -> Resource:
-        parents = _parents(name)
-        style: Linked = Linked(parents, own=name in _ROOTS)
+    def _resource(self, declared: Declared) -> Resource:
+        name, values = declared.name, declared.values
+        base = self.endpoint.origins.get("sequence", "") if "host" in values else ""
+        below = values.get("below", (name,))[0]
+        pairs = [word.partition(":")[::2] for word in values.get("parents", ())]
+        parents = {parent: f"{base}/api/{parent}s/{{}}/{below}" for parent, _ in pairs}
+        path, own = f"{base}{values['path'][0]}", values.get("root") == ("yes",)
+        about = "Those of this {}, by its id."
+        by_parent = [Filter(parent, "integer", many=False, about=about.format(parent)) for parent in parents]
+        filters = (*declared.filters, *by_parent)
+        where = (name, path, parents, own)
+        if name == "metadata":
+            return Resource(name, declared.about, path, declared.schema, Documents(*where), filters)
         if name == "events":
-            style = Events(parents)
-        elif declared.schema(name).key:
-            style = Fed(parents, own=name in _ROOTS, tells=_TELLS.get(name, {}))
-        return Resource(
-            name,
-            _ABOUT.get(name, f"{name.replace('_', ' ').capitalize()}."),
-            f"/api/{name}",
-            declared.schema(name),
-            style,
-            (*_FILTERS.get(name, ()), *_parent_filters(parents)),
-            schema_of=lambda query: declared.schema(name, tuple(sorted(query.expand))),
-            expands=declared.expandable(name),
-            unreached=partial(declared.unreached, name),
-        )
-
-    def _sequence(self, name: str) -> Resource:
-        base = f"{self.endpoint.origins.get('sequence', '')}/api"
-        below = {"work_area": f"{base}{_SEQUENCE[name]}"} if _SEQUENCE[name] else {}
-        style = Linked(below, own=name == "work_areas")
-        return Resource(
-            name,
-            f"Sequence: {name.replace('_', ' ')}.",
-            f"{base}/{name}",
-            declared.schema(name),
-            style,
-            _parent_filters(below),
-            schema_of=lambda query: declared.schema(name, tuple(sorted(query.expand))),
-            expands=declared.expandable(name),
-            unreached=partial(declared.unreached, name),
-        )
+            return _resource(declared, Events(*where), filters)
+        if "host" in values or not declared.schema.key:
+            return _resource(declared, Linked(*where), filters)
+        return _resource(declared, EventFed(*where, {parent: link for parent, link in pairs if link}), filters)
 
     def schemes(self) -> Mapping[str, AuthBase]:
         """Digest, for everything; the nonces of the two products are kept apart."""
         return {"default": Digest(*self.credential_pairs()[0])}
+
+    def signing(self, scheme: str | None) -> Signing:
+        """Digest with the robot user and its password."""
+        return Signing("digest", self.setting_names) if scheme else Signing()
 
     def credential_pairs(self) -> list[tuple[str, str]]:
         """The robot user and its password."""
@@ -198,43 +152,65 @@ class Mediagenix(Client):
         """Fetch the root."""
         return f"the robot user is accepted; the root has {len(self.root().links)} links."
 
+    def example_query(self) -> Query:
+        """All titles with their metadata."""
+        return self.titles.query(expand=["metadata"])
+
+    @property
+    def browsing(self) -> Hypermedia:
+        """The addresses that can be looked at: those of the vendor's links."""
+        return Hypermedia(self, self.settings, self.declared, self.follow, partial(Entity, self))
+
     def root(self, product: str = "movida") -> Entity:
         """Fetch the root resource of On-Demand, or of Sequence (`product="sequence"`); its links lead everywhere."""
+        product = choice(product, ("movida", "sequence"), f"{self.title} has no product")
         base = self.endpoint.origins.get("sequence", "") if product == "sequence" else self.endpoint.base_url
-        return Entity(self, json_object(self.session.send(Call("GET", f"{base}/api")).content, self.title))
+        return self._fetched(Call("GET", f"{base}/api"))
 
-    def follow(self, link: str | Link, *, expand: Sequence[str] = (), accept: str | None = None) -> Query:
+    def follow(self, link: str | Link, *, expand: str | Iterable[str] = (), accept: str | None = None) -> Query:
         """
         Return a lazy query for any address of the vendor, such as a cell of a `…_link` column.
 
         Raises:
-            OriginRefused: The address is not the vendor's; its files, for instance, lie elsewhere.
+            OriginRefused: The address is not the vendor's; its files, for example, are on another host.
         """
-        url = self.session.absolute(link.href if isinstance(link, Link) else link)
+        wanted = "an address of the vendor, such as a cell of a …_link column"
+        url = self.session.absolute(link.href if isinstance(link, Link) else arguments.text(link, "link", wanted))
         words = [word for word in urlsplit(url).path.split("/") if word and not word.isdigit()]
-        name = words[-1] if words else ""
+        name = words[-1] if words else "resource"
         sequence = self.endpoint.origins.get("sequence")
         if name == "assets" and sequence and origin_of(url) == origin_of(sequence):
             name = "job_assets"
         name = {"schedule": "schedules", "clips": "titles", "series": "title_groups"}.get(name, name)
-        resource = self._resources.get(name) or _undeclared(name)
-        return Query(self, resource, expand=tuple(expand), accept=accept or self.accepts[0], url=url)
+        linked = tuple(arguments.names(expand, "expand", "a list of linked resources"))
+        accept = self.accepts[0] if accept is None else choice(accept, self.accepts, f"{self.title} has no format")
+        return Query(self, Ask(name, expand=linked, accept=accept, url=url))
+
+    def resource_of(self, ask: Ask) -> Resource:
+        """Return the resource that *ask* queries; one that is not declared, if a followed link leads to it."""
+        return self._resources.get(ask.resource) or _undeclared(ask.resource)
 
     def entity(self, link: str | Link) -> Entity:
         """Fetch the one resource at *link*, with its links."""
         query = self.follow(link, accept="json")
-        return Entity(self, json_object(self.session.send(query.resource.style.first_call(query)).content, self.title))
+        return self._fetched(first_call(query.resource, query.ask))
+
+    def _fetched(self, call: Call) -> Entity:
+        return Entity(self, json_object(self.session.send(call).content, self.title))
 
 
-def _parents(name: str) -> dict[str, str]:
-    last = {"schedulings": "schedule/schedulings", "schedules": "schedule"}.get(name, name)
-    return {parent: f"/api/{parent}s/{{}}/{last}" for parent in _BELOW.get(name, ())}
+def _resource(declared: Declared, paging: Linked, filters: tuple[Filter, ...]) -> Resource:
+    name = declared.name
 
+    def schema_of(ask: Ask) -> Schema:
+        return schema(name, tuple(sorted(ask.expand)))
 
-def _parent_filters(parents: Mapping[str, str]) -> tuple[Filter, ...]:
-    return tuple(Filter(name, "integer", many=False, about=f"Those of this {name}, by its id.") for name in parents)
+    resource = Resource(name, declared.about, paging.path, schema(name), paging, filters, schema_of=schema_of)
+    changes = FeedChanges(paging) if isinstance(paging, EventFed) else None
+    ineffective = partial(ineffective_expansions, name)
+    return replace(resource, expands=expandable(name), ineffective=ineffective, changes=changes)
 
 
 def _undeclared(name: str) -> Resource:
     columns = (Column("resource_type", Kind.TEXT), Column("id", Kind.ID), Column("self_link", Kind.LINK, "self"))
-    return Resource(name or "resource", "Not declared.", "/api", Schema(name or "resources", columns), Linked())
+    return Resource(name, "Not declared.", "/api", Schema(name, columns), Linked(name, "/api"))

@@ -1,238 +1,200 @@
-"""How Mediagenix's collections are paged, its event feed followed and its documents read. Facts as of 2026-11."""
+"""How Mediagenix's collections are paged, its event feed followed and its documents read. Facts are as of 2026-11."""
 
 from __future__ import annotations
 
 import re
-from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from itertools import islice, pairwise
-from typing import Any, Final, cast
-from urllib.parse import quote, urlsplit
+from itertools import pairwise
+from typing import Any, Final
+from urllib.parse import parse_qs, quote, urlsplit
 
+from vendorkit.ask import Ask, Span
 from vendorkit.errors import IncompletePull, UsageError
-from vendorkit.frames import JsonReader, Page, Schema, XmlReader
-from vendorkit.frames.elements import link_at_head
-from vendorkit.http.answers import json_object
+from vendorkit.frames import Page
 from vendorkit.http.call import Call
-from vendorkit.pages import Each, P, Reader, Records, announced, read_records, side_by_side
-from vendorkit.query import Query, Span
-from vendorkit.resource import Resource
-from vendorkit.vendors.client import Client
-from vendorkit.vendors.mediagenix import schema as declared
+from vendorkit.resource import NEXT, Accept, Cost, Flow, Paging, announced
 
 PER_PAGE: Final = 200  # more is refused with 422
-_SINGLE = {"metadata", "schedule", "note", "workflow", "api"}
+PAGES: Final = 10_000  # of a collection without a total, if no limit is given: two million records
+_SINGLE: Final = {"metadata", "schedule", "note", "workflow", "api"}
+_SECOND_PAGE: Final = re.compile(r"([?&]page=)2(?=&|$)")  # not that of per_page
 
 
 @dataclass(frozen=True)
-class Linked:
+class Linked(Paging):
     """
-    A collection: pages by `next` links, at its own address or below a parent.
+    A collection: pages by `next` links, at an address of the resource or below a parent.
 
     Attributes:
-        parents: Filter name to the address of the collection below that parent, `{}` standing for its id.
-        own: Whether the collection also has an address of its own.
+        name: The resource's name, for messages.
+        path: Its path.
+        parents: Filter name to the address of the collection below that parent, with `{}` in place of its id.
+        own: Whether the collection can be listed without a parent.
     """
 
+    name: str
+    path: str
     parents: Mapping[str, str] = field(default_factory=dict)
     own: bool = True
 
-    def first_call(self, query: Query) -> Call:
-        """GET the collection, or the followed address."""
-        return self._call(query, PER_PAGE)
-
-    def _call(self, query: Query, per_page: int) -> Call:
-        params = dict(query.filters)
-        url = query.url
+    def call(self, ask: Ask, per_page: int = PER_PAGE) -> Call:
+        """Return the call for the collection, or for a followed address."""
+        params, url = dict(ask.filters), ask.url
         if url is None:
             parent = next((name for name in self.parents if name in params), None)
             if parent is None and not self.own:
-                what = f"{query.resource.name} have no address of their own."
+                what = f"{self.name} can only be listed under a parent."
                 hints = [f"give {name}=<id>" for name in self.parents]
                 raise UsageError(what, remedy=f"{', or '.join((*hints, 'follow a link to them')).capitalize()}.")
-            url = query.resource.path if parent is None else self.parents[parent].format(params.pop(parent))
+            url = self.path if parent is None else self.parents[parent].format(params.pop(parent))
         if isinstance(params.get("event_type"), list):
             params["event_type"] = ",".join(params["event_type"])
-        if not is_single(url):
+        single = is_single(url)
+        if not single:
             # Some collections (platforms) are paged only on request; the others ignore the word (inferred).
-            params |= {"per_page": per_page, "pagination": "true"}
-        if query.expand:
-            params["expand"] = ",".join(query.expand)
-        return Call("GET", url, params=params, accept="xml" if query.accept == "xml" else "json")
+            there = parse_qs(urlsplit(url).query, keep_blank_values=True)
+            paged = {"per_page": per_page, "pagination": "true"}
+            params |= {name: value for name, value in paged.items() if name not in there}
+        if ask.expand:
+            params["expand"] = ",".join(ask.expand)
+        accept = "xml" if ask.accept == "xml" else "json"
+        return Call("GET", url, params=params, accept=accept, records=None if single else "entries")  # type: ignore[arg-type]
 
-    def pages(self, query: Query, reader: Reader[P], limit: int | None, after: Any = None) -> Iterator[P]:
-        """Yield pages, following `next` until there is none; those of a planned part by their numbers."""
-        if query.span is not None:
-            yield from self._within(query, reader, query.span)
+    def pages(self, ask: Ask, cursor: Any = None) -> Flow[None]:
+        """Accept pages, following `next` until there is none; those of a planned part by their numbers."""
+        if ask.span is not None:
+            yield from self._part(ask, ask.span)
             return
-        call = self._call(query, PER_PAGE if limit is None else max(1, min(limit, PER_PAGE)))
-        call = replace(call, url=after, params={}) if after else call
-        seen, rows = set[str](), 0
-        while True:
-            followed: deque[str] = deque()
-            most = None if limit is None else max(1, -(-limit // PER_PAGE))
-            for page in reader.read_all(islice(self._bodies(query, call, followed), most)):
-                yield page
-                link, total = self.resume_at(page.envelope), self.total(page.envelope)
-                rows += page.rows
-                if not link or (not page.rows and total is not None and rows >= total):
-                    return
-                # A few more than announced may be copies, of records that moved to the next page meanwhile.
-                if link in seen or not page.rows or (total is not None and rows > 2 * total + PER_PAGE):
-                    what = f"The `next` links of {query.resource.name} go in a circle, or have no end."
-                    raise IncompletePull(what, remedy="Pull again; if it stays, tell the vendor.")
-                if followed and followed.popleft() != link:
-                    what = f"A page of {query.resource.name} has two `next` links."
-                    raise IncompletePull(what, remedy="Pull again; if it stays, tell the vendor.")
-                seen.add(link)
-            call = replace(call, url=link or "", params={})
-
-    def _bodies(self, query: Query, call: Call, followed: deque[str]) -> Iterator[bytes]:
-        """Yield answers as long as the next one's address shows at their head: it is fetched while they are read."""
-        while True:
-            body = query.client.session.send(call).content
-            link = link_at_head(body, "next") if query.accept == "xml" else None
-            if link is None or link in followed:
-                yield body
+        call = self.call(ask, PER_PAGE if ask.limit is None else max(1, min(ask.limit, PER_PAGE)))
+        yield [replace(call, url=cursor, params={}) if cursor else call]
+        seen, rows, first = set[str](), 0, None
+        while (page := (yield NEXT)) is not None:
+            link, total = page.envelope.get("next_link"), total_of(page)
+            rows, first = rows + page.rows, total if first is None else first
+            if not link or (not page.rows and total is not None and rows >= total):
+                yield Accept(page, link, total)
                 return
-            followed.append(link)
-            yield body
-            call = replace(call, url=link, params={})
+            # A few more than first announced may be copies of records that moved to the next page meanwhile.
+            endless = link in seen or not page.rows or (first is not None and rows > 2 * first + PER_PAGE)
+            seen.add(link)
+            too_many = first is None and ask.limit is None and len(seen) >= PAGES
+            if not (endless or too_many) and (ask.limit is None or rows < ask.limit):
+                yield [replace(call, url=link, params={})]
+            yield Accept(page, link, total)
+            if too_many:
+                raise unbounded(self.name)
+            if endless:
+                what = f"The `next` links of {self.name} form a circle, or have no end."
+                raise IncompletePull(what, remedy="Query again; if it stays, report it to the vendor.")
 
-    def ranges(self, query: Query, parts: int) -> list[Span]:
-        """
-        Plan ranges of pages, where the collection says its total and the first `next` link numbers the second page.
+    def adjacent(self, ask: Ask, cursor: Any, one: Accept) -> tuple[Any, Any]:  # noqa: ARG002
+        """Return the vendor's links to the pages before and after."""
+        return one.page.envelope.get("prev_link"), one.page.envelope.get("next_link")
 
-        That all pages are numbered as the second one is inferred; what comes is counted against the total.
+    def split(self, ask: Ask, parts: int) -> Flow[list[Ask]]:
         """
-        call = self._call(query, PER_PAGE)
-        if is_single(call.url):
-            return []
-        reader = self.reader(query, query.schema.project(query.schema.arrow.names[:1]))
-        around = reader.read(query.client.session.send(call).content).envelope
-        total, link = self.total(around), self.resume_at(around)
-        if not total or not link or not re.search(r"[?&]page=2(?=&|$)", link):
-            return []
+        Plan ranges of pages, if the collection announces its total and the first `next` link numbers the second page.
+
+        That all pages are numbered as the second one is inferred; the rows are compared with the total.
+        """
+        call = self.call(ask)
+        if call.records is None:
+            return [ask]
+        page = yield call
+        total, link = total_of(page), page.envelope.get("next_link")
+        if not total or not link or not _SECOND_PAGE.search(link):
+            return [ask]
         pages = -(-total // PER_PAGE)
         edges = sorted({pages * part // parts for part in range(parts + 1)})
-        sizes = [min(stop * PER_PAGE, total) - start * PER_PAGE for start, stop in pairwise(edges)]
-        return [Span(size, [link, *ends, total]) for size, ends in zip(sizes, pairwise(edges), strict=True)]
+        return [
+            replace(ask, span=Span(min(stop * PER_PAGE, total) - start * PER_PAGE, [link, start, stop, total]))
+            for start, stop in pairwise(edges)
+        ]
 
-    def _within(self, query: Query, reader: Reader[P], span: Span) -> Iterator[P]:
+    def _part(self, ask: Ask, span: Span) -> Flow[None]:
         link, start, stop, total = span.asked
-        first = self._call(query, PER_PAGE)
+        call = replace(self.call(ask), params={})
+        numbers = range(start + 1, stop + 1)
+        yield [replace(call, url=_SECOND_PAGE.sub(rf"\g<1>{number}", link)) for number in numbers]
+        while (page := (yield NEXT)) is not None:
+            if (found := total_of(page)) != total:
+                what = f"{self.name} changed: there are {found} where {total} were planned."
+                raise IncompletePull(what, remedy="Create the Dask frame again.")
+            yield Accept(page, None, span.rows)
 
-        def fetch(number: int) -> bytes:
-            url = re.sub(r"([?&]page=)2(?=&|$)", rf"\g<1>{number}", link)
-            return query.client.session.send(replace(first, url=url, params={})).content
+    def count(self, ask: Ask) -> Flow[int | None]:
+        """Read the total of a page of one record; what is not a collection counts as one."""
+        call = self.call(replace(ask, accept="json", expand=()), 1)
+        page = yield call
+        return page.rows if call.records is None else total_of(page)
 
-        for page in reader.read_all(side_by_side(fetch, range(start + 1, stop + 1))):
-            if (found := self.total(page.envelope)) != total:
-                what = f"{query.resource.name} changed: there are {found} where {total} were planned."
-                raise IncompletePull(what, remedy="Make the Dask frame again.")
-            yield cast("P", replace(cast("Any", page), envelope={**page.envelope, "total_entries": span.rows}))
-
-    def resume_at(self, envelope: Mapping[str, Any]) -> str | None:
-        """Return the `next` link."""
-        link = envelope.get("next") or envelope.get("next_link")
-        return str(link) if link else None
-
-    def total(self, envelope: Mapping[str, Any]) -> int | None:
-        """Return `total-entries`, where the collection has it."""
-        return announced(envelope.get("total_entries"))
-
-    def count(self, query: Query) -> int | None:
-        """Ask for a page of one record and read its total; what is no collection is one."""
-        asked = replace(query, accept="json", expand=())
-        call = self._call(asked, 1)
-        page = self.record_reader(asked).read(query.client.session.send(call).content)
-        return page.rows if is_single(call.url) else self.total(page.envelope)
-
-    def calls(self, query: Query, rows: int) -> int:
+    def cost(self, ask: Ask, rows: int) -> Cost:
         """Count the pages."""
-        return 1 if is_single(self._call(query, 1).url) else max(1, -(-rows // PER_PAGE))
+        if self.call(ask, 1).records is None:
+            return super().cost(ask, rows)
+        return Cost(max(1, -(-rows // PER_PAGE)), "links", f"pages of {PER_PAGE} lead to each other by links")
 
-    def reader(self, query: Query, schema: Schema) -> Reader[Page]:
-        """Read the form that was asked for."""
-        if query.accept == "xml":
-            return XmlReader(schema)
-        return JsonReader(schema, records=None if is_single(self._call(query, 1).url) else "entries")
-
-    def record_reader(self, query: Query) -> Reader[Records]:
-        """Read JSON as plain dicts."""
-
-        def read(body: bytes) -> Records:
-            answer = json_object(body, query.client.title)
-            if "entries" not in answer:
-                return Records([answer])
-            return read_records(answer, "entries", f"{query.client.title}: {query.resource.name}")
-
-        return Each(read)
-
-    def get(self, client: Client, resource: Resource, identifier: str) -> dict[str, Any]:
-        """GET the record at its own address."""
-        call = Call("GET", f"{resource.path}/{quote(identifier, safe='')}")
-        return dict(json_object(client.session.send(call).content, client.title))
+    def get(self, ask: Ask, identifier: str) -> Flow[Page]:  # noqa: ARG002
+        """GET the record by its path."""
+        page: Page = yield Call("GET", f"{self.path}/{quote(identifier, safe='')}")
+        return page
 
 
+@dataclass(frozen=True)
 class Events(Linked):
-    """The change feed: batches after an id, oldest first; without `newer_than` the last 50 alone."""
+    """The change feed: batches after an id, oldest first; without `newer_than` only the last 50."""
 
-    def ranges(self, query: Query, parts: int) -> list[Span]:  # noqa: ARG002
-        """Return no parts: each batch is asked for by the last id of the one before."""
-        return []
+    split = Paging.split  # not divided: each batch is requested by the last id of the one before
 
-    def pages(
-        self,
-        query: Query,
-        reader: Reader[P],
-        limit: int | None,
-        after: Any = None,  # noqa: ARG002
-    ) -> Iterator[P]:
-        """Yield batches; each asks for what is newer than the last id of the one before."""
-        ids = self.reader(query, declared.schema("events").project(["id"]))
-        call = self._call(query, PER_PAGE if limit is None else max(1, min(limit, PER_PAGE)))
+    def pages(self, ask: Ask, cursor: Any = None) -> Flow[None]:  # noqa: ARG002
+        """Accept batches; each asks for what is newer than the last id of the one before."""
+        call = self.call(ask, PER_PAGE if ask.limit is None else max(1, min(ask.limit, PER_PAGE)))
+        yield [call]
         seen = set[str]()
-        while True:
-            body = query.client.session.send(call).content
-            page = reader.read(body)
-            yield page
-            last = ids.read(body).table["id"].to_pylist()[-1:]
-            if not last or "newer_than" not in query.filters:
-                return
-            if last[0] is None or last[0] in seen:
+        while (page := (yield NEXT)) is not None:
+            more = page.rows and "newer_than" in ask.filters
+            last = str(page.values("id")[-1]) if more else ""
+            repeats = more and (last in seen or not last.isdecimal())
+            too_many = more and ask.limit is None and len(seen) >= PAGES - 1
+            if more and not repeats and not too_many:
+                yield [replace(call, params={**call.params, "newer_than": last})]
+            yield Accept(page)
+            if too_many:
+                raise unbounded(self.name)
+            if repeats:
                 what = "The change feed repeats itself."
-                raise IncompletePull(what, remedy="Pull again; if it stays, tell the vendor.")
-            seen.add(last[0])
-            call = replace(call, params={**call.params, "newer_than": last[0]})
-
-    def resume_at(self, envelope: Mapping[str, Any]) -> str | None:  # noqa: ARG002
-        """Return None: where the feed goes on stands in its records, not around them."""
-        return None
+                raise IncompletePull(what, remedy="Query again; if it stays, report it to the vendor.")
+            seen.add(last)
 
 
+@dataclass(frozen=True)
 class Documents(Linked):
-    """Account-defined metadata: one free document for each entity, given as one column of JSON text."""
+    """Account-defined metadata: one free document per entity, given as one column of JSON text."""
 
-    def ranges(self, query: Query, parts: int) -> list[Span]:  # noqa: ARG002
-        """Return no parts: there is one document."""
-        return []
+    def call(self, ask: Ask, per_page: int = PER_PAGE) -> Call:
+        """Return the call for the document, in JSON."""
+        return super().call(replace(ask, accept="json"), per_page)
 
-    def reader(self, query: Query, schema: Schema) -> Reader[Page]:
-        """Read a document as the one value of one record."""
-        inner = super().reader(replace(query, accept="json", url="/api/titles"), schema)
-        return Each(lambda body: inner.read(b'{"entries":[{"metadata":' + body + b"}]}"))
+    def pages(self, ask: Ask, cursor: Any = None) -> Flow[None]:  # noqa: ARG002
+        """Accept the document as the one value of one record."""
+        yield [self.call(ask)]
+        page = yield NEXT
+        yield Accept(page.under("metadata"))
 
-    def first_call(self, query: Query) -> Call:
-        """GET the document, in JSON."""
-        return super().first_call(replace(query, accept="json"))
 
-    def _call(self, query: Query, per_page: int) -> Call:
-        return super()._call(replace(query, accept="json"), per_page)
+def unbounded(name: str) -> IncompletePull:
+    """Return the error for pages that may have no end."""
+    what = f"{PAGES:,} pages of {name} arrived, and the vendor announces no total: they may have no end."
+    return IncompletePull(what, remedy="If there are more, give limit=; a dataset continues with the next save().")
 
 
 def is_single(url: str) -> bool:
     """Tell whether *url* leads to one resource and not to a collection."""
     last = urlsplit(url).path.rstrip("/").rsplit("/", 1)[-1]
-    return last in _SINGLE or bool(re.fullmatch(r"[0-9]+", last))
+    return last in _SINGLE or (last.isascii() and last.isdecimal())
+
+
+def total_of(page: Page) -> int | None:
+    """Return `total_entries`, if the collection has it."""
+    return announced(page.envelope.get("total_entries"))

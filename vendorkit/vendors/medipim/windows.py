@@ -1,207 +1,180 @@
 """
-Products and media past the window of 10,000, cut by `createdAt` into windows that fit.
+Products and media beyond the window of 10,000, divided by `createdAt` into windows that fit.
 
-A window holds what is created from one second on and not from a later one on: `{"and": [from, {"not": from}]}`. So
-each record is in exactly one window, whether `from` includes its own second or not; `until` is not used, because no
-document says whether it does. What has no `createdAt` is in a window of its own, `{"not": {"from": 0}}`
-(inferred: a vendor who leaves nulls out of `not` as well is found out by the totals).
+A window holds what was created from one second on and not from a later one on: `{"and": [from, {"not": from}]}`. So
+each record is in exactly one window, whether `from` includes its second or not; `until` is not used, because no
+document says whether it does. Records without `createdAt` are in a window of their own, `{"not": {"from": 0}}`
+(inferred: if the vendor leaves nulls out of `not` as well, the totals show it).
 """
 
 from __future__ import annotations
 
 import json
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
+from vendorkit.ask import Ask, Span
 from vendorkit.errors import IncompletePull, UsageError
-from vendorkit.http.answers import json_object
+from vendorkit.frames import Page
 from vendorkit.http.call import Call
-from vendorkit.pages import P, Reader, side_by_side
-from vendorkit.query import Query, Span
+from vendorkit.resource import NEXT, Accept, Flow, announced
 
 WINDOW: Final = 10_000  # meta.total of products and media never says more than this
 PAGE: Final = 250
-_SMALL: Final = 10  # the smallest page, to look at one place
+_SMALL: Final = 10  # the smallest page, to look at one record
 _STEP: Final = WINDOW - PAGE  # whole pages, with room for what is added meanwhile
 _REMEDY: Final = 'Use strategy="stream"; for Dask, save() it and read the folder with dask.dataframe.read_parquet.'
 
-Probe = Callable[[int, int], tuple["int | None", int]]
-
 
 class Window(NamedTuple):
-    """Records created from the second `since` on and not from `before` on; `most` bounds how many. None: no `since`."""
+    """Records created from the second `since` on and before `before`, at most `most`. `since` None: without a time."""
 
     since: int | None
     before: int | None
     most: int
 
-    def narrow(self, query: Query) -> Query:
-        """Return *query* for the records of this window alone."""
+    def restrict(self, ask: Ask) -> Ask:
+        """Return *ask* for the records of this window alone."""
         inside: dict[str, Any] = {"createdAt": {"from": self.since or 0}}
         if self.since is None:
             inside = {"not": inside}
         elif self.before is not None:
             inside = {"and": [inside, {"not": {"createdAt": {"from": self.before}}}]}
-        return replace(query, where={"and": [dict(query.where), inside]} if query.where else inside)
+        return replace(ask, where={"and": [dict(ask.where), inside]} if ask.where else inside)
 
 
-def cut(probe: Probe, count: Callable[[Window], int], step: int, since: int | None = 0) -> Iterator[Window]:
-    """
-    Yield windows of at most *step* records from *since* on, oldest first, and last the one of records without a time.
-
-    Args:
-        probe: From a second and a rank to the `createdAt` of the record at that rank from there on, by time, and how
-            many come before it; None and the total from there on, where there are not so many.
-        count: How many records a window holds; 10,000 for more than can be paged.
-        step: Below 10,000, whole pages.
-        since: The second to begin with; None for the last window alone.
-
-    Raises:
-        UsageError: One second has too many records to be paged.
-    """
-    while since is not None:
-        found, most = probe(since, step)
-        if found is not None and found <= since:
-            found, most = since + 1, count(Window(since, since + 1, 0)) if found == since else WINDOW
-        if most >= WINDOW:
-            what = f"{WINDOW:,} or more records are created in one second ({since}): no window holds them."
-            raise UsageError(what, remedy=_REMEDY)
-        if most:
-            yield Window(since, found, most)
-        since = found
-    timeless = Window(None, None, 0)
-    if most := count(timeless):
-        yield timeless._replace(most=most)
-
-
+@dataclass(frozen=True)
 class Windows:
     """
-    The windows of one query.
+    The windows of a query.
 
-    Args:
-        query: What is asked.
+    Attributes:
+        name: The resource's name, for messages.
         call: The vendor's call for a page, from query, number and size.
-        announced: The exact total, which only the stream says.
-        total: The total in an answer.
     """
 
-    def __init__(
-        self,
-        query: Query,
-        call: Callable[[Query, int, int], Call],
-        announced: Callable[[Query], int],
-        total: Callable[[Mapping[str, Any]], int | None],
-    ) -> None:
-        self._query, self._call, self._announced, self._total = query, call, announced, total
+    name: str
+    call: Callable[[Ask, int, int], Call]
 
-    def pages(self, reader: Reader[P], after: str | None) -> Iterator[P]:
-        """Yield pages, window after window, from the start or from a cursor on; each says the total of all."""
-        total = self._announced(self._query)
-        asked: deque[tuple[Window, int]] = deque()
-        sizes: dict[Window, int] = {}
+    def pages(self, ask: Ask, total: int, cursor: str | None = None) -> Flow[None]:
+        """Accept pages, window after window, from the start or from a cursor on; *total* is that of all windows."""
+        if cursor is None:
+            window, first = (yield from self.next(ask, 0, _STEP)), 0
+        else:
+            *edges, first = json.loads(cursor)
+            window = Window(*edges)
+        while window is not None:
+            yield [self.call(window.restrict(ask), number, PAGE) for number in range(first, -(-window.most // PAGE))]
+            # The next window is looked for while pages of this one are under way.
+            following = None if window.since is None else (yield from self.next(ask, window.before, _STEP))
+            yield from self._pages_of(window, first, total)
+            window, first = following, 0
 
-        def numbered() -> Iterator[tuple[Window, int]]:
-            for window, first in self._from(after):
-                for number in range(first, -(-window.most // PAGE)):
-                    asked.append((window, number))
-                    yield window, number
-
-        # The next window is looked for while pages of this one are under way.
-        for page in reader.read_all(side_by_side(lambda one: self._fetch(*one), numbered())):
-            window, number = asked.popleft()
-            rows = self._total(page.envelope) or 0
-            if rows < sizes.get(window, 0):
-                what = (
-                    f"Records left a window of {self._query.resource.name} meanwhile: others moved between its pages."
-                )
-                raise IncompletePull(what, remedy="Pull again, or use the stream.")
-            sizes[window] = rows
+    def _pages_of(self, window: Window, first: int, total: int) -> Flow[None]:
+        size, number = 0, first
+        while (page := (yield NEXT)) is not None:
+            rows = total_of(page) or 0
+            number += 1
+            if rows < size:
+                what = f"Records left a window of {self.name} meanwhile: others moved between its pages."
+                raise IncompletePull(what, remedy="Query again, or use the stream.")
             if rows >= WINDOW:
-                what = f"A window of {self._query.resource.name} grew past {WINDOW:,} records while it was pulled."
-                raise IncompletePull(what, remedy="Pull again, or use the stream.")
-            yield _with(page, {"meta": {"total": total}, "after": json.dumps([*window, number + 1])})
+                what = f"A window of {self.name} grew beyond {WINDOW:,} records while it was downloaded."
+                raise IncompletePull(what, remedy="Query again, or use the stream.")
+            size = rows
+            yield Accept(page, json.dumps([*window, number]), total)
 
-    def _from(self, after: str | None) -> Iterator[tuple[Window, int]]:
-        """Yield windows and their first page."""
-        since: int | None = 0
-        if after is not None:
-            *bounds, first = json.loads(after)
-            window = Window(*bounds)
-            yield window, first
-            if window.since is None:
-                return
-            since = window.before
-        for window in cut(self._probe, self._count, _STEP, since):
-            yield window, 0
+    def next(self, ask: Ask, since: int | None, step: int) -> Flow[Window | None]:
+        """
+        Return the next window of at most *step* records from the second *since* on; after the last one, *since* None,
+        the window of records without a time; None if that is empty.
 
-    def spans(self, parts: int) -> list[Span]:
+        Raises:
+            UsageError: One second has too many records for pages.
+        """
+        while since is not None:
+            found, most = yield from self._probe(ask, since, step)
+            if found is not None and found <= since:
+                crowded = found == since
+                found = since + 1
+                most = (yield from self._count(ask, Window(since, found, 0))) if crowded else WINDOW
+            if most >= WINDOW:
+                what = f"{WINDOW:,} or more records were created in one second ({since}): no window holds them."
+                raise UsageError(what, remedy=_REMEDY)
+            if most:
+                return Window(since, found, most)
+            since = found
+        timeless = Window(None, None, 0)
+        most = yield from self._count(ask, timeless)
+        return timeless._replace(most=most) if most else None
+
+    def spans(self, ask: Ask, total: int, parts: int) -> Flow[list[Span]]:
         """
         Plan about *parts* parts of like size, as windows with their exact sizes.
 
         Raises:
             IncompletePull: The windows do not hold as many records as the stream announces.
         """
-        total = self._announced(self._query)
         size = max(PAGE, -(-total // parts))
         step = min(_STEP, -(-size // -(-size // _STEP) // PAGE) * PAGE)
-        windows = list(cut(self._probe, self._count, step))
-        sizes = list(side_by_side(self._count, windows))
-        if sum(sizes) != total:
-            what = f"The windows of {self._query.resource.name} hold {sum(sizes):,} records, the stream {total:,}."
-            raise IncompletePull(what, remedy=f"Try again, should the data have changed meanwhile. {_REMEDY}")
+        windows: list[Window] = []
+        window = yield from self.next(ask, 0, step)
+        while window is not None:
+            windows.append(window)
+            window = None if window.since is None else (yield from self.next(ask, window.before, step))
+        yield [self.call(window.restrict(ask), 0, _SMALL) for window in windows]
         groups: dict[int, list[Any]] = {}
         before = 0
-        for window, rows in zip(windows, sizes, strict=True):
-            pages = -(-rows // PAGE)
-            groups.setdefault(before * parts // total, []).append([window[:2], 0, pages, rows])
+        for window in windows:
+            rows = total_of((yield NEXT)) or 0
+            groups.setdefault(before * parts // max(total, 1), []).append([window[:2], 0, -(-rows // PAGE), rows])
             before += rows
+        if before != total:
+            what = f"The windows of {self.name} hold {before:,} records, the stream {total:,}."
+            raise IncompletePull(what, remedy=f"Try again, if the data may have changed meanwhile. {_REMEDY}")
         return [Span(sum(rows for *_, rows in group), group) for group in groups.values()]
 
-    def within(self, reader: Reader[P], span: Span) -> Iterator[P]:
+    def span(self, ask: Ask, span: Span) -> Flow[None]:
         """
-        Yield the pages of one planned part; each says the size of the part.
+        Accept the pages of one planned part; the total is the size of the part.
 
         Raises:
             IncompletePull: The vendor has more or fewer records there than when it was planned.
         """
-        asked = [(bounds, number, rows) for bounds, start, stop, rows in span.asked for number in range(start, stop)]
+        planned = []
+        for edges, start, stop, rows in span.asked:
+            inside = ask if edges is None else Window(edges[0], edges[1], 0).restrict(ask)
+            planned += [(self.call(inside, number, PAGE), rows) for number in range(start, stop)]
+        yield [call for call, _ in planned]
+        for _, rows in planned:
+            page = yield NEXT
+            if (found := total_of(page)) != rows:
+                what = f"{self.name} changed: there are {found} records where {rows} were planned."
+                raise IncompletePull(what, remedy="Create the Dask frame again.")
+            yield Accept(page, None, span.rows)
 
-        def fetch(one: tuple[Any, int, int]) -> bytes:
-            bounds, number, _ = one
-            return self._fetch(bounds and Window(bounds[0], bounds[1], 0), number)
+    def _count(self, ask: Ask, window: Window) -> Flow[int]:
+        return total_of((yield self.call(window.restrict(ask), 0, _SMALL))) or 0
 
-        pages = reader.read_all(side_by_side(fetch, asked))
-        for page, (_, _, rows) in zip(pages, asked, strict=True):
-            found = self._total(page.envelope)
-            if found != rows:
-                what = f"{self._query.resource.name} changed: there are {found} records where {rows} were planned."
-                raise IncompletePull(what, remedy="Make the Dask frame again.")
-            yield _with(page, {"meta": {"total": span.rows}})
+    def _probe(self, ask: Ask, since: int, rank: int) -> Flow[tuple[int | None, int]]:
+        """
+        Look at the record at *rank*, by time of creation, of those from *since* on.
 
-    def _fetch(self, window: Window | None, number: int, size: int = PAGE) -> bytes:
-        asked = self._query if window is None else window.narrow(self._query)
-        return self._query.client.session.send(self._call(asked, number, size)).content
-
-    def _count(self, window: Window) -> int:
-        return self._total(self._object(self._fetch(window, 0, _SMALL))) or 0
-
-    def _probe(self, since: int, rank: int) -> tuple[int | None, int]:
-        asked = replace(Window(since, None, 0).narrow(self._query), sort="createdAt")
-        call = self._call(asked, rank // _SMALL, _SMALL)
-        answer = self._object(self._query.client.session.send(call).content)
-        times = [(record.get("meta") or {}).get("createdAt") for record in answer.get("results", ())]
-        # Some hide their time: the next one's is taken, and they come before it.
+        Returns:
+            Its second of creation and how many records come before it; None and the number of records if there are not
+            so many.
+        """
+        sorted_ = replace(Window(since, None, 0).restrict(ask), sort="createdAt")
+        page = yield self.call(sorted_, rank // _SMALL, _SMALL)
+        times = page.values("meta.createdAt")
+        # Some records hide their time: the next one's is taken, and they come before it.
         shown = next(((time, place) for place, time in enumerate(times) if isinstance(time, int)), None)
         if shown is not None:
             return shown[0], rank // _SMALL * _SMALL + shown[1]
-        # A page without any time is not in the order of what it shows, and cannot be cut.
-        return since - 1 if times else None, self._total(answer) or 0
-
-    def _object(self, body: bytes) -> dict[str, Any]:
-        return json_object(body, f"{self._query.client.title}: {self._query.resource.name}")
+        # A page without any time is not sorted by what it shows, and cannot be divided.
+        return since - 1 if times else None, total_of(page) or 0
 
 
 def pages_as_spans(total: int, parts: int) -> list[Span]:
@@ -213,5 +186,7 @@ def pages_as_spans(total: int, parts: int) -> list[Span]:
     ]
 
 
-def _with(page: P, around: dict[str, Any]) -> P:
-    return cast("P", replace(cast("Any", page), envelope=around))
+def total_of(page: Page) -> int | None:
+    """Return `meta.total` of an answer."""
+    meta = page.envelope.get("meta")
+    return announced(meta.get("total")) if isinstance(meta, dict) else None

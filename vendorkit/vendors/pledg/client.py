@@ -7,55 +7,67 @@ collection of Pledg is documented as paged, so none is invented here. Facts as o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, NoReturn
-from urllib.parse import quote
 
 from requests.auth import AuthBase
 
+from vendorkit import arguments
 from vendorkit.auth import Basic, ClientCredentials, sign_jwt
-from vendorkit.errors import UsageError
-from vendorkit.http.answers import json_object
+from vendorkit.http import answers
 from vendorkit.http.call import Call, require_writable
-from vendorkit.resource import Resource
+from vendorkit.query import Query
+from vendorkit.resource import Resource, Signing
 from vendorkit.settings import Secret
+from vendorkit.vendors.bound import BoundResource
 from vendorkit.vendors.client import Client, Environment
 from vendorkit.vendors.pledg.notifications import Notifications
-from vendorkit.vendors.pledg.plans import RESOURCES
+from vendorkit.vendors.pledg.plans import plans
+
+# The simulations of a merchant or a company: for browsers, and for the merchant's own server.
+_SIMULATION: Final = re.compile(
+    r"/api/(users/me/(merchants|companies)|merchants)/[A-Za-z0-9_-]+/simulate_payment_schedule"
+)
+
+
+# The settings of each scheme: user, password.
+_PAIRS: Final = {
+    "token": ("PLEDG_API_KEY", "PLEDG_API_SECRET"),
+    "basic": ("PLEDG_DASHBOARD_EMAIL", "PLEDG_DASHBOARD_PASSWORD"),
+}
 
 
 class Pledg(Client):
     """A Pledg client: `payment_schedule`, `company_plans`, `merchant_conditions`, `notifications`, signed links."""
 
+    payment_schedule: BoundResource
+    company_plans: BoundResource
+    merchant_conditions: BoundResource
+
     vendor_name = "pledg"
     label = "Pledg"
-    beside = "Notifications come to your own server: notifications.frame(bodies) says which of them are genuine."
+    footnote = "Pledg posts notifications to your own server: notifications.frame(bodies) says which are genuine."
     setting_names = (
-        *("PLEDG_API_KEY", "PLEDG_API_SECRET", "PLEDG_DASHBOARD_EMAIL", "PLEDG_DASHBOARD_PASSWORD"),
+        *(name for pair in _PAIRS.values() for name in pair),
         *("PLEDG_MERCHANT_UID", "PLEDG_MERCHANT_SECRET", "PLEDG_COMPANY_UID"),
     )
     environments = {  # noqa: RUF012 - a constant
-        "staging": Environment(
-            "https://staging.back.ecard.pledg.co", (), {"front": "https://staging.front.ecard.pledg.co"}
-        ),
-        "production": Environment("https://back.ecard.pledg.co", (), {"front": "https://front.ecard.pledg.co"}),
+        name: Environment(f"https://{sub}back.ecard.pledg.co", (), {"front": f"https://{sub}front.ecard.pledg.co"})
+        for name, sub in (("staging", "staging."), ("production", ""))
     }
-    _pairs: Final = (
-        ("PLEDG_API_KEY", "PLEDG_API_SECRET"),
-        ("PLEDG_DASHBOARD_EMAIL", "PLEDG_DASHBOARD_PASSWORD"),
-    )
 
     def declare(self) -> Sequence[Resource]:
         """Return the resources that can be asked as tables."""
-        return RESOURCES
+        return plans()
 
     def schemes(self) -> Mapping[str, AuthBase]:
-        """Return "token" and "basic", as far as their settings are there; the token is the vendor's advice."""
+        """Return "token" and "basic", as far as their settings are set; the vendor recommends the token."""
         schemes: dict[str, AuthBase] = {}
-        for name, names in (("token", self._pairs[0]), ("basic", self._pairs[1])):
-            if all(self.settings.get(one) for one in names):
-                schemes[name] = self._scheme(name, *(self.settings.values[one] for one in names))
+        for name, pair in _PAIRS.items():
+            if all(self.settings.get(one) for one in pair):
+                schemes[name] = self._scheme(name, *(self.settings.values[one] for one in pair))
         if "token" in schemes:
             schemes["default"] = schemes["token"]
         return schemes
@@ -66,9 +78,14 @@ class Pledg(Client):
         token_url = f"{self.endpoint.base_url}/api/token"
         return ClientCredentials(token_url, user.reveal(), password.reveal(), post=self.session.post_as_is)
 
+    def signing(self, scheme: str | None) -> Signing:
+        """HTTP Basic with the dashboard's credentials, or the access token."""
+        kinds = {"basic": Signing("basic", _PAIRS["basic"]), None: Signing()}
+        return kinds.get(scheme, Signing("bearer", ("PLEDG_ACCESS_TOKEN",)))
+
     def credential_pairs(self) -> list[tuple[str, str]]:
         """The key with its secret, the e-mail with its password."""
-        pairs = [(self.settings.get(user), self.settings.get(password)) for user, password in self._pairs]
+        pairs = [(self.settings.get(user), self.settings.get(password)) for user, password in _PAIRS.values()]
         return [(user, password) for user, password in pairs if user and password]
 
     def ping(self) -> str:
@@ -81,15 +98,18 @@ class Pledg(Client):
         self.get(f"/api/merchants/{self.settings.get('PLEDG_MERCHANT_UID')}", auth="token")
         return f"{said} The access token is good for {scheme.seconds_left or 0:.0f} s."
 
+    def example_query(self) -> Query:
+        """The instalments of a purchase of 200 euros."""
+        return self.payment_schedule.query(amount_cents=20_000, created="2026-01-31")
+
     def may_repeat(self, method: str, path: str) -> bool:
         """Simulations are POSTs that change nothing."""
-        return super().may_repeat(method, path) or path.endswith("/simulate_payment_schedule")
+        return method == "POST" and _SIMULATION.fullmatch(path) is not None
 
     def missing_scheme(self, name: str) -> NoReturn:
         """Say which settings the scheme needs."""
-        needed = {"token": self._pairs[0], "default": self._pairs[0], "basic": self._pairs[1]}
-        if name in needed:
-            self.settings.require(needed[name], why=f"{self.title}, scheme {name!r},")
+        if pair := _PAIRS.get("token" if name == "default" else name):
+            self.settings.require(pair, why=f"{self.title}, scheme {name!r},")
         super().missing_scheme(name)
 
     def merchant_secret(self) -> str:
@@ -109,7 +129,9 @@ class Pledg(Client):
             claims: What to sign.
             expires_in: Seconds that the signature is good for; None for ever.
         """
-        return sign_jwt(claims, self.merchant_secret(), expires_in=expires_in)
+        if expires_in is not None:
+            expires_in = arguments.integer(expires_in, "expires_in", "a number of seconds, 1 or more", low=1)
+        return sign_jwt(arguments.json_object(claims, "claims"), self.merchant_secret(), expires_in=expires_in)
 
     def purchase_url(self, settings: Mapping[str, Any], *, expires_in: int | None = None) -> str:
         """
@@ -119,9 +141,10 @@ class Pledg(Client):
             settings: merchantUid or companyUid, amountCents, email, firstName, lastName, title, reference, and more.
             expires_in: As in `sign`.
         """
-        path = "/payment_solutions" if "companyUid" in settings else "/purchase"
+        data = arguments.json_object(settings, "settings")
+        path = "/payment_solutions" if "companyUid" in data else "/purchase"
         front = self.endpoint.origins.get("front") or self.endpoint.base_url
-        return f"{front}{path}?signature={self.sign({'data': dict(settings)}, expires_in=expires_in)}"
+        return f"{front}{path}?signature={self.sign({'data': data}, expires_in=expires_in)}"
 
     def purchase_link(
         self, settings: Mapping[str, Any], *, link: Mapping[str, Any] | None = None, expires_in: int | None = None
@@ -134,10 +157,11 @@ class Pledg(Client):
             expires_in: As in `sign`.
             link: The vendor's `purchase_link_settings`: email, send_email, phone_number, send_sms.
         """
-        claims = {"data": dict(settings), **({"purchase_link_settings": dict(link)} if link else {})}
+        claims = {"data": arguments.json_object(settings, "settings")}
+        if link is not None:
+            claims["purchase_link_settings"] = arguments.json_object(link, "link")
         token = self.sign(claims, expires_in=expires_in)
-        call = Call("POST", "/api/purchase_link/", params={"signature": token}, scheme=None)
-        return self._write(call)
+        return self._write(Call("POST", "/api/purchase_link/", params={"signature": token}, scheme=None))
 
     def refund(self, purchase_uid: str, amount_cents: int) -> dict[str, Any]:
         """
@@ -146,16 +170,14 @@ class Pledg(Client):
         Raises:
             UsageError: The amount is not a positive whole number of cents.
         """
-        if isinstance(amount_cents, bool) or not isinstance(amount_cents, int) or amount_cents <= 0:
-            what = f"amount_cents={amount_cents!r} cannot be refunded."
-            raise UsageError(what, remedy="Give a positive whole number of cents.")
+        cents = arguments.integer(amount_cents, "amount_cents", "a positive whole number of cents", low=1)
+        path = f"/api/purchases/{arguments.path_part(purchase_uid, 'purchase_uid')}/credit_by_transfer"
         if "token" not in self.session.schemes:
             self.missing_scheme("token")
-        path = f"/api/purchases/{quote(purchase_uid, safe='')}/credit_by_transfer"
-        return self._write(Call("POST", path, json={"amount_cents": amount_cents}, scheme="token"))
+        return self._write(Call("POST", path, json={"amount_cents": cents}, scheme="token"))
 
     def _write(self, call: Call) -> dict[str, Any]:
         require_writable(call, writable=self.writable)
         response = self.session.send(replace(call, accept="any"))
         # The answers are not documented; the vendor's own client takes an empty body for {}.
-        return json_object(response.content, self.title) if response.content.strip() else {}
+        return answers.json_object(response.content, self.title) if response.content.strip() else {}

@@ -4,35 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 
 import pandas as pd
 
+from vendorkit import arguments
 from vendorkit.auth import verify_notification
 from vendorkit.errors import MalformedAnswer, SignatureInvalid
-from vendorkit.frames import Column, JsonReader, Kind, Schema, to_frame
+from vendorkit.frames import page_of, to_frame
 from vendorkit.settings import Secret
-
-CODE, TEXT, INTEGER = Kind.CODE, Kind.TEXT, Kind.INTEGER
-
-_NOTIFICATION: Final = Schema(
-    "notifications",
-    (
-        Column("verified", Kind.BOOLEAN, about="Whether the signature is genuine; null where no secret is set."),
-        Column("why", TEXT, about="Why it is not verified."),
-        Column("kind", TEXT, about="back, jwt, unsigned, or unreadable where it is no JSON object."),
-        Column("repeated", Kind.BOOLEAN, about="An equal body came before: the vendor's tokens carry no time."),
-        *(Column(name, CODE) for name in ("id", "uid", "reference", "purchase_uid", "merchant_uid")),
-        Column("transfer_order_item_uid", CODE),
-        Column("amount_cents", INTEGER, unit="cents"),
-        *(Column(name, Kind.DATETIME) for name in ("created", "created_at")),
-        *(Column(name, TEXT) for name in ("status", "error", "purchase_state", "state", "acceptance_state")),
-        Column("acceptance_rejection_type", TEXT),
-        Column("sandbox", Kind.BOOLEAN),
-        *(Column(name, Kind.JSON) for name in ("additional_data", "metadata")),
-    ),
-    key="",
-)
+from vendorkit.vendors.declared import read_resources
+from vendorkit.vendors.pledg.plans import FILE
 
 
 class Notifications:
@@ -52,19 +34,30 @@ class Notifications:
 
     def frame(self, bodies: Iterable[bytes | str | Mapping[str, Any]]) -> pd.DataFrame:
         """
-        Return one row a notification: verified or not, why not, and the fields.
+        Return one row per notification: verified or not, why not, and the fields.
 
         The fields of what is not verified are shown all the same, for looking at, never for booking.
         """
+        one = isinstance(bodies, (str, bytes, Mapping))
+        several = isinstance(bodies, Iterable) and not isinstance(bodies, type) and getattr(bodies, "ndim", 1) == 1
+        if not (one or several):
+            arguments.refuse("bodies", "a list of notifications", bodies)
         seen, rows = set[str](), []
-        for body in bodies:
-            text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
-            text = text if isinstance(text, str) else json.dumps(text, default=str)
+        listed: Iterable[Any] = [bodies] if one else bodies
+        for body in listed:
+            text = body.decode("utf-8", "replace") if isinstance(body, bytes) else _text(body)
             rows.append({**_examined(body, self._secret), "repeated": text in seen})
             seen.add(text)
-        page = JsonReader(_NOTIFICATION, records=None).read(json.dumps(rows).encode())
-        page.drift.warn("notifications")
-        return to_frame(page.table)
+        batch = page_of(rows).table(read_resources(FILE)["notifications"].schema)
+        batch.drift.warn("notifications")
+        return to_frame(batch.table)
+
+
+def _text(body: Any) -> str:
+    try:
+        return body if isinstance(body, str) else json.dumps(body, default=arguments.shown)
+    except (TypeError, ValueError, RecursionError):
+        return arguments.shown(body)
 
 
 def _examined(body: bytes | str | Mapping[str, Any], secret: Secret) -> dict[str, Any]:

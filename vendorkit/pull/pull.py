@@ -1,0 +1,178 @@
+"""One download: runs a flow, reads its pages in threads, and checks that the result is complete."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from typing import Any, Final, Generic, TypeVar
+
+from vendorkit import arguments
+from vendorkit.deadline import check_cancelled
+from vendorkit.errors import Cancelled, IncompletePull, VendorkitError
+from vendorkit.frames import Page
+from vendorkit.pull.drive import SLICE_S, drive
+from vendorkit.pull.progress import Progress, reporting
+from vendorkit.resource import Accept, Flow, Source
+
+T = TypeVar("T")
+READERS: Final = 2  # measured: Arrow parses without Python's lock, and more threads gain little
+TOGETHER: Final = 2_000  # rows that are read in one go: it is faster, and still only a few pages
+
+
+@dataclass(frozen=True)
+class Group(Generic[T]):
+    """
+    Pages that were read in one go.
+
+    Attributes:
+        value: What `read` made of them.
+        pages, rows: How many there are.
+        cursor: Where the flow can continue after them; None: it cannot.
+        total: The total that the last of them announces; None if it does not.
+    """
+
+    value: T
+    pages: int
+    rows: int
+    cursor: Any
+    total: int | None
+
+
+class Pull:
+    """
+    One download and its state.
+
+    Args:
+        flow: A flow that accepts pages.
+        source: Fetches them.
+        name: Of the resource, for messages.
+        limit: At most this many rows; None for all.
+        quiet: Whether no bar is shown.
+
+    Attributes:
+        pages, rows: What was given out.
+        total: The total that the vendor announced last; None if it did not.
+        fetched_at: When it began; ISO 8601, UTC.
+    """
+
+    def __init__(
+        self, flow: Flow[None], source: Source, name: str, *, limit: int | None = None, quiet: bool = False
+    ) -> None:
+        self._flow, self._source, self._limit, self._quiet = flow, source, limit, quiet
+        self.name = name
+        self.pages = self.rows = 0
+        self.total: int | None = None
+        self.fetched_at = utc_now()
+        self._totals: list[int] = []  # each as it changed
+        self._progress = Progress()
+
+    def accepted(self) -> Generator[Accept, None, None]:
+        """Yield the accepted pages in order, the last one cut at the limit; report progress meanwhile."""
+        left = self._limit
+        with reporting(self._progress, self.name, quiet=self._quiet) as report:
+            driven = drive(self._flow, self._source.fetch, self._arrived, report)
+            with closing(driven):
+                for one in driven:
+                    page = one.page if left is None else one.page.head(left)
+                    self._count(page.rows, one.total)
+                    report()
+                    yield one if page is one.page else replace(one, page=page)
+                    if left is not None and (left := left - page.rows) <= 0:
+                        return
+
+    def read(self, read: Callable[[Sequence[Page]], T], together: int = 0) -> Generator[Group[T], None, None]:
+        """
+        Yield what *read* makes of the accepted pages, in order; it runs in other threads.
+
+        Everything that was accepted before an error is given out first, then the error is raised.
+
+        Args:
+            read: Turns pages into a value.
+            together: Read pages in groups of at least so many rows.
+        """
+        pool = ThreadPoolExecutor(READERS, thread_name_prefix="vendorkit-read")
+        waiting: deque[tuple[Future[T], list[Accept]]] = deque()
+        group: list[Accept] = []
+        failure: VendorkitError | None = None
+        accepted = self.accepted()
+        try:
+            while failure is None:
+                try:
+                    one = next(accepted, None)
+                except Cancelled:
+                    raise
+                except VendorkitError as exc:
+                    one, failure = None, exc
+                group += [] if one is None else [one]
+                if group and (one is None or sum(each.page.rows for each in group) >= together):
+                    waiting.append((pool.submit(read, [each.page for each in group]), group))
+                    group = []
+                while waiting and (one is None or len(waiting) > READERS):
+                    yield _group(*waiting.popleft())
+                if one is None:
+                    break
+        finally:
+            accepted.close()
+            pool.shutdown(wait=False, cancel_futures=True)
+        if failure is not None:
+            raise failure
+
+    def check(self) -> None:
+        """Raise `IncompletePull` if what was given out, page by page, is not the whole."""
+        if why := self.difference(self.rows):
+            raise self.incomplete(why)
+
+    def difference(self, rows: int) -> str | None:
+        """Return how *rows*, all that arrived, differ from what the vendor announced; None if nothing shows that."""
+        if len(self._totals) > 1:
+            return f"the announced total went from {self._totals[0]:,} to {self._totals[-1]:,}"
+        if self._limit is None and self.total is not None and rows != self.total:
+            return f"{rows:,} rows arrived where {self.total:,} were announced"
+        return None
+
+    def incomplete(self, why: str, arrived: Any = None) -> IncompletePull:
+        """Return the error for a download whose pages do not fit together."""
+        what = f"The download of {self.name} is incomplete: {why}; the data probably changed meanwhile."
+        return IncompletePull(what, arrived=arrived, remedy="Query again, or use the stream.")
+
+    def _count(self, rows: int, total: int | None) -> None:
+        self.pages += 1
+        self.rows += rows
+        if total is not None:
+            self._totals += [total] if total != self.total else []
+            self.total = total
+        known = [number for number in (self.total, self._limit) if number is not None]
+        self._progress.total = min(known, default=None)
+
+    def _arrived(self, page: Page) -> None:
+        self._progress.pages += 1
+        self._progress.rows += page.rows
+
+
+def _group(future: Future[T], accepted: list[Accept]) -> Group[T]:
+    """Return a group once it is read, with a look at Cancel again and again."""
+    while True:
+        check_cancelled()
+        try:
+            value = future.result(timeout=SLICE_S)
+        except FutureTimeoutError:
+            if future.done():  # not our timeout, but one that `read` raised
+                raise
+        else:
+            rows = sum(one.page.rows for one in accepted)
+            return Group(value, len(accepted), rows, accepted[-1].cursor, accepted[-1].total)
+
+
+def check_limit(limit: Any) -> int | None:
+    """Return *limit* as an int, None as None; `UsageError` if it is not a number of records."""
+    return None if limit is None else arguments.integer(limit, "limit", "a number of records, 0 or more", low=0)
+
+
+def utc_now() -> str:
+    """Return the time as ISO 8601 in UTC, to the second."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")

@@ -1,0 +1,169 @@
+"""A resource of a connected client: `client.brands`. The verbs are the same for all resources of all vendors."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from vendorkit import arguments
+from vendorkit.ask import Ask, Filter, Since, choice, find_filter
+from vendorkit.errors import UsageError
+from vendorkit.pull import run
+from vendorkit.query import Query
+from vendorkit.resource import Resource, Source, changes_of
+from vendorkit.settings import Settings
+
+
+class BoundResource:
+    """
+    A resource of a connected client.
+
+    Args:
+        client: Fetches its records.
+        settings: Give filters their default values.
+        resource: Its declaration.
+    """
+
+    def __init__(self, client: Source, settings: Settings, resource: Resource) -> None:
+        self._client, self._settings, self._resource = client, settings, resource
+        self.__doc__ = resource.about
+
+    @property
+    def columns(self) -> pd.DataFrame:
+        """The declared columns: name, dtype, unit, the vendor's name, meaning."""
+        return self._resource.schema.describe()
+
+    @property
+    def filters(self) -> pd.DataFrame:
+        """The declared filters: name, kind, choices, whether a list is allowed, the vendor's name, meaning."""
+        rows = [(f.name, f.kind, ", ".join(f.choices), f.many, f.wire, f.about) for f in self._resource.filters]
+        names = ["filter", "kind", "choices", "many", "source", "about"]
+        return pd.DataFrame(rows, columns=names)
+
+    def query(
+        self,
+        *,
+        where: Mapping[str, Any] | None = None,
+        sort: str | None = None,
+        expand: str | Iterable[str] = (),
+        accept: str | None = None,
+        strategy: str | None = None,
+        since: str | date | int | None = None,
+        **filters: Any,
+    ) -> Query:
+        """
+        Return a lazy query for the records that match all *filters*; nothing is sent.
+
+        Args:
+            where: The vendor's own nested filter, such as `{"or": [{"brand": 9}, {"not": {"status": "active"}}]}`. Its
+                values are checked like those of *filters*.
+            sort: One of the resource's sort keys; "-createdAt" for descending.
+            expand: Linked resources to embed in each record (Mediagenix): a name, or several.
+            accept: "json" or "xml", if the vendor has both; the frames are equal.
+            strategy: "stream" or "windows": how to fetch more than Medipim's window of 10,000. Both give the same rows;
+                the stream in the requested order and in one request, windows oldest first, and resumable.
+            since: Only records that were created or changed from this moment on, as they are now: a datetime, an ISO
+                8601 text, unix seconds. Deleted ones are not included; `Query.update` removes them from a dataset.
+            filters: The resource's filters by name; None values are left out. A list, Series, array or other iterable
+                means any of its values; if it has none, nothing matches, and no request is sent. Numbers may be of any
+                numeric type, also floats that are whole; times are Python's, NumPy's, pandas' or ISO 8601 texts.
+
+        Raises:
+            UsageError: An unknown filter, a value it cannot have, an unknown sort key or expansion; `since` if the
+                vendor does not report what changed.
+        """
+        resource, client, chosen = self._resource, self._client, self._checked(filters)
+        if where is not None and not resource.nests:
+            what = f"{resource.name} takes no nested filter."
+            raise UsageError(what, remedy="Give filters by their names.")
+        sort = None if sort is None else arguments.word(sort, "sort")
+        if sort is not None:
+            self._choice(sort.removeprefix("-"), resource.sort_keys, "sort key")
+        linked = arguments.names(expand, "expand", "a list of linked resources")
+        for rel in resource.ineffective(linked):
+            self._choice(rel, resource.expands, "expansion")
+        ask = Ask(
+            resource.name,
+            chosen,
+            None if where is None else self._where(where, ()),
+            sort,
+            tuple(linked),
+            self._choice(accept, client.accepts, "format of answers"),
+            strategy=self._choice(strategy, resource.strategies, "strategy"),
+        )
+        if since is None:
+            return Query(client, ask)
+        changes_of(resource, ask, client.title)
+        return Query(client, replace(ask, since=Since(Filter("since", "moment").value(since))))
+
+    def get(self, identifier: str | int) -> dict[str, Any]:
+        """
+        Return one record as the vendor sends it.
+
+        Raises:
+            NotFound: There is no such record.
+            UsageError: The identifier is neither a text nor a whole number.
+        """
+        wanted = arguments.identifier(identifier, "identifier")
+        return run(self._resource.paging.get(Ask(self._resource.name), wanted), self._client).records()[0]
+
+    def _checked(self, filters: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the checked values by the vendor's names, with defaults from the settings."""
+        resource = self._resource
+        chosen: dict[str, Any] = {}
+        for name, given in filters.items():
+            declared = self._filter(name)
+            if given is not None:
+                chosen[declared.wire] = declared.value(given)
+        for one in resource.filters:
+            if one.wire not in chosen and one.setting and (value := self._settings.get(one.setting)):
+                chosen[one.wire] = one.value(value)
+            if one.setting and one.wire not in chosen and f"{{{one.wire}}}" in resource.path:
+                self._settings.require([one.setting], why=f"{resource.name} without {one.name}")
+        missing = [f.name for f in resource.filters if f.required and f.wire not in chosen]
+        if missing:
+            what = f"{resource.name} needs {' and '.join(missing)}."
+            raise UsageError(what, remedy=f"Give {', '.join(f'{name}=…' for name in missing)}.")
+        return chosen
+
+    def _filter(self, name: str) -> Filter:
+        """Return the filter called *name*, which says how to find ids if it takes those of another resource."""
+        found = find_filter(self._resource.filters, name, self._resource.name)
+        plurals, declared = (f"{found.name}s", f"{found.name.removesuffix('y')}ies"), self._client.declared
+        other = next((declared[plural] for plural in plurals if plural in declared), None)
+        if found.kind != "integer" or other is None:
+            return found
+        searches = any(one.name == "search" and one.kind == "text" for one in other.filters)
+        query = "query(search={!r})" if searches else "query().frame()"
+        return replace(found, lookup=f"{self._client.vendor_name}.{other.name}.{query}")
+
+    def _where(self, where: Any, around: tuple[int, ...]) -> dict[str, Any]:
+        """Return a nested filter in the vendor's names, its values checked like those of other filters."""
+        if not isinstance(where, Mapping) or len(where) != 1:
+            arguments.refuse("where", 'a filter with one key, such as {"and": [ … ]}', where)
+        around = arguments.deeper(where, "where", around)
+        ((name, inner),) = where.items()
+        if name == "not":
+            return {name: self._where(inner, around)}
+        if name in ("and", "or"):
+            listed = arguments.values(inner, "where")
+            if listed is None:
+                arguments.refuse(f"where[{name!r}]", "a list of filters", inner)
+            return {name: [self._where(one, around) for one in listed]}
+        declared = self._filter(name)
+        value = declared.value(inner)
+        if value == []:
+            what = f"{declared.name} in where has no values."
+            raise UsageError(what, remedy="Leave it out, or do not query: nothing matches it.")
+        return {declared.wire: value}
+
+    def _choice(self, given: Any, known: Collection[str], kind: str) -> str:
+        """Return *given* if it is *known*; None for the first."""
+        return next(iter(known), "") if given is None else choice(given, known, f"{self._resource.name} has no {kind}")
+
+    def __repr__(self) -> str:
+        return f"<{self._client.title}: {self._resource.name}. {self._resource.about}>"

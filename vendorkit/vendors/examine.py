@@ -1,0 +1,206 @@
+"""
+Checks of one connected vendor: test call, TLS, approved roots, clock, rate budget.
+
+Each check is one cheap call, described in a sentence with its remedy; never with a value of a setting. The connect
+panel checks the chosen vendor, `vendorkit doctor` all of them.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import ssl
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import certifi
+import pandas as pd
+
+from vendorkit.errors import Cancelled, TlsError, TransportError, VendorkitError
+from vendorkit.http import tls
+from vendorkit.http.call import Policy
+from vendorkit.http.chains import chain_rows
+from vendorkit.http.exchanges import Exchange
+from vendorkit.http.proxy import PROXY_VARIABLE
+from vendorkit.settings import read_settings
+from vendorkit.vendors.client import Client
+from vendorkit.vendors.registry import CLIENTS, all_setting_names
+
+# Short, and no second attempt: what is slow or shaky is what is looked for here.
+POLICY: Final = Policy(connect_timeout_s=5.0, read_timeout_s=10.0, deadline_s=20.0, attempts=1)
+CLOCK_TOLERANCE_S: Final = 30.0  # signatures and tokens live for minutes, certificates begin to count at once
+_REALM: Final = re.compile(r'^Digest .*\brealm="((?:[^"\\]|\\.)*)"')
+
+
+@dataclass(frozen=True)
+class Finding:
+    """
+    One thing that was looked at.
+
+    Attributes:
+        check: What: "settings", "settings file", "test call", "host", "credentials", "CA file", "proxy", "TLS",
+            "approved roots", "clock" or "rate budget".
+        fine: Whether it is as it should be; None where it could not be looked at.
+        said: One sentence on what was found.
+        remedy: One sentence on what to do; empty where all is fine.
+    """
+
+    check: str
+    fine: bool | None
+    said: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Checkup:
+    """
+    What was found about one vendor.
+
+    Attributes:
+        vendor: Its name, as for `connect`.
+        environment: The one that `connect` would choose.
+        configured: Whether any of the vendor's settings is there.
+        findings: In the order in which they build on each other.
+        error: What the test call raised.
+    """
+
+    vendor: str
+    environment: str
+    configured: bool
+    findings: tuple[Finding, ...]
+    error: VendorkitError | None = None
+
+    @property
+    def fine(self) -> bool:
+        """Whether nothing is wrong; a vendor that is not configured is not."""
+        return not any(finding.fine is False for finding in self.findings)
+
+    def plain(self) -> dict[str, Any]:
+        """Return this as plain values, for JSON."""
+        found = [asdict(finding) for finding in self.findings]
+        return {"environment": self.environment, "configured": self.configured, "fine": self.fine, "findings": found}
+
+
+def settings_found(vendor: str, environment: str) -> pd.DataFrame:
+    """
+    Return one row per setting of the vendor: its name, whether it is set, and where it was found; never a value.
+
+    Raises:
+        SettingsError: The `.env` file is malformed.
+    """
+    is_local, kind = environment == "local", CLIENTS[vendor]
+    found = {} if is_local else read_settings(all_setting_names(kind)).sources
+    unset = dict.fromkeys(kind.setting_names, "made up by the local vendor" if is_local else "missing")
+    rows = [(name, is_local or name in found, source) for name, source in {**unset, **found}.items()]
+    return pd.DataFrame(rows, columns=["setting", "set", "source"])
+
+
+def examine(client: Client) -> Checkup:
+    """
+    Make the vendor's cheapest authenticated call, and look at what it showed on the way.
+
+    Raises:
+        Cancelled: Somebody pressed stop.
+    """
+    error, started = None, time.perf_counter()
+    try:
+        said = client.ping()
+        said = _sentence(f"{_realm(client)}{said} It took {(time.perf_counter() - started) * 1000:.0f} ms.")
+        call = Finding("test call", fine=True, said=said)
+    except Cancelled:
+        raise
+    except VendorkitError as exc:
+        error, call = exc, failed("test call", exc)
+    now = datetime.now(timezone.utc)
+    answers = [exchange for exchange in client.session.exchanges.all() if exchange.status is not None]
+    findings = [call, *_remarks(client), _chain(client, error, reached=bool(answers))]
+    findings += [_roots()] if client.approved_roots_only else []
+    findings += [_clock(answers, now), _budget(client)]
+    return Checkup(client.vendor_name, client.environment, True, tuple(findings), error)
+
+
+def _remarks(client: Client) -> list[Finding]:
+    """Return what is not as the vendor has it: its host, whom it trusts there, the proxy on the way."""
+    remarks = client.endpoint.remarks
+    found = [Finding(check, fine=None, said=_sentence(f"{remark}.")) for check, remark in remarks.items()]
+    others = [name for name in os.environ if name.upper() == "ALL_PROXY" and os.environ[name]]
+    if others and "proxy" not in remarks and client.environment != "local":
+        unused = f"{others[0]} is set, and is not used."
+        found.append(Finding("proxy", None, unused, f"If a proxy is needed, set HTTPS_PROXY or {PROXY_VARIABLE}."))
+    return found
+
+
+def _chain(client: Client, error: VendorkitError | None, *, reached: bool) -> Finding:
+    url, trust, route = client.endpoint.base_url, client.endpoint.trust, client.endpoint.route
+    host = urlsplit(url).netloc
+    if isinstance(error, TlsError):
+        return failed("TLS", error)
+    if not reached:
+        return Finding("TLS", fine=None, said=f"{host} was not reached.")
+    try:
+        certificates = chain_rows(url, trust, route, POLICY.connect_timeout_s)
+    except TransportError as exc:
+        return failed("TLS", exc)
+    leaf, root = certificates[0], certificates[-1]
+    if not leaf["verified"]:
+        return Finding("TLS", False, f"The chain of {host} is not one to trust: {leaf['problem']}.", "Do not go on.")
+    until = datetime.fromtimestamp(ssl.cert_time_to_seconds(leaf["not_after"]), timezone.utc).date()
+    public = "a public" if tls.is_public_root(root["sha256"]) else f"a {trust.ca_setting}"
+    name = f"{'an approved' if root['approved'] else public} root, {root['subject'] or root['organisation']}"
+    if trust.loopback_only:  # its port differs at each start, and would in a saved notebook
+        host, name = "the local vendor", "its own root"
+    return Finding("TLS", fine=True, said=f"The chain of {host} ends in {name}; its certificate is good until {until}.")
+
+
+def _roots() -> Finding:
+    gone, all_of_them = tls.vanished_roots(), len(tls.APPROVED_ROOTS)
+    carried = f"certifi {certifi.__version__} carries {all_of_them - len(gone)} of {all_of_them} approved roots"
+    if not gone:
+        return Finding("approved roots", fine=True, said=f"{carried}.")
+    remedy = "Pulls fail once the vendor's chain ends in one that is gone: update vendorkit, and ask the vendor."
+    return Finding("approved roots", False, f"{carried}; gone: {', '.join(gone.values())}.", remedy)
+
+
+def _clock(answers: Sequence[Exchange], now: datetime) -> Finding:
+    """Compare *now*, by this machine's clock, with the Date of the last answer, which has just come."""
+    try:
+        theirs = parsedate_to_datetime(answers[-1].received.get("Date", ""))
+    except (IndexError, ValueError, TypeError):
+        return Finding("clock", fine=None, said="No answer told the vendor's time.")
+    theirs = theirs if theirs.tzinfo else theirs.replace(tzinfo=timezone.utc)
+    ahead = (now - theirs).total_seconds()
+    if abs(ahead) <= CLOCK_TOLERANCE_S:
+        return Finding("clock", fine=True, said=f"Within {math.ceil(abs(ahead))} s of the vendor's.")
+    said = f"This machine's clock is {abs(ahead):,.0f} s {'ahead of' if ahead > 0 else 'behind'} the vendor's."
+    return Finding("clock", False, said, "Set the clock: signatures, tokens and certificates depend on it.")
+
+
+def _budget(client: Client) -> Finding:
+    left = client.session.budget.left()
+    if left is None:
+        whose = "The local vendor has" if client.environment == "local" else "The vendor documents"
+        return Finding("rate budget", fine=True, said=f"{whose} no limit.")
+    requests, seconds = min(client.session.budget.rates)
+    return Finding("rate budget", fine=True, said=f"{left} of {requests} requests in {seconds:g} s are left.")
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}"
+
+
+def _realm(client: Client) -> str:
+    """Return the realm of the last digest answer, as the start of a sentence."""
+    sent = [exchange.sent.get("Authorization", "") for exchange in client.session.exchanges.all()]
+    found = _REALM.match(sent[-1]) if sent else None
+    return "" if found is None else f"Realm {found[1]}: "
+
+
+def failed(check: str, exc: VendorkitError) -> Finding:
+    """Return the finding of a check that raised *exc*."""
+    return Finding(check, fine=False, said=exc.what, remedy=exc.remedy)

@@ -1,0 +1,66 @@
+"""Sending a call and splitting its answer into pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from threading import Event
+from typing import Final
+
+from vendorkit.deadline import cancellable
+from vendorkit.errors import MalformedAnswer
+from vendorkit.frames import Page, json_page, lines_page, xml_page
+from vendorkit.http.answers import ANSWER_LIMIT_BYTES, answered_at
+from vendorkit.http.call import Call
+from vendorkit.http.session import Session
+
+BLOCK_BYTES: Final = 1 << 22
+
+
+def pages_of(session: Session, call: Call, stop: Event) -> Iterator[Page]:
+    """
+    Send *call* and yield its page, or the blocks of a stream as they arrive.
+
+    Raises:
+        VendorkitError: See `Session.send`; also if the answer is not what the call expects.
+    """
+    with cancellable(stop):
+        if not call.lines:
+            response = session.send(call)
+            read = xml_page if call.accept == "xml" else json_page
+            yield read(response.content, call.records, at=answered_at(response))
+            return
+        line = 1
+        with session.stream(call) as chunks:
+            for block in blocks_of_lines(chunks):
+                try:
+                    page = lines_page(block, first_line=line)
+                except MalformedAnswer as exc:
+                    # An error line is quoted: the vendor may have echoed a credential in it.
+                    exc.vendor_message = exc.vendor_message and session.redactor.clean(exc.vendor_message)
+                    raise
+                line += page.rows
+                yield page
+
+
+def blocks_of_lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """
+    Yield blocks that end with a line: the first as soon as a line is there, then of about 4 MiB; the rest as it is.
+
+    Raises:
+        MalformedAnswer: A line is longer than any record is.
+    """
+    pending: list[bytes] = []
+    size, wanted = 0, 1
+    for chunk in chunks:
+        if size > ANSWER_LIMIT_BYTES:
+            what = f"The stream has a line of more than {ANSWER_LIMIT_BYTES:,} bytes."
+            raise MalformedAnswer(what, remedy="Try again; if it stays, report it to the vendor.")
+        end = chunk.rfind(b"\n") + 1
+        if end and size + end >= wanted:
+            yield b"".join((*pending, chunk[:end]))
+            pending, size, wanted = [chunk[end:]], len(chunk) - end, BLOCK_BYTES
+        else:
+            pending.append(chunk)
+            size += len(chunk)
+    if (rest := b"".join(pending)).strip():
+        yield rest

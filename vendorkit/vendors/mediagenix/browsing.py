@@ -1,0 +1,64 @@
+"""Browsing Mediagenix: its resources link to each other, so that any address leads on to others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from vendorkit.http.call import Call
+from vendorkit.query import Query
+from vendorkit.resource import Resource, Source
+from vendorkit.settings import Settings
+from vendorkit.vendors.browsing import Address, Browsing
+
+
+class Hypermedia(Browsing):
+    """
+    The addresses of a Mediagenix client.
+
+    Args:
+        client, settings, resources: As in `Browsing`.
+        follow: Returns a query for any URL of the vendor.
+        entity: Gives a record its links.
+    """
+
+    start_url = "/api"
+
+    def __init__(
+        self,
+        client: Source,
+        settings: Settings,
+        resources: Mapping[str, Resource],
+        follow: Callable[..., Query],
+        entity: Callable[[Mapping[str, Any]], Any],
+    ) -> None:
+        super().__init__(client, settings, resources)
+        self._follow, self._with_links = follow, entity
+
+    def at(self, url: str, expand: Sequence[str] | None = None) -> Address:
+        """Return the address of *url*; the links to embed replace those that *url* names."""
+        parts = urlsplit(self._client.session.absolute(url))
+        given = parse_qs(parts.query, keep_blank_values=True)
+        named = [rel for text in given.pop("expand", []) for rel in text.split(",") if rel]
+        bare = parts._replace(query=urlencode(given, doseq=True, safe=","), fragment="").geturl()
+        return self.page(self._follow(bare, expand=tuple(named if expand is None else expand)))
+
+    def record_url(self, address: Address, record: Any) -> str | None:  # noqa: ARG002 - the record says it
+        """Return the link of a record to itself."""
+        link = record.get("self_link") if isinstance(record, Mapping) else None
+        return str(link) if link else None
+
+    def references(self, record: Any) -> dict[str, str]:
+        """Return the links of a record."""
+        links = {key.removesuffix("_link"): href for key, href in record.items() if key.endswith("_link")}
+        return {rel: str(href) for rel, href in links.items() if href and rel != "self"}
+
+    def _entity(self, record: Any) -> Any:
+        return self._with_links(record)
+
+    def _is_record(self, address: Address) -> bool:
+        return address.call is not None and address.call.records is None
+
+    def _url_of(self, query: Query, call: Call, cursor: Any) -> str:  # noqa: ARG002 - a link says it all
+        return self._short(str(self._client.session.prepare(call).url).replace("%2C", ","))
