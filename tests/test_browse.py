@@ -1,20 +1,22 @@
-"""The API browser: places, what is found there, and the panel that goes from one to the next; it only reads."""
+"""The API browser: addresses, their responses, and the panel that goes from one to the next; it only reads."""
 
 from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
 import ipywidgets as widgets
 import pytest
 
 import vendorkit as vk
 from tests.clicking import VIEW, below, button, cancel, everything, leaked
+from tests.https import JSON, always, answer, client_of, raw_server
 from vendorkit.errors import InvalidRequest, MalformedAnswer, NotAllowed, OriginRefused, UsageError
-from vendorkit.http.call import Call, Policy
-from vendorkit.panels.browse import Browser, markup, visit
-from vendorkit.panels.browse.places import entrances, home, place_at, place_of, record_address
-from vendorkit.panels.browse.visit import visit_place
+from vendorkit.http.call import Policy
+from vendorkit.panels.browse import Browser, markup
+from vendorkit.panels.browse.response import fetch, indented
+from vendorkit.vendors.medipim.paging import Lookup
 from vendorkit.vendors.registry import CLIENTS
 
 
@@ -48,17 +50,17 @@ def tab(panel: Browser, title: str) -> widgets.Widget:
 
 def test_root_has_a_button_for_each_link(browser, mediagenix):
     """Where everything begins, as the vendor links it."""
-    assert set(browser.visit.links) == set(mediagenix.root().links)
-    for rel in browser.visit.links:
+    assert set(browser.response.links) == set(mediagenix.root().links)
+    for rel in browser.response.links:
         assert button(browser, rel)
-    assert browser.visit.place.address == "/api"
+    assert browser.response.address.url == "/api"
 
 
 def test_links_lead_to_tables_and_records_by_clicks_alone(browser):
     """Root, titles, the second page, one of its titles, its licensor."""
     button(browser, "titles").click()
     assert len(arrived(browser).frame) == 50
-    assert browser.visit.total == 2_000
+    assert browser.response.total == 2_000
     button(browser, "Next page").click()
     assert arrived(browser).frame["id"].iloc[0] == "51"
     button(browser, "Open record").click()
@@ -75,15 +77,15 @@ def test_back_and_forward_send_nothing(browser, vendors):
     arrived(browser)
     vendors["mediagenix"].clear_log()
     button(browser, "Back").click()
-    assert browser.visit.title == "titles"
+    assert browser.response.title == "titles"
     button(browser, "Back").click()
-    assert browser.visit.place.address == "/api"
+    assert browser.response.address.url == "/api"
     assert button(browser, "Back").disabled
     button(browser, "Forward").click()
-    assert browser.visit.title == "titles"
+    assert browser.response.title == "titles"
     assert vendors["mediagenix"].requests == 0
-    browser.follow("brands") if "brands" in browser.visit.links else browser.go("/api/brands")
-    assert arrived(browser).visit.title == "brands"
+    browser.follow("brands") if "brands" in browser.response.links else browser.go("/api/brands")
+    assert arrived(browser).response.title == "brands"
     assert button(browser, "Forward").disabled
 
 
@@ -91,7 +93,7 @@ def test_previous_page_is_the_vendors_own_link(browser):
     """Forth and back by `next` and `prev`; the query stays that of all pages."""
     browser.go("/api/titles")
     arrived(browser).turn(1)
-    assert arrived(browser).visit.before.address.endswith("page=1")
+    assert arrived(browser).response.before.url.endswith("page=1")
     assert browser.query.count() == 2_000
     assert "page=2" not in browser.query.describe()["url"]
     browser.turn(-1)
@@ -106,7 +108,7 @@ def test_cursor_links_are_followed_as_they_are(mediagenix):
     first = panel.frame["id"].tolist()
     panel.turn(1)
     assert not set(first) & set(arrived(panel).frame["id"])
-    assert "after=" in panel.visit.place.address
+    assert "after=" in panel.response.address.url
 
 
 def test_ticked_links_are_embedded(mediagenix):
@@ -116,7 +118,7 @@ def test_ticked_links_are_embedded(mediagenix):
     boxes(panel)["images"].value = boxes(panel)["licensor"].value = True
     button(panel, "Expand").click()
     assert len(arrived(panel).resource["images"]["entries"]) == len(panel.frame["images"].iloc[0]) > 0
-    assert panel.visit.place.address.endswith("expand=licensor,images")
+    assert panel.response.address.url.endswith("expand=licensor,images")
     assert boxes(panel)["images"].value
     assert "<b>images</b>" in panel.static_html()
     boxes(panel)["images"].value = boxes(panel)["licensor"].value = False
@@ -125,7 +127,7 @@ def test_ticked_links_are_embedded(mediagenix):
 
 
 def test_what_is_embedded_is_shown_as_it_came():
-    """Integers beside nulls stay integers, texts are escaped, and only so many rows are shown."""
+    """Integers in a column with nulls stay integers, texts are escaped, and only so many rows are shown."""
     entries = [{"id": 1, "name": "<b>", "self_link": "/a"}, {"id": None, "name": None}, *[{"id": 3}] * 60]
     shown = markup.fields_html({"images_link": "/images", "images": {"entries": entries}})
     assert "<b>images</b> 62" in shown
@@ -198,10 +200,10 @@ def test_address_bar_goes_where_it_says(browser):
     assert arrived(browser).resource["id"] == 7
     sequence = browser.client.endpoint.origins["sequence"]
     address.value = f"{sequence}/api/work_areas"
-    assert arrived(browser).visit.title == "work_areas"
+    assert arrived(browser).response.title == "work_areas"
     assert address.value.startswith(sequence)
     button(browser, "Start").click()
-    assert arrived(browser).visit.place.address == "/api"
+    assert arrived(browser).response.address.url == "/api"
 
 
 @pytest.mark.parametrize("link", ["https://elsewhere.example/api", "http://127.0.0.1/api", "//elsewhere.example"])
@@ -209,9 +211,9 @@ def test_other_origins_are_refused_and_get_nothing(browser, link):
     """The error is shown under what was there, which stays."""
     browser.go(link)
     assert "<b>OriginRefused</b>" in arrived(browser).static_html()
-    assert browser.visit.place.address == "/api"
+    assert browser.response.address.url == "/api"
     with pytest.raises(OriginRefused):
-        place_at(browser.client, link)
+        browser.client.browsing.at(link)
     browser.follow("titles")
     assert "OriginRefused" not in arrived(browser).static_html()
 
@@ -237,11 +239,11 @@ def test_start_that_is_not_there_leaves_a_usable_panel(mediagenix):
 
 @pytest.mark.parametrize("vendor", ["medipim", "pledg"])
 def test_vendors_without_links_start_at_their_resources(vendors, vendor):
-    """A row each and a button each, before anything is sent; each leads to a table or a record."""
+    """One row and one button per resource, before anything is sent; each leads to a table or a record."""
     client = vk.connect(vendor, environment="local")
     panel = vk.browse(client)
     assert vendors[vendor].requests == 0
-    assert set(panel.visit.links) == set(client.declared) == set(panel.frame["resource"])
+    assert set(panel.response.links) == set(client.declared) == set(panel.frame["resource"])
     for name in client.declared:
         panel.go()
         button(arrived(panel), name).click()
@@ -251,16 +253,16 @@ def test_vendors_without_links_start_at_their_resources(vendors, vendor):
 
 
 def test_medipims_queries_are_paged_by_number_and_opened_by_find(medipim):
-    """The address says filters and page; the record is that of `find`, with the records that stand in it as links."""
+    """The address says filters and page; the record is that of `find`, with the records inside it as links."""
     panel = vk.browse(medipim, "/v4/products/query?status=active&page=1")
     everything_active = medipim.products.query(status="active")
     assert panel.frame["id"].tolist() == everything_active.frame(columns=["id"], limit=100)["id"].tolist()[50:]
-    assert panel.query.count() == everything_active.count() == panel.visit.total
+    assert panel.query.count() == everything_active.count() == panel.response.total
     panel.turn(-1)
-    assert arrived(panel).visit.place.address == "/v4/products/query?status=active"
+    assert arrived(panel).response.address.url == "/v4/products/query?status=active"
     panel.open_record(0)
     assert arrived(panel).resource == medipim.products.get(panel.frame["id"].iloc[0])
-    rel = next(name for name in panel.visit.links if name.startswith("brands "))
+    rel = next(name for name in panel.response.links if name.startswith("brands "))
     panel.follow(rel)
     assert arrived(panel).resource["id"] == int(rel.split()[1])
 
@@ -269,7 +271,7 @@ def test_last_page_has_none_after_it(medipim):
     """300 brands are six pages of 50."""
     panel = vk.browse(medipim, "/v4/brands/query?page=5")
     assert len(panel.frame) == 50
-    assert panel.visit.after is None
+    assert panel.response.after is None
     assert button(panel, "Next page").disabled
 
 
@@ -277,7 +279,7 @@ def test_query_is_a_start_too(medipim, pledg):
     """With whatever an address cannot say."""
     query = medipim.products.query(where={"not": {"status": "active"}})
     panel = vk.browse(medipim, query)
-    assert panel.visit.total == query.count()
+    assert panel.response.total == query.count()
     panel.turn(1)
     assert "active" not in set(arrived(panel).frame["status"])
     schedule = pledg.payment_schedule.query(amount_cents=20_000, created="2026-01-31")
@@ -286,44 +288,68 @@ def test_query_is_a_start_too(medipim, pledg):
 
 def test_parameters_of_an_address_are_filters_of_their_kinds(medipim):
     """Booleans, lists, JSON objects; what is no filter is refused before anything is sent."""
-    place = place_at(
-        medipim, '/v4/products/query?minimumContent=true&brand=9&brand=11&search={"query":"a","locale":"fr"}'
-    )
-    assert place.call.json["filter"] == {
+    at = medipim.browsing.at
+    address = at('/v4/products/query?minimumContent=true&brand=9&brand=11&search={"query":"a","locale":"fr"}')
+    assert address.call.json["filter"] == {
         "and": [
             {"minimumContent": True},
             {"brand": [9, 11]},
             {"search": {"query": "a", "locale": "fr"}},
         ]
     }
-    assert place_at(medipim, place.address).call == place.call
-    for address, said in {
+    assert at(address.url).call == address.call
+    for url, said in {
         "/v4/products/query?colour=red": "no filter 'colour'",
         "/v4/products/query?search=a": "not JSON",
         "/v4/products/query?page=last": "page='last'",
         "/v4/products/query?minimumContent=perhaps": "True or False",
+        "/v4/products/query?brand=null": "whole number",
     }.items():
         with pytest.raises(UsageError, match=said):
-            place_at(medipim, address)
+            at(url)
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {"updated_since": "2026-01-31"},
+        {"created_at": ("2025-01-01", "2026-01-31T10:00:00Z")},
+        {"id": ["M01", "02"], "cnk": "0123", "minimum_content": False, "brand": 9},
+        {"status": []},
+    ],
+)
+def test_address_of_a_query_leads_to_the_same_query(medipim, filters):
+    """Times, pairs of times, codes with their zeros: what the address shows can be typed again."""
+    query = medipim.products.query(**filters)
+    address = medipim.browsing.page(query, 3)
+    assert medipim.browsing.at(address.url) == address
+    assert address.call.json["page"] == {"no": 3, "size": 50}
+
+
+def test_query_that_matches_nothing_is_an_empty_page(medipim, vendors):
+    """A filter without values: nothing is sent, and the columns are there."""
+    panel = vk.browse(medipim, medipim.products.query(brand=[]))
+    assert panel.frame.shape == (0, len(medipim.products.columns))
+    assert panel.response.records == []
+    assert vendors["medipim"].requests == 0
 
 
 def test_any_path_that_can_be_read_is_shown(medipim, pledg):
     """Paths that are not declared are GETs, whose fields become columns."""
-    seen = visit_place(medipim, place_at(medipim, "/v4/products/get-fields"))
-    assert seen.place.query is None
+    seen = fetch(medipim, medipim.browsing.at("/v4/products/get-fields"))
+    assert seen.address.query is None
     assert seen.frame is not None
     uid = pledg.settings.get("PLEDG_MERCHANT_UID")
-    assert visit_place(pledg, place_at(pledg, f"/api/merchants/{uid}")).resource["payment_type"]
+    assert fetch(pledg, pledg.browsing.at(f"/api/merchants/{uid}")).resource["payment_type"]
 
 
 def test_nothing_but_reading_is_ever_sent(vendors):
     """Not even with a client that may write: an address is a GET, or one of the POSTs that only read."""
     for vendor in CLIENTS:
-        client = vk.connect(vendor, environment="local", writable=True)
-        places = [place_at(client, address) for address in entrances(client).values()]
-        places += [home(client), place_at(client, "/v4/brands/delete"), place_at(client, "/api/purchase_link/")]
-        for place in places:
-            assert place.call is None or place.call.may_repeat()
+        browsing = vk.connect(vendor, environment="local", writable=True).browsing
+        urls = [*browsing.entrances().values(), browsing.start_url, "/v4/brands/delete", "/api/purchase_link/"]
+        for address in map(browsing.at, urls):
+            assert address.call is None or address.call.may_repeat()
 
 
 def test_second_click_while_busy_does_nothing(browser, vendors):
@@ -335,7 +361,7 @@ def test_second_click_while_busy_does_nothing(browser, vendors):
     browser.reload()
     browser.step(-1)
     assert button(browser, "Reload").disabled
-    assert arrived(browser).visit.title == "titles"
+    assert arrived(browser).response.title == "titles"
     assert vendors["mediagenix"].requests == 1
     assert not button(browser, "Reload").disabled
 
@@ -346,23 +372,23 @@ def test_cancel_ends_within_half_a_second(browser, vendors):
     browser.follow("titles")
     time.sleep(0.2)
     cancel(browser)
-    assert browser.visit.place.address == "/api"
+    assert browser.response.address.url == "/api"
     vendors["mediagenix"].set(latency_s=0.0)
     browser.reload()
     assert "Cancelled." not in arrived(browser).static_html()
 
 
-def test_reload_shows_the_same_place_anew(browser, vendors):
-    """It takes the old one's place in the past, and asks once."""
+def test_reload_fetches_the_same_address_again(browser, vendors):
+    """It replaces the old response in the history, by one request."""
     browser.follow("titles")
-    before = arrived(browser).visit
+    before = arrived(browser).response
     vendors["mediagenix"].clear_log()
     browser.reload()
-    assert arrived(browser).visit is not before
-    assert browser.visit.place == before.place
+    assert arrived(browser).response is not before
+    assert browser.response.address == before.address
     assert vendors["mediagenix"].requests == 1
     browser.step(-1)
-    assert browser.visit.place.address == "/api"
+    assert browser.response.address.url == "/api"
 
 
 def test_widgets_of_what_is_no_longer_shown_are_closed(browser):
@@ -380,7 +406,7 @@ def test_widgets_of_what_is_no_longer_shown_are_closed(browser):
 def test_no_state_of_any_widget_holds_a_credential(vendors, vendor):
     """Nor do the saved form, the HTML, the text; plain or in base64."""
     panel = vk.browse(vk.connect(vendor, environment="local"))
-    panel.follow(next(iter(panel.visit.links)))
+    panel.follow(next(iter(panel.response.links)))
     shown = everything(arrived(panel))
     assert "Address" in shown
     assert not leaked(shown, vendors[vendor].credentials)
@@ -408,18 +434,21 @@ def test_every_control_has_a_label(browser):
     assert all(one.description for one in controls)
 
 
-def test_odd_answers_are_told_and_not_shown(mediagenix, vendors):
+def test_odd_answers_are_errors_and_not_shown(mediagenix, vendors):
     """HTML in place of JSON; JSON that is no resource; a page size the vendor does not give."""
     once = vk.connect("mediagenix", environment="local", policy=Policy(attempts=1))
     vendors["mediagenix"].set(fail_next=["html"])
     with pytest.raises(MalformedAnswer):
-        visit_place(once, home(once))
-    with pytest.raises(MalformedAnswer):
-        visit._read(mediagenix, home(mediagenix), b'"text"')
+        fetch(once, once.browsing.at("/api"))
+    with raw_server(always(answer(b'"text"', JSON))) as server:
+        for vendor, url in [("mediagenix", "/api"), ("medipim", "/v4/other"), ("medipim", "/v4/brands/query")]:
+            client = client_of(server, vendor)
+            with pytest.raises(MalformedAnswer):
+                fetch(client, client.browsing.at(url))
     with pytest.raises(InvalidRequest):
-        visit_place(mediagenix, place_at(mediagenix, "/api/titles?per_page=500"))
+        fetch(mediagenix, mediagenix.browsing.at("/api/titles?per_page=500"))
     with pytest.raises(MalformedAnswer):
-        visit._indented(b"no XML")
+        indented(b"no XML")
 
 
 def test_values_of_other_shapes_still_make_a_page(mediagenix, vendors):
@@ -432,34 +461,51 @@ def test_values_of_other_shapes_still_make_a_page(mediagenix, vendors):
 
 def test_record_without_an_address_is_not_offered(mediagenix, pledg):
     """Lines of a payment schedule have none."""
-    place = place_of(pledg.payment_schedule.query(amount_cents=300, created="2026-01-31"))
-    assert record_address(pledg, place, {"amount_cents": 100}) is None
-    assert record_address(mediagenix, home(mediagenix), {"id": 4}) is None
-    assert record_address(pledg, place, "no record") is None
+    address = pledg.browsing.page(pledg.payment_schedule.query(amount_cents=300, created="2026-01-31"))
+    assert pledg.browsing.record_url(address, {"amount_cents": 100}) is None
+    assert pledg.browsing.record_url(address, "no record") is None
+    root = mediagenix.browsing.at("/api")
+    assert mediagenix.browsing.record_url(root, {"id": 4}) is None
 
 
-def test_lists_of_anything_make_a_page(browser):
+@pytest.mark.parametrize("name", ["products", "media", "public_categories"])
+def test_every_record_of_a_page_can_be_opened(medipim, name):
+    """By the vendor's path for one record, or by a query for its id; the URL can be typed again."""
+    panel = vk.browse(medipim, getattr(medipim, name).query())
+    panel.open_record(1)
+    assert arrived(panel).response.records is None, panel.static_html()
+    first = panel.response
+    assert first.resource["id"] == panel._past[0].records[1]["id"]
+    assert medipim.browsing.at(first.address.url) == first.address
+
+
+def test_lists_of_anything_make_a_page(vendors):
     """An answer that is a list of plain values has no table, and yet is shown."""
-    seen = visit._read(browser.client, home(browser.client), b'["a", 1, null]')
-    browser._show(seen)
-    assert seen.frame is None
-    assert "&quot;a&quot;" in tab(browser, "JSON").value
+    with raw_server(always(answer(b'["a", 1, null]', JSON))) as server:
+        panel = vk.browse(client_of(server, "medipim"), "/v4/other")
+    assert panel.frame is None
+    assert "&quot;a&quot;" in tab(panel, "JSON").value
     with pytest.raises(UsageError, match="Record 0 of 3"):
-        browser.open_record(0)
+        panel.open_record(0)
     with pytest.raises(UsageError, match="no link 'titels'"):
-        browser.follow("titels")
+        panel.follow("titels")
 
 
 def test_writes_are_refused_before_anything_is_prepared(medipim):
-    """The one gate all calls pass."""
-    from vendorkit.panels.browse.places import _reading
+    """The one gate all addresses pass, whatever a vendor's paging would send."""
 
+    class Writing(Lookup):
+        def call(self, ask, number, size):
+            return replace(super().call(ask, number, size), repeatable=False)
+
+    brands = medipim.declared["brands"]
+    medipim._resources["brands"] = replace(brands, paging=Writing("brands", brands.path))
     with pytest.raises(NotAllowed):
-        _reading(medipim, Call("POST", "/v4/brands/create", json={}), None)
+        medipim.browsing.at(brands.path)
 
 
-def test_panel_works_beside_a_thread_that_holds_the_kernel(browser):
-    """The work is done in a thread of its own, whatever thread the click came from."""
+def test_panel_works_next_to_a_thread_that_holds_the_kernel(browser):
+    """The work is done in another thread, whatever thread the click came from."""
     thread = threading.Thread(target=browser.go, args=("/api/titles/3",))
     thread.start()
     thread.join()

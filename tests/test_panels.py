@@ -12,10 +12,10 @@ import pytest
 
 import vendorkit as vk
 from tests.clicking import VIEW, below, button, cancel, everything, leaked
-from vendorkit.doctor import settings_found
 from vendorkit.panels import base
 from vendorkit.panels.base import Worker
 from vendorkit.panels.connect import Choice, check_connection
+from vendorkit.vendors.examine import settings_found
 from vendorkit.vendors.registry import CLIENTS
 
 MEANT = ("_ipython_display_", "_repr_mimebundle_")  # what panels do in their own way
@@ -212,8 +212,8 @@ def put_out(monkeypatch):
 
 
 @pytest.mark.parametrize("version", [7, 8])
-def test_panel_puts_out_its_widgets_and_beside_them_its_state(panel, put_out, monkeypatch, version):
-    """As 7.7, which Colab ships, has no `_repr_mimebundle_`, and a method that would show the widget alone."""
+def test_panel_has_its_widgets_and_its_state_as_outputs(panel, put_out, monkeypatch, version):
+    """As 7.7, which Colab ships, has no `_repr_mimebundle_`, and a method that would show only the widget."""
     from IPython.core.formatters import DisplayFormatter
 
     if version == 7:
@@ -229,7 +229,7 @@ def test_panel_puts_out_its_widgets_and_beside_them_its_state(panel, put_out, mo
 
 
 def test_saved_notebook_shows_what_came_last(panel, put_out):
-    """The state beside the widgets is renewed when something came of a click; before it is shown, nothing is."""
+    """The state for pages without widgets is updated after a click; nothing is before the panel is shown."""
     panel.start()
     panel.join()
     assert not put_out
@@ -241,7 +241,7 @@ def test_saved_notebook_shows_what_came_last(panel, put_out):
 
 
 def test_error_of_what_shows_the_result_is_shown_too():
-    """A thread has nobody above it: what fails after the work is reported as the work's failure."""
+    """Nothing else shows an error of a thread: what fails after the work is reported as the work's failure."""
     failed, busy = [], []
 
     def broken(result):
@@ -338,7 +338,7 @@ def test_interrupt_while_a_cell_waits_for_the_panel_ends_its_work(panel, vendors
 
 
 def test_cell_that_runs_again_makes_one_call_a_click(panel, vendors):
-    """W06: each panel has widgets of its own, so no handler is there twice."""
+    """W06: each panel has its own widgets, so no handler is there twice."""
     again = vk.connect_panel()
     vendors["medipim"].clear_log()
     button(again, "Test call").click()

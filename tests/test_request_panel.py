@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from dataclasses import replace
 
 import ipywidgets as widgets
 import pandas as pd
@@ -15,10 +16,11 @@ from tests.clicking import below, button, cancel, everything, labelled, leaked
 from vendorkit.ask import Filter
 from vendorkit.errors import UsageError
 from vendorkit.panels.request.controls import typed
-from vendorkit.panels.request.progress import Progress, duration
-from vendorkit.panels.request.spec import Condition, Group, QuerySpec
-from vendorkit.panels.request.widget import estimate
-from vendorkit.pull import Pull
+from vendorkit.panels.request.groups import Condition, Group
+from vendorkit.panels.request.markup import plan_text
+from vendorkit.panels.request.progress import ProgressBar, duration
+from vendorkit.pull import Progress, progress_to
+from vendorkit.resource import describe
 from vendorkit.vendors.registry import CLIENTS
 
 pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
@@ -46,43 +48,42 @@ def status(panel):
 # Values
 
 
-def test_what_is_asked_makes_the_query(medipim):
+def query_of(client, group, where=None, **more):
+    """The query of products that these conditions make."""
+    return client.products.query(**group.arguments(client.declared["products"], where), **more)
+
+
+def test_conditions_make_the_query(medipim):
     """Conditions that all hold are filters by name."""
-    asked = QuerySpec(
-        "products", Group("all", (Condition("brand", "9"), Condition("status", ["active"]))), sort="-createdAt"
-    )
-    assert repr(asked.query(medipim)) == repr(medipim.products.query(brand=9, status=["active"], sort="-createdAt"))
+    group = Group("all", (Condition("brand", "9"), Condition("status", ["active"])))
+    wanted = medipim.products.query(brand=9, status=["active"], sort="-createdAt")
+    assert query_of(medipim, group, sort="-createdAt").ask == wanted.ask
 
 
 def test_groups_are_nested_as_the_vendor_writes_them(medipim):
-    """Any, none, and groups in groups; the same filter twice; the vendor's own filter beside them."""
+    """Any, none, and groups in groups; the same filter twice; the vendor's own filter in addition."""
     group = Group("any", (Condition("brand", 9), Group("none", (Condition("status", "active"),)), Group("all")))
-    asked = QuerySpec(
-        "products", Group("all", (Condition("id", "M1"), Condition("id", "M2"), group)), where={"media": 3}
-    )
-    query = asked.query(medipim)
+    everything = Group("all", (Condition("id", "M1"), Condition("id", "M2"), group))
+    query = query_of(medipim, everything, where={"media": 3})
     assert dict(query.filters) == {"id": "M1"}
     nested = {"or": [{"brand": 9}, {"not": {"status": "active"}}]}
     assert query.where == {"and": [{"id": "M2"}, nested, {"media": 3}]}
-    assert QuerySpec("products", group).query(medipim).where == nested
+    assert query_of(medipim, group).where == nested
     none = Group("none", (Condition("brand", 9), Condition("brand", 12)))
-    assert QuerySpec("products", none).query(medipim).where == {"not": {"or": [{"brand": 9}, {"brand": 12}]}}
+    assert query_of(medipim, none).where == {"not": {"or": [{"brand": 9}, {"brand": 12}]}}
 
 
 def test_nested_conditions_count_what_the_vendor_counts(medipim):
-    """The local vendor understands them: none of the active is as many as all that are left."""
-    everything, active = (
-        QuerySpec("products", Group("all", one)).query(medipim).count()
-        for one in ((), (Condition("status", "active"),))
-    )
-    others = QuerySpec("products", Group("none", (Condition("status", "active"),))).query(medipim)
-    assert others.count() == everything - active > 0
+    """The mock server understands them: none of the active is as many as all that are left."""
+    active = (Condition("status", "active"),)
+    every, some = (query_of(medipim, Group("all", one)).count() for one in ((), active))
+    assert query_of(medipim, Group("none", active)).count() == every - some > 0
 
 
 def test_values_in_groups_are_checked_too(medipim):
     """By the same check as filters by name."""
     with pytest.raises(UsageError, match="one of active"):
-        QuerySpec("products", Group("any", (Condition("status", "made up"),))).query(medipim)
+        query_of(medipim, Group("any", (Condition("status", "made up"),)))
 
 
 @pytest.mark.parametrize("vendor", ["pledg", "mediagenix"])
@@ -116,20 +117,20 @@ def test_text_becomes_the_value_of_its_filter(declared, text, value):
 
 
 @pytest.mark.parametrize(
-    ("declared", "text", "remedy"),
+    ("declared", "text", "said"),
     [
-        (Filter("brand", "integer"), "9, x", "Give a whole number."),
+        (Filter("brand", "integer"), "9, x", "brand must be a whole number, not 'x'."),
         (Filter("search", "object", about="one object."), "{", "Give one object."),
-        (Filter("createdAt", "time"), "yesterday", "Give an ISO 8601 date or time."),
-        (Filter("createdAt", "time"), "..", "Give a moment or a pair (from, until)."),
-        (Filter("created", "date"), "31.1.2026", "Give a date as YYYY-MM-DD."),
+        (Filter("createdAt", "time"), "yesterday", "an ISO 8601 text or unix seconds, or a pair"),
+        (Filter("createdAt", "time"), "..", "or a pair (from, until) of these"),
+        (Filter("created", "date"), "31.1.2026", "a text as YYYY-MM-DD, not '31.1.2026'."),
     ],
 )
-def test_text_that_is_no_value_is_refused_with_what_is(declared, text, remedy):
+def test_text_that_is_no_value_is_refused_with_what_is(declared, text, said):
     """By the filter's own check."""
     with pytest.raises(UsageError) as caught:
         typed(declared, text)
-    assert caught.value.remedy == remedy
+    assert said in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -137,26 +138,29 @@ def test_text_that_is_no_value_is_refused_with_what_is(declared, text, remedy):
     [(0.2, "less than 1 s"), (59.6, "1 min"), (61, "1 min 1 s"), (3600, "1 h"), (7267, "2 h 1 min")],
 )
 def test_durations_read_as_people_say_them(seconds, said):
-    """The larger units, and no seconds beside hours."""
+    """The larger units, and no seconds next to hours."""
     assert duration(seconds) == said
 
 
 # What a request takes
 
 
-def test_estimate_counts_requests_under_the_rate_budget(medipim, monkeypatch):
+def test_plan_counts_requests_under_the_rate_budget(medipim, monkeypatch):
     """5,000 products are 20 pages; with 7 slots left of 10 a minute, 13 wait for two more minutes."""
     query = medipim.products.query()
-    found = estimate(QuerySpec("products"), query)
-    assert (found.total, found.rows, found.requests) == (5_000, 5_000, 20)
-    assert found.seconds < 10
+    plan = query.plan()
+    assert (plan.total, plan.rows, plan.requests) == (5_000, 5_000, 20)
+    assert plan.seconds < 10
     monkeypatch.setattr(medipim.session.budget, "rates", ((10, 60.0),))
     monkeypatch.setattr(medipim.session.budget, "left", lambda: 7)
     monkeypatch.setattr(medipim.session.budget, "take", lambda _: None)
-    found = estimate(QuerySpec("products", limit=4_000), query)
-    assert (found.rows, found.requests, found.seconds) == (4_000, 16, 60.0)
-    assert str(found) == "5,000 match. 4,000 of them are asked for. To fetch them takes about 16 requests and 1 min."
-    assert estimate(QuerySpec("products"), query).seconds == 120.0
+    plan = query.plan(limit=4_000)
+    assert (plan.rows, plan.requests, plan.seconds) == (4_000, 16, 60.0)
+    assert plan_text(plan) == (
+        "5,000 match. Fetching 4,000 of them takes about 16 requests and 1 min "
+        "(pages: pages of 250 reach as far as 10,000 records)."
+    )
+    assert query.plan().seconds == 120.0
 
 
 @pytest.mark.parametrize(
@@ -175,7 +179,7 @@ def test_estimate_counts_requests_under_the_rate_budget(medipim, monkeypatch):
 def test_requests_are_counted_as_each_resource_is_paged(client_of, vendor, ask, rows, requests):
     """Pages of 250 or 200, the stream in one, all at once."""
     query = ask(client_of[vendor])
-    assert query.resource.style.calls(query, rows) == requests
+    assert query.resource.paging.cost(query.ask, rows).requests == requests
 
 
 # The panel
@@ -194,7 +198,8 @@ def test_every_resource_can_be_asked_or_says_what_it_needs(client_of, vendor):
             panel.fetch()
             panel.join()
             assert len(panel.frame) > 0, status(panel)
-            assert panel.frame.attrs["vendorkit"]["request"] == panel.query.describe()
+            sent = replace(panel.query.ask, limit=20)
+            assert panel.frame.attrs["vendorkit"]["request"] == describe(client, sent)
             fetched += 1
         else:
             assert "Give" in panel._problem.value or "Follow a link" in panel._problem.value
@@ -236,11 +241,11 @@ def test_every_control_has_a_label_and_every_button_a_text(panel):
     assert all(one.description.strip() for one in controls)
 
 
-def test_error_stands_beside_its_control_and_nothing_can_be_sent(panel):
+def test_error_is_next_to_its_control_and_nothing_can_be_sent(panel):
     """As it is typed; what was wrong can be put right."""
     control = panel.form.conditions.add("brand", "9, x")
     assert 'role="alert"' in control.children[-1].value
-    assert "Give a whole number." in control.children[-1].value
+    assert "brand must be a whole number" in control.children[-1].value
     assert panel._go.disabled
     assert panel._count.disabled
     assert panel._problem.value == ""
@@ -322,8 +327,8 @@ def test_form_keeps_what_was_typed_and_one_table_shows_all_frames(panel):
     assert table.frame.equals(panel.frame)
 
 
-def test_raw_filter_goes_beside_the_conditions(panel):
-    """The vendor's own words; a slip stands beside them, one the vendor's filters do not have is told at once."""
+def test_raw_filter_is_added_to_the_conditions(panel):
+    """The vendor's own words; an error is next to them, also for a filter that the vendor does not have."""
     panel.form.where.box.value = '{"or": [{"brand": 9}, {"brand": 12}]}'
     panel.form.conditions.add("status").box.value = ("active",)
     assert panel.query.describe()["json"]["filter"] == {
@@ -354,7 +359,7 @@ def test_count_says_how_many_and_what_they_take(panel):
     """Before anything is fetched."""
     panel.count()
     panel.join()
-    assert status(panel).startswith("5,000 match. 1,000 of them are asked for. To fetch them takes about 4 requests")
+    assert status(panel).startswith("5,000 match. Fetching 1,000 of them takes about 4 requests and ")
     assert panel.frame is None
 
 
@@ -412,32 +417,54 @@ def test_change_while_a_pull_runs_does_not_let_a_second_one_begin(panel, vendors
     assert vendors["medipim"].requests == 1
 
 
-def test_progress_tells_pages_rows_and_the_time_left(medipim, monkeypatch):
-    """As the pages come; a limit counts, not the total."""
+def test_progress_shows_pages_rows_and_the_time_left(monkeypatch):
+    """As the pages come; the last page may have more rows than the limit."""
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    shown = Progress()
-    shown.begin(limit=1_000)
-    pull = Pull(medipim.products.query())
-    for _ in range(2):
+    bar = ProgressBar()
+    bar.begin()
+    for pages in (1, 2):
         now[0] += 10
-        pull.saw(250, 5_000)
-        shown.saw(pull)
-    assert "2 pages, 500 of 1,000 rows, 20 s left" in shown.children[1].value
-    assert (shown.children[0].value, shown.children[0].max) == (500, 1_000)
+        bar.note_page(Progress(pages, 250 * pages, 1_000))
+    assert "2 pages, 500 of 1,000 rows, 20 s left" in bar.children[1].value
+    assert (bar.children[0].value, bar.children[0].max) == (500, 1_000)
+    now[0] += 10
+    bar.note_page(Progress(5, 1_250, 1_000))
+    assert "5 pages, 1,000 of 1,000 rows<" in bar.children[1].value
 
 
-def test_watched_pull_shows_no_bar_in_the_output(medipim, capsys, vendors):
-    """Who watches has it from the pages themselves."""
-    from vendorkit.pull import watched
-
+def test_progress_comes_with_the_pages_and_no_bar_in_the_output(medipim, capsys, vendors):
+    """Whoever subscribes gets pages as they arrive; the limit counts, not the total."""
     vendors["medipim"].set(latency_s=0.8)
     seen = []
-    with watched(lambda pull: seen.append((pull.pages, pull.rows, pull.total))):
+    with progress_to(lambda progress: seen.append((progress.pages, progress.rows, progress.total))):
         medipim.products.query().frame(limit=1_500, columns=["id"])
-    assert seen[0] == (1, 250, 5_000)
-    assert seen[-1] == (6, 1_500, 5_000)
+    assert seen[0][:2] == (1, 250)
+    assert seen[-1] == (6, 1_500, 1_500)
+    assert sorted(seen) == seen
     assert capsys.readouterr().err == ""
+
+
+def test_progress_of_a_download_is_shown_while_it_runs(panel, vendors):
+    """Pages and rows, before the table is there."""
+    panel.form.limit.box.value = "1500"
+    vendors["medipim"].set(latency_s=0.8)
+    panel.fetch()
+    lines = set()
+    while panel._stop.disabled is False:
+        lines.add(re.sub("<[^>]+>", "", panel._progress.children[1].value))
+        time.sleep(0.02)
+    panel.join()
+    assert "waiting for the first response" in lines
+    assert any(re.match(r"[1-5] pages?, [\d,]+ of 1,500 rows, .* left", line) for line in lines), lines
+    assert len(panel.frame) == 1_500
+
+
+def test_negative_limit_is_refused_before_anything_is_sent(panel):
+    """It is a whole number, so its control takes it; the sentence is below the form."""
+    panel.form.limit.box.value = "-1"
+    assert "limit must be a number of records, 0 or more, not -1." in panel._problem.value
+    assert panel._go.disabled
 
 
 # Code

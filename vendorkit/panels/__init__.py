@@ -1,4 +1,4 @@
-"""Widgets for notebooks: core ipywidgets alone, offline, and readable where no widget can be shown."""
+"""Widgets for notebooks: core ipywidgets only, offline, and readable on pages without widgets."""
 
 from vendorkit.panels.connect import ConnectPanel, connect_panel
 from vendorkit.panels.request import RequestPanel

@@ -1,53 +1,49 @@
-"""What every panel needs: work in a thread that can be stopped, errors that are seen, output without a front end."""
+"""The base of all panels: work in a thread that can be stopped, visible errors, output without a front end."""
 
 from __future__ import annotations
 
+import html
 import threading
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import ipywidgets as widgets
 from IPython.display import display, update_display
 
 from vendorkit.deadline import cancellable
-from vendorkit.panels.markup import STYLE
+from vendorkit.panels.markup import STYLE, error_html
 
 WRAP: Final = {"flex_flow": "row wrap", "align_items": "center"}
 WHOLE: Final = {"description_width": "initial"}
+Act = Callable[[], Any]
+Failed = Callable[[BaseException], None]
 _VIEW: Final = "application/vnd.jupyter.widget-view+json"
 # JupyterLab takes arrows and letters from a list that has the focus: "b" would insert a cell, and nothing be chosen.
-_KEEP_KEYS: Final = (
-    "this.closest('.vendorkit-panel')?.addEventListener('keydown',"
-    "e=>{e.ctrlKey||e.metaKey||e.altKey||e.stopPropagation()})"
-)
+_KEEP_KEYS: Final = html.escape(Path(__file__).with_name("keys.js").read_text("utf-8"))
 
 
 class Worker:
     """
     Runs one piece of work at a time in a thread; a second start while busy does nothing.
 
-    Callbacks of widgets run one after another on the kernel's main thread, so that a Cancel button could not reach a
-    handler that blocks; and an exception in one is shown nowhere. Both are mended here.
+    Callbacks of widgets run one after another on the kernel's main thread: a Cancel button could not reach a handler
+    that blocks, and no front end shows an exception of a callback. This class solves both.
 
     Args:
-        done: Called in the thread with what the work returned.
+        done: Called in the thread with the result of the work.
         failed: Called in the thread with the error.
         busy_changed: Called with True at the start and False at the end.
     """
 
-    def __init__(
-        self,
-        done: Callable[[Any], None],
-        failed: Callable[[BaseException], None],
-        busy_changed: Callable[[bool], None],
-    ) -> None:
+    def __init__(self, done: Callable[[Any], None], failed: Failed, busy_changed: Callable[[bool], None]) -> None:
         self._done, self._failed, self._busy_changed = done, failed, busy_changed
         self._lock, self._cancel = threading.Lock(), threading.Event()
         self._thread: threading.Thread | None = None
 
-    def start(self, work: Callable[[], Any]) -> bool:
-        """Start *work*; return False where something is still running."""
+    def start(self, work: Act) -> bool:
+        """Start *work*; return False if something is still running."""
         if not self._lock.acquire(blocking=False):
             return False
         self._cancel = threading.Event()
@@ -73,25 +69,25 @@ class Worker:
                 self.cancel()
                 raise
 
-    def _run(self, work: Callable[[], Any], cancel: threading.Event) -> None:
+    def _run(self, work: Act, cancel: threading.Event) -> None:
         try:
             with cancellable(cancel):
                 result = work()
             self._done(result)
-        except BaseException as exc:  # noqa: BLE001 - a thread has nobody above it who would show it
+        except BaseException as exc:  # noqa: BLE001 - nothing else would show an error of this thread
             self._failed(exc)
         finally:
             self._end()
 
     def _end(self) -> None:
-        # In this order, else a start in between would be shown as idle.
+        # In this order: a start in between would be shown as idle.
         try:
             self._busy_changed(False)
         finally:
             self._lock.release()
 
 
-def guarded(act: Callable[[], Any], failed: Callable[[BaseException], None]) -> Callable[[Any], None]:
+def guarded(act: Act, failed: Failed) -> Callable[[Any], None]:
     """Return a handler for clicks and changes that does *act*; an error, which no page would show, goes to *failed*."""
 
     def handler(_: Any) -> None:
@@ -103,28 +99,35 @@ def guarded(act: Callable[[], Any], failed: Callable[[BaseException], None]) -> 
     return handler
 
 
-def button(
-    text: str, act: Callable[[], Any], failed: Callable[[BaseException], None], tip: str = "", **options: Any
-) -> widgets.Button:
+def button(text: str, act: Act, failed: Failed, tip: str = "", **options: Any) -> widgets.Button:
     """Return a button as wide as its text that does *act*, guarded; *options* are the widget's own."""
     made = widgets.Button(description=text, tooltip=tip or text, **({"layout": {"width": "auto"}} | options))
     made.on_click(guarded(act, failed))
     return made
 
 
+def titled(kind: type[Any], pages: Mapping[str, Any], **options: Any) -> Any:
+    """Return a Tab or an Accordion of *pages* by title; ipywidgets 7 has no argument for the titles."""
+    made = kind(list(pages.values()), **options)
+    for number, title in enumerate(pages):
+        made.set_title(number, title)
+    return made
+
+
 class Panel(widgets.VBox):  # type: ignore[misc]
     """
-    A panel: widgets where there is a front end, else its last state as HTML and as text.
+    A panel: widgets if there is a front end, else its last state as HTML and as text.
 
-    A saved notebook holds what a cell put out when it ran, which for a panel is the state before the first click. So a
-    panel puts out two things: its widgets, and beside them its state for pages without widgets, which is renewed by
-    `publish()`. The widgets bring a style that hides the second while they are there.
+    A saved notebook contains the output of a cell when it ran; for a panel that is the state before the first click.
+    So a panel has two outputs: its widgets, and its state for pages without widgets, which `publish()` updates. The
+    widgets bring a style that hides the second output while they are shown.
     """
 
     def __init__(self, children: Sequence[Any]) -> None:
         self._mark, self._displayed = f"vendorkit-{uuid.uuid4().hex[:12]}", False
         style = f'<style onload="{_KEEP_KEYS}">{STYLE}.{self._mark}{{display:none}}</style>'
-        super().__init__([*children, widgets.HTML(style, layout={"display": "none"})])
+        self._hiding = widgets.HTML(style, layout={"display": "none"})
+        super().__init__([*children, self._hiding])
         self.add_class("vendorkit-panel")
 
     def static_html(self) -> str:
@@ -143,20 +146,59 @@ class Panel(widgets.VBox):  # type: ignore[misc]
     def _ipython_display_(self, **_: Any) -> None:
         view = self._repr_mimebundle_()[_VIEW]
         display({_VIEW: view, "text/html": ""}, raw=True)  # type: ignore[no-untyped-call]
-        display(self._beside(), raw=True, display_id=self._mark)  # type: ignore[no-untyped-call]
+        display(self._still(), raw=True, display_id=self._mark)  # type: ignore[no-untyped-call]
         self._displayed = True
 
     def publish(self) -> None:
-        """Renew what pages without widgets will show; to be called when something came of a click."""
+        """Update the output for pages without widgets; call it when a click had a result."""
         if self._displayed:
-            update_display(self._beside(), raw=True, display_id=self._mark)  # type: ignore[no-untyped-call]
+            update_display(self._still(), raw=True, display_id=self._mark)  # type: ignore[no-untyped-call]
 
     def _static(self) -> dict[str, str]:
         return {"text/html": f"<style>{STYLE}</style>{self.static_html()}", "text/plain": self.static_text()}
 
-    def _beside(self) -> dict[str, str]:
+    def _still(self) -> dict[str, str]:
         static = self._static()
         return static | {"text/html": f'<div class="{self._mark}">{static["text/html"]}</div>'}
 
     def __repr__(self) -> str:
         return self.static_text()
+
+
+class WorkPanel(Panel):
+    """
+    A panel whose clicks start work in a thread, one piece at a time; it has a Cancel button and a line for the result.
+
+    The work returns what shows its result. A panel creates its controls after this class, and shows them with `fill`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__([])
+        self._status = widgets.HTML()
+        self._worker = Worker(lambda show: show(), self.fail, self._busy_changed)
+        self._stop = button("Cancel", self.cancel, self.fail, "Stop what is under way", disabled=True)
+
+    def fill(self, children: Sequence[Any]) -> None:
+        """Show these widgets."""
+        self.children = [*children, self._hiding]
+
+    def cancel(self) -> None:
+        """Stop what is under way."""
+        self._worker.cancel()
+
+    def join(self, timeout_s: float = 60.0) -> None:
+        """Wait for what is under way."""
+        self._worker.join(timeout_s)
+
+    def fail(self, exc: BaseException) -> None:
+        """Show an error."""
+        self._status.value = error_html(exc)
+
+    def show_busy(self, busy: bool) -> None:
+        """Disable or enable the controls; each panel has its own."""
+
+    def _busy_changed(self, busy: bool) -> None:
+        self._stop.disabled = not busy
+        self.show_busy(busy)
+        if not busy:
+            self.publish()

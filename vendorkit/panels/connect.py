@@ -5,65 +5,64 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import ipywidgets as widgets
 
-from vendorkit.doctor import Checkup, Finding, examine, settings_found
 from vendorkit.errors import VendorkitError
-from vendorkit.panels.base import WHOLE, WRAP, Panel, Worker, button, guarded
-from vendorkit.panels.markup import error_html, good_html, told_html
+from vendorkit.panels.base import WHOLE, WRAP, WorkPanel, button, guarded
+from vendorkit.panels.markup import error_html, good_html, info_html
 from vendorkit.panels.table.columns import labelled
 from vendorkit.panels.table.markup import page_html
 from vendorkit.settings import read_settings
 from vendorkit.vendors.client import Client
-from vendorkit.vendors.medipim.schema import COUNTRIES
+from vendorkit.vendors.examine import Checkup, Finding, examine, settings_found
 from vendorkit.vendors.registry import CLIENTS, connect
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What is chosen in the panel."""
+    """The values of the choosers; no country if the vendor has one platform for all."""
 
-    vendor: str = "medipim"
+    vendor: str
     environment: str = "local"
-    country: str = "be"
+    country: str | None = None
 
 
 def configured(vendor: str) -> Choice:
-    """Return the choice that the settings make for *vendor*, as `connect` would; local where they cannot be read."""
+    """Return the choice that `connect` would take from the settings; local if they cannot be read."""
+    kind, prefix = CLIENTS[vendor], vendor.upper()
     try:
-        found = read_settings((f"{vendor.upper()}_ENVIRONMENT", "MEDIPIM_COUNTRY"))
+        found = read_settings((f"{prefix}_ENVIRONMENT", f"{prefix}_COUNTRY"))
     except VendorkitError:
         return Choice(vendor)
-    environment, country = found.get(f"{vendor.upper()}_ENVIRONMENT"), found.get("MEDIPIM_COUNTRY")
-    known = environment in CLIENTS[vendor].environments
-    country = country.lower() if country and country.lower() in COUNTRIES else Choice.country
-    return Choice(vendor, str(environment) if known else "local", country)
+    environment, country = found.get(f"{prefix}_ENVIRONMENT"), (found.get(f"{prefix}_COUNTRY") or "").lower()
+    known = environment in kind.environments
+    return Choice(vendor, str(environment) if known else "local", country if country in kind.countries else None)
 
 
 def check_connection(choice: Choice) -> tuple[Client, Checkup]:
     """
-    Connect and make the vendor's cheapest authenticated call; return the client and what was found.
+    Connect and make the vendor's cheapest authenticated call; return the client and the findings.
 
     Raises:
         SettingsError: Settings are missing or malformed; nothing was sent.
-        Cancelled: Somebody pressed stop.
+        Cancelled: The user pressed Cancel.
     """
-    country = choice.country if choice.vendor == "medipim" else None
-    client = connect(choice.vendor, environment=choice.environment, country=country)
+    client = connect(choice.vendor, environment=choice.environment, country=choice.country)
     return client, examine(client)
 
 
 def findings_html(findings: Sequence[Finding]) -> str:
-    """Return one row for each of *findings*: whether it is fine, what it is, what was found, what to do."""
+    """Return one row per finding: whether it is fine, what was checked, the result, what to do."""
     marks = {True: "✓", False: "✗", None: "·"}
-    return told_html(
+    return info_html(
         (f"{marks[one.fine]} {html.escape(one.check)}", html.escape(f"{one.said} {one.remedy}".strip()))
         for one in findings
     )
 
 
-class ConnectPanel(Panel):
+class ConnectPanel(WorkPanel):
     """
     Choose a vendor and an environment, see which settings are there, make a test call.
 
@@ -71,31 +70,21 @@ class ConnectPanel(Panel):
         client: The connected client, once a test call succeeded; the next cell can use it.
     """
 
-    def __init__(self, vendor: str = "medipim") -> None:
+    def __init__(self, vendor: str | None = None) -> None:
+        super().__init__()
+        vendor = vendor or next(iter(CLIENTS))
         self.client: Client | None = None
-        self._vendor = widgets.Dropdown(
-            options=[(kind.label, name) for name, kind in CLIENTS.items()],
-            value=vendor,
-            description="Vendor",
-            style=WHOLE,
-        )
+        labels = [(kind.label, name) for name, kind in CLIENTS.items()]
+        self._vendor = widgets.Dropdown(options=labels, value=vendor, description="Vendor", style=WHOLE)
         self._environment = widgets.Dropdown(description="Environment", style=WHOLE)
-        self._country = widgets.Dropdown(options=list(COUNTRIES), description="Country", style=WHOLE)
-        self._settings, self._status = widgets.HTML(), widgets.HTML()
-        self._worker = Worker(self._show_success, self._show_failure, self._show_busy)
-        self._test = button("Test call", self.start, self._show_failure, button_style="primary")
-        self._stop = button("Cancel", self._worker.cancel, self._show_failure, disabled=True)
-        self._vendor.observe(guarded(self._offer, self._show_failure), names="value")
-        for chooser in (self._environment, self._country):
-            chooser.observe(guarded(self._changed, self._show_failure), names="value")
-        super().__init__(
-            [
-                widgets.HBox([self._vendor, self._environment, self._country], layout=WRAP),
-                self._settings,
-                widgets.HBox([self._test, self._stop]),
-                self._status,
-            ]
-        )
+        self._country = widgets.Dropdown(description="Country", style=WHOLE)
+        self._choosers = (self._vendor, self._environment, self._country)
+        self._settings = widgets.HTML()
+        self._test = button("Test call", self.start, self.fail, button_style="primary")
+        for chooser, act in zip(self._choosers, (self._offer, self._changed, self._changed), strict=True):
+            chooser.observe(guarded(act, self.fail), names="value")
+        buttons = widgets.HBox([self._test, self._stop])
+        self.fill([widgets.HBox(self._choosers, layout=WRAP), self._settings, buttons, self._status])
         self._offer()
         start = configured(vendor)
         self.choose(environment=start.environment, country=start.country)
@@ -107,28 +96,23 @@ class ConnectPanel(Panel):
 
     def choose(self, *, vendor: str | None = None, environment: str | None = None, country: str | None = None) -> None:
         """Choose as if by hand."""
-        if vendor is not None:
-            self._vendor.value = vendor
-        if environment is not None:
-            self._environment.value = environment
-        if country is not None:
-            self._country.value = country
+        for chooser, value in zip(self._choosers, (vendor, environment, country), strict=True):
+            if value is not None:
+                chooser.value = value
 
     def start(self) -> None:
-        """Make the test call, in a thread; the status line tells what came of it."""
+        """Make the test call, in a thread; the status shows the result."""
         choice = self.choice
-        self._worker.start(lambda: check_connection(choice))
-
-    def join(self, timeout_s: float = 30.0) -> None:
-        """Wait for a running test call."""
-        self._worker.join(timeout_s)
+        self._worker.start(lambda: partial(self._show_success, *check_connection(choice)))
 
     def _offer(self) -> None:
-        """Offer what the vendor has."""
-        names = ["local", *CLIENTS[self._vendor.value].environments]
-        kept = self._environment.value if self._environment.value in names else "local"
-        self._environment.options, self._environment.value = names, kept
-        self._country.layout.display = "" if self._vendor.value == "medipim" else "none"
+        """Offer the environments and countries of the vendor."""
+        kind = CLIENTS[self._vendor.value]
+        for chooser, names in ((self._environment, ("local", *kind.environments)), (self._country, kind.countries)):
+            # It keeps its value if that is one of the names.
+            kept = chooser.value if chooser.value in names else next(iter(names), None)
+            chooser.options, chooser.value = names, kept
+        self._country.layout.display = "" if kind.countries else "none"
         self._changed()
 
     def _changed(self) -> None:
@@ -136,25 +120,20 @@ class ConnectPanel(Panel):
         try:
             found = settings_found(self.choice.vendor, self.choice.environment)
             self._settings.value = page_html(labelled(found), title="Settings", dtypes=False)
+            self._state = f"missing settings: {', '.join(found.loc[~found['set'], 'setting']) or 'none'}"
         except VendorkitError as exc:
-            self._settings.value = error_html(exc)
+            self._settings.value, self._state = error_html(exc), exc.what
 
-    def _show_success(self, result: tuple[Client, Checkup]) -> None:
-        client, found = result
+    def _show_success(self, client: Client, found: Checkup) -> None:
         call, *others = found.findings
         self.client = client if found.error is None else None
-        told = good_html(f"{client.title}: {call.said}") if found.error is None else error_html(found.error)
-        self._status.value = f"{told}{findings_html(others)}"
+        result = good_html(f"{client.title}: {call.said}") if found.error is None else error_html(found.error)
+        self._status.value = f"{result}{findings_html(others)}"
 
-    def _show_failure(self, exc: BaseException) -> None:
-        self._status.value = error_html(exc)
-
-    def _show_busy(self, busy: bool) -> None:
-        self._stop.disabled = not busy
-        for control in (self._test, self._vendor, self._environment, self._country):
+    def show_busy(self, busy: bool) -> None:
+        """Let a test call be made and something else be chosen, or not now."""
+        for control in (self._test, *self._choosers):
             control.disabled = busy
-        if not busy:
-            self.publish()
 
     def static_html(self) -> str:
         """Return the choice, the settings and the last status."""
@@ -162,16 +141,10 @@ class ConnectPanel(Panel):
         return f"<b>{html.escape(title)}</b>{self._settings.value}{self._status.value}"
 
     def static_text(self) -> str:
-        """Return the choice and which settings are missing; an unreadable file of settings is no error here."""
-        try:
-            found = settings_found(self.choice.vendor, self.choice.environment)
-        except VendorkitError as exc:
-            told = exc.what
-        else:
-            told = f"missing settings: {', '.join(found.loc[~found['set'], 'setting']) or 'none'}"
-        return f"<ConnectPanel {self.choice.vendor} ({self.choice.environment}); {told}>"
+        """Return the choice and which settings are missing, or why they cannot be read."""
+        return f"<ConnectPanel {self.choice.vendor} ({self.choice.environment}); {self._state}>"
 
 
-def connect_panel(vendor: str = "medipim") -> ConnectPanel:
-    """Return the connect panel, with *vendor* chosen."""
+def connect_panel(vendor: str | None = None) -> ConnectPanel:
+    """Return the connect panel with *vendor* chosen; None for the first one."""
     return ConnectPanel(vendor)

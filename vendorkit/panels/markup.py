@@ -1,54 +1,25 @@
-"""What all panels say in HTML, and the one style of it: every text escaped, no asset fetched, light and dark."""
+"""HTML that all panels share, and its style: every text is escaped, no asset is fetched, light and dark."""
 
 from __future__ import annotations
 
 import html
 import traceback
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Final
 
 from vendorkit.errors import Cancelled, VendorkitError
 
-# JupyterLab and Voila set the variables for light and dark; elsewhere the page's own colours are taken. A class named
-# twice outweighs what those two say of every <pre>.
-STYLE: Final = """
-.vk-scroll{overflow:auto;max-width:100%}
-.vk-scroll:focus-visible{outline:2px solid var(--jp-brand-color1,#1976d2)}
-table.vk{border-collapse:collapse;font-size:var(--jp-ui-font-size1,13px);line-height:1.5;margin:0;
-color:var(--jp-ui-font-color0,inherit);background:transparent;border:0}
-table.vk th,table.vk td{padding:.15em .7em;vertical-align:top;white-space:nowrap;max-width:28em;
-overflow:hidden;text-overflow:ellipsis;border:0;border-bottom:1px solid var(--jp-border-color2,#8886)}
-table.vk thead th{vertical-align:bottom;font-weight:600;border-bottom:2px solid var(--jp-border-color1,#888a)}
-table.vk tbody tr:hover{background:var(--jp-layout-color2,#8882)}
-table.vk small{display:block;font-weight:400;color:var(--jp-ui-font-color2,#767676)}
-table.vk i{color:var(--jp-ui-font-color2,#767676)}
-table.vk.vk th,table.vk.vk td{text-align:left}
-table.vk.vk .vk-n{text-align:right;font-variant-numeric:tabular-nums}
-table.vk-told td{white-space:pre-wrap;overflow-wrap:anywhere;max-width:60em}
-pre.vk-code.vk-code{margin:.3em 0;padding:.6em .8em;max-height:24em;overflow:auto;line-height:1.4;white-space:pre-wrap;
-overflow-wrap:anywhere;border:1px solid var(--jp-border-color2,#8886);background:transparent;color:inherit;
-font-family:var(--jp-code-font-family,monospace)}
-.vk-browse h4{margin:4px 0;font-size:15px}
-.vk-browse h4 .vk-dim{font-weight:400}
-.vk-browse .vk-scroll{max-height:32em}
-.vk-browse thead th{position:sticky;top:0;background:var(--jp-layout-color1,Canvas)}
-.vk-browse summary{cursor:pointer;padding:3px 0}
-.vk-dim{opacity:.7;line-height:1.3}
-.vk-fault{color:var(--jp-error-color1,#d33);line-height:1.3}
-.vk-error,.vk-good{border-left:3px solid #d33;padding:.3em .8em;margin:.3em 0}
-.vk-good{border-color:#292}
-"""
+# JupyterLab and Voila set the variables for light and dark; other pages use their own colours. A class named twice
+# outweighs the rules of those two for every <pre>.
+STYLE: Final = Path(__file__).with_name("panels.css").read_text("utf-8")
 # By an event of the page itself, which works in every front end and over plain HTTP, where browsers have no
-# navigator.clipboard; as plain text alone, for a spreadsheet would put a formatted one into one cell a line.
-_COPY: Final = (
-    "const shown=this.nextElementSibling;getSelection().selectAllChildren(shown);"
-    "document.addEventListener('copy',e=>{e.clipboardData.setData('text/plain',shown.textContent);e.preventDefault()},"
-    "{once:true});this.textContent=document.execCommand('copy')?'Copied':'Now press Ctrl+C'"
-)
+# navigator.clipboard; only as plain text, because a spreadsheet would put each formatted line into one cell.
+_COPY: Final = html.escape(Path(__file__).with_name("copy.js").read_text("utf-8"))
 
 
 def error_html(exc: BaseException) -> str:
-    """Return one sentence of cause and one of remedy, as HTML; for errors that are not ours, where they arose."""
+    """Return one sentence of cause and one of remedy, as HTML; of an error that is not ours, where it arose."""
     if isinstance(exc, (Cancelled, KeyboardInterrupt)):
         said = "Cancelled." if isinstance(exc, Cancelled) else "Interrupted."
         return f'<div role="status" class="vk-error">{said}</div>'
@@ -70,34 +41,32 @@ def good_html(text: str) -> str:
 
 
 def dim_html(text: str) -> str:
-    """Return *text* as the HTML of a remark."""
+    """Return *text* as the HTML of a note."""
     return f'<div class="vk-dim">{html.escape(text)}</div>' if text else ""
 
 
 def code_html(text: str) -> str:
-    """Return *text* as it stands: code, JSON, XML, what went over the wire."""
+    """Return *text* unchanged: code, JSON, XML, HTTP messages."""
     return f'<pre class="vk-code" tabindex="0">{html.escape(text)}</pre>'
 
 
 def copied_html(text: str, label: str = "Copy") -> str:
-    """Return *text* as it stands, below a button with this label that copies it."""
-    button = (
-        f'<button type="button" class="jupyter-button" onclick="{html.escape(_COPY)}">{html.escape(label)}</button>'
-    )
+    """Return *text* unchanged, below a button with this label that copies it."""
+    button = f'<button type="button" class="jupyter-button" onclick="{_COPY}">{html.escape(label)}</button>'
     return button + code_html(text)
 
 
-def told_html(rows: Iterable[Sequence[str]], heads: Sequence[str] = ()) -> str:
+def info_html(rows: Iterable[Sequence[str]], heads: Sequence[str] = ()) -> str:
     """Return a small table of facts; the first cell of a row is its head. Cells are HTML, heads are text."""
     head = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in heads)
     body = "".join(
         f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in rest)}</tr>' for first, *rest in rows
     )
-    return f'<table class="vk vk-told">{f"<thead><tr>{head}</tr></thead>" if head else ""}<tbody>{body}</tbody></table>'
+    return f'<table class="vk vk-info">{f"<thead><tr>{head}</tr></thead>" if head else ""}<tbody>{body}</tbody></table>'
 
 
 def scrolled_html(shown: str, title: str) -> str:
-    """Return *shown*, which is HTML, as a region that the keyboard reaches too; *title* is for those who hear it."""
+    """Return *shown*, which is HTML, as a region that the keyboard reaches; *title* is for screen readers."""
     return f'<div class="vk-scroll" role="region" tabindex="0" aria-label="{html.escape(title)}">{shown}</div>'
 
 

@@ -1,4 +1,4 @@
-"""The API browser: from one place of a vendor to the next."""
+"""The API browser: from one address of a vendor to the next."""
 
 from vendorkit.panels.browse.widget import Browser, browse
 

@@ -1,4 +1,4 @@
-"""What was found at a place of a vendor, as HTML: every text escaped, every size bounded, no asset fetched."""
+"""A response as HTML: every text is escaped, every size bounded, no asset fetched."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import pandas as pd
 
-from vendorkit.panels.browse.visit import Visit
-from vendorkit.panels.markup import code_html, counted, dim_html, scrolled_html, shortened, told_html
+from vendorkit.panels.browse.response import Response
+from vendorkit.panels.markup import code_html, counted, dim_html, info_html, scrolled_html, shortened
 from vendorkit.panels.table.columns import labelled
 from vendorkit.panels.table.markup import page_html
 
@@ -20,27 +20,22 @@ _CELL_LIMIT: Final = 400
 _ONE_LINE: Final = 80  # a longer list or object is indented
 
 
-def heading_html(visit: Visit, client_title: str) -> str:
-    """Return what is shown, of whom, and how long it took."""
-    told = [client_title]
-    if visit.records is not None and visit.place.call is not None:
-        rows = counted(len(visit.records), "row")
-        told.append(rows if visit.total is None else f"{rows} of {visit.total:,}")
-    if visit.milliseconds is not None:
-        told.append(f"{visit.milliseconds:,.0f} ms")
-    return f'<h4>{html.escape(visit.title)} <span class="vk-dim">· {html.escape(" · ".join(told))}</span></h4>'
+def heading_html(response: Response, client_title: str) -> str:
+    """Return the title of the response, the vendor, the number of rows and the time it took."""
+    info = [client_title]
+    if response.records is not None and response.address.call is not None:
+        rows = counted(len(response.records), "row")
+        info.append(rows if response.total is None else f"{rows} of {response.total:,}")
+    if response.milliseconds is not None:
+        info.append(f"{response.milliseconds:,.0f} ms")
+    return f'<h4>{html.escape(response.title)} <span class="vk-dim">· {html.escape(" · ".join(info))}</span></h4>'
 
 
-def body_html(visit: Visit) -> str:
+def body_html(response: Response) -> str:
     """Return the fields of a record, or the rows of a collection."""
-    if visit.records is None and isinstance(visit.resource, dict):
-        return scrolled_html(fields_html(visit.resource), visit.title)
-    return "" if visit.frame is None else frame_html(visit.frame, visit.title)
-
-
-def links_html(visit: Visit) -> str:
-    """Return the names of the links."""
-    return dim_html(f"Links: {', '.join(visit.links)}" if visit.links else "")
+    if response.records is None and isinstance(response.resource, dict):
+        return scrolled_html(fields_html(response.resource), response.title)
+    return "" if response.frame is None else frame_html(response.frame, response.title)
 
 
 def fields_html(resource: Mapping[str, Any]) -> str:
@@ -49,11 +44,11 @@ def fields_html(resource: Mapping[str, Any]) -> str:
     embedded = {key for key in resource if f"{key}_link" in links}
     rows = [(html.escape(key), _value(value)) for key, value in resource.items() if key not in links | embedded]
     parts = [_part(key, resource[key]) for key in resource if key in embedded]
-    return f"{told_html(rows) if rows else dim_html('No fields of its own.')}{''.join(parts)}"
+    return f"{info_html(rows) if rows else dim_html('No fields.')}{''.join(parts)}"
 
 
 def frame_html(frame: pd.DataFrame, title: str, *, dtypes: bool = True) -> str:
-    """Return the first rows of a table, without the columns that hold nothing or links alone."""
+    """Return the first rows of a table, without the columns that hold no values, or only links."""
     kept = [name for name in frame.columns if not str(name).endswith("_link") and frame[name].notna().any()]
     shown = frame[kept]
     left_out = frame.shape[1] - shown.shape[1]
@@ -68,36 +63,36 @@ def json_html(answer: Any) -> str:
 
 
 def text_html(text: str) -> str:
-    """Return *text* as it stands, as far as the limit."""
+    """Return *text* unchanged, as far as the limit."""
     return code_html(shortened(text, TEXT_LIMIT))
 
 
-def dataframe_html(visit: Visit) -> str:
-    """Return how the next cell gets at what is shown, and the columns of the table with their dtypes."""
-    lines = [("panel.resource", "the answer as the vendor sent it")]
-    if visit.frame is not None:
-        rows, columns = visit.frame.shape
+def dataframe_html(response: Response) -> str:
+    """Return the attributes that the next cell can use, and the columns of the table with their dtypes."""
+    lines = [("panel.resource", "the response as the vendor sent it")]
+    if response.frame is not None:
+        rows, columns = response.frame.shape
         size = f"{counted(rows, 'row')}, {counted(columns, 'column')}"
         lines.append(("panel.frame", f"what is shown, as a table: {size}"))
-    if visit.place.query is not None:
-        pages = "all pages" if visit.total is None else f"all {visit.total:,} rows"
-        whole = "the same" if visit.records is None else pages
-        lines.append(("panel.query.frame()", f"{whole}, pulled anew; the query is lazy"))
-    told = told_html((f"<code>{html.escape(code)}</code>", html.escape(about)) for code, about in lines)
-    said = dim_html("For the next cell, where panel is what browse() returned:")
-    return f"{said}{told}{scrolled_html(_columns(visit), 'Columns')}"
+    if response.address.query is not None:
+        pages = "all pages" if response.total is None else f"all {response.total:,} rows"
+        whole = "the same" if response.records is None else pages
+        lines.append(("panel.query.frame()", f"{whole}, downloaded again; the query is lazy"))
+    attributes = info_html((f"<code>{html.escape(code)}</code>", html.escape(about)) for code, about in lines)
+    intro = dim_html("For the next cell, if panel is what browse() returned:")
+    return f"{intro}{attributes}{scrolled_html(_columns(response), 'Columns')}"
 
 
-def _columns(visit: Visit) -> str:
-    if visit.frame is None:
+def _columns(response: Response) -> str:
+    if response.frame is None:
         return ""
-    drifted = {*visit.drift.unknown, *visit.drift.unfit}
+    drifted = {*response.drift.unknown, *response.drift.unfit}
     rows = [
         (html.escape(str(name)), html.escape(_short(dtype)), "drift" if str(name) in drifted else "")
-        for name, dtype in visit.frame.dtypes.items()
+        for name, dtype in response.frame.dtypes.items()
     ]
     note = "drift: not declared, or with values that do not fit" if any(drift for *_, drift in rows) else ""
-    return told_html(rows, ("column", "dtype", "")) + dim_html(note)
+    return info_html(rows, ("column", "dtype", "")) + dim_html(note)
 
 
 def _short(dtype: Any) -> str:
@@ -114,10 +109,10 @@ def _value(value: Any) -> str:
 
 
 def _part(rel: str, value: Any) -> str:
-    """Return an embedded resource, or the rows of an embedded collection, to be closed where they are in the way."""
+    """Return an embedded resource, or the rows of an embedded collection; the user can fold them."""
     entries = value.get("entries") if isinstance(value, dict) else None
     if isinstance(entries, list):
-        # As objects: nothing is declared of what is embedded, and integers beside nulls would become floats.
+        # As objects: the columns are not declared here, and integers in a column with nulls would become floats.
         count, inner = f" {len(entries):,}", frame_html(pd.DataFrame(entries, dtype=object), rel, dtypes=False)
     else:
         count, inner = "", fields_html(value) if isinstance(value, dict) else _value(value)

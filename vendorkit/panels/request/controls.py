@@ -1,21 +1,21 @@
-"""One control for each kind of filter: labelled, checked as it is typed, the error beside it."""
+"""One control for each kind of filter: labelled, checked as it is typed, with its error next to it."""
 
 from __future__ import annotations
 
 import csv
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import ipywidgets as widgets
 
 from vendorkit.ask import Filter
 from vendorkit.errors import UsageError
+from vendorkit.panels.base import Act
 from vendorkit.panels.markup import dim_html
 
-LABEL_WIDTH: Final = "10em"
-LABELLED: Final = {"description_width": LABEL_WIDTH}
-WIDE: Final = "28em"
+LABELLED: Final = {"description_width": "10em"}
+WIDE: Final = {"width": "28em"}
 _LISTED: Final = 4  # choices shown at once
 
 _HINTS: Final = {
@@ -28,17 +28,16 @@ _HINTS: Final = {
 
 def typed(declared: Filter, text: str) -> Any:
     """
-    Return what *text* says as a value for this filter; None where it says nothing.
+    Return the value for this filter that *text* means; None if it is blank.
 
-    Several values stand between commas, in double quotes where they hold a comma; a span of time has two dots.
+    Separate several values with commas, and put a value that contains a comma in double quotes; a span of time has two
+    dots.
 
     Raises:
         UsageError: It is not a value of the filter.
     """
     text = text.strip()
-    if not text:
-        return None
-    return declared.value(_parted(declared, text))
+    return declared.value(_parted(declared, text)) if text else None
 
 
 def _parted(declared: Filter, text: str) -> Any:
@@ -66,27 +65,25 @@ class Control(widgets.HBox):  # type: ignore[misc]
     Args:
         declared: The filter.
         changed: Called after each change.
-        beside: What stands between the control and what is said of it.
-        large: Whether long texts go in.
+        extra: Widgets between the control and its note.
+        large: Whether it is for long texts.
     """
 
-    def __init__(
-        self, declared: Filter, changed: Callable[[], None], beside: Sequence[Any] = (), *, large: bool = False
-    ) -> None:
+    def __init__(self, declared: Filter, changed: Act, extra: Sequence[Any] = (), *, large: bool = False) -> None:
         self.declared, self._changed = declared, changed
         self.box = _widget_for(declared, large=large)
-        self._beside = widgets.HTML(layout={"margin": ".4em 0 .4em .8em", "flex": "1 1 0", "min_width": "0"})
+        self._note = widgets.HTML(layout={"margin": ".4em 0 .4em .8em", "flex": "1 1 0", "min_width": "0"})
         self._fault: UsageError | None = None
         self.box.observe(self._look, names="value")
-        super().__init__([self.box, *beside, self._beside], layout={"align_items": "flex-start"})
+        super().__init__([self.box, *extra, self._note], layout={"align_items": "flex-start"})
         self._show()
 
     def read(self) -> Any:
         """
-        Return the value; None where nothing is given.
+        Return the value; None if there is none.
 
         Raises:
-            UsageError: What stands in the control is not a value of the filter.
+            UsageError: The text in the control is not a value of the filter.
         """
         given = self.box.value
         if isinstance(given, str):
@@ -109,20 +106,20 @@ class Control(widgets.HBox):  # type: ignore[misc]
         except UsageError as exc:
             self._fault = exc
             shown = html.escape(f"{exc.what} {exc.remedy}")
-            self._beside.value = f'<div role="alert" class="vk-fault">{shown}</div>'
+            self._note.value = f'<div role="alert" class="vk-fault">{shown}</div>'
         else:
             self._fault = None
-            self._beside.value = dim_html("Required. " * self.declared.required + self.declared.about)
+            self._note.value = dim_html("Required. " * self.declared.required + self.declared.about)
 
 
 def _widget_for(declared: Filter, *, large: bool) -> Any:
-    shared = {"description": declared.name, "style": LABELLED, "layout": {"width": WIDE, "flex": "0 0 auto"}}
+    shared = {"description": declared.name, "style": LABELLED, "layout": WIDE | {"flex": "0 0 auto"}}
     if declared.kind == "boolean":
-        return widgets.Dropdown(options=[("", None), ("yes", True), ("no", False)], index=0, **shared)
+        return widgets.Dropdown(options=[("", None), ("yes", True), ("no", False)], **shared)
     if declared.choices and declared.many:
         return widgets.SelectMultiple(options=declared.choices, rows=min(len(declared.choices), _LISTED), **shared)
     if declared.choices:
-        return widgets.Dropdown(options=[("", None), *((one, one) for one in declared.choices)], index=0, **shared)
+        return widgets.Dropdown(options=[("", None), *((one, one) for one in declared.choices)], **shared)
     hint = _HINTS.get(declared.kind, "one, or several with commas" if declared.many else "")
     kind = widgets.Textarea if large else widgets.Text
     return kind(placeholder=hint, **shared)

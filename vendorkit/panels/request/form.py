@@ -1,46 +1,139 @@
-"""The form of a request: the controls that one resource declares, and no others."""
+"""
+The form of a request: the controls that one resource declares, and no others.
+
+Filters are rows of labelled controls, in groups if the vendor takes nested filters.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import ipywidgets as widgets
 
-from vendorkit.ask import Filter
-from vendorkit.errors import UsageError
-from vendorkit.panels.base import guarded
-from vendorkit.panels.request.conditions import Conditions
+from vendorkit.ask import Filter, find_filter
+from vendorkit.panels.base import Act, Failed, button, guarded, titled
 from vendorkit.panels.request.controls import LABELLED, WIDE, Control
-from vendorkit.panels.request.spec import QuerySpec
-from vendorkit.resource import Resource, Telling
+from vendorkit.panels.request.groups import Condition, Group, Match
+from vendorkit.pull import check_limit
+from vendorkit.query import Query
+from vendorkit.resource import Resource
 from vendorkit.vendors.client import Client
 
 _WHERE: Final = Filter("where", "object", many=False, about='One filter, as {"or": [{"id": 9}, {"id": 12}]}.')
-_SINCE: Final = Filter("since", "moment", many=False, about="Only what was made or changed from then on.")
+_SINCE: Final = Filter("since", "moment", many=False, about="Only records created or changed from then on.")
 _LIMIT: Final = Filter("limit", "integer", many=False, about="At most this many rows; empty for all.")
 _FIRST_ROWS: Final = "1000"
 _LISTED: Final = 6  # columns shown at once
-_ABOUT: Final = {
-    "stream": "stream, in the query's order",
-    "windows": "windows, oldest first",
-}
+_MATCHES: Final = (("all of these hold", "all"), ("any of these holds", "any"), ("none of these holds", "none"))
+
+
+class Conditions(widgets.VBox):  # type: ignore[misc]
+    """
+    One group of conditions, with the buttons that add and remove some.
+
+    Args:
+        resource: Declares the filters.
+        changed: Called after each change.
+        failed: Called with the error of a click.
+        remove: Removes this group; None for the outermost.
+    """
+
+    def __init__(
+        self, resource: Resource, changed: Act, failed: Failed, remove: Callable[[Conditions], None] | None = None
+    ) -> None:
+        self._resource, self._changed, self._failed = resource, changed, failed
+        label = "Filters" if remove is None else "Group"
+        self._match = widgets.Dropdown(options=_MATCHES, description=label, style=LABELLED)
+        self._match.observe(guarded(changed, failed), names="value")
+        optional = [one.name for one in resource.filters if not one.required]
+        self._chooser = widgets.Dropdown(options=optional, description="Add filter", style=LABELLED)
+        self._rows = widgets.VBox()
+        head = [self._match] if resource.nests else []
+        head += [button("Remove group", lambda: remove(self), failed)] if remove is not None else []
+        adders = [self._chooser, button("Add", lambda: self.add(self._chooser.value), failed)]
+        adders += [button("Add group", self.add_group, failed)] if resource.nests else []
+        super().__init__([widgets.HBox(head), self._rows, *([widgets.HBox(adders)] if optional else [])])
+        if remove is not None:
+            self.add_class("vk-group")
+        for one in resource.filters:
+            if one.required:
+                self.add(one.name)
+
+    def add(self, name: str, text: Any = None) -> Control:
+        """
+        Add a row for the filter *name*, or return the one that is there if it can occur only once.
+
+        Args:
+            name: The filter's name.
+            text: The value of its control, as if typed.
+
+        Raises:
+            UsageError: There is no such filter.
+        """
+        declared = find_filter(self._resource.filters, name, self._resource.name)
+        there = [one for one in self._rows.children if isinstance(one, Control) and one.declared is declared]
+        control = there[0] if there and not self._resource.nests else self._add_row(declared)
+        if text is not None:
+            control.box.value = text
+        return control
+
+    def add_group(self) -> Conditions:
+        """Add a group inside this one."""
+        group = Conditions(self._resource, self._changed, self._failed, self._remove)
+        self._put(group)
+        return group
+
+    def choose(self, match: Match) -> None:
+        """Choose whether all, any or none of the conditions have to hold, as if by hand."""
+        self._match.value = match
+
+    def read(self) -> Group:
+        """
+        Return the conditions that have a value.
+
+        Raises:
+            UsageError: A control holds no value of its filter.
+        """
+        members: list[Condition | Group] = []
+        for one in self._rows.children:
+            if isinstance(one, Conditions):
+                members.append(one.read())
+            elif (value := one.read()) is not None:
+                members.append(Condition(one.declared.name, value))
+        return Group(self._match.value, tuple(members))
+
+    def faulty(self) -> bool:
+        """Tell whether a control shows an error."""
+        return any(one.faulty() for one in self._rows.children)
+
+    def _add_row(self, declared: Filter) -> Control:
+        remove = button("Remove", lambda: self._remove(control), self._failed, f"Remove {declared.name}")
+        control = Control(declared, self._changed, () if declared.required else (remove,))
+        self._put(control)
+        return control
+
+    def _put(self, member: Control | Conditions) -> None:
+        self._rows.children = (*self._rows.children, member)
+        self._changed()
+
+    def _remove(self, member: Control | Conditions) -> None:
+        self._rows.children = tuple(one for one in self._rows.children if one is not member)
+        self._changed()
 
 
 class Form(widgets.VBox):  # type: ignore[misc]
     """
-    What can be asked of *resource*.
+    The controls for a query of *resource*.
 
     Args:
-        client: Whose resource it is.
+        client: The vendor.
         resource: The resource.
         changed: Called after each change.
-        failed: Called with what went wrong in a click.
+        failed: Called with the error of a click.
     """
 
-    def __init__(
-        self, client: Client, resource: Resource, changed: Callable[[], None], failed: Callable[[BaseException], None]
-    ) -> None:
+    def __init__(self, client: Client, resource: Resource, changed: Act, failed: Failed) -> None:
         self._client, self._resource = client, resource
         self.conditions = Conditions(resource, changed, failed)
         self.where = Control(_WHERE, changed, large=True)
@@ -52,7 +145,7 @@ class Form(widgets.VBox):  # type: ignore[misc]
         locales = resource.schema.locales
         self.locale = _choice("locale", [("one column each", None), *((one, one) for one in locales)])
         self.accept = _choice("accept", [(one.upper(), one) for one in client.accepts])
-        self.strategy = _choice("strategy", [(_ABOUT.get(one, one), one) for one in resource.strategies])
+        self.strategy = _choice("strategy", [(one, one) for one in resource.strategies])
         self.expand = _several("expand", resource.expands)
         self.columns = _several("columns", resource.schema.arrow.names)
         for box in (self.sort, self.descending, self.locale, self.accept, self.strategy, self.expand, self.columns):
@@ -60,7 +153,7 @@ class Form(widgets.VBox):  # type: ignore[misc]
         super().__init__([self.conditions, *self._rows()])
 
     def _rows(self) -> list[Any]:
-        """Return the rows of controls that the resource has a use for."""
+        """Return the rows of controls that the resource can use."""
         resource = self._resource
         boxes = [self.sort, self.descending] if resource.sort_keys else []
         boxes += [self.locale] if len(resource.schema.locales) > 1 else []
@@ -68,51 +161,49 @@ class Form(widgets.VBox):  # type: ignore[misc]
         boxes += [self.strategy] if resource.strategies else []
         boxes += [self.expand] if resource.expands else []
         folded = {"columns": self.columns, **({"where, as JSON": self.where} if resource.nests else {})}
-        more = widgets.Accordion(list(folded.values()), selected_index=None)
-        for place, title in enumerate(folded):
-            more.set_title(place, title)
-        since = [self.since] if isinstance(resource.style, Telling) else []
+        more = titled(widgets.Accordion, folded, selected_index=None)
+        since = [] if resource.changes is None else [self.since]
         return [widgets.HBox(boxes, layout={"flex_flow": "row wrap"}), *since, self.limit, more]
 
     def faulty(self) -> bool:
-        """Tell whether a control shows an error of its own."""
+        """Tell whether a control shows an error."""
         return any(one.faulty() for one in (self.conditions, self.where, self.since, self.limit))
 
-    def read(self) -> QuerySpec:
+    def query(self) -> Query:
         """
-        Return what the form says.
+        Return the query of the form.
 
         Raises:
-            UsageError: A control holds no value of its filter; or a filter that is required holds none.
+            UsageError: A control holds no value of its filter, or a filter that is required has none.
         """
-        limit = self.limit.read()
-        if limit is not None and limit < 0:
-            what = f"limit={limit} is negative."
-            raise UsageError(what, remedy="Give 0 or more, or leave it empty.")
         sort = self.sort.value
-        return QuerySpec(
-            self._resource.name,
-            self.conditions.read(),
-            self.where.read(),
+        query: Query = getattr(self._client, self._resource.name).query(
+            **self.conditions.read().arguments(self._resource, self.where.read()),
             sort=f"-{sort}" if sort and self.descending.value else sort,
             expand=tuple(self.expand.value),
             accept=self.accept.value,
             strategy=self.strategy.value,
             since=self.since.read(),
-            columns=tuple(self.columns.value),
-            limit=limit,
-            locale=self.locale.value,
         )
+        return query
+
+    def options(self) -> dict[str, Any]:
+        """
+        Return the arguments of `frame`, without those that have no value.
+
+        Raises:
+            UsageError: The limit is not a number of rows.
+        """
+        limit = self.limit.read()
+        check_limit(limit)
+        given = {"columns": list(self.columns.value) or None, "limit": limit, "locale": self.locale.value}
+        return {name: value for name, value in given.items() if value is not None}
 
 
 def _choice(label: str, options: list[tuple[str, Any]]) -> Any:
-    return widgets.Dropdown(
-        options=options, index=0 if options else None, description=label, style=LABELLED, layout={"width": WIDE}
-    )
+    return widgets.Dropdown(options=options, description=label, style=LABELLED, layout=WIDE)
 
 
-def _several(label: str, options: Any) -> Any:
-    rows = max(1, min(len(options), _LISTED))
-    return widgets.SelectMultiple(
-        options=tuple(options), description=label, rows=rows, style=LABELLED, layout={"width": WIDE}
-    )
+def _several(label: str, options: Sequence[str]) -> Any:
+    rows = min(len(options), _LISTED)
+    return widgets.SelectMultiple(options=options, description=label, rows=rows, style=LABELLED, layout=WIDE)

@@ -1,4 +1,4 @@
-"""What the request panel shows of requests and answers, as HTML that needs nothing from elsewhere."""
+"""Plans, results and exchanges of the request panel as text and HTML."""
 
 from __future__ import annotations
 
@@ -11,27 +11,33 @@ import pandas as pd
 
 from vendorkit.http.exchanges import Exchange
 from vendorkit.panels.markup import code_html, counted, dim_html
+from vendorkit.panels.request.progress import duration
+from vendorkit.pull import Plan
 from vendorkit.query import Query
 
-_EXCHANGES: Final = 50  # shown; a long pull has more
+_EXCHANGES: Final = 50  # shown; a long download has more
+
+
+def plan_text(plan: Plan) -> str:
+    """Return how many records match, what fetching them takes, and why."""
+    fetched = "them" if plan.rows == plan.total else f"{plan.rows:,} of them"
+    requests = "1 request" if plan.requests == 1 else f"about {plan.requests:,} requests"
+    why = f" ({plan.strategy}: {plan.why})" if plan.why else ""
+    return f"{plan.total:,} match. Fetching {fetched} takes {requests} and {duration(plan.seconds)}{why}."
 
 
 def caption(frame: pd.DataFrame, declared: Iterable[str]) -> str:
-    """Return one sentence on *frame*: how many rows, of how many, when, whether whole, and what is not declared."""
+    """Return one sentence on *frame*: rows, of how many, when, whether complete, and undeclared columns."""
     about = frame.attrs["vendorkit"]
     rows = counted(len(frame), "row")
     if about["total"] is not None and about["total"] != len(frame):
         rows += f" of {about['total']:,}"
-    parts = [
-        rows,
-        counted(len(frame.columns), "column"),
-        counted(about["pages"], "page"),
-        f"fetched at {about['fetched_at']}",
-    ]
-    parts += [] if about["complete"] else ["not all of what matches"]
+    parts = [rows, counted(len(frame.columns), "column"), counted(about["pages"], "page")]
+    parts += [f"fetched at {about['fetched_at']}"]
+    parts += [] if about["complete"] else ["more records match"]
     known = set(declared)
     added = [str(name) for name in frame.columns if name not in known]
-    parts += [f"appended, as not declared: {', '.join(added)}"] if added else []
+    parts += [f"not declared: {', '.join(added)}"] if added else []
     return "; ".join(parts) + "."
 
 

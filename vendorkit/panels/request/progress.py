@@ -1,4 +1,4 @@
-"""How far a pull is: pages, rows, and the time that is left."""
+"""The progress of a download: pages, rows, and the time that is left."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 import ipywidgets as widgets
 
 from vendorkit.panels.markup import counted
-from vendorkit.pull import Pull
+from vendorkit.pull import Progress
 
 _PAUSE_S: Final = 0.1  # between two updates: each is a message to the front end
 
@@ -23,42 +23,39 @@ def duration(seconds: float) -> str:
     return " ".join(f"{number} {unit}" for number, unit in parts if number)
 
 
-class Progress(widgets.HBox):  # type: ignore[misc]
-    """A bar and a line of text; hidden where nothing runs."""
+class ProgressBar(widgets.HBox):  # type: ignore[misc]
+    """A bar and a line of text; hidden while nothing runs."""
 
     def __init__(self) -> None:
         self._bar = widgets.IntProgress(layout={"width": "18em"})
-        self._said = widgets.HTML(layout={"margin": "0 0 0 .8em"})
-        self._limit: int | None = None
-        self._started = self._told = 0.0
-        super().__init__([self._bar, self._said], layout={"display": "none", "align_items": "center"})
+        self._line = widgets.HTML(layout={"margin": "0 0 0 .8em"})
+        self._started = self._updated = 0.0
+        super().__init__([self._bar, self._line], layout={"display": "none", "align_items": "center"})
 
-    def begin(self, limit: int | None) -> None:
-        """Show an empty bar, for a pull of at most *limit* rows."""
-        self._limit, self._started, self._told = limit, time.monotonic(), 0.0
+    def begin(self) -> None:
+        """Show an empty bar."""
+        self._started, self._updated = time.monotonic(), 0.0
         self._bar.value, self._bar.max = 0, 1
-        self._said.value = self._line("waiting for the first answer")
+        self._show("waiting for the first response")
         self.layout.display = ""
 
-    def saw(self, pull: Pull) -> None:
-        """Show where *pull* is."""
+    def note_page(self, progress: Progress) -> None:
+        """Show *progress*, if the last update was not a moment ago."""
         now = time.monotonic()
-        if now - self._told < _PAUSE_S:
+        if now - self._updated < _PAUSE_S:
             return
-        self._told = now
-        totals = [rows for rows in (pull.total, self._limit) if rows is not None]
-        wanted = min(totals, default=0)
-        rows = min(pull.rows, self._limit) if self._limit is not None else pull.rows
+        self._updated = now
+        wanted = progress.total or 0
+        rows = min(progress.rows, wanted) if wanted else progress.rows  # the last page may have more than the limit
         self._bar.max, self._bar.value = max(wanted, rows, 1), rows
-        said = f"{counted(pull.pages, 'page')}, {rows:,}{f' of {wanted:,}' if wanted else ''} rows"
+        text = f"{counted(progress.pages, 'page')}, {rows:,}{f' of {wanted:,}' if wanted else ''} rows"
         if wanted > rows > 0:
-            said += f", {duration((now - self._started) * (wanted - rows) / rows)} left"
-        self._said.value = self._line(said)
+            text += f", {duration((now - self._started) * (wanted - rows) / rows)} left"
+        self._show(text)
 
-    def end(self) -> None:
+    def hide_bar(self) -> None:
         """Hide the bar."""
         self.layout.display = "none"
 
-    @staticmethod
-    def _line(text: str) -> str:
-        return f'<div role="status">{text}</div>'
+    def _show(self, text: str) -> None:
+        self._line.value = f'<div role="status">{text}</div>'

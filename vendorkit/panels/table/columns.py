@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,12 +130,9 @@ def _as_texts(array: pa.ChunkedArray, values: Iterable[Any] | None = None) -> pa
             # Midnight needs no six zeros.
             trimmed = pa.types.is_temporal(kind) and not pa.types.is_date(kind)
             return pc.replace_substring_regex(shown, r"\.0+(Z|[+-]\d+)?$", r"\1") if trimmed else shown
-    shown = [None if gone else _text(value) for value, gone in _with_nulls(array, values)]
+    given = zip(array.to_pylist() if values is None else values, array.is_null().to_pylist(), strict=True)
+    shown = [None if gone else _text(value) for value, gone in given]
     return pa.chunked_array([pa.array(shown, pa.large_string())])
-
-
-def _with_nulls(array: pa.ChunkedArray, values: Iterable[Any] | None) -> Iterator[tuple[Any, bool]]:
-    return zip(array.to_pylist() if values is None else values, array.is_null().to_pylist(), strict=True)
 
 
 def _text(value: Any) -> str:

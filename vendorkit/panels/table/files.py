@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import io
-import math
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Mapping
 from typing import Any, Final
 
 import pandas as pd
@@ -82,11 +82,7 @@ def excel_bytes(columns: Columns) -> bytes:
     return sink.getvalue()
 
 
-WRITERS: Final[Mapping[str, Callable[[Columns], bytes]]] = {
-    "csv": csv_bytes,
-    "parquet": parquet_bytes,
-    "xlsx": excel_bytes,
-}
+WRITERS: Final = {"csv": csv_bytes, "parquet": parquet_bytes, "xlsx": excel_bytes}
 
 
 def _delimited(columns: Columns, delimiter: str) -> bytes:
@@ -116,16 +112,19 @@ def _looks_like_formula(shown: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _excel_values(name: str, column: pd.Series[Any]) -> list[Any]:
-    """Return booleans, numbers and times as Excel knows them, all else as texts."""
+    """Return booleans, numbers and times as far as Excel knows them, all else as texts."""
     array = arrow(column)
-    kind = array.type
-    if pa.types.is_boolean(kind) or pa.types.is_floating(kind) or pa.types.is_date(kind):
-        return list(array.to_pylist())
-    if pa.types.is_integer(kind):
-        return [value if value is None or abs(value) <= _EXCEL_WHOLE else str(value) for value in array.to_pylist()]
+    kind, values = array.type, array.to_pylist()
+    if pa.types.is_boolean(kind):
+        return list(values)
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        largest = _EXCEL_WHOLE if pa.types.is_integer(kind) else sys.float_info.max
+        return [value if value is None or abs(value) <= largest else str(value) for value in values]
     if pa.types.is_timestamp(kind):
         moments = pc.cast(array, pa.timestamp("us", kind.tz), safe=False).to_pylist()
-        return [m.astimezone(dt.timezone.utc).replace(tzinfo=None) if m and m.tzinfo else m for m in moments]
+        values = [m.astimezone(dt.timezone.utc).replace(tzinfo=None) if m and m.tzinfo else m for m in moments]
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        return [value if value is None or value.year >= _EXCEL_FIRST_YEAR else str(value) for value in values]
     shown = texts(column)
     longest = pc.max(pc.utf8_length(shown)).as_py() or 0
     if longest > _EXCEL_TEXT:
@@ -135,18 +134,10 @@ def _excel_values(name: str, column: pd.Series[Any]) -> list[Any]:
 
 
 def _write_column(sheet: Any, number: int, values: list[Any], as_text: Any, date: Any) -> None:
-    looks = [False] * len(values)
-    if any(isinstance(value, str) for value in values):
-        strings = pa.array([value if isinstance(value, str) else None for value in values], pa.large_string())
-        looks = _looks_like_formula(strings).to_pylist()
-    for row, (value, formula) in enumerate(zip(values, looks, strict=True), start=1):
-        if value is None:
-            continue
-        if isinstance(value, bool):
-            sheet.write_boolean(row, number, value)
-        elif isinstance(value, (int, float)) and math.isfinite(value):
-            sheet.write_number(row, number, value)
-        elif isinstance(value, dt.date) and value.year >= _EXCEL_FIRST_YEAR:
-            sheet.write_datetime(row, number, value, None if isinstance(value, dt.datetime) else date)
+    strings = pa.array([value if isinstance(value, str) else None for value in values], pa.large_string())
+    formulas = _looks_like_formula(strings).to_pylist()
+    for row, (value, formula) in enumerate(zip(values, formulas, strict=True), start=1):
+        if isinstance(value, str):
+            sheet.write_string(row, number, value, as_text if formula else None)
         else:
-            sheet.write_string(row, number, str(value), as_text if formula else None)
+            sheet.write(row, number, value, date if type(value) is dt.date else None)

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pandas as pd
 import pyarrow as pa
 
-from vendorkit.panels.markup import scrolled_html, told_html
+from vendorkit.panels.markup import info_html, scrolled_html
 from vendorkit.panels.table.columns import Facts, arrow, kind, texts
 
 COLUMNS: Final = 100
@@ -23,29 +23,27 @@ def page_html(
     columns: Mapping[str, pd.Series[Any]], *, title: str, sort: str = "", descending: bool = False, dtypes: bool = True
 ) -> str:
     """Return the rows of one page; *title* is for those who hear it. Only the first `COLUMNS` columns are shown."""
-    shown = dict(list(columns.items())[:COLUMNS])
-    numeric = [_is_number(column) for column in shown.values()]
-    heads = []
-    for (label, column), right in zip(shown.items(), numeric, strict=True):
-        sorted_so = f' aria-sort="{"descending" if descending else "ascending"}"' if label == sort else ""
-        arrow_head = (" ▼" if descending else " ▲") if label == sort else ""
-        name = _bounded(label + arrow_head)
+    heads, cells = [], []
+    way, mark = ("descending", " ▼") if descending else ("ascending", " ▲")
+    for label, column in list(columns.items())[:COLUMNS]:
+        side = ' class="vk-n"' if _is_number(column) else ""
+        order, name = (f' aria-sort="{way}"', f"{label}{mark}") if label == sort else ("", label)
         small = f"<small>{html.escape(kind(column))}</small>" if dtypes else ""
-        heads.append(f'<th scope="col"{_right(right)}{sorted_so}>{name}{small}</th>')
-    sides = zip(shown.values(), numeric, strict=True)
-    cells = [[_cell(text, right) for text in texts(column).to_pylist()] for column, right in sides]
+        heads.append(f'<th scope="col"{side}{order}>{_bounded(name)}{small}</th>')
+        shown = ("<i>null</i>" if text is None else _bounded(text) for text in texts(column).to_pylist())
+        cells.append([f"<td{side}>{cell}</td>" for cell in shown])
     rows = "".join(f"<tr>{''.join(row)}</tr>" for row in zip(*cells, strict=True))
     body = f'<table class="vk"><thead><tr>{"".join(heads)}</tr></thead><tbody>{rows}</tbody></table>'
     return scrolled_html(body, title)
 
 
 def facts_html(facts: Mapping[str, Facts]) -> str:
-    """Return one row a column: its dtype, its share of nulls, how many different values it has."""
+    """Return one row per column: its dtype, its share of nulls, how many different values it has."""
     rows = (
         (_bounded(label), html.escape(fact.kind), _percent(fact.null_share), f"{fact.distinct:,}")
         for label, fact in facts.items()
     )
-    return told_html(rows, ("column", "type", "null", "distinct"))
+    return info_html(rows, ("column", "type", "null", "distinct"))
 
 
 def _percent(share: float) -> str:
@@ -53,14 +51,6 @@ def _percent(share: float) -> str:
     if share in (0, 1):
         return f"{share:.0%}"
     return f"{min(max(share, 0.001), 0.999):.1%}"
-
-
-def _cell(text: str | None, right: bool) -> str:
-    return f"<td{_right(right)}>{'<i>null</i>' if text is None else _bounded(text)}</td>"
-
-
-def _right(right: bool) -> str:
-    return ' class="vk-n"' if right else ""
 
 
 def _bounded(text: str) -> str:

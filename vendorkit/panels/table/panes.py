@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Callable, Iterator
-from itertools import count
+from collections.abc import Callable
+from itertools import chain, count
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import ipywidgets as widgets
 
-from vendorkit.panels.base import WHOLE, WRAP, Worker, button
+from vendorkit.panels.base import WHOLE, WRAP, Act, Worker, button
 from vendorkit.panels.markup import copied_html, error_html, good_html, scrolled_html
-from vendorkit.panels.table.columns import Facts
 from vendorkit.panels.table.files import WRITERS, Columns, tab_text
 from vendorkit.panels.table.markup import facts_html
 from vendorkit.panels.table.view import View
@@ -25,49 +24,65 @@ LINK_BYTES: Final = 1 << 20
 _FORMATS: Final = (("CSV", "csv"), ("Parquet", "parquet"), ("Excel", "xlsx"))
 
 
-class ColumnsPane(widgets.VBox):  # type: ignore[misc]
+class Pane(widgets.VBox):  # type: ignore[misc]
+    """
+    What opens below a table.
+
+    Args:
+        view: What the table shows.
+        shown: Shows the HTML that `work` returns, or its error.
+    """
+
+    def __init__(self, view: View, shown: widgets.HTML) -> None:
+        super().__init__()
+        self._view, self._shown = view, shown
+        self._worker = Worker(self._show, self._fail, self._show_busy)
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for what is counted or written."""
+        self._worker.join(timeout_s)
+
+    def _show(self, shown: str) -> None:
+        self._shown.value = shown
+
+    def _fail(self, exc: BaseException) -> None:
+        self._show(error_html(exc))
+
+    def _show_busy(self, busy: bool) -> None:
+        """Show that something runs, or no longer."""
+
+
+class ColumnsPane(Pane):
     """The columns of a view, to choose from, with facts that are counted in a thread."""
 
-    def __init__(self, view: View, guard: Callable[[Callable[[], None]], None]) -> None:
-        self._view = view
+    def __init__(self, view: View, guard: Callable[[Act], None]) -> None:
         self._told = widgets.HTML("<i>Counting …</i>")
+        super().__init__(view, self._told)
         rows = min(max(len(view.columns), 4), 12)
         self._chooser = widgets.SelectMultiple(options=view.columns, value=view.chosen, rows=rows, description="Show")
         self._chooser.style = WHOLE
         self._chooser.observe(lambda change: guard(lambda: view.choose(change["new"])), names="value")
-        every = button("All columns", lambda: guard(lambda: view.choose(None)), self._show_failure)
+        every = button("All columns", lambda: guard(lambda: view.choose(None)), self._fail)
         scrolled = widgets.Box([self._told], layout={"max_height": "20em", "overflow": "auto"})
         top = WRAP | {"align_items": "flex-start"}
-        super().__init__([widgets.HBox([widgets.VBox([self._chooser, every]), scrolled], layout=top)])
-        self._worker = Worker(self._show, self._show_failure, lambda _: None)
-        self._worker.start(view.facts)
+        self.children = [widgets.HBox([widgets.VBox([self._chooser, every]), scrolled], layout=top)]
+        self._worker.start(lambda: scrolled_html(facts_html(view.facts()), "What is known of the columns"))
 
     def refresh(self) -> None:
         """Mark the columns that are shown."""
         self._chooser.value = self._view.chosen
 
-    def join(self, timeout_s: float) -> None:
-        """Wait until all is counted."""
-        self._worker.join(timeout_s)
 
-    def _show(self, facts: dict[str, Facts]) -> None:
-        self._told.value = scrolled_html(facts_html(facts), "What is told of the columns")
+class FilesPane(Pane):
+    """The page as text to copy; all pages as a file: a link to download it, or a file saved here if it is large."""
 
-    def _show_failure(self, exc: BaseException) -> None:
-        self._told.value = error_html(exc)
-
-
-class FilesPane(widgets.VBox):  # type: ignore[misc]
-    """The page as text to copy; all pages as a file: a link to download it, or where it is large, a file saved here."""
-
-    def __init__(self, view: View) -> None:
-        self._view = view
+    def __init__(self, view: View, _: Any) -> None:
+        self._file, self._copy = widgets.HTML(), widgets.HTML()
+        super().__init__(view, self._file)
         self._format = widgets.Dropdown(options=_FORMATS, description="As", style=WHOLE, layout={"width": "9em"})
         self._name = widgets.Text("table", description="File name", style=WHOLE, layout={"width": "18em"})
-        self._make = button("Make file", self.make, self._show_failure, button_style="primary")
-        self._file, self._copy = widgets.HTML(), widgets.HTML()
-        super().__init__([widgets.HBox([self._format, self._name, self._make], layout=WRAP), self._file, self._copy])
-        self._worker = Worker(self._show, self._show_failure, self._show_busy)
+        self._make = button("Make file", self.make, self._fail, button_style="primary")
+        self.children = [widgets.HBox([self._format, self._name, self._make], layout=WRAP), self._file, self._copy]
         self.refresh()
 
     def refresh(self) -> None:
@@ -76,19 +91,9 @@ class FilesPane(widgets.VBox):  # type: ignore[misc]
         self._file.value = ""
 
     def make(self) -> None:
-        """Make the file in a thread, with the name and the format that stand in the pane."""
+        """Make the file in a thread, with the name and the format that are chosen in the pane."""
         columns, suffix, stem = self._view.selected(), self._format.value, self._name.value.strip() or "table"
         self._worker.start(lambda: offer(columns, Path(f"{stem.removesuffix(f'.{suffix}')}.{suffix}")))
-
-    def join(self, timeout_s: float) -> None:
-        """Wait for the file."""
-        self._worker.join(timeout_s)
-
-    def _show(self, shown: str) -> None:
-        self._file.value = shown
-
-    def _show_failure(self, exc: BaseException) -> None:
-        self._file.value = error_html(exc)
 
     def _show_busy(self, busy: bool) -> None:
         self._make.disabled = busy
@@ -110,11 +115,7 @@ def offer(columns: Columns, path: Path) -> str:
         data = base64.b64encode(body).decode()
         href = f"data:application/octet-stream;base64,{data}"
         return f'<a download="{name}" href="{href}" style="text-decoration:underline">Download {name}</a> ({size})'
-    free = next(one for one in _numbered(path) if not one.exists())
+    numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(2))
+    free = next(one for one in chain([path], numbered) if not one.exists())
     write_atomically(free, body)
     return good_html(f"Saved as {free.absolute()} ({size}).")
-
-
-def _numbered(path: Path) -> Iterator[Path]:
-    yield path
-    yield from (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(2))

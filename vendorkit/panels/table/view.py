@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,32 +14,6 @@ from vendorkit.errors import UsageError
 from vendorkit.panels.table.columns import Facts, facts, holds, labelled, order
 from vendorkit.panels.table.files import WRITERS
 from vendorkit.saved.manifest import write_atomically
-
-
-def rows_of(
-    columns: Mapping[str, pd.Series[Any]], filters: Mapping[str, str], *, sort: str = "", descending: bool = False
-) -> npt.NDArray[np.intp] | None:
-    """
-    Return the positions of the rows that pass all filters, in order; None for all rows as they stand.
-
-    Args:
-        columns: The columns by label, as of `labelled`.
-        filters: Text by label; the one under "" is looked for in all columns.
-        sort: The label to sort by; "" keeps the order.
-        descending: Largest first.
-    """
-    rows = None
-    for label, text in filters.items():
-        among = list(columns.values()) if label == "" else [columns[label]]
-        # Each filter looks at what the others left.
-        left = among if rows is None else [column.iloc[rows] for column in among]
-        hit = np.flatnonzero(np.logical_or.reduce([holds(column, text) for column in left]))
-        rows = hit if rows is None else rows[hit]
-    if sort:
-        column = columns[sort] if rows is None else columns[sort].iloc[rows]
-        ordered = order(column, descending=descending)
-        rows = ordered if rows is None else rows[ordered]
-    return rows
 
 
 class View:
@@ -64,7 +38,7 @@ class View:
         levels = len(self._columns) - self._data.shape[1]
         chosen = [number - levels for number, label in enumerate(self._columns) if label in self._chosen]
         columns = [number for number in chosen if number >= 0]
-        return self._data.iloc[slice(None) if self._rows is None else self._rows, columns]
+        return self._data.iloc[self._rows, columns]
 
     def show(self, frame: Any) -> None:
         """Show another DataFrame from its first row, without filters."""
@@ -159,10 +133,6 @@ class View:
         """The labels of the columns that are shown."""
         return self._chosen
 
-    @property
-    def _count(self) -> int:
-        return len(self._data) if self._rows is None else len(self._rows)
-
     def _known(self, column: str) -> str:
         if column not in self._columns:
             what = f"The table has no column {column!r}."
@@ -170,19 +140,28 @@ class View:
         return column
 
     def _find(self) -> None:
-        self._rows = rows_of(self._columns, self._filters, sort=self._sort, descending=self._descending)
+        """Find the rows that pass all filters, in order, and go to the first page."""
+        rows: slice | npt.NDArray[np.intp] = slice(None)  # all of them, as they are
+        for label, text in self._filters.items():
+            among = self._columns.values() if label == "" else [self._columns[label]]
+            # Each filter looks at what the others left.
+            hit = np.flatnonzero(np.logical_or.reduce([holds(column.iloc[rows], text) for column in among]))
+            rows = hit if isinstance(rows, slice) else rows[hit]
+        if self._sort:
+            ordered = order(self._columns[self._sort].iloc[rows], descending=self._descending)
+            rows = ordered if isinstance(rows, slice) else rows[ordered]
+        self._rows, self._count = rows, len(self._data.index[rows])
         self._page = 1
         self.changed()
 
     def selected(self) -> dict[str, pd.Series[Any]]:
         """Return `frame` as columns by their labels, those of the index among them."""
-        rows = slice(None) if self._rows is None else self._rows
-        return {label: self._columns[label].iloc[rows] for label in self._chosen}
+        return {label: self._columns[label].iloc[self._rows] for label in self._chosen}
 
     def on_page(self) -> dict[str, pd.Series[Any]]:
         """Return the same for the rows of the page alone."""
         first, last = self._first_and_last()
-        rows = slice(first, last) if self._rows is None else self._rows[first:last]
+        rows = slice(first, last) if isinstance(self._rows, slice) else self._rows[first:last]
         return {label: self._columns[label].iloc[rows] for label in self._chosen}
 
     def _first_and_last(self) -> tuple[int, int]:

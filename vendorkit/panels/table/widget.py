@@ -9,7 +9,7 @@ from typing import Any, Final
 import ipywidgets as widgets
 import pandas as pd
 
-from vendorkit.panels.base import WHOLE, WRAP, Panel, guarded
+from vendorkit.panels.base import WHOLE, WRAP, Panel, button, guarded
 from vendorkit.panels.markup import error_html
 from vendorkit.panels.table.columns import texts
 from vendorkit.panels.table.markup import COLUMNS, page_html
@@ -77,29 +77,26 @@ class Table(View, Panel):
         self._where = widgets.Dropdown(description="in", style=WHOLE, layout={"width": "15em"})
         self._by = widgets.Dropdown(description="Sort by", style=self._where.style, layout=self._where.layout)
         self._down = widgets.ToggleButton(description="Descending", layout=auto)
-        self._clear = widgets.Button(description="Clear filters", layout=auto)
+        self._clear = button("Clear filters", self.clear, self.fail, layout=auto)
         self._when(self._text, lambda text: self.filter(text, self._where.value or None))
         self._when(self._where, lambda _: self.changed())
         for chooser in (self._by, self._down):
             self._when(chooser, lambda _: self.sort(self._by.value or None, descending=self._down.value))
-        self._clear.on_click(lambda _: self._try(self.clear))
 
     def _make_turners(self, auto: widgets.Layout, page_size: int) -> None:
-        self._back = widgets.Button(description="Previous", layout=auto, style=self._clear.style)
+        plain = {"layout": auto, "style": self._clear.style}
+        self._back = button("Previous", lambda: self.go(self.page - 1), self.fail, **plain)
         self._number = widgets.BoundedIntText(1, min=1, max=1, description="Page", style=WHOLE, layout={"width": "8em"})
-        self._on = widgets.Button(description="Next", layout=auto, style=self._clear.style)
+        self._on = button("Next", lambda: self.go(self.page + 1), self.fail, **plain)
         sizes = sorted({*_PAGE_SIZES, page_size})
-        self._size = widgets.Dropdown(
-            options=sizes, value=page_size, description="Rows a page", style=self._where.style, layout={"width": "11em"}
-        )
+        look = {"style": self._where.style, "layout": {"width": "11em"}}
+        self._size = widgets.Dropdown(options=sizes, value=page_size, description="Rows a page", **look)
         self._more = widgets.ToggleButton(description="Columns", layout=auto, style=self._down.style)
         self._out = widgets.ToggleButton(description="Copy or download", layout=auto, style=self._down.style)
-        self._back.on_click(lambda _: self._try(lambda: self.go(self.page - 1)))
-        self._on.on_click(lambda _: self._try(lambda: self.go(self.page + 1)))
         self._when(self._number, self.go)
         self._when(self._size, self.resize)
-        self._when(self._more, lambda _: self._open())
-        self._when(self._out, lambda _: self._open())
+        for toggle in (self._more, self._out):
+            self._when(toggle, lambda _: self._open())
 
     def _when(self, widget: widgets.Widget, act: Callable[[Any], None]) -> None:
         widget.observe(lambda change: self._try(lambda: act(change["new"])), names="value")
@@ -107,9 +104,10 @@ class Table(View, Panel):
     def _try(self, act: Callable[[], None]) -> None:
         """Do what was clicked or chosen; what is set by painting counts as neither."""
         if not self._quiet:
-            guarded(act, self._show_failure)(None)
+            guarded(act, self.fail)(None)
 
-    def _show_failure(self, exc: BaseException) -> None:
+    def fail(self, exc: BaseException) -> None:
+        """Show an error below the page."""
         self._status.value = error_html(exc)
 
     def _paint(self) -> None:
@@ -139,14 +137,10 @@ class Table(View, Panel):
         self._where.value = ""
 
     def _open(self) -> None:
-        """Make the panes that are asked for: not before, so that the first page shows at once."""
+        """Make the panes that are wanted: not before, so that the first page shows at once."""
         panes = {type(pane): pane for pane in self._pane.children}
-        wanted: list[widgets.Widget] = []
-        if self._more.value:
-            wanted.append(panes.get(ColumnsPane) or ColumnsPane(self, self._try))
-        if self._out.value:
-            wanted.append(panes.get(FilesPane) or FilesPane(self))
-        self._pane.children = wanted
+        wanted = [kind for toggle, kind in ((self._more, ColumnsPane), (self._out, FilesPane)) if toggle.value]
+        self._pane.children = [panes.get(kind) or kind(self, self._try) for kind in wanted]
 
 
 def table(frame: pd.DataFrame, page_size: int = 20) -> Table:
