@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import socket
 import ssl
+import subprocess
+import sys
+import threading
+import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -16,12 +22,13 @@ import urllib3.connection
 
 import vendorkit as vk
 from tests.https import always, answer, authority, raw_server
-from vendorkit.errors import TlsError, UsageError
+from vendorkit.errors import Cancelled, SettingsError, TlsError, UsageError
 from vendorkit.http import tls
-from vendorkit.http.call import Call
+from vendorkit.http.call import Call, Policy
 from vendorkit.http.session import Session
 from vendorkit.settings import Redactor
 
+PRODUCTION = "production"
 OK = always(answer(b"{}", "Content-Type: application/json"))
 
 
@@ -147,8 +154,8 @@ def test_chain_through_an_intermediate_is_accepted():
         assert session_for(server.url, server.trust).send(Call("GET", "/")).ok
 
 
-def test_proxies_are_not_gone_through(monkeypatch):
-    """L10, T35: neither the environment's nor one that is handed in, so that no CONNECT stands between."""
+def test_session_goes_through_no_proxy_by_itself(monkeypatch):
+    """L10, T35: neither the environment's nor one that is handed in below; only its route counts, see test_proxy."""
     with raw_server(OK) as server, socket.create_server(("127.0.0.1", 0)) as proxy:
         address = f"http://127.0.0.1:{proxy.getsockname()[1]}"
         for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
@@ -270,7 +277,253 @@ def test_chain_of_no_host_is_refused(host):
         vk.chain(host)
 
 
-def test_chain_of_an_untrusted_server_says_why():
-    """The reason is OpenSSL's, the remedy ours."""
-    with raw_server(OK) as server, pytest.raises(TlsError, match="unable to get local issuer"):
-        vk.chain(f"127.0.0.1:{server.port}")
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("another authority", "unable to get local issuer"),
+        ("expired", "certificate has expired"),
+        ("other name", "IP address mismatch"),
+        ("self-signed", "self-signed"),
+    ],
+)
+def test_chain_that_does_not_verify_is_shown_with_the_reason(fault, said):
+    """What a TLS error advises to look at: the presented chain, who signed it, and that it proves nothing."""
+    ca, other = authority("Gateway of a Company"), authority("Other")
+    leaves = {
+        "expired": lambda: ca.issue_cert("127.0.0.1", not_before=days(-9), not_after=days(-1)),
+        "other name": lambda: ca.issue_cert("127.0.0.2"),
+        "self-signed": lambda: Presenting(ca.private_key_pem, ca.cert_pem),
+    }
+    leaf = leaves.get(fault, lambda: ca.issue_cert("127.0.0.1"))()
+    trusted = other if fault == "another authority" else ca
+    trust = tls.local_trust((other if fault == "self-signed" else trusted).cert_pem.bytes().decode())
+    with raw_server(OK, ca=ca, leaf=leaf) as server:
+        shown = vk.chain(server.url, trust=trust)
+        assert not server.heads
+    assert not shown["verified"].any()
+    assert not shown["approved"].any()
+    assert shown["problem"].str.contains(said).all()
+    assert list(shown["position"]) == list(range(len(shown)))
+    assert len(shown) >= 1
+    assert len(shown.loc[0, "sha256"]) == 64
+
+
+def test_chain_that_verifies_says_so():
+    """The columns are the same in both cases."""
+    with raw_server(OK) as server:
+        shown = vk.chain(server.url, trust=server.trust)
+        refused = vk.chain(server.url)
+    assert shown["verified"].all()
+    assert (shown["problem"] == "").all()
+    assert list(shown.columns) == list(refused.columns)
+
+
+def test_chain_of_what_speaks_no_tls_is_an_error():
+    """There is nothing to show."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+        def leave() -> None:
+            listener.accept()[0].close()
+
+        threading.Thread(target=leave, daemon=True).start()
+        with pytest.raises(TlsError, match=rf"No TLS connection to 127\.0\.0\.1:{port}"):
+            vk.chain(f"127.0.0.1:{port}", timeout_s=2)
+
+
+@pytest.mark.parametrize("vendor", ["Medipim", "Pledg"])
+def test_error_names_who_signed_and_the_variable(vendor, monkeypatch):
+    """N12: a gateway that inspects TLS; the error says whose certificate came and how to accept it."""
+    prefix = vendor.upper()
+    names = {"Medipim": ("API_KEY_ID", "API_KEY_SECRET"), "Pledg": ("API_KEY", "API_SECRET")}[vendor]
+    with raw_server(OK, ca=authority("Gateway of a Company")) as server:
+        settings = {f"{prefix}_{name}": "made-up" for name in names} | {f"{prefix}_BASE_URL": server.url}
+        client = vk.connect(vendor.lower(), environment=PRODUCTION, settings=settings, policy=Policy(attempts=1))
+        with pytest.raises(TlsError, match="its certificate is signed by 'Gateway of a Company'") as caught:
+            client.get("/secret")
+        assert f"set {prefix}_CA_FILE to a PEM file with its root" in caught.value.remedy
+        assert not server.heads
+
+
+def test_error_of_a_pinned_vendor_names_who_signed_and_no_variable():
+    """N13: Mediagenix asks for its authority and no other, so that there is nothing to set. Promise 7."""
+    settings = {"MEDIAGENIX_ROBOT_USER": "made-up", "MEDIAGENIX_ROBOT_PASSWORD": "made-up"}
+    with raw_server(OK, ca=authority("Gateway of a Company")) as server:
+        settings["MEDIAGENIX_BASE_URL"] = server.url
+        client = vk.connect("mediagenix", environment=PRODUCTION, settings=settings, policy=Policy(attempts=1))
+        with pytest.raises(TlsError, match="its certificate is signed by 'Gateway of a Company'") as caught:
+            client.get("/secret")
+        assert "_CA_FILE" not in str(caught.value)
+        assert "exempt 127.0.0.1 from inspection" in caught.value.remedy
+        assert not server.heads
+    with pytest.raises(UsageError, match="MEDIAGENIX_CA_FILE"):
+        vk.connect("mediagenix", environment=PRODUCTION, settings={**settings, "MEDIAGENIX_CA_FILE": "/x"})
+
+
+def test_looking_who_signed_does_not_outlast_the_call():
+    """Promise 6, W14: the second look ends with the deadline and with Cancel."""
+    settings = {"MEDIPIM_API_KEY_ID": "made-up", "MEDIPIM_API_KEY_SECRET": "made-up"}
+    hang, ca = threading.Event(), authority()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue_cert("127.0.0.1").configure_cert(context)
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            context.wrap_socket(listener.accept()[0], server_side=True)
+        held.append(listener.accept()[0])  # the second one is never answered
+        hang.wait(20)
+
+    held: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        settings["MEDIPIM_BASE_URL"] = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        client = vk.connect("medipim", environment=PRODUCTION, settings=settings, policy=Policy(attempts=1))
+        stop = threading.Event()
+        threading.Timer(0.5, stop.set).start()
+        started = time.monotonic()
+        with vk.cancellable(stop), pytest.raises(Cancelled):
+            client.get("/x")
+        assert time.monotonic() - started < 0.5 + 0.5
+        hang.set()
+        thread.join(5)
+    for sock in held:
+        sock.close()
+
+
+class Bundle:
+    """Files for the CA setting, by kind."""
+
+    def __init__(self, folder: Path, pem: str, other: str) -> None:
+        self.folder, self.pem, self.other = folder, pem, other
+
+    def write(self, kind: str) -> Path:
+        """Write one, and return its path."""
+        path = self.folder / "ca.pem"
+        texts = {
+            "plain": self.pem,
+            "among others": f"# made up: Z\u00fcrich\n{self.other}\n{self.pem}",
+            "windows": self.pem.replace("\n", "\r\n"),
+            "byte order mark": f"\ufeff{self.pem}",
+            "certifi's as well": Path(certifi.where()).read_text("ascii", "ignore") + self.pem,
+            "twice": self.pem * 2,
+            "key": "-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----\n",
+            "empty": "",
+            "broken": self.pem[:200] + "\n-----END CERTIFICATE-----\n",
+            "html": "<html>sign in</html>",
+        }
+        if kind == "der":
+            path.write_bytes(ssl.PEM_cert_to_DER_cert(self.pem))
+        elif kind in texts:
+            path.write_text(texts[kind], encoding="utf-8")
+        elif kind == "device":
+            path.symlink_to("/dev/zero")
+        return path
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    """A server of another authority, and files that may name that one."""
+    with raw_server(OK) as server:
+        yield server, Bundle(tmp_path, server.ca_pem, authority().cert_pem.bytes().decode())
+
+
+def client_with(server, vendor: str, ca_file: str) -> vk.Client:
+    """A client of the vendor on that server, with this CA file."""
+    prefix = vendor.upper()
+    names = {"medipim": ("API_KEY_ID", "API_KEY_SECRET"), "pledg": ("API_KEY", "API_SECRET")}[vendor]
+    settings = {f"{prefix}_{name}": "made-up" for name in names}
+    settings |= {f"{prefix}_BASE_URL": server.url, f"{prefix}_CA_FILE": ca_file}
+    return vk.connect(vendor, environment=PRODUCTION, settings=settings, policy=Policy(attempts=1))
+
+
+@pytest.mark.parametrize("vendor", ["medipim", "pledg"])
+@pytest.mark.parametrize("kind", ["plain", "among others", "windows", "byte order mark", "certifi's as well", "twice"])
+def test_further_roots_vouch_for_the_vendor(vendor, kind, bundle):
+    """N12: MEDIPIM_CA_FILE and PLEDG_CA_FILE, on loopback as well; repr says so."""
+    server, files = bundle
+    client = client_with(server, vendor, str(files.write(kind)))
+    assert client.get("/x", auth=None).ok
+    assert f"{vendor.upper()}_CA_FILE" in repr(client)
+    assert len(client.endpoint.trust.roots) > len(tls.public_trust().roots), "besides the public ones"
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("missing", "cannot be read"),
+        ("device", "not a file"),
+        ("key", "no certificate"),
+        ("empty", "no certificate"),
+        ("html", "no certificate"),
+        ("der", "no certificate"),
+        ("broken", "cannot be read"),
+    ],
+)
+def test_ca_file_that_is_none_is_named_before_anything_is_sent(kind, said, bundle):
+    """N14: with the way to convert one, for Windows exports another form."""
+    server, files = bundle
+    path = files.write(kind)
+    with pytest.raises(SettingsError, match=said) as caught:
+        client_with(server, "medipim", str(path))
+    assert str(path) in caught.value.what
+    assert caught.value.remedy
+    assert not server.heads
+
+
+def test_home_is_known_in_the_name_of_the_ca_file(bundle, monkeypatch, tmp_path):
+    """As in that of the settings file."""
+    server, files = bundle
+    monkeypatch.setenv("HOME", str(tmp_path))
+    files.write("plain")
+    assert client_with(server, "medipim", "~/ca.pem").get("/x").ok
+
+
+def test_ca_file_says_nothing_about_other_vendors(bundle, monkeypatch):
+    """N12: each vendor has its own; the mock servers keep theirs."""
+    server, files = bundle
+    monkeypatch.setenv("PLEDG_CA_FILE", str(files.write("plain")))
+    settings = {"MEDIPIM_API_KEY_ID": "x1", "MEDIPIM_API_KEY_SECRET": "x2", "MEDIPIM_BASE_URL": server.url}
+    client = vk.connect("medipim", environment=PRODUCTION, settings=settings, policy=Policy(attempts=1))
+    with pytest.raises(TlsError):
+        client.get("/x")
+
+
+INJECTED = """
+import ssl
+import sys
+
+class Injected(ssl.SSLContext):  # as truststore's, which trusts what the system does, and cannot say what that is
+    def _refuse(self, *args, **kwargs):
+        raise NotImplementedError
+
+    get_ca_certs = cert_store_stats = set_default_verify_paths = _refuse
+
+if sys.argv[1] == "before":
+    ssl.SSLContext = Injected
+import vendorkit as vk
+from tests.https import always, answer, authority, raw_server
+if sys.argv[1] == "after":
+    ssl.SSLContext = Injected
+with raw_server(always(answer(b"{}")), ca=authority("Elsewhere")) as server:
+    open("ca.pem", "w").write(server.ca_pem)
+    names = {"medipim": ("API_KEY_ID", "API_KEY_SECRET"), "mediagenix": ("ROBOT_USER", "ROBOT_PASSWORD")}
+    for vendor, parts in names.items():
+        settings = {f"{vendor.upper()}_{part}": "made-up" for part in parts}
+        settings[f"{vendor.upper()}_BASE_URL"] = server.url
+        settings |= {"MEDIPIM_CA_FILE": "ca.pem"} if vendor == "medipim" else {}
+        client = vk.connect(vendor, environment="production", settings=settings)
+        try:
+            print(client.get("/x").status_code)
+        except vk.errors.TlsError as error:
+            print("Elsewhere" in error.what)
+"""
+
+
+@pytest.mark.parametrize("order", ["before", "after"])
+def test_context_that_another_library_replaced_does_not_matter(order):
+    """N15: truststore.inject_into_ssl(), which is stood in for here: our roots and no others, in either order."""
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    command = [sys.executable, "-c", INJECTED, order]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ, timeout=60)
+    assert done.stdout.split() == ["200", "True"], done.stderr

@@ -2,38 +2,32 @@
 Settings and secrets: the real environment first, then `.env`; frozen, masked, never written anywhere.
 
 The file is `./.env`, or the one that `VENDORKIT_ENV_FILE` names. No parent folder is searched: a `.env` of another
-project would be found sooner or later. Values are read literally, `${NAME}` stays as it stands, and `os.environ` is
+project would be found sooner or later. Values are read literally, `${NAME}` stays as it is, and `os.environ` is
 never written, so that no child process inherits a secret.
+
+The file may be a stranger's, in a folder that was cloned. So an address or a CA file that it sets is good for the
+credentials in the same file only: see `Settings.trusted`.
 """
 
 from __future__ import annotations
 
 import base64
 import html
-import io
 import json
-import os
 import re
-import stat
-import subprocess
-import warnings
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import NoReturn
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, NoReturn
 from urllib.parse import quote, quote_plus
 
-from dotenv.parser import Binding, parse_stream
-
 from vendorkit.errors import SettingsError, UsageError
+from vendorkit.sources import ENVIRONMENT, GIVEN, REDIRECTING, check_copy, look_up
 
 MASK = "***"
-ENV_FILE_VARIABLE = "VENDORKIT_ENV_FILE"
 
 _PLACEHOLDERS = {"changeme", "change-me", "change_me", "placeholder", "secret", "todo", "none", "null", "example"}
-
-# An unquoted value with a # after a blank: dotenv would silently cut a password there.
-_CUT = re.compile(r"=[^\S\n]*[^\s'\"#][^\n]*\s#")
+# Settings that may be shown, so that messages about them stay readable; of the others each is a credential.
+_NO_SECRETS: Final = ("_UID", "_COUNTRY", "_ENVIRONMENT", "_BASE_URL", "_ISSUER", "_CA_FILE", "_PROXY")
 
 
 class Secret:
@@ -74,16 +68,21 @@ class Settings:
 
     Attributes:
         values: Name of the variable to its value, masked; empty values count as not set.
-        sources: Name of the variable to where it was found: "environment" or the path of the file.
+        sources: Name of the variable to where it was found: "environment", "settings=" or the path of the file.
         looked_in: Where was looked, in words, for messages.
+        places: Name of the variable to all sources that hold this value, if there are more: VS Code, for one, copies
+            a `.env` into the environment of its kernels.
+        withheld: Name of a variable that was found and may not be used to the reason.
     """
 
     values: Mapping[str, Secret] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     looked_in: str = "the environment"
+    places: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    withheld: Mapping[str, str] = field(default_factory=dict)
 
     def get(self, name: str) -> str | None:
-        """Return the value of *name*, or None where it is not set."""
+        """Return the value of *name*, or None if it is not set."""
         secret = self.values.get(name)
         return None if secret is None else secret.reveal()
 
@@ -92,11 +91,12 @@ class Settings:
         Return the values of all *names*.
 
         Raises:
-            SettingsError: Some are not set, or hold a placeholder; all of them are named at once.
+            SettingsError: Some are not set, may not be used, or hold a placeholder; all of them are named at once.
         """
-        # No value stands among the locals here while an error is raised: some tracebacks show them.
+        # No value is among the locals here while an error is raised: some tracebacks show them.
         names = list(names)
         missing = [name for name in names if name not in self.values]
+        self._refuse_withheld(missing)
         if missing:
             what = f"{why} needs {', '.join(missing)}, not set in {self.looked_in}."
             raise SettingsError(what, remedy="Set them in the environment or in .env (see .env.example).")
@@ -106,122 +106,105 @@ class Settings:
                 raise SettingsError(what, remedy="Put the vendor's own value there.")
         return {name: self.values[name].reveal() for name in names}
 
+    def trusted(self) -> Settings:
+        """
+        Return these settings without the credentials that a stranger's file would redirect.
 
-def read_settings(names: Iterable[str], *, environ: Mapping[str, str] | None = None) -> Settings:
+        A base URL or CA file from a settings file decides who receives the credentials. It is honoured, but only the
+        credentials that the same file holds go there. A value of the environment that equals the file's counts as the
+        file's: tools copy a `.env` into the environment.
+
+        Raises:
+            SettingsError: No credential is left of those that were found.
+        """
+        withheld: dict[str, str] = {}
+        credentials = [name for name in self.values if is_credential(name)]
+        for name in (one for one in self.values if one.endswith(REDIRECTING)):
+            for file in self._places(name) - {ENVIRONMENT, GIVEN}:
+                strangers = [one for one in credentials if file not in self._places(one)]
+                reasons = {one: f"{name} is set in {file}, which does not hold {one}" for one in strangers}
+                withheld = {**reasons, **withheld}
+        if withheld and len(withheld) == len(credentials):
+            self._refuse(withheld)
+        kept = {name: value for name, value in self.values.items() if name not in withheld}
+        return replace(self, values=kept, withheld=withheld)
+
+    def _places(self, name: str) -> frozenset[str]:
+        return self.places.get(name, frozenset()) | {self.sources[name]}
+
+    def _refuse_withheld(self, names: Iterable[str]) -> None:
+        withheld = {name: self.withheld[name] for name in names if name in self.withheld}
+        if withheld:
+            self._refuse(withheld)
+
+    def _refuse(self, withheld: Mapping[str, str]) -> NoReturn:
+        what = f"{next(iter(withheld.values()))} ({self.sources[next(iter(withheld))]}): nothing was sent."
+        remedy = "An address or CA file from a file is for credentials in the same file: put them there if you trust it"
+        raise SettingsError(what, remedy=f"{remedy}, else remove its line.")
+
+
+def is_credential(name: str) -> bool:
+    """Tell whether the setting *name* is a credential: a key, its id, a user, a password, a secret."""
+    return not name.endswith(_NO_SECRETS)
+
+
+def read_settings(names: Iterable[str], *, environ: Mapping[str, str] | None = None, needed: bool = True) -> Settings:
     """
     Look *names* up in the environment and in the settings file; the environment wins.
 
+    Args:
+        names: The variables.
+        environ: In place of the process environment.
+        needed: False: a settings file that cannot be read counts as empty, and a named pipe is not waited for.
+
     Raises:
-        SettingsError: The file cannot be read, or a line of it is malformed; the message gives the line's number. Or a
-            value in the environment is not UTF-8.
+        SettingsError: The file cannot be read, or a line of *names* is malformed; the message gives the line's number.
+            Or a value was not copied cleanly: it is in quotes, or has characters that cannot be seen.
     """
-    names = tuple(names)
-    path = Path(_variable(ENV_FILE_VARIABLE, environ) or ".env")
-    named = _variable(ENV_FILE_VARIABLE, environ) is not None
-    there = os.path.exists(path)  # noqa: PTH110 - Path.exists() may raise
-    in_file = _read_env_file(path, names) if there or named else {}
-    values: dict[str, Secret] = {}
-    sources: dict[str, str] = {}
-    for name in names:
-        if _variable(name, environ):
-            values[name], sources[name] = Secret(_variable(name, environ) or ""), "environment"
-            if not is_utf8(values[name]):
-                what = f"{name} (from the environment) is not UTF-8."
-                raise SettingsError(what, remedy="Set it as text in UTF-8.")
-        elif name in in_file:
-            values[name], sources[name] = in_file[name], str(path)
-    where = f"{path.absolute()}" if there else f"{path.absolute()} (no such file)"
-    return Settings(values, sources, f"the environment or {where}")
+    found, looked_in = look_up(tuple(names), environ, needed=needed)
+    values = {name: Secret(one.reveal()) for name, one in found.items()}
+    sources = {name: one.source for name, one in found.items()}
+    return Settings(values, sources, looked_in, {name: one.places for name, one in found.items()})
+
+
+def given_settings(given: Secret, names: Iterable[str]) -> Settings:
+    """
+    Return the settings that a caller passed, in place of all other sources; None and "" count as not set.
+
+    Args:
+        given: A mapping of names to texts, wrapped, so that no frame of an error shows it.
+        names: The names that there may be.
+
+    Raises:
+        UsageError: It is not a mapping, or has another name, or a value that is not text.
+        SettingsError: A value was not copied cleanly.
+    """
+    mapping: Callable[[], Any] = given.reveal
+    known = set(names)
+    problem = _problem_of(mapping, known)
+    if problem:
+        raise UsageError(problem, remedy=f"Give texts by name: {', '.join(sorted(known))}.")
+    values = {name: Secret(mapping()[name]) for name in mapping() if mapping()[name]}
+    for name, value in values.items():
+        check_copy(name, value.reveal, GIVEN)
+    return Settings(values, dict.fromkeys(values, GIVEN), GIVEN)
+
+
+def _problem_of(mapping: Callable[[], Any], known: set[str]) -> str:
+    if not isinstance(mapping(), Mapping):
+        return "settings= is not a mapping of names to values."
+    strange = [name for name in mapping() if name not in known]
+    if strange:
+        # What does not look like a name may be a value in its place.
+        shown = strange[0] if re.fullmatch(r"[A-Z]+(_[A-Z]+)+", str(strange[0])) else "a name"
+        return f"settings= has {shown}, which is no setting of this vendor."
+    wrong = [name for name in mapping() if not isinstance(mapping()[name], (str, type(None)))]
+    return f"{wrong[0]} in settings= is not text." if wrong else ""
 
 
 def is_utf8(value: Secret) -> bool:
     """Tell whether *value* can be encoded: the UnicodeEncodeError of one that cannot carries it in its `object`."""
     return not any("\ud800" <= char <= "\udfff" for char in value.reveal())
-
-
-def _variable(name: str, environ: Mapping[str, str] | None) -> str | None:
-    # os.environ is bound to no local name: its repr shows every value.
-    return os.environ.get(name) if environ is None else environ.get(name)
-
-
-def _read_env_file(path: Path, names: tuple[str, ...]) -> dict[str, Secret]:
-    """Return the names of the file that have a value; *names* are those that will be used."""
-    _warn_if_exposed(path)
-    found: dict[str, Secret] = {}
-    lines: dict[str, int] = {}
-    problem = ""
-    for binding in parse_stream(_env_text(path)):
-        if binding.key is None and not binding.error:
-            continue  # a blank line or a comment
-        line = _line_of(binding)
-        if binding.error or binding.key is None or binding.value is None:
-            problem = f"Line {line} of {path} is not NAME=value."
-        elif binding.key in lines:
-            problem = f"{binding.key} stands twice in {path}, on lines {lines[binding.key]} and {line}."
-        elif binding.key in names and _CUT.search(binding.original.string):
-            problem = f"Line {line} of {path} has a # that may begin a comment or belong to the value."
-        if problem:
-            break
-        lines[str(binding.key)] = line
-        if binding.value:
-            found[str(binding.key)] = Secret(binding.value)
-    if problem:
-        del binding  # it holds the line
-        raise SettingsError(problem, remedy="Write each name once, as NAME='value', in closed quotes.")
-    return found
-
-
-def _line_of(binding: Binding) -> int:
-    # The parser counts the blank lines before a binding as part of it.
-    text = binding.original.string
-    return int(binding.original.line) + text[: len(text) - len(text.lstrip())].count("\n")
-
-
-def _env_text(path: Path) -> io.StringIO:
-    """Return the file's text; what is wrong with it is raised where the text is no local name any more."""
-    try:
-        raw = path.read_bytes()
-    except OSError as exc:
-        what = f"{path} cannot be read ({type(exc).__name__})."
-        raise SettingsError(what, remedy="Make it a readable file, or remove it.") from exc
-    text, bad_line, why = None, 0, "is not UTF-8"
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as exc:
-        bad_line = raw[: exc.start].count(b"\n") + 1
-    if b"\0" in raw:
-        bad_line, why = raw[: raw.index(b"\0")].count(b"\n") + 1, "holds a NUL byte; the file may be UTF-16"
-    if bad_line:
-        del raw, text
-        what = f"Line {bad_line} of {path} {why}."
-        raise SettingsError(what, remedy="Save it as UTF-8.")
-    return io.StringIO(text)
-
-
-def _warn_if_exposed(path: Path) -> None:
-    """Warn of a settings file that other users can read, or that git would publish; of a link, where it leads to."""
-    real = Path(os.path.realpath(path))  # Path.resolve() raises on a circle of links
-    try:
-        mode = real.stat().st_mode
-    except OSError:
-        return  # reading it will say why
-    if os.name == "posix" and mode & (stat.S_IRGRP | stat.S_IROTH):
-        warnings.warn(f"{real} can be read by others on this machine: run `chmod 600 {real}`.", stacklevel=2)
-    if _git_would_take(real):
-        message = f"{real} is in a git work tree and not ignored: add it to .gitignore, and `git rm --cached` it."
-        warnings.warn(message, stacklevel=2)
-
-
-def _git_would_take(path: Path) -> bool:
-    if not any(os.path.exists(folder / ".git") for folder in path.parents):  # noqa: PTH110 - as above
-        return False
-    # Ends with 0 for what is ignored and not tracked, with 1 for the rest, with 128 where it cannot tell.
-    command = ["git", "check-ignore", "--quiet", "--", path.name]
-    try:
-        done = subprocess.run(command, cwd=path.parent, capture_output=True, timeout=5, check=False)  # noqa: S603
-    except (OSError, subprocess.SubprocessError):
-        return False
-    return done.returncode == 1
 
 
 def _is_placeholder(value: Secret) -> bool:

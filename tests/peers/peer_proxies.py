@@ -1,17 +1,19 @@
-"""Squid in front of a small origin, and nginx with TLS: each with a configuration of its own."""
+"""Squid in front of a small origin and as a forward proxy, nginx with TLS, mitmproxy: each with its configuration."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
 import threading
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pytest
 import trustme
-from peer_servers import Peer, documents, launch, require, running
+from peer_servers import Peer, documents, free_port, launch, require, running, start
 
 # An accelerator asks as a server does (401), not as a proxy (407). Its nonce is good for five uses, in strict order.
 SQUID = """
@@ -37,6 +39,31 @@ pid_filename none
 pinger_enable off
 shutdown_lifetime 0 seconds
 """
+# A forward proxy that knows HOSTS and lets tunnels to all ports but 22 pass, with HTTP Basic if there is a user.
+SQUID_FORWARD = """
+http_port 127.0.0.1:{port}
+hosts_file {folder}/hosts
+{basic}
+acl ssh port 22
+http_access deny ssh
+http_access allow {who}
+http_access deny all
+connect_timeout 5 seconds
+cache deny all
+cache_mem 8 MB
+access_log none
+cache_log /dev/null
+pid_filename none
+pinger_enable off
+shutdown_lifetime 0 seconds
+"""
+SQUID_BASIC = """
+auth_param basic program /usr/lib/squid/basic_ncsa_auth {folder}/proxy-users
+auth_param basic children 1 startup=1 idle=1
+auth_param basic realm made up
+acl known proxy_auth REQUIRED
+"""
+HOSTS = tuple(f"{vendor}.vendor.example" for vendor in ("medipim", "pledg", "mediagenix"))
 # One request a second; the next one is told to come back after one second.
 NGINX = """
 daemon off;
@@ -108,3 +135,43 @@ def nginx(folder: Path, users: dict[str, str], ca: trustme.CA, *, protocols: str
     command = [program, "-e", f"{folder}/error.log", "-c"]
     with running(launch(NGINX, folder, command, user=as_root, protocols=protocols)) as peer:
         yield Peer(peer.url.replace("http:", "https:"), peer.process)
+
+
+@contextlib.contextmanager
+def squid_forward(folder: Path, user: str) -> Iterator[Peer]:
+    """Start Squid as a forward proxy; *user* is "name:password", or empty for none."""
+    program = require("squid", Path("/usr/lib/squid/basic_ncsa_auth"))
+    (folder / "hosts").write_text("".join(f"127.0.0.1 {host}\n" for host in HOSTS))
+    basic = ""
+    if user:
+        name, password = user.split(":")
+        hashed = subprocess.run(
+            ["openssl", "passwd", "-apr1", "-stdin"], input=password, capture_output=True, text=True, check=True
+        )
+        (folder / "proxy-users").write_text(f"{name}:{hashed.stdout}")
+        basic = SQUID_BASIC.format(folder=folder)
+    folder.chmod(0o755)  # started by root, it reads these as another user
+    who = "known" if user else "all"
+    with running(launch(SQUID_FORWARD, folder, [program, "-N", "-f"], basic=basic, who=who)) as peer:
+        yield peer
+
+
+@contextlib.contextmanager
+def inspecting_gateway(folder: Path, vendor_root: Path) -> Iterator[tuple[Peer, Path]]:
+    """Start mitmproxy, which trusts *vendor_root* and leads HOSTS to loopback; also return the file with its root."""
+    program = require("mitmdump")
+    script = folder / "to_loopback.py"
+    script.write_text(
+        "def server_connect(data):\n    data.server.address = ('127.0.0.1', data.server.address[1])\n", encoding="utf-8"
+    )
+    for _ in range(5):
+        port = free_port()
+        options = {"confdir": folder, "ssl_verify_upstream_trusted_ca": vendor_root, "connection_strategy": "lazy"}
+        command = [program, "--quiet", "--listen-host", "127.0.0.1", "--listen-port", str(port), "-s", str(script)]
+        command += [part for name, value in options.items() for part in ("--set", f"{name}={value}")]
+        peer = start(command, folder, port)
+        if peer is not None:
+            with running(peer):
+                yield peer, folder / "mitmproxy-ca-cert.pem"
+            return
+    pytest.fail((folder / "output").read_text())

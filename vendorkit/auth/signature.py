@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import operator
 import re
 import time
 from collections.abc import Mapping
@@ -79,13 +80,17 @@ def sign_jwt(claims: Mapping[str, Any], secret: str, *, expires_in: int | None =
     """
     key = _key(secret)
     del secret
+    if not isinstance(claims, Mapping) or any(not isinstance(name, str) for name in claims):
+        what = "The claims are not a dictionary with texts as names."
+        raise UsageError(what, remedy='For Pledg it is {"data": {…}}.')
     stamped = dict(claims)
     if expires_in is not None:
-        if isinstance(expires_in, bool) or expires_in <= 0 or stamped.keys() & {"iat", "exp"}:
-            what = "expires_in is not above zero, or the claims have iat or exp of their own."
+        seconds = _seconds(expires_in)
+        if seconds <= 0 or stamped.keys() & {"iat", "exp"}:
+            what = "expires_in is not a whole number above zero, or the claims have iat or exp of their own."
             raise UsageError(what, remedy="Give a number of seconds, and leave iat and exp to it.")
         issued = int(time.time() if now is None else now)
-        stamped.update(iat=issued, exp=issued + int(expires_in))
+        stamped.update(iat=issued, exp=issued + seconds)
     payload = _payload(stamped)
     try:
         return _JWS.encode(payload, key.reveal(), algorithm="HS256")
@@ -150,7 +155,7 @@ def verify_notification(body: bytes | str | Mapping[str, Any], secret: str | Non
         >>> verify_notification('{"type": "abandonment"}', None).verified
         False
     """
-    key = Secret(secret or "")
+    key = Secret("") if secret is None or (isinstance(secret, str) and not secret) else _key(secret)
     del secret
     fields = dict(body) if isinstance(body, Mapping) else _parsed(body)
     if "signature" not in fields:
@@ -201,6 +206,14 @@ def _rendered(name: str, value: Any) -> str:
     except ValueError:  # an integer of thousands of digits
         text = ""
     return text or _refuse(f"The notification's {name} is not a plain value")
+
+
+def _seconds(given: Any) -> int:
+    """Return a whole number of any integer type as an int; 0 for everything else."""
+    try:
+        return 0 if isinstance(given, bool) else operator.index(given)
+    except TypeError:
+        return 0
 
 
 def _payload(claims: dict[str, Any]) -> bytes:

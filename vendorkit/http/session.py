@@ -9,6 +9,7 @@ exceptions of requests and urllib3, and the frames they come from, hold the head
 from __future__ import annotations
 
 import platform
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -26,8 +27,8 @@ from vendorkit.auth.flow import keep_body, origin_of
 from vendorkit.deadline import Deadline, current_deadline
 from vendorkit.errors import (
     OriginRefused,
+    ProxyError,
     RateLimited,
-    TlsError,
     TransportError,
     VendorkitError,
     VendorUnavailable,
@@ -36,7 +37,9 @@ from vendorkit.http import tls
 from vendorkit.http.answers import ANSWER_LIMIT_BYTES, BrokenOff, CorruptAnswer, body_of, chunks, error_for, form_error
 from vendorkit.http.budget import Budget
 from vendorkit.http.call import Call, Policy
+from vendorkit.http.chains import untrusted
 from vendorkit.http.exchanges import Exchanges, masked
+from vendorkit.http.proxy import DIRECT, PROXY_VARIABLE, Route
 from vendorkit.http.transport import Adapter
 from vendorkit.settings import MASK, Redactor, refuse_pickling
 
@@ -65,6 +68,7 @@ class Session:
         budget_name: Under which all processes of this machine keep that budget together; None for this session alone.
         policy: Timeouts and retries.
         origins: Further origins of the vendor that links may lead to.
+        route: The proxy to go through, if any.
     """
 
     def __init__(
@@ -79,17 +83,19 @@ class Session:
         budget_name: str | None = None,
         policy: Policy | None = None,
         origins: tuple[str, ...] = (),
+        route: Route = DIRECT,
     ) -> None:
         self.vendor, self.base_url, self.schemes = vendor, base_url, dict(schemes)
         self.policy = policy = policy or Policy()
         self.redactor, self.budget = redactor, Budget(rates, budget_name)
+        self.trust, self.route = trust, route
         self._http = requests.Session()
-        self._http.trust_env = False  # no .netrc, which replaces a bearer token; no proxies; no CA bundles
+        self._http.trust_env = False  # no .netrc, which replaces a bearer token; no CA bundles; the route has the proxy
         self._http.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"})
         self._http.adapters.clear()
         known = frozenset(origin_of(url) for url in (base_url, *origins))
         self._http.mount(
-            "https://", Adapter(known, trust, self.budget, policy.connect_timeout_s, policy.read_timeout_s)
+            "https://", Adapter(known, trust, self.budget, policy.connect_timeout_s, policy.read_timeout_s, route)
         )
 
     def send(self, call: Call) -> requests.Response:
@@ -127,8 +133,16 @@ class Session:
 
     def post_as_is(self, request: requests.PreparedRequest) -> requests.Response:
         """Send a prepared token request once; what it answers is for the scheme that asked to judge."""
-        response = self._http.send(request, stream=True, allow_redirects=False)
-        keep_body(response, b"".join(chunks(response, limit=ANSWER_LIMIT_BYTES)))
+        failure: VendorkitError | None = None
+        try:
+            response = self._http.send(request, stream=True, allow_redirects=False)
+            keep_body(response, b"".join(chunks(response, limit=ANSWER_LIMIT_BYTES)))
+        except VendorkitError as exc:
+            failure = exc
+        except (requests.RequestException, HTTPError, OSError) as exc:
+            failure = self._transport_error(exc, f"{self.vendor}: {request.method} {urlsplit(request.path_url).path}")
+        if failure is not None:
+            raise failure
         return response
 
     def prepare(self, call: Call) -> requests.PreparedRequest:
@@ -175,6 +189,8 @@ class Session:
         )
 
     def _may_help(self, exc: BaseException) -> bool:
+        if isinstance(exc, ProxyError):
+            return exc.status is None or exc.status >= 500
         if isinstance(exc, (RateLimited, VendorUnavailable)):
             return (exc.retry_after_s or 0.0) <= self.policy.retry_after_cap_s
         return isinstance(exc, CorruptAnswer)
@@ -265,14 +281,18 @@ class Session:
         raise failure.with_traceback(None)
 
     def _transport_error(self, exc: BaseException, asked: str) -> TransportError:
-        host = urlsplit(self.base_url).hostname or ""
-        inner = _innermost(exc)
+        url = getattr(getattr(exc, "request", None), "url", None) or self.base_url
+        host, inner = f"{urlsplit(url).hostname}{self.route.through(url)}", _innermost(exc)
+        if isinstance(inner, ProxyError):
+            return inner
         if isinstance(exc, requests.exceptions.SSLError):
-            return TlsError(f"No trusted TLS connection to {host}: {tls.reason(inner)}.", remedy=tls.remedy(inner))
+            return untrusted(url, inner, self.trust, self.route)
         what = f"{asked} got no whole answer from {host} ({type(inner).__name__})."
         if current_deadline() is not None and isinstance(inner, TimeoutError):
             what = f"{asked} got no answer from {host} in time."
-        return BrokenOff(what, remedy="Check the network and the host; if both are right, try again later.")
+        hint = f" If this network needs a proxy, set {PROXY_VARIABLE}." if isinstance(inner, socket.gaierror) else ""
+        remedy = f"Check the network and the host; if both are right, try again later.{hint}"
+        return BrokenOff(what, remedy=remedy)
 
     def _asked(self, call: Call) -> str:
         # The path alone: a query may carry a signature or personal data.

@@ -2,58 +2,58 @@
 Which certificate authorities may vouch for a vendor, and reading the chain a server proved.
 
 Mediagenix asks its clients to accept chains "signed by our approved vendor and not other CA roots"; the approved vendor
-is Sectigo Limited (vendor page "Authentication of API users", read 2026-11). `APPROVED_ROOTS` is the one table of that
-rule. Roots are pinned, never leaves or intermediates: those rotate, and Sectigo itself asks not to pin them.
+is Sectigo Limited (vendor page "Authentication of API users", read 2026-11). `approved_roots.txt` is the one table of
+that rule. Roots are pinned, never leaves or intermediates: those rotate, and Sectigo itself asks not to pin them.
 Revocation is not checked: Python does not.
 """
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
-import socket
+import os
+import re
 import ssl
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
+from typing import Any, Final
 
 import certifi
 
-from vendorkit.errors import SettingsError, TlsError, UsageError
+from vendorkit.errors import SettingsError, TlsError
+from vendorkit.files import PIPE_WAIT_S, read_bounded
+from vendorkit.http.certificates import DER, certificates, field
+from vendorkit.http.certificates import sha256 as _sha256
 
-if TYPE_CHECKING:
-    import pandas as pd
+_BUNDLE_LIMIT_BYTES: Final = 1 << 23
+_BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
-# SHA-256 of each root of Sectigo, and of the organisations whose roots Sectigo took over, to its common name.
-# Drawn from certifi 2026.10.18 by organisation; the spelling "COMODO CA Limited" is the one these two carry.
+# SHA-256 of each root to its organisation and its common name.
+_TABLE: Final = Path(__file__).with_name("approved_roots.txt").read_text("utf-8")
 APPROVED_ROOTS: Final[dict[str, tuple[str, str]]] = {
-    "7bb647a62aeeac88bf257aa522d01ffea395e0ab45c73f93f65654ec38f25a06": (
-        "Sectigo Limited",
-        "Sectigo Public Server Authentication Root R46",
-    ),
-    "c90f26f0fb1b4018b22227519b5ca2b53e2ca5b3be5cf18efe1bef47380c5383": (
-        "Sectigo Limited",
-        "Sectigo Public Server Authentication Root E46",
-    ),
-    "e793c9b02fd8aa13e21c31228accb08119643b749c898964b1746d46c3d4cbd2": (
-        "The USERTRUST Network",
-        "USERTrust RSA Certification Authority",
-    ),
-    "4ff460d54b9c86dabfbcfc5712e0400d2bed3fbc4d4fbdaa86e06adcd2a9ad7a": (
-        "The USERTRUST Network",
-        "USERTrust ECC Certification Authority",
-    ),
-    "52f0e1c4e58ec629291b60317f074671b85d7ea80d5b07273463534b32b40234": (
-        "COMODO CA Limited",
-        "COMODO RSA Certification Authority",
-    ),
-    "1793927a0614549789adce2f8f34f7f0b66d0f3ae3a3b84d21ec15dbba4fadc7": (
-        "COMODO CA Limited",
-        "COMODO ECC Certification Authority",
-    ),
+    sha256: (organisation, name)
+    for sha256, organisation, name in re.findall(r"^([0-9a-f]{64}) \| (.+) \| (.+)$", _TABLE, re.MULTILINE)
 }
+
+
+def _settable(name: str) -> property:
+    # The setters of the ssl module look its class up by its name, and would find the one that took its place.
+    return property(getattr(_STDLIB, name).fget, getattr(_STDLIB.__base__, name).__set__)
+
+
+_STDLIB: Final[Any] = next(kind for kind in ssl.SSLContext.__mro__ if kind.__module__ == "ssl")
+
+
+class OwnContext(_STDLIB):  # type: ignore[misc]
+    """
+    The TLS context of the standard library, whatever is in its place.
+
+    `truststore.inject_into_ssl()`, for one, replaces it for the whole process by one that trusts the system's store.
+    """
+
+    verify_mode, minimum_version = _settable("verify_mode"), _settable("minimum_version")
+    maximum_version, options = _settable("maximum_version"), _settable("options")
+    verify_flags = _settable("verify_flags")
 
 
 @dataclass(frozen=True)
@@ -65,17 +65,19 @@ class Trust:
         roots: PEM texts of the trusted root certificates, nothing else is trusted.
         issuers: If given, the organisation that issued the leaf must be one of these as well: resellers chain to an
             approved root under names of their own.
-        loopback_only: The roots are a local vendor's own; they are refused for any other host.
+        loopback_only: The roots are a mock server's own; they are refused for any other host.
+        ca_setting: The variable that may name a file with further roots; empty if none may be added.
     """
 
     roots: tuple[str, ...]
     issuers: frozenset[str] = frozenset()
     loopback_only: bool = False
+    ca_setting: str = ""
 
     def context(self) -> ssl.SSLContext:
         """Return a fresh TLS context that trusts these roots alone, checks host names, and speaks TLS 1.2 or newer."""
         # Not create_default_context(): that one loads the environment's bundles (SSL_CERT_FILE).
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context = OwnContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_verify_locations(cadata="\n".join(self.roots))
         return context
@@ -125,17 +127,52 @@ def approved_trust(issuer: str | None = None) -> Trust:
     roots = tuple(ssl.DER_cert_to_PEM_cert(der) for der, _ in _bundle() if _sha256(der) in APPROVED_ROOTS)
     if not roots:
         what = "The certifi package carries none of the approved roots any more."
-        raise SettingsError(what, remedy="Update certifi and vendorkit; see APPROVED_ROOTS in vendorkit/http/tls.py.")
+        raise SettingsError(what, remedy="Update certifi and vendorkit; see vendorkit/http/approved_roots.txt.")
     return Trust(roots, issuers=frozenset([issuer] if issuer else []))
 
 
-def public_trust() -> Trust:
-    """Return the trust for vendors that name no authority: all roots of certifi."""
-    return Trust(tuple(ssl.DER_cert_to_PEM_cert(der) for der, _ in _bundle()))
+def public_trust(further: tuple[str, ...] = (), *, ca_setting: str = "") -> Trust:
+    """
+    Return the trust for vendors that name no authority: all roots of certifi.
+
+    Args:
+        further: PEM texts of further roots, such as that of a company's gateway.
+        ca_setting: The variable that names a file with such roots, for messages.
+    """
+    return Trust((*(ssl.DER_cert_to_PEM_cert(der) for der, _ in _bundle()), *further), ca_setting=ca_setting)
+
+
+def read_roots(file: str, source: str) -> tuple[str, ...]:
+    """
+    Return the certificates in the PEM file *file*, one PEM text each; `~` is the home folder.
+
+    Args:
+        file: Its path.
+        source: The variable that names it and where that was found, for messages.
+
+    Raises:
+        SettingsError: The file cannot be read or holds no certificate, or one that is broken.
+    """
+    path = Path(os.path.expanduser(file))  # noqa: PTH111 - Path.expanduser() may raise
+    text = read_bounded(path, limit_bytes=_BUNDLE_LIMIT_BYTES, pipe_wait_s=PIPE_WAIT_S).decode("ascii", "ignore")
+    parts = [part.partition(_END) for part in text.split(_BEGIN)[1:]]
+    pems = tuple(f"{_BEGIN}{body}{end}" for body, end, _ in parts if end)
+    fault = "" if pems else "holds no certificate in PEM form"
+    try:
+        if pems:
+            Trust(pems).context()
+    except (ssl.SSLError, ValueError):
+        fault = "holds a certificate that cannot be read"
+    if fault:
+        what = f"{path} ({source}) {fault}."
+        raise SettingsError(
+            what, remedy="Convert a .cer or .der file with: openssl x509 -inform der -in FILE -out FILE.pem"
+        )
+    return pems
 
 
 def local_trust(ca_pem: str) -> Trust:
-    """Return the trust for a local vendor: its own authority, for loopback hosts alone."""
+    """Return the trust for a mock server: its own authority, for loopback hosts only."""
     return Trust((ca_pem,), loopback_only=True)
 
 
@@ -145,12 +182,18 @@ def vanished_roots() -> dict[str, str]:
     return {sha256: name for sha256, (_, name) in APPROVED_ROOTS.items() if sha256 not in present}
 
 
+def is_public_root(fingerprint: str) -> bool:
+    """Tell whether certifi carries the root with this SHA-256."""
+    return any(_sha256(der) == fingerprint for der, _ in _bundle())
+
+
 def is_loopback(host: str) -> bool:
     """Tell whether *host* is this machine by its address or the name localhost."""
     try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
+        address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
-        return host.lower() == "localhost"
+        return host.lower().rstrip(".") == "localhost"
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def verified_chain(sock: Any) -> list[bytes]:
@@ -161,79 +204,7 @@ def verified_chain(sock: Any) -> list[bytes]:
     """
     if hasattr(sock, "get_verified_chain"):
         return [bytes(der) for der in sock.get_verified_chain()]
-    return [certificate.public_bytes(_DER) for certificate in _certificates(sock)]
-
-
-_DER: Final = 2  # _ssl.ENCODING_DER
-
-
-def _certificates(sock: Any) -> list[Any]:
-    read = getattr(getattr(sock, "_sslobj", None), "get_verified_chain", None)
-    return [] if read is None else list(read() or ())
-
-
-def chain(host: str, *, trust: Trust | None = None, timeout_s: float = 10.0) -> pd.DataFrame:
-    """
-    Show the TLS chain of *host*, verified against *trust* (default: all public roots), without sending a request.
-
-    Args:
-        host: A host name, `host:port`, or an https URL; port 443 where none is given.
-        trust: The authorities to verify against.
-        timeout_s: Bound of connecting and of the handshake, each, in seconds.
-
-    Returns:
-        One row a certificate, leaf first: position, subject, organisation, issuer, not_before, not_after, sha256,
-        and approved: whether the chain ends in a root that is approved for Mediagenix.
-
-    Raises:
-        UsageError: *host* names none.
-        TlsError: The chain cannot be verified; the message says why.
-    """
-    import pandas as pd  # noqa: PLC0415 - the rest of this module needs no pandas
-
-    name, port = _host_and_port(host)
-    trust = public_trust() if trust is None else trust
-    trust.check_host(name)
-    try:
-        with (
-            socket.create_connection((name, port), timeout=timeout_s) as plain,
-            trust.context().wrap_socket(plain, server_hostname=name) as sock,
-        ):
-            ders, certificates = verified_chain(sock), _certificates(sock)
-    except (OSError, ValueError) as exc:
-        what = f"No verified TLS connection to {name}:{port}: {reason(exc)}."
-        raise TlsError(what, remedy=remedy(exc)) from exc
-    approved = bool(ders) and _sha256(ders[-1]) in APPROVED_ROOTS
-    rows = [
-        _chain_row(i, der, cert.get_info(), approved=approved)
-        for i, (der, cert) in enumerate(zip(ders, certificates, strict=True))
-    ]
-    return pd.DataFrame(rows)
-
-
-def _host_and_port(host: str) -> tuple[str, int]:
-    try:
-        parts = urlsplit(host if "//" in host else f"//{host}")
-        name, port = parts.hostname, parts.port or 443
-    except ValueError:
-        name, port = None, 0
-    if not name:
-        what = f"{host!r} names no host."
-        raise UsageError(what, remedy="Give a host name, host:port or an https URL.")
-    return name, port
-
-
-def _chain_row(position: int, der: bytes, info: dict[str, Any], *, approved: bool) -> dict[str, Any]:
-    return {
-        "position": position,
-        "subject": _field(info.get("subject", ()), "commonName"),
-        "organisation": _organisation(info.get("subject", ())),
-        "issuer": _field(info.get("issuer", ()), "commonName"),
-        "not_before": info.get("notBefore"),
-        "not_after": info.get("notAfter"),
-        "sha256": _sha256(der),
-        "approved": approved,
-    }
+    return [certificate.public_bytes(DER) for certificate in certificates(sock)]
 
 
 def reason(exc: BaseException) -> str:
@@ -242,10 +213,16 @@ def reason(exc: BaseException) -> str:
     return str(text).split("] ")[-1].split(" (_ssl")[0].rstrip(".")
 
 
+def is_unknown_authority(exc: BaseException) -> bool:
+    """Tell whether the handshake *exc* failed because of who signed the certificate, not of its dates or names."""
+    words = ("unable to get", "unable to verify the first", "approved", "self-signed", "invalid CA")
+    return any(word in str(exc) for word in words)
+
+
 def remedy(exc: BaseException) -> str:
     """Return what to do about the failed handshake *exc*."""
     text = str(exc)
-    if "unable to get local issuer" in text or "approved" in text or "self-signed" in text:
+    if is_unknown_authority(exc):
         return (
             "Do not go on: the server's certificate is not signed by an authority accepted for this vendor, "
             "or it leaves out an intermediate; look with vendorkit.chain(host)."
@@ -260,19 +237,11 @@ def remedy(exc: BaseException) -> str:
 @cache
 def _bundle() -> tuple[tuple[bytes, Any], ...]:
     # Both lists come from one walk over the store each, in one order.
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = OwnContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=Path(certifi.where()).read_text(encoding="ascii", errors="ignore"))
     ders, infos = context.get_ca_certs(binary_form=True), context.get_ca_certs()
     return tuple((der, info.get("subject", ())) for der, info in zip(ders, infos, strict=True))
 
 
 def _organisation(name: Any) -> str:
-    return _field(name, "organizationName")
-
-
-def _field(name: Any, key: str) -> str:
-    return next((str(value) for rdn in name for k, value in rdn if k == key), "")
-
-
-def _sha256(der: bytes) -> str:
-    return hashlib.sha256(der).hexdigest()
+    return field(name, "organizationName")

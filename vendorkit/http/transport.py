@@ -8,6 +8,7 @@ adapter here, below requests' session: a digest challenge counts against the rat
 from __future__ import annotations
 
 import logging
+import socket
 import ssl
 import threading
 import time
@@ -25,7 +26,9 @@ from vendorkit.deadline import SLICE_S, Deadline, current_deadline
 from vendorkit.errors import OriginRefused, UsageError
 from vendorkit.http.budget import Budget
 from vendorkit.http.exchanges import Exchanges, masked_url
+from vendorkit.http.proxy import DIRECT, Route
 from vendorkit.http.tls import Trust
+from vendorkit.http.tunnel import open_tunnel
 from vendorkit.settings import refuse_pickling
 
 
@@ -109,6 +112,7 @@ class _Connection(HTTPSConnection):
     """Checks the chain after the handshake and before any byte of the request."""
 
     trust: Trust
+    route: Route
     # http.client prints whole headers where somebody sets this on its own class.
     debuglevel = 0
 
@@ -142,6 +146,12 @@ class _Connection(HTTPSConnection):
         if failures:
             raise failures.pop()
 
+    def _new_conn(self) -> socket.socket:
+        proxy = self.route.proxy_for(self.host, self.port)
+        if proxy is None:
+            return super()._new_conn()
+        return open_tunnel(proxy, self.host, self.port, cast("float", self.timeout))
+
     def _connect(self) -> None:
         super().connect()
         # A body without a length is whole only where TLS was closed (RFC 9112 section 9.8). The ssl module would give
@@ -163,12 +173,19 @@ class Adapter(HTTPAdapter):
         trust: The certificate authorities that may vouch for them.
         budget: Slots for requests, shared by all that use these credentials.
         connect_timeout_s, read_timeout_s: Deadline of connecting and of silence, in seconds.
+        route: The proxy to go through, if any.
     """
 
-    def __init__(
-        self, origins: frozenset[str], trust: Trust, budget: Budget, connect_timeout_s: float, read_timeout_s: float
+    def __init__(  # noqa: PLR0917 - what a connection needs
+        self,
+        origins: frozenset[str],
+        trust: Trust,
+        budget: Budget,
+        connect_timeout_s: float,
+        read_timeout_s: float,
+        route: Route = DIRECT,
     ) -> None:
-        self._origins, self._trust, self._budget = origins, trust, budget
+        self._origins, self._trust, self._budget, self._route = origins, trust, budget, route
         self.exchanges = Exchanges()
         self._timeout = Timeout(connect=connect_timeout_s, read=read_timeout_s)
         super().__init__(max_retries=0, pool_maxsize=32)
@@ -183,7 +200,7 @@ class Adapter(HTTPAdapter):
         class Connection(_Connection):
             pass
 
-        Connection.trust = trust
+        Connection.trust, Connection.route = trust, self._route
 
         class Pool(HTTPSConnectionPool):
             ConnectionCls = Connection

@@ -1,0 +1,165 @@
+"""Looking at the certificates that a server presents, without sending it a request, and saying why they are refused."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from vendorkit.deadline import SLICE_S, current_deadline
+from vendorkit.errors import TlsError, UsageError, VendorkitError
+from vendorkit.http import tls
+from vendorkit.http.certificates import DER, certificates, field, sha256
+from vendorkit.http.proxy import PROXY_VARIABLE, Route, find_route
+from vendorkit.http.tunnel import open_tunnel
+from vendorkit.settings import Secret, read_settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_LOOK_S: Final = 5.0
+
+
+def chain(
+    host: str, *, trust: tls.Trust | None = None, timeout_s: float = 10.0, proxy: str | None = None
+) -> pd.DataFrame:
+    """
+    Show the TLS chain of *host*, checked against *trust* (default: all public roots), without sending a request.
+
+    A chain that cannot be verified is shown as the server presents it, with the reason: behind a company's gateway that
+    inspects TLS, the issuer is the gateway's.
+
+    Args:
+        host: A host name, `host:port`, or an https URL; port 443 if none is given.
+        trust: The authorities to verify against.
+        timeout_s: Bound of connecting and of the handshake, each, in seconds.
+        proxy: As for `connect`.
+
+    Returns:
+        One row per certificate, leaf first: position, subject, organisation, issuer, not_before, not_after, sha256;
+        verified: whether the chain is one to trust, and problem: why not; approved: whether it ends in a root that is
+        approved for Mediagenix. What is not verified proves nothing about who answers.
+
+    Raises:
+        UsageError: *host* or *proxy* cannot be used.
+        ProxyError: The proxy opens no tunnel.
+        TlsError: There is no TLS connection at all; the message says why.
+    """
+    import pandas as pd  # noqa: PLC0415 - the rest of this module needs no pandas
+
+    argument, proxy = None if proxy is None else Secret(proxy), None
+    name, port = _host_and_port(host)
+    url = f"https://[{name}]:{port}" if ":" in name else f"https://{name}:{port}"
+    trust = tls.public_trust() if trust is None else trust
+    trust.check_host(name)
+    settings = read_settings([PROXY_VARIABLE], needed=False)
+    return pd.DataFrame(chain_rows(url, trust, find_route([url], argument=argument, settings=settings), timeout_s))
+
+
+def chain_rows(url: str, trust: tls.Trust, route: Route, timeout_s: float) -> list[dict[str, Any]]:
+    """Return the rows of `chain` for the server at *url*, reached by *route*."""
+    context = trust.context()
+    try:
+        presented, problem = _presented(url, context, route, timeout_s), ""
+    except ssl.SSLCertVerificationError as exc:
+        problem = tls.reason(exc)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # to look only; nothing is sent
+        presented = _presented(url, context, route, timeout_s)
+    approved = not problem and bool(presented) and sha256(presented[-1][0]) in tls.APPROVED_ROOTS
+    shared = {"verified": not problem, "problem": problem, "approved": approved}
+    return [{"position": i, **_named(der, info), **shared} for i, (der, info) in enumerate(presented)]
+
+
+def untrusted(url: str, exc: BaseException, trust: tls.Trust, route: Route) -> TlsError:
+    """
+    Return the error of a failed handshake *exc* with the server at *url*; nothing was sent.
+
+    If its certificate is not trusted, it is fetched once more to name who signed it.
+    """
+    host = urlsplit(url).hostname or ""
+    what = f"No trusted TLS connection to {host}{route.through(url)}: {tls.reason(exc)}"
+    signer = _signer(url, trust, route) if tls.is_unknown_authority(exc) else ""
+    remedy = tls.remedy(exc)
+    if signer:
+        what = f"{what}; its certificate is signed by {signer}"
+        remedy = f"{_gateway_remedy(host, trust)} {remedy}"
+    return TlsError(f"{what}.", remedy=remedy)
+
+
+def _gateway_remedy(host: str, trust: tls.Trust) -> str:
+    if trust.ca_setting:
+        return f"If that is your company's gateway, set {trust.ca_setting} to a PEM file with its root."
+    return f"If that is your company's gateway, ask to exempt {host} from inspection: this vendor's authority is fixed."
+
+
+def _signer(url: str, trust: tls.Trust, route: Route) -> str:
+    """Return who signed what the server presents, in words; "" if that cannot be seen in time."""
+    context = trust.context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # to look only; nothing is sent
+    found: list[dict[str, Any]] = []
+
+    def look() -> None:
+        with suppress(OSError, ValueError, VendorkitError):
+            found.extend(info for _, info in _presented(url, context, route, _LOOK_S))
+
+    _in_slices(look)
+    issuer = found[0].get("issuer", ()) if found else ()
+    names = [field(issuer, key) for key in ("organizationName", "commonName")]
+    return ", ".join(repr(name[:80]) for name in dict.fromkeys(names) if name)
+
+
+def _in_slices(work: Callable[[], None]) -> None:
+    """Do *work* in a thread for some seconds; it is left behind if the call around this ends first."""
+    thread = threading.Thread(target=work, name="vendorkit-look", daemon=True)
+    deadline, until = current_deadline(), time.monotonic() + _LOOK_S
+    # No thread to be had, or the call is over: the error is worth having without what the look would add.
+    with suppress(RuntimeError, VendorkitError):
+        thread.start()
+        while thread.is_alive() and time.monotonic() < until:
+            if deadline is not None:
+                deadline.check()
+            thread.join(SLICE_S)
+
+
+def _presented(url: str, context: ssl.SSLContext, route: Route, timeout_s: float) -> list[tuple[bytes, dict[str, Any]]]:
+    """Shake hands, and return the chain: verified if *context* does that, else as presented; DER and fields of each."""
+    host, port = address = _host_and_port(url)
+    try:
+        proxy = route.proxy_for(*address)
+        plain = open_tunnel(proxy, *address, timeout_s) if proxy else socket.create_connection(address, timeout_s)
+        with plain, context.wrap_socket(plain, server_hostname=host) as sock:
+            found = certificates(sock, "verified" if context.verify_mode == ssl.CERT_REQUIRED else "unverified")
+            return [(one.public_bytes(DER), one.get_info()) for one in found]
+    except (ssl.SSLCertVerificationError, VendorkitError):
+        raise
+    except (OSError, ValueError) as exc:
+        what = f"No TLS connection to {host}:{port}{route.through(url)}: {tls.reason(exc)}."
+        raise TlsError(what, remedy=tls.remedy(exc)) from exc
+
+
+def _host_and_port(host: str) -> tuple[str, int]:
+    try:
+        parts = urlsplit(host if "//" in host else f"//{host}")
+        name, port = parts.hostname, parts.port or 443
+    except ValueError:
+        name, port = None, 0
+    if not name:
+        what = f"{host!r} names no host."
+        raise UsageError(what, remedy="Give a host name, host:port or an https URL.")
+    return name, port
+
+
+def _named(der: bytes, info: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "subject": field(info.get("subject", ()), "commonName"),
+        "organisation": field(info.get("subject", ()), "organizationName"),
+        "issuer": field(info.get("issuer", ()), "commonName"),
+        "not_before": info.get("notBefore"),
+        "not_after": info.get("notAfter"),
+        "sha256": sha256(der),
+    }
