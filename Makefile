@@ -62,6 +62,7 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --strict tests/typing/api.py
 	$(BIN)/interrogate --quiet vendorkit
 
 bench: $(BENCH)/.ready  ## vendorkit beside its peers; ONLY=01 runs one; see benchmarks/README.md

@@ -20,7 +20,8 @@ from benchmarks import vendor
 from benchmarks.harness import Bar, DifferentDataError, Facts, Report, Size, installed, measure_isolated
 from vendorkit import local
 from vendorkit.local.medipim.catalogue import Catalogue
-from vendorkit.local.server.address_file import rendezvous
+from vendorkit.local.medipim.rows import Rows
+from vendorkit.local.server.address_file import address_file
 from vendorkit.local.server.settings import Settings
 
 MODULE: Final = "benchmarks.b04_end_to_end"
@@ -44,7 +45,7 @@ def bench(size: Size) -> Report:
     with local.start(vendors=("medipim",), products=count, gzip=False) as servers, TemporaryDirectory() as folder:
         ca_file = Path(folder, "ca.pem")
         ca_file.write_text(servers["medipim"].ca_pem, encoding="ascii")
-        order = {"vendors": str(rendezvous(servers)), "windows": planned, "ca_file": str(ca_file)}
+        order = {"vendors": str(address_file(servers)), "windows": planned, "ca_file": str(ca_file)}
         dlt = ("dlt to Parquet",) if installed("dlt", size, report) else ()
         for form, others in (("pages", (WINDOWS, *PEERS[:2], *dlt)), ("stream", (*STREAM_PEERS[:1], *dlt))):
             names = [f"{form}: {name}" for name in (FLOOR, OURS, LOOP, *others)]
@@ -67,7 +68,8 @@ def windows(count: int, most: int) -> list[tuple[dict[str, Any], int]]:
 
     A few records have no such time; they come last, by "not created since ever".
     """
-    created = Catalogue(Settings(products=count)).all.created
+    catalogue = Catalogue(Settings(products=count))
+    created = Rows(catalogue, catalogue.index).created
     times, numbers = np.unique(created[created >= 0], return_counts=True)
     parts: list[tuple[dict[str, Any], int]] = []
     start, held = 0, 0

@@ -17,7 +17,7 @@ import vendorkit as vk
 from benchmarks import facts, vendor
 from benchmarks.harness import Bar, DifferentDataError, Report, Size, measure_isolated, same
 from vendorkit import local
-from vendorkit.local.server.address_file import meet, rendezvous
+from vendorkit.local.server.address_file import address_file, servers_at
 
 MODULE: Final = "benchmarks.b06_save"
 FLAT: Final = 1.2  # "flat" in figures: the time per record may differ by this factor
@@ -33,7 +33,7 @@ def bench(size: Size) -> Report:
         local.start(vendors=("medipim",), products=large, gzip=False) as many,
         TemporaryDirectory() as folder,
     ):
-        servers = {names[0]: str(rendezvous(few)), names[1]: str(rendezvous(many))}
+        servers = {names[0]: str(address_file(few)), names[1]: str(address_file(many))}
         order = {"servers": servers, "counts": dict(zip(names, (small, large), strict=True)), "folder": folder}
         report.rows = measure_isolated(names, MODULE, order, size)
     first, second = report.rows
@@ -52,7 +52,7 @@ def bench(size: Size) -> Report:
 def prepare(contender: str, order: Mapping[str, Any]) -> tuple[Callable[[], Any], Callable[[Any], None]]:
     """Return the job of one size and what checks its result."""
     count = order["counts"][contender]
-    query = vendor.connect("medipim", meet(order["servers"][contender])).products.query()
+    query = vendor.connect("medipim", servers_at(order["servers"][contender])).products.query()
     folder = tempfile.mkdtemp(dir=order["folder"])
 
     def check(dataset: vk.Dataset) -> None:

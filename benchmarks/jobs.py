@@ -15,7 +15,7 @@ import requests
 
 from benchmarks import facts, peers, vendor
 from benchmarks.harness import Facts
-from vendorkit.local.server.address_file import meet
+from vendorkit.local.server.address_file import servers_at
 
 Job = tuple[Callable[[], Any], Callable[[Any], Facts] | None]
 Order = Mapping[str, Any]
@@ -30,7 +30,7 @@ class Api:
     """Where the vendor is, and what every request needs: a trusted CA, Basic credentials."""
 
     def __init__(self, order: Order) -> None:
-        server = meet(order["vendors"])["medipim"]
+        server = servers_at(order["vendors"])["medipim"]
         self.url = server.base_url
         self.auth = (server.credentials["MEDIPIM_API_KEY_ID"], server.credentials["MEDIPIM_API_KEY_SECRET"])
         self.ca = order["ca_file"]
@@ -67,7 +67,7 @@ def download(form: str, order: Order) -> Job:
 
 def ours(form: str, order: Order) -> Job:
     """`frame()`: by windows, put together; or the stream, which it takes by itself for so many."""
-    resource = vendor.connect("medipim", meet(order["vendors"])).products
+    resource = vendor.connect("medipim", servers_at(order["vendors"])).products
 
     def pages() -> pd.DataFrame:
         frames = [vendor.frame(resource.query(where=asked)) for asked, _ in order["windows"]]
@@ -79,7 +79,7 @@ def ours(form: str, order: Order) -> Job:
 def ours_by_windows(form: str, order: Order) -> Job:
     """`frame()` with windows that it finds by itself; pages only."""
     assert form == "pages"
-    query = vendor.connect("medipim", meet(order["vendors"])).products.query(strategy="windows")
+    query = vendor.connect("medipim", servers_at(order["vendors"])).products.query(strategy="windows")
     return lambda: vendor.frame(query), _sorted(facts.of_ours)
 
 

@@ -16,11 +16,11 @@ import pandas as pd
 import vendorkit as vk
 from vendorkit import local
 from vendorkit.http.call import Call
-from vendorkit.local.medipim.oddities import RESTS
+from vendorkit.local.medipim.oddities import ODD_REMAINDERS
 from vendorkit.local.medipim.shop import Shop
 from vendorkit.local.server.settings import Settings
 from vendorkit.query import Query
-from vendorkit.vendors.medipim import client as medipim_module
+from vendorkit.vendors.medipim import paging as medipim_paging
 from vendorkit.vendors.registry import Servers, connect_local
 
 T = TypeVar("T")
@@ -40,8 +40,8 @@ def products(count: int, *, odd: bool) -> list[bytes]:
     """
     shop = Shop(Settings(products=count + count // 100 + 100), "https://127.0.0.1:1")
     index = shop.catalogue.index
-    index = index if odd else index[~np.isin(index % ODD_PERIOD, RESTS)]
-    return list(shop.encoded("products", index[:count], 0.0))
+    index = index if odd else index[~np.isin(index % ODD_PERIOD, ODD_REMAINDERS)]
+    return list(shop.encoded("products", index[:count]))
 
 
 def pages(records: list[bytes]) -> list[bytes]:
@@ -61,7 +61,7 @@ class Canned:
 
     def send(self, call: Call) -> Any:
         """Return the stored answer to *call*."""
-        return SimpleNamespace(content=self._answer(call))
+        return SimpleNamespace(content=self._answer(call), headers={})
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._session, name)
@@ -100,7 +100,7 @@ def frame(query: Query, **asked: Any) -> pd.DataFrame:
 
 def endless_window() -> AbstractContextManager[Any]:
     """Let pages go on past the vendor's window of 10,000, so that 50,000 records come in pages."""
-    return patch.object(medipim_module, "WINDOW", 1 << 60)
+    return patch.object(medipim_paging, "WINDOW", 1 << 60)
 
 
 def connect(vendor: str, servers: Servers) -> vk.Client:

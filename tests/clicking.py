@@ -40,7 +40,7 @@ def cancel(panel: Any) -> None:
 
 
 def leaked(shown: str, credentials: Mapping[str, str]) -> list[str]:
-    """Return the names of the credentials that stand in *shown*, plain or in base64."""
+    """Return the names of the credentials that are in *shown*, plain or in base64."""
     secrets = {name: value for name, value in credentials.items() if name.endswith(_SECRETS)}
     forms = {name: (value, base64.b64encode(value.encode()).decode().rstrip("=")) for name, value in secrets.items()}
     return [name for name, texts in forms.items() if any(text in shown for text in texts)]

@@ -28,6 +28,7 @@ _VARIABLES = (
     "SSL_CERT_DIR",
     "NETRC",
     "VENDORKIT_ENV_FILE",
+    "VENDORKIT_PROXY",
     *(f"{name}{suffix}" for name in ("HTTP", "HTTPS", "ALL", "NO") for suffix in ("_PROXY",)),
 )
 

@@ -15,7 +15,7 @@ from benchmarks import b01_bytes_to_frame, b04_end_to_end, b06_save, b07_import,
 from benchmarks.__main__ import MODULES, main
 from benchmarks.harness import Bar, Contender, DifferentDataError, Measured, Report, Size
 from vendorkit import local
-from vendorkit.local.server.address_file import rendezvous
+from vendorkit.local.server.address_file import address_file
 
 TINY = Size(tiny=True, rounds=1)
 
@@ -125,7 +125,7 @@ def test_another_answer_ends_the_benchmark_of_digest(monkeypatch):
 def test_a_dataset_that_is_not_whole_ends_the_benchmark_of_save(tmp_path):
     """The vendor has fewer records than the dataset is said to need."""
     with local.start(vendors=("medipim",), products=30, gzip=False) as servers:
-        order = {"servers": {"all": str(rendezvous(servers))}, "counts": {"all": 31}, "folder": str(tmp_path)}
+        order = {"servers": {"all": str(address_file(servers))}, "counts": {"all": 31}, "folder": str(tmp_path)}
         run, check = b06_save.prepare("all", order)
         with pytest.raises(DifferentDataError, match="30 rows"):
             check(run())

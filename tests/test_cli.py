@@ -15,16 +15,19 @@ import nbformat
 import pytest
 from click.testing import CliRunner
 
+import vendorkit as vk
 from vendorkit import cli, local
 from vendorkit.errors import VendorUnavailable
+from vendorkit.vendors.registry import CLIENTS
 
-# The demo with small pulls: the whole ones have tests of their own.
+# The demo with small queries: other tests run the whole ones.
 SMALL_DEMO = """
 from pathlib import Path
 from vendorkit import cli
+from vendorkit.vendors.registry import CLIENTS
 cli.NOTEBOOKS = Path({!r})
-cli._PULLS.update(medipim=lambda client: client.brands.query().frame())
-cli._PULLS.update(mediagenix=lambda client: client.brands.query().frame())
+CLIENTS["medipim"].example_query = lambda client: client.brands.query()
+CLIENTS["mediagenix"].example_query = lambda client: client.brands.query()
 cli.run()
 """
 VENDORS = ["medipim", "pledg", "mediagenix"]
@@ -46,6 +49,13 @@ def notebook(path: Path, *sources: str, question: str = "") -> None:
     cells += [nbformat.v4.new_code_cell(source) for source in sources]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_example_of_each_vendor_has_rows(vendors, vendor):
+    """What the demo queries; nothing has to be given."""
+    query = vk.connect(vendor, environment="local").example_query()
+    assert next(query.records(limit=1))
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +123,8 @@ def test_demo_without_failures_succeeds(vendors, monkeypatch, tmp_path):
     for vendor in VENDORS:
         monkeypatch.setenv(f"{vendor.upper()}_ENVIRONMENT", "production")  # put back afterwards; demo sets it
     monkeypatch.setattr(cli, "NOTEBOOKS", tmp_path)
-    monkeypatch.setattr(cli, "_PULLS", {"medipim": lambda client: client.brands.query().frame()})
+    monkeypatch.setattr(cli, "CLIENTS", {"medipim": CLIENTS["medipim"]})
+    monkeypatch.setattr(CLIENTS["medipim"], "example_query", lambda client: client.brands.query())
     result = CliRunner().invoke(cli.main, ["demo", "--output", str(tmp_path / "build")])
     assert result.exit_code == 0
     assert "(0 notebooks)" in result.output

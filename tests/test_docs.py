@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import sys
 import warnings
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -39,9 +41,11 @@ def test_code_of_a_page_runs_from_top_to_bottom(page, vendors, monkeypatch, tmp_
     bundle.write_text("".join(vendors[name].ca_pem for name in ("medipim", "mediagenix")), encoding="ascii")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
     code = compile(_code(page), str(page), "exec")
+    module = ModuleType("page")
+    monkeypatch.setitem(sys.modules, "page", module)  # dataclasses look their module up
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore", vk.SchemaDrift)  # the local vendors are as odd as the real ones
-        exec(code, {"__name__": "page"})  # noqa: S102 - the project's own pages
+        exec(code, module.__dict__)  # noqa: S102 - the project's own pages
 
 
 @each_page

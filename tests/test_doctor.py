@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+import warnings
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 
@@ -16,6 +17,7 @@ from tests.https import always, answer, raw_server
 from vendorkit import cli, doctor
 from vendorkit.http import tls
 from vendorkit.http.exchanges import Exchange
+from vendorkit.vendors import examine
 
 VENDORS = ["medipim", "pledg", "mediagenix"]
 
@@ -114,12 +116,52 @@ def test_credentials_without_an_environment_are_a_trap(vendors, monkeypatch):
 
 
 def test_broken_settings_file_is_named_by_line(vendors, tmp_path):
-    """As every call would fail."""
+    """As every call of that vendor would fail; the others are looked at all the same."""
     (tmp_path / ".env").write_text("MEDIPIM_API_KEY_ID\n", encoding="utf-8")
     (tmp_path / ".env").chmod(0o600)
     status, said = run()
     assert status == 1
-    assert said.count("Line 1") == 3
+    assert said.count("Line 1") == 1
+    assert said.count("Not configured") == 2
+
+
+@pytest.mark.parametrize(
+    ("rules", "fine", "said"),
+    [(".env", True, "names .env"), ("", None, "git itself is not asked"), (None, None, "not asked")],
+)
+def test_settings_file_in_a_work_tree_is_looked_at(vendors, tmp_path, rules, fine, said):
+    """N03, S07: by reading .gitignore; what that does not settle is said to be open."""
+    (tmp_path / ".git").mkdir()
+    if rules is not None:
+        (tmp_path / ".gitignore").write_text(rules, encoding="utf-8")
+    (tmp_path / ".env").write_text("MEDIPIM_ENVIRONMENT=local\n", encoding="utf-8")
+    (tmp_path / ".env").chmod(0o600)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*git work tree")
+        found = by_check(doctor.checkup("medipim"))["settings file"]
+    assert found.fine is fine
+    assert said in found.said
+    assert bool(found.remedy) == (fine is None)
+
+
+def test_settings_of_the_environment_are_in_no_file(configured, tmp_path):
+    """Then there is nothing for git to take."""
+    (tmp_path / ".git").mkdir()
+    assert "settings file" not in by_check(doctor.checkup("medipim"))
+
+
+def test_root_of_a_company_is_not_called_public(vendors, monkeypatch, tmp_path):
+    """N12: whose root vouches for the vendor is what one wants to know behind a gateway."""
+    with raw_server(
+        always(answer(b'{"meta": {"total": 0}, "results": []}', "Content-Type: application/json"))
+    ) as server:
+        (tmp_path / "ca.pem").write_text(server.ca_pem, encoding="ascii")
+        values = {"ENVIRONMENT": "production", "BASE_URL": server.url, "CA_FILE": str(tmp_path / "ca.pem")}
+        for name, value in {**values, "API_KEY_ID": "made-up-id", "API_KEY_SECRET": "made-up-secret"}.items():
+            monkeypatch.setenv(f"MEDIPIM_{name}", value)
+        found = by_check(doctor.checkup("medipim"))
+    assert "ends in a MEDIPIM_CA_FILE root, Test CA" in found["TLS"].said
+    assert "Further roots trusted: 1 of" in found["CA file"].said
 
 
 def test_wrong_password_is_told_from_a_wrong_network(configured, monkeypatch):
@@ -171,16 +213,16 @@ def test_clock_is_compared_with_the_answers_date(ahead_s, said):
     """A clock ahead or behind; seconds do not count, minutes do."""
     theirs = datetime(2026, 11, 25, 12, tzinfo=timezone.utc)
     answered = Exchange("GET", "https://vendor.example", 200, {}, {"Date": format_datetime(theirs, usegmt=True)}, 0.1)
-    found = doctor._clock([answered], theirs + timedelta(seconds=ahead_s))
+    found = examine._clock([answered], theirs + timedelta(seconds=ahead_s))
     assert said in found.said
-    assert found.fine == (abs(ahead_s) <= doctor.CLOCK_TOLERANCE_S)
+    assert found.fine == (abs(ahead_s) <= examine.CLOCK_TOLERANCE_S)
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", "Wed, 99 Foo 2026 00:00:00 GMT"])
 def test_answer_without_a_readable_date_is_no_fault_of_the_clock(date):
     """It is said, and nothing fails."""
     answered = Exchange("GET", "https://vendor.example", 200, {}, {"Date": date}, 0.1)
-    found = doctor._clock([answered], datetime.now(timezone.utc))
+    found = examine._clock([answered], datetime.now(timezone.utc))
     assert found.fine is None
 
 
@@ -189,7 +231,7 @@ def test_budget_is_what_is_left_of_it(monkeypatch, tmp_path):
     monkeypatch.setenv("VENDORKIT_BUDGET_DIR", str(tmp_path / "budget"))
     remote(monkeypatch, "https://127.0.0.1:1")
     client = vk.connect("mediagenix")
-    assert "144 of 144 requests in 30 s" in doctor._budget(client).said
+    assert "144 of 144 requests in 30 s" in examine._budget(client).said
 
 
 def test_whatever_hangs_is_left_behind(configured):

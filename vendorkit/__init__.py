@@ -13,20 +13,22 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any, Final
 
-from vendorkit import auth, errors
+from vendorkit import auth as auth
+from vendorkit import errors as errors
 
 if TYPE_CHECKING:
-    from vendorkit.deadline import cancellable
-    from vendorkit.frames import SchemaDrift
-    from vendorkit.http.tls import chain
-    from vendorkit.panels import connect_panel
-    from vendorkit.panels.browse import browse
-    from vendorkit.panels.request import panel
-    from vendorkit.panels.table import table
-    from vendorkit.query import Query
-    from vendorkit.saved.dataset import Dataset, load
-    from vendorkit.vendors.client import Client
-    from vendorkit.vendors.registry import connect
+    from vendorkit.deadline import cancellable as cancellable
+    from vendorkit.frames import SchemaDrift as SchemaDrift
+    from vendorkit.http.chains import chain as chain
+    from vendorkit.panels import connect_panel as connect_panel
+    from vendorkit.panels.browse import browse as browse
+    from vendorkit.panels.request import panel as panel
+    from vendorkit.panels.table import table as table
+    from vendorkit.query import Query as Query
+    from vendorkit.saved.dataset import Dataset as Dataset
+    from vendorkit.saved.dataset import load as load
+    from vendorkit.vendors.client import Client as Client
+    from vendorkit.vendors.registry import connect as connect
 
 _LAZY: Final = {
     "Client": "vendorkit.vendors.client",
@@ -35,7 +37,7 @@ _LAZY: Final = {
     "SchemaDrift": "vendorkit.frames",
     "browse": "vendorkit.panels.browse",
     "cancellable": "vendorkit.deadline",
-    "chain": "vendorkit.http.tls",
+    "chain": "vendorkit.http.chains",
     "connect": "vendorkit.vendors.registry",
     "connect_panel": "vendorkit.panels",
     "load": "vendorkit.saved.dataset",
@@ -43,22 +45,8 @@ _LAZY: Final = {
     "table": "vendorkit.panels.table",
 }
 
-__all__ = [
-    "Client",
-    "Dataset",
-    "Query",
-    "SchemaDrift",
-    "auth",
-    "browse",
-    "cancellable",
-    "chain",
-    "connect",
-    "connect_panel",
-    "errors",
-    "load",
-    "panel",
-    "table",
-]
+__all__ = ["auth", "errors"]
+__all__ += list(_LAZY)
 
 
 def __getattr__(name: str) -> Any:

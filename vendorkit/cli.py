@@ -11,18 +11,20 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from string import Template
+from typing import Any, Final
 
 import click
 
 import vendorkit as vk
 from vendorkit import local
+from vendorkit.envfile import ENV_FILE_VARIABLE
 from vendorkit.errors import VendorkitError
-from vendorkit.settings import ENV_FILE_VARIABLE
+from vendorkit.vendors.registry import CLIENTS
 
+REPORT: Final = Path(__file__).with_name("report.html")
 NOTEBOOKS: Final = Path(__file__).resolve().parents[1] / "notebooks"
 CELL_TIMEOUT_S: Final = 120
 
@@ -37,71 +39,64 @@ def main() -> None:
 @click.option("--output", type=click.Path(path_type=Path), default=Path("build"), help="Where the report goes.")
 @click.option("--save", is_flag=True, help="Also save the executed notebooks in place.")
 def demo(output: Path, *, save: bool) -> None:
-    """Pull from each local vendor, execute the notebooks, write an HTML report. Needs no credentials."""
-    os.environ.update({f"{vendor.upper()}_ENVIRONMENT": "local" for vendor in ("medipim", "pledg", "mediagenix")})
-    rows = [_pull(vendor, pull) for vendor, pull in _PULLS.items()]
+    """Query each mock server, execute the notebooks, write an HTML report. Needs no credentials."""
+    os.environ.update({f"{vendor.upper()}_ENVIRONMENT": "local" for vendor in CLIENTS})
+    rows = "".join(map(_example, CLIENTS))
     report = output / "report"
     report.mkdir(parents=True, exist_ok=True)
     paths = sorted(NOTEBOOKS.glob("*.ipynb"))
     with ThreadPoolExecutor(max_workers=2) as pool:  # a kernel each
-        pages = list(pool.map(lambda path: _execute(path, report, save=save), paths))
-    failed = [path.name for path, page in zip(paths, pages, strict=True) if page is None]
-    (report / "index.html").write_text(_index(rows, [page for page in pages if page]), encoding="utf-8")
-    click.echo(f"report: {report / 'index.html'} ({len(pages) - len(failed)} notebooks)")
+        entries = list(pool.map(lambda path: _execute(path, report, save=save), paths))
+    page = Template(REPORT.read_text("utf-8")).substitute(rows=rows, notebooks="".join(entries))
+    (report / "index.html").write_text(page, encoding="utf-8")
+    failed = [path.name for path, entry in zip(paths, entries, strict=True) if not entry]
+    click.echo(f"report: {report / 'index.html'} ({len(paths) - len(failed)} notebooks)")
     if failed:
         message = f"These notebooks failed: {', '.join(failed)}"
         raise click.ClickException(message)
 
 
-_PULLS: Final[dict[str, Callable[[Any], Any]]] = {
-    "medipim": lambda client: client.products.query().frame(),
-    "pledg": lambda client: client.payment_schedule.query(amount_cents=20_000, created="2026-01-31").frame(),
-    "mediagenix": lambda client: client.titles.query(expand=["metadata"]).frame(),
-}
-
-
-def _pull(vendor: str, pull: Callable[[Any], Any]) -> tuple[str, int, int, float]:
+def _example(vendor: str) -> str:
+    """Run the example query of a vendor and return the report's row of it."""
     client = vk.connect(vendor, environment="local")
     local.shared()  # so that its start does not count
     started = time.perf_counter()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", vk.SchemaDrift)  # the local data has oddities on purpose
-        frame = pull(client)
+        warnings.simplefilter("ignore", vk.SchemaDrift)  # the mock data has oddities on purpose
+        frame = client.example_query().frame()
     seconds = time.perf_counter() - started
     click.echo(f"{vendor}: {len(frame):,} rows, {frame.shape[1]} columns, {seconds:.2f} s")
-    return vendor, len(frame), frame.shape[1], seconds
+    return f"<tr><td>{html.escape(vendor)}<td>{len(frame):,}<td>{frame.shape[1]}<td>{seconds:.2f}"
 
 
-def _execute(path: Path, report: Path, *, save: bool) -> _Read | None:
-    """Execute one notebook and write it as a page; None where a cell of it failed."""
+def _execute(path: Path, report: Path, *, save: bool) -> str:
+    """Execute one notebook, write it as a page and return the report's entry of it; "" if a cell failed."""
     import nbformat  # noqa: PLC0415 - the notebook extra
     from nbclient import NotebookClient  # noqa: PLC0415
     from nbclient.exceptions import CellExecutionError  # noqa: PLC0415
     from nbconvert import HTMLExporter  # noqa: PLC0415
 
     notebook = nbformat.read(path, as_version=4)
-    resources = {"metadata": {"path": str(path.parent)}}
     # Saved widget state would hide the HTML of a panel in the page, and may hold what was typed.
     runner = NotebookClient(
         notebook,
         timeout=CELL_TIMEOUT_S,
         store_widget_state=False,
-        resources=resources,
+        resources={"metadata": {"path": str(path.parent)}},
         extra_arguments=["--IPKernelApp.log_level=ERROR"],  # else each kernel warns of the transport it was given
     )
     try:
         runner.execute()
     except CellExecutionError as exc:
         click.echo(f"{path.name}: {exc}", err=True)
-        return None
+        return ""
     _settle(notebook)
     if save:
         nbformat.write(notebook, path)
     exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="")
     body, _ = exporter.from_notebook_node(notebook)
-    page = report / f"{path.stem}.html"
-    page.write_text(body, encoding="utf-8")
-    return _read(page, notebook)
+    (report / f"{path.stem}.html").write_text(body, encoding="utf-8")
+    return _entry(path.stem, notebook)
 
 
 def _settle(notebook: Any) -> None:
@@ -117,39 +112,13 @@ def _settle(notebook: Any) -> None:
                 out.get("data", {}).pop(view, None)
 
 
-class _Read(NamedTuple):
-    """One executed notebook: its page, what it asks, and what it answers, where it says so."""
-
-    page: Path
-    question: str
-    answer: str
-
-
-def _read(page: Path, notebook: Any) -> _Read:
+def _entry(name: str, notebook: Any) -> str:
+    """Return the report's entry of an executed notebook: its page, the question it asks, and the answer, if any."""
     asked = re.search(r"\*\*Question:\*\* (.+)", notebook.cells[0].source) if notebook.cells else None
     shown = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
     answer = next((data["text/markdown"] for data in shown if "text/markdown" in data), "")
-    return _Read(page, asked[1] if asked else "", re.sub("[*`]", "", answer))
-
-
-def _entry(read: _Read) -> str:
-    name, stem = html.escape(read.page.name), html.escape(read.page.stem)
-    return f'<dt><a href="{name}">{stem}</a> {html.escape(read.question)}<dd>{html.escape(read.answer)}'
-
-
-def _index(rows: list[tuple[str, int, int, float]], pages: list[_Read]) -> str:
-    pulls = "".join(
-        f"<tr><td>{html.escape(vendor)}<td>{count:,}<td>{width}<td>{seconds:.2f}"
-        for vendor, count, width, seconds in rows
-    )
-    links = "".join(map(_entry, pages))
-    style = "body{font:16px system-ui;margin:3em;max-width:50em;color-scheme:light dark}td,th{padding:.2em 1em}"
-    style += "dt{margin-top:1em}dd{margin:.3em 0 0 1.5em;opacity:.8}"
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>vendorkit demo</title><style>{style}</style>'
-        "<h1>vendorkit on its local vendors</h1>"
-        f"<table><tr><th>vendor<th>rows<th>columns<th>seconds{pulls}</table><dl>{links}</dl></html>"
-    )
+    name, question, answer = map(html.escape, (name, asked[1] if asked else "", re.sub("[*`]", "", answer)))
+    return f'<dt><a href="{name}.html">{name}</a> {question}<dd>{answer}'
 
 
 @main.command()
@@ -164,11 +133,11 @@ def lab(arguments: tuple[str, ...]) -> None:
 @main.command()
 @click.option("--seconds", type=float, default=None, help="Stop after this long; default: at Ctrl-C.")
 def serve(seconds: float | None) -> None:
-    """Serve the local vendors, and print their addresses and how to reach them. The credentials are made up anew."""
+    """Run the mock servers, and print their addresses and how to reach them. The credentials are new at each start."""
     with local.start() as servers:
         ca = Path("build") / "local-ca.pem"
         ca.parent.mkdir(exist_ok=True)
-        ca.write_text(servers["medipim"].ca_pem, encoding="ascii")
+        ca.write_text(next(servers[name].ca_pem for name in servers), encoding="ascii")
         for name in servers:
             click.echo(f"# {name}: {servers[name].base_url}")
             for variable, value in sorted(servers[name].credentials.items()):

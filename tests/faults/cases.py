@@ -1,5 +1,5 @@
 """
-The fault catalogue: 150 things that go wrong between a vendor and a notebook, and what becomes of each.
+The fault catalogue: 165 things that go wrong between a vendor and a notebook, and what becomes of each.
 
 One line a case: id, fault, verdict, what happens. `survived`: the result is right and whole, at the cost of a wait or
 another request at most, and where that does not help, a typed error. `typed error`: one of `vendorkit.errors`, at once.
@@ -18,6 +18,7 @@ GROUPS: Final = {
     "S": "Secrets",
     "L": "TLS",
     "W": "Widgets and disk",
+    "N": "Company networks and strangers' folders",
 }
 
 
@@ -65,7 +66,7 @@ T31 | a garbled status line, or none | survived | asked again
 T32 | a header of 70 kB, or a hundred headers | typed error | `TransportError`
 T33 | 204 or an empty body where data is due | survived | asked again, then `MalformedAnswer`; of a stream at once
 T34 | a .netrc that knows the host | survived | not read
-T35 | proxy variables | survived | not read
+T35 | proxies | survived | one tunnel, TLS end to end; what it refuses is `ProxyError` with what to do
 T36 | no such host, refused, unreachable | typed error | `VendorUnavailable`; the message has no query
 """
 
@@ -175,7 +176,7 @@ L06 | an approved root, another issuer | typed error | `TlsError`, where `MEDIAG
 L07 | TLS 1.1 alone | typed error | `TlsError`
 L08 | verification switched off | typed error | `UsageError`
 L09 | bundles of the environment that hold another authority | survived | not read
-L10 | through a proxy | not applicable | a session takes no proxy, see T35
+L10 | through a proxy | survived | the same checks through the tunnel
 L11 | plain http | typed error | `OriginRefused`
 L12 | a self-signed leaf of the right name, not valid yet, revoked | typed error | `TlsError`; revocation is not checked
 L13 | an approved root that leaves certifi | survived | it is reported before a pull
@@ -197,13 +198,32 @@ W12 | going on after a crash | survived | equal to an unbroken pull
 W13 | a read-only folder, a long path, a name beyond ASCII | typed error | before the pull begins
 W14 | Cancel while waiting as Retry-After says | survived | within half a second
 """
+_NETWORKS = """
+N01 | an address or CA file in a stranger's settings file | typed error | for credentials of the same file only
+N02 | a copy of that file in the environment | typed error | counts as the file
+N03 | git's settings in a folder name a program | survived | no program is started
+N04 | lines of other programs in the settings file | survived | only names that are asked for can be wrong
+N05 | a settings file that is a pipe, a device or huge | typed error | bounded in time and size
+N06 | a value copied with quotes, blanks or invisible characters | typed error | named before anything is sent
+N07 | credentials from a keyring or vault | survived | `settings=` replaces all sources, and is shown nowhere
+N08 | a network that is reached through a proxy | survived | a tunnel, TLS end to end; its password is masked
+N09 | a proxy that refuses, breaks off or never answers | typed error | `ProxyError` with the proxy and what to do
+N10 | a proxy's address that cannot be used | typed error | refused without an echo
+N11 | hosts without a proxy | survived | `NO_PROXY` in all its forms; never for this machine
+N12 | a gateway that inspects TLS | survived | with its root in the CA file; else `TlsError` names who signed
+N13 | the same in front of Mediagenix | typed error | `TlsError` names who signed; the authority stays pinned
+N14 | a CA file that is not one | typed error | `SettingsError` with the file
+N15 | a library that replaces the TLS context of the process | survived | our roots and no others
+"""
 
 
 def _read(text: str) -> list[Case]:
     return [Case(*(part.strip() for part in line.split("|"))) for line in text.strip().splitlines()]
 
 
-CASES: Final = [case for text in (_TRANSPORT, _DATA, _AUTHENTICATION, _SECRETS, _TLS, _WIDGETS) for case in _read(text)]
+CASES: Final = [
+    case for text in (_TRANSPORT, _DATA, _AUTHENTICATION, _SECRETS, _TLS, _WIDGETS, _NETWORKS) for case in _read(text)
+]
 
 # Each is held by tests that say "Promise 1" and so on.
 PROMISES: Final = (

@@ -115,7 +115,7 @@ from tests.https import RawServer, session_of
 from vendorkit import errors
 from vendorkit.auth import Digest
 from vendorkit.http.call import Call, Policy
-from vendorkit.vendors.medipim.lines import whole_lines
+from vendorkit.vendors.fetch import blocks_of_lines
 
 def peak_mb():
     status = Path("/proc/self/status").read_text()
@@ -126,7 +126,7 @@ before = peak_mb()
 try:
     if sys.argv[2] == "stream":
         with session.stream(Call("GET", "/x")) as parts:
-            list(whole_lines(parts))
+            list(blocks_of_lines(parts))
     else:
         session.send(Call("GET", "/x"))
 except errors.VendorkitError as exc:
