@@ -101,7 +101,7 @@ P27 | any DOCTYPE | typed error | `MalformedAnswer`
 P28 | entities whose text a parser would drop | typed error | `MalformedAnswer`
 P29 | XML nested 200,000 deep | typed error | `MalformedAnswer`
 P30 | XML that ends early | typed error | `MalformedAnswer`: nothing is mended
-P31 | XML in other encodings than UTF-8 and UTF-16 | typed error | `MalformedAnswer`
+P31 | XML in UTF-7, or not in the encoding that it declares | typed error | `MalformedAnswer`
 P32 | texts that a spreadsheet takes for formulas | survived | disarmed in CSV, texts in Excel files
 """
 
