@@ -263,7 +263,7 @@ DOCUMENTS = {
     "P30 an end too early": xml("<name>A</name>")[:-9],
     "P30 two documents": xml("") + xml(""),
     "P31 UTF-7": b'<?xml version="1.0" encoding="UTF-7"?>' + xml("<name>+ADw-</name>"),
-    "P31 not as declared": b'<?xml version="1.0" encoding="US-ASCII"?>' + xml("<name>\xe9</name>"),
+    "P31 not as declared": b'<?xml version="1.0" encoding="US-ASCII"?>' + xml("<name>@</name>").replace(b"@", b"\xe9"),
     "P02 not UTF-8": xml("<name>caf@</name>").replace(b"@", b"\xe9"),
     "T19 a page": b"<html><body>Maintenance</body></html>",
 }
