@@ -28,7 +28,7 @@ from vendorkit.errors import MalformedAnswer
 from vendorkit.frames import Drift, TableReader, combine, json_page, lines_page, xml_page
 
 EXAMPLES = 150  # for each of the three, about 20 seconds in all
-BODIES = int(os.environ.get("VENDORKIT_SOAK_BODIES", "20000"))
+BODIES = int(os.environ.get("VENDORKIT_SOAK_BODIES", "2000"))
 SETTINGS = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 SEEDS = st.integers(0, 2**64 - 1)  # a draw per example: answers are large, and most draws of Hypothesis are small
 READ = Counter()
@@ -226,7 +226,7 @@ def test_every_reader_gives_what_the_slow_one_gives(check, number):
 @pytest.mark.slow
 @pytest.mark.timeout(0)
 def test_every_reader_gives_what_the_slow_one_gives_for_many_bodies(capsys):
-    """As many as `VENDORKIT_SOAK_BODIES` says: `pytest -m slow tests/frames/test_frames_properties.py`."""
+    """As many as `VENDORKIT_SOAK_BODIES` says; `make soak` says 20,000."""
     READ.clear()
     for number in itertools.count(random.randrange(1 << 60)):
         for check in CHECKS:
