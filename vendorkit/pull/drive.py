@@ -56,7 +56,10 @@ class _Answer:
             with suppress(queue.Empty):
                 item = self._items.get(timeout=SLICE_S)
                 if isinstance(item, BaseException):
-                    raise item
+                    try:
+                        raise item
+                    finally:
+                        del item  # the frame that raises would keep its own error, and with it all pages
                 return cast("Page | None", item)
 
     def drop(self) -> None:
@@ -111,7 +114,7 @@ class _Queue:
             finally:
                 if page is None or not answer.call.lines:
                     # After an error too: _drop() would not find its thread any more.
-                    self._started.popleft().stop.set()
+                    self._started.popleft().drop()
                     self._start()
             if page is not None:
                 return page
@@ -165,6 +168,7 @@ def drive(
             except VendorkitError as exc:
                 error = exc
     finally:
+        error = None  # as in next(): this frame is part of the error's traceback
         flow.close()
         ahead.close()
 
