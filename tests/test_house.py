@@ -34,7 +34,7 @@ ROOMS = {
     "resource": 130,
     "frames": 1_830,
     "ask": 320,
-    "http": 1_250,
+    "http": 1_260,
     "auth": 970,
     "strictjson": 140,
     "settings": 480,

@@ -172,8 +172,19 @@ class _Exchange:
         following.request = again
         return following
 
+    def close(self) -> None:
+        if self._flow is not None:
+            self._flow.close()
+
     def __reduce__(self) -> NoReturn:
         refuse_pickling("A request on its way")
+
+
+def abandon(prepared: requests.PreparedRequest) -> None:
+    """End the flow of a request that got no answer: its traceback may be kept, and others wait for its nonce."""
+    for hook in prepared.hooks.get("response", []):
+        if isinstance(hook, _Exchange):
+            hook.close()
 
 
 def _is_at(url: str | None, origin: str, base: str = "") -> bool:

@@ -23,7 +23,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from tenacity.wait import wait_exponential, wait_random
 from urllib3.exceptions import HTTPError
 
-from vendorkit.auth.flow import keep_body, origin_of
+from vendorkit.auth.flow import abandon, keep_body, origin_of
 from vendorkit.deadline import Deadline, current_deadline
 from vendorkit.errors import (
     OriginRefused,
@@ -241,7 +241,11 @@ class Session:
         for _ in range(_REDIRECTS + 1):
             auth = self.schemes.get(call.scheme) if call.scheme else None
             prepared = self._prepare(call, auth)
-            response = self._http.send(prepared, stream=True, allow_redirects=False)
+            try:
+                response = self._http.send(prepared, stream=True, allow_redirects=False)
+            except BaseException:
+                abandon(prepared)
+                raise
             if not response.is_redirect or call.method != "GET":
                 return response
             response.close()
