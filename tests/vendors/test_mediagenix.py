@@ -10,7 +10,15 @@ import pandas as pd
 import pytest
 
 import vendorkit as vk
-from vendorkit.errors import CredentialsRefused, IncompletePull, NotFound, OriginRefused, SettingsError, UsageError
+from vendorkit.errors import (
+    CredentialsRefused,
+    IncompletePull,
+    MalformedAnswer,
+    NotFound,
+    OriginRefused,
+    SettingsError,
+    UsageError,
+)
 from vendorkit.frames import SchemaDrift
 from vendorkit.http import tls
 from vendorkit.http.call import Call
@@ -121,6 +129,22 @@ def test_next_links_in_a_circle_end_the_pull(mediagenix, monkeypatch):
 
     monkeypatch.setattr(mediagenix.session, "send", circle)
     with pytest.raises(IncompletePull, match="circle"):
+        mediagenix.brands.query(accept="json").frame()
+
+
+@pytest.mark.parametrize("link", [[None], ["/api/brands?page=2"], {}, 2, True])
+def test_a_link_that_is_no_text_is_refused(mediagenix, monkeypatch, link):
+    """P20: the shape of a page is not trusted."""
+    page = json.dumps({"total_entries": 9, "next_link": link, "entries": [{"id": 1}]}).encode()
+    send = mediagenix.session.send
+
+    def odd(call):
+        response = send(call)
+        response._content = page
+        return response
+
+    monkeypatch.setattr(mediagenix.session, "send", odd)
+    with pytest.raises(MalformedAnswer, match="`next_link` of a page is not a text"):
         mediagenix.brands.query(accept="json").frame()
 
 

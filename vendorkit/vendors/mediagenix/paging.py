@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs, quote, urlsplit
 
 from vendorkit.ask import Ask, Span
-from vendorkit.errors import IncompletePull, UsageError
+from vendorkit.errors import IncompletePull, MalformedAnswer, UsageError
 from vendorkit.frames import Page
 from vendorkit.http.call import Call
 from vendorkit.resource import NEXT, Accept, Cost, Flow, Paging, announced
@@ -70,7 +70,7 @@ class Linked(Paging):
         yield [replace(call, url=cursor, params={}) if cursor else call]
         seen, rows, first = set[str](), 0, None
         while (page := (yield NEXT)) is not None:
-            link, total = page.envelope.get("next_link"), total_of(page)
+            link, total = link_of(page, "next_link"), total_of(page)
             rows, first = rows + page.rows, total if first is None else first
             if not link or (not page.rows and total is not None and rows >= total):
                 yield Accept(page, link, total)
@@ -90,7 +90,7 @@ class Linked(Paging):
 
     def adjacent(self, ask: Ask, cursor: Any, one: Accept) -> tuple[Any, Any]:  # noqa: ARG002
         """Return the vendor's links to the pages before and after."""
-        return one.page.envelope.get("prev_link"), one.page.envelope.get("next_link")
+        return link_of(one.page, "prev_link"), link_of(one.page, "next_link")
 
     def split(self, ask: Ask, parts: int) -> Flow[list[Ask]]:
         """
@@ -102,7 +102,7 @@ class Linked(Paging):
         if call.records is None:
             return [ask]
         page = yield call
-        total, link = total_of(page), page.envelope.get("next_link")
+        total, link = total_of(page), link_of(page, "next_link")
         if not total or not link or not _SECOND_PAGE.search(link):
             return [ask]
         pages = -(-total // PER_PAGE)
@@ -198,3 +198,12 @@ def is_single(url: str) -> bool:
 def total_of(page: Page) -> int | None:
     """Return `total_entries`, if the collection has it."""
     return announced(page.envelope.get("total_entries"))
+
+
+def link_of(page: Page, name: str) -> str | None:
+    """Return the link to another page of the collection, if there is one; what is no text is refused."""
+    link = page.envelope.get(name)
+    if link is not None and not isinstance(link, str):
+        what = f"The `{name}` of a page is not a text."
+        raise MalformedAnswer(what, remedy="Query again; if it stays, report it to the vendor.")
+    return link
