@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 import time
+import warnings
 
 import pandas as pd
 import pytest
@@ -262,6 +263,29 @@ def test_cancelled_frame_ends_soon_and_leaves_the_client_usable(vendors, vendor)
     again = time.monotonic()
     assert len(ASKED[vendor](client).frame()) > 0
     assert time.monotonic() - again < 20  # far less than a flow waits for the nonce of another one
+
+
+def answering(client, monkeypatch, records: list[dict]) -> None:
+    """Give the client's queries one page of these records."""
+    response = requests.Response()
+    body = {"meta": {"total": len(records)}, "results": records}
+    response.status_code, response._content = 200, json.dumps(body).encode()
+    monkeypatch.setattr(client.session, "send", lambda _: response)
+
+
+def test_an_answer_with_thousands_of_undeclared_fields_is_read_in_seconds(medipim, monkeypatch):
+    """All are kept; the warning names a few, and says how many more there are."""
+    answering(medipim, monkeypatch, [{"id": 1, **{f"field_{number}": number for number in range(32_000)}}])
+    started = time.process_time()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        frame = medipim.brands.query().frame()
+    assert time.process_time() - started < 10
+    assert len(frame.columns) > 32_000
+    (said,) = [str(one.message) for one in caught if one.category is vk.SchemaDrift]
+    assert "field_0 (1), field_1 (1)" in said
+    assert said.endswith("and 31,980 more.")
+    assert len(said) < 1_000
 
 
 def test_cancelled_between_pages_hands_out_no_half_table(medipim, monkeypatch):

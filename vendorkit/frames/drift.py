@@ -6,6 +6,10 @@ import inspect
 import warnings
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Final
+
+_SHOWN: Final = 20  # names in a warning; an answer may have thousands
+_LONGEST: Final = 100  # characters of each
 
 
 class SchemaDrift(UserWarning):
@@ -51,4 +55,6 @@ def _levels_to_caller() -> int:
 
 
 def _counts(counter: Counter[str]) -> str:
-    return ", ".join(f"{name} ({count})" for name, count in sorted(counter.items()))
+    names = sorted(counter)
+    shown = ", ".join(f"{name[:_LONGEST]} ({counter[name]})" for name in names[:_SHOWN])
+    return f"{shown} and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else shown

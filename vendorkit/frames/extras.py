@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from itertools import zip_longest
 
+import numpy as np
 import pyarrow as pa
 
+from vendorkit.deadline import check_cancelled
 from vendorkit.frames.drift import Drift
 from vendorkit.frames.schema import Schema
 
@@ -45,6 +47,10 @@ class Extras:
         """The columns by name, for so many rows."""
         arrays = {}
         for name, found in sorted(self._cells.items()):
+            check_cancelled()  # there may be as many names as records
+            if len(found) == 1:
+                arrays[name] = _scattered(next(iter(found.values())), rows)
+                continue
             columns = [[cells.get(row) for row in range(rows)] for _, cells in sorted(found.items())]
             if len(columns) > 1:  # by the chance of equal CRCs; if both are in one row, there are two columns
                 texts = ([text for text in row if text is not None] for row in zip(*columns, strict=True))
@@ -52,3 +58,10 @@ class Extras:
             for number, column in enumerate(columns, 1):
                 arrays[f"{name}_{number}" if number > 1 else name] = pa.array(column, pa.string())
         return arrays
+
+
+def _scattered(cells: Mapping[int, str], rows: int) -> pa.Array:
+    """The texts in their rows; null in the others."""
+    index = np.full(rows, -1)
+    index[list(cells)] = range(len(cells))
+    return pa.array(list(cells.values()), pa.string()).take(pa.array(index, mask=index < 0))

@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from vendorkit.deadline import check_cancelled
 from vendorkit.frames.columns import ENTRIES
 from vendorkit.frames.extras import Extras, Path
 from vendorkit.frames.names import snake_case
@@ -63,6 +64,7 @@ class LosslessReader:
         leaves = [leaf for leaf in self._schema.leaves if members is None or leaf.path[0] in members]
         cells = _Cells(self._schema, self._converters, leaves, len(records), extras)
         for place, (row, record) in enumerate(zip(rows, records, strict=True)):
+            check_cancelled()
             if not isinstance(record, dict):
                 what = f"Record {row} of the answer is not an object."
                 raise malformed(what)
