@@ -9,8 +9,10 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from tqdm import tqdm
 
 import vendorkit as vk
+from vendorkit import deadline
 from vendorkit.ask import Ask, Since, Span
 from vendorkit.errors import Cancelled, IncompletePull, MalformedAnswer, NotFound, UsageError
 from vendorkit.errors import VendorUnavailable as Unavailable
@@ -215,43 +217,39 @@ def test_links_that_form_a_circle_end_the_download_after_their_page():
         next(flow)
 
 
-def accepted_of(flow, replies) -> int:
-    """How many pages a flow accepts until it ends, if these are the pages of its queue."""
-    accepted, step = 0, next(flow)
+def accepted_of(flow, replies, accepted=None) -> list[Page]:
+    """The pages that a flow accepts until it ends, if these are the answers to its calls."""
+    accepted, queued, step = [] if accepted is None else accepted, 0, next(flow)
     with contextlib.suppress(StopIteration):
         while True:
-            accepted += isinstance(step, Accept)
-            step = flow.send(next(replies) if step is NEXT or isinstance(step, Call) else None)
+            accepted += [step.page] if isinstance(step, Accept) else []
+            queued += len(step) if isinstance(step, list) else -1 if step is NEXT else 0
+            answered = isinstance(step, Call) or (step is NEXT and queued >= 0)
+            step = flow.send(next(replies) if answered else None)
     return accepted
 
 
 def endless(rows: int, total: Callable[[int], int | None]) -> Iterator[Page]:
     """New pages without end, each with another `next` link; the total that each announces."""
-    return (
-        linked(rows, number * rows, total(number), f"/api/titles?page={number + 2}") for number in itertools.count()
-    )
+    for number in itertools.count():
+        yield linked(rows, number * rows, total(number), f"/api/titles?page={number + 2}")
 
 
 @pytest.mark.parametrize("strategy", ["titles", "events"])
 def test_pages_without_an_end_or_a_total_stop_at_a_bound(strategy):
     """Two million records of 200 per page; all pages that arrived are given out before the error says what to do."""
     paging = Events("events", "/api/events") if strategy == "events" else TITLES
-    flow = paging.pages(Ask(strategy, {"newer_than": 0} if strategy == "events" else {}))
-    replies, accepted = endless(1, lambda _: None), 0
-    step = next(flow)
+    flow, accepted = paging.pages(Ask(strategy, {"newer_than": 0} if strategy == "events" else {})), []
     with pytest.raises(IncompletePull, match=r"10,000 pages .* announces no total.*limit="):
-        while True:
-            accepted += isinstance(step, Accept)
-            step = flow.send(next(replies) if step is NEXT else None)
-    assert accepted == 10_000
+        accepted_of(flow, endless(1, lambda _: None), accepted)
+    assert len(accepted) == 10_000
 
 
 def test_a_limit_raises_the_bound_of_pages():
     """No page is empty, so as many pages as rows suffice."""
-    pages = itertools.islice(endless(1, lambda _: None), 12_000)
-    assert accepted_of(TITLES.pages(Ask("titles", limit=12_000)), pages) == 12_000
+    assert len(accepted_of(TITLES.pages(Ask("titles", limit=12_000)), endless(1, lambda _: None))) == 12_000
     flow = Events("events", "/api/events").pages(Ask("events", {"newer_than": 0}, limit=12_000))
-    assert accepted_of(flow, itertools.islice(endless(1, lambda _: None), 12_000)) == 12_000
+    assert len(accepted_of(flow, itertools.islice(endless(1, lambda _: None), 12_000))) == 12_000
 
 
 @pytest.mark.parametrize("total", [lambda number: 10 + number, lambda number: 10 if number == 0 else None])
@@ -528,6 +526,112 @@ def test_cancel_ends_every_wait_and_leaves_no_thread():
     with vk.cancellable(stop), pytest.raises(Cancelled):
         list(Pull(ready(), Server(), "records").read(lambda _: released.wait(30)))
     released.set()
+    assert no_fetch_thread()
+
+
+@pytest.fixture(params=[0, 1, 3])
+def few_threads(request, monkeypatch):
+    """A process that may start so many threads and no more, as in a container with a limit."""
+    start, left = threading.Thread.start, [request.param]
+
+    def limited(thread):
+        if left[0] <= 0:
+            message = "can't start new thread"
+            raise RuntimeError(message)
+        left[0] -= 1
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    monkeypatch.setattr(tqdm, "monitor_interval", 0)  # its own thread, without which it only warns
+
+
+def test_calls_run_where_their_pages_are_awaited_if_no_thread_can_be_started(few_threads):
+    """In order, each sent once, a stream too; what was dropped is not sent, or stopped."""
+
+    def flow():
+        yield [get(f"/{number}") for number in range(12)]
+        yield [get("/stream", lines=True)]
+        for _ in range(6):
+            yield Accept((yield NEXT))
+        assert (yield get("/probe")).values("at") == ["/probe"]
+        while (found := (yield NEXT)) is not None:
+            yield Accept(found)
+        yield [get("/dropped", lines=True), get("/never")]
+        yield Accept((yield NEXT))
+
+    server = Server()
+    wanted = [f"/{number}" for number in range(12)]
+    assert addresses(drive(flow(), server.fetch)) == [*wanted, *["/stream"] * 3, "/dropped"]
+    assert no_fetch_thread()
+    assert sorted(server.sent) == sorted({*server.sent})
+    assert {*wanted, "/stream", "/dropped", "/probe"} <= {*server.sent}
+    assert sorted(server.stopped) == sorted(server.sent)
+
+
+def test_pages_are_read_by_the_consumer_if_no_thread_can_be_started(few_threads):
+    """In order; an error of a call, or of the reading, comes after what was read before it."""
+
+    def flow():
+        yield [get("/a"), get("/b"), get("/broken")]
+        while (found := (yield NEXT)) is not None:
+            yield Accept(found)
+
+    given = []
+
+    def read(pages):
+        return pages[0].values("at")
+
+    server = Server(errors={"/broken": Unavailable(DROPPED)})
+    with pytest.raises(Unavailable):
+        given.extend(group.value for group in Pull(flow(), server, "records", quiet=True).read(read))
+    assert given == [["/a"], ["/b"]]
+
+    def refuse(pages):
+        if pages[0].values("at") == ["/b"]:
+            raise MalformedAnswer(DROPPED)
+        return pages[0].values("at")
+
+    given.clear()
+    with pytest.raises(MalformedAnswer):
+        given.extend(group.value for group in Pull(flow(), Server(), "records", quiet=True).read(refuse))
+    assert given == [["/a"]]
+
+
+def test_a_call_that_runs_where_it_is_awaited_leaves_no_event_there(few_threads):
+    """Between two blocks of a stream the consumer's own blocks begin and end."""
+
+    def fetch(call, stop):
+        with vk.cancellable(stop):
+            yield from Server().fetch(call, stop)
+
+    def flow():
+        yield [get("/stream", lines=True)]
+        while (found := (yield NEXT)) is not None:
+            yield Accept(found)
+
+    before, seen, mine = deadline._events.get(), [], threading.Event()
+    driven = drive(flow(), fetch)
+    for _ in range(2):
+        with vk.cancellable(mine):
+            next(driven)
+            seen.append(deadline._events.get())
+    driven.close()
+    assert deadline._events.get() == before
+    assert seen == [(*before, mine)] * 2
+
+
+def test_cancel_ends_calls_that_run_where_they_are_awaited(few_threads):
+    """At the next look, as in threads."""
+    stop = threading.Event()
+
+    def flow():
+        yield [get("/a"), get("/b")]
+        yield Accept((yield NEXT))
+        stop.set()
+        yield Accept((yield NEXT))
+
+    with vk.cancellable(stop), pytest.raises(Cancelled):
+        list(drive(flow(), Server().fetch))
     assert no_fetch_thread()
 
 

@@ -9,6 +9,8 @@ import signal
 import threading
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 import pandas as pd
 import pytest
@@ -286,6 +288,36 @@ def test_an_answer_with_thousands_of_undeclared_fields_is_read_in_seconds(medipi
     assert "field_0 (1), field_1 (1)" in said
     assert said.endswith("and 31,980 more.")
     assert len(said) < 1_000
+
+
+def test_cancel_reaches_a_pool_whose_calls_run_in_a_copy_of_the_context(vendors):
+    """As docs/scaling.md says: in a plain pool they do not see the event, and end when the vendor answers."""
+    medipim = vk.connect("medipim", environment="local")
+    vendors["medipim"].set(latency_s=1.5)
+    stop = threading.Event()
+    with vk.cancellable(stop), ThreadPoolExecutor(2) as pool:
+        plain = pool.submit(medipim.brands.get, 1)
+        in_context = pool.submit(copy_context().run, medipim.brands.get, 2)
+        threading.Timer(0.3, stop.set).start()
+        started = time.monotonic()
+        with pytest.raises(Cancelled):
+            in_context.result()
+        assert time.monotonic() - started < 0.3 + 0.5 + 0.3
+        assert plain.result()["id"] == 1
+
+
+def test_cancel_ends_the_reading_of_an_answer_too(medipim, monkeypatch):
+    """One answer whose records have a new field each: the caller is free at once, and the reading thread soon."""
+    answering(medipim, monkeypatch, [{"id": number, f"field_{number}": number} for number in range(20_000)])
+    stop = threading.Event()
+    threading.Timer(0.5, stop.set).start()
+    started = time.monotonic()
+    with vk.cancellable(stop), pytest.raises(Cancelled):
+        medipim.brands.query().frame()
+    assert time.monotonic() - started < 0.5 + 0.5 + 0.3
+    while any(thread.name.startswith("vendorkit-read") for thread in threading.enumerate()):
+        assert time.monotonic() - started < 0.5 + 0.5 + 2.0
+        time.sleep(0.02)
 
 
 def test_cancelled_between_pages_hands_out_no_half_table(medipim, monkeypatch):

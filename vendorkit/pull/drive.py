@@ -6,9 +6,9 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import Any, Final, TypeVar, cast
 
 from vendorkit.deadline import check_cancelled
@@ -25,34 +25,56 @@ BLOCKS: Final = 3  # blocks of a stream that may wait to be read
 SLICE_S: Final = 0.1  # the longest wait between two looks at Cancel
 
 
+def submitted(pool: ThreadPoolExecutor, work: Callable[[], T]) -> Future[T] | None:
+    """
+    Let a thread of *pool* do *work*, in a copy of this context, which carries the events that cancel.
+
+    None if no further thread can be started, as in a container with few: it is for the caller then, although a thread
+    of the pool that becomes free may do it too.
+    """
+    with suppress(RuntimeError):
+        return pool.submit(copy_context().run, work)
+    return None
+
+
 class _Answer:
     """One call that runs in a thread of the pool, and its pages, a few at most, until they are wanted."""
 
-    def __init__(self, call: Call) -> None:
-        self.call, self.stop = call, threading.Event()
+    def __init__(self, call: Call, fetch: Fetch, arrived: Callable[[Page], None], pool: ThreadPoolExecutor) -> None:
+        self.call, self._arrived, self._stop = call, arrived, threading.Event()
+        self._pages = cast("Generator[Page, None, None]", fetch(call, self._stop))
         self._items: queue.Queue[Any] = queue.Queue(BLOCKS)
+        self._begun = threading.Lock()  # held by the thread that fetches the pages, for ever
+        # If that is the thread that wants them: a fetch that waits to go on must not change its context.
+        self._here: Context | None = None
+        self._thread = submitted(pool, self._fill)
 
-    def fill(self, fetch: Fetch, arrived: Callable[[Page], None]) -> None:
+    def _fill(self) -> None:
+        if not self._begun.acquire(blocking=False):
+            return
         try:
-            with closing(cast("Generator[Page, None, None]", fetch(self.call, self.stop))) as pages:
-                for page in pages:
-                    arrived(page)
+            with closing(self._pages):
+                while (page := self._fetched()) is not None:
                     self._put(page)
             self._put(None)
         except BaseException as exc:  # noqa: BLE001 - it is raised where the page is wanted
             self._put(exc)
 
     def _put(self, item: Any) -> None:
-        while not self.stop.is_set():
+        while not self._stop.is_set():
             with suppress(queue.Full):
                 return self._items.put(item, timeout=SLICE_S)
         return None
 
     def next(self, waited: Callable[[], None]) -> Page | None:
         """Return the next page, None at the end; raise the call's error. *waited* is called again and again."""
+        if self._thread is None and self._begun.acquire(blocking=False):
+            self._here = copy_context()
         while True:
             check_cancelled()
             waited()
+            if self._here is not None:
+                return self._here.run(self._fetched)
             with suppress(queue.Empty):
                 item = self._items.get(timeout=SLICE_S)
                 if isinstance(item, BaseException):
@@ -62,12 +84,20 @@ class _Answer:
                         del item  # the frame that raises would keep its own error, and with it all pages
                 return cast("Page | None", item)
 
-    def drop(self) -> None:
+    def _fetched(self) -> Page | None:
+        page = next(self._pages, None)
+        if page is not None:
+            self._arrived(page)
+        return page
+
+    def end(self) -> None:
         """Stop the call and forget its pages: a kept error would keep its frames, and with them this answer."""
-        self.stop.set()
+        self._stop.set()
         with suppress(queue.Empty):
             while True:
                 self._items.get_nowait()
+        if self._here is not None:
+            self._here.run(self._pages.close)
 
 
 class _Queue:
@@ -101,10 +131,7 @@ class _Queue:
 
     def _start(self) -> None:
         while self._waiting and len(self._started) < 2 * WIDTH:
-            answer = _Answer(self._waiting.popleft())
-            self._started.append(answer)
-            # A context for each: it carries the events that cancel.
-            self._pool.submit(copy_context().run, answer.fill, self._fetch, self._arrived)
+            self._started.append(_Answer(self._waiting.popleft(), self._fetch, self._arrived, self._pool))
 
     def _next(self) -> Page | None:
         while self._started:
@@ -114,7 +141,7 @@ class _Queue:
             finally:
                 if page is None or not answer.call.lines:
                     # After an error too: _drop() would not find its thread any more.
-                    self._started.popleft().drop()
+                    self._started.popleft().end()
                     self._start()
             if page is not None:
                 return page
@@ -122,7 +149,7 @@ class _Queue:
 
     def _drop(self) -> None:
         for answer in self._started:
-            answer.drop()
+            answer.end()
         self._started.clear()
         self._waiting.clear()
 

@@ -9,13 +9,14 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 from vendorkit import arguments
 from vendorkit.deadline import check_cancelled
 from vendorkit.errors import Cancelled, IncompletePull, VendorkitError
 from vendorkit.frames import Page
-from vendorkit.pull.drive import SLICE_S, drive
+from vendorkit.pull.drive import SLICE_S, drive, submitted
 from vendorkit.pull.progress import Progress, reporting
 from vendorkit.resource import Accept, Flow, Source
 
@@ -96,7 +97,7 @@ class Pull:
             together: Read pages in groups of at least so many rows.
         """
         pool = ThreadPoolExecutor(READERS, thread_name_prefix="vendorkit-read")
-        waiting: deque[tuple[Future[T], list[Accept]]] = deque()
+        waiting: deque[tuple[Future[T] | None, list[Accept]]] = deque()
         group: list[Accept] = []
         failure: VendorkitError | None = None
         accepted = self.accepted()
@@ -110,10 +111,11 @@ class Pull:
                     one, failure = None, exc
                 group += [] if one is None else [one]
                 if group and (one is None or sum(each.page.rows for each in group) >= together):
-                    waiting.append((pool.submit(read, [each.page for each in group]), group))
+                    waiting.append((submitted(pool, partial(read, _pages(group))), group))
                     group = []
                 while waiting and (one is None or len(waiting) > READERS):
-                    yield _group(*waiting.popleft())
+                    future, read_next = waiting.popleft()
+                    yield _group(future, read, read_next)
                 if one is None:
                     break
         finally:
@@ -154,18 +156,22 @@ class Pull:
         self._progress.rows += page.rows
 
 
-def _group(future: Future[T], accepted: list[Accept]) -> Group[T]:
-    """Return a group once it is read, with a look at Cancel again and again."""
+def _group(future: Future[T] | None, read: Callable[[Sequence[Page]], T], accepted: list[Accept]) -> Group[T]:
+    """Return a group once it is read, with a look at Cancel again and again; without a thread it is read here."""
     while True:
         check_cancelled()
         try:
-            value = future.result(timeout=SLICE_S)
+            value = read(_pages(accepted)) if future is None else future.result(timeout=SLICE_S)
         except FutureTimeoutError:
-            if future.done():  # not our timeout, but one that `read` raised
+            if future is None or future.done():  # not our timeout, but one that `read` raised
                 raise
         else:
             rows = sum(one.page.rows for one in accepted)
             return Group(value, len(accepted), rows, accepted[-1].cursor, accepted[-1].total)
+
+
+def _pages(accepted: list[Accept]) -> list[Page]:
+    return [one.page for one in accepted]
 
 
 def check_limit(limit: Any) -> int | None:

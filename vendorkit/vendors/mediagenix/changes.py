@@ -21,7 +21,7 @@ from vendorkit.errors import MalformedAnswer, NotFound
 from vendorkit.frames import Page, page_of
 from vendorkit.http.call import Call
 from vendorkit.resource import NEXT, Accept, Changes, Cost, Flow
-from vendorkit.vendors.mediagenix.paging import PAGES, PER_PAGE, Linked, unbounded
+from vendorkit.vendors.mediagenix.paging import PAGES, PER_PAGE, Linked, stop_counting
 
 T = TypeVar("T")
 LATE_S: Final = 300
@@ -137,7 +137,7 @@ def _events_since(since: Since) -> Flow[list[Event]]:
     while batch := (yield from _newer(after)):
         events += batch
         if (batches := batches + 1) >= PAGES:
-            raise unbounded(name="events")
+            stop_counting("events")
         if _id(batch[-1]) <= after:
             break  # the feed repeats itself
         after = _id(batch[-1])

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 from urllib.parse import parse_qs, quote, urlsplit
 
 from vendorkit.ask import Ask, Span
@@ -83,7 +83,7 @@ class Linked(Paging):
                 yield [replace(call, url=link, params={})]
             yield Accept(page, link, total)
             if too_many:
-                raise unbounded(self.name)
+                stop_counting(self.name)
             if endless:
                 what = f"The `next` links of {self.name} form a circle, or have no end."
                 raise IncompletePull(what, remedy="Query again; if it stays, report it to the vendor.")
@@ -161,7 +161,7 @@ class Events(Linked):
                 yield [replace(call, params={**call.params, "newer_than": last})]
             yield Accept(page)
             if too_many:
-                raise unbounded(self.name)
+                stop_counting(self.name)
             if repeats:
                 what = "The change feed repeats itself."
                 raise IncompletePull(what, remedy="Query again; if it stays, report it to the vendor.")
@@ -183,10 +183,10 @@ class Documents(Linked):
         yield Accept(page.under("metadata"))
 
 
-def unbounded(name: str) -> IncompletePull:
-    """Return the error for pages that may have no end."""
+def stop_counting(name: str) -> NoReturn:
+    """Raise the error for pages that may have no end."""
     what = f"{PAGES:,} pages of {name} arrived, and the vendor announces no total: they may have no end."
-    return IncompletePull(what, remedy="If there are more, give limit=; a dataset continues with the next save().")
+    raise IncompletePull(what, remedy="If there are more, give limit=; a dataset continues with the next save().")
 
 
 def is_single(url: str) -> bool:
