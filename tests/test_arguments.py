@@ -148,6 +148,11 @@ CALLS: dict[str, Callable[[Clients, Any], Any]] = {
     "notifications.frame(one body)": lambda c, v: c.pledg.notifications.frame([v]),
     "notifications.verify(body)": lambda c, v: c.pledg.notifications.verify(v),
     "cancellable(event)": lambda c, v: use(vk.cancellable(v), c.medipim.brands.query()),
+    "panel(client)": lambda c, v: vk.panel(v),
+    "browse(client)": lambda c, v: vk.browse(v),
+    "browse(start)": lambda c, v: vk.browse(c.mediagenix, v),
+    "connect_panel(vendor)": lambda c, v: vk.connect_panel(v),
+    "table(frame)": lambda c, v: vk.table(v),
     "auth.Basic(user)": lambda c, v: vk.auth.Basic(v, "made-up"),
     "auth.Basic(password)": lambda c, v: vk.auth.Basic("user", v),
     "auth.Digest(user)": lambda c, v: vk.auth.Digest(v, "made-up"),
@@ -195,3 +200,10 @@ def test_whatever_is_given_the_call_works_or_one_usage_error_says_why(called, cl
     kinds = VALUES.keys() - ({"endless"} if called == "notifications.frame(bodies)" else set())
     complaints = {name: text for name in kinds if (text := outcome(CALLS[called], clients, VALUES[name]()))}
     assert not complaints, "\n".join(f"{name}: {text}" for name, text in complaints.items())
+
+
+@pytest.mark.parametrize("kind", [name for name, value in VALUES.items() if not isinstance(value(), str)])
+def test_chain_of_what_names_no_host_is_refused(kind):
+    """By its type, before any connection."""
+    with pytest.raises(UsageError, match="names no host"):
+        vk.chain(VALUES[kind]())

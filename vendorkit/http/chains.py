@@ -144,12 +144,12 @@ def _presented(url: str, context: ssl.SSLContext, route: Route, timeout_s: float
 
 def _host_and_port(host: str) -> tuple[str, int]:
     try:
-        parts = urlsplit(host if "//" in host else f"//{host}")
+        parts = urlsplit(host if "//" in host else f"//{host}") if isinstance(host, str) else urlsplit("")
         name, port = parts.hostname, parts.port or 443
     except ValueError:
         name, port = None, 0
     if not name:
-        what = f"{host!r} names no host."
+        what = f"{repr(host)[:80] if isinstance(host, str) else type(host).__name__} names no host."
         raise UsageError(what, remedy="Give a host name, host:port or an https URL.")
     return name, port
 

@@ -12,8 +12,10 @@ from typing import Any, Final
 import ipywidgets as widgets
 from IPython.display import display, update_display
 
+from vendorkit import arguments
 from vendorkit.deadline import cancellable
 from vendorkit.panels.markup import STYLE, error_html
+from vendorkit.vendors.client import Client
 
 WRAP: Final = {"flex_flow": "row wrap", "align_items": "center"}
 WHOLE: Final = {"description_width": "initial"}
@@ -22,6 +24,13 @@ Failed = Callable[[BaseException], None]
 _VIEW: Final = "application/vnd.jupyter.widget-view+json"
 # JupyterLab takes arrows and letters from a list that has the focus: "b" would insert a cell, and nothing be chosen.
 _KEEP_KEYS: Final = html.escape(Path(__file__).with_name("keys.js").read_text("utf-8"))
+
+
+def connected(client: Any) -> Client:
+    """Return *client*; `UsageError` if it is not a connected client, but the name of a vendor, for example."""
+    if not isinstance(client, Client):
+        arguments.refuse("client", 'a connected client, such as vk.connect("medipim")', client)
+    return client
 
 
 class Worker:

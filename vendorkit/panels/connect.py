@@ -9,6 +9,7 @@ from functools import partial
 
 import ipywidgets as widgets
 
+from vendorkit.ask import choice
 from vendorkit.errors import VendorkitError
 from vendorkit.panels.base import WHOLE, WRAP, WorkPanel, button, guarded
 from vendorkit.panels.markup import error_html, good_html, info_html
@@ -147,4 +148,4 @@ class ConnectPanel(WorkPanel):
 
 def connect_panel(vendor: str | None = None) -> ConnectPanel:
     """Return the connect panel with *vendor* chosen; None for the first one."""
-    return ConnectPanel(vendor)
+    return ConnectPanel(None if vendor is None else choice(vendor, CLIENTS, "There is no vendor"))

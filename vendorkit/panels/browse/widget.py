@@ -10,8 +10,9 @@ from typing import Any, Final
 
 import ipywidgets as widgets
 
+from vendorkit import arguments
 from vendorkit.errors import VendorkitError
-from vendorkit.panels.base import WHOLE, WRAP, button, guarded, titled
+from vendorkit.panels.base import WHOLE, WRAP, button, connected, guarded, titled
 from vendorkit.panels.browse import markup
 from vendorkit.panels.browse.response import Response
 from vendorkit.panels.browse.tour import Tour
@@ -175,6 +176,9 @@ def browse(client: Client, start: str | Query | None = None) -> Browser:
         client: A connected client of any vendor.
         start: Where to begin: a URL such as "/api/titles/42", a query, or None for the vendor's root.
     """
+    client = connected(client)
+    if start is not None and not isinstance(start, Query):
+        start = arguments.text(start, "start", "an address of the vendor, or a query")
     return Browser(client, start)
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from vendorkit.errors import IncompletePull, VendorkitError
 from vendorkit.http.exchanges import Exchange
-from vendorkit.panels.base import WRAP, WorkPanel, button, guarded, titled
+from vendorkit.panels.base import WRAP, WorkPanel, button, connected, guarded, titled
 from vendorkit.panels.markup import code_html, copied_html, dim_html, good_html
 from vendorkit.panels.request.controls import LABELLED, WIDE
 from vendorkit.panels.request.form import Form
@@ -194,4 +194,4 @@ class RequestPanel(WorkPanel):
 
 def panel(client: Client) -> RequestPanel:
     """Return the request panel of *client*."""
-    return RequestPanel(client)
+    return RequestPanel(connected(client))
