@@ -316,7 +316,7 @@ def test_cancel_ends_the_reading_of_an_answer_too(medipim, monkeypatch):
         medipim.brands.query().frame()
     assert time.monotonic() - started < 0.5 + 0.5 + 0.3
     while any(thread.name.startswith("vendorkit-read") for thread in threading.enumerate()):
-        assert time.monotonic() - started < 0.5 + 0.5 + 2.0
+        assert time.monotonic() - started < 0.5 + 0.5 + 8.0
         time.sleep(0.02)
 
 

@@ -29,7 +29,7 @@ _KEEP_KEYS: Final = html.escape(Path(__file__).with_name("keys.js").read_text("u
 def connected(client: Any) -> Client:
     """Return *client*; `UsageError` if it is not a connected client, but the name of a vendor, for example."""
     if not isinstance(client, Client):
-        arguments.refuse("client", 'a connected client, such as vk.connect("medipim")', client)
+        arguments.refuse("client", "a connected client, such as vk.connect(...) returns", client)
     return client
 
 
