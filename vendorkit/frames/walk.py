@@ -10,7 +10,7 @@ needs a closer look are read one value at a time.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -43,6 +43,7 @@ _SPELLINGS: Final = {  # one for each value, so that no digit is lost and no `ty
     Kind.INTEGER: "^(0|-?[1-9][0-9]{0,17})$",
     Kind.NUMBER: r"^-?((0|[1-9][0-9]{0,6})(\.[0-9]{1,8})?|[1-9][0-9]{7,14})$",  # a double is exact to 15 digits
 }
+_TRUTHS: Final = pa.array(["true", "false"])
 # In a column of codes these are texts only if their elements have no type.
 _NO_CODE: Final = r"^(true|false|-0|-?(0|[1-9][0-9]*)(\.[0-9]+|(\.[0-9]+)?[eE][+-]?[0-9]+))$"
 
@@ -75,10 +76,7 @@ def walk(elements: Sequence[etree._Element]) -> Records:
         MalformedAnswer: Lists and objects are nested too deep.
     """
     full: list[Any] = [True] * len(elements)
-
-    def cells() -> list[Any]:
-        return [None] * len(elements) if len(fields) + len(links) < _MOST else full
-
+    cells = _cells(full)
     fields: dict[str, list[Any]] = defaultdict(cells)
     links: dict[str | None, list[Any]] = defaultdict(cells, {None: full})
     odd_fields, odd_links = set[str](), set[str]()
@@ -97,11 +95,14 @@ def walk(elements: Sequence[etree._Element]) -> Records:
             if len(child):
                 check_depth(child)
             rel = rel_of(child)
-            if rel is None:
-                odd_fields.add(tag)
-            else:
-                odd_links.add(rel)
+            (odd_fields if rel is None else odd_links).add(tag if rel is None else rel)
     return Records(elements, _arrays(fields, full), _arrays(links, full), odd_fields, odd_links)
+
+
+def _cells(full: list[Any]) -> Callable[[], list[Any]]:
+    """Return what makes the empty cells of a name; *full* ones if an answer has more names than any resource."""
+    left = iter(range(_MOST))
+    return lambda: full if next(left, None) is None else [None] * len(full)
 
 
 def _arrays(cells: Mapping[Any, list[Any]], full: list[Any]) -> dict[str, pa.Array]:
@@ -146,25 +147,27 @@ class XmlTyper:
         columns = {name: self._column(name, kind, parts) for name, kind in self._texts.items()}
         again = {name for name, array in columns.items() if array is None}
         rest = [children for part in parts for children in self._rest(part, again)]
-        table = {name: pa.nulls(len(rest), declared.field(name).type) for name in declared.names}
-        table |= {self._names[name]: array for name, array in columns.items()}
-        if not any(rest):
-            return Batch(pa.Table.from_arrays(list(table.values()), schema=declared))
+        table = {self._names[name]: array for name, array in columns.items()}
+        if not again and not self._others and not any(rest):
+            return Batch(pa.Table.from_arrays([table[name] for name in declared.names], schema=declared))
         slow = self._lossless.read([self._object(children, again) for children in rest], again | self._others)
-        return Batch(pa.table(table | dict(zip(slow.table.column_names, slow.table.columns, strict=True))), slow.drift)
+        table |= dict(zip(slow.table.column_names, slow.table.columns, strict=True))
+        names = dict.fromkeys((*declared.names, *slow.table.column_names))
+        return Batch(pa.table({name: table[name] for name in names}), slow.drift)
 
     def _column(self, name: str, kind: Type, parts: Sequence[Records]) -> pa.Array | None:
         """A column of texts in its type; None if it holds something else."""
         if name == RESOURCE_TYPE:
             return pa.array([type_of(element) for part in parts for element in part.elements], pa.string())
         source = name.removesuffix("_link") if kind is Kind.LINK else self._tags[name]
-        found = [pa.array([], pa.string())]
+        found = []
         for part in parts:
-            texts, odd = (part.links, part.odd_links) if kind is Kind.LINK else (part.fields, part.odd_fields)
+            arrays, odd = (part.links, part.odd_links) if kind is Kind.LINK else (part.fields, part.odd_fields)
             if source in odd or name in part.odd_links:
                 return None
-            found.append(texts[source] if source in texts else pa.nulls(len(part.elements), pa.string()))
-        return _typed(pa.concat_arrays(found), kind)
+            found.append(arrays[source] if source in arrays else pa.nulls(len(part.elements), pa.string()))
+        texts = found[0] if len(found) == 1 else pa.concat_arrays([pa.array([], pa.string()), *found])
+        return _typed(texts, kind) if texts.null_count < len(texts) else pa.nulls(len(texts), frame_type(kind, ()))
 
     def _rest(self, part: Records, again: AbstractSet[str]) -> Sequence[Sequence[etree._Element]]:
         """The children of each record that are not read with a column of texts."""
@@ -213,13 +216,13 @@ def _typed(array: pa.Array, kind: Type) -> pa.Array | None:
     if kind is Kind.LINK:
         return array
     if kind in (Kind.TEXT, Kind.DURATION):
-        return None if _any(pc.is_in(array, pa.array(["true", "false"]))) else array
+        return None if _any(pc.is_in(array, _TRUTHS)) else array
     if kind in (Kind.CODE, Kind.ID):
         return None if _any(pc.match_substring_regex(array, _NO_CODE)) else array
     array = pc.if_else(pc.equal(array, ""), None, array)
     if kind in _SPELLINGS and _any(pc.invert(pc.match_substring_regex(array, _SPELLINGS[kind]))):
         return None
-    if kind is Kind.EPOCH and array.null_count < len(array):
+    if kind is Kind.EPOCH:
         return None
     try:
         return array.cast(frame_type(kind, ()))

@@ -110,11 +110,15 @@ def xml_page(body: bytes, records: str | None, *, at: float | None = None) -> Xm
         if root.get("type") != "array" and not _is_old_collection(elements, envelope):
             what = f"The answer's root <{root.tag[:60]}> is not a collection."
             raise malformed(what)
-    for number, element in enumerate(elements):
-        if not len(element) and ((element.text or "").strip(BLANKS) or element.get("nil") == "true"):
+    _check_objects(elements)
+    return XmlPage(_parts(elements), plain(envelope), at)
+
+
+def _check_objects(records: Sequence[etree._Element]) -> None:
+    for number, record in enumerate(records):
+        if not len(record) and ((record.text or "").strip(BLANKS) or record.get("nil") == "true"):
             what = f"Record {number} of the answer is not an object."
             raise malformed(what)
-    return XmlPage(_parts(elements), plain(envelope), at)
 
 
 def _parts(elements: Sequence[etree._Element]) -> list[Records]:
