@@ -7,6 +7,7 @@ READY := $(VENV)/.ready
 BENCH := .venv-bench
 PANEL_TESTS := tests/test_panels.py tests/test_table.py tests/test_browse.py tests/test_request_panel.py
 REQUESTS := 2.33.0 2.33.1 2.34.0 2.34.1
+PANDAS := 2.2.3 3.1.1
 # For the fault catalogue: servers that others wrote, and each supported version of requests but the newest.
 OTHERS := build/peers/.ready $(REQUESTS:%=build/requests-%/.ready)
 INTO := $(BIN)/python -m pip install --quiet --disable-pip-version-check --target
@@ -52,7 +53,11 @@ build/widgets7/.ready: $(READY)
 	$(INTO) $(@D) --no-deps ipywidgets==7.7.1 'widgetsnbextension<4' 'jupyterlab-widgets<2' ipython-genutils
 	touch $@
 
-slow: $(READY)  ## a million records, killed at random points; a short soak
+build/pandas-%/.ready: $(READY)
+	$(INTO) $(@D) --no-deps pandas==$* pytz
+	touch $@
+
+slow: $(READY) $(PANDAS:%=build/pandas-%/.ready)  ## a million records, killed at random points; a short soak
 	$(BIN)/python -m pytest -m slow
 
 soak: $(READY)  ## ten minutes of eight threads and faults of all kinds, and 20,000 bodies; SECONDS=45 for a short one
@@ -83,6 +88,7 @@ notebooks: $(READY)  ## execute the notebooks anew and save them with their outp
 docs: $(READY)  ## write the generated parts of docs/ anew
 	$(BIN)/python -m tests.resource_pages
 	$(BIN)/python -m tests.faults.catalogue
+	$(BIN)/python -m tests.frames.idioms
 
 lock:  ## by hand after a change of dependencies; needs uv. Not by time: a checkout gives files any order of times
 	uv pip compile --quiet --universal --python-version 3.10 --all-extras --no-header --no-annotate \

@@ -25,14 +25,14 @@ ROOMS = {
     "__init__": 50,
     "cli": 140,
     "doctor": 80,
-    "panels": 1_660,
+    "panels": 1_680,
     "vendors": 2_080,
-    "query": 120,
+    "query": 130,
     "saved": 540,
-    "tools": 150,
+    "tools": 160,
     "pull": 430,
     "resource": 130,
-    "frames": 1_850,
+    "frames": 1_930,
     "ask": 320,
     "http": 1_260,
     "auth": 970,
@@ -42,7 +42,7 @@ ROOMS = {
     "errors": 80,
     "local": 4_650,
 }
-CLIENT_BUDGET = 10_420
+CLIENT_BUDGET = 10_530
 
 
 def name_of(path: Path) -> str:

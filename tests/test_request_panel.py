@@ -217,9 +217,9 @@ def test_only_the_controls_that_a_resource_declares_are_there(client_of):
     shown["conditions"] = {one.description for one in below(pledg) if getattr(one, "description", "")}
     common = {"Add filter", "Add", "limit", "columns"}
     nesting = {"Filters", "Add group", "where"}
-    assert shown["products"] == common | nesting | {"sort", "descending", "locale", "strategy", "since"}
+    assert shown["products"] == common | nesting | {"sort", "descending", "locale", "nested", "strategy", "since"}
     assert shown["public_categories"] == common | nesting | {"locale"}
-    assert shown["titles"] == common | {"accept", "expand", "since"}
+    assert shown["titles"] == common | {"nested", "accept", "expand", "since"}
     assert shown["conditions"] == common
 
 
@@ -481,6 +481,7 @@ def test_vendorkit_lines_repeat_the_frame(client_of, vendor):
         button(panel.form, "Remove group").click()
         labelled(panel.form, "strategy").value = "windows"
         labelled(panel.form, "since").value = "2021-01-31"
+        labelled(panel.form, "nested").value = "json"
         labelled(panel.form, "locale").value = "fr"
     elif vendor == "pledg":
         form = panel.choose("payment_schedule")
@@ -496,6 +497,7 @@ def test_vendorkit_lines_repeat_the_frame(client_of, vendor):
     exec(panel.snippet(), names)  # noqa: S102 - what a user would run
     assert len(panel.frame) > 0
     pd.testing.assert_frame_equal(names["frame"], panel.frame)
+    assert ("nested='json'" in panel.snippet()) == (vendor == "medipim")
 
 
 def test_code_follows_the_form_and_the_language(panel):

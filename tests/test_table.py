@@ -456,3 +456,18 @@ def test_page_says_how_it_is_sorted():
     shown = page_html({"n": pd.Series([1])}, title="rows", sort="n", descending=True)
     assert 'aria-sort="descending"' in shown
     assert "n ▼" in shown
+
+
+def test_dates_are_shown_and_saved_as_dates(tmp_path):
+    """Pandas keeps them as times at midnight; with a time of day they are times."""
+    days = pd.DataFrame({"day": pd.to_datetime(["2026-01-31", None]), "at": pd.to_datetime(["2026-01-31 12:30", None])})
+    table = vk.table(days)
+    assert cells(table)[0] == ["2026-01-31", "2026-01-31 12:30:00"]
+    table.filter("2026-01-31", "day")
+    assert len(table.frame) == 1
+    table.clear()
+    assert (
+        table.save(tmp_path / "days.csv").read_text("utf-8-sig").splitlines()[1] == '"2026-01-31","2026-01-31 12:30:00"'
+    )
+    (values,) = pd.read_parquet(table.save(tmp_path / "days.parquet"))["day"].dropna().tolist()
+    assert values == pd.Timestamp("2026-01-31")

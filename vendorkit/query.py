@@ -11,16 +11,16 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 import pyarrow as pa
 import requests
 
 from vendorkit import arguments
-from vendorkit.ask import Ask, Since
+from vendorkit.ask import Ask, Since, choice
 from vendorkit.errors import UsageError
-from vendorkit.frames import Drift, Schema, TableReader, child_tables
+from vendorkit.frames import NESTED, Drift, Nested, Schema, TableReader, child_tables, flattened
 from vendorkit.pull import Plan, Pull, check_limit, finish, plan_of, run, table_of
 from vendorkit.resource import Resource, Source, describe, first_call
 from vendorkit.saved.dataset import Dataset, save
@@ -103,7 +103,12 @@ class Query:
         return plan_of(self.client, self._limited(limit), self.count())
 
     def frame(
-        self, *, columns: str | Iterable[str] | None = None, limit: int | None = None, locale: str | None = None
+        self,
+        *,
+        columns: str | Iterable[str] | None = None,
+        limit: int | None = None,
+        locale: str | None = None,
+        nested: Nested = "list",
     ) -> pd.DataFrame:
         """
         Return the matching records as a table, one row per record, in the vendor's order.
@@ -112,16 +117,21 @@ class Query:
             columns: Only these columns, or this one; the others are not even parsed. None means all.
             limit: At most this many rows. None means all.
             locale: One text column per localised value, in this locale or the first of the declared fallbacks.
+            nested: Lists and structs: "list" keeps them in Arrow, "json" makes texts of them, which can be compared,
+                grouped and exported, "drop" leaves them out.
 
         Returns:
-            Arrow-backed columns, with the same names and dtypes for no rows and for a million. Fields that are not
-            declared are appended as JSON text, values that do not fit are in `<column>__raw`; a `SchemaDrift` warning
-            names both. `attrs["vendorkit"]` says what was asked, when, and whether the result is complete.
+            Columns of pandas' own dtypes, with the same names and dtypes for no rows and for a million: texts `str`,
+            integers `Int64`, numbers `float64`, booleans `boolean`, times `datetime64[us, UTC]`, dates
+            `datetime64[us]`. Fields that are not declared are appended as JSON text, values that do not fit are in
+            `<column>__raw`; a `SchemaDrift` warning names both. `attrs["vendorkit"]` says what was asked, when, and
+            whether the result is complete.
 
         Raises:
             IncompletePull: The download broke off, or pages did not fit together; `arrived` holds the received rows.
         """
-        return finish(table_of(self.client, self._limited(limit), self._projected(columns, locale)))
+        nested = self._nested(nested)
+        return finish(table_of(self.client, self._limited(limit), self._projected(columns, locale)), nested=nested)
 
     def tables(
         self, *, columns: str | Iterable[str] | None = None, limit: int | None = None, locale: str | None = None
@@ -151,19 +161,26 @@ class Query:
         pull.check()
 
     def batches(
-        self, *, columns: str | Iterable[str] | None = None, limit: int | None = None, locale: str | None = None
+        self,
+        *,
+        columns: str | Iterable[str] | None = None,
+        limit: int | None = None,
+        locale: str | None = None,
+        nested: Nested = "list",
     ) -> Iterator[pa.RecordBatch]:
         """
         Yield the matching records as Arrow batches of the frame's columns, one or more per page; memory stays bounded.
 
+        Arguments as in `frame()`; dates are Arrow's `date32` here.
+
         Appended columns (see `frame()`) are only in the batches that need them.
         """
-        schema = self._projected(columns, locale)
+        schema, nested = self._projected(columns, locale), self._nested(nested)
         pull, drift = self._pull(self._limited(limit)), Drift()
         with closing(pull.read(TableReader(schema).read)) as groups:
             for group in groups:
                 drift.merge(group.value.drift)
-                yield from group.value.table.to_batches()
+                yield from flattened(group.value.table, nested).to_batches()
         drift.warn(schema.name)
         pull.check()
 
@@ -194,18 +211,19 @@ class Query:
         """
         return update(self.client, self.ask, path)
 
-    def dask(self, partitions: int = 8) -> dd.DataFrame:
+    def dask(self, partitions: int = 8, *, nested: Nested = "json") -> dd.DataFrame:
         """
         Return a lazy Dask frame with the columns and dtypes of `frame()`; see `vendorkit.tools.dask`.
 
         Args:
             partitions: About how many parts to plan, if the vendor's paging allows parts.
+            nested: As in `frame()`; Dask cannot shuffle lists, so "json" is the default.
 
         Raises:
             SettingsError: Dask is not installed.
             IncompletePull: The planned parts do not add up to what the vendor announces.
         """
-        return to_dask(self.client, self.ask, partitions)
+        return to_dask(self.client, self.ask, partitions, self._nested(nested))
 
     def request(self) -> requests.PreparedRequest:
         """Return the first request that would be sent, with `***` in place of credentials. Nothing is sent."""
@@ -225,6 +243,9 @@ class Query:
     def _projected(self, columns: Any, locale: Any, also: tuple[str, ...] = ()) -> Schema:
         names = arguments.columns(columns)
         return self.schema.project(names and [*also, *names], arguments.locale(locale))
+
+    def _nested(self, given: Any) -> Nested:
+        return cast("Nested", choice(given, NESTED, "nested cannot be"))
 
     def _pull(self, ask: Ask) -> Pull:
         return Pull(self.resource.paging_of(ask).pages(ask), self.client, self.resource.name, limit=ask.limit)

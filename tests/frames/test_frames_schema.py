@@ -26,7 +26,7 @@ def test_describe_says_where_each_column_comes_from():
     described = SCHEMA.describe().set_index("column")
     assert described.loc["touched_at", "source"] == "touchedAt"
     assert described.loc["meta_size", "source"] == "meta.size"
-    assert described.loc["count", "dtype"] == "int64"
+    assert described.loc["count", "dtype"] == "Int64"
 
 
 def test_two_columns_of_one_name_are_refused():

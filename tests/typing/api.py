@@ -72,10 +72,10 @@ def querying() -> pd.DataFrame:
     assert_type(query.describe(), dict[str, Any])
     for record in query.records(limit=10):
         assert_type(record, dict[str, Any])
-    assert_type(query.batches(columns=["id"]), Iterator[pa.RecordBatch])
+    assert_type(query.batches(columns=["id"], nested="drop"), Iterator[pa.RecordBatch])
     assert_type(query.tables(columns=["name", "photos"], locale="fr"), dict[str, pd.DataFrame])
-    assert_type(query.dask(partitions=4), dd.DataFrame)
-    return query.frame(columns=["id", "name"], limit=100, locale="fr")
+    assert_type(query.dask(partitions=4, nested="list"), dd.DataFrame)
+    return query.frame(columns=["id", "name"], limit=100, locale="fr", nested="json")
 
 
 def saving(folder: Path) -> pd.DataFrame:

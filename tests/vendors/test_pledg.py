@@ -37,7 +37,7 @@ def test_plan_has_a_row_a_payment_that_sums_to_the_amount(pledg):
     frame = pledg.payment_schedule.query(**ASKED).frame()
     assert frame["amount_cents"].sum() == 20_000
     assert list(frame["line"]) == [1, 2, 3]
-    assert [str(day) for day in frame["payment_date"]] == ["2026-01-31", "2026-02-28", "2026-03-31"]
+    assert [f"{day:%Y-%m-%d}" for day in frame["payment_date"]] == ["2026-01-31", "2026-02-28", "2026-03-31"]
     assert (frame["total_cents"] == frame["amount_cents"] + frame["fees"]).all()
     assert set(frame["payment_type"]) == {"INSTALLMENT"}
 

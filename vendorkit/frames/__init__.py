@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from vendorkit.frames.drift import Drift, SchemaDrift
+from vendorkit.frames.frame import NESTED, Nested, flattened, to_frame
 from vendorkit.frames.json import json_page, page_of
 from vendorkit.frames.lines import lines_page
-from vendorkit.frames.page import Batch, Page, combine, to_frame
+from vendorkit.frames.page import Batch, Page, combine
 from vendorkit.frames.read import TableReader
 from vendorkit.frames.schema import Column, Embedded, EmbeddedMany, Kind, ListOf, Schema, Struct
 from vendorkit.frames.tables import child_tables
+from vendorkit.frames.undeclared import UNDECLARED, gathered
 from vendorkit.frames.xml import xml_page
 
 __all__ = [
+    "NESTED",
+    "UNDECLARED",
     "Batch",
     "Column",
     "Drift",
@@ -19,6 +23,7 @@ __all__ = [
     "EmbeddedMany",
     "Kind",
     "ListOf",
+    "Nested",
     "Page",
     "Schema",
     "SchemaDrift",
@@ -26,6 +31,8 @@ __all__ = [
     "TableReader",
     "child_tables",
     "combine",
+    "flattened",
+    "gathered",
     "json_page",
     "lines_page",
     "page_of",

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 
 from vendorkit.frames.drift import Drift
@@ -85,9 +84,3 @@ def combine(batches: Iterable[Batch], schema: Schema) -> tuple[pa.Table, Drift]:
     table = pa.concat_tables(tables, promote_options="default")
     declared = schema.arrow.names
     return table.select([*declared, *sorted(set(table.column_names) - set(declared))]), drift
-
-
-def to_frame(table: pa.Table) -> pd.DataFrame:
-    """The table in pandas, with Arrow's memory and dtypes, so that nulls and integers stay what they are."""
-    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
-    return frame

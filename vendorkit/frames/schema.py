@@ -18,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from vendorkit.errors import UsageError
+from vendorkit.frames.frame import to_frame
 from vendorkit.frames.names import undeclared_column
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
@@ -221,8 +222,10 @@ class Schema:
 
     def describe(self) -> pd.DataFrame:
         """One row per column of the frame: column, dtype, unit, source (the vendor's path), about."""
-        found = [(leaf, leaf.column) for leaf in self.leaves]
-        rows = [(leaf.name, str(self.dtype(leaf)), c.unit, ".".join(leaf.path), c.about) for leaf, c in found]
+        found = zip(self.leaves, to_frame(self.empty()).dtypes, strict=True)
+        rows = [
+            (leaf.name, str(dtype), leaf.column.unit, ".".join(leaf.path), leaf.column.about) for leaf, dtype in found
+        ]
         return pd.DataFrame(rows, columns=["column", "dtype", "unit", "source", "about"], dtype="string")
 
 

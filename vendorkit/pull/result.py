@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from vendorkit.ask import Ask
 from vendorkit.errors import AuthError, Cancelled, IncompletePull, UsageError, VendorkitError
-from vendorkit.frames import Batch, Drift, Schema, TableReader, combine, to_frame
+from vendorkit.frames import Batch, Drift, Nested, Schema, TableReader, combine, to_frame
 from vendorkit.pull.pull import TOGETHER, Pull
 from vendorkit.resource import Source, describe
 
@@ -72,10 +72,10 @@ def table_of(source: Source, ask: Ask, schema: Schema) -> Result:
     return result
 
 
-def finish(result: Result, table: pa.Table | None = None) -> pd.DataFrame:
+def finish(result: Result, table: pa.Table | None = None, *, nested: Nested = "list") -> pd.DataFrame:
     """Return the frame of a result, or of one of its child tables, with `attrs`; the drift is reported as a warning."""
     result.drift.warn(result.schema.name)
-    frame = to_frame(result.table if table is None else table)
+    frame = to_frame(result.table if table is None else table, nested)
     frame.attrs["vendorkit"] = {
         "vendor": result.source.vendor_name,
         "environment": result.source.environment,

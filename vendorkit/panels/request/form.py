@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import ipywidgets as widgets
+import pyarrow as pa
 
 from vendorkit.ask import Filter, find_filter
 from vendorkit.panels.base import Act, Failed, button, guarded, titled
@@ -25,6 +26,7 @@ _SINCE: Final = Filter("since", "moment", many=False, about="Only records create
 _LIMIT: Final = Filter("limit", "integer", many=False, about="At most this many rows; empty for all.")
 _FIRST_ROWS: Final = "1000"
 _LISTED: Final = 6  # columns shown at once
+_NESTED: Final = (("kept as lists", "list"), ("as JSON texts", "json"), ("left out", "drop"))
 _MATCHES: Final = (("all of these hold", "all"), ("any of these holds", "any"), ("none of these holds", "none"))
 
 
@@ -144,11 +146,13 @@ class Form(widgets.VBox):  # type: ignore[misc]
         self.descending = widgets.Checkbox(description="descending", indent=False, layout={"width": "auto"})
         locales = resource.schema.locales
         self.locale = _choice("locale", [("one column each", None), *((one, one) for one in locales)])
+        self.nested = _choice("nested", [*_NESTED])
         self.accept = _choice("accept", [(one.upper(), one) for one in client.accepts])
         self.strategy = _choice("strategy", [(one, one) for one in resource.strategies])
         self.expand = _several("expand", resource.expands)
         self.columns = _several("columns", resource.schema.arrow.names)
-        for box in (self.sort, self.descending, self.locale, self.accept, self.strategy, self.expand, self.columns):
+        boxes = (self.sort, self.descending, self.locale, self.nested, self.accept, self.strategy, self.expand)
+        for box in (*boxes, self.columns):
             box.observe(guarded(changed, failed), names="value")
         super().__init__([self.conditions, *self._rows()])
 
@@ -157,6 +161,8 @@ class Form(widgets.VBox):  # type: ignore[misc]
         resource = self._resource
         boxes = [self.sort, self.descending] if resource.sort_keys else []
         boxes += [self.locale] if len(resource.schema.locales) > 1 else []
+        may_nest = resource.expands or any(map(pa.types.is_nested, resource.schema.arrow.types))
+        boxes += [self.nested] if may_nest else []
         boxes += [self.accept] if len(self._client.accepts) > 1 else []
         boxes += [self.strategy] if resource.strategies else []
         boxes += [self.expand] if resource.expands else []
@@ -197,6 +203,7 @@ class Form(widgets.VBox):  # type: ignore[misc]
         limit = self.limit.read()
         check_limit(limit)
         given = {"columns": list(self.columns.value) or None, "limit": limit, "locale": self.locale.value}
+        given["nested"] = None if self.nested.value == "list" else self.nested.value
         return {name: value for name, value in given.items() if value is not None}
 
 

@@ -61,9 +61,17 @@ def arrow(column: pd.Series[Any]) -> pa.ChunkedArray:
     return found if isinstance(found, pa.ChunkedArray) else pa.chunked_array([found])
 
 
+def without_midnight(array: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return times without a zone as dates if all of them are: pandas has no other dtype for dates."""
+    if pa.types.is_timestamp(array.type) and array.type.tz is None:
+        days = array.cast(pa.date32())
+        return days if days.cast(array.type).equals(array) else array
+    return array
+
+
 def texts(column: pd.Series[Any]) -> pa.ChunkedArray:
     """Return each value as a text, lists and structs as JSON; nulls stay nulls."""
-    array = arrow(column)
+    array = without_midnight(arrow(column))
     # What json_normalize and the like leave as dicts would become structs with all keys of all rows.
     nested = pa.types.is_nested(array.type)
     return _as_texts(array, column if nested and column.dtype == object else None)

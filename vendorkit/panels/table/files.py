@@ -15,7 +15,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from vendorkit.errors import SettingsError, UsageError
-from vendorkit.panels.table.columns import arrow, texts
+from vendorkit.panels.table.columns import arrow, texts, without_midnight
 
 Columns = Mapping[str, "pd.Series[Any]"]
 
@@ -113,7 +113,7 @@ def _looks_like_formula(shown: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _excel_values(name: str, column: pd.Series[Any]) -> list[Any]:
     """Return booleans, numbers and times as far as Excel knows them, all else as texts."""
-    array = arrow(column)
+    array = without_midnight(arrow(column))
     kind, values = array.type, array.to_pylist()
     if pa.types.is_boolean(kind):
         return list(values)
