@@ -26,7 +26,7 @@ ROOMS = {
     "cli": 140,
     "doctor": 80,
     "panels": 1_680,
-    "vendors": 2_080,
+    "vendors": 2_130,
     "query": 130,
     "saved": 540,
     "tools": 160,
@@ -40,7 +40,7 @@ ROOMS = {
     "settings": 480,
     "deadline": 70,
     "errors": 80,
-    "local": 4_650,
+    "local": 4_880,
 }
 CLIENT_BUDGET = 10_530
 

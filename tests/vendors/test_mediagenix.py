@@ -42,8 +42,20 @@ BELOW = {
     "images": {"title": 1},
     "jobs": {"work_area": 1},
     "events": {"newer_than": 1500},
+    "entity_notes": {"title": 3},
+    "workflows": {"scheduling": 1001},
+    "rules": {"title": 1},
+    "segments": {"asset": 1},
+    "audio_tracks": {"rendition": 1},
+    "subtitles": {"rendition": 2},
+    "credits": {"contributor": 1},
+    "external_ids": {"title": 2},
+    "linear_programs": {"linear_channel": 1},
+    "linear_categories": {"linear_channel": 1},
+    "conflicts": {"scheduling": 1001},
+    "sequence_events": {"newer_than": 100},
 }
-FOLLOWED = {"job_assets", "tasks", "notes", "problems"}
+FOLLOWED = {"job_assets", "tasks", "notes", "problems", "hooks"}
 NAMES = [name for name in read_resources(FILE) if name not in FOLLOWED]
 
 
@@ -208,20 +220,52 @@ def test_links_that_leave_the_vendor_are_refused(mediagenix, vendors):
     assert vendors["mediagenix"].requests == 0
 
 
-def test_undeclared_resources_can_be_followed_too(mediagenix, monkeypatch):
-    """Fields that nobody declared arrive as JSON text, with a warning that names them."""
+GADGET = {
+    "json": b'{"resource_type": "gadget", "id": 7, "self_link": "/api/gadgets/7", "short_name": "ab"}',
+    "xml": b'<gadget><id type="integer">7</id><short-name>ab</short-name>'
+    b'<link rel="self" href="/api/gadgets/7"/></gadget>',
+}
+GADGETS = {
+    "json": b'{"entries": [%b]}' % GADGET["json"],
+    "xml": b'<gadgets type="array">%b</gadgets>' % GADGET["xml"],
+}
+
+
+@pytest.mark.parametrize("accept", ["json", "xml"])
+@pytest.mark.parametrize(("url", "bodies"), [("gadgets/7", GADGET), ("titles/3/gadget", GADGET), ("gadgets", GADGETS)])
+def test_undeclared_resources_can_be_followed_too(mediagenix, monkeypatch, accept, url, bodies):
+    """The root says whether it is one record; fields that nobody declared arrive as JSON text, with a warning."""
     send = mediagenix.session.send
 
     def answer(call):
         response = send(Call("GET", "/api"))
-        response._content = b'{"resource_type": "user", "id": 7, "self_link": "/api/users/7", "short_name": "ab"}'
+        response._content = bodies["xml" if call.accept == "xml" else "json"]
         return response
 
     monkeypatch.setattr(mediagenix.session, "send", answer)
     with pytest.warns(SchemaDrift, match="short_name"):
-        frame = mediagenix.follow("/api/users/7", accept="json").frame()
-    assert frame["id"].iloc[0] == "7"
+        frame = mediagenix.follow(f"/api/{url}", accept=accept).frame()
+    assert frame[["resource_type", "id", "self_link"]].to_numpy().tolist() == [["gadget", "7", "/api/gadgets/7"]]
     assert json.loads(frame["short_name"].iloc[0]) == "ab"
+
+
+def test_events_are_read_whatever_their_order_and_the_form_of_their_times(mediagenix):
+    """Milliseconds and an offset; `changes` before `timestamp`; equal in both formats."""
+    frame = mediagenix.events.query(newer_than=0).frame(limit=200)
+    assert frame["timestamp"].notna().all()
+    assert frame["changes"].notna().any()
+    bodies = [mediagenix.get("/api/events", params={"newer_than": 0}).text]
+    assert ".000+" in bodies[0]
+    fields = [re.findall("<(timestamp|changes)", one) for one in bodies[0].split("<event>")]
+    assert ["timestamp", "changes"] in fields
+    assert ["changes", "timestamp"] in fields
+
+
+def test_the_requests_of_a_public_poller_are_answered(mediagenix):
+    """It sends `event_type=` empty; blank parameters count as absent, as in Rails."""
+    newest = mediagenix.get("/api/events?newer_than=&event_type=").text
+    assert newest == mediagenix.get("/api/events").text
+    assert mediagenix.get("/api/events?newer_than=100&event_type=").text.count("<event>") == 50
 
 
 def test_sequence_is_reached_through_the_same_client(mediagenix, vendors):

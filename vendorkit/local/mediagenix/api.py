@@ -16,6 +16,7 @@ from vendorkit.local.mediagenix.media import Media
 from vendorkit.local.mediagenix.metadata import metadata_table
 from vendorkit.local.mediagenix.rights import Rights
 from vendorkit.local.mediagenix.schedule import Scheduled
+from vendorkit.local.mediagenix.tabled import Tabled
 from vendorkit.local.mediagenix.titles import Editorial
 from vendorkit.local.server.hypermedia_routes import error, hypermedia_routes
 from vendorkit.local.server.nodes import Resource, Table
@@ -35,23 +36,27 @@ refusal: Final = error
 
 _ROOT: Final = (
     *("titles", "title_groups", "brands", "platforms", "licensors", "outlets", "assets", "images", "rights", "deals"),
-    *("denied_rights", "requirements", "linear_channels", "events"),
+    *("denied_rights", "requirements", "linear_channels", "events", "roles", "users", "teams", "permissions"),
+    # inferred: the documents name these resources, not their links.
+    *("franchises", "contributors", "credit_roles", "external_id_types", "content_promotions", "linear_program_groups"),
 )
 
 
-def routes(settings: Settings, base_url: Callable[[], str], credentials: Mapping[str, str]) -> list[Route]:
+def routes(settings: Settings, origin: Callable[..., str], credentials: Mapping[str, str]) -> list[Route]:
     """Return the routes of the API, below `/api`, without authentication and faults."""
     del credentials  # checked by the server
-    return hypermedia_routes(settings, base_url, _table(settings))
+    return hypermedia_routes(settings, origin, _table(settings))
 
 
 def _table(settings: Settings) -> Table:
     library = Library(settings.seed, settings.titles)
     # The links of the root lead to whole collections, so none is expanded.
     root = Resource("movida", "", [], links=[(rel, f"/{rel}") for rel in _ROOT], plain=frozenset(_ROOT))
-    events = Events(settings, library)
-    table: Table = {"": lambda: root, "/events": events.collection, "/events/{id}": events.event}
-    table |= Editorial(library).table() | Media(library).table()
+    table: Table = {"": lambda: root}
+    events = Events(settings, library, table)
+    table |= {"/events": events.collection, "/events/{id}": events.event}
+    table |= Editorial(library).table() | Media(library).table() | Tabled(library, table).table()
     table |= Scheduled(library).table(table)
     table |= Rights(library).table(table)
-    return table | metadata_table(library, table)
+    table |= metadata_table(library, table)
+    return table

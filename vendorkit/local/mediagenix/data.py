@@ -65,6 +65,10 @@ class Library:
         self.collections = -(-titles // 66)
         self.groups = self.series + self.collections
         self.brands = -(-self.series // 3)
+        # Whose images are numbered one after the other.
+        self.pictured = {"titles": titles, "title_groups": self.groups, "brands": self.brands}
+        self.pictured |= {"contributors": 12, "franchises": 5}
+        self.jobs = max(30, titles // 10)
         self.title_rights = 4 * self.blocks
 
     def scatter(self, index: Any, salt: int) -> Any:
@@ -249,18 +253,16 @@ class Library:
         allowed = self.platforms_of("rights", right)
         return start <= first and last <= end and (not allowed or self.platform(scheduling) in allowed)
 
-    # -- images (four places per owner: titles, then title groups, then brands) and assets (two places per title)
+    # -- images (four places per owner) and assets (two places per title)
 
     def has_image(self, place: Any) -> Any:
         """Return whether a place, or each of a column, has an image."""
-        return (
-            (place >= 0) & (place < 4 * (self.titles + self.groups + self.brands)) & (self.scatter(place, 10) % 8 != 0)
-        )
+        return (place >= 0) & (place < 4 * sum(self.pictured.values())) & (self.scatter(place, 10) % 8 != 0)
 
     @cached_property
     def image_ids(self) -> Any:
         """The ids of all images, as a column."""
-        place = np.arange(4 * (self.titles + self.groups + self.brands), dtype=np.int64)
+        place = np.arange(4 * sum(self.pictured.values()), dtype=np.int64)
         return place[self.has_image(place)] + 1
 
     def has_asset(self, place: Any) -> Any:
@@ -274,6 +276,11 @@ class Library:
         """The ids of all assets, as a column."""
         place = np.arange(2 * self.titles, dtype=np.int64)
         return place[self.has_asset(place)] + 1
+
+
+def job_path(job: int) -> str:
+    """Return the path of a job; jobs alternate between the three work areas: job 4 is in area 1."""
+    return f"/work_areas/{(job - 1) % 3 + 1}/jobs/{job}"
 
 
 def ids(indexes: Iterable[int]) -> list[int]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Final
 
 from vendorkit.local.mediagenix.data import Library, day
 from vendorkit.local.server.hypermedia_changes import DONE, subject
-from vendorkit.local.server.nodes import Attribute, Collection, Resource, record
+from vendorkit.local.server.nodes import Attribute, Collection, Resource, Table, found_in, record
 
 if TYPE_CHECKING:
     from vendorkit.local.server.settings import Settings
@@ -42,10 +42,11 @@ class Events:
         self,
         settings: Settings,
         library: Library,
+        table: Table,
         kinds: Sequence[Kind] = _KINDS,
         path: Callable[[str, int], str] = lambda plural, id_: f"/{plural}/{id_}",
     ) -> None:
-        self._settings, self._library = settings, library
+        self._settings, self._library, self._table = settings, library, table
         self._kinds = kinds
         self._path = path
         self._count = max(120, library.titles)
@@ -91,9 +92,11 @@ class Events:
         if index not in self._kept or self._id(index) != id_:
             return None
         kind, plural, changed = self._kind(index)
-        moment, about = self._of_change(index - self._count) if index >= self._count else self._computed(index, kind)
+        of_change = index >= self._count
+        moment, about = self._of_change(index - self._count) if of_change else self._computed(index, kind, plural)
         attributes: list[Attribute] = [("event_type", "", kind), ("timestamp", "datetime", moment)]
-        attributes += [] if changed is None else [("changes", "", changed)]
+        # 4.24: the two orders, and times with and without milliseconds, occur.
+        attributes[1 + index % 2 : 1 + index % 2] = [] if changed is None else [("changes", "", changed)]
         path = self._path(plural, about)
         event = record("event", id_, attributes, links=[("subject", path)])
         # An expanded subject is a stub, also if it was deleted.
@@ -101,15 +104,22 @@ class Events:
         event.embedded = {"subject": stub}
         return event
 
-    def _computed(self, index: int, kind: str) -> tuple[str, int]:
+    def _computed(self, index: int, kind: str, plural: str) -> tuple[str, int]:
         """Return time and id of the subject of an event that the library had at its start."""
         # Every three events have the same time; the times are half an hour apart, up to the day before the anchor.
         moment = (self._count - 1) // 3 - index // 3
         slot = 47 - moment % 48
-        # Most kinds have 30 records even in the smallest library.
-        about = self._library.scatter(index, 62) % max(30, self._library.titles // 10) + 1
-        about += 100_000_000 if kind.endswith("_deleted") else 0
-        return f"{day(-1 - moment // 48)}T{slot // 2:02}:{slot % 2 * 30:02}:00+01:00", about
+        about = int(self._library.scatter(index, 62)) % max(30, self._library.titles // 10) + 1
+        exact = ".000" if index % 5 == 0 else ""
+        time = f"{day(-1 - moment // 48)}T{slot // 2:02}:{slot % 2 * 30:02}:00{exact}+01:00"
+        return time, (about + 100_000_000 if kind.endswith("_deleted") else self._existing(plural, about))
+
+    def _existing(self, plural: str, about: int) -> int:
+        """Return the id of the next record that is there, from *about* on."""
+        for id_ in chain(range(about, about + 30), range(1, about)):
+            if found_in(self._table, self._path(plural, id_)) is not None:
+                return id_
+        return about
 
     def _of_change(self, number: int) -> tuple[str, int]:
         """Return time and id of the subject of the event for change *number*."""

@@ -8,10 +8,8 @@ from typing import Final
 
 from vendorkit.local.mediagenix.data import IMAGE_TYPES, PLATFORMS, Library, ids
 from vendorkit.local.mediagenix.metadata import external_id
+from vendorkit.local.mediagenix.tabled import FILES
 from vendorkit.local.server.nodes import Attribute, Collection, Resource, Table, children, record
-
-FILES: Final = "https://files.example"
-"""The origin of the files. It does not exist, and must never receive a credential."""
 
 _BIT_RATES: Final = (("minimum", 2), ("maximum", 6), ("average", 4))
 
@@ -22,11 +20,10 @@ class Media:
     def __init__(self, library: Library) -> None:
         self._library = library
         # Whose images are numbered one after the other: kind, how many owners there are before, how many of this kind.
-        self._owners = (
-            ("titles", 0, library.titles),
-            ("title_groups", library.titles, library.groups),
-            ("brands", library.titles + library.groups, library.brands),
-        )
+        self._owners, before = list[tuple[str, int, int]](), 0
+        for kind, count in library.pictured.items():
+            self._owners.append((kind, before, count))
+            before += count
 
     def table(self) -> Table:
         """Return path patterns and their builders."""
@@ -112,7 +109,7 @@ class Media:
             ("description", "", "" if index % 3 else "As broadcast, R&D master"),
         ]
         links = [("title", f"/titles/{index // 2 + 1}")]
-        return record("asset", id_, attributes, ("metadata", "renditions", "schedule"), links=links)
+        return record("asset", id_, attributes, ("metadata", "renditions", "segments", "schedule"), links=links)
 
     def _assets_of_title(self, id_: int) -> Collection | None:
         found = [asset for asset in (2 * id_ - 1, 2 * id_) if self._asset(asset)]
@@ -140,7 +137,7 @@ class Media:
             ("runtime", "duration", "01:30:00.000"),
         ]
         links = [("file", f"{FILES}/renditions/{id_}"), ("asset", f"/assets/{asset}")]
-        below, plain = ("target_platforms", "metadata"), frozenset({"asset", "file"})
+        below, plain = ("audio_tracks", "subtitles", "target_platforms", "metadata"), frozenset({"asset", "file"})
         return record("rendition", id_, attributes, below, links=links, plain=plain)
 
     # -- target platforms: eight ids for each image (even) and rendition (odd)

@@ -10,7 +10,10 @@ from vendorkit.local.mediagenix.data import Library, day
 from vendorkit.local.server.nodes import Attribute, Document, Resource, Table, child
 
 _NOTED: Final = ("titles", "title_groups", "brands", "rights")
-_DOCUMENTED: Final = (*_NOTED, "images", "assets", "renditions", "deals", "schedulings")
+_DOCUMENTED: Final = (
+    *(*_NOTED, "images", "assets", "renditions", "deals", "schedulings"),
+    *("contributors", "franchises", "audio_tracks", "subtitles"),
+)
 _ACTORS: Final = ("Noor Aziz", "Liv Ström", "Anaïs Petit", 'Tom "Red" O\'Shea', "佐藤 花", "Marek Dvořák")
 
 
@@ -45,10 +48,13 @@ def _document(kind: str, fields: Callable[[Library, int], list[Attribute]], libr
     return Document(kind.removesuffix("s"), fields(library, id_ - 1))
 
 
-def _note(kind: str, id_: int) -> Resource:
-    # The vendor's page on notes was not available: a minimum of fields.
-    text = None if id_ % 3 else "Check credits & cast"
-    return Resource("note", f"/{kind}/{id_}/note", [("body", "", text)])
+def _note(kind: str, id_: int) -> Resource | None:
+    if id_ % 3:
+        return None
+    links = [("annotable", f"/{kind}/{id_}")]
+    return Resource(
+        "note", f"/{kind}/{id_}/note", [("text", "", "Check credits & cast")], (), links, frozenset({"annotable"})
+    )
 
 
 def _title_fields(library: Library, title: int) -> list[Attribute]:

@@ -8,12 +8,22 @@ from typing import Any, Final
 
 from vendorkit.local.mediagenix.data import LICENSORS, PLATFORMS, REQUIREMENTS, Library, day, ids, local_midnight
 from vendorkit.local.mediagenix.metadata import external_id
-from vendorkit.local.server.nodes import Attribute, Collection, Resource, Table, children, every, numbered, record
+from vendorkit.local.server.nodes import (
+    Attribute,
+    Build,
+    Collection,
+    Resource,
+    Table,
+    children,
+    every,
+    numbered,
+    record,
+)
 
 _RIGHT_BELOW: Final = ("granted_requirements", "specific_platforms", "sourced_schedulings", "note", "metadata")
 _DEAL_BELOW: Final = ("rights", "metadata", "granted_requirements", "specific_platforms")
 _DEAL_PLAIN: Final = frozenset({"rights", "licensor", "granted_requirements", "specific_platforms"})
-_RESTRICTED: Final = ("rights", "deals", "blackouts", "denied_rights")
+_RESTRICTED: Final = ("rights", "deals", "blackouts", "denied_rights", "rules")
 _DEALS: Final = 2 * (len(LICENSORS) - 1)
 
 
@@ -68,7 +78,7 @@ class Rights:
             "/granted_requirements/{id}": self._granted,
             "/specific_platforms/{id}": self._specific,
         }
-        return table | self._below_owners(owners) | self._below_restricted()
+        return table | self._below_owners(owners) | self._below_restricted(owners["/rules/{id}"])
 
     def _below_owners(self, owners: Table) -> Table:
         """Return what is below titles and title groups."""
@@ -85,20 +95,20 @@ class Rights:
                 f"/{kind}/{{id}}/rights": children("rights", self._right, owner, rights),
                 f"/{kind}/{{id}}/blackouts": children("blackouts", self._blackout, owner, blackouts),
                 f"/{kind}/{{id}}/denied_rights": children("denied_rights", self._denied_right, owner, denied),
-                f"/{kind}/{{id}}/rules": children("rules", lambda _: None, owner, lambda _: []),
             }
         return table
 
-    def _below_restricted(self) -> Table:
-        """Return the specific platforms and granted requirements of rights, deals, blackouts and denied rights."""
+    def _below_restricted(self, rule: Build) -> Table:
+        """Return the specific platforms and granted requirements of what has them."""
         table: Table = {}
         platforms = partial(children, "specific_platforms", self._specific)
         requirements = partial(children, "granted_requirements", self._granted)
-        builders = (self._right, _deal, self._blackout, self._denied_right)
+        builders = (self._right, _deal, self._blackout, self._denied_right, rule)
         for position, (kind, build) in enumerate(zip(_RESTRICTED, builders, strict=True)):
             table[f"/{kind}/{{id}}/specific_platforms"] = platforms(build, partial(self._specifics, position))
             table[f"/{kind}/{{id}}/granted_requirements"] = requirements(build, partial(_grants, position))
-        del table["/denied_rights/{id}/granted_requirements"]  # the vendor has none
+        del table["/denied_rights/{id}/granted_requirements"]  # the vendor has none of these
+        del table["/rules/{id}/granted_requirements"]
         return table
 
     # -- rights
@@ -113,6 +123,7 @@ class Rights:
             ("external_id", "", external_id("RGT", index)),
             ("name", "", f"Right #{id_}"),
             *_terms(index, library.span(index), "catchup" if selection else "archive"),
+            *(_offsets(index) if selection else []),
             ("episode_selection_type", "", "only" if selection else None),
             ("episode_selection", "", selection),
             ("clearances_included", "boolean", index % 6 != 0),
@@ -120,6 +131,8 @@ class Rights:
         licensor = int(library.series_licensor(place) if owner == "title_groups" else library.licensor(place))
         links = [("licensable", f"/{owner}/{place + 1}")]
         links += [("licensor", f"/licensors/{licensor + 1}")] if licensor else []
+        deal = int(library.deal(index))
+        links += [("deal", f"/deals/{deal + 1}")] if deal >= 0 else []
         return record("right", id_, attributes, _RIGHT_BELOW, links=links)
 
     def _sourced(self, id_: int) -> list[int]:
@@ -191,25 +204,25 @@ class Rights:
 
     def _specifics(self, position: int, id_: int) -> list[int]:
         places = self._library.platforms_of(_RESTRICTED[position], id_ - 1)
-        return [(4 * id_ + position) * 8 + place for place in places]
+        return [(5 * id_ + position) * 8 + place for place in places]
 
     def _specific(self, id_: int) -> Resource | None:
         owner, place = divmod(id_, 8)
-        if place not in self._library.platforms_of(_RESTRICTED[owner % 4], owner // 4 - 1):
+        if place not in self._library.platforms_of(_RESTRICTED[owner % 5], owner // 5 - 1):
             return None
         return record("specific_platform", id_, [], links=[("platform", f"/platforms/{place + 1}")])
 
     @staticmethod
     def _granted(id_: int) -> Resource | None:
         owner, place = divmod(id_, 8)
-        if place >= owner // 4 % 3:
+        if place >= owner // 5 % 3:
             return None
-        requirement = (owner // 4 + 5 * place) % len(REQUIREMENTS) + 1
+        requirement = (owner // 5 + 5 * place) % len(REQUIREMENTS) + 1
         return record("granted_requirement", id_, [], links=[("requirement", f"/requirements/{requirement}")])
 
 
 def _grants(position: int, id_: int) -> list[int]:
-    return [(4 * id_ + position) * 8 + place for place in range(id_ % 3)]
+    return [(5 * id_ + position) * 8 + place for place in range(id_ % 3)]
 
 
 class _Sparse:
@@ -234,6 +247,16 @@ class _Sparse:
         index = owner_id - 1
         id_ = index // step + 1 + (0 if kind == "titles" else self._on_titles)
         return [id_] if index % step == offset and id_ in self.ids else []
+
+
+def _offsets(index: int) -> list[Attribute]:
+    """Return when a catch-up right begins and ends, counted from a transmission."""
+    parts = (("start", 0, "before_tx_starts"), ("end", 7 + index % 3 * 7, "after_tx_ends"))  # the first one is inferred
+    return [
+        (f"{edge}_offset_{name}", kind, value)
+        for edge, days, reference in parts
+        for name, kind, value in (("value", "integer", days), ("unit", "", "days"), ("reference", "", reference))
+    ]
 
 
 def _terms(index: int, span: tuple[int, int], kind: str) -> list[Attribute]:

@@ -6,12 +6,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from vendorkit.local.mediagenix.data import CHANNELS, OUTLETS, PLATFORMS, Library, day
+from vendorkit.local.mediagenix.data import CHANNELS, OUTLETS, PLATFORMS, Library, day, job_path
 from vendorkit.local.mediagenix.metadata import external_id
 from vendorkit.local.server.nodes import Attribute, Document, Resource, Table, child, children, every, numbered, record
-
-SEQUENCE: Final = "https://sequence.example"
-"""The origin of Mediagenix Sequence, which has other credentials. It does not exist."""
 
 # The release notes name these; `not_cleared` is inferred, only `cleared` was seen (4.9).
 _OFFLINE: Final = ("published", "published", "published", "failed")
@@ -38,7 +35,7 @@ def _outlet(id_: int) -> Resource:
 def _channel(id_: int) -> Resource:
     name, zone = CHANNELS[id_ - 1]
     attributes = [("name", "", name), ("external_id", "", f"CH-{id_}"), ("timezone", "", zone)]
-    return record("linear_channel", id_, attributes, ("linear_schedulings",))
+    return record("linear_channel", id_, attributes, ("linear_schedulings", "linear_programs", "linear_categories"))
 
 
 class Scheduled:
@@ -63,13 +60,13 @@ class Scheduled:
             "/outlets/{id}": _outlet,
             "/outlets/{id}/platforms": children("platforms", _platform, _outlet, _platforms_of),
             "/schedulings/{id}": scheduling,
-            "/schedulings/{id}/conflicts": schedulings(scheduling, lambda _: []),
             "/schedulings/{id}/publications": publications(scheduling, lambda id_: [id_]),
             "/schedulings/{id}/workflow": child(scheduling, self._workflow),
             "/publications/{id}": child(scheduling, self._publication),
             "/linear_channels": every("linear_channels", _channel, len(CHANNELS)),
             "/linear_channels/{id}": _channel,
             "/linear_channels/{id}/linear_schedulings": linear(_channel, lambda id_: hours[id_ - 1 :: len(CHANNELS)]),
+            "/linear_channels/{id}/linear_categories": child(_channel, lambda _: owners["/linear_categories"]()),
             "/linear_schedulings/{id}": self._linear,
             "/linear_schedulings/{id}/schedulings": schedulings(self._linear, self._on_demand),
             "/titles/{id}/linear_schedulings": linear(
@@ -123,6 +120,7 @@ class Scheduled:
         links = [("title_group", f"/title_groups/{episode[0] + 1}")] if episode else []
         links += [("title", f"/titles/{title + 1}"), ("asset", f"/assets/{self._asset_of(index)}")]
         links.append(("platform", f"/platforms/{library.platform(index) + 1}"))
+        links += [("playlist", f"/playlists/{index % 12 + 1}")] if index % 6 == 0 else []
         below = ("conflicts", "publications", "workflow", "metadata")
         return record("scheduling", id_, attributes, below, links=links, plain=frozenset({"metadata"}))
 
@@ -140,7 +138,7 @@ class Scheduled:
 
     def _workflow(self, id_: int) -> Resource:
         status = _WORKFLOWS[self._library.scatter(id_ - 1, 41) % 3]
-        links = [("job", f"{SEQUENCE}/api/work_areas/1/jobs/{id_}")]
+        links = [("job", f"sequence:/api{job_path((id_ - 1) % self._library.jobs + 1)}")]
         path = f"/schedulings/{id_}/workflow"
         return Resource("workflow", path, [("status", "", status)], links=links, plain=frozenset({"job"}))
 

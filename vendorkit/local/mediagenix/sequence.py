@@ -2,7 +2,7 @@
 The mock server of Mediagenix Sequence: jobs, and the materials, tasks, notes and problems of each.
 
 Written from Mediagenix's documents. Its answers have the format of On-Demand, but it is another product at another
-origin: links to On-Demand lead to a host that does not exist.
+origin. The fields of hooks and work areas are not known: a minimum.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from vendorkit.local.mediagenix.data import LICENSORS, Library, day
+from vendorkit.local.mediagenix.data import LICENSORS, Library, day, job_path
 from vendorkit.local.mediagenix.events import Events
 from vendorkit.local.mediagenix.metadata import external_id
 from vendorkit.local.server.hypermedia_routes import error, hypermedia_routes
@@ -30,15 +30,12 @@ RATE: Final = (150, 30.0, 300.0)
 refusal: Final = error
 """The vendor's error for requests that the server refuses before they reach a route."""
 
-MOVIDA: Final = "https://movida.example"
-"""The origin of Mediagenix On-Demand, which has other credentials. It does not exist."""
-
 _AREAS: Final = ("Acquisition", "Localisation", "Delivery")
 _STATUSES: Final = ("pending", "late", "done", "live", "passed")
 _MATERIALS: Final = ("feature_film", "trailer", "subtitles", "box_art")  # 4 of the 8 kinds
 _MATERIAL_STATUSES: Final = ("pending", "received", "claimed")
 _TASKS: Final = ("Check rights", "Order master", "Review", "Translate & time", "Deliver")
-_PER_JOB: Final = {"assets": len(_MATERIALS), "tasks": len(_TASKS), "notes": 2, "problems": 1}
+_PER_JOB: Final = {"assets": len(_MATERIALS), "tasks": len(_TASKS), "notes": 2, "problems": 1, "hooks": 2}
 _EVENTS: Final = (
     ("job_created", "jobs", None),
     ("job_updated", "jobs", "status"),
@@ -47,10 +44,10 @@ _EVENTS: Final = (
 )
 
 
-def routes(settings: Settings, base_url: Callable[[], str], credentials: Mapping[str, str]) -> list[Route]:
+def routes(settings: Settings, origin: Callable[..., str], credentials: Mapping[str, str]) -> list[Route]:
     """Return the routes of the API, below `/api`, without authentication and faults."""
     del credentials  # checked by the server
-    return hypermedia_routes(settings, base_url, _Jobs(settings).table())
+    return hypermedia_routes(settings, origin, _Jobs(settings).table())
 
 
 @numbered(len(_AREAS))
@@ -63,24 +60,20 @@ def _area_of(job: int) -> int:
     return (job - 1) % len(_AREAS) + 1
 
 
-def _path(job: int) -> str:
-    return f"/work_areas/{_area_of(job)}/jobs/{job}"
-
-
 class _Jobs:
     """Builds jobs and what is below them. Jobs alternate between the work areas: job 4 is in area 1."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings, self._library = settings, Library(settings.seed, settings.titles)
-        self._count = max(30, settings.titles // 10)
+        self._count = self._library.jobs
 
     def table(self) -> Table:
         """Return path patterns and their builders."""
         links = [("work_areas", "/work_areas"), ("events", "/events")]
         root = Resource("sequence", "", [], links=links, plain=frozenset({"work_areas", "events"}))
-        events = Events(self._settings, self._library, _EVENTS, lambda _, number: _path(number))
-        table: Table = {
-            "": lambda: root,
+        table: Table = {"": lambda: root}
+        events = Events(self._settings, self._library, table, _EVENTS, lambda _, number: job_path(number))
+        table |= {
             "/work_areas": every("work_areas", _area, len(_AREAS)),
             "/work_areas/{id}": _area,
             "/work_areas/{id}/jobs": children(
@@ -90,7 +83,13 @@ class _Jobs:
             "/events": events.collection,
             "/events/{id}": events.event,
         }
-        builders = {"assets": self._asset, "tasks": self._task, "notes": self._note, "problems": self._problem}
+        builders = {
+            "assets": self._asset,
+            "tasks": self._task,
+            "notes": self._note,
+            "problems": self._problem,
+            "hooks": self._hook,
+        }
         for plural, build in builders.items():
             parts = partial(_part_ids, plural)
             table[f"/work_areas/{{id}}/jobs/{{id}}/{plural}"] = children(plural, build, self._job, parts)
@@ -120,9 +119,13 @@ class _Jobs:
             ("tag_list", "", "urgent,4k" if id_ % 5 == 0 else ""),
             ("title_external_id", "", external_id("ACME", 10 * id_ - 10)),
         ]
-        path = _path(id_)
-        links = [("work_area", f"/work_areas/{area}"), ("scheduling", f"{MOVIDA}/api/schedulings/{id_}")]
-        links += [("title", f"{MOVIDA}/api/titles/{10 * id_ - 9}"), ("web", f"{MOVIDA}{path}")]
+        path = job_path(id_)
+        index = (10 * id_ - 10) % max(1, self._library.titles)
+        links = [("work_area", f"/work_areas/{area}"), ("title", f"mediagenix:/api/titles/{index + 1}")]
+        links += [
+            ("scheduling", f"mediagenix:/api/schedulings/{s + 1}") for s in self._library.schedulings_of(index)[:1]
+        ]
+        links += [("web", f"sequence:{path}")]
         return Resource("job", path, attributes, tuple(_PER_JOB), links, frozenset({"scheduling", "title", "web"}))
 
     def _part(
@@ -131,7 +134,7 @@ class _Jobs:
         return build(id_) if self._job(area, job) and id_ in parts(area, job) else None
 
     def _made(self, name: str, id_: int, attributes: list[Attribute]) -> Resource:
-        path = _path((id_ - 1) // _PER_JOB[f"{name}s"] + 1)
+        path = job_path((id_ - 1) // _PER_JOB[f"{name}s"] + 1)
         return Resource(name, f"{path}/{name}s/{id_}", [("id", "integer", id_), *attributes], links=[("job", path)])
 
     def _asset(self, id_: int) -> Resource:
@@ -164,6 +167,9 @@ class _Jobs:
             ("created_at", "datetime", f"{day(-(id_ % 90))}T08:15:00+01:00"),
         ]
         return self._made("note", id_, attributes)
+
+    def _hook(self, id_: int) -> Resource:
+        return self._made("hook", id_, [("name", "", f"Notify #{id_}")])
 
     def _problem(self, id_: int) -> Resource:
         attributes: list[Attribute] = [

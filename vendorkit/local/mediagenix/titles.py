@@ -17,12 +17,12 @@ _TITLE_PLAIN: Final = frozenset({"blackouts", "rights", "clips"})
 _GROUP_PLAIN: Final = frozenset({"blackouts", "rights", "denied_rights"})
 _TITLE_BELOW: Final = (
     *("schedule", "linear_schedulings", "availability_windows", "title_groups", "images", "assets", "metadata"),
-    *("blackouts", "rights", "denied_rights", "rules", "clips", "note"),
+    *("blackouts", "rights", "denied_rights", "rules", "clips", "note", "external_ids"),
 )
 _GROUP_BELOW: Final = (
     *("titles", "schedule", "images", "metadata", "blackouts", "rights", "denied_rights", "rules", "clips", "note"),
 )
-_BRAND_BELOW: Final = ("series", "collections", "titles", "metadata", "images", "clips", "note")
+_BRAND_BELOW: Final = ("series", "collections", "titles", "metadata", "images", "clips", "note", "external_ids")
 _TAGS: Final = ("", "Drama,Nordic", "Comedy", "Family,Animation", "Action")
 
 
@@ -84,7 +84,7 @@ class Editorial:
             attributes.append(("episode_number", "integer", episode[1]))
         attributes.append(("tags", "", _TAGS[index % 5]))
         attributes.append(("acl_hash", "", f"<view@everyone> <edit@team#{index % 7 + 1}>"))
-        links = _licensor_link(library.licensor(index))
+        links = [*_licensor_link(library.licensor(index)), ("creator", f"/users/{index % 4 + 1}")]
         return record("title", id_, attributes, _TITLE_BELOW, links=links, plain=_TITLE_PLAIN)
 
     def _by_external_id(self, query: Mapping[str, str]) -> Sequence[int]:
@@ -113,7 +113,8 @@ class Editorial:
             attributes.append(("title_group_type", "", "collection"))
             below = (*_GROUP_BELOW, "collection_entries")
         attributes.append(("tags", "", "" if index % 2 else "Launch"))
-        return record("title_group", id_, attributes, below, plain=_GROUP_PLAIN)
+        links = [("creator", f"/users/{index % 4 + 1}")]
+        return record("title_group", id_, attributes, below, links=links, plain=_GROUP_PLAIN)
 
     def _entries(self, id_: int) -> Collection | None:
         if not self._library.series < id_ <= self._library.groups:
@@ -140,7 +141,7 @@ class Editorial:
             ("name", "", f"{self._library.phrase(index, 22)} {id_}"),
             ("tags", "", ""),
         ]
-        links = _licensor_link(self._library.series_licensor(3 * index))
+        links = [*_licensor_link(self._library.series_licensor(3 * index)), ("creator", f"/users/{index % 4 + 1}")]
         return record("brand", id_, attributes, _BRAND_BELOW, links=links)
 
     def _collections_of_brand(self, id_: int) -> range:

@@ -88,10 +88,13 @@ async def serve(names: list[str], switches: Mapping[str, Any], ready: TextIO) ->
     authority.issue_cert("127.0.0.1", "localhost", "::1").configure_cert(context)
     control_token = secrets.token_urlsafe(32)
     credentials = make_credentials(names, Settings(**switches))
-    vendors, servers, runs = {}, [], []
+    vendors, servers, runs, origins = {}, [], [], dict[str, str]()
     for name in names:
         listener = _listener()
-        server, vendor = _server_for(name, Settings(**switches), credentials[name], listener, control_token)
+        server, vendor = _server_for(
+            name, Settings(**switches), credentials[name], listener, control_token=control_token, origins=origins
+        )
+        origins[name] = vendor.base_url
         server.config.ssl = context
         servers.append(server)
         runs.append(asyncio.ensure_future(server.serve(sockets=[listener])))
@@ -112,7 +115,13 @@ def _listener() -> socket.socket:
 
 
 def _server_for(
-    name: str, settings: Settings, credentials: Mapping[str, str], listener: socket.socket, control_token: str
+    name: str,
+    settings: Settings,
+    credentials: Mapping[str, str],
+    listener: socket.socket,
+    *,
+    control_token: str,
+    origins: Mapping[str, str],
 ) -> tuple[_Server, Vendor]:
     vendor = Vendor(
         module=MODULES[name],
@@ -120,6 +129,7 @@ def _server_for(
         credentials=credentials,
         port=listener.getsockname()[1],
         control_token=control_token,
+        origins=origins,
     )
     config = uvicorn.Config(
         application(vendor),

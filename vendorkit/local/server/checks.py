@@ -32,7 +32,7 @@ SMALLEST_GZIP: Final = 500  # bytes; below, compressing costs more than it saves
 def application(vendor: Vendor) -> ASGIApp:
     """Return the ASGI application of *vendor*: its routes with all checks around them."""
     settings = vendor.settings
-    routes = vendor.module.routes(settings, lambda: vendor.base_url, vendor.credentials)
+    routes = vendor.module.routes(settings, vendor.origin, vendor.credentials)
     known = ", ".join(
         sorted({f"{'|'.join(sorted((route.methods or set()) - {'HEAD'}))} {route.path}" for route in routes})
     )

@@ -40,9 +40,14 @@ class Renderer:
     """Writes one answer. A *guard* is the set of paths that `expand` does not expand again."""
 
     def __init__(
-        self, settings: Settings, base_url: str, resolve: Callable[[str], Node | None], expand: frozenset[str]
+        self,
+        settings: Settings,
+        origin: Callable[..., str],
+        resolve: Callable[[str], Node | None],
+        expand: frozenset[str],
     ) -> None:
-        self._settings = settings
+        self._settings, self._origin = settings, origin
+        base_url = origin()
         self._api = (base_url.replace("https://", "http://", 1) if settings.http_links else base_url) + "/api"
         self._resolve = resolve
         self._expand = expand - {"self"}
@@ -160,7 +165,11 @@ class Renderer:
         return guard | {path}
 
     def _href(self, path: str) -> str:
-        return path if path.startswith("http") else self._api + path
+        """Return the address of a path; "sequence:/jobs/1" is one of another origin."""
+        if path.startswith("/"):
+            return self._api + path
+        name, _, below = path.partition(":")
+        return self._origin(name) + below
 
     def _attributes(self, resource: Resource) -> list[Attribute]:
         rate = self._settings.wrong_type_rate

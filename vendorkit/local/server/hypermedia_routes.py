@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from vendorkit.local.server.hypermedia import Paging, Renderer
 from vendorkit.local.server.hypermedia_changes import Changed
-from vendorkit.local.server.nodes import Collection, Node, Table
+from vendorkit.local.server.nodes import Collection, Node, Table, found_in
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -51,18 +51,18 @@ def error(status: int, message: str, *, as_json: bool = False) -> Response:
     return Response(f"<error>{inner}</error>\n", status, media_type="application/xml" + _UTF8)
 
 
-def hypermedia_routes(settings: Settings, base_url: Callable[[], str], table: Table) -> list[Route]:
+def hypermedia_routes(settings: Settings, origin: Callable[..., str], table: Table) -> list[Route]:
     """Return one route for each path of the table. They are read-only."""
-    endpoint = _Endpoint(settings, base_url, table)
+    endpoint = _Endpoint(settings, origin, table)
     return [Route(_route_path(pattern), endpoint) for pattern in table]
 
 
 class _Endpoint:
     """One ASGI application for all routes, so that they take every method and refuse writes as the vendor does."""
 
-    def __init__(self, settings: Settings, base_url: Callable[[], str], table: Table) -> None:
+    def __init__(self, settings: Settings, origin: Callable[..., str], table: Table) -> None:
         self._settings = settings
-        self._base_url = base_url
+        self._origin = origin
         self._table = table
         self._resolve = Changed(settings, self._computed).resolve
 
@@ -77,22 +77,22 @@ class _Endpoint:
         await response(scope, receive, send)
 
     def _computed(self, path: str) -> Node | None:
-        pattern, ids = _split(path)
-        return self._table[pattern](*ids) if pattern in self._table else None
+        return found_in(self._table, path)
 
     def _answer(self, request: Request, *, as_json: bool) -> Response:
         if request.method not in {"GET", "HEAD"}:
             raise _Refused(403, "This mock server is read-only: nothing was changed.")
         path = request.url.path.removeprefix("/api")
-        query = dict(request.query_params)
+        # Rails, on which the vendor seems to run, treats blank parameters as absent; a public poller sends one.
+        query = {name: value for name, value in request.query_params.items() if value.strip()}
         node = self._resolve(path)
         if node is None:
             raise _Refused(404, f"No record at {request.url.path}")
-        base, paging = self._base_url(), Paging()
+        paging = Paging()
         if isinstance(node, Collection):
-            node, paging = _page(node, query, f"{base}/api{path}", unescaped=self._settings.unescaped_next)
+            node, paging = _page(node, query, f"{self._origin()}/api{path}", unescaped=self._settings.unescaped_next)
         expand = frozenset(query.get("expand", "").replace(" ", "").split(",")) - {""}
-        renderer = Renderer(self._settings, base, self._resolve, expand)
+        renderer = Renderer(self._settings, self._origin, self._resolve, expand)
         if as_json:
             return Response(renderer.json(node, paging), media_type="application/json" + _UTF8)
         return Response(renderer.xml(node, paging), media_type="application/xml" + _UTF8)
@@ -156,13 +156,6 @@ def _number(query: Mapping[str, str], name: str, default: int, *, least: int = 1
     if not text.isdecimal() or len(text) > _DIGITS or int(text) < least:
         raise _Refused(422, f"{name} must be an integer of {least} or more")
     return int(text)
-
-
-def _split(path: str) -> tuple[str, list[int]]:
-    """Return the pattern of a path and the ids in it."""
-    parts = path.split("/")
-    ids = [int(part) for part in parts if part.isdecimal()]
-    return "/".join("{id}" if part.isdecimal() else part for part in parts), ids
 
 
 def _route_path(pattern: str) -> str:

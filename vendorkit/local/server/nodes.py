@@ -20,7 +20,7 @@ class Resource:
         path: Path below `/api`; "" for the root, which has no self link.
         attributes: In the order of the answer.
         below: Rels whose link is the path of the record followed by the rel.
-        links: Rel and path of all other links; a whole URL leads to another origin.
+        links: Rel and path of all other links; "sequence:/api/jobs/1" is at another origin.
         plain: Rels that `expand` does not expand.
         embedded: What `expand` puts under a rel, if that is not the resource at the link.
     """
@@ -68,6 +68,13 @@ Build = Callable[..., Node | None]
 """Returns the answer for the ids in a path; None if there is no such record."""
 Table = dict[str, Build]
 """From a path below `/api`, such as `/titles/{id}/images`, to the function that builds the answer from its ids."""
+
+
+def found_in(table: Table, path: str) -> Node | None:
+    """Return what a table has at *path*; None if nothing is there."""
+    parts = path.split("/")
+    pattern = "/".join("{id}" if part.isdecimal() else part for part in parts)
+    return table[pattern](*(int(part) for part in parts if part.isdecimal())) if pattern in table else None
 
 
 def record(

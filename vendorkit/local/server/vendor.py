@@ -32,18 +32,26 @@ class Vendor:
         credentials: Mapping[str, str],
         port: int,
         control_token: str,
+        origins: Mapping[str, str] | None = None,
     ) -> None:
         self.module = module
         self.settings = settings
         self.credentials = dict(credentials)
         self.port = port
         self.base_url = f"https://127.0.0.1:{port}"
+        self._origins = {} if origins is None else origins
         self.control_token = control_token
         self.connections: Any = set()  # uvicorn's, of this server
         self.log: deque[dict[str, Any]] = deque(maxlen=LOG_LENGTH)
         self.count = 0
         self.limit = RateLimit(settings, module.RATE)
         self.check: Check = check_for(module, settings, self.credentials)
+
+    def origin(self, name: str = "") -> str:
+        """Return the origin of this server, of another one by its name, or of the "files" that it links to."""
+        if name == "files":  # another host for a client, as a CDN is
+            return self.base_url.replace("127.0.0.1", "localhost")
+        return self._origins.get(name, f"https://{name}.example") if name else self.base_url
 
     def refusal(self, status: int, reason: str) -> Response:
         """Return the vendor's error body, with Retry-After if the switch is set."""

@@ -29,8 +29,8 @@ from vendorkit.vendors.client import Client, Environment
 from vendorkit.vendors.declared import Declared, read_resources
 from vendorkit.vendors.mediagenix.browsing import Hypermedia
 from vendorkit.vendors.mediagenix.changes import EventFed, FeedChanges
-from vendorkit.vendors.mediagenix.paging import Documents, Events, Linked
-from vendorkit.vendors.mediagenix.schema import FILE, expandable, ineffective_expansions, schema
+from vendorkit.vendors.mediagenix.paging import Documents, Events, Linked, Unknown
+from vendorkit.vendors.mediagenix.schema import FILE, expandable, ineffective_expansions, resource_at, schema
 
 # 150 requests in 30 seconds are documented; the ban is long, so some are left for clocks that differ.
 RATES: Final = ((144, 30.0),)
@@ -97,7 +97,31 @@ class Mediagenix(Client):
     tasks: BoundResource
     notes: BoundResource
     problems: BoundResource
+    hooks: BoundResource
+    sequence_events: BoundResource
     metadata: BoundResource
+    entity_notes: BoundResource
+    workflows: BoundResource
+    franchises: BoundResource
+    rules: BoundResource
+    segments: BoundResource
+    audio_tracks: BoundResource
+    subtitles: BoundResource
+    contributors: BoundResource
+    credits: BoundResource
+    credit_roles: BoundResource
+    external_ids: BoundResource
+    external_id_types: BoundResource
+    linear_program_groups: BoundResource
+    linear_programs: BoundResource
+    linear_categories: BoundResource
+    conflicts: BoundResource
+    playlists: BoundResource
+    content_promotions: BoundResource
+    users: BoundResource
+    teams: BoundResource
+    permissions: BoundResource
+    roles: BoundResource
 
     vendor_name = "mediagenix"
     label = "Mediagenix On-Demand"
@@ -129,7 +153,7 @@ class Mediagenix(Client):
         where = (name, path, parents, own)
         if name == "metadata":
             return Resource(name, declared.about, path, declared.schema, Documents(*where), filters)
-        if name == "events":
+        if below == "events":
             return _resource(declared, Events(*where), filters)
         if "host" in values or not declared.schema.key:
             return _resource(declared, Linked(*where), filters)
@@ -177,11 +201,9 @@ class Mediagenix(Client):
         wanted = "an address of the vendor, such as a cell of a …_link column"
         url = self.session.absolute(link.href if isinstance(link, Link) else arguments.text(link, "link", wanted))
         words = [word for word in urlsplit(url).path.split("/") if word and not word.isdigit()]
-        name = words[-1] if words else "resource"
         sequence = self.endpoint.origins.get("sequence")
-        if name == "assets" and sequence and origin_of(url) == origin_of(sequence):
-            name = "job_assets"
-        name = {"schedule": "schedules", "clips": "titles", "series": "title_groups"}.get(name, name)
+        host = "sequence" if sequence and origin_of(url) == origin_of(sequence) else ""
+        name = resource_at(words[-1], host) if words else "resource"
         linked = tuple(arguments.names(expand, "expand", "a list of linked resources"))
         accept = self.accepts[0] if accept is None else choice(accept, self.accepts, f"{self.title} has no format")
         return Query(self, Ask(name, expand=linked, accept=accept, url=url))
@@ -213,4 +235,4 @@ def _resource(declared: Declared, paging: Linked, filters: tuple[Filter, ...]) -
 
 def _undeclared(name: str) -> Resource:
     columns = (Column("resource_type", Kind.TEXT), Column("id", Kind.ID), Column("self_link", Kind.LINK, "self"))
-    return Resource(name, "Not declared.", "/api", Schema(name, columns), Linked(name, "/api"))
+    return Resource(name, "Not declared.", "/api", Schema(name, columns), Unknown(name, "/api"))

@@ -17,7 +17,7 @@ from vendorkit.resource import NEXT, Accept, Cost, Flow, Paging, announced
 
 PER_PAGE: Final = 200  # more is refused with 422
 PAGES: Final = 10_000  # of a collection without a total, if no limit is given: two million records
-_SINGLE: Final = {"metadata", "schedule", "note", "workflow", "api"}
+_SINGLE: Final = {"metadata", "schedule", "note", "workflow", "payload", "log", "api"}
 _SECOND_PAGE: Final = re.compile(r"([?&]page=)2(?=&|$)")  # not that of per_page
 
 
@@ -181,6 +181,30 @@ class Documents(Linked):
         yield [self.call(ask)]
         page = yield NEXT
         yield Accept(page.under("metadata"))
+
+
+@dataclass(frozen=True)
+class Unknown(Linked):
+    """What is at an address of a kind that is not declared: a collection if the answer is one, else one record."""
+
+    def pages(self, ask: Ask, cursor: Any = None) -> Flow[None]:
+        """Accept the pages of the collection, or the one record."""
+        call = self.call(ask)
+        try:
+            if call.records is not None:
+                yield self.call(ask, 1)
+        except MalformedAnswer:
+            yield [replace(call, records=None)]
+            yield Accept((yield NEXT))
+        else:
+            yield from super().pages(ask, cursor)
+
+    def count(self, ask: Ask) -> Flow[int | None]:
+        """Read the total of a page of one record; what is not a collection counts as one."""
+        try:
+            return (yield from super().count(ask))
+        except MalformedAnswer:
+            return 1
 
 
 def stop_counting(name: str) -> NoReturn:

@@ -39,6 +39,15 @@ def _links(name: str) -> tuple[Link, ...]:
     return tuple(links)
 
 
+def resource_at(word: str, host: str) -> str:
+    """Return the resource at addresses that end with *word*, ids left out; the word itself if none is declared."""
+    declared = read_resources(FILE)
+    own = [name for name, one in declared.items() if one.values.get("host", ("",))[0] == host]
+    by_rel = {link.rel: link.target or word for name in own for link in _links(name) if link.many}
+    by_path = {declared[name].values.get("below", (name,))[0].rpartition("/")[2]: name for name in own}
+    return {**by_rel, **by_path}.get(word, word)
+
+
 def expandable(name: str) -> tuple[str, ...]:
     """Return the rels of *name* that the vendor expands."""
     return tuple(link.rel for link in _links(name) if link.expandable)
