@@ -14,17 +14,17 @@ INTO := $(BIN)/python -m pip install --quiet --disable-pip-version-check --targe
 
 .PHONY: lock demo lab test lint faults browser widgets7 slow soak bench notebooks docs clean
 
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements.lock pyproject.toml setup.py
 	$(PYTHON) -c 'import sys; sys.exit("vendorkit needs Python 3.10 or newer" if sys.version_info < (3, 10) else 0)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	touch $@
 
-demo: $(READY)  ## the main job, on the local vendors: authenticated pulls, notebooks, an HTML report
+demo: $(READY)  ## the main job, on the mock servers: authenticated pulls, notebooks, an HTML report
 	$(BIN)/vendorkit demo
 
-lab: $(READY)  ## JupyterLab on the notebooks
+lab: $(READY)  ## JupyterLab on copies of the notebooks
 	$(BIN)/vendorkit lab
 
 test: $(READY) lint  ## everything but the slow suites
@@ -57,7 +57,7 @@ build/pandas-%/.ready: $(READY)
 	$(INTO) $(@D) --no-deps pandas==$* pytz
 	touch $@
 
-slow: $(READY) $(PANDAS:%=build/pandas-%/.ready)  ## a million records, killed at random points; a short soak
+slow: $(READY) $(PANDAS:%=build/pandas-%/.ready)  ## a million records, killed at random points; a short soak; the wheel in environments of its own
 	$(BIN)/python -m pytest -m slow
 
 soak: $(READY)  ## ten minutes of eight threads and faults of all kinds, and 20,000 bodies; SECONDS=45 for a short one

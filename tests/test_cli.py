@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
+from datetime import datetime, timezone
+from importlib.metadata import version
 from pathlib import Path
 
 import nbformat
 import pytest
 from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import vendorkit as vk
-from vendorkit import cli, local
-from vendorkit.errors import VendorUnavailable
+from vendorkit import cli, installed, local
+from vendorkit import demo as demo_module
+from vendorkit.errors import SettingsError, UsageError, VendorUnavailable
 from vendorkit.vendors.registry import CLIENTS
 
 # The demo with small queries: other tests run the whole ones.
@@ -43,6 +51,9 @@ LOADS = re.compile(
 )
 
 
+PLOT = "import matplotlib.pyplot as plt\nplt.plot([1, 2]);"
+
+
 def notebook(path: Path, *sources: str, question: str = "") -> None:
     """Write a notebook with these code cells, below its question."""
     cells = [nbformat.v4.new_markdown_cell(f"# A page\n\n**Question:** {question}\n\nMore.")] if question else []
@@ -65,7 +76,9 @@ def demo(tmp_path_factory) -> tuple[subprocess.CompletedProcess[str], Path]:
     (folder / "notebooks").mkdir()
     table = "import os, pandas as pd\npd.DataFrame({'environment': [os.environ['MEDIPIM_ENVIRONMENT']]})"
     answer = "from IPython.display import Markdown\nMarkdown(f'**{1 + 1} of `<them>`.**')"
-    sources = "import vendorkit as vk\nvk.connect_panel()", table, answer
+    link = "from IPython.display import HTML\nHTML('<a href=\"11_other.ipynb#Where\">that</a>')"
+    connect = "import vendorkit as vk\nvk.connect('pledg')\nvk.connect_panel()"
+    sources = connect, table, answer, PLOT, link
     notebook(folder / "notebooks" / "10_good.ipynb", *sources, question="how many?")
     notebook(folder / "notebooks" / "20_bad.ipynb", "1 + 1", "1 / 0")
     # A process of its own: nbclient leaves event loops open in the threads that it runs in.
@@ -86,16 +99,26 @@ def test_demo_prints_one_line_a_vendor_and_the_reports_path(demo):
 
 
 def test_demo_writes_a_report_that_stands_alone(demo):
-    """A page a notebook, linked from the index, run on the local vendors; no page fetches anything from elsewhere."""
+    """A page per notebook, linked from the index, run on mock servers; no page fetches anything from elsewhere."""
     report = demo[1] / "build" / "report"
     pages = {path.name: path.read_text(encoding="utf-8") for path in report.iterdir()}
     assert set(pages) == {"index.html", "10_good.html"}
     assert not {name: found[0] for name, text in pages.items() if (found := LOADS.search(text))}
     assert set(re.findall(r'href="([^"]+)"', pages["index.html"])) == {"10_good.html"}
-    assert all(vendor in pages["index.html"] for vendor in VENDORS)
-    assert "</a> how many?<dd>2 of &lt;them&gt;." in pages["index.html"]
+    assert all(kind.label in pages["index.html"] for kind in CLIENTS.values())
+    assert "<h3>how many?</h3><p>2 of &lt;them&gt;." in pages["index.html"]
+    assert re.findall(r'href="([^"]*11_other[^"]*)"', pages["10_good.html"]) == ["11_other.html#Where"] * 2
     assert "<td>local</td>" in pages["10_good.html"]
     assert "MEDIPIM_API_KEY_SECRET" in pages["10_good.html"]  # the panel as HTML, for there is no kernel
+
+
+def test_report_says_what_it_is(demo):
+    """Mock data, the version, the date; notebooks by vendor, each with its plot as a link to its page."""
+    page = (demo[1] / "build" / "report" / "index.html").read_text("utf-8")
+    assert "<b>Mock data.</b>" in page
+    assert f"vendorkit {version('vendorkit')}, {datetime.now(timezone.utc):%d %B %Y}" in page
+    assert re.findall("<h2>([^<]+)</h2>", page) == [CLIENTS["pledg"].label]
+    assert re.search(r'<a href="10_good\.html"><img alt="[^"]+" src="data:image/png;base64,[\w+/=]+">', page)
 
 
 def test_demo_names_the_notebook_that_fails(demo):
@@ -118,16 +141,32 @@ def test_demo_saves_what_will_be_the_same_next_time(demo):
     assert bad.cells[0].outputs == []
 
 
-def test_demo_without_failures_succeeds(vendors, monkeypatch, tmp_path):
-    """The environment of the local vendors, whatever is set; the exit code 0."""
+@pytest.fixture
+def small(vendors, monkeypatch, tmp_path) -> Path:
+    """A demo with one query and the notebooks of a folder, which is empty at first."""
     for vendor in VENDORS:
         monkeypatch.setenv(f"{vendor.upper()}_ENVIRONMENT", "production")  # put back afterwards; demo sets it
     monkeypatch.setattr(cli, "NOTEBOOKS", tmp_path)
-    monkeypatch.setattr(cli, "CLIENTS", {"medipim": CLIENTS["medipim"]})
+    monkeypatch.setattr(demo_module, "CLIENTS", {"medipim": CLIENTS["medipim"]})
     monkeypatch.setattr(CLIENTS["medipim"], "example_query", lambda client: client.brands.query())
-    result = CliRunner().invoke(cli.main, ["demo", "--output", str(tmp_path / "build")])
-    assert result.exit_code == 0
-    assert "(0 notebooks)" in result.output
+    return tmp_path
+
+
+def test_demo_without_failures_succeeds(small, monkeypatch):
+    """The environment of the mock servers, whatever is set; the exit code 0."""
+    notebook(small / "10_good.ipynb")
+    monkeypatch.setattr(demo_module, "_execute", lambda *_, **__: demo_module.Entry("10_good", "", "", "", ""))
+    result = CliRunner().invoke(cli.main, ["demo", "--output", str(small / "build")])
+    assert result.exit_code == 0, result.output
+    assert "(1 notebooks)" in result.output
+
+
+def test_demo_with_nothing_to_run_fails(small):
+    """A package without its notebooks is broken; a report of nothing is no success."""
+    result = CliRunner().invoke(cli.main, ["demo"])
+    assert isinstance(result.exception, UsageError)
+    assert "There are no notebooks to run" in str(result.exception)
+    assert not (small / "build").exists()
 
 
 @pytest.mark.parametrize(
@@ -167,12 +206,11 @@ def test_serve_prints_what_curl_needs(served, tmp_path):
     """Addresses, variables and the certificate authority; Basic and Digest, and not without; Ctrl-C ends it."""
     lines, process = served
     base = dict(re.findall(r"# (\w+): (https://127\.0\.0\.1:\d+)", "\n".join(lines)))
-    values = dict(line.split("=", 1) for line in lines if not line.startswith("#"))
-    authority = tmp_path / "build" / "local-ca.pem"
-    assert "build/local-ca.pem" in lines[-1]
+    values = dict(shlex.split(line)[0].split("=", 1) for line in lines if not line.startswith("#"))
+    authority = re.search(r"all: (\S+local-ca\.pem) ", lines[-1])[1]
 
     def curl(url: str, *options: str) -> str:
-        command = ["curl", "--silent", "--show-error", "--fail", "--cacert", str(authority), *options, url]
+        command = ["curl", "--silent", "--show-error", "--fail", "--cacert", authority, *options, url]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
     basic = ("-u", f"{values['MEDIPIM_API_KEY_ID']}:{values['MEDIPIM_API_KEY_SECRET']}")
@@ -198,7 +236,33 @@ def test_serve_ends_by_itself(tmp_path):
         [*RUN, "serve", "--seconds", "0"], check=True, capture_output=True, text=True, cwd=tmp_path, timeout=60
     )
     assert done.stderr == ""
-    assert done.stdout.count("# ") == 5
+    assert done.stdout.count("# ") == 6
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_output_of_serve_is_the_settings_file_of_vendorkit(served, tmp_path, capfd):
+    """From another process each vendor answers, the servers being those that were started; doctor is content."""
+    lines, _ = served
+    (tmp_path / "mock.env").write_text("\n".join(lines), encoding="utf-8")
+    (tmp_path / "mock.env").chmod(0o600)
+    ports = dict(re.findall(r"# (\w+): (https://127\.0\.0\.1:\d+)", "\n".join(lines)))
+    code = """
+import vendorkit as vk
+for name in ("medipim", "pledg", "mediagenix"):
+    client = vk.connect(name)
+    print(name, client.base_url, len(list(client.example_query().records(limit=2))))
+print(vk.connect("medipim").brands.query().dask(2).shape[0].compute(scheduler="processes") > 0)
+"""
+    environment = {**os.environ, "VENDORKIT_ENV_FILE": "mock.env"}
+
+    def run(*command: str) -> str:
+        done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+        return done.stdout
+
+    shown = run(sys.executable, "-c", code).splitlines()
+    assert shown == [*(f"{name} {ports[name]} 2" for name in VENDORS), "True"]
+    assert run(*RUN, "doctor").count("(local)") == 3
 
 
 @pytest.mark.parametrize("command", [["serve"], ["demo"]])
@@ -231,15 +295,139 @@ def test_wrong_command_is_told_by_name(capsys, monkeypatch):
     assert "serf" in capsys.readouterr().err
 
 
-def test_lab_opens_the_notebooks_with_the_settings_of_this_folder(monkeypatch, tmp_path):
-    """The kernel's working folder is another one, so that the path of .env is handed over in full."""
-    called = []
-    monkeypatch.setattr(subprocess, "call", lambda command, env: called.append((command, env)) or 0)
+@pytest.fixture
+def started(monkeypatch) -> list[tuple[list[str], dict[str, str] | None]]:
+    """The commands that `vendorkit lab` would have started, and their environments."""
+    found = []
+    monkeypatch.setattr(subprocess, "call", lambda command, env: found.append((command, env)) or 0)
+    return found
+
+
+def root_of(command: list[str]) -> Path:
+    """The folder that JupyterLab opens."""
+    return Path(next(one for one in command if "root_dir" in one).partition("=")[2])
+
+
+def test_lab_opens_copies_with_the_settings_of_this_folder(started, tmp_path):
+    """The kernel's working folder is another one, so that the path of .env is given in full; options are passed on."""
     (tmp_path / ".env").touch()
-    result = CliRunner().invoke(cli.main, ["lab", "--", "--no-browser"])
-    assert result.exit_code == 0
-    ((command, environment),) = called
+    result = CliRunner().invoke(cli.main, ["lab", "--no-browser", "--port", "9999", "--LabApp.x=1"])
+    assert result.exit_code == 0, result.output
+    ((command, environment),) = started
     assert command[1:3] == ["-m", "jupyterlab"]
-    assert f"--ServerApp.root_dir={cli.NOTEBOOKS}" in command
-    assert command[-1] == "--no-browser"
+    assert command[-4:] == ["--no-browser", "--port", "9999", "--LabApp.x=1"]
+    assert root_of(command) == tmp_path / "vendorkit-notebooks"
+    assert {path.name for path in root_of(command).iterdir()} == {path.name for path in installed.NOTEBOOKS.iterdir()}
     assert environment["VENDORKIT_ENV_FILE"] == str(tmp_path / ".env")
+
+
+def test_lab_keeps_what_was_changed_in_the_copies(started, tmp_path):
+    """A second start overwrites nothing."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "00_start_here.ipynb").write_text("mine")
+    assert CliRunner().invoke(cli.main, ["lab", "--folder", "mine"]).exit_code == 0
+    assert root_of(started[0][0]) == tmp_path / "mine"
+    assert (tmp_path / "mine" / "00_start_here.ipynb").read_text() == "mine"
+
+
+def test_lab_never_opens_the_tracked_notebooks(started, monkeypatch):
+    """Neither in their folder, nor if they are asked for."""
+    monkeypatch.chdir(installed.NOTEBOOKS)
+    monkeypatch.setattr(cli, "copy_notebooks", lambda folder: (0, 0))
+    monkeypatch.setattr(cli, "create_folder", lambda folder: folder)
+    assert CliRunner().invoke(cli.main, ["lab"]).exit_code == 0
+    assert root_of(started[0][0]) == installed.NOTEBOOKS / "vendorkit-notebooks"
+    assert isinstance(CliRunner().invoke(cli.main, ["lab", "--folder", "."]).exception, UsageError)
+
+
+def test_init_writes_settings_for_this_user_and_copies_the_notebooks(started, tmp_path):
+    """Both into one folder, so that any Jupyter finds the settings; lab opens these copies."""
+    result = CliRunner().invoke(cli.main, ["init"])
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
+    assert "MEDIPIM_API_KEY_ID=\n" in (tmp_path / ".env").read_text("utf-8")
+    assert len(list(tmp_path.glob("*.ipynb"))) == len(list(installed.NOTEBOOKS.glob("*.ipynb")))
+    assert CliRunner().invoke(cli.main, ["lab"]).exit_code == 0
+    assert root_of(started[0][0]) == tmp_path
+
+
+def test_init_overwrites_nothing(tmp_path):
+    """Neither a file of the user's nor what a link leads to."""
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / ".env").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "there" / "00_start_here.ipynb").write_text("mine")
+    result = CliRunner().invoke(cli.main, ["init", "there"])
+    assert result.exit_code == 0
+    assert "exists and is kept" in result.output
+    assert "1 exist and are kept" in result.output
+    assert not (tmp_path / "elsewhere").exists()
+    assert (tmp_path / "there" / "00_start_here.ipynb").read_text() == "mine"
+
+
+def test_init_in_the_checkout_copies_nothing(monkeypatch):
+    """The notebooks are there."""
+    monkeypatch.chdir(installed.NOTEBOOKS.parent)
+    monkeypatch.setattr(cli, "write_settings", lambda folder: None)
+    result = CliRunner().invoke(cli.main, ["init"])
+    assert result.exit_code == 0
+    assert "vendorkit lab opens copies" in result.output
+
+
+ARGUMENTS = st.one_of(
+    st.sampled_from(["--output", "--save", "--seconds", "--json", "--folder", "--nothing", "-1", "nan", "1e400", "--"]),
+    st.sampled_from(["/proc/x", "/dev/null", "/dev/null/x", "", "x" * 5000, "\udcff", "~", "é"]),
+    st.text(st.characters(exclude_characters="\0"), max_size=8),
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(command=st.sampled_from(["init", "demo", "lab", "serve", "doctor", ""]), given_=st.lists(ARGUMENTS, max_size=3))
+def test_wrong_arguments_never_end_in_a_traceback(command, given_, monkeypatch, tmp_path_factory):
+    """An exit code, or one typed error; what the commands do with good arguments is left out."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("fuzz"))
+    for name, value in {"run_demo": [], "checkups": [], "copy_notebooks": (0, 0)}.items():
+        monkeypatch.setattr(cli, name, lambda *_, value=value, **__: value)
+    monkeypatch.setattr(cli.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(cli.local, "start", lambda: contextlib.nullcontext({}))
+    monkeypatch.setattr(cli, "settings_lines", lambda servers: [])
+    monkeypatch.setattr(subprocess, "call", lambda *_, **__: 0)
+    monkeypatch.setattr(sys, "argv", ["vendorkit", *([command] if command else []), *given_])
+    with pytest.raises(SystemExit) as ended, contextlib.redirect_stderr(io.StringIO()) as err:
+        cli.run()
+    assert ended.value.code in (0, 1, 2)
+    assert "Traceback" not in err.getvalue()
+
+
+@pytest.mark.parametrize("folder", ["/proc/nothing", "/dev/null", "/dev/null/x"])
+@pytest.mark.parametrize("command", [["demo", "--output"], ["init"], ["lab", "--folder"]])
+def test_folder_that_cannot_be_written_is_named(folder, command, monkeypatch, capsys):
+    """Before anything is started."""
+    monkeypatch.setattr(sys, "argv", ["vendorkit", *command, folder])
+    monkeypatch.setattr(subprocess, "call", lambda *_, **__: pytest.fail("started"))
+    monkeypatch.setattr(cli, "run_demo", lambda *_, **__: pytest.fail("started"))
+    with pytest.raises(SystemExit) as ended:
+        cli.run()
+    assert ended.value.code == 1
+    said = capsys.readouterr().err
+    assert said.startswith("vendorkit: '" + folder)
+    assert "cannot be written" in said
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+@pytest.mark.parametrize("command", ["", *cli.main.commands])
+def test_help_is_whole_and_shows_examples(command, width, monkeypatch):
+    """No line is cut, at any width of the terminal."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    shown = CliRunner().invoke(cli.main, [*([command] if command else []), "--help"], terminal_width=width).output
+    assert "..." not in re.sub(r"\[[A-Z ]+\]\.\.\.", "", shown)
+    assert f"vendorkit {command}" in shown.partition("Examples:" if command else "Start here:")[2]
+
+
+def test_lab_and_demo_without_their_packages_name_the_command(monkeypatch):
+    """What is not installed, and how to get it."""
+    monkeypatch.setattr(cli, "find_spec", lambda name: None)
+    monkeypatch.setattr(demo_module, "find_spec", lambda name: None)
+    for command in ("lab", "demo"):
+        error = CliRunner().invoke(cli.main, [command]).exception
+        assert isinstance(error, SettingsError)
+        assert 'pip install "vendorkit[all]"' in str(error)

@@ -21,7 +21,7 @@ PAGES = sorted([*DOCS.glob("*.md"), *ROOT.glob("*.md")])
 _FENCE = re.compile(r"^([ ]*)```python\n(.*?)^[ ]*```$", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)#\s]+)(#[^)]*)?\)")
 _MAKE = re.compile(r"`?make ([a-z]+)\b")
-_COMMAND = re.compile(r"\bvendorkit (demo|lab|serve|doctor)\b")
+_COMMAND = re.compile(r"\bvendorkit (init|demo|lab|serve|doctor)\b")
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 

@@ -23,8 +23,8 @@ PACKAGE = Path(vendorkit.__file__).parent
 # have 8,800 lines, the local servers 3,800.
 ROOMS = {
     "__init__": 50,
-    "cli": 140,
-    "doctor": 80,
+    "cli": 310,
+    "doctor": 95,
     "panels": 1_680,
     "vendors": 2_130,
     "query": 130,
@@ -42,7 +42,7 @@ ROOMS = {
     "errors": 80,
     "local": 4_880,
 }
-CLIENT_BUDGET = 10_530
+CLIENT_BUDGET = 10_610
 
 
 def name_of(path: Path) -> str:
@@ -56,6 +56,8 @@ FILES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 # Files that belong to a room of another name.
 SAME_ROOM = {
+    "demo": "cli",
+    "installed": "cli",
     "sources": "settings",
     "envfile": "settings",
     "gitignore": "settings",

@@ -13,7 +13,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from vendorkit.cli import CELL_TIMEOUT_S, NOTEBOOKS
+from vendorkit.demo import CELL_TIMEOUT_S
+from vendorkit.installed import NOTEBOOKS
 
 nbformat = pytest.importorskip("nbformat")
 

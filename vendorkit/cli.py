@@ -1,173 +1,212 @@
-"""The command line: `vendorkit demo | lab | serve | doctor`."""
+"""The command line: `vendorkit init | demo | lab | serve | doctor`."""
 
 from __future__ import annotations
 
-import html
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 import time
-import warnings
-from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
-from string import Template
-from typing import Any, Final
+from typing import Final
 
 import click
 
-import vendorkit as vk
 from vendorkit import local
+from vendorkit.demo import require_notebook_extra, run_demo
+from vendorkit.doctor import checkups, next_step, report
 from vendorkit.envfile import ENV_FILE_VARIABLE
-from vendorkit.errors import VendorkitError
-from vendorkit.vendors.registry import CLIENTS
+from vendorkit.errors import SettingsError, UsageError, VendorkitError
+from vendorkit.installed import IS_CHECKOUT, NOTEBOOKS, START, copy_notebooks, create_folder, write_settings
+from vendorkit.local.server.address_file import address_file
+from vendorkit.vendors.registry import CLIENTS, LOCAL_VARIABLE
 
-REPORT: Final = Path(__file__).with_name("report.html")
-NOTEBOOKS: Final = Path(__file__).resolve().parents[1] / "notebooks"
-CELL_TIMEOUT_S: Final = 120
+LAB_FOLDER: Final = Path("vendorkit-notebooks")
+_LONGEST_S: Final = 1e8  # three years; time.sleep takes no more on some systems
+_ANY_FOLDER: Final = click.Path(path_type=Path)
 
 
-@click.group()
+_START: Final = """\b
+Start here:
+  vendorkit init      a .env to fill in, and the notebooks, in this folder
+  vendorkit lab       JupyterLab on the notebooks
+  vendorkit doctor    whether settings, network and credentials are right
+"""
+
+
+def _examples(*lines: str) -> str:
+    r"""Return these lines as they are, below a head; without \b click would fill them as a paragraph."""
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
+
+
+@click.group(epilog=_START, context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="vendorkit")
 def main() -> None:
-    """From a vendor's credentials to a typed DataFrame in one line."""
+    """
+    From a vendor's credentials to a typed DataFrame, in a notebook.
+
+    The vendors are Medipim, Pledg and Mediagenix On-Demand. Without credentials everything runs on mock servers.
+    """
 
 
-@main.command()
-@click.option("--output", type=click.Path(path_type=Path), default=Path("build"), help="Where the report goes.")
-@click.option("--save", is_flag=True, help="Also save the executed notebooks in place.")
+@main.command(
+    epilog=_examples("vendorkit init", "vendorkit init my-analysis"),
+    short_help="Write .env and copy the notebooks into a folder.",
+)
+@click.argument("folder", type=_ANY_FOLDER, default=".")
+def init(folder: Path) -> None:
+    """
+    Write .env and copy the notebooks into FOLDER (default: this one).
+
+    Only you can read the .env; fill in what your vendor gave you. Files that exist are never overwritten.
+    """
+    create_folder(folder)
+    written = write_settings(folder)
+    place = click.format_filename(folder)
+    click.echo(f"settings: {place}/.env {'written, mode 600' if written else 'exists and is kept'}")
+    if IS_CHECKOUT and NOTEBOOKS in (folder.resolve(), folder.resolve() / "notebooks"):
+        click.echo("notebooks: this is a checkout; vendorkit lab opens copies of them")
+    else:
+        copied, kept = copy_notebooks(folder)
+        click.echo(f"notebooks: {copied} copied to {place}{f', {kept} exist and are kept' if kept else ''}")
+    click.echo("next: fill in .env, then run vendorkit doctor; or run vendorkit lab, which needs no credentials")
+
+
+@main.command(
+    epilog=_examples("vendorkit demo", "vendorkit demo --output /tmp/demo"),
+    short_help="Run everything on the mock servers; write an HTML report.",
+)
+@click.option("--output", type=_ANY_FOLDER, default="build", help="The folder for the report.", show_default=True)
+@click.option("--save", is_flag=True, help="In a checkout: also save the executed notebooks in place.")
 def demo(output: Path, *, save: bool) -> None:
-    """Query each mock server, execute the notebooks, write an HTML report. Needs no credentials."""
-    os.environ.update({f"{vendor.upper()}_ENVIRONMENT": "local" for vendor in CLIENTS})
-    rows = "".join(map(_example, CLIENTS))
-    report = output / "report"
-    report.mkdir(parents=True, exist_ok=True)
+    """
+    Query each mock server, execute the notebooks, write an HTML report.
+
+    Needs no credentials, and takes about a minute. The exit code is 1 if a notebook fails.
+    """
     paths = sorted(NOTEBOOKS.glob("*.ipynb"))
-    with ThreadPoolExecutor(max_workers=2) as pool:  # a kernel each
-        entries = list(pool.map(lambda path: _execute(path, report, save=save), paths))
-    page = Template(REPORT.read_text("utf-8")).substitute(rows=rows, notebooks="".join(entries))
-    (report / "index.html").write_text(page, encoding="utf-8")
-    failed = [path.name for path, entry in zip(paths, entries, strict=True) if not entry]
-    click.echo(f"report: {report / 'index.html'} ({len(paths) - len(failed)} notebooks)")
+    if not paths:
+        what = f"There are no notebooks to run in {NOTEBOOKS}."
+        raise UsageError(what, remedy="Install vendorkit again: the notebooks are part of the package.")
+    if save and not IS_CHECKOUT:
+        what = "--save writes the notebooks of a checkout, and this is an installed package."
+        raise UsageError(what, remedy="Leave it out.")
+    require_notebook_extra()
+    folder = create_folder(output / "report")
+    os.environ.update({f"{vendor.upper()}_ENVIRONMENT": "local" for vendor in CLIENTS})
+    failed = run_demo(paths, folder, save=save)
+    click.echo(f"report: {click.format_filename(folder / 'index.html')} ({len(paths) - len(failed)} notebooks)")
     if failed:
         message = f"These notebooks failed: {', '.join(failed)}"
         raise click.ClickException(message)
 
 
-def _example(vendor: str) -> str:
-    """Run the example query of a vendor and return the report's row of it."""
-    client = vk.connect(vendor, environment="local")
-    local.shared()  # so that its start does not count
-    started = time.perf_counter()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", vk.SchemaDrift)  # the mock data has oddities on purpose
-        frame = client.example_query().frame()
-    seconds = time.perf_counter() - started
-    click.echo(f"{vendor}: {len(frame):,} rows, {frame.shape[1]} columns, {seconds:.2f} s")
-    return f"<tr><td>{html.escape(vendor)}<td>{len(frame):,}<td>{frame.shape[1]}<td>{seconds:.2f}"
+@main.command(
+    epilog=_examples("vendorkit lab", "vendorkit lab --no-browser --port 9999", "vendorkit lab --folder my-analysis"),
+    short_help="Open JupyterLab on copies of the notebooks.",
+    context_settings={"ignore_unknown_options": True},
+)
+@click.option("--folder", type=_ANY_FOLDER, help=f"The folder of the copies. [default: ./{LAB_FOLDER}, see above]")
+@click.argument("arguments", metavar="[JUPYTERLAB OPTIONS]...", nargs=-1, type=click.UNPROCESSED)
+def lab(folder: Path | None, arguments: tuple[str, ...]) -> None:
+    """
+    Open JupyterLab on copies of the notebooks, with the .env of this folder.
 
-
-def _execute(path: Path, report: Path, *, save: bool) -> str:
-    """Execute one notebook, write it as a page and return the report's entry of it; "" if a cell failed."""
-    import nbformat  # noqa: PLC0415 - the notebook extra
-    from nbclient import NotebookClient  # noqa: PLC0415
-    from nbclient.exceptions import CellExecutionError  # noqa: PLC0415
-    from nbconvert import HTMLExporter  # noqa: PLC0415
-
-    notebook = nbformat.read(path, as_version=4)
-    # Saved widget state would hide the HTML of a panel in the page, and may hold what was typed.
-    runner = NotebookClient(
-        notebook,
-        timeout=CELL_TIMEOUT_S,
-        store_widget_state=False,
-        resources={"metadata": {"path": str(path.parent)}},
-        extra_arguments=["--IPKernelApp.log_level=ERROR"],  # else each kernel warns of the transport it was given
-    )
-    try:
-        runner.execute()
-    except CellExecutionError as exc:
-        click.echo(f"{path.name}: {exc}", err=True)
-        return ""
-    _settle(notebook)
-    if save:
-        nbformat.write(notebook, path)
-    exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="")
-    body, _ = exporter.from_notebook_node(notebook)
-    (report / f"{path.stem}.html").write_text(body, encoding="utf-8")
-    return _entry(path.stem, notebook)
-
-
-def _settle(notebook: Any) -> None:
-    """Take out what differs with every run or has no meaning without a kernel: times, widget models, progress bars."""
-    view = "application/vnd.jupyter.widget-view+json"
-    notebook.metadata.pop("widgets", None)
-    for cell in notebook.cells:
-        cell.metadata.pop("execution", None)
-        if cell.cell_type == "code":
-            # A panel leaves its HTML, a progress bar has none.
-            cell.outputs = [out for out in cell.outputs if view not in out.get("data", {}) or out.data.get("text/html")]
-            for out in cell.outputs:
-                out.get("data", {}).pop(view, None)
-
-
-def _entry(name: str, notebook: Any) -> str:
-    """Return the report's entry of an executed notebook: its page, the question it asks, and the answer, if any."""
-    asked = re.search(r"\*\*Question:\*\* (.+)", notebook.cells[0].source) if notebook.cells else None
-    shown = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
-    answer = next((data["text/markdown"] for data in shown if "text/markdown" in data), "")
-    name, question, answer = map(html.escape, (name, asked[1] if asked else "", re.sub("[*`]", "", answer)))
-    return f'<dt><a href="{name}.html">{name}</a> {question}<dd>{answer}'
-
-
-@main.command()
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def lab(arguments: tuple[str, ...]) -> None:
-    """Open JupyterLab on the notebooks, with the .env of this folder. ARGUMENTS go to JupyterLab (after --)."""
-    environment = {ENV_FILE_VARIABLE: str(Path(".env").absolute()), **os.environ} if Path(".env").exists() else None
-    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={NOTEBOOKS}", *arguments]
+    If `vendorkit init` copied the notebooks to this folder, these are opened; else copies in ./vendorkit-notebooks.
+    Options that are not listed below are passed on to JupyterLab.
+    """
+    if find_spec("jupyterlab") is None:
+        what = "vendorkit lab needs JupyterLab, which is not installed."
+        raise SettingsError(what, remedy='Install it with: pip install "vendorkit[all]"')
+    here = Path.cwd()
+    default = here if (here / START).exists() and here.resolve() != NOTEBOOKS else here / LAB_FOLDER
+    opened = create_folder(folder or default).resolve()
+    if IS_CHECKOUT and opened == NOTEBOOKS:
+        what = f"{opened} holds the tracked notebooks of the checkout."
+        raise UsageError(what, remedy="Leave --folder out, or give another folder for the copies.")
+    copy_notebooks(opened)
+    environment = {ENV_FILE_VARIABLE: str(here / ".env"), **os.environ} if (here / ".env").exists() else None
+    options = [f"--ServerApp.root_dir={opened}", f"--LabApp.default_url=/lab/tree/{START}"]
+    command = [sys.executable, "-m", "jupyterlab", *options, *arguments]
     raise SystemExit(subprocess.call(command, env=environment))  # noqa: S603 - the user's own arguments
 
 
-@main.command()
-@click.option("--seconds", type=float, default=None, help="Stop after this long; default: at Ctrl-C.")
+def _seconds(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not 0 <= value <= _LONGEST_S:  # NaN is neither
+        message = f"{value} is not a number of seconds from 0 to {_LONGEST_S:.0f}."
+        raise click.BadParameter(message)
+    return value
+
+
+@main.command(
+    epilog=_examples(
+        "vendorkit serve > mock.env                            in one terminal",
+        "VENDORKIT_ENV_FILE=mock.env vendorkit doctor          in another one",
+        "curl --cacert FILE -u ID:SECRET 'https://127.0.0.1:PORT/v4/brands/find?id=9'",
+    ),
+    short_help="Run the mock servers; print a .env that reaches them.",
+)
+@click.option("--seconds", type=float, callback=_seconds, help="Stop after this long. [default: at Ctrl-C]")
 def serve(seconds: float | None) -> None:
-    """Run the mock servers, and print their addresses and how to reach them. The credentials are new at each start."""
+    """
+    Run the mock servers, and print a .env with which vendorkit and other programs reach them.
+
+    The output is a complete settings file. Ports and credentials are new at each start. The files that it names exist
+    while the servers run.
+    """
     with local.start() as servers:
-        ca = Path("build") / "local-ca.pem"
-        ca.parent.mkdir(exist_ok=True)
-        ca.write_text(next(servers[name].ca_pem for name in servers), encoding="ascii")
-        for name in servers:
-            click.echo(f"# {name}: {servers[name].base_url}")
-            for variable, value in sorted(servers[name].credentials.items()):
-                click.echo(f"{variable}={value}")
-        click.echo(f"# certificate authority of all: {ca} (curl --cacert {ca} …)")
+        click.echo("\n".join(settings_lines(servers)))
         try:
-            time.sleep(seconds if seconds is not None else 10**9)
+            time.sleep(_LONGEST_S if seconds is None else seconds)
         except KeyboardInterrupt:
             click.echo("stopped", err=True)
 
 
-@main.command()
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
-def doctor(*, as_json: bool) -> None:
-    """Look at settings, network, TLS, clock, credentials and rate budget of each vendor that is configured."""
-    from vendorkit.doctor import checkups, report  # noqa: PLC0415 - of the same name as the command
+def settings_lines(servers: local.LocalVendors) -> list[str]:
+    """Return the lines of a settings file that leads to these mock servers; what it names exists as long as they."""
+    addresses = address_file(servers)
+    authority = addresses.with_name("local-ca.pem")
+    authority.write_text(next(servers[name].ca_pem for name in servers), encoding="ascii")
+    lines = {LOCAL_VARIABLE: str(addresses)}  # by name, because two servers share the credentials of Mediagenix
+    for name in servers:
+        lines |= {f"{name.upper()}_ENVIRONMENT": "local"} if name in CLIENTS else {}
+        lines |= servers[name].credentials
+    return [
+        "# Mock servers of vendorkit, on this machine only.",
+        *(f"# {name}: {servers[name].base_url}" for name in servers),
+        *(f"{name}='{value}'" for name, value in lines.items()),
+        f"# certificate authority of all: {authority} (curl --cacert {authority} …)",
+    ]
 
+
+@main.command(
+    epilog=_examples("vendorkit doctor", "vendorkit doctor --json"),
+    short_help="Check settings, network, TLS, clock, credentials and rate budget.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+def doctor(*, as_json: bool) -> None:
+    """
+    Check settings, network, TLS, clock, credentials and rate budget of each configured vendor.
+
+    Sends one small request to each of them, and never shows a credential. The exit code is 1 if a check fails.
+    """
     found = checkups()
     fine = all(one.fine for one in found)
     if as_json:
-        click.echo(json.dumps({"fine": fine, "vendors": {one.vendor: one.plain() for one in found}}, indent=2))
+        vendors = {one.vendor: one.plain() for one in found}
+        click.echo(json.dumps({"fine": fine, "next": next_step(found), "vendors": vendors}, indent=2))
     else:
-        click.echo("\n".join(report(found, shutil.get_terminal_size((120, 24)).columns)))
+        width = shutil.get_terminal_size((120, 24)).columns
+        click.echo("\n".join([*report(found, width), f"\nNext: {next_step(found)}"]))
     raise SystemExit(0 if fine else 1)
 
 
 def run() -> None:
-    """Run the command line; an error of ours is one sentence of cause and one of remedy."""
+    """Run the command line; an error is one sentence of cause and one of remedy."""
     try:
         main(standalone_mode=True)
-    except VendorkitError as exc:
+    except (VendorkitError, OSError) as exc:
         click.echo(f"vendorkit: {exc}", err=True)
         raise SystemExit(1) from exc

@@ -53,7 +53,7 @@ def checkup(vendor: str) -> Checkup:
     chosen = found.get(f"{prefix}_ENVIRONMENT")
     told = _told(vendor, found.sources, local=chosen == "local")
     if chosen is None:
-        said = f"{told} Without {prefix}_ENVIRONMENT connect() means the local vendor."
+        said = f"{told} Without {prefix}_ENVIRONMENT connect() gives mock data."
         remedy = f"Set it to {' or '.join(CLIENTS[vendor].environments)}."
         return Checkup(vendor, "local", configured=True, findings=(Finding("settings", False, said, remedy),))
     try:
@@ -77,6 +77,17 @@ def report(found: Sequence[Checkup], width: int = 120) -> Iterator[str]:
             wrapper = textwrap.TextWrapper(width, initial_indent=start, subsequent_indent=blank)
             wrapper.break_on_hyphens = wrapper.break_long_words = False  # a path in two lines cannot be copied
             yield wrapper.fill(text)
+
+
+def next_step(found: Sequence[Checkup]) -> str:
+    """Return the sentence that says what to do after these checks."""
+    failed = [CLIENTS[one.vendor].label for one in found if not one.fine]
+    if failed:
+        return f"Correct what failed ({', '.join(failed)}), then run vendorkit doctor again."
+    ready = [one.vendor for one in found if one.configured]
+    if not ready:
+        return "Run vendorkit init and fill in .env; until then vk.connect() gives mock data."
+    return f'In a notebook (vendorkit lab): vk.connect("{ready[0]}").'
 
 
 def _published(sources: Mapping[str, str]) -> list[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import nbformat
 import pytest
 
-from vendorkit.cli import NOTEBOOKS
+from vendorkit.installed import NOTEBOOKS
 
 pytest.importorskip("playwright")
 

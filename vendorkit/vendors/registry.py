@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from vendorkit.local import LocalVendor
 
 CLIENTS: Final[dict[str, type[Client]]] = {}
+LOCAL_VARIABLE: Final = "VENDORKIT_LOCAL_SERVERS"  # the file with the addresses of mock servers that already run
 K = TypeVar("K", bound=type[Client])
 
 
@@ -206,8 +207,14 @@ def _trust(kind: type[Client], settings: Settings, remarks: dict[str, str]) -> t
 
 def _local(kind: type[Client], country: str | None) -> tuple[Endpoint, Settings]:
     from vendorkit import local  # noqa: PLC0415 - the servers are an extra
+    from vendorkit.local.server.address_file import servers_at  # noqa: PLC0415
 
-    return _one_of(local.shared(country or "be"), kind, country)
+    path = read_settings((LOCAL_VARIABLE,), needed=False).get(LOCAL_VARIABLE)
+    if path is None or (country or "be") != "be":  # vendorkit serve runs Medipim's Belgian platform
+        return _one_of(local.shared(country or "be"), kind, country)
+    endpoint, settings = _one_of(servers_at(path), kind, country)
+    again = partial(partial, _through_file, kind.vendor_name, path, country)
+    return replace(endpoint, reopen=again), settings
 
 
 def _one_of(servers: Servers, kind: type[Client], country: str | None) -> tuple[Endpoint, Settings]:
