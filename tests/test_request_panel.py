@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import time
 from dataclasses import replace
 
@@ -14,13 +15,13 @@ import pytest
 import vendorkit as vk
 from tests.clicking import below, button, cancel, everything, labelled, leaked
 from vendorkit.ask import Filter
-from vendorkit.errors import UsageError
+from vendorkit.errors import Cancelled, UsageError
 from vendorkit.panels.request.controls import typed
 from vendorkit.panels.request.groups import Condition, Group
 from vendorkit.panels.request.markup import plan_text
 from vendorkit.panels.request.progress import ProgressBar, duration
 from vendorkit.pull import Progress, progress_to
-from vendorkit.resource import describe
+from vendorkit.resource import Cost, describe
 from vendorkit.vendors.registry import CLIENTS
 
 pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
@@ -43,6 +44,11 @@ def panel(medipim):
 def status(panel):
     """The text of the status line."""
     return re.sub("<[^>]+>", " ", panel._status.value).strip()
+
+
+def looks_off(control):
+    """Whether a control looks as if it could not be pressed; it can, so that it keeps the focus."""
+    return "vk-off" in control._dom_classes and not control.disabled
 
 
 # Values
@@ -318,12 +324,12 @@ def test_form_keeps_what_was_typed_and_one_table_shows_all_frames(panel):
     panel.choose("brands")
     panel.fetch()
     panel.join()
-    (table,) = panel._result.children
+    table = panel._result.table
     assert panel.choose("products") is first
     assert dict(panel.query.filters) == {"brand": 9}
     panel.fetch()
     panel.join()
-    assert panel._result.children == (table,)
+    assert panel._result.table is table
     assert table.frame.equals(panel.frame)
 
 
@@ -381,7 +387,7 @@ def test_broken_pull_leaves_what_came(panel, vendors):
     assert "IncompletePull" in status(panel)
     assert 0 < len(panel.frame) < 5_000
     assert panel.frame.attrs["vendorkit"]["complete"] is False
-    assert panel._result.children[0].frame.equals(panel.frame)
+    assert panel._result.table.frame.equals(panel.frame)
 
 
 def test_cancel_ends_a_pull_within_half_a_second(panel, vendors):
@@ -389,9 +395,9 @@ def test_cancel_ends_a_pull_within_half_a_second(panel, vendors):
     panel.form.limit.box.value = ""
     vendors["medipim"].set(latency_s=0.5)
     panel.fetch()
-    time.sleep(0.7)
+    time.sleep(0.3)
     assert panel._progress.layout.display == ""
-    assert panel._go.disabled
+    assert looks_off(panel._go)
     cancel(panel)
     assert status(panel) == "Cancelled."
     assert panel._progress.layout.display == "none"
@@ -403,6 +409,106 @@ def test_cancel_ends_a_pull_within_half_a_second(panel, vendors):
     assert len(panel.frame) == 10
 
 
+def test_cancel_keeps_what_arrived_and_says_that_it_is_not_whole(panel, vendors):
+    """The first pages are in the table and in `frame`; the next complete result is marked as nothing."""
+    panel.form.limit.box.value = ""
+    vendors["medipim"].set(latency_s=0.4)
+    panel.fetch()
+    while "waiting" in panel._progress.value or "page" not in panel._progress.value:
+        time.sleep(0.02)
+    time.sleep(0.5)
+    cancel(panel)
+    assert 250 <= len(panel.frame) < 5_000
+    assert panel.frame.attrs["vendorkit"]["complete"] is False
+    assert f"{len(panel.frame):,} rows had arrived: they are shown, and are not complete." in status(panel)
+    assert "Incomplete" in panel._result._line.value
+    assert "Incomplete" in panel.static_html()
+    panel.form.limit.box.value = "10"
+    vendors["medipim"].set(latency_s=0.0)
+    panel.fetch()
+    panel.join()
+    assert "Incomplete" not in panel._result._line.value
+
+
+@pytest.mark.parametrize("status_code", ["401", "403"])
+def test_refused_credentials_midway_leave_what_came(panel, vendors, status_code):
+    """An error of another kind than a broken download, and the rows before it."""
+    panel.form.limit.box.value = ""
+    vendors["medipim"].set(fail_next=["", "", *[status_code] * 40])
+    panel.fetch()
+    panel.join()
+    assert "Refused" in status(panel) or "NotAllowed" in status(panel)
+    assert 0 < len(panel.frame) < 5_000
+    assert "Incomplete" in panel._result._line.value
+
+
+def test_frame_that_is_cancelled_hands_over_what_it_read(medipim, vendors):
+    """By code as by the panel: whole pages in order."""
+    vendors["medipim"].set(latency_s=0.4)
+    stop = threading.Event()
+    with (
+        vk.cancellable(stop),
+        progress_to(lambda seen: stop.set() if seen.pages > 2 else None),
+        pytest.raises(Cancelled) as caught,
+    ):
+        medipim.products.query().frame(columns=["id"])
+    arrived = caught.value.arrived
+    vendors["medipim"].set(latency_s=0.0)
+    assert len(arrived) % 250 == 0 < len(arrived)
+    assert arrived["id"].tolist() == medipim.products.query().frame(columns=["id"], limit=len(arrived))["id"].tolist()
+
+
+def test_table_of_an_earlier_request_is_marked_and_named(panel, vendors):
+    """Another resource, filter or column, a request that fails: the table is dimmed and says whose it is."""
+
+    def earlier():
+        marked = "vk-earlier" in panel._result._dom_classes
+        assert marked == ("Of an earlier request." in panel._result._line.value)
+        return marked
+
+    panel.choose("brands")
+    panel.fetch()
+    panel.join()
+    assert re.search("<b>brands</b>: 300 rows, fetched at 2.* in less than 1 s", panel._result._line.value)
+    assert not earlier()
+    panel.form.conditions.add("search", "a")
+    assert earlier()
+    button(panel, "Remove").click()
+    assert not earlier()
+    panel.choose("products")
+    assert earlier()
+    panel.choose("brands")
+    assert not earlier()
+    vendors["medipim"].set(fail_next=["401"])
+    panel.fetch()
+    panel.join()
+    assert earlier()
+    assert "<b>brands</b>: 300 rows" in panel.static_html()
+    panel.form.limit.box.value = "7"
+    panel.form.limit.box.value = "1000"
+    assert earlier()  # the same question, but not what was sent last
+
+
+def test_error_goes_when_its_cause_is_edited(panel, vendors):
+    """And one that comes after an edit says that it is of the request before it."""
+    panel.choose("brands")
+    vendors["medipim"].set(fail_next=["401"])
+    panel.fetch()
+    panel.join()
+    assert "CredentialsRefused" in status(panel)
+    panel.form.limit.box.value = "7"
+    assert status(panel) == ""
+    vendors["medipim"].set(latency_s=0.3, fail_next=["401"])
+    panel.fetch()
+    panel.form.limit.box.value = "8"
+    panel.join()
+    assert "This is of the request before the last change." in status(panel)
+    vendors["medipim"].set(latency_s=0.0)
+    panel.fetch()
+    panel.join()
+    assert "before the last change" not in status(panel)
+
+
 def test_change_while_a_pull_runs_does_not_let_a_second_one_begin(panel, vendors):
     """Typing goes on meanwhile, and the buttons know that something runs."""
     vendors["medipim"].set(latency_s=0.3)
@@ -410,8 +516,8 @@ def test_change_while_a_pull_runs_does_not_let_a_second_one_begin(panel, vendors
     panel.choose("brands")
     panel.fetch()
     panel.form.conditions.add("search", "a")
-    assert panel._go.disabled
-    assert not panel._stop.disabled
+    assert looks_off(panel._go)
+    assert not looks_off(panel._stop)
     button(panel, "Send").click()
     panel.join()
     assert vendors["medipim"].requests == 1
@@ -422,15 +528,58 @@ def test_progress_shows_pages_rows_and_the_time_left(monkeypatch):
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     bar = ProgressBar()
-    bar.begin()
+    bar.begin(lambda rows: Cost(-(-rows // 250)), lambda _: 0.0)
     for pages in (1, 2):
         now[0] += 10
         bar.note_page(Progress(pages, 250 * pages, 1_000))
-    assert "2 pages, 500 of 1,000 rows, 20 s left" in bar.children[1].value
-    assert (bar.children[0].value, bar.children[0].max) == (500, 1_000)
-    now[0] += 10
-    bar.note_page(Progress(5, 1_250, 1_000))
-    assert "5 pages, 1,000 of 1,000 rows<" in bar.children[1].value
+    assert "2 pages, 500 of 1,000 rows, 20 s left" in bar.value
+    assert 'value="500" max="1000"' in bar.value
+    bar.note_page(Progress(5, 1_250, 1_000))  # the end is shown, be the last update a moment ago
+    assert "5 pages, 1,000 of 1,000 rows<" in bar.value
+    assert 'value="1000" max="1000"' in bar.value
+
+
+@pytest.mark.parametrize("latency", [0.3, 1.2, 40.0])
+def test_time_left_counts_pages_that_come_together(monkeypatch, latency):
+    """12 pages, the first alone, then four at once: never more than is right, and never rising, also amid a round."""
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    bar, cost = ProgressBar(), Cost(12, at_once=4)
+    assert [cost.rounds(number) for number in (0, 1, 2, 5, 6, 12, 13)] == [0, 1, 2, 2, 3, 4, 4]
+    bar.begin(lambda _: cost, lambda _: 0.0)
+    said = []
+    for pages in range(1, 12):
+        now[0] = 100 + latency * cost.rounds(pages)
+        bar._updated = 0.0
+        bar.note_page(Progress(pages, pages * 250, 3_000))
+        said.append(re.search(r"rows, (.*) left", bar.value)[1])
+    rounds = [3, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1]
+    assert said == [duration(latency * number) for number in rounds]
+
+
+def test_time_left_knows_the_rate_budget_and_waits_for_enough_rows(monkeypatch):
+    """What waits for slots is part of it; the first lines of a stream say nothing of its speed."""
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    bar = ProgressBar()
+    bar.begin(lambda _: Cost(200, at_once=4), lambda requests: requests * 0.6)
+    now[0] += 1
+    bar.note_page(Progress(1, 250, 50_000))
+    assert "1 min 59 s left" in bar.value
+    bar.begin(lambda _: Cost(2), lambda _: 0.0)
+    for rows, left in [(250, ""), (251, ""), (10_251, ", 3 min left")]:
+        now[0] += 10
+        bar.note_page(Progress(1, rows, 100_251))
+        assert f"{rows:,} of 100,251 rows{left}<" in bar.value
+
+
+def test_estimate_is_right_for_pages_that_come_together(medipim, monkeypatch):
+    """12 requests of 0.4 s are four rounds, and not 4.8 s."""
+    query = medipim.products.query()
+    query.count()
+    last = medipim.session.exchanges.all()[-1]
+    monkeypatch.setattr(medipim.session.exchanges, "all", lambda: [replace(last, seconds=0.4)])
+    assert query.plan(limit=3_000).seconds == pytest.approx(1.6)
 
 
 def test_progress_comes_with_the_pages_and_no_bar_in_the_output(medipim, capsys, vendors):
@@ -451,8 +600,8 @@ def test_progress_of_a_download_is_shown_while_it_runs(panel, vendors):
     vendors["medipim"].set(latency_s=0.8)
     panel.fetch()
     lines = set()
-    while panel._stop.disabled is False:
-        lines.add(re.sub("<[^>]+>", "", panel._progress.children[1].value))
+    while panel.busy:
+        lines.add(re.sub("<[^>]+>", "", panel._progress.value).strip())
         time.sleep(0.02)
     panel.join()
     assert "waiting for the first response" in lines

@@ -45,7 +45,13 @@ class VendorkitError(Exception):
         vendor_code: The vendor's own code, where it sent one (redacted, bounded).
         vendor_message: The vendor's own text, where it sent one (redacted, bounded).
         status: The HTTP status, where there was an answer.
+
+    Attributes:
+        arrived: The rows that a download had received before, in the form that was asked for (a DataFrame from
+            `frame()`); None if there are none, or from iterators, which have handed them out already.
     """
+
+    arrived: Any = None
 
     def __init__(
         self,
@@ -173,9 +179,7 @@ class IncompletePull(DataError):
     """
     A pull ended before everything the vendor announced had arrived, or the data changed on the way.
 
-    Attributes:
-        arrived: What came before the pull broke off, in the form that was asked for
-            (a DataFrame from `frame()`); None from the iterators, which have handed it out already.
+    `arrived` holds what came before the pull broke off.
     """
 
     def __init__(self, what: str, *, arrived: Any = None, **details: Any) -> None:
@@ -184,4 +188,4 @@ class IncompletePull(DataError):
 
 
 class Cancelled(VendorkitError):
-    """The work was stopped on request. Nothing is kept of it."""
+    """The work was stopped on request; `arrived` holds the rows that `frame()` had received."""

@@ -65,11 +65,16 @@ Flow = Generator[Call | Sequence[Call] | Accept | Do, Any, T]  # Any: a flow is 
 
 @dataclass(frozen=True)
 class Cost:
-    """The price of a query: the number of requests, the strategy, and why it is this one."""
+    """The price of a query: the number of requests, the strategy, why it is this one, and how many run at once."""
 
     requests: int
     strategy: str = "pages"
     why: str = ""
+    at_once: int = 1
+
+    def rounds(self, requests: int) -> int:
+        """Return how often the vendor is waited for in *requests*: the first goes alone, the others `at_once`."""
+        return min(requests, 1 - (1 - requests) // self.at_once)
 
 
 class Paging(ABC):

@@ -115,6 +115,11 @@ def button(text: str, act: Act, failed: Failed, tip: str = "", **options: Any) -
     return made
 
 
+def look(control: Any, *, ready: bool) -> None:
+    """Let a control look ready or not. It stays enabled: a browser takes the focus from what is disabled."""
+    (control.remove_class if ready else control.add_class)("vk-off")
+
+
 def titled(kind: type[Any], pages: Mapping[str, Any], **options: Any) -> Any:
     """Return a Tab or an Accordion of *pages* by title; ipywidgets 7 has no argument for the titles."""
     made = kind(list(pages.values()), **options)
@@ -178,14 +183,17 @@ class WorkPanel(Panel):
     """
     A panel whose clicks start work in a thread, one piece at a time; it has a Cancel button and a line for the result.
 
-    The work returns what shows its result. A panel creates its controls after this class, and shows them with `fill`.
+    The work returns what shows its result; `busy` tells whether some is under way. A panel creates its controls after
+    this class, and shows them with `fill`.
     """
 
     def __init__(self) -> None:
         super().__init__([])
         self._status = widgets.HTML()
         self._worker = Worker(lambda show: show(), self.fail, self._busy_changed)
-        self._stop = button("Cancel", self.cancel, self.fail, "Stop what is under way", disabled=True)
+        self._stop = button("Cancel", self.cancel, self.fail, "Stop what is under way")
+        self.busy = False
+        look(self._stop, ready=False)
 
     def fill(self, children: Sequence[Any]) -> None:
         """Show these widgets."""
@@ -207,7 +215,8 @@ class WorkPanel(Panel):
         """Disable or enable the controls; each panel has its own."""
 
     def _busy_changed(self, busy: bool) -> None:
-        self._stop.disabled = not busy
+        self.busy = busy
+        look(self._stop, ready=busy)
         self.show_busy(busy)
         if not busy:
             self.publish()

@@ -36,5 +36,5 @@ def plan_of(source: Source, ask: Ask, total: int) -> Plan:
     cost = source.resource_of(ask).paging_of(ask).cost(ask, rows)
     exchanges = source.session.exchanges.all()
     took = exchanges[-1].seconds if exchanges else 0.0
-    seconds = max(source.session.budget.pause_s(cost.requests), cost.requests * took)
+    seconds = max(source.session.budget.pause_s(cost.requests), cost.rounds(cost.requests) * took)
     return Plan(total, rows, cost.requests, seconds, cost.strategy, cost.why)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from contextlib import closing
+from contextlib import closing, suppress
+from contextvars import Context
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
-from typing import Any, Final, Generic, TypeVar
+from threading import Event
+from types import SimpleNamespace
+from typing import Any, Final, Generic, TypeVar, cast
 
 from vendorkit import arguments
-from vendorkit.deadline import check_cancelled
+from vendorkit.deadline import cancellable, check_cancelled
 from vendorkit.errors import Cancelled, IncompletePull, VendorkitError
 from vendorkit.frames import Page
 from vendorkit.pull.drive import SLICE_S, drive, submitted
@@ -21,6 +25,7 @@ from vendorkit.pull.progress import Progress, reporting
 from vendorkit.resource import Accept, Flow, Source
 
 T = TypeVar("T")
+_REST_S: Final = 0.2  # for reading what has arrived when somebody presses Cancel
 READERS: Final = 2  # measured: Arrow parses without Python's lock, and more threads gain little
 TOGETHER: Final = 2_000  # rows that are read in one go: it is faster, and still only a few pages
 
@@ -71,6 +76,7 @@ class Pull:
         self.fetched_at = utc_now()
         self._totals: list[int] = []  # each as it changed
         self._progress = Progress()
+        self._unread: list[Page] = []
 
     def accepted(self) -> Generator[Accept, None, None]:
         """Yield the accepted pages in order, the last one cut at the limit; report progress meanwhile."""
@@ -114,15 +120,25 @@ class Pull:
                     waiting.append((submitted(pool, partial(read, _pages(group))), group))
                     group = []
                 while waiting and (one is None or len(waiting) > READERS):
-                    future, read_next = waiting.popleft()
-                    yield _group(future, read, read_next)
+                    done = _group(waiting[0][0], read, waiting[0][1])
+                    waiting.popleft()
+                    yield done
                 if one is None:
                     break
         finally:
             accepted.close()
             pool.shutdown(wait=False, cancel_futures=True)
+            self._unread = [one.page for _, each in (*waiting, (None, group)) for one in each]
         if failure is not None:
             raise failure
+
+    def read_rest(self, read: Callable[[Sequence[Page]], T]) -> Iterator[T]:
+        """Yield what *read* makes of each page that Cancel left unread, for a moment: Cancel ends soon."""
+        until = time.monotonic() + _REST_S
+        late = cast("Event", SimpleNamespace(is_set=lambda: time.monotonic() > until))
+        with suppress(VendorkitError):
+            for page in self._unread:
+                yield Context().run(_read_until, late, partial(read, [page]))
 
     def check(self) -> None:
         """Raise `IncompletePull` if what was given out, page by page, is not the whole."""
@@ -168,6 +184,11 @@ def _group(future: Future[T] | None, read: Callable[[Sequence[Page]], T], accept
         else:
             rows = sum(one.page.rows for one in accepted)
             return Group(value, len(accepted), rows, accepted[-1].cursor, accepted[-1].total)
+
+
+def _read_until(late: Event, read: Callable[[], T]) -> T:
+    with cancellable(late):
+        return read()
 
 
 def _pages(accepted: list[Accept]) -> list[Page]:

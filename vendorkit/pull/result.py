@@ -44,6 +44,7 @@ def table_of(source: Source, ask: Ask, schema: Schema) -> Result:
 
     Raises:
         IncompletePull: It broke off, or pages did not fit together; `arrived` holds the rows that arrived.
+        AuthError, Cancelled, UsageError: As they are; `arrived` too holds what arrived before.
     """
     resource = source.resource_of(ask)
     pull = Pull(resource.paging_of(ask).pages(ask), source, resource.name, limit=ask.limit, quiet=ask.span is not None)
@@ -52,16 +53,18 @@ def table_of(source: Source, ask: Ask, schema: Schema) -> Result:
     try:
         # extend() keeps what it was given before an error.
         batches.extend(group.value for group in pull.read(TableReader(schema).read, TOGETHER))
-    except (AuthError, Cancelled, UsageError):
-        raise
     except VendorkitError as exc:
+        batches += pull.read_rest(TableReader(schema).read) if isinstance(exc, Cancelled) else ()
         if not batches:
             raise
         broken = exc
     table, drift = combine(batches, schema)
     if broken is not None:
-        what = f"The download of {resource.name} broke off after {table.num_rows:,} rows: {broken.what}"
         arrived = finish(Result(source, ask, schema, pull, table, drift, complete=False))
+        if isinstance(broken, (AuthError, Cancelled, UsageError)):
+            broken.arrived = arrived
+            raise broken
+        what = f"The download of {resource.name} broke off after {table.num_rows:,} rows: {broken.what}"
         raise IncompletePull(what, arrived=arrived, remedy=broken.remedy) from broken
     table, differ = without_copies(table, schema.key) if pull.pages > 1 else (table, False)
     why = "the same id came with different values" if differ else pull.difference(table.num_rows)

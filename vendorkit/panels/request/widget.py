@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import html
+import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
 import pandas as pd
 
-from vendorkit.errors import IncompletePull, VendorkitError
+from vendorkit.errors import VendorkitError
 from vendorkit.http.exchanges import Exchange
-from vendorkit.panels.base import WRAP, WorkPanel, button, connected, guarded, titled
+from vendorkit.panels.base import WRAP, WorkPanel, button, connected, guarded, look, titled
 from vendorkit.panels.markup import code_html, copied_html, dim_html, good_html
 from vendorkit.panels.request.controls import LABELLED, WIDE
 from vendorkit.panels.request.form import Form
 from vendorkit.panels.request.markup import caption, exchanges_html, plan_text, request_html
+from vendorkit.panels.request.outcome import Asked, Outcome
 from vendorkit.panels.request.progress import ProgressBar
-from vendorkit.panels.table import Table
 from vendorkit.pull import progress_to
 from vendorkit.query import Query
 from vendorkit.tools.snippets import languages, vendorkit_lines
@@ -31,19 +34,18 @@ class RequestPanel(WorkPanel):
 
     Attributes:
         client: The vendor.
-        frame: The table that was fetched last, for the next cell; None before the first.
     """
 
     def __init__(self, client: Client) -> None:
         super().__init__()
         self.client = client
-        self.frame: pd.DataFrame | None = None
         self._forms: dict[str, Form] = {}  # each keeps its values
-        self._ready = False
+        self._ready = self._edited = False
         names = list(client.declared)
         self._resource = widgets.Dropdown(options=names, description="Resource", style=LABELLED, layout=WIDE)
         self._about, self._problem, self._exchange, self._code = (widgets.HTML() for _ in range(4))
-        self._place, self._result, self._progress = widgets.VBox(), widgets.VBox(), ProgressBar()
+        self._place, self._result, self._progress = widgets.VBox(), Outcome(), ProgressBar()
+        self._running: tuple[Asked, float] | None = None  # the request under way, and when it began
         self._count = button("Count", self.count, self.fail)
         self._go = button("Send", self.fetch, self.fail, button_style="primary")
         offered = [(label, name) for name, label in languages(client).items()]
@@ -66,6 +68,11 @@ class RequestPanel(WorkPanel):
             self._status,
             tabs,
         ]
+
+    @property
+    def frame(self) -> pd.DataFrame | None:
+        """The rows that were fetched last, for the next cell, whole or not; None before the first."""
+        return self._result.frame
 
     @property
     def form(self) -> Form:
@@ -95,17 +102,21 @@ class RequestPanel(WorkPanel):
     def fetch(self) -> None:
         """Fetch the table, in a thread, and show it; it is `frame` then."""
         query, options = self.query, self.form.options()
+        resource, ask = query.resource, replace(query.ask, limit=options.get("limit"))
 
         def work() -> Callable[[], None]:
-            self._progress.begin()
+            self._running = (query.ask, options), time.monotonic()
+            self._result.supersede()
+            self._progress.begin(partial(resource.paging_of(ask).cost, ask), self.client.session.budget.pause_s)
             with progress_to(self._progress.note_page):
                 frame = query.frame(**options)
-            return partial(self._show_frame, frame, query)
+            return partial(self._show_frame, frame, caption(frame, query.schema.arrow.names))
 
         self._start(query, work)
 
     def _start(self, query: Query, work: Callable[[], Callable[[], None]]) -> None:
         before = self.client.session.exchanges.all()
+        self._edited = self._edited and self.busy
 
         def recorded() -> Callable[[], None]:
             try:
@@ -129,15 +140,16 @@ class RequestPanel(WorkPanel):
         if self._resource.value not in self._forms:  # the controls report changes while they are created
             return
         self._status.value = self._problem.value = ""
+        self._edited = self.busy
         try:
             self.query.request()
-            self.form.options()
+            self._result.compare((self.query.ask, self.form.options()))
             self._ready = True
         except VendorkitError as exc:
             self._ready = False
             if not self.form.faulty():  # that is shown next to its control
                 self._problem.value = f'<div role="status">{dim_html(f"{exc.what} {exc.remedy}")}</div>'
-        self.show_busy(not self._stop.disabled)
+        self.show_busy(self.busy)
         self._show_code()
 
     def _show_code(self) -> None:
@@ -150,20 +162,19 @@ class RequestPanel(WorkPanel):
             return vendorkit_lines(self.client, query.ask, **options)
         return query.snippet(language)
 
-    def _show_frame(self, frame: pd.DataFrame, query: Query) -> None:
-        self._show_table(frame)
-        self._show_good(caption(frame, query.schema.arrow.names))
+    def _show_frame(self, frame: pd.DataFrame, said: str) -> None:
+        self._show_rows(frame)
+        self._show_good(said)
 
     def _show_good(self, text: str) -> None:
-        self._status.value = good_html(text)
+        self._status.value = good_html(text) + self._of_which()
 
-    def _show_table(self, frame: pd.DataFrame) -> None:
-        self.frame = frame
-        # One table for all: ipywidgets keeps every widget that was ever created, and its frame with it.
-        if self._result.children:
-            self._result.children[0].show(frame)
-        else:
-            self._result.children = [Table(frame)]
+    def _show_rows(self, frame: pd.DataFrame, *, broken: bool = False) -> None:
+        if self._running is not None:
+            asked, started = self._running
+            self._result.show(frame, asked, time.monotonic() - started, broken=broken)
+        with suppress(VendorkitError):  # the form may have been changed meanwhile, or hold something wrong
+            self._result.compare((self.query.ask, self.form.options()))
 
     def _show_exchanges(self, query: Query, before: list[Exchange]) -> None:
         known = set(map(id, before))
@@ -173,18 +184,26 @@ class RequestPanel(WorkPanel):
     def fail(self, exc: BaseException) -> None:
         """Show an error, and what arrived before it."""
         super().fail(exc)
-        if isinstance(exc, IncompletePull) and exc.arrived is not None:
-            self._show_table(exc.arrived)
+        arrived = exc.arrived if isinstance(exc, VendorkitError) else None
+        if arrived is not None:
+            self._show_rows(arrived, broken=True)
+            self._status.value += dim_html(f"{len(arrived):,} rows had arrived: they are shown, and are not complete.")
+        self._status.value += self._of_which()
+
+    def _of_which(self) -> str:
+        return dim_html("This is of the request before the last change." if self._edited and self.busy else "")
 
     def show_busy(self, busy: bool) -> None:
         """Let the query of the form be counted and sent if it can be, or not now."""
-        self._count.disabled = self._go.disabled = busy or not self._ready
+        for one in (self._count, self._go):
+            one.disabled = not self._ready
+            look(one, ready=not busy)
 
     def static_html(self) -> str:
         """Return the code of the query, the last status, and the page of the table that is shown."""
         code = code_html(self.snippet()) if self._ready else ""
-        table = "".join(one.static_html() for one in self._result.children)
-        return f"<b>{html.escape(self.client.title)}</b>{code}{self._problem.value}{self._status.value}{table}"
+        shown = [code, self._problem.value, self._status.value, self._result.static_html()]
+        return f"<b>{html.escape(self.client.title)}</b>{''.join(shown)}"
 
     def static_text(self) -> str:
         """Return the chosen resource, and how many rows were fetched."""

@@ -15,6 +15,7 @@ from vendorkit.ask import Ask
 from vendorkit.errors import IncompletePull, MalformedAnswer, NotFound
 from vendorkit.frames import Page, page_of
 from vendorkit.http.call import Call
+from vendorkit.pull.drive import WIDTH
 from vendorkit.resource import NEXT, Accept, Cost, Flow, Paging
 from vendorkit.vendors.medipim.windows import PAGE, WINDOW, Windows, pages_as_spans, total_of
 
@@ -186,9 +187,9 @@ class Windowed(Lookup):
         """Count the pages; beyond the window the first page and the stream, or pages that windows leave half full."""
         pages = max(1, -(-rows // PAGE))
         if rows <= WINDOW:
-            return Cost(pages, "pages", f"pages of {PAGE} reach as far as {WINDOW:,} records")
+            return Cost(pages, "pages", f"pages of {PAGE} reach as far as {WINDOW:,} records", WIDTH)
         if ask.strategy == "windows":
-            return Cost(pages + 2 * -(-rows // WINDOW), "windows", "requested; resumable, oldest records first")
+            return Cost(pages + 2 * -(-rows // WINDOW), "windows", "requested; resumable, oldest records first", WIDTH)
         return Cost(2, "stream", f"pages show only the first {WINDOW:,} records")
 
     def _windows(self) -> Windows:
