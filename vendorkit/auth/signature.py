@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import math
 import operator
 import re
 import time
@@ -27,6 +28,7 @@ from vendorkit.strictjson import strict_object
 
 BACK_FIELDS: Final = ("created_at", "error", "id", "reference", "sandbox", "status")
 TEXT_LIMIT: Final = 1_048_576
+_OF_THE_TOKEN: Final = {"exp", "iat", "nbf"}  # a delivery may be signed anew; what it says is the same
 _COMPACT: Final = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)  # RFC 7515 section 7.1, without padding
 _UNTRUSTED: Final = "Do not trust it; check that the secret is that of this merchant and environment."
 
@@ -59,6 +61,18 @@ class Notification:
     fields: dict[str, Any]
     verified: bool
     signed: tuple[str, ...] = field(default=())
+
+    @property
+    def identity(self) -> str:
+        """What is signed, as one text: the same for each delivery, however it is written. If unsigned, all fields."""
+        if self.kind == "back":
+            return json.dumps([_rendered(name, self.fields[name]) for name in BACK_FIELDS])
+        return in_one_form({name: value for name, value in self.fields.items() if name not in _OF_THE_TOKEN})
+
+
+def in_one_form(fields: Mapping[str, Any]) -> str:
+    """Return *fields* as JSON, whatever the order of their names."""
+    return json.dumps(json.loads(json.dumps(fields, default=str)), sort_keys=True)  # names in a dict may be numbers
 
 
 def sign_jwt(claims: Mapping[str, Any], secret: str, *, expires_in: int | None = None, now: float | None = None) -> str:
@@ -101,7 +115,7 @@ def sign_jwt(claims: Mapping[str, Any], secret: str, *, expires_in: int | None =
 
 def verify_jwt(token: str, secret: str, *, now: float | None = None, leeway_s: float = 60.0) -> dict[str, Any]:
     """
-    Return the claims of *token* after checking its HS256 signature, and `exp` where it has one.
+    Return the claims of *token* after checking its HS256 signature, and `exp` and `nbf` if it has them.
 
     Args:
         token: Compact JWT.
@@ -110,7 +124,7 @@ def verify_jwt(token: str, secret: str, *, now: float | None = None, leeway_s: f
         leeway_s: Seconds that the clocks may differ.
 
     Raises:
-        SignatureInvalid: Another algorithm (`none` too), another secret, changed, expired or malformed.
+        SignatureInvalid: Another algorithm (`none` too), another secret, changed, expired, not valid yet or malformed.
         UsageError: The secret is empty or otherwise unusable.
     """
     key = _key(secret)
@@ -129,12 +143,19 @@ def verify_jwt(token: str, secret: str, *, now: float | None = None, leeway_s: f
         claims = {}
     if not claims:
         _refuse("The token carries no claims that can be read")
-    expires_at = claims.get("exp", float("inf"))
-    if isinstance(expires_at, bool) or not isinstance(expires_at, (int, float)):
-        _refuse("The token's exp is not a number")
-    if expires_at <= (time.time() if now is None else now) - leeway_s:  # no sum: integers have no bounds in JSON
+    now = time.time() if now is None else now
+    if _moment(claims, "exp", math.inf) <= now - leeway_s:  # no sum: integers have no bounds in JSON
         _refuse("The token has expired")
+    if _moment(claims, "nbf", -math.inf) > now + leeway_s:
+        _refuse("The token is not valid yet")
     return claims
+
+
+def _moment(claims: Mapping[str, Any], name: str, default: float) -> float:
+    moment = claims.get(name, default)
+    if isinstance(moment, bool) or not isinstance(moment, (int, float)):
+        _refuse(f"The token's {name} is not a number")
+    return moment
 
 
 def verify_notification(body: bytes | str | Mapping[str, Any], secret: str | None) -> Notification:

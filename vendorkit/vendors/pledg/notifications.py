@@ -10,6 +10,7 @@ import pandas as pd
 
 from vendorkit import arguments
 from vendorkit.auth import verify_notification
+from vendorkit.auth.signature import in_one_form
 from vendorkit.errors import MalformedAnswer, SignatureInvalid
 from vendorkit.frames import page_of, to_frame
 from vendorkit.settings import Secret
@@ -34,44 +35,49 @@ class Notifications:
 
     def frame(self, bodies: Iterable[bytes | str | Mapping[str, Any]]) -> pd.DataFrame:
         """
-        Return one row per notification: verified or not, why not, and the fields.
+        Return one row per notification: verified or not, why not, repeated or not, and the fields.
 
-        The fields of what is not verified are shown all the same, for looking at, never for booking.
+        The fields of what is not verified are shown all the same, for looking at, never for booking. It does not make
+        a genuine notification of the same content a repeated one.
         """
         one = isinstance(bodies, (str, bytes, Mapping))
         several = isinstance(bodies, Iterable) and not isinstance(bodies, type) and getattr(bodies, "ndim", 1) == 1
         if not (one or several):
             arguments.refuse("bodies", "a list of notifications", bodies)
-        seen, rows = set[str](), []
+        seen, rows = set[tuple[bool, str]](), []
         listed: Iterable[Any] = [bodies] if one else bodies
         for body in listed:
-            text = body.decode("utf-8", "replace") if isinstance(body, bytes) else _text(body)
-            rows.append({**_examined(body, self._secret), "repeated": text in seen})
-            seen.add(text)
+            row, identity = _examined(body, self._secret)
+            rows.append({**row, "repeated": (row["verified"], identity) in seen})
+            seen.add((row["verified"], identity))
         batch = page_of(rows).table(read_resources(FILE)["notifications"].schema)
         batch.drift.warn("notifications")
         return to_frame(batch.table)
 
 
 def _text(body: Any) -> str:
+    if isinstance(body, bytes):
+        return body.decode("utf-8", "replace")
     try:
         return body if isinstance(body, str) else json.dumps(body, default=arguments.shown)
     except (TypeError, ValueError, RecursionError):
         return arguments.shown(body)
 
 
-def _examined(body: bytes | str | Mapping[str, Any], secret: Secret) -> dict[str, Any]:
+def _examined(body: bytes | str | Mapping[str, Any], secret: Secret) -> tuple[dict[str, Any], str]:
+    """Return the row of one notification, and what tells it from others."""
     try:
         fields = dict(body) if isinstance(body, Mapping) else json.loads(body)
         json.dumps(fields, allow_nan=False)  # one body with a NaN would make the whole table unreadable
     except (TypeError, ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
-        return {"verified": False, "why": "The notification is not a JSON object.", "kind": "unreadable"}
+        why = "The notification is not a JSON object."
+        return {"verified": False, "why": why, "kind": "unreadable"}, _text(body)
     try:
         found = verify_notification(body, secret.reveal())
     except (SignatureInvalid, MalformedAnswer) as exc:
         kind = "back" if len(fields) > 1 and "signature" in fields else "jwt" if "signature" in fields else "unsigned"
         clear = {name: value for name, value in fields.items() if name != "signature"}
-        return {**clear, "verified": False, "why": exc.what, "kind": kind}
-    return {**found.fields, "verified": True, "why": None, "kind": found.kind}
+        return {**clear, "verified": False, "why": exc.what, "kind": kind}, in_one_form(fields)
+    return {**found.fields, "verified": True, "why": None, "kind": found.kind}, found.identity
