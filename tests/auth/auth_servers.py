@@ -104,7 +104,13 @@ class WebServer:
         return [seen.status for seen in self.log]
 
 
-HASHES = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256, "SHA-512-256": lambda d: hashlib.new("sha512_256", d)}
+HASHES = {
+    "MD5": hashlib.md5,
+    "SHA": hashlib.sha1,
+    "SHA-256": hashlib.sha256,
+    "SHA-512": hashlib.sha512,
+    "SHA-512-256": lambda d: hashlib.new("sha512_256", d),
+}
 FIELD = re.compile(r'([a-z*]+)=(?:"((?:[^"\\]|\\.)*)"|([^", ]+))')
 
 

@@ -44,9 +44,9 @@ def test_squid_calls_a_nonce_stale_by_its_count():
         assert pull(f"{peer.url}/index.html", Digest("robot", "made-up words"), each=25) == ([200] * 25, 26)
 
 
-@pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
+@pytest.mark.parametrize("algorithm", ["MD5", "SHA-256", "SHA-512"])
 def test_httpbin_accepts_each_algorithm_that_both_speak(bin_peer, algorithm):
-    """A30: MD5 and SHA-256, four threads each. Promise 10."""
+    """A30: MD5, SHA-256 and SHA-512, four threads each. Promise 10."""
     url = f"{bin_peer.url}/digest-auth/auth/robot/made-up/{algorithm}"
     assert pull(url, Digest("robot", "made-up"), threads=4, each=5)[0] == [200] * 20
 

@@ -22,7 +22,8 @@ _SCHEME: Final = re.compile(rf"({_NAME})(?=[ \t,]|$)")
 _TOKEN68: Final = re.compile(r"[ \t]+[A-Za-z0-9._~+/-]+=*[ \t]*(?=,|$)")
 _BETWEEN: Final = re.compile(r"[\s,]*")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]")
-_HASHES: Final = {"SHA-512-256": "sha512_256", "SHA-256": "sha256", "MD5": "md5"}  # strongest first
+# Strongest first. SHA and SHA-512 are in no RFC; requests answers them, so that there are servers that ask for them.
+_HASHES: Final = {"SHA-512": "sha512", "SHA-512-256": "sha512_256", "SHA-256": "sha256", "SHA": "sha1", "MD5": "md5"}
 
 
 def _available(name: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Final
 
 from vendorkit.auth.challenge import authorization, best_challenge, digest_key, digest_response, next_nonce
@@ -19,16 +18,22 @@ class Digest(FlowAuth):
     """
     Answers digest challenges, and shares the nonce between requests and threads.
 
-    The first request costs one more, all others of that origin none, until the nonce expires. Algorithms: MD5, SHA-256,
-    SHA-512-256, each also with -sess; quality of protection: auth, or none (RFC 2069). A refused first use is
-    remembered: every later use of this object raises `CredentialsRefused` and sends nothing, so that a wrong password
-    is tried once. Make a new Digest after mending it.
+    The first request costs one more, all others of that origin none, until the nonce expires. Algorithms: MD5, SHA,
+    SHA-256, SHA-512 and SHA-512-256, each also with -sess; quality of protection: auth, or none (RFC 2069).
+
+    It can take the place of `requests.auth.HTTPDigestAuth`, with two differences. A refused password is not returned
+    as an answer of status 401, but raised as `CredentialsRefused`, and remembered: every later use of this object
+    raises it again and sends nothing, so that a wrong password is tried once. Create a new Digest with the right one.
+    And qop is sent without quotes, as RFC 7616 section 3.4 wants it.
 
     Args:
         user, password: Sent and hashed as UTF-8.
 
     Raises:
         UsageError: A control character or surrounding white space; the message echoes neither.
+
+    A request may raise CredentialsRefused, UnsupportedChallenge, or, where a server calls one fresh nonce after the
+    other stale, VendorUnavailable: that is no verdict on the password, and is not remembered.
 
     Example:
         >>> requests.get(url, auth=Digest("robot_user", password))  # doctest: +SKIP
@@ -40,12 +45,10 @@ class Digest(FlowAuth):
         check_credential("The user name", self._user)
         check_credential("The password", self._password)
         self._spaces: dict[str, Space] = {}
-        self._lock = threading.Lock()
 
     def flow(self, request: Outgoing) -> Flow:
         """Send with a known nonce, or without; answer challenges until accepted or refused."""
-        space = self._space(request.origin)
-        ticket = Ticket()
+        space, ticket = self._space(request.origin), Ticket()
         try:
             use = space.enter(ticket)
             while True:
@@ -59,8 +62,8 @@ class Digest(FlowAuth):
             space.leave(ticket)
 
     def _space(self, origin: str) -> Space:
-        with self._lock:
-            return self._spaces.setdefault(origin, Space(origin))
+        # setdefault is atomic: of two threads that come at once, both get the same space.
+        return self._spaces.get(origin) or self._spaces.setdefault(origin, Space(origin))
 
     def _sign(self, nonce: Nonce, count: int, request: Outgoing) -> str:
         challenge, cnonce, uri = nonce.challenge, nonce.cnonce, request.uri
