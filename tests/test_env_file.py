@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vendorkit as vk
+from vendorkit.doctor import checkups
 from vendorkit.errors import Cancelled, SettingsError
 from vendorkit.settings import read_settings
 
@@ -257,6 +258,10 @@ def test_working_folder_that_was_removed_is_no_bare_error(tmp_path, monkeypatch)
     assert found.get("MEDIPIM_API_KEY_ID") == "made-up-id"
     with pytest.raises(SettingsError, match="MEDIPIM_API_KEY_SECRET"):
         found.require(NAMES, why="Medipim")
+    with pytest.raises(SettingsError, match=r"other\.env cannot be read"):
+        read_settings(NAMES, environ={"VENDORKIT_ENV_FILE": "other.env"})
+    monkeypatch.setenv("VENDORKIT_ENV_FILE", "other.env")
+    assert len(checkups()) == 3
 
 
 def test_home_is_known_in_the_name_of_the_file(monkeypatch, tmp_path):

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import textwrap
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
 from vendorkit.envfile import env_path
 from vendorkit.errors import VendorkitError
+from vendorkit.files import real_path
 from vendorkit.gitignore import is_ignored, work_tree
 from vendorkit.settings import read_settings
 from vendorkit.vendors.examine import POLICY, Checkup, Finding, examine, failed
@@ -93,7 +92,7 @@ def next_step(found: Sequence[Checkup]) -> str:
 def _published(sources: Mapping[str, str]) -> list[Finding]:
     """Look whether git would publish the settings file, if it is in use and in a work tree; git is not asked."""
     path, _ = env_path()
-    real = Path(os.path.realpath(path))
+    real = real_path(path)
     root = work_tree(real)
     if root is None or str(path) not in sources.values():
         return []

@@ -20,7 +20,7 @@ from typing import Final, cast
 from dotenv.parser import Binding, Position, Reader, parse_binding
 
 from vendorkit.errors import SettingsError
-from vendorkit.files import PIPE_WAIT_S, read_bounded
+from vendorkit.files import PIPE_WAIT_S, read_bounded, real_path
 from vendorkit.gitignore import is_ignored, work_tree
 
 ENV_FILE_VARIABLE: Final = "VENDORKIT_ENV_FILE"
@@ -160,7 +160,7 @@ def _hidden_in(text: str, line: int, names: Collection[str]) -> str:
 
 def warn_if_exposed(path: Path) -> None:
     """Warn of a settings file that other users can read, or that git would publish; of a link, where it leads to."""
-    real = Path(os.path.realpath(path))  # Path.resolve() raises on a circle of links
+    real = real_path(path)
     try:
         mode = real.stat().st_mode
     except (OSError, ValueError):

@@ -70,12 +70,20 @@ def _fill(content: bytearray, path: Path, limit_bytes: int, pipe_wait_s: float) 
     return _too_large(content, limit_bytes)
 
 
+def real_path(path: Path) -> Path:
+    """Return where *path* leads to; *path* itself if the working folder was removed."""
+    try:
+        return Path(os.path.realpath(path))  # Path.resolve() raises on a circle of links
+    except OSError:
+        return path
+
+
 def _unfit(mode: int, path: Path, pipe_wait_s: float) -> str:
     if stat.S_ISDIR(mode):
         return "cannot be read (IsADirectoryError)"
     if stat.S_ISFIFO(mode):
         return "" if pipe_wait_s else "is a named pipe"
-    regular = stat.S_ISREG(mode) or os.path.realpath(path) == os.devnull
+    regular = stat.S_ISREG(mode) or str(real_path(path)) == os.devnull
     return "" if regular else "is not a file but a device or socket"
 
 

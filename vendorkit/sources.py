@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from vendorkit.envfile import ENV_FILE_VARIABLE, Entry, env_path, read_env_file, warn_if_exposed
 from vendorkit.errors import SettingsError
-from vendorkit.files import PIPE_WAIT_S
+from vendorkit.files import PIPE_WAIT_S, real_path
 
 ENVIRONMENT: Final = "environment"
 GIVEN: Final = "settings="  # the source of values that were passed to connect()
@@ -114,7 +114,7 @@ def _default_file(
     """Return what `./.env` holds if another file is in use, for it may be where the environment has its values from."""
     default = Path(".env")
     redirected = any(name.endswith(REDIRECTING) and _from_environment(name, environ, {}) for name in names)
-    if not redirected or not os.path.exists(default) or os.path.realpath(path) == os.path.realpath(default):  # noqa: PTH110
+    if not redirected or not os.path.exists(default) or real_path(path) == real_path(default):  # noqa: PTH110
         return {}
     return {str(default): _entries(default, names, needed=needed)}
 
