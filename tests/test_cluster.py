@@ -1,15 +1,13 @@
-"""A query on Dask: the frame's rows, whoever pulls them, and no credential on the way; a budget kept together."""
+"""A query on Dask: the frame's rows, whoever pulls them, and no credential on the way."""
 
 from __future__ import annotations
 
 import base64
 import json
-import os
 import pickle
 import stat
 import subprocess
 import sys
-import tempfile
 import time
 import warnings
 from dataclasses import replace
@@ -21,9 +19,7 @@ import pytest
 import vendorkit as vk
 from vendorkit import local
 from vendorkit.ask import Span
-from vendorkit.deadline import Deadline
-from vendorkit.errors import DeadlineExceeded, IncompletePull, SettingsError, UsageError
-from vendorkit.http.budget import Budget
+from vendorkit.errors import IncompletePull, SettingsError, UsageError
 from vendorkit.local.server.address_file import address_file, servers_at
 from vendorkit.pull import run
 from vendorkit.tools import dask as cluster
@@ -283,112 +279,6 @@ def test_lists_can_be_kept_or_left_out(medipim, nested):
     expected = expected[[name for name in query.schema.arrow.names if name in expected]]
     assert found.dtypes.drop("__undeclared").to_dict() == expected.dtypes.to_dict()
     pd.testing.assert_frame_equal(fixed(found.compute(scheduler="synchronous")), expected)
-
-
-# The work of a process that is not this one's child of Dask: it takes slots until its time is up.
-_TAKER = """
-import sys
-from vendorkit.deadline import Deadline
-from vendorkit.errors import DeadlineExceeded
-from vendorkit.http.budget import Budget
-budget, taken = Budget(((30, 60.0),), "shared"), 0
-print("ready", flush=True); sys.stdin.readline()
-try:
-    while True:
-        budget.take(Deadline(1.0)); taken += 1
-except DeadlineExceeded:
-    print(taken)
-"""
-
-
-def test_two_processes_share_one_budget():
-    """30 slots in all, not 30 each."""
-    start = [sys.executable, "-W", "error", "-c", _TAKER]
-    takers = [subprocess.Popen(start, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    try:
-        for taker in takers:
-            assert taker.stdout.readline() == "ready\n"
-        told = [taker.communicate("go\n", timeout=30)[0] for taker in takers]
-    finally:
-        for taker in takers:
-            taker.kill()
-            taker.wait()
-    assert sum(map(int, told)) == 30
-    assert Budget(((30, 60.0),), "shared").left() == 0
-    assert Budget(((30, 60.0),), "another").left() == 30
-
-
-def test_clients_of_one_key_share_their_budget_and_others_do_not(monkeypatch, tmp_path):
-    """By vendor, environment, host and key id; the secret has no part in it, and the id cannot be read from it."""
-    monkeypatch.setenv("MEDIPIM_API_KEY_SECRET", "made-up-words")
-    budgets = {}
-    for key, country in (("4711", "be"), ("4711", "fr"), ("4712", "be")):
-        monkeypatch.setenv("MEDIPIM_API_KEY_ID", key)
-        budgets[key, country] = [
-            vk.connect("medipim", environment="sandbox", country=country).session.budget for _ in range(2)
-        ]
-    assert not (tmp_path / "budget").exists()
-    first, second = budgets["4711", "be"]
-    first.take(Deadline(1.0))
-    assert second.left() == 96
-    assert [pair[0].left() for pair in budgets.values()] == [96, 97, 97]
-    names = sorted(path.name for path in (tmp_path / "budget").iterdir() if path.suffix == ".sqlite")
-    assert len(names) == 3
-    assert not [name for name in names if "4711" in name or "made" in name]
-
-
-def test_slots_come_back_after_their_time():
-    """The file forgets as the vendor does."""
-    budget = Budget(((2, 0.3),), "short")
-    for _ in range(2):
-        budget.take(Deadline(1.0))
-    with pytest.raises(DeadlineExceeded):
-        budget.take(Deadline(0.05))
-    budget.take(Deadline(2.0))
-
-
-@pytest.mark.parametrize("when", ["from the start", "on the way"])
-def test_budget_without_a_file_is_this_processs_alone_and_says_so(monkeypatch, tmp_path, when):
-    """A budget that cannot be shared is still kept."""
-    budget = Budget(((2, 60.0),), "lost")
-    if when == "from the start":
-        (tmp_path / "file").write_text("")
-        monkeypatch.setenv("VENDORKIT_BUDGET_DIR", str(tmp_path / "file"))
-    else:
-        budget.take(Deadline(1.0))
-        budget._limiter.buckets()[0].conn.execute("DROP TABLE requests")
-    with pytest.warns(UserWarning, match="by this process alone"):
-        budget.take(Deadline(1.0))
-    budget.take(Deadline(1.0))
-    with pytest.raises(DeadlineExceeded):
-        budget.take(Deadline(0.1))
-
-
-def test_what_is_left_of_a_budget_whose_file_is_damaged(monkeypatch, tmp_path):
-    """The doctor and the panels ask before anything is sent: nothing is left until the budget is kept alone."""
-    monkeypatch.setenv("VENDORKIT_BUDGET_DIR", str(tmp_path))
-    budget = Budget(((2, 60.0),), "torn")
-    assert budget.left() == 2
-    budget._limiter.buckets()[0].conn.execute("DROP TABLE requests")
-    with pytest.warns(UserWarning, match="by this process alone"):
-        assert budget.left() == 0
-    assert budget.left() == 2
-
-
-@pytest.mark.skipif(not hasattr(os, "getuid"), reason="owners and modes are POSIX's")
-def test_temporary_folder_of_somebody_else_is_not_trusted(monkeypatch, tmp_path):
-    """The name in /tmp can be guessed: a folder that others may write to is not used."""
-    monkeypatch.delenv("VENDORKIT_BUDGET_DIR")
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    folder = tmp_path / f"vendorkit-{os.getuid()}"
-    folder.mkdir()
-    folder.chmod(0o777)
-    with pytest.warns(UserWarning, match="by this process alone"):
-        Budget(((2, 60.0),), "x").take(Deadline(1.0))
-    assert not list(folder.iterdir())
-    folder.chmod(0o700)
-    Budget(((2, 60.0),), "x").take(Deadline(1.0))
-    assert (folder / "x.sqlite").exists()
 
 
 def test_local_cluster_of_processes_pulls_the_frame(medipim):

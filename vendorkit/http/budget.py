@@ -7,51 +7,88 @@ import os
 import sqlite3
 import tempfile
 import threading
+import time
 import warnings
-import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from functools import cached_property
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
-from pyrate_limiter import Limiter, Rate, RateItem, SQLiteBucket
-
+from vendorkit.auth.forks import PerProcess
+from vendorkit.auth.interrupts import from_outside
 from vendorkit.deadline import Deadline
 
 BUDGET_DIR_VARIABLE: Final = "VENDORKIT_BUDGET_DIR"
+_POLL_S: Final = 0.05  # between two tries for a slot, and the longest wait for the file
+
+Rates = tuple[tuple[int, float], ...]
 
 
-class _SharedBucket(SQLiteBucket):
-    """
-    pyrate-limiter's bucket in a file, used by several processes and by threads in each.
+class _OwnSlots:
+    """The slots of one object: the moments of its last requests, on the monotonic clock."""
 
-    The library counts and inserts in two steps, for which it offers a lock that holds either threads or processes
-    apart; SQLite's own does both, and is released however a process ends.
-    """
+    def __init__(self, rates: Rates) -> None:
+        self._rates, self._lock = rates, threading.Lock()
+        self._taken: deque[float] = deque(maxlen=max((n for n, _ in rates), default=0))
 
-    def put(self, item: RateItem) -> bool:
+    def take(self) -> bool:
         """Take a slot, or return False."""
-        with self._alone():
-            return super().put(item)
+        with self._lock:
+            free = self.left() > 0
+            if free:
+                self._taken.append(time.monotonic())
+            return free
 
-    def leak(self, current_timestamp: int | None = None) -> int:
-        """Forget what is too old to count."""
-        # A thread of the library calls this: what is wrong with the file is told where the next slot is taken.
-        with self.lock, suppress(sqlite3.Error):
-            if self.conn is not None:
-                with self._alone():
-                    return super().leak(current_timestamp)
-        return 0
+    def left(self) -> int:
+        """Return how many slots are free now."""
+        now, taken = time.monotonic(), list(self._taken)
+        return min(n - sum(moment >= now - seconds for moment in taken) for n, seconds in self._rates)
+
+
+@dataclass(frozen=True)
+class _SharedSlots:
+    """
+    The slots of all processes that name the same file.
+
+    The file is opened for each question: an open connection of SQLite must not get into a forked process.
+    """
+
+    rates: Rates
+    path: Path
+
+    def take(self) -> bool:
+        """Take a slot, or return False."""
+        with self._alone() as (file, now):
+            free = self._count(file, now) > 0
+            if free:
+                file.execute("INSERT INTO requests VALUES ('request', ?)", (now,))
+            return free
+
+    def left(self) -> int:
+        """Return how many slots are free now."""
+        with self._alone() as (file, now):
+            return self._count(file, now)
+
+    def _count(self, file: sqlite3.Connection, now: int) -> int:
+        count = "SELECT COUNT(*) FROM requests WHERE item_timestamp >= ?"
+        return min(n - int(file.execute(count, (now - s * 1000,)).fetchone()[0]) for n, s in self.rates)
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        with self.lock:
-            self.conn.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            finally:
-                self.conn.rollback()  # whatever was to stay is committed
+    def _alone(self) -> Iterator[tuple[sqlite3.Connection, int]]:
+        """Give the file, which no other thread or process can use meanwhile, and the time in milliseconds."""
+        with closing(sqlite3.connect(self.path, timeout=_POLL_S, isolation_level=None)) as file:
+            file.execute("PRAGMA synchronous = OFF")  # a power cut ends all who count here as well
+            file.execute("BEGIN IMMEDIATE")
+            file.execute("CREATE TABLE IF NOT EXISTS requests (name VARCHAR, item_timestamp INTEGER)")
+            now = time.time_ns() // 1_000_000
+            # Requests of the future were sent before the clock was set back.
+            file.execute("UPDATE requests SET item_timestamp = ? WHERE item_timestamp > ?", (now, now))
+            longest = max(seconds for _, seconds in self.rates)
+            file.execute("DELETE FROM requests WHERE item_timestamp < ?", (now - longest * 1000,))
+            yield file, now
+            file.execute("COMMIT")
 
 
 def _budget_file(name: str) -> Path:
@@ -67,77 +104,51 @@ def _budget_file(name: str) -> Path:
     return folder / f"{name}.sqlite"
 
 
-def _shared_bucket(rates: list[Rate], name: str) -> _SharedBucket:
-    bucket = _SharedBucket.init_from_file(rates, table="requests", db_path=str(_budget_file(name)))
-    # A power cut ends whoever counts here as well.
-    bucket.conn.execute("PRAGMA synchronous = OFF")
-    return cast("_SharedBucket", bucket)
-
-
-class Budget:
+class Budget(PerProcess):
     """
     The vendor's documented rate, kept on our side: a request waits for its slot, visibly and cancellably.
 
     Args:
         rates: Pairs (requests, seconds); empty for no limit.
-        shared_as: The name under which all processes of a machine keep one budget together, in a file that is made
-            when the first slot is taken; None for this object alone. Where there can be no file, a warning says so.
+        shared_as: The name under which all processes of a machine keep one budget together, in a file that is created
+            when the first slot is taken; None for this object and process. If there can be no file, a warning says so.
     """
 
-    def __init__(self, rates: tuple[tuple[int, float], ...] = (), shared_as: str | None = None) -> None:
-        self.rates = rates
-        self._shared_as, self._lock = shared_as, threading.Lock()
+    def __init__(self, rates: Rates = (), shared_as: str | None = None) -> None:
+        super().__init__()
+        self.rates, self._shared_as = rates, shared_as
+        self.begin()
 
-    @cached_property
-    def _limiter(self) -> Limiter:
-        rates = [Rate(n, round(s * 1000)) for n, s in self.rates]
-        if self._shared_as is None:
-            return Limiter(rates)
-        try:
-            limiter = Limiter(_shared_bucket(rates, self._shared_as))
-        except (OSError, sqlite3.Error) as exc:
-            return self._alone(exc)
-        weakref.finalize(self, limiter.close)
-        return limiter
-
-    def _alone(self, exc: Exception) -> Limiter:
-        said = f"The rate budget is kept by this process alone ({exc}); others with the same key do not see it."
-        warnings.warn(f"{said} Let {BUDGET_DIR_VARIABLE} name a folder that can be written.", stacklevel=2)
-        return Limiter([Rate(n, round(s * 1000)) for n, s in self.rates])
+    def begin(self) -> None:
+        """Count anew, where no file counts for all processes."""
+        self._own = _OwnSlots(self.rates)
 
     def take(self, deadline: Deadline) -> None:
         """Take one slot, waiting for it inside *deadline*."""
-        while self.rates and not self._try():
-            deadline.sleep(0.05)
-
-    def _try(self) -> bool:
-        with self._lock:
-            limiter = self._limiter
-        try:
-            return bool(limiter.try_acquire("request", blocking=False))
-        except sqlite3.Error as exc:
-            self._unshare(exc)
-            return False
-
-    def _unshare(self, exc: sqlite3.Error) -> None:
-        """Go on alone where the file is gone or damaged, or the disk full."""
-        if "locked" in str(exc):  # only by another process, for longer than SQLite waits
-            return
-        with self._lock:
-            self._limiter = self._alone(exc)
+        while self.rates and not self._ask(lambda slots: slots.take()):
+            deadline.sleep(_POLL_S)
 
     def left(self) -> int | None:
         """Return how many requests may go out at once now; None for no limit."""
-        if not self.rates:
-            return None
-        with self._lock:
-            bucket = self._limiter.buckets()[0]
+        return max(0, self._ask(lambda slots: slots.left())) if self.rates else None
+
+    def _ask(self, question: Callable[[_OwnSlots | _SharedSlots], int]) -> int:
+        """Ask the file, or the own slots; 0 while the file is locked, or if it had to be given up."""
+        if self._shared_as is None:
+            return question(self._own)
         try:
-            bucket.leak(cast("int", bucket.now()))  # type: ignore[no-untyped-call]
-            return max(0, min(n for n, _ in self.rates) - int(cast("int", bucket.count())))
-        except sqlite3.Error as exc:
-            self._unshare(exc)
+            return question(_SharedSlots(self.rates, _budget_file(self._shared_as)))
+        except (OSError, sqlite3.Error) as exc:
+            if from_outside(exc) is not None:
+                raise
+            if "locked" not in str(exc):  # gone or damaged, or the disk is full
+                self._unshare(exc)
             return 0
+
+    def _unshare(self, exc: Exception) -> None:
+        self._shared_as = None
+        said = f"The rate budget is kept by this process alone ({exc}); others with the same key do not see it."
+        warnings.warn(f"{said} Let {BUDGET_DIR_VARIABLE} name a folder that can be written.", stacklevel=2)
 
     def pause_s(self, requests: int) -> float:
         """Return about how many seconds *requests* would wait for their slots in all, from now on."""

@@ -1,0 +1,253 @@
+"""The rate budget: kept by one object, or by all processes of a machine, and never waited for beyond a call."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+import vendorkit as vk
+from vendorkit.deadline import Deadline
+from vendorkit.errors import Cancelled, DeadlineExceeded
+from vendorkit.http.budget import Budget
+
+
+@pytest.fixture(autouse=True)
+def folder(monkeypatch, tmp_path) -> Path:
+    """No budget of these tests meets one of anybody else."""
+    monkeypatch.setenv("VENDORKIT_BUDGET_DIR", str(tmp_path / "budget"))
+    return tmp_path / "budget"
+
+
+# The work of a process that is not this one's child of Dask: it takes slots until its time is up.
+_TAKER = """
+import sys
+from vendorkit.deadline import Deadline
+from vendorkit.errors import DeadlineExceeded
+from vendorkit.http.budget import Budget
+budget, taken = Budget(((30, 60.0),), "shared"), 0
+print("ready", flush=True); sys.stdin.readline()
+try:
+    while True:
+        budget.take(Deadline(1.0)); taken += 1
+except DeadlineExceeded:
+    print(taken)
+"""
+
+
+def test_two_processes_share_one_budget():
+    """30 slots in all, not 30 each."""
+    start = [sys.executable, "-W", "error", "-c", _TAKER]
+    takers = [subprocess.Popen(start, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    try:
+        for taker in takers:
+            assert taker.stdout.readline() == "ready\n"
+        told = [taker.communicate("go\n", timeout=30)[0] for taker in takers]
+    finally:
+        for taker in takers:
+            taker.kill()
+            taker.wait()
+    assert sum(map(int, told)) == 30
+    assert Budget(((30, 60.0),), "shared").left() == 0
+    assert Budget(((30, 60.0),), "another").left() == 30
+
+
+def test_clients_of_one_key_share_their_budget_and_others_do_not(monkeypatch, tmp_path):
+    """By vendor, environment, host and key id; the secret has no part in it, and the id cannot be read from it."""
+    monkeypatch.setenv("MEDIPIM_API_KEY_SECRET", "made-up-words")
+    budgets = {}
+    for key, country in (("4711", "be"), ("4711", "fr"), ("4712", "be")):
+        monkeypatch.setenv("MEDIPIM_API_KEY_ID", key)
+        budgets[key, country] = [
+            vk.connect("medipim", environment="sandbox", country=country).session.budget for _ in range(2)
+        ]
+    assert not (tmp_path / "budget").exists()
+    first, second = budgets["4711", "be"]
+    first.take(Deadline(1.0))
+    assert second.left() == 96
+    assert [pair[0].left() for pair in budgets.values()] == [96, 97, 97]
+    names = sorted(path.name for path in (tmp_path / "budget").iterdir() if path.suffix == ".sqlite")
+    assert len(names) == 3
+    assert not [name for name in names if "4711" in name or "made" in name]
+
+
+def test_slots_come_back_after_their_time():
+    """The file forgets as the vendor does."""
+    budget = Budget(((2, 0.3),), "short")
+    for _ in range(2):
+        budget.take(Deadline(1.0))
+    with pytest.raises(DeadlineExceeded):
+        budget.take(Deadline(0.05))
+    budget.take(Deadline(2.0))
+
+
+@pytest.mark.parametrize("when", ["from the start", "on the way"])
+def test_budget_without_a_file_is_this_processs_alone_and_says_so(monkeypatch, tmp_path, folder, when):
+    """A budget that cannot be shared is still kept."""
+    budget = Budget(((2, 60.0),), "lost")
+    if when == "from the start":
+        (tmp_path / "file").write_text("")
+        monkeypatch.setenv("VENDORKIT_BUDGET_DIR", str(tmp_path / "file"))
+    else:
+        budget.take(Deadline(1.0))
+        (folder / "lost.sqlite").write_bytes(b"no database at all" * 500)
+    with pytest.warns(UserWarning, match="by this process alone"):
+        budget.take(Deadline(1.0))
+    budget.take(Deadline(1.0))
+    with pytest.raises(DeadlineExceeded):
+        budget.take(Deadline(0.1))
+
+
+def test_what_is_left_of_a_budget_whose_file_is_damaged(folder):
+    """The doctor and the panels ask before anything is sent: nothing is left until the budget is kept alone."""
+    budget = Budget(((2, 60.0),), "torn")
+    assert budget.left() == 2
+    (folder / "torn.sqlite").write_bytes(b"no database at all" * 500)
+    with pytest.warns(UserWarning, match="by this process alone"):
+        assert budget.left() == 0
+    assert budget.left() == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="owners and modes are POSIX's")
+def test_temporary_folder_of_somebody_else_is_not_trusted(monkeypatch, tmp_path):
+    """The name in /tmp can be guessed: a folder that others may write to is not used."""
+    monkeypatch.delenv("VENDORKIT_BUDGET_DIR")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    folder = tmp_path / f"vendorkit-{os.getuid()}"
+    folder.mkdir()
+    folder.chmod(0o777)
+    with pytest.warns(UserWarning, match="by this process alone"):
+        Budget(((2, 60.0),), "x").take(Deadline(1.0))
+    assert not list(folder.iterdir())
+    folder.chmod(0o700)
+    Budget(((2, 60.0),), "x").take(Deadline(1.0))
+    assert (folder / "x.sqlite").exists()
+
+
+def locked(folder: Path, name: str) -> closing:
+    """The budget's file, locked as by another process that was stopped in the midst of its work."""
+    folder.mkdir(exist_ok=True)
+    file = sqlite3.connect(folder / f"{name}.sqlite", isolation_level=None, check_same_thread=False)
+    file.execute("BEGIN EXCLUSIVE")
+    return closing(file)
+
+
+def took(work) -> float:
+    """Seconds that *work* takes."""
+    started = time.monotonic()
+    work()
+    return time.monotonic() - started
+
+
+def test_file_that_another_process_keeps_locked_is_waited_for_inside_the_call(folder):
+    """Deadline and Cancel end the wait, in many threads as in one; nobody goes on without the others' count."""
+    budget = Budget(((2, 60.0),), "held")
+    with locked(folder, "held"), warnings.catch_warnings():
+        warnings.simplefilter("error")
+
+        def until_deadline(_: int) -> None:
+            with pytest.raises(DeadlineExceeded):
+                budget.take(Deadline(0.3))
+
+        def until_cancel() -> None:
+            with vk.cancellable(stop), pytest.raises(Cancelled):
+                budget.take(Deadline(30.0))
+
+        with ThreadPoolExecutor(16) as pool:
+            assert took(lambda: list(pool.map(until_deadline, range(16)))) < 1.3
+        stop = threading.Event()
+        threading.Timer(0.2, stop.set).start()
+        assert took(until_cancel) < 0.7
+        assert took(budget.left) < 0.5
+        assert budget.left() == 0
+    assert budget.left() == 2
+
+
+def test_slot_is_taken_once_the_lock_is_gone(folder):
+    """The wait is a wait, not a refusal."""
+    budget = Budget(((2, 60.0),), "held")
+    held = locked(folder, "held")
+    threading.Timer(0.3, held.__exit__, (None, None, None)).start()
+    budget.take(Deadline(10.0))
+    assert budget.left() == 1
+
+
+@pytest.mark.parametrize("hours", [1, 10_000])
+def test_clock_that_is_set_back_locks_nobody_out(monkeypatch, hours):
+    """What was sent before counts as sent now: it is over after the vendor's window and not after the shift."""
+    budget, real = Budget(((2, 0.5),), "clock"), time.time_ns
+    for _ in range(2):
+        budget.take(Deadline(1.0))
+    monkeypatch.setattr(time, "time_ns", lambda: real() - hours * 3_600_000_000_000)
+    with pytest.raises(DeadlineExceeded):
+        budget.take(Deadline(0.1))
+    assert took(lambda: budget.take(Deadline(5.0))) < 1.0
+    assert budget.left() == 1
+
+
+def test_clock_of_an_own_budget_is_the_monotonic_one(monkeypatch):
+    """Nothing that happens to the system's time changes it."""
+    budget = Budget(((2, 0.4),))
+    for _ in range(2):
+        budget.take(Deadline(1.0))
+    monkeypatch.setattr(time, "time_ns", lambda: 0)
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    assert budget.left() == 0
+    budget.take(Deadline(2.0))
+
+
+@pytest.mark.parametrize("shared_as", ["several", None])
+def test_every_rate_of_several_holds(shared_as):
+    """Three at once, and four in half a minute."""
+    budget = Budget(((3, 0.3), (4, 30.0)), shared_as)
+    for left in (2, 1, 0):
+        budget.take(Deadline(1.0))
+        assert budget.left() == left
+    budget.take(Deadline(2.0))
+    assert budget.left() == 0
+    with pytest.raises(DeadlineExceeded):
+        budget.take(Deadline(0.5))
+
+
+@pytest.mark.parametrize("shared_as", ["threads", None])
+def test_threads_take_each_slot_once(shared_as):
+    """Ten in all for sixteen threads that try as often as they can."""
+    budget = Budget(((10, 60.0),), shared_as)
+
+    def work(_: int) -> int:
+        taken = 0
+        try:
+            while True:
+                budget.take(Deadline(1.0))
+                taken += 1
+        except DeadlineExceeded:
+            return taken
+
+    with ThreadPoolExecutor(16) as pool:
+        assert sum(pool.map(work, range(16))) == 10
+
+
+@pytest.mark.parametrize("shared_as", ["quiet", None])
+def test_budget_starts_no_thread_and_keeps_no_file_open(shared_as):
+    """A thread would not be there in a forked process, and an open database must not be."""
+    before = threading.active_count(), open_files()
+    budget = Budget(((10, 60.0),), shared_as)
+    budget.take(Deadline(1.0))
+    assert budget.left() == 9
+    assert (threading.active_count(), open_files()) == before
+
+
+def open_files() -> int:
+    """The number of open files of this process; 0 where there is no /proc."""
+    folder = Path("/proc/self/fd")
+    return len(list(folder.iterdir())) if folder.exists() else 0
