@@ -205,6 +205,35 @@ def test_gzip_of_several_members_is_read_whole():
         assert session_of(server).send(Call("GET", "/x")).json() == {"a": 1}
 
 
+@pytest.mark.parametrize("padding", [b"\0", b"\0" * 5000, b"\r\n", b"\n", b" \r\n\0\t"])
+@pytest.mark.parametrize("apart", [True, False], ids=["in a packet of its own", "at once"])
+def test_padding_behind_gzip_is_no_part_of_it(padding, apart):
+    """RFC 1952 readers ignore it; also between two members, and where it comes later than the data."""
+    one, two = gzip.compress(b'{"a":', mtime=0), gzip.compress(b" 1}", mtime=0)
+    body = one + padding + two + padding
+    head = answer(b"", JSON, "Content-Encoding: gzip", length=len(body))
+
+    def handle(sock, _):
+        sock.sendall(head + (one if apart else body))
+        if apart:
+            for part in (padding[:1], padding[1:], two, padding):
+                time.sleep(0.05)
+                sock.sendall(part)
+
+    with raw_server(handle) as server:
+        assert session_of(server).send(Call("GET", "/x")).json() == {"a": 1}
+        assert len(server.heads) == 1
+
+
+@pytest.mark.parametrize("behind", [b"x", b"\0x", b"{}", b"\x1f", b"\x1f\x8b"])
+def test_what_else_is_behind_gzip_is_damage(behind):
+    """It may be a member that lost its beginning, with rows in it."""
+    body = gzip.compress(b'{"a": 1}', mtime=0) + behind
+    errors = (MalformedAnswer, VendorUnavailable)
+    with raw_server(always(answer(body, JSON, "Content-Encoding: gzip"))) as server, pytest.raises(errors):
+        session_of(server).send(Call("GET", "/x"))
+
+
 def test_html_and_empty_bodies_in_place_of_data_are_errors():
     """T18, T19, T33: a maintenance page is often labelled as JSON."""
     for body, said in ((b"<!DOCTYPE html><html><h1>Maintenance</h1>", "Maintenance"), (b"", "empty body")):

@@ -109,6 +109,10 @@ class _Inflate:
     def feed(self, raw: bytes) -> Iterator[bytes]:
         while raw:
             if self._member.eof:
+                # Some servers pad the body or end it as a line; readers of gzip ignore that.
+                raw = raw.lstrip(b"\0\t\r\n ")
+                if not raw:
+                    return
                 self._member = zlib.decompressobj(31)
             self._begun = True
             try:
