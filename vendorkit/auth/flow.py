@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
+from http.cookiejar import CookieJar
 from typing import IO, Any, ClassVar, Final, NoReturn, cast
 from urllib.parse import urljoin, urlsplit
 
@@ -28,6 +29,7 @@ from vendorkit.settings import refuse_pickling
 UNAUTHORIZED: Final = 401
 _DRAIN_BYTES: Final = 65_536
 _DRAIN_S: Final = 1.0  # a nonce grows old meanwhile
+_COOKIE_CHARS: Final = 4096  # of all together; servers take heads of 8 kB
 _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 _PERCENT: Final = re.compile("%[0-9a-fA-F]{2}")
 _ADAPTER: Final = HTTPAdapter()  # sends nothing; it knows how this version of requests writes the request line
@@ -255,9 +257,20 @@ def _renew_cookies(again: requests.PreparedRequest, refused: requests.Response) 
     from_jar = _pairs(get_cookie_header(jar, again))  # type: ignore[no-untyped-call]
     by_hand = [pair for pair in _pairs(old) if pair not in from_jar]
     extract_cookies_to_jar(jar, refused.request, refused.raw)  # type: ignore[no-untyped-call]
+    bound_cookies(jar)
     pairs = [*by_hand, *_pairs(get_cookie_header(jar, again))]  # type: ignore[no-untyped-call]
     if pairs:
         again.headers["Cookie"] = "; ".join(pairs)
+
+
+def bound_cookies(jar: CookieJar) -> None:
+    """Forget the oldest cookies of *jar* beyond some kB: a server may set new ones with each answer, for ever."""
+    left = _COOKIE_CHARS
+    with jar._cookies_lock:  # type: ignore[attr-defined]  # noqa: SLF001 - as the jar itself does
+        for cookie in reversed(list(jar)):
+            left -= len(cookie.name) + len(cookie.value or "")
+            if left < 0:
+                jar.clear(cookie.domain, cookie.path, cookie.name)
 
 
 def _pairs(cookies: str | None) -> list[str]:

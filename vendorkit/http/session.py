@@ -23,7 +23,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from tenacity.wait import wait_exponential, wait_random
 from urllib3.exceptions import HTTPError
 
-from vendorkit.auth.flow import abandon, keep_body, origin_of
+from vendorkit.auth.flow import abandon, bound_cookies, keep_body, origin_of
 from vendorkit.deadline import Deadline, current_deadline
 from vendorkit.errors import (
     OriginRefused,
@@ -254,6 +254,7 @@ class Session:
         raise OriginRefused(what, remedy="Tell the vendor.")
 
     def _prepare(self, call: Call, auth: AuthBase | None) -> requests.PreparedRequest:
+        bound_cookies(self._http.cookies)
         media = {"json": "application/json", "xml": "application/xml", "any": "*/*"}[call.accept]
         request = requests.Request(
             call.method,
