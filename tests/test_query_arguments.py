@@ -21,18 +21,17 @@ pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
 NINE = [9, "9", 9.0, np.int64(9), np.uint8(9), np.float32(9), Decimal("9.00"), Fraction(9), Number.NINE, pa.scalar(9)]
 NO_NUMBER = [True, np.True_, 2.5, float("nan"), float("inf"), Decimal("sNaN"), 2.0**60, 10**30, 10**5000, 1j, b"9"]
 MIDNIGHT = 1769817600  # 2026-01-31
+LAST_SECOND = MIDNIGHT + 86_399
+DAYS = ["2026-01-31", date(2026, 1, 31), np.datetime64("2026-01-31"), np.array("2026-01-31", "datetime64[D]")[()]]
 TIMES = [
     MIDNIGHT,
     np.int64(MIDNIGHT),
-    "2026-01-31",
     "2026-01-31T01:00:00+01:00",
     "2026-01-31T00:00:00Z",
-    date(2026, 1, 31),
     datetime(2026, 1, 31),  # noqa: DTZ001
     datetime(2026, 1, 31, tzinfo=timezone.utc),
     pd.Timestamp("2026-01-31"),
     pd.Timestamp("2026-01-31 01:00", tz="Europe/Brussels"),
-    np.datetime64("2026-01-31"),
     np.datetime64("2026-01-31T00:00:00.000000000"),
 ]
 NO_TIME = [pd.NaT, np.datetime64("NaT"), pd.Timedelta(days=1), np.datetime64("300000-01-01"), True, 0.5, "yesterday"]
@@ -151,6 +150,90 @@ def test_times_of_any_library_are_one_moment(medipim, moment):
     assert query(created_at=pd.Series([moment, None], dtype="object")).ask.filters == {"createdAt": {"from": MIDNIGHT}}
     assert query(where={"not": {"createdAt": {"from": moment}}}).ask.where == {"not": {"createdAt": {"from": MIDNIGHT}}}
     assert query(since=moment).since.at == MIDNIGHT
+
+
+@pytest.mark.parametrize("day", DAYS, ids=named)
+def test_a_date_is_a_whole_day_in_utc(medipim, day):
+    """The end of a span includes it; alone it is that day; as a start, and as `since`, it is its first moment."""
+    query = medipim.products.query
+    whole = {"from": MIDNIGHT, "until": LAST_SECOND}
+    assert query(created_at=day).ask.filters == {"createdAt": whole}
+    assert query(created_at=(day, day)).ask.filters == {"createdAt": whole}
+    assert query(created_at=[day, None]).ask.filters == {"createdAt": {"from": MIDNIGHT}}
+    assert query(created_at={"until": day}).ask.filters == {"createdAt": {"until": LAST_SECOND}}
+    assert query(where={"not": {"createdAt": day}}).ask.where == {"not": {"createdAt": whole}}
+    assert query(created_at=(MIDNIGHT, day)).ask.filters == {"createdAt": whole}
+    assert query(since=day).since.at == MIDNIGHT
+    assert query(updated_since=day).ask.filters == {"updatedSince": MIDNIGHT}
+    assert query(updated_since=(day, day)).ask.filters == {"updatedSince": whole}
+
+
+def test_a_span_of_dates_has_the_records_of_its_last_day(medipim):
+    """As many as a span to the first moment of the day after, less one second."""
+    whole = medipim.products.query().frame(columns=["created_at"])["created_at"]
+    for first, last in [("2024-01-01", "2024-12-31"), ("2025-06-01", "2025-06-01"), (date(2025, 1, 1), "2025-03-31")]:
+        after = pd.Timestamp(last, tz="UTC") + pd.Timedelta(days=1)
+        expected = whole[(whole >= pd.Timestamp(first, tz="UTC")) & (whole < after)]
+        assert medipim.products.query(created_at=(first, last)).count() == len(expected) > 0
+
+
+@pytest.mark.parametrize(
+    "pair", [("2024-12-31", "2024-01-01"), (MIDNIGHT, MIDNIGHT - 1), {"until": date(2024, 1, 1), "from": "2024-01-02"}]
+)
+def test_a_span_that_ends_before_it_begins_is_refused(medipim, pair):
+    """It would match nothing, which looks like an answer."""
+    for call in (
+        lambda: medipim.products.query(created_at=pair),
+        lambda: medipim.products.query(where={"createdAt": pair}),
+    ):
+        assert refusal(call).startswith("created_at must be a pair (from, until) in the order of time, not ")
+
+
+NO_CENTS = [
+    True,
+    np.True_,
+    -5,
+    0,
+    19.99 * 100,
+    Decimal("1998.9999999999999999"),
+    0.5,
+    float("nan"),
+    None,
+    pd.NA,
+    [1999],
+    {},
+]
+
+
+@pytest.mark.parametrize(
+    "cents", [1999, 1999.0, np.int64(1999), np.float64(1999), Decimal("1999.00"), Fraction(1999)], ids=named
+)
+def test_cents_may_be_of_any_numeric_type(pledg, cents):
+    """As a filter, in what is signed, and as a refund."""
+    assert pledg.payment_schedule.query(amount_cents=cents, created="2026-01-31").ask.filters["amount_cents"] == 1999
+    signature = pledg.purchase_url({"amountCents": cents, "reference": "A"}).partition("signature=")[2]
+    assert vk.auth.verify_jwt(signature, pledg.merchant_secret())["data"]["amountCents"] == 1999
+
+
+@pytest.mark.parametrize("wrong", [*NO_CENTS, "nineteen"], ids=repr)
+def test_money_is_a_positive_whole_number_of_cents(vendors, wrong):
+    """In every argument of that name, however deep; nothing is signed or sent."""
+    pledg = vk.connect("pledg", environment="local", writable=True)
+    vendors["pledg"].clear_log()
+    calls = [
+        lambda: pledg.purchase_url({"amountCents": wrong}),
+        lambda: pledg.purchase_link({"amountCents": wrong}),
+        lambda: pledg.purchase_link({"amountCents": 1999}, link={"steps": [{"fee_cents": wrong}]}),
+        lambda: pledg.sign({"data": {"amountCents": wrong}}),
+        lambda: pledg.refund("pur_1", wrong),
+    ]
+    if wrong is not None:  # a filter that is left out
+        calls.append(lambda: pledg.payment_schedule.query(amount_cents=wrong, created="2026-01-31"))
+    for call in calls:
+        said = refusal(call)
+        assert "cents" in said.lower()
+        assert "whole number" in said or "one value" in said
+    assert vendors["pledg"].requests == 0
 
 
 @pytest.mark.parametrize("wrong", NO_TIME, ids=named)

@@ -109,7 +109,8 @@ def test_vendors_without_nested_filters_refuse_them(client_of, vendor):
         (Filter("name"), '"a, b", c', ["a, b", "c"]),
         (Filter("name", many=False), "a, b", "a, b"),
         (Filter("search", "object"), '{"query": "é"}', {"query": "é"}),
-        (Filter("createdAt", "time"), "2026-01-31", 1769817600),
+        (Filter("createdAt", "time"), "2026-01-31 .. 2026-01-31", {"from": 1769817600, "until": 1769903999}),
+        (Filter("createdAt", "time"), "2026-01-31", {"from": 1769817600, "until": 1769903999}),
         (Filter("createdAt", "time"), "2026-01-31 .. 1769817601", {"from": 1769817600, "until": 1769817601}),
         (Filter("createdAt", "time"), "..2026-01-31T00:00:00Z", {"until": 1769817600}),
         (Filter("since", "moment"), "2026-01-31", 1769817600),
@@ -718,3 +719,11 @@ def test_page_without_widgets_shows_the_code_and_the_last_result(panel):
     assert panel.frame["name"].iloc[0] in shown
     assert "<script" not in shown
     assert repr(panel) == "<RequestPanel Medipim (local): brands; 300 rows fetched>"
+
+
+def test_a_span_of_dates_is_shown_to_the_second(panel):
+    """Next to its control; and a reversed one is an error there."""
+    control = panel.form.conditions.add("created_at", "2026-01-31 .. 2026-01-31")
+    assert "from 2026-01-31 00:00:00 until 2026-01-31 23:59:59 UTC" in control.children[-1].value
+    control.box.value = "2026-02-01 .. 2026-01-31"
+    assert "in the order of time" in control.children[-1].value

@@ -8,6 +8,7 @@ import json
 import re
 import zipfile
 from datetime import datetime, timezone
+from decimal import Decimal
 from pathlib import Path
 
 import ipywidgets as widgets
@@ -19,7 +20,7 @@ import pytest
 import vendorkit as vk
 from tests.clicking import below
 from tests.clicking import labelled as control
-from vendorkit.errors import IncompletePull, UsageError
+from vendorkit.errors import UsageError
 from vendorkit.panels.table import Table, panes
 from vendorkit.panels.table.columns import Facts, facts, holds, labelled, order, texts
 from vendorkit.panels.table.files import csv_bytes, excel_bytes, parquet_bytes, tab_text
@@ -210,7 +211,7 @@ def test_wrong_calls_say_what_there_is(products):
         table.save("products.txt")
     with pytest.raises(UsageError, match="not a list"):
         table.show([1])
-    with pytest.raises(IncompletePull, match="could not be written"):
+    with pytest.raises(UsageError, match="no folder"):
         table.save("missing/products.csv")
 
 
@@ -471,3 +472,70 @@ def test_dates_are_shown_and_saved_as_dates(tmp_path):
     )
     (values,) = pd.read_parquet(table.save(tmp_path / "days.parquet"))["day"].dropna().tolist()
     assert values == pd.Timestamp("2026-01-31")
+
+
+UNTYPED = {
+    "beyond 64 bits": [2**70, 1, None],
+    "half a character": ["\ud83d", "x", None],
+    "half a character in a list": [["\ud83d"], None, [1]],
+    "sets": [{1}, None, {2}],
+    "groups": pd.cut(pd.Series([1, 2, None]), 2),
+    "periods": pd.period_range("2026-01", periods=3, freq="M"),
+    "decimals": [Decimal("1.50"), None, Decimal("12345678901234567.5")],
+}
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "xlsx"])
+@pytest.mark.parametrize("kind", UNTYPED)
+def test_values_that_arrow_has_no_type_for_are_texts(tmp_path, kind, suffix):
+    """Shown, filtered, sorted, counted and saved."""
+    values = UNTYPED[kind]
+    frame = pd.DataFrame(
+        {"x": values if isinstance(values, pd.Series) else pd.Series(list(values), dtype="object"), "n": [1, 2, 3]}
+    )
+    table = vk.table(frame)
+    assert len(cells(table)) == 3
+    table.sort("x")
+    assert table.facts()["x"].distinct >= 2
+    assert table.save(tmp_path / f"odd.{suffix}").stat().st_size > 0
+
+
+def test_names_that_utf8_cannot_hold_are_escaped():
+    """Half a surrogate pair, as it may come from a file name."""
+    table = vk.table(pd.DataFrame([[1]], columns=pd.Index(["\ud83d"], dtype="object")))
+    assert table.columns == ["\\ud83d"]
+
+
+@pytest.mark.parametrize("values", [["x", None, "y"], [1.0, None, 2.0], [None, None, True]])
+def test_a_single_column_with_nulls_keeps_its_rows_in_csv(tmp_path, values):
+    """An empty line is no row for most readers."""
+    path = vk.table(pd.DataFrame({"a": values})).save(tmp_path / "one.csv")
+    assert len(pd.read_csv(path)) == 3
+
+
+def test_closing_a_table_closes_all_its_widgets():
+    """Those of open panes, layouts and styles too."""
+    instances = widgets.widgets.widget._instances
+    before = set(instances)
+    table = vk.table(pd.DataFrame({"a": [1]}))
+    table._more.value = table._out.value = True
+    table.join()
+    assert len(set(instances) - before) > 30
+    table.close()
+    assert set(instances) - before == set()
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    """Nothing is written."""
+    with pytest.raises(UsageError, match="no folder"):
+        vk.table(pd.DataFrame({"a": [1]})).save(tmp_path / "missing" / "x.csv")
+    assert not (tmp_path / "missing").exists()
+
+
+def test_excel_has_numbers_of_up_to_fifteen_digits(tmp_path):
+    """Decimals too; longer ones and codes stay texts."""
+    openpyxl = pytest.importorskip("openpyxl")
+    values = {"d": [Decimal("1.50"), Decimal("1234567890123456.75")], "n": [123_456_789_012_345, 1_234_567_890_123_456]}
+    path = vk.table(pd.DataFrame({**values, "code": ["007", "5"]})).save(tmp_path / "x.xlsx")
+    rows = [[cell.value for cell in row] for row in openpyxl.load_workbook(path).active.rows]
+    assert rows[1:] == [[1.5, 123_456_789_012_345, "007"], ["1234567890123456.75", "1234567890123456", "5"]]

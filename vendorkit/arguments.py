@@ -37,6 +37,7 @@ _REALS: Final[tuple[type[Any], ...]] = (Real, Decimal)
 _FLOATS: Final[tuple[type[Any], ...]] = (float, np.floating)
 _SHOWN: Final = 60  # characters
 _NAME: Final = 255  # characters of a name, also bytes of the name of a folder
+_CENTS: Final = re.compile(r"(?:^c|_c|C)ents$")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -90,6 +91,19 @@ def integer(given: Any, name: str, wanted: str, *, low: int = _INT64.start, high
     number = whole(given)
     if number is None or not low <= number <= high:
         refuse(name, wanted, given)
+    return number
+
+
+def is_cents(name: str) -> bool:
+    """Tell whether an argument or field of this name is money: `amount_cents`, `amountCents`."""
+    return _CENTS.search(name) is not None
+
+
+def cents(given: Any, name: str) -> int:
+    """Return an amount of money in cents; `UsageError` if it is not a whole number of any numeric type, 1 or more."""
+    number = whole(given)
+    if number is None or number < 1:
+        refuse(name, "a positive whole number of cents", given)
     return number
 
 
@@ -187,7 +201,7 @@ def deeper(given: Any, name: str, around: tuple[int, ...]) -> tuple[int, ...]:
     return (*around, id(given))
 
 
-def json_value(given: Any, name: str, around: tuple[int, ...] = ()) -> Any:
+def json_value(given: Any, name: str, around: tuple[int, ...] = (), *, money: bool = False) -> Any:
     """
     Return *given* as JSON has it: numbers of any kind, Series and sets become numbers and lists.
 
@@ -195,9 +209,10 @@ def json_value(given: Any, name: str, around: tuple[int, ...] = ()) -> Any:
         given: The value.
         name: The argument, for messages.
         around: The ids of the objects that it is inside of.
+        money: Whether members such as `amountCents` have to be `cents`.
 
     Raises:
-        UsageError: JSON has no such value, such as NaN.
+        UsageError: JSON has no such value, such as NaN, or it is not an amount of money.
     """
     if given is None or isinstance(given, (bool, np.bool_)):
         return None if given is None else bool(given)
@@ -208,11 +223,16 @@ def json_value(given: Any, name: str, around: tuple[int, ...] = ()) -> Any:
     around = deeper(given, name, around)
     if isinstance(given, Mapping):
         pairs = [(text(key, f"A name in {name}"), value) for key, value in given.items()]
-        return {key: json_value(value, f"{name}[{key!r}]"[:_SHOWN], around) for key, value in pairs}
+        return {
+            key: cents(value, key)
+            if money and is_cents(key)
+            else json_value(value, f"{name}[{key!r}]"[:_SHOWN], around, money=money)
+            for key, value in pairs
+        }
     found = values(given, name)
     if found is None:
         refuse(name, "JSON", given, "Give texts, finite numbers, booleans, None, lists and dictionaries.")
-    return in_order(given, [json_value(one, name, around) for one in found])
+    return in_order(given, [json_value(one, name, around, money=money) for one in found])
 
 
 def _json_number(given: Any, name: str) -> int | float:
@@ -226,11 +246,11 @@ def _json_number(given: Any, name: str) -> int | float:
     return number
 
 
-def json_object(given: Any, name: str) -> dict[str, Any]:
-    """Return *given* as a JSON object; `UsageError` for everything else."""
+def json_object(given: Any, name: str, *, money: bool = False) -> dict[str, Any]:
+    """Return *given* as a JSON object; `UsageError` for everything else. *money* as in `json_value`."""
     if not isinstance(given, Mapping):
         refuse(name, "a dictionary", given)
-    found: dict[str, Any] = json_value(given, name)
+    found: dict[str, Any] = json_value(given, name, money=money)
     return found
 
 

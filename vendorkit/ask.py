@@ -15,6 +15,7 @@ from vendorkit import arguments
 from vendorkit.errors import UsageError
 
 FilterKind = Literal["text", "code", "integer", "boolean", "time", "moment", "object", "date"]
+_DAY_S: Final = 86_400
 _MOMENT: Final = "a date, a datetime, an ISO 8601 text or unix seconds"
 _WANTED: Final = {"integer": "a whole number", "boolean": "True or False", "date": "a date, or a text as YYYY-MM-DD"}
 
@@ -78,8 +79,8 @@ class Filter:
     Attributes:
         wire: The vendor's name, such as "updatedSince".
         kind: What a value is. "code" is an identifier: text, leading zeros kept, integers refused because theirs are
-            lost. "moment" is sent as unix seconds; "time" is a moment or a pair (from, until); "object" is sent as it
-            is.
+            lost. "moment" is sent as unix seconds; "time" is a moment, a day or a pair (from, until), in UTC, in which
+            a date as the end includes that day; "object" is sent as it is.
         choices: The only values, where the vendor lists them.
         many: Whether a list of values is allowed; it means any of them.
         about: One sentence for people.
@@ -164,6 +165,8 @@ class Filter:
         # Ids are texts in our frames, so they come back as texts.
         is_text = isinstance(given, str) and re.fullmatch(r"-?[0-9]{1,18}", given, re.ASCII)
         number = int(given) if is_text else arguments.whole(given)
+        if arguments.is_cents(self.wire):
+            return arguments.cents(given if number is None else number, self.name)
         if number is None:
             sought = given if isinstance(given, str) and len(given) < 60 else "…"
             remedy = f"Find ids with {self.lookup.format(sought)}."
@@ -186,17 +189,25 @@ class Filter:
         return (found.date() if isinstance(found, datetime) else found).isoformat()
 
     def _time(self, given: Any) -> Any:
+        asked, is_since = given, self.wire.endswith("Since")
         pair = None if isinstance(given, (set, frozenset)) else arguments.values(given, self.name)
         if pair is not None and len(pair) == 2:
             given = dict(zip(("from", "until"), pair, strict=True))
         if isinstance(given, Mapping):
-            edges = {edge: self._moment(moment) for edge, moment in given.items() if moment is not None}
+            edges = {edge: self._moment(one, edge == "until") for edge, one in given.items() if one is not None}
             if not edges or edges.keys() - {"from", "until"}:
                 arguments.refuse(self.name, f"{_MOMENT}, or a pair (from, until) of these", given)
+            if len(edges) == 2 and edges["from"] > edges["until"]:
+                arguments.refuse(self.name, "a pair (from, until) in the order of time", asked)
             return edges
-        return self._moment(given)
+        first = self._moment(given)
+        return {"from": first, "until": first + _DAY_S - 1} if _is_day(given) and not is_since else first
 
-    def _moment(self, given: Any) -> int:
+    def _moment(self, given: Any, is_end: bool = False) -> int:
+        # Seconds are whole, so a span ends with the last second of its last day.
+        return self._second(given) + (_DAY_S - 1 if is_end and _is_day(given) else 0)
+
+    def _second(self, given: Any) -> int:
         found = arguments.day_or_moment(given)
         if isinstance(given, str):
             with suppress(ValueError):
@@ -210,6 +221,16 @@ class Filter:
             pair = ", or a pair (from, until) of these" if self.kind == "time" else ""
             arguments.refuse(self.name, f"{_MOMENT}{pair}", given)
         return number
+
+
+def _is_day(given: Any) -> bool:
+    """Tell whether *given* is a date without a time, also as a text."""
+    if isinstance(given, str):
+        with suppress(ValueError):
+            return bool(date.fromisoformat(given))
+        return False
+    found = arguments.day_or_moment(given)
+    return found is not None and not isinstance(found, datetime)
 
 
 def snake_case(name: str) -> str:

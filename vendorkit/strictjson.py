@@ -95,7 +95,7 @@ def strict_value(text: str | bytes, *, exact: bool = False, unique: bool = True,
     except UnicodeDecodeError as error:
         problem = f"is not UTF-8 at byte {error.start}"
     except json.JSONDecodeError as error:
-        problem = f"is not JSON: {error.msg} at character {error.pos}"
+        problem = f"is not JSON: {error.msg.removesuffix(' at')} at character {error.pos}"
     except ValueError:
         problem = "contains a number of too many digits"
     # Raised here, because the errors above carry the whole text.

@@ -126,8 +126,7 @@ class Row:
         if leaves[0].kind is Kind.LOCALISED or isinstance(value, dict) or value == []:
             texts = self._value(Kind.LOCALISED, value, path, found)
             for leaf in leaves:
-                there = (texts[locale] for locale in leaf.pick if texts[locale] is not None)
-                self.cells[leaf.name] = next(there, None)
+                self.cells[leaf.name] = first_text(texts[locale] for locale in leaf.pick)
         else:
             plain = text(value)
             self.cells |= {leaf.name: plain for leaf in leaves if leaf.name == leaf.column.name}
@@ -164,7 +163,7 @@ class Row:
                 cells[one.name] = self._value(one.kind, item, here, found)
             elif isinstance(item, dict) or item == []:
                 texts = self._object(Kind.LOCALISED, item, here, found)
-                cells[one.name] = next((texts[name] for name in locales if texts[name] is not None), None)
+                cells[one.name] = first_text(texts[name] for name in locales)
                 cells[f"{one.name}_localised"] = texts
             else:
                 cells[one.name] = None if item is None else text(item)
@@ -179,6 +178,12 @@ class Row:
         if self.schema.only is None:
             self.drift.unknown[".".join(path)] += 1
             self.cells[column_of(self.schema, path)] = compact(_there(self.record, path))
+
+
+def first_text(found):
+    """The first text that is not blank, else the first that is there."""
+    texts = [one for one in found if one is not None]
+    return next((one for one in texts if one.strip(" \t\r\n")), next(iter(texts), None))
 
 
 def _there(value, path):

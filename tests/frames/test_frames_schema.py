@@ -8,7 +8,19 @@ import pytest
 from frames_reference import SCHEMA
 
 from vendorkit.errors import UsageError
-from vendorkit.frames import Column, Drift, Kind, ListOf, Schema, SchemaDrift, TableReader, combine, json_page, to_frame
+from vendorkit.frames import (
+    Column,
+    Drift,
+    Kind,
+    ListOf,
+    Schema,
+    SchemaDrift,
+    TableReader,
+    child_tables,
+    combine,
+    json_page,
+    to_frame,
+)
 from vendorkit.frames.names import undeclared_column
 
 
@@ -196,3 +208,28 @@ def test_a_list_of_codes_keeps_leading_zeros_also_as_numbers():
     """P10: codes are text; one that came as a number is the text of that number."""
     schema = Schema("x", (Column("ean", ListOf(Kind.CODE)),))
     assert json_page(b'[{"ean":["00123",45]}]', None).table(schema).table.to_pylist() == [{"ean": ["00123", "45"]}]
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t\r\n"])
+def test_a_blank_text_is_passed_over_for_the_next_locale(blank):
+    """Only if another locale has a text; and never in the column of one locale. The same if records do not fit."""
+    schema = Schema(
+        "x", (Column("name", Kind.LOCALISED), Column("label", Kind.TEXT_OR_LOCALISED)), locales=("nl", "fr", "en")
+    )
+    names = [{"nl": "Zalf", "fr": blank}, {"fr": blank, "en": "Salve"}, {"fr": blank}, {"fr": None, "nl": None}]
+    for odd in ([], [{"name": 1}]):  # the second makes a reader of single values read them all
+        records = [{"name": name, "label": name} for name in names] + odd
+        body = json.dumps({"results": records}).encode()
+        fr = json_page(body, "results").table(schema.project(locale="fr")).table.slice(0, 4).to_pydict()
+        assert fr["name"] == fr["label"] == ["Zalf", "Salve", blank, None]
+        each = json_page(body, "results").table(schema).table.slice(0, 4).to_pydict()
+        assert each["name_fr"] == each["label_fr"] == [blank, blank, blank, None]
+
+
+def test_a_blank_text_is_passed_over_in_child_tables_too():
+    """`tables(locale=)` by the same rule."""
+    part = ListOf((Column("name", Kind.LOCALISED),))
+    schema = Schema("x", (Column("id", Kind.ID), Column("parts", part)), locales=("nl", "fr")).project(locale="fr")
+    body = b'{"results":[{"id":1,"parts":[{"name":{"nl":"Zalf","fr":""}}]}]}'
+    table = json_page(body, "results").table(schema).table
+    assert child_tables(table, schema)["x_parts"]["name"].to_pylist() == ["Zalf"]

@@ -187,3 +187,9 @@ def _frames():
     while frame := frame.f_back:
         count += 1
     return count
+
+
+def test_a_control_character_is_named_in_one_sentence():
+    """The decoder's own words already end in "at"."""
+    with pytest.raises(MalformedAnswer, match="Invalid control character at character 7"):
+        json_page(b'[{"a":"\x01"}]', None).table(Schema("x", (Column("a", Kind.TEXT),)))

@@ -89,7 +89,7 @@ def test_dtypes_are_declared_for_no_rows_too(pledg):
     ("asked", "said"),
     [
         ({"created": "2026-01-31"}, "needs amount_cents"),
-        ({"amount_cents": 19.99, "created": "2026-01-31"}, "a whole number"),
+        ({"amount_cents": 19.99, "created": "2026-01-31"}, "whole number"),
         ({"amount_cents": 2000, "created": "31/01/2026"}, "YYYY-MM-DD"),
     ],
 )
@@ -102,7 +102,7 @@ def test_wrong_question_is_refused_before_it_is_sent(pledg, asked, said):
 def test_vendors_own_refusal_is_told(pledg):
     """`error.debug` is what Pledg says."""
     with pytest.raises(InvalidRequest) as caught:
-        pledg.payment_schedule.query(amount_cents=-5, created="2026-01-31").frame()
+        pledg.payment_schedule.query(amount_cents=10**15, created="2026-01-31").frame()
     assert caught.value.vendor_message
     with pytest.raises(NotFound):
         pledg.payment_schedule.query(**ASKED, merchant_uid="mer_nobody").frame()
@@ -300,3 +300,13 @@ def test_settings_and_client_show_no_secret(pledg, vendors):
             assert value not in shown, name
     with pytest.raises(TypeError):
         json.dumps(pledg.settings.values["PLEDG_API_SECRET"])
+
+
+@pytest.mark.parametrize(
+    "form", [str, str.encode, lambda text: bytearray(text.encode()), lambda text: memoryview(text.encode())]
+)
+def test_one_notification_is_one_row(pledg, form):
+    """A text is no list of its characters, nor are bytes of any kind one of numbers; also inside of a list."""
+    body = form('{"reference": "A-1"}')
+    for bodies in (body, [body]):
+        assert pledg.notifications.frame(bodies)["reference"].tolist() == ["A-1"]

@@ -9,7 +9,7 @@ Records and rows of the frame differ in names, nesting and types:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
@@ -32,6 +32,7 @@ from vendorkit.frames.schema import (
 Conversion = Callable[[pa.Array], pa.Array]
 
 ENTRIES: Final = "entries"
+BLANKS: Final = " \t\r\n"  # a text of these alone says nothing
 EXACT: Final = 2**53  # integers below this are exact in a float64
 FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799  # the years 1 to 9999, which pandas can print
 _FREE: Final = {Kind.JSON, Kind.DOCUMENT}
@@ -130,8 +131,16 @@ def _kind_of(leaves: list[Leaf], level: int) -> Type:
 def _leaf_conversion(leaf: Leaf, schema: Schema) -> Conversion | None:
     if leaf.kind is Kind.LOCALISED:
         picks = [schema.locales.index(locale) for locale in leaf.pick]
-        return lambda array: pc.coalesce(*(pc.struct_field(array, [pick]) for pick in picks))
+        return lambda array: first_text([pc.struct_field(array, [pick]) for pick in picks])
     return conversion(leaf.kind, schema.locales)
+
+
+def first_text(texts: Sequence[pa.Array]) -> pa.Array:
+    """The first text in each row that is not blank, else the first that is not null."""
+    if len(texts) == 1:
+        return texts[0]
+    full = [pc.if_else(pc.equal(pc.utf8_trim(text, BLANKS), ""), pa.scalar(None, pa.string()), text) for text in texts]
+    return pc.coalesce(*full, *texts)
 
 
 def conversion(kind: Type, locales: tuple[str, ...]) -> Conversion | None:

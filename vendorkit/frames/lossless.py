@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from vendorkit.deadline import check_cancelled
-from vendorkit.frames.columns import ENTRIES
+from vendorkit.frames.columns import BLANKS, ENTRIES
 from vendorkit.frames.extras import Extras, Path
 from vendorkit.frames.names import snake_case
 from vendorkit.frames.page import Batch
@@ -108,7 +108,7 @@ class _Cells:
                 text, texts = _either(first.kind, self._schema.locales, value, path, unknown)
                 for leaf in leaves:
                     found = [text] if leaf.plain and text is not None else [texts.get(key) for key in leaf.pick]
-                    self.found[leaf.name][self._place] = next((item for item in found if item is not None), None)
+                    self.found[leaf.name][self._place] = _first_text(found)
             else:
                 self.found[first.name][self._place] = self._converters[first.name](value, path, unknown)
         except MisfitError:
@@ -172,8 +172,7 @@ def _object(fields: tuple[Column, ...], locales: tuple[str, ...]) -> Convert:
                 continue
             if column.kind is Kind.TEXT_OR_LOCALISED:
                 text, texts = _either(column.kind, locales, item, here, unknown)
-                best = (texts[locale] for locale in locales if texts.get(locale) is not None)
-                found[column.name] = next(best, None) if text is None else text
+                found[column.name] = _first_text([texts.get(key) for key in locales]) if text is None else text
                 found[f"{column.name}_localised"] = texts if text is None else None
             else:
                 found[column.name] = inner(item, here, unknown)
@@ -192,6 +191,12 @@ def _either(
     unknown += [(*path, key) for key in texts if key not in locales]
     found = {key: texts.get(key) for key in locales}
     return None, {key: None if text is None else fit(Kind.TEXT, text) for key, text in found.items()}
+
+
+def _first_text(found: Sequence[str | None]) -> str | None:
+    """As `columns.first_text`, of one row."""
+    texts = [text for text in found if text is not None]
+    return next((text for text in texts if text.strip(BLANKS)), texts[0] if texts else None)
 
 
 def _members(value: Any) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vendorkit.frames.columns import first_text
 from vendorkit.frames.names import singular
 from vendorkit.frames.schema import Kind
 from vendorkit.frames.values import dumps, loads
@@ -87,7 +88,7 @@ def _spread(columns: Columns, order: Collection[str]) -> tuple[Columns, list[tup
             fields = _struct_fields(array)
             if order and fields.keys() == set(order):
                 plain = [flat[stem]] if stem in flat else []
-                flat[stem] = pc.coalesce(*(fields[locale] for locale in order), *plain)
+                flat[stem] = first_text([*(fields[locale] for locale in order), *plain])
                 continue
             below, more = _spread({f"{stem}_{child}": found for child, found in fields.items()}, order)
             flat.update(below)

@@ -144,6 +144,21 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         super().__init__([*children, self._hiding])
         self.add_class("vendorkit-panel")
 
+    def close(self) -> None:
+        """Close the panel with all its widgets, which ipywidgets would keep until the kernel ends."""
+        waiting: list[Any] = list(vars(self).values())
+        seen: set[int] = set()
+        while waiting:
+            one = waiting.pop()
+            if isinstance(one, (list, tuple, dict)):
+                waiting += one.values() if isinstance(one, dict) else one
+            elif isinstance(one, widgets.Widget) and id(one) not in seen:
+                seen.add(id(one))
+                waiting += [getattr(one, name, None) for name in ("children", "layout", "style")]
+                if one is not self:
+                    one.close()
+        super().close()
+
     def static_html(self) -> str:
         """Return what the panel shows, for pages without widgets."""
         raise NotImplementedError

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import html
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime, timezone
 from typing import Any, Final
 
 import ipywidgets as widgets
@@ -58,6 +60,17 @@ def _moment(text: str) -> str | int:
     return int(text) if text.isdecimal() and len(text) > 8 else text  # 8 digits are a date
 
 
+def _in_words(declared: Filter, value: Any) -> str:
+    """Return the span of time that a value means, to the second."""
+    if declared.kind not in ("time", "moment") or value is None:
+        return ""
+    edges = value if isinstance(value, dict) else {"": value}
+    with suppress(ValueError, OverflowError, OSError):  # no such year
+        moments = [f"{edge} {datetime.fromtimestamp(at, timezone.utc):%Y-%m-%d %H:%M:%S}" for edge, at in edges.items()]
+        return f"Now: {' '.join(moments).strip()} UTC."
+    return ""
+
+
 class Control(widgets.HBox):  # type: ignore[misc]
     """
     The control of one filter.
@@ -102,14 +115,15 @@ class Control(widgets.HBox):  # type: ignore[misc]
 
     def _show(self) -> None:
         try:
-            self.read()
+            value = self.read()
         except UsageError as exc:
             self._fault = exc
             shown = html.escape(f"{exc.what} {exc.remedy}")
             self._note.value = f'<div role="alert" class="vk-fault">{shown}</div>'
         else:
             self._fault = None
-            self._note.value = dim_html("Required. " * self.declared.required + self.declared.about)
+            about = f"{'Required. ' * self.declared.required}{self.declared.about} {_in_words(self.declared, value)}"
+            self._note.value = dim_html(about.strip())
 
 
 def _widget_for(declared: Filter, *, large: bool) -> Any:

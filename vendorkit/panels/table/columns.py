@@ -41,10 +41,10 @@ def labelled(frame: pd.DataFrame) -> dict[str, pd.Series[Any]]:
     columns = [(name, frame.iloc[:, number]) for number, name in enumerate(frame.columns)]
     found: dict[str, pd.Series[Any]] = {}
     for name, column in [*levels, *columns]:
-        label, count = str(name), 1
+        label, count = readable(str(name)), 1
         while label in found:
             count += 1
-            label = f"{name} ({count})"
+            label = readable(f"{name} ({count})")
         found[label] = column
     return found
 
@@ -53,12 +53,16 @@ def arrow(column: pd.Series[Any]) -> pa.ChunkedArray:
     """Return the values in Arrow; where it has no type for them all, as texts."""
     try:
         found = pa.array(column, from_pandas=True)
-    except (pa.ArrowException, TypeError, ValueError):
+    except (pa.ArrowException, TypeError, ValueError, ArithmeticError):  # also integers past 64 bits
         found = None
-    if found is None or isinstance(found.type, pa.BaseExtensionType):  # periods, intervals, mixed objects
+    if found is None or _is_foreign(found.type):  # periods, intervals, categories of these, mixed objects
         missing = column.isna()
         found = pa.array([None if gone else _text(value) for value, gone in zip(column, missing, strict=True)])
     return found if isinstance(found, pa.ChunkedArray) else pa.chunked_array([found])
+
+
+def _is_foreign(kind: pa.DataType) -> bool:
+    return isinstance(kind.value_type if pa.types.is_dictionary(kind) else kind, pa.BaseExtensionType)
 
 
 def without_midnight(array: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -88,7 +92,7 @@ def order(column: pd.Series[Any], *, descending: bool) -> npt.NDArray[np.intp]:
     counted = column.reset_index(drop=True)
     try:
         done = counted.sort_values(ascending=not descending, kind="stable", na_position="last")
-    except (pa.ArrowException, TypeError):
+    except (pa.ArrowException, TypeError, UnicodeError):
         direction = "descending" if descending else "ascending"
         return np.asarray(pc.array_sort_indices(texts(column), order=direction), dtype=np.intp)
     return done.index.to_numpy()
@@ -145,8 +149,13 @@ def _as_texts(array: pa.ChunkedArray, values: Iterable[Any] | None = None) -> pa
 
 def _text(value: Any) -> str:
     if isinstance(value, (dict, list, tuple, np.ndarray)):
-        return json.dumps(value, ensure_ascii=False, default=_plain)
-    return str(value)
+        return readable(json.dumps(value, ensure_ascii=False, default=_plain))
+    return readable(str(value))
+
+
+def readable(text: str) -> str:
+    """Return a text that UTF-8 can hold: half a surrogate pair is written as its escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _plain(value: Any) -> Any:

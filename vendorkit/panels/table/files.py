@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import io
-import sys
+import math
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 import pandas as pd
@@ -26,7 +27,7 @@ _NUMBER: Final = r"^[+-]?[0-9]+([.,][0-9]+)?$"
 _EXCEL_ROWS: Final = 1_048_576
 _EXCEL_COLUMNS: Final = 16_384
 _EXCEL_TEXT: Final = 32_767
-_EXCEL_WHOLE: Final = 2**53  # its numbers are doubles
+_EXCEL_DIGITS: Final = 15  # of a number
 _EXCEL_FIRST_YEAR: Final = 1900
 
 
@@ -88,6 +89,8 @@ WRITERS: Final = {"csv": csv_bytes, "parquet": parquet_bytes, "xlsx": excel_byte
 def _delimited(columns: Columns, delimiter: str) -> bytes:
     names = _disarmed(pa.chunked_array([pa.array(list(columns), pa.large_string())])).to_pylist()
     arrays = [_flat(column) for column in columns.values()]
+    if len(arrays) == 1 and arrays[0].null_count:  # an empty line would be no row
+        arrays = [pc.fill_null(pc.cast(arrays[0], pa.large_string()), "")]
     sink = io.BytesIO()
     # Quoting also keeps "a;=b" one cell where a spreadsheet takes the semicolon for a separator.
     pa_csv.write_csv(pa.table(arrays, names=names), sink, pa_csv.WriteOptions(delimiter=delimiter))
@@ -117,9 +120,10 @@ def _excel_values(name: str, column: pd.Series[Any]) -> list[Any]:
     kind, values = array.type, array.to_pylist()
     if pa.types.is_boolean(kind):
         return list(values)
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        largest = _EXCEL_WHOLE if pa.types.is_integer(kind) else sys.float_info.max
-        return [value if value is None or abs(value) <= largest else str(value) for value in values]
+    if pa.types.is_floating(kind):
+        return [value if value is None or math.isfinite(value) else str(value) for value in values]
+    if pa.types.is_integer(kind) or pa.types.is_decimal(kind):
+        return [value if value is None or _digits(value) <= _EXCEL_DIGITS else str(value) for value in values]
     if pa.types.is_timestamp(kind):
         moments = pc.cast(array, pa.timestamp("us", kind.tz), safe=False).to_pylist()
         values = [m.astimezone(dt.timezone.utc).replace(tzinfo=None) if m and m.tzinfo else m for m in moments]
@@ -131,6 +135,10 @@ def _excel_values(name: str, column: pd.Series[Any]) -> list[Any]:
         what = f"A text of {longest:,} characters in {name} is longer than the {_EXCEL_TEXT:,} of a cell of Excel."
         raise UsageError(what, remedy="Leave the column out, or save as Parquet or CSV.")
     return list(shown.to_pylist())
+
+
+def _digits(value: int | Decimal) -> int:
+    return len(str(abs(value)).replace(".", "").strip("0"))
 
 
 def _write_column(sheet: Any, number: int, values: list[Any], as_text: Any, date: Any) -> None:

@@ -59,8 +59,8 @@ class ColumnsPane(Pane):
         self._told = widgets.HTML("<i>Counting …</i>")
         super().__init__(view, self._told)
         rows = min(max(len(view.columns), 4), 12)
-        self._chooser = widgets.SelectMultiple(options=view.columns, value=view.chosen, rows=rows, description="Show")
-        self._chooser.style = WHOLE
+        shown = {"value": view.chosen, "rows": rows, "description": "Show", "style": WHOLE}
+        self._chooser = widgets.SelectMultiple(options=view.columns, **shown)
         self._chooser.observe(lambda change: guard(lambda: view.choose(change["new"])), names="value")
         every = button("All columns", lambda: guard(lambda: view.choose(None)), self._fail)
         scrolled = widgets.Box([self._told], layout={"max_height": "20em", "overflow": "auto"})

@@ -112,7 +112,7 @@ class View:
         Save what is shown, all pages of it, as CSV, Parquet or Excel by the ending of *path*; a file there is replaced.
 
         Raises:
-            UsageError: The ending is another, or Excel cannot hold it.
+            UsageError: The ending is another, there is no such folder, or Excel cannot hold it.
             IncompletePull: The file could not be written; what stood there is untouched.
         """
         path = Path(path)
@@ -120,6 +120,9 @@ class View:
         if suffix not in WRITERS:
             what = f"{path.name} does not end in one of {', '.join(f'.{name}' for name in WRITERS)}."
             raise UsageError(what, remedy="The ending says in which format to save.")
+        if not path.parent.is_dir() or path.is_dir():
+            what = f"There is no folder {path.parent}." if not path.parent.is_dir() else f"{path} is a folder."
+            raise UsageError(what, remedy="Create the folder first, or give another path.")
         write_atomically(path, WRITERS[suffix](self.selected()))
         return path
 

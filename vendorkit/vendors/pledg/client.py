@@ -131,17 +131,20 @@ class Pledg(Client):
         """
         if expires_in is not None:
             expires_in = arguments.integer(expires_in, "expires_in", "a number of seconds, 1 or more", low=1)
-        return sign_jwt(arguments.json_object(claims, "claims"), self.merchant_secret(), expires_in=expires_in)
+        return sign_jwt(
+            arguments.json_object(claims, "claims", money=True), self.merchant_secret(), expires_in=expires_in
+        )
 
     def purchase_url(self, settings: Mapping[str, Any], *, expires_in: int | None = None) -> str:
         """
         Return the address that a buyer is sent to, signed; nothing is sent.
 
         Args:
-            settings: merchantUid or companyUid, amountCents, email, firstName, lastName, title, reference, and more.
+            settings: merchantUid or companyUid, amountCents (whole cents, of any numeric type), email, firstName,
+                lastName, title, reference, and more.
             expires_in: As in `sign`.
         """
-        data = arguments.json_object(settings, "settings")
+        data = arguments.json_object(settings, "settings", money=True)
         path = "/payment_solutions" if "companyUid" in data else "/purchase"
         front = self.endpoint.origins.get("front") or self.endpoint.base_url
         return f"{front}{path}?signature={self.sign({'data': data}, expires_in=expires_in)}"
@@ -157,9 +160,9 @@ class Pledg(Client):
             expires_in: As in `sign`.
             link: The vendor's `purchase_link_settings`: email, send_email, phone_number, send_sms.
         """
-        claims = {"data": arguments.json_object(settings, "settings")}
+        claims = {"data": arguments.json_object(settings, "settings", money=True)}
         if link is not None:
-            claims["purchase_link_settings"] = arguments.json_object(link, "link")
+            claims["purchase_link_settings"] = arguments.json_object(link, "link", money=True)
         token = self.sign(claims, expires_in=expires_in)
         return self._write(Call("POST", "/api/purchase_link/", params={"signature": token}, scheme=None))
 
@@ -170,7 +173,7 @@ class Pledg(Client):
         Raises:
             UsageError: The amount is not a positive whole number of cents.
         """
-        cents = arguments.integer(amount_cents, "amount_cents", "a positive whole number of cents", low=1)
+        cents = arguments.cents(amount_cents, "amount_cents")
         path = f"/api/purchases/{arguments.path_part(purchase_uid, 'purchase_uid')}/credit_by_transfer"
         if "token" not in self.session.schemes:
             self.missing_scheme("token")

@@ -40,13 +40,14 @@ class Notifications:
         The fields of what is not verified are shown all the same, for looking at, never for booking. It does not make
         a genuine notification of the same content a repeated one.
         """
-        one = isinstance(bodies, (str, bytes, Mapping))
+        one = isinstance(bodies, (str, bytes, bytearray, memoryview, Mapping))
         several = isinstance(bodies, Iterable) and not isinstance(bodies, type) and getattr(bodies, "ndim", 1) == 1
         if not (one or several):
             arguments.refuse("bodies", "a list of notifications", bodies)
         seen, rows = set[tuple[bool, str]](), []
         listed: Iterable[Any] = [bodies] if one else bodies
-        for body in listed:
+        for given in listed:
+            body = bytes(given) if isinstance(given, (bytearray, memoryview)) else given
             row, identity = _examined(body, self._secret)
             rows.append({**row, "repeated": (row["verified"], identity) in seen})
             seen.add((row["verified"], identity))
