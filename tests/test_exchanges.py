@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import base64
+import html
+import json
+import re
+from urllib.parse import quote, quote_plus
 
 import pytest
 
 import vendorkit as vk
+from tests.https import JSON, SECRET, always, answer, client_of, raw_server, session_of
+from vendorkit.http.answers import form_error
+from vendorkit.http.call import Call, Policy
 from vendorkit.http.exchanges import Exchanges, masked
+from vendorkit.settings import Redactor
 
 DIGEST = (
     'Digest username="robot, \\"the\\" first", realm="Movida", nonce="c0ffee", uri="/api/titles?a=1", '
@@ -134,3 +142,158 @@ def test_client_shows_the_exchanges_of_authentication_masked(vendors, vendor):
         assert list(table["status"]) == [401, 200]
         # Also from a server that writes the names of headers in lower case.
         assert table["challenge"].str.contains("nonce=").tolist() == [True, False]
+
+
+ECHOES = [
+    lambda text: text,
+    html.escape,
+    lambda text: html.escape(text).replace("&#x27;", "&#039;"),
+    lambda text: "".join(f"&#{ord(char)};" for char in text),
+    lambda text: "".join(f"&#X{ord(char):04x};" if not char.isalnum() else char for char in text),
+    lambda text: html.escape(html.escape(text)),
+    lambda text: json.dumps(text)[1:-1],
+    lambda text: json.dumps(text)[1:-1].replace("/", "\\/"),
+    lambda text: json.dumps(json.dumps(text)[1:-1])[1:-1],
+    lambda text: html.escape(json.dumps(text)[1:-1]),
+    lambda text: json.dumps(html.escape(text))[1:-1],
+    lambda text: "".join(char if char.isalnum() and char.isascii() else f"\\u{ord(char):04X}" for char in text),
+    lambda text: "".join(char if char.isalnum() and char.isascii() else f"%u{ord(char):04x}" for char in text),
+    lambda text: re.sub(r"([\\'\"])", r"\\\1", text),
+    lambda text: text.replace("'", "''").replace('"', '""'),
+    lambda text: repr(text.encode())[2:-1],
+    lambda text: "".join(f"\\{byte:03o}" for byte in text.encode()),
+    quote,
+    quote_plus,
+    lambda text: quote(text, safe="").lower() if text.islower() else quote(text, safe=""),
+    lambda text: quote(quote(text, safe=""), safe=""),
+    lambda text: quote(text.encode("latin-1"), safe=""),
+    lambda text: text.encode().decode("latin-1"),
+    lambda text: text.encode().hex(),
+    lambda text: text.encode().hex().upper(),
+    lambda text: base64.b64encode(text.encode()).decode(),
+    lambda text: quote(base64.b64encode(text.encode()).decode(), safe=""),
+    lambda text: base64.urlsafe_b64encode(text.encode()).decode().rstrip("="),
+    lambda text: json.dumps(base64.b64encode(text.encode()).decode())[1:-1].replace("/", "\\/"),
+]
+
+
+@pytest.mark.parametrize(
+    "secret", ["pä ss/wörd+1&<'\">\\", "O'Brien's \"word\"", "plain-Pa55word", "%41&amp;\\u0041=?"]
+)
+@pytest.mark.parametrize("echo", range(len(ECHOES)))
+def test_redactor_finds_a_secret_in_every_kind_of_escapes(secret, echo):
+    """HTML, JSON, PHP, .NET, SQL, percent, Python and C escapes, some inside others; what is around it stays."""
+    redactor = Redactor([secret])
+    shown = redactor.clean(f"<p>you sent: {ECHOES[echo](secret)} — so it is</p>", limit=1000)
+    assert re.fullmatch(r"<p>you sent: \*\*\*\\* ?— so it is</p>", shown)
+
+
+@pytest.mark.parametrize(
+    "text", ["C:\\users\\new", "100 % of &nbsp; it", "a 'quoted' \"text\" ''", "&#bad; %zz \\uD83D é"]
+)
+def test_redactor_leaves_other_texts_as_they_are(text):
+    """Escapes are undone to look for secrets, never in what is shown."""
+    assert Redactor(["another secret"]).clean(text) == text
+
+
+def test_redactor_learns_what_is_made_on_the_way():
+    """A token, and the answer to a challenge: the last ones are enough; the credentials themselves stay known."""
+    redactor = Redactor(["the secret itself"])
+    for number in range(1000):
+        redactor.learn(f"token-number-{number}")
+    assert redactor.clean("token-number-999, the secret itself") == "***, ***"
+    assert "token-number" not in repr(vars(redactor))
+
+
+def test_secret_that_a_cut_divides_is_not_shown_in_part():
+    """What is shown is cut behind the mask, never in a secret; also if not all of the text is looked through."""
+    redactor = Redactor(["0123456789abcdefghij"])
+    for length in range(280, 320):
+        shown = redactor.clean("x" * length + "0123456789abcdefghij" + "y" * 100)
+        assert "0123" not in shown
+    for length in range(65_400, 65_540, 3):
+        assert "0123" not in redactor.mask(["x" * length + "0123456789abcdefghij" * 20], limit=65_536)[0]
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("\x1b[2Jgone", "\\x1b[2Jgone"),
+        ("a\0b\x7f", "a b\\x7f"),
+        ("\u202eevil\u2066", "\\u202eevil\\u2066"),
+        ("\u200bzero", "\\u200bzero"),
+    ],
+)
+def test_what_would_not_be_shown_as_it_is_is_escaped(sent, shown):
+    """Of a vendor's message: control characters, and those that turn the text around."""
+    body = json.dumps({"error": {"code": sent, "message": sent, "violations": [sent]}}).encode()
+    reply = answer(body, JSON, status="400 X")
+    with raw_server(always(reply)) as server, pytest.raises(vk.errors.InvalidRequest) as caught:
+        session_of(server).send(Call("GET", "/x"))
+    assert shown in str(caught.value)
+    assert caught.value.vendor_code == caught.value.vendor_message == shown
+    assert all(char.isprintable() for char in str(caught.value))
+
+
+@pytest.mark.parametrize(
+    "before", [b"", b"<html><pre>" + b"<b>" * 100, b"<html>" + b"x" * 380, b"<html>" + b" " * 70_000]
+)
+def test_page_in_place_of_data_shows_nothing_of_the_request(before):
+    """The secret has what looks like a tag, and lies where a cut would divide it."""
+    secret = "begin-<middle>-'end'"
+    redactor = Redactor([secret])
+    page = b"<html>" + before + html.escape(secret).encode() + secret.encode()
+    found = form_error(page, "json", "Test: GET /x", redactor)
+    assert not [part for part in ("begin-", "-'end", "middle") if part in str(found)]
+
+
+def test_tokens_and_digest_answers_that_a_vendor_echoes_are_redacted():
+    """In the body and in a header, of the same answer and of a later one."""
+    token = b'{"access_token": "sentinel-token-1", "token_type": "Bearer", "expires_in": 600}'
+    seen: list[bytes] = []
+
+    def echo(sock, head):
+        seen.append(head)
+        if head.startswith(b"POST /api/token"):
+            return sock.sendall(answer(token, JSON, "X-Echo: sentinel-token-1"))
+        if b"Authorization" not in head:
+            challenge = 'WWW-Authenticate: Digest realm="r", nonce="n", qop="auth"'
+            return sock.sendall(answer(b"", challenge, status="401 X"))
+        said = re.search(rb"Authorization: (.*)", b"\n".join(seen).replace(b"\r", b""))[1]
+        last = re.findall(rb"Authorization: (.*)", b"\n".join(seen).replace(b"\r", b""))[-1]
+        body = json.dumps({"error": {"message": (said + b" " + last).decode("latin-1")}}).encode()
+        return sock.sendall(answer(body, JSON, f"X-Echo: {last.decode('latin-1')}", status="400 X"))
+
+    with raw_server(echo) as server:
+        for vendor, path in (("pledg", "/x"), ("mediagenix", "/x")):
+            seen.clear()
+            client = client_of(server, vendor, Policy())
+            said = ""
+            for _ in range(3):
+                with pytest.raises(vk.errors.InvalidRequest) as caught:
+                    client.get(path)
+                said += str(caught.value)
+            said += "".join(one.text() for one in client.session.exchanges.all())
+            heads = b"\n".join(seen).decode("latin-1")
+            secrets = re.findall(r'(?:response|cnonce)="([^"]+)"', heads) + re.findall(r"Bearer (\S+)", heads)
+            assert secrets
+            assert [secret for secret in (*secrets, SECRET) if secret in said] == []
+
+
+def test_headers_that_are_kept_pass_the_redactor_and_are_bounded():
+    """An answer may have six megabytes of headers, and 200 exchanges are kept."""
+    secret = "begin-middle-end"
+    exchanges = Exchanges(Redactor([secret]))
+    received = {f"X-{number}": "x" * 65_000 for number in range(95)}
+    received |= {"X-Name-" + "y" * 5000: "1"}
+    for _ in range(220):
+        exchanges.note("GET", "https://vendor.example/" + "z" * 100_000, 200, {"X-Sent": "s" * 50_000}, received, 0.0)
+    kept = exchanges.all()
+    assert sum(len(one.text()) for one in kept) < 5_000_000
+    first = {"Server": f"echo {secret} {quote(secret)}", "X-Long": "x" * 4090 + secret, "Etag": '"\x1b[1m"'}
+    exchanges.note("GET", f"https://vendor.example/{secret}?a=1", 200, {}, first, 0.0)
+    last = exchanges.all()[-1]
+    assert last.url == "https://vendor.example/***?a=1"
+    assert last.received["server"] == "echo *** ***"
+    assert "begin" not in last.received["X-Long"]
+    assert last.received["ETag"] == '"\\x1b[1m"'

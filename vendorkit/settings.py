@@ -11,19 +11,19 @@ credentials in the same file only: see `Settings.trusted`.
 
 from __future__ import annotations
 
-import base64
-import html
-import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NoReturn
-from urllib.parse import quote, quote_plus
 
+from vendorkit.echoes import forms, masked, printable
 from vendorkit.errors import SettingsError, UsageError
 from vendorkit.sources import ENVIRONMENT, GIVEN, REDIRECTING, check_copy, look_up
 
 MASK = "***"
+_LEARNED: Final = 128  # tokens, and the digest answers of the requests under way
+_READ: Final = 1 << 16  # characters of a text that are looked through
 
 _PLACEHOLDERS = {"changeme", "change-me", "change_me", "placeholder", "secret", "todo", "none", "null", "example"}
 # Settings that may be shown, so that messages about them stay readable; of the others each is a credential.
@@ -221,38 +221,43 @@ class Redactor:
     """
     Takes credentials out of texts that came from elsewhere, such as a vendor's error body.
 
-    Knows each value also as base64, URL-encoded and hexadecimal text, as HTML and JSON escape it, and pairs as HTTP
-    Basic sends them.
+    Knows each value also as base64 and hexadecimal text and in every kind of escapes, and pairs as HTTP Basic sends
+    them; and the last tokens and digest answers, which it is told with `learn`.
     Values shorter than four characters are left alone: replacing them would garble everything.
     """
 
     def __init__(self, values: Iterable[str], pairs: Iterable[tuple[str, str]] = ()) -> None:
-        texts = [value for value in values if len(value) >= 4]
-        forms = {form for text in texts for form in _forms(text)}
-        forms |= {form for user, password in pairs for form in _forms(f"{user}:{password}")}
-        ordered = sorted(forms, key=len, reverse=True)
-        self._forms: Callable[[], list[str]] = lambda: ordered  # a closure, as in Secret
+        texts = [value for value in values if len(value) >= 4] + [f"{user}:{password}" for user, password in pairs]
+        known = frozenset().union(*map(forms, texts))
+        learned: deque[tuple[str, frozenset[str]]] = deque(maxlen=_LEARNED)
+        # Closures, as in Secret.
+        self._known: Callable[[], frozenset[str]] = lambda: known
+        self._learned: Callable[[], deque[tuple[str, frozenset[str]]]] = lambda: learned
+
+    def learn(self, text: str) -> None:
+        """Take *text*, a token or another credential of one request, out of all texts from now on."""
+        if len(text) >= 8 and all(text != one for one, _ in tuple(self._learned())):
+            self._learned().append((text, forms(text)))
+
+    def mask(self, texts: Sequence[str], *, limit: int) -> list[str]:
+        """Return the first *limit* characters of each of *texts*, with masks in place of credentials."""
+        secrets = self._known().union(*(found for _, found in tuple(self._learned())))
+        # A credential that the cut divides is not found: it is in the last characters, which are left out then.
+        rest = 8 * max(map(len, secrets), default=0)
+        joined = "\0".join(text[: limit + rest].replace("\0", " ") for text in texts)
+        shown = masked(joined, secrets, MASK).split("\0")
+        return [
+            one[: max(0, len(one) - rest)][:limit] if len(text) > limit + rest else one[:limit]
+            for one, text in zip(shown, texts, strict=True)
+        ]
 
     def clean(self, text: str, *, limit: int = 300) -> str:
-        """Return *text* on one line, without credentials, at most *limit* characters long."""
-        for form in self._forms():
-            text = text.replace(form, MASK)
-        text = " ".join(text.split())
+        """Return *text* on one line, without credentials, what cannot be shown escaped, *limit* characters at most."""
+        text = printable(" ".join(self.mask([text], limit=_READ)[0].split()))
         return text if len(text) <= limit else text[: limit - 1] + "…"
 
     def __repr__(self) -> str:
-        return f"Redactor({len(self._forms())} forms)"
+        return f"Redactor({len(self._known())} forms)"
 
     def __reduce__(self) -> NoReturn:
         refuse_pickling("A redactor")
-
-
-def _forms(text: str) -> set[str]:
-    raw = text.encode()
-    encoded = {base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode(), raw.hex(), raw.hex().upper()}
-    unpadded = {form.rstrip("=") for form in encoded}
-    quoted = {quote(text, safe=""), quote(text), quote_plus(text)}
-    lower = {re.sub("%..", lambda escape: escape[0].lower(), form) for form in quoted}
-    in_json = {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
-    in_json |= {form.replace("/", "\\/") for form in in_json}  # as PHP writes it
-    return {text, html.escape(text), html.escape(text, quote=False)} | quoted | lower | in_json | encoded | unpadded

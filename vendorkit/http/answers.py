@@ -286,7 +286,8 @@ def form_error(body: bytes, media_type: str, asked: str, redactor: Redactor) -> 
         what = f"{asked} was answered with an empty body where {media_type.upper()} was due."
         return CorruptAnswer(what, remedy="Try again; if it stays, tell the vendor.")
     if start[:9].lower() == b"<!doctype" or start[:5].lower() == b"<html":
-        shown = redactor.clean(re.sub(r"<[^>]*>?", " ", body[:400].decode("utf-8", "replace")), limit=80)
+        (page,) = redactor.mask([body.decode("utf-8", "replace")], limit=_PROBLEM_LIMIT_BYTES)
+        shown = redactor.clean(re.sub(r"<[^>]*>?", " ", page), limit=80)
         what = f"{asked} was answered with an HTML page where {media_type.upper()} was due: {shown!r}."
         return CorruptAnswer(what, remedy="The vendor may be under maintenance; try again later.")
     return None

@@ -38,10 +38,11 @@ from vendorkit.http.answers import ANSWER_LIMIT_BYTES, BrokenOff, CorruptAnswer,
 from vendorkit.http.budget import Budget
 from vendorkit.http.call import Call, Policy
 from vendorkit.http.chains import untrusted
-from vendorkit.http.exchanges import Exchanges, masked
+from vendorkit.http.exchanges import Exchanges, masked_request
 from vendorkit.http.proxy import DIRECT, PROXY_VARIABLE, Route
 from vendorkit.http.transport import Adapter
 from vendorkit.settings import MASK, Redactor, refuse_pickling
+from vendorkit.strictjson import strict_object
 
 try:
     _VERSION = version("vendorkit")
@@ -50,6 +51,7 @@ except PackageNotFoundError:  # run from a checkout that was not installed
 
 USER_AGENT: Final = f"vendorkit/{_VERSION} (Python {platform.python_version()}; requests {requests.__version__})"
 _REDIRECTS: Final = 3
+_TOKEN_ANSWER_BYTES: Final = 1 << 16
 _UNTOLD_PAUSE_S: Final = 3.0
 _BACKOFF: Final = wait_exponential(multiplier=0.25, max=10.0) + wait_random(0.0, 0.25)
 
@@ -97,6 +99,7 @@ class Session:
         self._http.mount(
             "https://", Adapter(known, trust, self.budget, policy.connect_timeout_s, policy.read_timeout_s, route)
         )
+        self._adapter.exchanges = Exchanges(redactor)
 
     def send(self, call: Call) -> requests.Response:
         """
@@ -143,6 +146,10 @@ class Session:
             failure = self._transport_error(exc, f"{self.vendor}: {request.method} {urlsplit(request.path_url).path}")
         if failure is not None:
             raise failure
+        with suppress(ValueError):
+            for name, value in strict_object(response.content, limit=_TOKEN_ANSWER_BYTES).items():
+                if name.endswith("token") and isinstance(value, str):
+                    self.redactor.learn(value)
         return response
 
     def prepare(self, call: Call) -> requests.PreparedRequest:
@@ -228,9 +235,9 @@ class Session:
             return self._transport_error(exc, asked)
         if whole:
             keep_body(response, body)
-        response.request = _masked(response.request)
+        response.request = masked_request(response.request)
         for earlier in response.history:
-            earlier.request = _masked(earlier.request)
+            earlier.request = masked_request(earlier.request)
         error: VendorkitError | None = error_for(response, body, asked, self.redactor) if whole else None
         if error is None and whole and call.accept != "any" and response.status_code != 204:
             error = form_error(body, call.accept, asked, self.redactor)
@@ -308,13 +315,6 @@ class Session:
 
     def __reduce__(self) -> Any:
         refuse_pickling("A session")
-
-
-def _masked(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    shown = request.copy()
-    shown.hooks = {"response": []}
-    shown.headers.update(masked(shown.headers))
-    return shown
 
 
 def _innermost(exc: BaseException) -> BaseException:

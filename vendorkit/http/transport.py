@@ -23,6 +23,7 @@ from urllib3.util import Timeout
 
 from vendorkit.auth.flow import origin_of
 from vendorkit.deadline import SLICE_S, Deadline, current_deadline
+from vendorkit.echoes import printable
 from vendorkit.errors import OriginRefused, UsageError
 from vendorkit.http.budget import Budget
 from vendorkit.http.exchanges import Exchanges, masked_url
@@ -265,7 +266,7 @@ class Adapter(HTTPAdapter):
         except UsageError as exc:
             raise OriginRefused(exc.what, remedy=exc.remedy) from exc
         if origin not in self._origins:
-            what = f"{origin} is not the vendor's origin ({', '.join(sorted(self._origins))})."
+            what = f"{printable(origin)[:200]} is not the vendor's origin ({', '.join(sorted(self._origins))})."
             raise OriginRefused(what, remedy="Credentials go to the vendor alone: fetch other addresses without it.")
         self._trust.check_host(urlsplit(url).hostname or "")
 
