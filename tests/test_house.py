@@ -43,6 +43,7 @@ ROOMS = {
     "local": 4_875,
 }
 CLIENT_BUDGET = 11_165
+}
 
 
 def name_of(path: Path) -> str:

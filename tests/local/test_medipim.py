@@ -25,7 +25,7 @@ class Caller:
 
     def __init__(self, **settings: Any) -> None:
         self.settings = Settings(**settings)
-        routes = medipim.routes(self.settings, lambda: BASE, {})
+        routes = medipim.routes(self.settings, lambda name="": f"https://{name}.example" if name else BASE, {})
         self.transport = httpx.ASGITransport(app=Starlette(routes=routes))
 
     def send(self, method: str, path: str, **options: Any) -> httpx.Response:

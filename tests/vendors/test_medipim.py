@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 
 import pandas as pd
@@ -23,11 +24,15 @@ from vendorkit.errors import (
 from vendorkit.vendors.declared import read_countries, read_resources
 from vendorkit.vendors.fetch import blocks_of_lines
 from vendorkit.vendors.medipim.client import FILE
+from vendorkit.vendors.registry import connect_local
 
 pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
 
 
-@pytest.mark.parametrize("name", list(read_resources(FILE, "be")))
+BELGIAN = [name for name, one in read_resources(FILE, "be").items() if "be" in one.values.get("countries", ("be",))]
+
+
+@pytest.mark.parametrize("name", BELGIAN)
 def test_every_resource_is_a_whole_frame_of_the_declared_columns(medipim, name):
     """One row per record, declared columns first, the same dtypes for no rows."""
     resource = getattr(medipim, name)
@@ -384,3 +389,56 @@ def test_query_shows_itself_without_sending(medipim, vendors):
     assert "MEDIPIM_API_KEY_SECRET" in query.snippet("curl")
     with pytest.raises(UsageError, match="There is no snippet"):
         query.snippet("perl")
+
+
+@pytest.mark.filterwarnings("error::vendorkit.frames.SchemaDrift")
+@pytest.mark.parametrize("country", ["be", "fr"])
+def test_national_lists_are_those_of_the_country(country):
+    """Categories, news and the filters of organizations; products and lists have no undeclared field."""
+    own = {"be": ["bcfi_categories"], "fr": ["osp_categories", "medipim_categories"]}[country]
+    with local.start(vendors=("medipim",), country=country, products=40) as servers:
+        client = connect_local("medipim", servers, country=country)
+        assert {name for name in client.declared if re.match("bcfi|osp|medipim", name)} == set(own)
+        for name in own:
+            frame = getattr(client, name).query().frame()
+            assert set(frame["parent"].dropna()) < set(frame["id"])
+            assert getattr(client, name).get(frame["id"].iloc[3])["id"] == frame["id"].iloc[3]
+        number = {"be": "rizivNr", "fr": "finessNr"}[country]
+        assert client.organizations.query(**{number: "123"}).frame().empty
+        client.products.query().frame()
+        assert client.updates.query(newsType="brand", createdAt=("2020-01-01", "2030-01-01")).count() == 15
+
+
+def test_corrections_have_a_record_a_sort_key_and_kinds(medipim):
+    """`handled` covers solved and closed ones (inferred); the only sort key is touchedAt."""
+    frame = medipim.corrections.query(status="handled", sort="-touchedAt").frame()
+    assert set(frame["status"]) == {"solved", "closed"}
+    assert frame["updated_at"].is_monotonic_decreasing
+    assert medipim.corrections.get(frame["id"].iloc[0])["status"] in {"solved", "closed"}
+    assert set(frame["type"]) <= set(medipim.correction_types.query().frame()["id"])
+    assert medipim.correction_types.get("wrong_photo")["id"] == "wrong_photo"
+    with pytest.raises(NotFound):
+        medipim.correction_types.get("no such type")
+
+
+def test_fields_are_a_frame(medipim):
+    """The codes that hasContent takes; equal to the raw answer."""
+    frame = medipim.product_fields.query().frame()
+    raw = medipim.get("/v4/products/get-fields").json()["fields"]
+    assert frame["code"].tolist() == [one["code"] for one in raw]
+    assert frame["is_localized"].tolist() == [one["isLocalized"] for one in raw]
+    assert medipim.media_fields.get("photoType")["type"] == "enum"
+
+
+def test_secrets_of_keys_are_masked_before_anything_sees_them(medipim):
+    """In frames, records, tables, raw answers and the browser; an answer that is no JSON is withheld."""
+    query = medipim.subscriptions.query(type="supplier")
+    raw = medipim.post("/v4/organizations/check/subscription", json={"filter": {}})
+    shown = [query.frame().to_json(), str(list(query.records())), raw.text, str(query.tables())]
+    shown.append(str(medipim.browsing.read(medipim.browsing.at("/v4/organizations/check/subscription"))))
+    keys = [key for one in raw.json() for key in one["apiKeys"]]
+    assert {key["secret"] for key in keys} == {"***"}
+    assert not [text for text in shown if "9e3779b97f4a7c15" in text]
+    path = "/v4/organizations/check/subscription"
+    assert b"abc" not in medipim.clean_answer(path, b'[{"apiKeys": [{"secret": "abc", ')
+    assert medipim.clean_answer(path, b'{"s\\u0065cret": "abc"}') == b'{"secret": "***"}'

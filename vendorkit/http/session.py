@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import platform
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
@@ -71,6 +71,7 @@ class Session:
         policy: Timeouts and retries.
         origins: Further origins of the vendor that links may lead to.
         route: The proxy to go through, if any.
+        clean: Removes secrets from the answer of a path, before anything else sees it.
     """
 
     def __init__(
@@ -86,11 +87,12 @@ class Session:
         policy: Policy | None = None,
         origins: tuple[str, ...] = (),
         route: Route = DIRECT,
+        clean: Callable[[str, bytes], bytes] | None = None,
     ) -> None:
         self.vendor, self.base_url, self.schemes = vendor, base_url, dict(schemes)
         self.policy = policy = policy or Policy()
         self.redactor, self.budget = redactor, Budget(rates, budget_name)
-        self.trust, self.route = trust, route
+        self.trust, self.route, self._clean = trust, route, clean
         self._http = requests.Session()
         self._http.trust_env = False  # no .netrc, which replaces a bearer token; no CA bundles; the route has the proxy
         self._http.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"})
@@ -228,6 +230,8 @@ class Session:
             response = self._follow(call)
             whole = not stream or response.status_code != 200
             body = body_of(response) if whole else b""
+            if self._clean is not None:
+                body = self._clean(urlsplit(response.url).path, body)
         except (VendorkitError, KeyboardInterrupt) as exc:
             return exc
         except (requests.RequestException, HTTPError, OSError, ValueError) as exc:

@@ -24,6 +24,7 @@ from vendorkit.local.medipim.fields import get_fields
 from vendorkit.local.medipim.filters import Violation
 from vendorkit.local.medipim.lists import LISTS, List, rows_of
 from vendorkit.local.medipim.lookups import encode
+from vendorkit.local.medipim.minor import minor, subscriptions
 from vendorkit.local.medipim.oddities import corrupt
 from vendorkit.local.medipim.products import EANS
 from vendorkit.local.medipim.shop import BadRequest, Shop, need, page_of, read_json
@@ -55,6 +56,7 @@ _WRITES: Final = (
     "media/publish", "media/unpublish", "organizations/create", "brands/create", "brands/update", "users/create",
     "api-keys/create", "api-keys/revoke", "corrections/create",
 )  # fmt: skip
+_ORGANIZATIONS: Final = next(one for one in LISTS if one.path == "organizations")
 # One grey pixel.
 _PNG: Final = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
@@ -77,20 +79,20 @@ class Api:
 
     Args:
         settings: Read at each request, so that switches work while the server runs.
-        base_url: Returns the origin for absolute links.
+        origin: Returns the origin of this server, or of its "files", for absolute links.
     """
 
-    def __init__(self, settings: Settings, base_url: Callable[[], str]) -> None:
-        self.settings, self.base_url = settings, base_url
+    def __init__(self, settings: Settings, origin: Callable[..., str]) -> None:
+        self.settings, self.origin = settings, origin
         self._shop: tuple[Any, Shop] | None = None
 
     @property
     def shop(self) -> Shop:
         """The catalogue for the current settings."""
         s = self.settings
-        key = (s.seed, s.country, s.products, s.brands, repr(s.changes), self.base_url())
+        key = (s.seed, s.country, s.products, s.brands, repr(s.changes))
         if self._shop is None or self._shop[0] != key:
-            self._shop = (key, Shop(s, self.base_url()))
+            self._shop = (key, Shop(s, self.origin(), self.origin("files")))
         return self._shop[1]
 
     def guarded(self, handler: Handler) -> Handler:
@@ -198,6 +200,18 @@ class Api:
         rate = self.settings.wrong_type_rate
         return _json({"meta": meta, "results": [corrupt(record, n, rate) for n, record in enumerate(records)]})
 
+    async def correction_types(self, _request: Request) -> Response:
+        """Answer `corrections/types`."""
+        records = minor("correction_types", self.shop.lookups)
+        return _json({"meta": {"total": len(records)}, "results": records})
+
+    async def subscriptions(self, request: Request) -> Response:
+        """Answer `organizations/check/subscription`; which filters it takes is inferred: those of organizations."""
+        body = await read_json(request)
+        need(body, ("filter",), ("filter",))
+        wanted = {one["id"] for one in rows_of(_ORGANIZATIONS, self.shop.lookups, body)}
+        return _json([one for one in subscriptions(self.shop.lookups) if one["organization"] in wanted])
+
     async def list_find(self, kind: List, request: Request) -> Response:
         """Answer a list's `find`."""
         _, value = self._one_parameter(request, ("id",))
@@ -229,17 +243,17 @@ async def _read_only(_request: Request) -> Response:
     return refusal(403, "This mock server is read-only: nothing was changed.")
 
 
-def routes(settings: Settings, base_url: Callable[[], str], credentials: Mapping[str, str]) -> list[Route]:
+def routes(settings: Settings, origin: Callable[..., str], credentials: Mapping[str, str]) -> list[Route]:
     """
     Return the routes of the Medipim mock server.
 
     Args:
         settings: Switches and sizes, read at each request.
-        base_url: Returns the origin, as `https://127.0.0.1:PORT`.
+        origin: Returns the origin of this server, or of its "files".
         credentials: Not used: no handler checks them.
     """
     del credentials
-    api = Api(settings, base_url)
+    api = Api(settings, origin)
     table: list[tuple[str, str, Handler]] = []
     for kind, find in (("products", api.find_product), ("media", api.find_media)):
         table += [
@@ -248,7 +262,11 @@ def routes(settings: Settings, base_url: Callable[[], str], credentials: Mapping
         ]
         table += [("GET", f"{kind}/find", find), ("GET", f"{kind}/get-fields", partial(api.fields, kind))]
     table.append(("GET", "products/embed", api.embed))
+    table.append(("GET", "corrections/types", api.correction_types))
+    table.append(("POST", "organizations/check/subscription", api.subscriptions))
     for entry in LISTS:
+        if entry.countries and settings.country not in entry.countries:
+            continue
         table.append(("POST", f"{entry.path}/query", partial(api.list_query, entry)))
         table += [("GET", f"{entry.path}/find", partial(api.list_find, entry))] if entry.root else []
     table += [("POST", path, _read_only) for path in _WRITES]

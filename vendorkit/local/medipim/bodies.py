@@ -73,12 +73,12 @@ class Bodies:
     Args:
         catalogue: The source of the columns.
         lookups: The source of brands, organizations and categories.
-        base_url: Origin of the media links, as `https://127.0.0.1:PORT`.
+        base_url, files_url: Origins of the API and of the media links.
     """
 
-    def __init__(self, catalogue: Catalogue, lookups: Lookups, base_url: str) -> None:
+    def __init__(self, catalogue: Catalogue, lookups: Lookups, base_url: str, files_url: str) -> None:
         self.catalogue, self.lookups = catalogue, lookups
-        self._shapes = Shapes(catalogue, lookups, base_url)
+        self._shapes = Shapes(catalogue, lookups, base_url, files_url)
         self._templates: dict[int, Template] = {}
         self._media: dict[int, Template] = {}
         self._national = [_national_form(catalogue.country, medicine=flag) for flag in (False, True)]

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from itertools import compress
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from vendorkit.local.medipim.filters import Violation, combined, direction, listed, one, single, text
+from vendorkit.local.medipim.filters import Violation, between, combined, direction, flag, listed, one, single, text
+from vendorkit.local.medipim.lookups import Lookups
+from vendorkit.local.medipim.minor import minor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from vendorkit.local.medipim.arrays import Bits
-    from vendorkit.local.medipim.lookups import Lookups
 
 Record = dict[str, Any]
+_STATUSES: Final = {"handled": ("solved", "closed")}
 
 
 class List(NamedTuple):
@@ -31,9 +34,12 @@ class List(NamedTuple):
     root: str
     filters: Mapping[str, str]
     sorts: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()  # none: all of them
 
     def records(self, lookups: Lookups) -> list[Record]:
         """Return all records, by id."""
+        if self.attribute not in vars(Lookups):
+            return minor(self.attribute, lookups)
         records: list[Record] = getattr(lookups, self.attribute)
         return records
 
@@ -43,7 +49,8 @@ LISTS: Final = (
     # `organisationItem` and `newsItem` are what the documents say (sic); the real keys are unknown.
     List(
         "organizations", "organizations", "organisationItem",
-        {"id": "int", "type": "str", "name": "text", "searchName": "text", "vatNr": "none", "specializations": "none"},
+        {"id": "int", "type": "str", "name": "text", "searchName": "text", "vatNr": "none", "specializations": "none",
+         "apbNr": "none", "rizivNr": "none", "finessNr": "none", "cipNr": "none"},
         ("id", "name"),
     ),
     List("public-categories", "categories", "", {"id": "int", "parent": "int", "search": "localised"}),
@@ -53,6 +60,25 @@ LISTS: Final = (
     List(
         "product/attribute/options", "options", "attributeOption",
         {"id": "int", "attribute": "attribute", "type": "str"}, ("id", "name"),
+    ),
+    List(
+        "corrections", "corrections", "correction",
+        {"product": "str", "status": "handled", "organization": "none", "search": "none", "locale": "str",
+         "type": "str", "createdBy": "none", "createdAt": "createdAt"}, ("touchedAt",),
+    ),
+    List("users", "users", "", {"id": "int"}),
+    List("subscription-types", "subscription_types", "", {"id": "int"}),
+    List("bcfi-categories", "bcfi_categories", "", {"id": "str"}, (), ("be",)),
+    List("osp-categories", "osp_categories", "", {"id": "str", "parent": "str"}, (), ("fr",)),
+    List(
+        "medipim-categories", "medipim_categories", "",
+        {"id": "str", "parent": "str", "search": "localised", "deleted": "deleted"}, (), ("fr",),
+    ),
+    List(
+        "updates", "updates", "",
+        {"id": "int", "organization": "none", "newsType": "str", "createdAt": "createdAt", "updatedSince": "updatedAt",
+         "locale": "none", "product": "none", "publicCategory": "none", "brand": "none", "targetGroup": "none"},
+        (), ("be", "fr"),
     ),
 )  # fmt: skip
 
@@ -65,6 +91,8 @@ def rows_of(kind: List, lookups: Lookups, body: Mapping[str, Any]) -> list[Recor
         def fits(key: str, value: Any, path: str) -> Bits:
             if key not in kind.filters:
                 raise Violation(path, f"unknown filter, known: {', '.join(kind.filters)}, and, or, not")
+            if kind.filters[key] in ("createdAt", "updatedAt"):
+                return between(value, path, np.array([one["meta"][kind.filters[key]] for one in records]))
             test = _test(kind.filters[key], key, value, path, lookups)
             return np.array([test(record) for record in records], dtype=np.bool_)
 
@@ -74,7 +102,12 @@ def rows_of(kind: List, lookups: Lookups, body: Mapping[str, Any]) -> list[Recor
         if key not in kind.sorts:
             raise Violation(field=f"sorting.{key}", message=f"unknown sort key, known: {', '.join(kind.sorts)}")
         down = direction(way, f"sorting.{key}")
-        records = sorted(records, key=lambda r: _text(r["name"]) if key == "name" else r["id"], reverse=down)
+        keys: dict[str, Callable[[Record], Any]] = {
+            "id": itemgetter("id"),
+            "name": lambda record: _text(record["name"]),
+            "touchedAt": lambda record: record["meta"]["updatedAt"],
+        }
+        records = sorted(records, key=keys[key], reverse=down)
     return records
 
 
@@ -96,6 +129,12 @@ def _test(sort: str, key: str, value: Any, path: str, lookups: Lookups) -> Calla
     if sort == "none":
         listed(value, path, (str, int))
         return lambda _record: False  # the vendor has the filter, but no record here has a value
+    if sort == "deleted":
+        wanted_deleted = flag(value, path)
+        return lambda _record: not wanted_deleted
+    if sort == "handled":  # that this one word means the last two is inferred
+        words = {word for one in listed(value, path, (str,)) for word in _STATUSES.get(one, (one,))}
+        return lambda record: record["status"] in words
     if sort == "attribute":
         ids = listed(value, path, (int, str))
         codes = {a["code"] for a in lookups.attributes if a["id"] in ids or a["code"] in ids}

@@ -66,12 +66,12 @@ class Shapes:
     Args:
         catalogue: The source of the country.
         lookups: The source of categories and other links.
-        base_url: Origin of the media links, as `https://127.0.0.1:PORT`.
+        base_url, files_url: Origins of the API and of the media links.
     """
 
-    def __init__(self, catalogue: Catalogue, lookups: Lookups, base_url: str) -> None:
+    def __init__(self, catalogue: Catalogue, lookups: Lookups, base_url: str, files_url: str) -> None:
         self.country, self.locales = catalogue.country, catalogue.locales
-        self.lookups, self.base_url = lookups, base_url
+        self.lookups, self.base_url, self.files_url = lookups, base_url, files_url
 
     def product(self, kind: int) -> Record:
         """Return the template of a product; `kind` is 8 variant + 4 second name + 2 second text + 1 first text."""
@@ -81,6 +81,11 @@ class Shapes:
         record |= {"requiresLegalText": form.medicine, "biocide": traits.biocide(variant)}
         if self.country in {"be", "fr"}:
             record["prescription"] = form.atc is not None and variant % 3 == 0
+        if self.country == "be":
+            record["writtenRequestByPatient"] = form.atc is not None and variant % 7 == 0
+            # inferred: their form in V4.
+            record["apbCategory"] = ("homeopathy", "material", "cosmetics")[variant % 3] if variant % 2 else None
+            record["bcfiCategory"] = f"000{variant % 40 + 1:04d}" if form.medicine else None
         record |= {"officialDeletionAt": "##deletion", "@national": "", "@codes": ""}
         record |= {"supplierReference": "##reference", "hsCode": form.hs_code}
         record |= self._storage(variant) | self._prices(variant) | self._measures(variant)
@@ -171,7 +176,7 @@ class Shapes:
         if not traits.leaflet_there(variant):
             return []
         shown = self.locales[:2]
-        url = {loc: f"{self.base_url}/media/#text#/leaflet-{loc}.pdf" for loc in shown}
+        url = {loc: f"{self.files_url}/media/#text#/leaflet-{loc}.pdf" for loc in shown}
         kind = "pil" if variant % 2 else "spc"
         return [{"id": "##text+9", "locales": list(shown), "type": kind, "url": url, "meta": "##meta"}]
 
@@ -184,10 +189,10 @@ class Shapes:
             record |= {"photoType": traits.photo_type(item), "visibleSides": traits.sides_of(item)}
             record["formats"] = self._formats(place, _PHOTO_FORMATS)
         else:
-            record |= {"linkType": traits.link_type(item), "url": f"{self.base_url}/media/#{place}#/page.html"}
+            record |= {"linkType": traits.link_type(item), "url": f"{self.files_url}/media/#{place}#/page.html"}
             record |= {"name": dict.fromkeys(locales, "Brochure"), "description": dict.fromkeys(locales, "<p>PDF</p>")}
             record["available"] = {"from": FIRST, "until": None}
         return record | {"organizations": [{"name": "#organization_text#"}], "meta": "##meta"}
 
     def _formats(self, place: str, files: dict[str, str]) -> Record:
-        return {key: f"{self.base_url}/media/#{place}#/{name}" for key, name in files.items()}
+        return {key: f"{self.files_url}/media/#{place}#/{name}" for key, name in files.items()}

@@ -75,11 +75,11 @@ def need(body: Mapping[str, Any], known: tuple[str, ...], required: tuple[str, .
 class Shop:
     """One catalogue with its filters and encoders; rebuilt when seed, country, sizes or changes differ."""
 
-    def __init__(self, settings: Settings, base_url: str) -> None:
+    def __init__(self, settings: Settings, base_url: str, files_url: str) -> None:
         self.settings = settings
         self.catalogue = Catalogue(settings)
         self.lookups = Lookups(self.catalogue)
-        self.bodies = Bodies(self.catalogue, self.lookups, base_url)
+        self.bodies = Bodies(self.catalogue, self.lookups, base_url, files_url)
         suppliers = [org["id"] for org in self.lookups.organizations]
         self.products = ProductFilter(self.catalogue, self.lookups)
         self.media = MediaFilter(self.catalogue, suppliers)

@@ -8,20 +8,23 @@ not document is marked "inferred".
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from requests.auth import AuthBase
 
 from vendorkit.auth import Basic
 from vendorkit.resource import Resource, Signing
+from vendorkit.settings import MASK
+from vendorkit.strictjson import strict_value
 from vendorkit.vendors.bound import BoundResource
 from vendorkit.vendors.client import Client, Environment
 from vendorkit.vendors.declared import Declared, read_countries, read_resources
 from vendorkit.vendors.medipim.changes import Updated
-from vendorkit.vendors.medipim.paging import Lookup, Windowed
+from vendorkit.vendors.medipim.paging import Lookup, Whole, Windowed
 from vendorkit.vendors.medipim.php_client import php_client
 
 FILE: Final = Path(__file__).with_name("resources.txt")
@@ -42,6 +45,17 @@ class Medipim(Client):
     active_ingredients: BoundResource
     attributes: BoundResource
     attribute_options: BoundResource
+    corrections: BoundResource
+    correction_types: BoundResource
+    updates: BoundResource
+    bcfi_categories: BoundResource
+    osp_categories: BoundResource
+    medipim_categories: BoundResource
+    users: BoundResource
+    subscription_types: BoundResource
+    subscriptions: BoundResource
+    product_fields: BoundResource
+    media_fields: BoundResource
 
     vendor_name = "medipim"
     label = "Medipim"
@@ -65,7 +79,8 @@ class Medipim(Client):
 
     def declare(self) -> Sequence[Resource]:
         """Return the resources with the country's identifiers and locales."""
-        return [_resource(one) for one in read_resources(FILE, self.country).values()]
+        declared = read_resources(FILE, self.country).values()
+        return [_resource(one) for one in declared if self.country in one.values.get("countries", (self.country,))]
 
     def schemes(self) -> Mapping[str, AuthBase]:
         """HTTP Basic, for everything."""
@@ -84,21 +99,42 @@ class Medipim(Client):
         """Count the brands."""
         return f"the key is accepted; there are {self.brands.query().count():,} brands."
 
+    def clean_answer(self, path: str, body: bytes) -> bytes:
+        """Mask the secrets of API keys, which the check of subscriptions answers."""
+        if not path.rstrip("/").endswith("/check/subscription") or not body.strip():
+            return body
+        try:
+            return json.dumps(_without_secrets(strict_value(body)), ensure_ascii=False).encode()
+        except (ValueError, RecursionError):
+            return b'"An answer that is not JSON was withheld, because it may hold secrets."'
+
     def may_repeat(self, method: str, path: str) -> bool:
         """Queries and streams of the declared resources, and checks, are POSTs that only read."""
-        reads = {"/v4/organizations/check/subscription", *(one.path for one in self.declared.values())}
+        reads = {one.path for one in self.declared.values()}
         reads |= {one.path.replace("/query", "/stream") for one in self.declared.values() if one.strategies}
         return method == "POST" and path in reads
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_secrets(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: MASK if name.lower() == "secret" else _without_secrets(one) for name, one in value.items()}
 
 
 def _resource(declared: Declared) -> Resource:
     name, values = declared.name, declared.values
     path, sort_keys, strategies = values["path"][0], values.get("sort", ()), values.get("strategies", ())
     find = values.get("find", ())
+    if "method" in values:
+        whole = Whole(name, path, values["method"][0], declared.schema.key, *values.get("records", ()))
+        return Resource(name, declared.about, path, declared.schema, whole, declared.filters)
     # Only products are sorted by the name in one locale.
     locale = declared.schema.locales[0] if name == "products" else ""
     kind = Windowed if strategies else Lookup
-    paging = kind(name, path, find[0] if find else None, find[1:], "id" if sort_keys else "", locale)
+    codes = any(one.name == "id" and one.kind == "code" for one in declared.filters)
+    paging = kind(name, path, find[0] if find else None, find[1:], "id" if "id" in sort_keys else "", locale, codes)
     record_path = f"{find[0] if find else path}?id={{id}}"
     resource = Resource(name, declared.about, path, declared.schema, paging, declared.filters, sort_keys, record_path)
     changes = Updated(paging) if isinstance(paging, Windowed) else None

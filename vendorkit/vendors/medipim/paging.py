@@ -22,6 +22,24 @@ from vendorkit.vendors.medipim.windows import PAGE, WINDOW, Windows, pages_as_sp
 PAGE_SIZES: Final = (10, 50, 100, PAGE)
 
 
+def filter_of(ask: Ask) -> dict[str, Any]:
+    """Return the filter of a body, an object with one key; nothing if everything matches."""
+    parts = [{name: value} for name, value in ask.filters.items()]
+    parts += [dict(ask.where)] if ask.where else []
+    # No document says whether the bound itself is included: the second before it is requested.
+    parts += [{"updatedSince": ask.since.at - 1}] if ask.since else []
+    return {"filter": {"and": parts} if len(parts) > 1 else parts[0]} if parts else {}
+
+
+def found_by_id(records: list[dict[str, Any]], key: str, identifier: str, name: str) -> dict[str, Any]:
+    """Return the record with this id; `NotFound` if there is none."""
+    for record in records:
+        if str(record.get(key)) == identifier:
+            return record
+    what = f"Medipim's {name} have no record {identifier!r}."
+    raise NotFound(what, remedy="Check the id.")
+
+
 @dataclass(frozen=True)
 class Lookup(Paging):
     """
@@ -34,6 +52,7 @@ class Lookup(Paging):
         roots: The keys that a found record may be under: several pages of the vendor misprint it.
         sort: The default sort key; "" for none.
         locale: The locale that sorting by a localised name uses; "" if names are sorted as they are.
+        codes: Whether ids are texts.
     """
 
     name: str
@@ -42,6 +61,7 @@ class Lookup(Paging):
     roots: tuple[str, ...] = ()
     sort: str = ""
     locale: str = ""
+    codes: bool = False
 
     def pages(self, ask: Ask, cursor: Any = None) -> Flow[None]:
         """POST …/query without a page, or for the one page that a small limit needs."""
@@ -63,12 +83,11 @@ class Lookup(Paging):
     def get(self, ask: Ask, identifier: str) -> Flow[Page]:
         """GET …/find if the vendor has it, else query by id."""
         if self.find_path is None:
-            by_id = replace(ask, filters={"id": int(identifier) if identifier.isdecimal() else identifier})
+            by_id = replace(
+                ask, filters={"id": int(identifier) if identifier.isdecimal() and not self.codes else identifier}
+            )
             page: Page = yield self.call(by_id, 0, PAGE_SIZES[0])
-            if not page.rows:
-                what = f"Medipim's {self.name} have no record {identifier!r}."
-                raise NotFound(what, remedy="Check the id.")
-            return page
+            return page_of([found_by_id(page.records(), "id", identifier, self.name)])
         answer = (yield Call("GET", self.find_path, params={"id": identifier})).records()[0]
         found = next((answer[root] for root in self.roots if isinstance(answer.get(root), dict)), None)
         if found is None:
@@ -87,18 +106,51 @@ class Lookup(Paging):
 
     def body(self, ask: Ask) -> dict[str, Any]:
         """Return filter and sorting as the vendor wants them: objects with one key each."""
-        parts = [{name: value} for name, value in ask.filters.items()]
-        parts += [dict(ask.where)] if ask.where else []
-        # No document says whether the bound itself is included: the second before it is requested.
-        parts += [{"updatedSince": ask.since.at - 1}] if ask.since else []
-        body: dict[str, Any] = {}
-        if parts:
-            body["filter"] = {"and": parts} if len(parts) > 1 else parts[0]
+        body = filter_of(ask)
         if sort := ask.sort or self.sort:
             key, direction = sort.removeprefix("-"), "DESC" if sort.startswith("-") else "ASC"
             by_locale = key == "name" and self.locale
             body["sorting"] = {key: {"direction": direction, "locale": self.locale} if by_locale else direction}
         return body
+
+
+@dataclass(frozen=True)
+class Whole(Paging):
+    """
+    A list that comes in one answer.
+
+    Attributes:
+        name: The resource's name, for messages.
+        path: Its path.
+        method: GET, or POST with the filter.
+        key: The member that identifies a record.
+        member: The member of the answer that holds the records; None: the answer is a list of them.
+    """
+
+    name: str
+    path: str
+    method: str
+    key: str
+    member: str | None = None
+
+    def call(self, ask: Ask) -> Call:
+        """Return the one call; a filter that is required is sent as {} if there is none, which matches everything."""
+        body = {"filter": {}, **filter_of(ask)} if self.method == "POST" else None
+        return Call(self.method, self.path, json=body, repeatable=True, records=self.member)
+
+    def pages(self, ask: Ask, cursor: Any = None) -> Flow[None]:  # noqa: ARG002 - there is one page
+        """Accept the answer's records."""
+        yield [self.call(ask)]
+        yield Accept((yield NEXT))
+
+    def count(self, ask: Ask) -> Flow[int | None]:
+        """Fetch and count: the answer is small."""
+        return (yield self.call(ask)).rows  # type: ignore[no-any-return]
+
+    def get(self, ask: Ask, identifier: str) -> Flow[Page]:
+        """Fetch the list and return the page of one of its records."""
+        records = (yield self.call(ask)).records()
+        return page_of([found_by_id(records, self.key, identifier, self.name)])
 
 
 @dataclass(frozen=True)
