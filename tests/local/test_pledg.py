@@ -97,16 +97,21 @@ def test_a_token_holds_until_it_expires(pledg, client, merchants, ask_token):
     assert status(answer["access_token"]) == 401
 
 
-def test_a_protected_path_takes_token_or_dashboard_credentials(pledg, client, merchants, ask_token):
-    """Two schemes pass; the API key pair and nothing do not, and both challenges are offered."""
-    path = f"/api/merchants/{merchants[0].uid}/simulate_payment_schedule"
+def test_each_protected_path_takes_its_schemes(pledg, client, merchants, ask_token):
+    """The server's simulation takes the token, refunds also the dashboard's credentials; the key pair is neither."""
+    simulate_path = f"/api/merchants/{merchants[0].uid}/simulate_payment_schedule"
+    refund_path = f"/api/purchases/{pledg_schedule.uid('pur', 1, 3)}/credit_by_transfer"
     body = {"amount_cents": 200, "created": "2021-12-17"}
     dashboard = (pledg.credentials["PLEDG_DASHBOARD_EMAIL"], pledg.credentials["PLEDG_DASHBOARD_PASSWORD"])
-    token = ask_token().json()["access_token"]
-    with_token = client.post(path, json=body, headers=bearer(token))
-    assert with_token.json() == client.post(path, json=body, auth=dashboard).json()
+    token = bearer(ask_token().json()["access_token"])
+    answer = client.post(simulate_path, json=body, headers=token)
+    assert answer.json() == simulate(client, merchants[0], body).json()
+    assert "access-control-allow-origin" not in answer.headers
+    assert client.post(simulate_path, json=body, auth=dashboard).status_code == 401
+    for given in ({"headers": token}, {"auth": dashboard}):
+        assert client.post(refund_path, json={"amount_cents": 1}, **given).status_code == 200
     for auth in (None, key_pair(pledg)):
-        refused = client.post(path, json=body, auth=auth)
+        refused = client.post(refund_path, json={"amount_cents": 1}, auth=auth)
         assert refused.status_code == 401
         assert "debug" in refused.json()["error"]
         schemes = [value.split()[0] for value in refused.headers.get_list("WWW-Authenticate")]
@@ -151,9 +156,10 @@ def test_odd_forms_of_token_answers(pledg, ask_token):
 
 
 def test_the_documented_schedule_is_reproduced(client, merchants):
-    """The page's example: 200 cents in three on 17 December 2021, 1 % fees, to the cent and the day."""
+    """The page's example: 200 cents in three on 17 December 2021, 1 % fees, to the cent and the day; then the rates."""
     answer = simulate(client, merchants[0], {"amount_cents": 200, "created": "2021-12-17"})
-    assert answer.json() == {
+    assert set(answer.json()) == {"INSTALLMENT", "taeg", "debit_rate"}
+    assert {"INSTALLMENT": answer.json()["INSTALLMENT"]} == {
         "INSTALLMENT": [
             {"amount_cents": 68, "fees": 2, "payment_date": "2021-12-17"},
             {"amount_cents": 66, "fees": 0, "payment_date": "2022-01-17"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 
+import pandas as pd
 import pytest
 import requests
 
@@ -21,7 +22,10 @@ from vendorkit.errors import (
     UsageError,
     VendorUnavailable,
 )
+from vendorkit.frames import SchemaDrift
 from vendorkit.local.pledg import schedule as pledg_schedule
+from vendorkit.settings import Secret, Settings
+from vendorkit.vendors.pledg.client import Pledg
 
 ASKED = {"amount_cents": 20_000, "created": "2026-01-31"}
 
@@ -72,7 +76,7 @@ def test_deferred_plan_is_one_row(pledg):
 def test_company_plans_tell_items_apart(pledg):
     """One plan after another, with their rates."""
     frame = pledg.company_plans.query(**ASKED).frame()
-    assert frame["item"].nunique() > 1
+    assert len(frame["item"].unique()) > 1
     assert (frame.groupby("item")["amount_cents"].sum() == 20_000).all()
     assert frame["taeg"].notna().any()
 
@@ -206,12 +210,12 @@ def test_refund_is_sent_once_and_checked_first(pledg, writable, vendors):
 
 
 def test_raw_call_chooses_its_scheme(pledg, vendors):
-    """The three types of authentication, on the path that takes two of them."""
+    """The three types of authentication; the server's simulation takes the token only."""
     path = f"/api/merchants/{pledg.settings.get('PLEDG_MERCHANT_UID')}/simulate_payment_schedule"
     assert pledg.post(path, json=ASKED, auth="token").ok
-    assert pledg.post(path, json=ASKED, auth="basic").ok
-    with pytest.raises(CredentialsRefused):
-        pledg.post(path, json=ASKED, auth=None)
+    for scheme in ("basic", None):
+        with pytest.raises(CredentialsRefused):
+            pledg.post(path, json=ASKED, auth=scheme)
     schemes = [entry["scheme"] for entry in vendors["pledg"].log() if entry["path"] == path]
     assert [str(scheme).lower() for scheme in schemes] == ["bearer", "basic", "none"]
     with pytest.raises(UsageError, match="no authentication scheme"):
@@ -302,6 +306,7 @@ def test_settings_and_client_show_no_secret(pledg, vendors):
         json.dumps(pledg.settings.values["PLEDG_API_SECRET"])
 
 
+<<<<<<< HEAD
 @pytest.mark.parametrize(
     "form", [str, str.encode, lambda text: bytearray(text.encode()), lambda text: memoryview(text.encode())]
 )
@@ -310,3 +315,66 @@ def test_one_notification_is_one_row(pledg, form):
     body = form('{"reference": "A-1"}')
     for bodies in (body, [body]):
         assert pledg.notifications.frame(bodies)["reference"].tolist() == ["A-1"]
+=======
+def test_rates_are_beside_a_plan_or_missing(pledg, vendors):
+    """Taeg and debit_rate as the newest page has them; without them the plan is the same."""
+    query = pledg.payment_schedule.query(amount_cents=20_000, created="2026-01-31")
+    with_rates = query.frame()
+    assert (with_rates["taeg"] > with_rates["debit_rate"]).all()
+    vendors["pledg"].set(simulation_rates=False)
+    without = query.frame()
+    assert without[["taeg", "debit_rate"]].isna().all(axis=None)
+    rest = [name for name in without.columns if name not in ("taeg", "debit_rate")]
+    pd.testing.assert_frame_equal(with_rates[rest], without[rest])
+
+
+def test_the_servers_simulation_is_signed_by_the_token(pledg, vendors):
+    """The rows of the browser's simulation, by the path of the documents."""
+    asked = {"amount_cents": 50_000, "created": "2020-01-01", "second_installment_date": "2020-03-15"}
+    vendors["pledg"].clear_log()
+    frame = pledg.server_payment_schedule.query(**asked).frame()
+    pd.testing.assert_frame_equal(frame, pledg.payment_schedule.query(**asked).frame())
+    assert [str(entry["scheme"]).lower() for entry in vendors["pledg"].log()] == ["basic", "bearer", "none"]
+    assert frame["payment_date"].astype("string").tolist()[:2] == ["2020-01-01", "2020-03-15"]
+
+
+def purchase_of_the_log(client):
+    """The uid of a purchase that the mock server knows."""
+    answer = client.get("/api/local/notifications", params={"count": 20}, auth=None).json()
+    return client.notifications.verify(answer["notifications"][answer["kinds"].index("transfer")])["purchase_uid"]
+
+
+@pytest.mark.parametrize(("kept", "scheme"), [("API", "bearer"), ("DASHBOARD", "basic")])
+def test_refunds_are_signed_by_the_token_or_the_dashboards_credentials(writable, vendors, kept, scheme):
+    """Both are accepted; a refusal is a plain text or JSON, and its words arrive."""
+    vendor = vendors["pledg"]
+    pairs = {name: value for name, value in vendor.credentials.items() if kept in name or "MERCHANT" in name}
+    values = {name: Secret(value) for name, value in pairs.items()}
+    client = Pledg(writable.endpoint, Settings(values, dict.fromkeys(values, "given")), writable=True)
+    uid = purchase_of_the_log(writable)
+    vendor.clear_log()
+    assert client.refund(uid, 1)
+    assert str(vendor.log()[-1]["scheme"]).lower() == scheme
+    for form in ("text", "json"):
+        vendor.set(refund_errors=form)
+        with pytest.raises(InvalidRequest, match="can be refunded"):
+            client.refund(uid, 10**9)
+    vendor.set(refund_answer="empty")
+    assert client.refund(uid, 1) == {}
+
+
+def test_answers_that_no_page_shows_are_taken_in_every_form(writable, vendors):
+    """A purchase link as one of two objects or nothing; thresholds under another name."""
+    settings = {
+        "merchantUid": writable.settings.get("PLEDG_MERCHANT_UID"), "amountCents": 5_000, "email": "a@shop.example",
+        "firstName": "A", "lastName": "B", "title": "T", "reference": "R-1",
+    }  # fmt: skip
+    found = {}
+    for form in ("link", "url", "empty"):
+        vendors["pledg"].set(link_answer=form)
+        found[form] = sorted(writable.purchase_link(settings))
+    assert found == {"link": ["purchase_link", "uid"], "url": ["url"], "empty": []}
+    vendors["pledg"].set(threshold_name="min_amount_cents")
+    with pytest.warns(SchemaDrift, match="min_amount_cents"):
+        assert len(writable.merchant_conditions.query().frame()) == 1
+>>>>>>> e962568 (Pledg: rates of plans, the server's simulation, refunds by either scheme, and the files of the dashboard)

@@ -5,10 +5,10 @@ Written from Pledg's documents. The authentication differs by route; these do no
 
     none              simulate_payment_schedule below /api/users/me, GET merchant
     signature         /purchase, /payment_solutions, POST /api/purchase_link/
-    token or Basic    POST /api/merchants/UID/simulate_payment_schedule
+    token             POST /api/merchants/UID/simulate_payment_schedule
+    token or Basic    refunds: the page documents Basic, the newest shop module sends a token
 
-The last path is from disabled code of a shop module, and its authentication is not documented. That it accepts a token
-or the dashboard's credentials is inferred, as for refunds. All merchants have the same secret, that of
+All merchants have the same secret, that of
 PLEDG_MERCHANT_UID. The vendor has no path `GET /api/local/notifications?count=100`: it answers what the vendor's
 webhooks would have sent to a shop.
 """
@@ -23,7 +23,7 @@ import secrets
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from vendorkit.local.pledg import schedule as pledg_schedule
@@ -103,7 +103,9 @@ class _Pledg:
         terms = await _simulation(request)
         if isinstance(terms, Response):
             return terms
-        answer = pledg_schedule.schedule(merchant, *terms)
+        answer = pledg_schedule.company_item(merchant, *terms)
+        if not self._settings.simulation_rates:
+            answer = pledg_schedule.schedule(merchant, *terms)
         corrupted = pledg_schedule.corrupt(answer, self._settings.seed, self._settings.wrong_type_rate)
         return JSONResponse(corrupted, headers={"Access-Control-Allow-Origin": "*"})
 
@@ -115,27 +117,37 @@ class _Pledg:
         if isinstance(terms, Response):
             return terms
         offers = [merchant for merchant in self._merchants.values() if merchant.payment_type == "INSTALLMENT"]
-        items = [pledg_schedule.company_item(merchant, terms[0], terms[1]) for merchant in offers]
+        items = [pledg_schedule.company_item(merchant, *terms) for merchant in offers]
         # The only known client accepts both spellings, and items without rates, so there is an item of each kind.
         items[-1]["installment"] = items[-1].pop("INSTALLMENT")
         del items[0]["taeg"], items[0]["debit_rate"]
         return JSONResponse({"items": items}, headers={"Access-Control-Allow-Origin": "*"})
 
     async def simulate_protected(self, request: Request) -> Response:
-        """Answer a merchant's schedule to a request with a token or the dashboard's credentials."""
-        return self.tokens.refuse(request) or await self.simulate(request)
+        """Answer a merchant's schedule to a request with a token, and not to scripts of other origins."""
+        response = self.tokens.refuse(request, basic=False) or await self.simulate(request)
+        if "Access-Control-Allow-Origin" in response.headers:
+            del response.headers["Access-Control-Allow-Origin"]
+        return response
 
     async def merchant(self, request: Request) -> Response:
         """Answer a merchant's conditions (4.3)."""
         merchant = self._merchants.get(request.path_params["uid"])
-        return JSONResponse(merchant.as_json()) if merchant else refusal(404, "There is no such merchant.")
+        return (
+            JSONResponse(merchant.as_json(self._settings.threshold_name))
+            if merchant
+            else refusal(404, "There is no such merchant.")
+        )
 
     async def purchase_link(self, request: Request) -> Response:
         """Create a purchase from signed settings, and answer the link for the buyer (the form is inferred)."""
         uid = self._purchase(request)
         if isinstance(uid, Response):
             return uid
-        return JSONResponse({"purchase_link": f"{self._base_url()}/purchase?uid={uid}", "uid": uid})
+        link = f"{self._base_url()}/purchase?uid={uid}"
+        answers = {"link": {"purchase_link": link, "uid": uid}, "url": {"url": link}}
+        answer = answers.get(self._settings.link_answer)
+        return JSONResponse(answer) if answer else Response(b"", 200)
 
     async def payment_by_transfer(self, request: Request) -> Response:
         """Create a purchase that the buyer pays by bank transfer, with the uid as its reference."""
@@ -200,9 +212,12 @@ class _Pledg:
         amount = (await _object(request)).get("amount_cents")
         left = self._left[purchase_uid]
         if not isinstance(amount, int) or isinstance(amount, bool) or not 0 < amount <= left:
-            return refusal(400, f"The provided property amount_cents is invalid: 1 to {left} can be refunded")
+            reason = f"The provided property amount_cents is invalid: 1 to {left} can be refunded"
+            as_text = self._settings.refund_errors == "text"
+            return PlainTextResponse(reason, 400) if as_text else refusal(400, reason)
         self._left[purchase_uid] -= amount
-        return JSONResponse({"purchase_uid": purchase_uid, "amount_cents": amount})
+        answer = {"purchase_uid": purchase_uid, "amount_cents": amount}
+        return JSONResponse(answer) if self._settings.refund_answer == "json" else Response(b"", 200)
 
     async def release(self, request: Request) -> Response:
         """Release a purchase that is not debited yet. The body of the answer is empty (inferred)."""
@@ -212,7 +227,8 @@ class _Pledg:
         if not self._left[purchase_uid]:
             return refusal(400, "The purchase is refunded or released already")
         self._left[purchase_uid] = 0
-        return Response(b"", 200)
+        as_json = self._settings.release_answer == "json"
+        return JSONResponse({"purchase_uid": purchase_uid}) if as_json else Response(b"", 200)
 
     def _unknown(self, purchase_uid: str) -> Response | None:
         """Return 404 for a purchase that is neither in the notifications nor created by link."""

@@ -45,16 +45,14 @@ class Merchant:
         """Return the buyer's fees in percent for an amount."""
         return [percent for least, percent in self.fees if amount_cents >= least][-1]
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the merchant as GET answers it; the name of the threshold is inferred."""
+    def as_json(self, threshold: str) -> dict[str, Any]:
+        """Return the merchant as GET answers it, with *threshold* as the name of an amount from which fees hold."""
         return {
             "uid": self.uid,
             "payment_type": self.payment_type,
             "installments_nb": self.installments_nb,
             "delay_in_days": self.delay_in_days,
-            "buyer_fees_percents": [
-                {"buyer_fees_percent": percent, "amount_cents_threshold": least} for least, percent in self.fees
-            ],
+            "buyer_fees_percents": [{"buyer_fees_percent": percent, threshold: least} for least, percent in self.fees],
         }
 
 
@@ -107,9 +105,11 @@ def add_months(day: dt.date, months: int) -> dt.date:
     return dt.date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
 
-def company_item(merchant: Merchant, amount_cents: int, created: dt.date) -> dict[str, Any]:
-    """Return one plan of a company: the payments, and for instalments the yearly and the nominal rate in percent."""
-    item: dict[str, Any] = dict(schedule(merchant, amount_cents, created))
+def company_item(
+    merchant: Merchant, amount_cents: int, created: dt.date, second: dt.date | None = None
+) -> dict[str, Any]:
+    """Return one plan: the payments, and for instalments the yearly and the nominal rate in percent."""
+    item: dict[str, Any] = dict(schedule(merchant, amount_cents, created, second))
     if merchant.payment_type == "DEFERRED":
         return item
     yearly = _yearly_rate(item["INSTALLMENT"], amount_cents, created)
@@ -132,7 +132,8 @@ def _yearly_rate(lines: list[dict[str, Any]], amount_cents: int, created: dt.dat
 
 def corrupt(answer: dict[str, Any], seed: int, rate: float) -> dict[str, Any]:
     """Return a simulation with a wrong type and an undocumented field in a share *rate* of its lines."""
-    for kind, lines in answer.items():
+    plans = {kind: lines for kind, lines in answer.items() if kind.isupper()}
+    for kind, lines in plans.items():
         for number, line in enumerate(lines if isinstance(lines, list) else [lines]):
             if random.Random(f"{seed}:{kind}:{number}:{line}").random() < rate:
                 line["amount_cents"] = str(line["amount_cents"])

@@ -85,10 +85,10 @@ class Tokens:
         }
         return pledg_signing.jwt(claims, self._signing_key)
 
-    def refuse(self, request: Request) -> Response | None:
-        """Return 401 unless the request has a valid token, or the dashboard's credentials."""
+    def refuse(self, request: Request, *, basic: bool = True) -> Response | None:
+        """Return 401 unless the request has a valid token, or, if *basic*, the dashboard's credentials."""
         header = request.headers.get("authorization", "")
-        if _is(self._dashboard, basic_pair(header)):
+        if basic and _is(self._dashboard, basic_pair(header)):
             return None
         scheme, _, token = header.partition(" ")
         reason = "The Authorization header is missing or wrong."

@@ -69,6 +69,12 @@ class Settings:
     digest_qop: Literal["auth", "auth-int"] | None = "auth"  # None: RFC 2069 mode
     nextnonce: bool = False  # send the next nonce in Authentication-Info
     signature_required: bool = True  # Pledg: a tick box per account
+    simulation_rates: bool = True  # Pledg: taeg and debit_rate beside a plan, on the newest page only
+    link_answer: Literal["link", "url", "empty"] = "link"  # inferred: the answer to purchase_link
+    refund_answer: Literal["json", "empty"] = "json"  # inferred
+    refund_errors: Literal["text", "json"] = "text"  # a raw text is documented; modules read JSON
+    release_answer: Literal["empty", "json"] = "empty"  # inferred
+    threshold_name: Literal["amount_cents_threshold", "min_amount_cents"] = "amount_cents_threshold"  # inferred
     # What is wrong in the answer to a token request: `expires_in` (missing, null, zero, negative, "soon", "600" or
     # "600.5"), the body (HTML, a list), the token (empty), its type (MAC), or the status (a redirect).
     token_answer: TokenAnswer = "normal"

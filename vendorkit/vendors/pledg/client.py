@@ -23,6 +23,7 @@ from vendorkit.resource import Resource, Signing
 from vendorkit.settings import Secret
 from vendorkit.vendors.bound import BoundResource
 from vendorkit.vendors.client import Client, Environment
+from vendorkit.vendors.pledg.exports import Exports
 from vendorkit.vendors.pledg.notifications import Notifications
 from vendorkit.vendors.pledg.plans import plans
 
@@ -43,6 +44,7 @@ class Pledg(Client):
     """A Pledg client: `payment_schedule`, `company_plans`, `merchant_conditions`, `notifications`, signed links."""
 
     payment_schedule: BoundResource
+    server_payment_schedule: BoundResource
     company_plans: BoundResource
     merchant_conditions: BoundResource
 
@@ -121,6 +123,11 @@ class Pledg(Client):
         """The notifications that Pledg posts to a merchant."""
         return Notifications(Secret(self.merchant_secret()))
 
+    @property
+    def exports(self) -> Exports:
+        """The dashboard's CSV export and the settlement file."""
+        return Exports()
+
     def sign(self, claims: Mapping[str, Any], *, expires_in: int | None = None) -> str:
         """
         Return *claims* as a signed JWT (HS256), such as `{"data": {…settings…}}`.
@@ -170,14 +177,18 @@ class Pledg(Client):
         """
         Give *amount_cents* of a purchase back by transfer; needs `writable=True`. Never sent twice by itself.
 
+        The access token signs it if its settings are set, else the dashboard's credentials.
+
         Raises:
             UsageError: The amount is not a positive whole number of cents.
         """
         cents = arguments.cents(amount_cents, "amount_cents")
         path = f"/api/purchases/{arguments.path_part(purchase_uid, 'purchase_uid')}/credit_by_transfer"
-        if "token" not in self.session.schemes:
+        # Documented with the dashboard's credentials; the newest module sends a token.
+        scheme = next((name for name in ("token", "basic") if name in self.session.schemes), None)
+        if scheme is None:
             self.missing_scheme("token")
-        return self._write(Call("POST", path, json={"amount_cents": cents}, scheme="token"))
+        return self._write(Call("POST", path, json={"amount_cents": cents}, scheme=scheme))
 
     def _write(self, call: Call) -> dict[str, Any]:
         require_writable(call, writable=self.writable)

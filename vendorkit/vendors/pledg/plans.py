@@ -30,6 +30,7 @@ class Single(Paging):
         method: GET or POST.
         identifier: The filter that goes into the path.
         rows: Turns the answer into records.
+        scheme: The authentication scheme; None for none.
     """
 
     name: str
@@ -37,13 +38,14 @@ class Single(Paging):
     method: str
     identifier: Filter
     rows: Callable[[Mapping[str, Any], Any], list[dict[str, Any]]]
+    scheme: str | None = None
 
     def call(self, ask: Ask) -> Call:
-        """Return the one call; none of these is signed, the vendor's own modules send no credentials."""
+        """Return the one call."""
         uid = str(ask.filters[self.identifier.wire])
         body = {name: value for name, value in ask.filters.items() if name != self.identifier.wire}
         json = body if self.method == "POST" else None
-        return Call(self.method, self._path(uid), json=json, repeatable=True, scheme=None)
+        return Call(self.method, self._path(uid), json=json, repeatable=True, scheme=self.scheme)
 
     def pages(self, ask: Ask, cursor: Any = None) -> Flow[None]:  # noqa: ARG002 - there is one page
         """Accept the answer's rows."""
@@ -81,6 +83,7 @@ class Single(Paging):
 def _plan_rows(filters: Mapping[str, Any], plan: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the payments of one plan: instalments come as a list, a deferred payment as a single object."""
     rows, asked = [], {"requested_amount_cents": filters["amount_cents"], "created": filters["created"]}
+    asked |= {name: plan[name] for name in ("taeg", "debit_rate") if name in plan}
     for kind, lines in plan.items():
         if kind.upper() not in ("INSTALLMENT", "DEFERRED"):
             continue
@@ -100,11 +103,7 @@ def _cents(value: Any) -> Any:
 def _company_plans(filters: Mapping[str, Any], answer: Any) -> list[dict[str, Any]]:
     # A plan at top level, without `items`, occurs as well (seen in one public module).
     items = answer.get("items", [answer])
-    return [
-        {**row, "item": number, "taeg": item.get("taeg"), "debit_rate": item.get("debit_rate")}
-        for number, item in enumerate(items, 1)
-        for row in _plan_rows(filters, item)
-    ]
+    return [{**row, "item": number} for number, item in enumerate(items, 1) for row in _plan_rows(filters, item)]
 
 
 def _conditions(_: Mapping[str, Any], answer: Any) -> list[dict[str, Any]]:
@@ -113,7 +112,7 @@ def _conditions(_: Mapping[str, Any], answer: Any) -> list[dict[str, Any]]:
     return [{**shared, **fee} for fee in fees]
 
 
-_ROWS: Final = {"payment_schedule": _plan_rows, "company_plans": _company_plans, "merchant_conditions": _conditions}
+_ROWS: Final = {"company_plans": _company_plans, "merchant_conditions": _conditions}  # of the others: _plan_rows
 
 
 @cache
@@ -125,5 +124,6 @@ def plans() -> tuple[Resource, ...]:
 def _resource(declared: Declared) -> Resource:
     name, (path,), (method,) = declared.name, declared.values["path"], declared.values["method"]
     identifier = next(one for one in declared.filters if one.setting)
-    paging = Single(name, path, method, identifier, _ROWS[name])
+    scheme = declared.values.get("scheme", (None,))[0]
+    paging = Single(name, path, method, identifier, _ROWS.get(name, _plan_rows), scheme)
     return Resource(name, declared.about, path, declared.schema, paging, declared.filters)

@@ -1,0 +1,110 @@
+"""Pledg's files: separators, encodings and amounts as people export them, and the comparison with notifications."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from vendorkit.errors import MalformedAnswer, UsageError
+
+ROWS = [["ORDER-1", "1 234,56 €", "Payé"], ["ORDER-2", "20,00", "Remboursé; partiel"], ["0003", "", "Échoué"]]
+NAMES = ["Référence", "Montant", "Statut"]  # made up: no document names the columns
+
+
+def as_csv(separator, rows=ROWS, names=NAMES, end="\r\n"):
+    """Lines with every field in quotes."""
+    return end.join(separator.join(f'"{cell}"' for cell in row) for row in [names, *rows]) + end
+
+
+@pytest.mark.parametrize("separator", [";", ",", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_file_is_texts_under_its_own_names(pledg, tmp_path, separator, encoding, end):
+    """Whatever wrote it: the same table, from a path and from bytes; codes keep their zeros."""
+    content = as_csv(separator, end=end).encode(encoding)
+    (tmp_path / "export.csv").write_bytes(content)
+    for given in (content, tmp_path / "export.csv", str(tmp_path / "export.csv")):
+        frame = pledg.exports.read(given)
+        assert list(frame.columns) == NAMES
+        assert frame.to_numpy().tolist() == ROWS
+        assert set(map(str, frame.dtypes)) == {"string"}
+
+
+def test_separators_in_quotes_and_blank_lines_are_no_columns(pledg):
+    """The header decides, without what is in quotes; a trailing empty line is none."""
+    frame = pledg.exports.read(b'"a,b,c";d\n1,5;2\n\n;\n"x\ny";3\n')
+    assert frame.to_dict("list") == {"a,b,c": ["1,5", "x\ny"], "d": ["2", "3"]}
+    assert pledg.exports.read(b"a;b\n").empty
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "first line"),
+        (b"a;a\n1;2\n", "first line"),
+        (b"a;\n1;2\n", "first line"),
+        (b"a;b\n1;2\n1;2;3\n", "line 3 has 3 fields instead of 2"),
+        (b'a;b\n"1;2\n', "line 2"),
+    ],
+)
+def test_what_is_no_table_is_refused_with_its_line(pledg, content, problem):
+    """One typed error."""
+    with pytest.raises(MalformedAnswer, match=problem):
+        pledg.exports.read(content)
+
+
+@pytest.mark.parametrize("given", ["missing.csv", ".", "a\0b", ""])
+def test_a_file_that_is_not_there_is_a_usage_error(pledg, given):
+    """So are folders and impossible names."""
+    with pytest.raises(UsageError):
+        pledg.exports.read(given)
+
+
+@pytest.mark.parametrize(
+    ("text", "cents"),
+    [
+        *(("12", 1200), ("0,5", 50), ("-3,50", -350), ("+7.25", 725), ("1234,56", 123456), ("1 234,56 €", 123456)),
+        *(("1\u202f234,56", 123456), ("1.234,56", 123456), ("1,234.56", 123456), ("1.234.567,00", 123456700)),
+        *(("1'234.50", 123450), ("1.234.567", 123456700), ("EUR 10", 1000), ("\u22125,00", -500), ("19,990", None)),
+        *(("1.234", None), ("1,234", None), ("12,345,6", None), ("1,2,3", None), ("1.5.2,5", None), ("abc", None)),
+        *(("1,001", None), ("1e3", None), ("--5", None), (",5", None), ("5,", 500), ("1.23,456", None)),
+        *(("12345678901,00", 1234567890100),),
+    ],
+)
+def test_amounts_become_cents_or_are_refused(pledg, text, cents):
+    """Never a float, never a guess: what could be thousands or decimals needs decimal=."""
+    frame = pd.DataFrame({"Montant": [text]})
+    if cents is None:
+        with pytest.raises(UsageError, match="is not an amount"):
+            pledg.exports.cents(frame, "Montant")
+    else:
+        assert pledg.exports.cents(frame, "Montant").tolist() == [cents]
+
+
+def test_decimal_settles_what_is_ambiguous(pledg):
+    """1.234 is a thousand euros with a decimal comma; parts of a cent stay refused."""
+    frame = pd.DataFrame({"Montant": ["1.234", "1.234,5", None, ""]})
+    found = pledg.exports.cents(frame, "Montant", decimal=",")
+    assert found.dtype == "Int64"
+    assert found.isna().tolist() == [False, False, True, True]
+    assert found.tolist()[:2] == [123400, 123450]
+    with pytest.raises(UsageError):
+        pledg.exports.cents(frame, "Montant", decimal=".")
+    with pytest.raises(UsageError, match="The columns are: Montant"):
+        pledg.exports.cents(frame, "Amount")
+
+
+def test_an_export_is_compared_with_the_notifications(pledg):
+    """Genuine ones once; what is missing on either side, and what differs, is named."""
+    answer = pledg.get("/api/local/notifications", params={"count": 60}, auth=None).json()
+    log = pledg.notifications.frame(answer["notifications"])
+    genuine = log[log["verified"] & ~log["repeated"] & log["amount_cents"].notna()]
+    amounts = genuine.groupby("reference")["amount_cents"].sum()
+    rows = [[ref, f"{cents // 100},{cents % 100:02}", "ok"] for ref, cents in amounts.items()]
+    rows[0][1] = "0,01"
+    export = pledg.exports.read(as_csv(";", [*rows[:-1], ["UNKNOWN", "5,00", "ok"]]).encode("utf-8-sig"))
+    found = pledg.exports.compare(export, log, reference="Référence", amount="Montant").set_index("reference")
+    assert found["state"].value_counts().to_dict() == {
+        "equal": len(rows) - 2, "different": 1, "only in the export": 1, "only in the notifications": 1,
+    }  # fmt: skip
+    assert found.loc[rows[0][0], "difference_cents"] == 1 - amounts.iloc[0]

@@ -1,0 +1,167 @@
+"""
+Pledg's files: the CSV export of the dashboard's payments, and the daily settlement file, as tables.
+
+No document names the columns of either, so none is assumed: all columns are texts under the file's own names, and a
+caller says which column holds what. Separators, encodings and decimal commas are inferred. Facts as of 2026-11.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from os import PathLike
+from pathlib import Path
+from typing import Final, NoReturn
+
+import pandas as pd
+
+from vendorkit import arguments
+from vendorkit.errors import MalformedAnswer, UsageError
+
+LIMIT_BYTES: Final = 1 << 28
+_SEPARATORS: Final = (";", "\t", ",")
+_AMOUNT: Final = re.compile(r"(?P<sign>[+-]?)(?P<body>[0-9][0-9.,']{0,20})")
+_WHOLE: Final = re.compile(r"[0-9]+|[0-9]{1,3}(?:([.,'])[0-9]{3})(?:\1[0-9]{3})*")
+_BLANKS: Final = re.compile("[\\s\u00a0\u202f€]|EUR")
+
+
+class Exports:
+    """Reads Pledg's files, and compares them with notifications; nothing is sent."""
+
+    def read(self, file: str | PathLike[str] | bytes) -> pd.DataFrame:
+        """
+        Return a file with separators `;`, `,` or tab as a table of texts, named as in its first line.
+
+        Args:
+            file: The path of a file, or its content in bytes: UTF-8 with or without a byte order mark, UTF-16 with one,
+                else Windows-1252.
+
+        Raises:
+            UsageError: There is no such file.
+            MalformedAnswer: No header, doubled names, or a line with more or fewer fields; the message names the line.
+        """
+        text = _decoded(file if isinstance(file, bytes) else _content(file))
+        head = re.sub(r'"[^"]*"', "", text.lstrip("\r\n").partition("\n")[0])
+        separator = max(_SEPARATORS, key=head.count)
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+        try:
+            rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+        except csv.Error as exc:
+            _refuse(f"line {reader.line_num}: {exc}")
+        names = [name.strip() for name in rows[0][1]] if rows else []
+        if not names or len(set(names)) < len(names) or not all(names):
+            _refuse("its first line does not name each column once")
+        for line, row in rows[1:]:
+            if len(row) != len(names):
+                _refuse(f"line {line} has {len(row)} fields instead of {len(names)}")
+        return pd.DataFrame([row for _, row in rows[1:]], columns=names, dtype="string")
+
+    def cents(self, frame: pd.DataFrame, column: str, *, decimal: str | None = None) -> pd.Series:
+        """
+        Return the amounts of a column in whole cents (Int64); empty cells are missing.
+
+        Args:
+            frame: A table of texts, such as that of `read`.
+            column: The name of the column, in euros: "1 234,56 €", "1.234,56", "1234.56", "-5".
+            decimal: "," or "." where amounts such as "1.234" could be read in two ways.
+
+        Raises:
+            UsageError: There is no such column, or an amount is none, is ambiguous or has parts of a cent.
+        """
+        texts = _column(frame, column)
+        found = [_cents(str(text), decimal) if isinstance(text, str) and text.strip() else pd.NA for text in texts]
+        return pd.Series(found, index=frame.index, dtype="Int64", name=f"{column}_cents")
+
+    def compare(
+        self,
+        export: pd.DataFrame,
+        notifications: pd.DataFrame,
+        *,
+        reference: str,
+        amount: str,
+        decimal: str | None = None,
+    ) -> pd.DataFrame:
+        """
+        Return one row per reference: its cents in the export and in the notifications, and whether they agree.
+
+        Args:
+            export: The table of a file; several lines of one reference are added up.
+            notifications: The table of `pledg.notifications.frame`; only verified ones count, repeated ones once.
+            reference: The name of the export's column of references.
+            amount: The name of the export's column of amounts.
+            decimal: As in `cents`.
+
+        Returns:
+            Columns reference, export_cents, notified_cents, difference_cents and state: "equal", "different", "only in
+            the export", "only in the notifications".
+        """
+        cents = self.cents(export, amount, decimal=decimal)
+        ours = cents.groupby(_column(export, reference).str.strip()).sum(min_count=1)
+        genuine = notifications[(notifications["verified"] == True) & (notifications["repeated"] == False)]  # noqa: E712
+        genuine = genuine[genuine["amount_cents"].notna()]
+        theirs = genuine["amount_cents"].astype("Int64").groupby(genuine["reference"].astype("string")).sum()
+        both = pd.DataFrame({"export_cents": ours.astype("Int64"), "notified_cents": theirs.astype("Int64")})
+        both["difference_cents"] = both["export_cents"] - both["notified_cents"]
+        both["state"] = both["difference_cents"].eq(0).map({True: "equal", False: "different"}).astype("string")
+        both.loc[both["notified_cents"].isna(), "state"] = "only in the export"
+        both.loc[both["export_cents"].isna(), "state"] = "only in the notifications"
+        return both.rename_axis("reference").reset_index()
+
+
+def _content(file: str | PathLike[str]) -> bytes:
+    path = Path(arguments.text(str(file), "file", "the path of a file"))
+    try:
+        with path.open("rb") as opened:
+            content = opened.read(LIMIT_BYTES + 1)
+    except (OSError, ValueError) as exc:
+        what = f"{str(path)!r} cannot be read ({type(exc).__name__})."
+        raise UsageError(what, remedy="Give the path of a file from the dashboard.") from None
+    if len(content) > LIMIT_BYTES:
+        what = f"{path} is longer than {LIMIT_BYTES:,} bytes."
+        raise UsageError(what, remedy="Export fewer payments at once.")
+    return content
+
+
+def _decoded(content: bytes) -> str:
+    utf16 = content[:2] in (b"\xff\xfe", b"\xfe\xff")
+    try:
+        return content.decode("utf-16" if utf16 else "utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", "replace")
+
+
+def _refuse(problem: str) -> NoReturn:
+    what = f"The file is not a table with separators: {problem}."
+    raise MalformedAnswer(what, remedy="Export it again as CSV.") from None
+
+
+def _column(frame: pd.DataFrame, name: str) -> pd.Series:
+    if not isinstance(frame, pd.DataFrame) or name not in frame.columns:
+        there = ", ".join(map(str, frame.columns)) if isinstance(frame, pd.DataFrame) else "no table"
+        what = f"There is no column {arguments.shown(name)}."
+        raise UsageError(what, remedy=f"The columns are: {there}.")
+    return frame[name].astype("string")
+
+
+def _cents(text: str, decimal: str | None) -> int:
+    given = _BLANKS.sub("", text).replace("\u2212", "-")
+    found = _AMOUNT.fullmatch(given)
+    sign, whole, part = _parts(found["sign"], found["body"], decimal) if found else ("", "", "")
+    if not _WHOLE.fullmatch(whole) or len(part.rstrip("0")) > 2:
+        what = f"{text[:40]!r} is not an amount in euros and cents."
+        raise UsageError(what, remedy='Write it as 1234,56; give decimal="," or "." if it could be read in two ways.')
+    return int(f"{sign}{re.sub('[^0-9]', '', whole)}{part[:2].ljust(2, '0')}")
+
+
+def _parts(sign: str, body: str, decimal: str | None) -> tuple[str, str, str]:
+    """Return sign, digits before the decimal point and digits after it; no digits if it could be read in two ways."""
+    marks = re.findall("[.,']", body)
+    point = decimal or (marks[-1] if marks else "")
+    if not point or point not in body:
+        return sign, body, ""
+    whole, _, part = body.rpartition(point)
+    if decimal is None and len(set(marks)) == 1 and len(part) == 3:
+        # One kind of mark before three digits: thousands if it repeats, else nobody can tell.
+        return sign, body if len(marks) > 1 else "", ""
+    return sign, "" if point in whole else whole, part
