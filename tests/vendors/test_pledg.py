@@ -306,7 +306,6 @@ def test_settings_and_client_show_no_secret(pledg, vendors):
         json.dumps(pledg.settings.values["PLEDG_API_SECRET"])
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize(
     "form", [str, str.encode, lambda text: bytearray(text.encode()), lambda text: memoryview(text.encode())]
 )
@@ -315,7 +314,8 @@ def test_one_notification_is_one_row(pledg, form):
     body = form('{"reference": "A-1"}')
     for bodies in (body, [body]):
         assert pledg.notifications.frame(bodies)["reference"].tolist() == ["A-1"]
-=======
+
+
 def test_rates_are_beside_a_plan_or_missing(pledg, vendors):
     """Taeg and debit_rate as the newest page has them; without them the plan is the same."""
     query = pledg.payment_schedule.query(amount_cents=20_000, created="2026-01-31")
@@ -377,4 +377,3 @@ def test_answers_that_no_page_shows_are_taken_in_every_form(writable, vendors):
     vendors["pledg"].set(threshold_name="min_amount_cents")
     with pytest.warns(SchemaDrift, match="min_amount_cents"):
         assert len(writable.merchant_conditions.query().frame()) == 1
->>>>>>> e962568 (Pledg: rates of plans, the server's simulation, refunds by either scheme, and the files of the dashboard)
