@@ -321,7 +321,7 @@ def test_cancel_ends_the_reading_of_an_answer_too(medipim, monkeypatch):
 
 
 def test_cancelled_between_pages_hands_out_no_half_table(medipim, monkeypatch):
-    """`Cancelled` carries nothing."""
+    """`frame()` returns none; what arrived is with the error, and the next pull is not affected."""
     query = medipim.products.query(status="inactive")
     send, stop, sent = medipim.session.send, threading.Event(), []
 
@@ -335,7 +335,7 @@ def test_cancelled_between_pages_hands_out_no_half_table(medipim, monkeypatch):
     monkeypatch.setattr(medipim.session, "send", counting)
     with vk.cancellable(stop), pytest.raises(Cancelled) as caught:
         query.frame(columns=["id"])
-    assert not hasattr(caught.value, "arrived")
+    assert caught.value.arrived is None or 0 < len(caught.value.arrived) < 694
     assert len(query.frame(columns=["id"])) == 694
 
 
