@@ -1,7 +1,8 @@
-"""Datasets that version 1 saved, in `tests/saved_by_version_1`, load and continue where it stopped."""
+"""Datasets that version 1 saved, in `tests/saved_by_version_1`, load, and are not written to."""
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -9,8 +10,7 @@ import pandas as pd
 import pytest
 
 import vendorkit as vk
-from vendorkit import local
-from vendorkit.errors import IncompletePull
+from vendorkit.errors import IncompletePull, UsageError
 
 pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
 STORED = Path(__file__).parent / "saved_by_version_1"
@@ -25,34 +25,42 @@ def test_a_complete_dataset_loads(mediagenix):
 
 
 @pytest.mark.parametrize(
-    ("vendor", "resource", "columns"),
-    [("medipim", "products", ["id", "cnk", "name"]), ("mediagenix", "titles", ["id", "name", "title_type"])],
+    ("vendor", "resource", "rows"),
+    [("medipim", "products", 2000), ("mediagenix", "titles", 1200), ("medipim", "windows", 0)],
 )
-def test_a_begun_dataset_continues_at_its_cursor(vendors, tmp_path, vendor, resource, columns):
-    """Numbers of pages and `next` links; what is stored is not fetched again."""
-    requests = {"medipim": 12, "mediagenix": 4 + 1}[vendor]  # the pages that are missing, and the digest challenge
-    folder = tmp_path / "begun"
-    shutil.copytree(STORED / f"{resource}_begun", folder)
-    with pytest.raises(IncompletePull):
+def test_a_begun_dataset_is_read_as_far_as_it_goes(tmp_path, vendor, resource, rows):
+    """Its rows are in the error and by `partial=True`."""
+    folder = STORED / f"{resource}_begun"
+    with pytest.raises(IncompletePull, match=r"rows, .*it was not finished") as caught:
         vk.load(folder)
-    before = (folder / "part-00000.parquet").read_bytes()
-    client = vk.connect(vendor, environment="local")
-    vendors[vendor].clear_log()
-    query = getattr(client, resource).query()
-    assert query.save(folder, columns=columns).complete
-    assert vendors[vendor].requests == requests
-    assert (folder / "part-00000.parquet").read_bytes() == before
-    pd.testing.assert_frame_equal(vk.load(folder), query.frame(columns=columns))
+    assert len(caught.value.arrived) == len(vk.load(folder, partial=True)) >= rows > -1
 
 
-def test_windows_continue_at_theirs(tmp_path, monkeypatch):
-    """A window, and the number of the next page in it."""
-    folder = tmp_path / "begun"
-    shutil.copytree(STORED / "windows_begun", folder)
-    with local.start(vendors=("medipim",), products=10_600) as running:
-        monkeypatch.setattr(local, "shared", lambda *_: running)
-        query = vk.connect("medipim", environment="local").products.query(strategy="windows")
-        assert query.save(folder, columns=["id"]).complete
-        pages = running["medipim"].requests
-        pd.testing.assert_frame_equal(vk.load(folder), query.frame(columns=["id"]))
-    assert pages <= 20  # the stream's first line, 14 pages, a probe and a count
+@pytest.mark.parametrize("name", ["products_begun", "titles_whole"])
+def test_what_version_1_saved_is_not_written_to(medipim, vendors, tmp_path, name):
+    """Neither save nor update: a typed error says what to do, before anything is sent; not a byte is changed."""
+    folder = tmp_path / "old"
+    shutil.copytree(STORED / name, folder)
+    before = {path: path.read_bytes() for path in folder.rglob("*")}
+    vendors["medipim"].clear_log()
+    query = medipim.products.query()
+    for write in (query.save, query.update):
+        with pytest.raises(UsageError, match=r"saved by version 1 .*vk\.load\(\) reads it.*another folder, or delete"):
+            write(folder)
+    assert vendors["medipim"].requests == 0
+    assert {path: path.read_bytes() for path in folder.rglob("*")} == before
+    assert not vk.load(folder, columns="id", partial=True, filters=[("id", "!=", "")]).empty
+    with pytest.raises(UsageError, match="has no version 0"):
+        vk.load(folder, version=0)
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../x.parquet", "part-00000.parquet/../x", 5, None])
+def test_a_manifest_that_names_other_files_is_refused(tmp_path, name):
+    """Names of parts only, so nothing outside the folder is opened."""
+    folder = tmp_path / "old"
+    shutil.copytree(STORED / "titles_whole", folder)
+    found = json.loads((folder / "_manifest.json").read_text("utf-8"))
+    found["parts"][0]["file"] = name
+    (folder / "_manifest.json").write_text(json.dumps(found), "utf-8")
+    with pytest.raises(UsageError, match="cannot be read as the manifest"):
+        vk.load(folder)

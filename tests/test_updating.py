@@ -14,11 +14,13 @@ import pytest
 from requests import Response
 
 import vendorkit as vk
+from tests.dataset_files import Died, begin, leftovers, newest, part_files
 from vendorkit.ask import Since
 from vendorkit.errors import IncompletePull, MalformedAnswer, NotAllowed, NotFound, UsageError
 from vendorkit.frames import page_of
 from vendorkit.pull.drive import drive
-from vendorkit.saved import manifest
+from vendorkit.saved import files
+from vendorkit.saved import update as updating
 from vendorkit.saved import write as filling
 from vendorkit.vendors.mediagenix.changes import FeedChanges
 from vendorkit.vendors.medipim.changes import Updated
@@ -52,14 +54,14 @@ def _by_key(frame: pd.DataFrame) -> pd.DataFrame:
 def _assert_up_to_date(query: vk.Query, folder: Path) -> pd.DataFrame:
     """The dataset holds what a fresh pull gives, in an order of its own; it says how it came about."""
     stored = vk.load(folder)
-    asked = manifest.Manifest.read(folder).asked
+    asked = newest(folder).note["question"]
     fresh = query.frame(columns=asked["columns"], locale=asked["locale"])
     pd.testing.assert_frame_equal(_by_key(stored), _by_key(fresh))
     told = stored.attrs["vendorkit"]
     same = ("vendor", "environment", "request", "complete")
     assert {name: told[name] for name in same} == {name: fresh.attrs["vendorkit"][name] for name in same}
     assert told["total"] in (len(stored), None)
-    assert not list(folder.glob(".changes*"))
+    assert not leftovers(folder)
     return stored
 
 
@@ -178,7 +180,7 @@ def test_update_of_medipim_equals_a_fresh_pull(medipim, vendors, change, tmp_pat
     assert vendors["medipim"].requests == 4  # the clock, all that changed, what of it matches, and the total
     after = _assert_up_to_date(query, folder)
     assert dataset == vk.Dataset(folder, len(after), complete=True, parts=dataset.parts, total=len(after),
-                                 fetched_at=dataset.fetched_at)  # fmt: skip
+                                 fetched_at=dataset.fetched_at, version=1)  # fmt: skip
     kept = [one for one in ids if one not in (ids[302], ids[2000])]
     assert list(after["id"][: len(kept)]) == kept
     assert after.set_index("id").loc[ids[301], "status"] == "replaced"
@@ -242,14 +244,13 @@ def test_update_with_nothing_new_writes_no_part(mediagenix, vendors, tmp_path):
     """Three requests, the same files; the dataset says that it was looked at."""
     query, folder = mediagenix.titles.query(), tmp_path / "t"
     query.save(folder, columns=["id", "name"])
-    stored = manifest.Manifest.read(folder)
-    stored.fetched_at = "2026-01-01T00:00:00+00:00"
-    stored.write()
+    stored = newest(folder)
     vendors["mediagenix"].clear_log()
     dataset = query.update(folder)
     assert [one["path"] for one in vendors["mediagenix"].log() if one["status"] == 200].count("/api/titles") == 1
-    assert manifest.Manifest.read(folder).parts == [replace(part, after=None) for part in stored.parts]
-    assert dataset.fetched_at > stored.fetched_at
+    assert newest(folder).parts == stored.parts
+    assert (dataset.version, dataset.fetched_at >= stored.note["fetched_at"]) == (1, True)
+    assert dataset.history()[["added", "changed", "removed"]].to_numpy().tolist() == [[0, 0, 0], [2000, 0, 0]]
 
 
 def test_update_until_nothing_is_left(mediagenix, change, tmp_path):
@@ -265,10 +266,10 @@ def test_update_reads_late_events_again(mediagenix, vendors, change, tmp_path):
     """An event whose id is lower than one that was seen already may come late; the last minutes are read again."""
     query, folder = mediagenix.titles.query(), tmp_path / "t"
     query.save(folder, columns=["id", "external_id"])
-    place = manifest.Manifest.read(folder).mark
+    place = newest(folder).note["mark"]
     change("edit", "titles/17")
     query.update(folder)
-    assert manifest.Manifest.read(folder).mark == place
+    assert newest(folder).note["mark"] == place
 
 
 @pytest.mark.parametrize(
@@ -339,7 +340,7 @@ def test_update_where_new_columns_come_and_go(mediagenix, vendors, change, tmp_p
 # -- what is refused, and what survives
 
 
-def test_update_is_refused_without_a_dataset_to_update(medipim, mediagenix, vendors, tmp_path):
+def test_update_is_refused_without_a_dataset_to_update(medipim, mediagenix, vendors, tmp_path, monkeypatch):
     """No dataset, another question's, one that is not whole, without ids, or saved before the feed could be read."""
     query = mediagenix.titles.query(accept="json")
     with pytest.raises(UsageError, match=r"not a saved dataset.*query\.save"):
@@ -357,11 +358,14 @@ def test_update_is_refused_without_a_dataset_to_update(medipim, mediagenix, vend
     query.save(tmp_path / "names", columns=["name"])
     with pytest.raises(UsageError, match="saved without 'id'"):
         query.update(tmp_path / "names")
-    (tmp_path / "names" / "part-00000.parquet").write_bytes(b"torn")
-    with pytest.raises(UsageError, match=r"is not complete.*save\(\) first"):
-        query.update(tmp_path / "names")
-    with manifest.locked(tmp_path / "t"), pytest.raises(UsageError, match="being written by another process"):
+    with files.locked(tmp_path / "t"), pytest.raises(UsageError, match="being written by another process"):
         query.update(tmp_path / "t")
+    part_files(tmp_path / "t")[0].write_bytes(b"torn")
+    with pytest.raises(UsageError, match=r"is not complete.*save\(\) first"):
+        query.update(tmp_path / "t")
+    begin(monkeypatch, query, tmp_path / "begun", 1, columns=["id"])
+    with pytest.raises(UsageError, match=r"is not complete.*save\(\) first: it continues"):
+        query.update(tmp_path / "begun")
 
 
 def test_a_robot_that_may_not_read_the_feed_can_save_but_not_update(mediagenix, tmp_path, monkeypatch):
@@ -378,35 +382,32 @@ def test_a_robot_that_may_not_read_the_feed_can_save_but_not_update(mediagenix, 
         query.update(tmp_path / "b")
 
 
-class Died(BaseException):
-    """The end of the process, as far as the code can tell."""
-
-
 @pytest.mark.parametrize("how", ["before", "after", "after, pulled anew"])
 def test_an_update_that_dies_at_any_write_leaves_the_old_or_the_new(medipim, change, tmp_path, monkeypatch, how):
-    """W09: before or after each rename, `load` gives one of the two as a whole, and the next update the new one."""
+    """W09: around each rename and the commit, `load` gives one of the two as a whole, the next update the new one."""
     monkeypatch.setattr(filling, "PART_ROWS", 50)
-    query = medipim.products.query(brand=[9, 10, 11])
-    folder, rename, fatal, seen = tmp_path / "p", os.replace, 0, set()
+    query = medipim.products.query(brand=list(range(1, 40)))
+    folder, fatal, seen, left = tmp_path / "p", 0, set(), 0
     ids = list(query.save(folder, columns=FEW).frame()["id"])
-    left = 0
 
-    def deadly(source, target):
+    def deadly(act, *args):
         nonlocal left
         left -= 1
         if left < 0 and how != "before":
-            rename(source, target)
+            act(*args)
         if left < 0:
             raise Died
-        return rename(source, target)
+        return act(*args)
 
+    rename, commit = os.replace, updating.commit
     while True:
         old, left = _by_key(vk.load(folder)), fatal
         change("edit", ids[fatal], ids[-1])
         if how == "after, pulled anew":
             change("delete", ids[20 + fatal])
         with monkeypatch.context() as patched:
-            patched.setattr(manifest.Path, "replace", deadly)
+            patched.setattr(files.Path, "replace", lambda *args: deadly(rename, *args))
+            patched.setattr(updating, "commit", lambda *args: deadly(commit, *args))
             try:
                 query.update(folder)
             except Died:
@@ -423,14 +424,18 @@ def test_an_update_that_dies_at_any_write_leaves_the_old_or_the_new(medipim, cha
     assert seen == ({False} if how == "before" else {False, True})
 
 
+def _contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != ".lock"}
+
+
 @pytest.mark.parametrize("call", ["fsync", "replace"])
 def test_an_update_on_a_full_disk_leaves_the_old_dataset(medipim, change, tmp_path, monkeypatch, call):
     """W10: one typed error with the way on; not a byte of the dataset is changed, and no leftover stays."""
     query, folder = medipim.products.query(brand=9), tmp_path / "p"
     ids = list(query.save(folder).frame()["id"])
     change("edit", ids[0])
-    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.name != ".lock"}
-    real, room = (os.fsync if call == "fsync" else os.replace), [3]
+    before = _contents(folder)
+    real, room = (os.fsync if call == "fsync" else os.replace), [3 if call == "fsync" else 1]
 
     def full(*args):
         room[0] -= 1
@@ -439,13 +444,13 @@ def test_an_update_on_a_full_disk_leaves_the_old_dataset(medipim, change, tmp_pa
         return real(*args)
 
     with monkeypatch.context() as patched:
-        patched.setattr(os if call == "fsync" else manifest.Path, call, full)
+        patched.setattr(os if call == "fsync" else files.Path, call, full)
         with pytest.raises(
             IncompletePull, match=r"as it was before the update: .*No space left.* update\(\) again"
         ) as caught:
             query.update(folder)
     assert caught.value.arrived.rows == len(ids)
-    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.name != ".lock"} == before
+    assert _contents(folder) == before
     query.update(folder)
     _assert_up_to_date(query, folder)
 
@@ -483,22 +488,22 @@ def test_what_changes_while_an_update_pulls_comes_with_the_next(medipim, change,
     _assert_up_to_date(query, folder)
 
 
-def test_a_reader_whose_parts_an_update_takes_away_reads_the_new_ones(medipim, change, tmp_path, monkeypatch):
-    """`load` is not told that the dataset is damaged, because it was updated between the manifest and a part."""
+def test_a_reader_whose_parts_are_deleted_reads_the_newest_version(medipim, change, tmp_path, monkeypatch):
+    """`load` does not report damage if the dataset was updated and compacted between its log and a part."""
     query, folder = medipim.products.query(brand=9), tmp_path / "p"
     query.save(folder, columns=FEW)
     change("touch", vk.load(folder)["id"][0])
-    read, updated = manifest.Part.read, []
+    read, compacted = files.read_file, []
 
-    def late(part, *args):
-        if not updated:
-            updated.append(True)
-            updated.append(query.update(folder))
-        return read(part, *args)
+    def late(path, most):
+        if path.suffix == ".parquet" and not compacted:
+            compacted.append(True)
+            compacted.append(query.update(folder).compact(keep_days=0))
+        return read(path, most)
 
-    monkeypatch.setattr(manifest.Part, "read", late)
+    monkeypatch.setattr(files, "read_file", late)
     pd.testing.assert_frame_equal(vk.load(folder), query.frame(columns=FEW))
-    assert updated[1].complete
+    assert compacted[1] > 0
 
 
 @pytest.mark.usefixtures("two_parts")

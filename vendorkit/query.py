@@ -23,8 +23,9 @@ from vendorkit.errors import UsageError
 from vendorkit.frames import NESTED, Drift, Nested, Schema, TableReader, child_tables, flattened
 from vendorkit.pull import Plan, Pull, check_limit, finish, plan_of, run, table_of
 from vendorkit.resource import Resource, Source, describe, first_call
-from vendorkit.saved.dataset import Dataset, save
+from vendorkit.saved.dataset import Dataset
 from vendorkit.saved.update import update
+from vendorkit.saved.write import save
 from vendorkit.tools.dask import to_dask
 from vendorkit.tools.snippets import snippet
 

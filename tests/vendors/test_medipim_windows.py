@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import vendorkit as vk
+from tests.dataset_files import begin
 from vendorkit import local
 from vendorkit.ask import Ask
 from vendorkit.errors import IncompletePull, UsageError, VendorUnavailable
 from vendorkit.frames import page_of
 from vendorkit.query import Query
 from vendorkit.saved import write as filling
-from vendorkit.saved.manifest import MANIFEST
 from vendorkit.vendors.medipim import windows as medipim_windows
 from vendorkit.vendors.medipim.paging import Windowed
 from vendorkit.vendors.medipim.windows import PAGE, Window, Windows, pages_as_spans
@@ -270,15 +270,12 @@ def test_save_goes_on_in_the_window_where_it_broke(beyond, monkeypatch, tmp_path
 def test_save_that_ends_at_the_last_page_is_complete_at_the_next(beyond, monkeypatch, tmp_path):
     """A process that died between the last part and the last word has nothing left to fetch."""
     query = beyond.products.query(strategy="windows")
-    query.save(tmp_path / "data", columns=["id"])
-    manifest = tmp_path / "data" / MANIFEST
-    told = json.loads(manifest.read_text("utf-8"))
-    manifest.write_text(json.dumps({**told, "complete": False}), "utf-8")
+    begin(monkeypatch, query, tmp_path / "data", 99, columns=["id"])
     sent = bodies_of(beyond, monkeypatch)
     saved = query.save(tmp_path / "data", columns=["id"])
     assert saved.complete
     assert saved.rows == 10_600
-    assert all(body["page"]["size"] == 10 for body in sent)
+    assert sent == []
 
 
 def test_a_record_that_leaves_a_window_ends_the_pull(beyond, monkeypatch):

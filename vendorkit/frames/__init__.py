@@ -10,7 +10,7 @@ from vendorkit.frames.page import Batch, Page, combine
 from vendorkit.frames.read import TableReader
 from vendorkit.frames.schema import Column, Embedded, EmbeddedMany, Kind, ListOf, Schema, Struct
 from vendorkit.frames.tables import child_tables
-from vendorkit.frames.undeclared import UNDECLARED, gathered
+from vendorkit.frames.undeclared import UNDECLARED, expand, fold, gathered, members_of
 from vendorkit.frames.xml import xml_page
 
 __all__ = [
@@ -31,10 +31,13 @@ __all__ = [
     "TableReader",
     "child_tables",
     "combine",
+    "expand",
     "flattened",
+    "fold",
     "gathered",
     "json_page",
     "lines_page",
+    "members_of",
     "page_of",
     "to_frame",
     "xml_page",

@@ -42,10 +42,10 @@ class Drift:
         if self.unfit:
             parts.append(f"values that do not fit, kept in <column>__raw: {_counts(self.unfit)}")
         if parts:
-            warnings.warn(f"{name}: {'; '.join(parts)}.", SchemaDrift, stacklevel=_levels_to_caller())
+            warnings.warn(f"{name}: {'; '.join(parts)}.", SchemaDrift, stacklevel=levels_to_caller())
 
 
-def _levels_to_caller() -> int:
+def levels_to_caller() -> int:
     """Count the frames up to the first one outside the package, as `warnings.warn` in `warn` counts them."""
     level, frame = 1, inspect.currentframe()
     frame = frame and frame.f_back

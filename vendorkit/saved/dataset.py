@@ -1,36 +1,40 @@
-"""A dataset on disk: stored part by part, continued after any interruption, read back as the frame it is."""
+"""A dataset on disk: a Delta table whose versions are complete downloads and complete updates."""
 
 from __future__ import annotations
 
-import json
-import re
+import time
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from itertools import takewhile
+from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as pads
+import pyarrow.parquet as pq
+from pyarrow.fs import LocalFileSystem
 
 from vendorkit import arguments
-from vendorkit.ask import Ask, suggestion
+from vendorkit.ask import suggestion
 from vendorkit.errors import IncompletePull, UsageError
-from vendorkit.frames import Schema, to_frame
-from vendorkit.pull import utc_now
-from vendorkit.resource import Source, describe
-from vendorkit.saved.manifest import MANIFEST, Manifest, locked
-from vendorkit.saved.write import MovedError, Writer
+from vendorkit.frames import to_frame
+from vendorkit.saved.changes import CHANGES, compare
+from vendorkit.saved.files import POSITION, DamagedError, locked, names_in, parts_in, sweep
+from vendorkit.saved.log import Version, newest, stored_schema, versions
+from vendorkit.saved.unfinished import unfinished
+from vendorkit.saved.version1 import Version1, version_1
 
-_READS: Final = 3  # of a folder that is updated meanwhile
-_LOCAL_ORIGIN: Final = re.compile(r"https://127\.0\.0\.1:\d+")
+_READS: Final = 3  # of a folder that is updated and compacted meanwhile
+SAVE_AGAIN: Final = "Save again: it is downloaded as the next version."
+_COUNTS: Final = ("version", "rows", "added", "changed", "removed")
 
 
 @dataclass(frozen=True)
 class Dataset:
     """
-    A saved query result, as it was when it was saved or opened.
+    One version of a saved query result.
 
     Attributes:
         path: The folder.
@@ -39,6 +43,7 @@ class Dataset:
         parts: Number of Parquet files.
         total: Records that the vendor announced; None where it does not say.
         fetched_at: When the download, or the last update, began; ISO 8601, UTC.
+        version: Its number, from 0 on; None if it is not complete.
     """
 
     path: Path
@@ -47,18 +52,132 @@ class Dataset:
     parts: int
     total: int | None
     fetched_at: str
+    version: int | None = None
 
     def frame(self, *, columns: str | Iterable[str] | None = None) -> pd.DataFrame:
         """Return it as a table; see `load`."""
-        return load(self.path, columns=columns)
+        return load(self.path, columns=columns, version=self.version)
+
+    def history(self) -> pd.DataFrame:
+        """
+        Return one row per version up to this one, the newest first.
+
+        The columns are version, at (when it was written, UTC), and the numbers of records: rows in all, added, changed,
+        removed.
+        """
+        own = self._number()
+        found = [one for one in versions(self.path) if (one.number or 0) <= own][::-1]
+        columns = {name: pa.array([one.note.get(name, one.number) for one in found], pa.int64()) for name in _COUNTS}
+        at = pa.array([one.at for one in found], pa.timestamp("ms", "UTC")).cast(pa.timestamp("us", "UTC"))
+        return to_frame(pa.table({"version": columns.pop("version"), "at": at, **columns}))
+
+    def changes(self, since: int, *, columns: str | Iterable[str] | None = None) -> pd.DataFrame:
+        """
+        Return what is different from an older version, one row per change.
+
+        Args:
+            since: The number of the older version.
+            columns: Only changes of these columns, or this one. None means all.
+
+        Returns:
+            The columns key, version (this one), change ("added", "changed" or "removed"), column, old and new: the
+            values as texts. An added or removed record is one row, without a column. Records are compared by their key,
+            two parts in memory at a time.
+
+        Raises:
+            UsageError: There is no such version (any more), or the records have no key.
+            IncompletePull: A file is damaged.
+        """
+        new, old = self._version(), version_in(self.path, since, "since")
+        if (old.number or 0) > (new.number or 0):
+            what = f"since must be a version before {new.number}, not {since}."
+            raise UsageError(what, remedy="Compare the newer Dataset: vk.load and changes() both look back.")
+        names = arguments.columns(columns)
+        found = list(dict.fromkeys([*new.columns, *old.columns]))
+        check_columns(self.path, names or [], found)
+        try:
+            return to_frame(pa.concat_tables([CHANGES.empty_table(), *compare(old, new, names)]))
+        except DamagedError as exc:
+            what = f"{self.path}: {exc}."
+            raise IncompletePull(what, remedy=SAVE_AGAIN) from exc
+
+    def arrow(self) -> pads.Dataset:
+        """
+        Return it as a pyarrow dataset for DuckDB, Polars and Dask: this version, in the vendor's order.
+
+        Undeclared fields are in `__undeclared`, a JSON object per row; `_position` is the place in the vendor's order.
+        """
+        found = self._version()
+        kind = pads.ParquetFileFormat(
+            default_fragment_scan_options=pads.ParquetFragmentScanOptions(page_checksum_verification=True)
+        )
+        schema, files, at = stored_schema(found.declared), LocalFileSystem(), pc.field(POSITION)
+        fragments = []
+        for part in found.parts:
+            if not part.is_there(self.path):
+                what = f"{self.path / part.name} is damaged."
+                raise IncompletePull(what, remedy=SAVE_AGAIN)
+            between = (at >= part.first) & (at <= part.last)
+            fragments.append(kind.make_fragment(str(self.path.absolute() / part.name), files, between))
+        return pads.FileSystemDataset(fragments, schema, kind, files)
+
+    def compact(self, keep_days: float) -> int:
+        """
+        Delete the files that only versions replaced more than *keep_days* ago need; return how many bytes that freed.
+
+        The newest version stays. A version whose files are gone cannot be loaded any more, but is in `history()`.
+
+        Raises:
+            UsageError: *keep_days* is no number of days, or another process is writing.
+        """
+        is_number = isinstance(keep_days, (int, float)) and not isinstance(keep_days, bool)
+        if not is_number or not isfinite(keep_days) or keep_days < 0:
+            arguments.refuse("keep_days", "a number of days, 0 or more", keep_days)
+        self._number()
+        with locked(self.path):
+            found, limit = list(versions(self.path)), (time.time() - keep_days * 86_400) * 1000
+            times = [one.at for one in found[1:]]
+            kept = {part.name for one, next_at in zip(found, [*times, limit], strict=True) if next_at >= limit
+                    for part in one.parts}  # fmt: skip
+            sweep(self.path, len(found) - 1)
+            gone = [self.path / name for name in parts_in(self.path) if name not in kept]
+            freed = sum(path.lstat().st_size for path in gone)
+            for path in gone:
+                path.unlink()
+            return freed
+
+    def _number(self) -> int:
+        if self.version is None:
+            what = f"{self.path} is not complete, so it has no versions."
+            raise UsageError(what, remedy="Call save() again: it continues.")
+        return self.version
+
+    def _version(self) -> Version:
+        return version_in(self.path, self._number())
 
     def __repr__(self) -> str:
         of = "" if self.complete or self.total is None else f" of {self.total:,}"
-        state = "complete" if self.complete else "incomplete, save again to go on"
+        state = f"version {self.version}, complete" if self.complete else "incomplete, save again to go on"
         return f"<Dataset {self.path}: {self.rows:,}{of} rows in {self.parts} parts, {self.fetched_at}, {state}>"
 
 
-def load(path: str | Path, *, columns: str | Iterable[str] | None = None, partial: bool = False) -> pd.DataFrame:
+def summary(found: Any) -> Dataset:
+    """Return a version, or what is stored, as a value for the caller."""
+    rows = sum(part.rows for part in found.parts)
+    note = found.note
+    return Dataset(
+        found.folder, rows, found.complete, len(found.parts), note["total"], note["fetched_at"], found.number
+    )
+
+
+def load(
+    path: str | Path,
+    *,
+    columns: str | Iterable[str] | None = None,
+    partial: bool = False,
+    version: int | None = None,
+    filters: Any = None,
+) -> pd.DataFrame:
     """
     Return a saved dataset as `frame()` would give it: the same rows, dtypes and `attrs`.
 
@@ -66,124 +185,94 @@ def load(path: str | Path, *, columns: str | Iterable[str] | None = None, partia
         path: The folder that `save` was given.
         columns: Only these columns, in this order, or this one. None means all.
         partial: Take what is there, even if it is not complete.
+        version: The number of an older version; None means the newest.
+        filters: Only rows that match, as in `pandas.read_parquet`: `[("status", "==", "active")]`.
 
     Raises:
-        UsageError: There is no dataset, or no such column.
+        UsageError: There is no dataset, no such version or column, or the filters are none.
         IncompletePull: The dataset is not finished, or a file of it is damaged; `arrived` holds the intact rows.
     """
     folder, names, partial = arguments.folder(path), arguments.columns(columns), arguments.boolean(partial, "partial")
-    found = existing(folder)
+    found = _readable(folder, version)
     for _ in range(_READS):
-        manifest = found
-        table, sound = _table(manifest, names)
-        # An update that ends meanwhile removes parts that the manifest before it names.
-        if sound == len(manifest.parts) or (found := existing(folder)) == manifest:
+        used, (table, sound) = found, _table(found, names, filters)
+        # compact() removes parts that only replaced versions need.
+        if sound == len(used.parts) or version is not None or (found := _readable(folder, None)).number == used.number:
             break
-    complete = manifest.complete and sound == len(manifest.parts)
+    complete = used.complete and sound == len(used.parts)
     frame = to_frame(table)
     frame.attrs["vendorkit"] = {
-        **{name: manifest.asked[name] for name in ("vendor", "environment", "request")},
-        "fetched_at": manifest.fetched_at,
-        # An empty answer writes no part, but it was a page.
-        "pages": sum(part.pages for part in manifest.parts[:sound]) or int(complete),
-        "total": manifest.total,
+        **{name: used.note["question"][name] for name in ("vendor", "environment", "request")},
+        **{name: used.note[name] for name in ("fetched_at", "pages", "total")},
         "complete": complete,
     }
     if partial or complete:
         return frame
-    total = "not all" if manifest.total is None else f"of {manifest.total:,}"
-    why = "it was not finished" if sound == len(manifest.parts) else f"{manifest.parts[sound].file} is damaged"
+    total = "not all" if used.note["total"] is None else f"of {used.note['total']:,}"
+    why = "it was not finished" if sound == len(used.parts) else f"{used.parts[sound].name} is damaged"
     what = f"{folder} holds {len(table):,} rows, {total}: {why}."
-    raise IncompletePull(what, arrived=frame, remedy="Call save() again: it goes on. Or load(..., partial=True).")
+    remedy = "Call save() again: it goes on. Or load(..., partial=True)."
+    raise IncompletePull(what, arrived=frame, remedy=remedy)
 
 
-def existing(folder: Path) -> Manifest:
-    """Return the manifest of *folder*; `UsageError` if it has none."""
-    manifest = Manifest.read(folder)
-    if manifest is None:
-        what = f"{folder} is not a saved dataset: it has no {MANIFEST}."
+def _readable(folder: Path, version: int | None) -> Version | Version1:
+    given = newest(folder) if version is None else version_in(folder, version)
+    found = given or unfinished(folder) or version_1(folder)
+    if found is None:
+        what = f"{folder} is not a saved dataset."
         raise UsageError(what, remedy="Check the path, or create one with query.save(path).")
-    return manifest
+    return found
 
 
-def _table(manifest: Manifest, columns: Sequence[str] | None) -> tuple[pa.Table, int]:
+def version_in(folder: Path, number: Any, name: str = "version") -> Version:
+    """Return a version of which all files are there; `UsageError` with the versions that exist if there is none."""
+    number = arguments.integer(number, name, "the number of a version, 0 or more", low=0)
+    found = list(versions(folder))
+    there = set(names_in(folder)) if found else set()
+    # The newest is never taken away: if a file of it is missing, that is damage.
+    exist = [one for one in found if one is found[-1] or all(part.name in there for part in one.parts)]
+    for one in exist:
+        if one.number == number:
+            return one
+    what = f"{folder} has no version {number}{' any more' if number < len(found) else ''}."
+    raise UsageError(what, remedy=f"There are: {', '.join(str(one.number) for one in exist) or '(none)'}.")
+
+
+def check_columns(folder: Path, names: Iterable[str], known: Sequence[str]) -> None:
+    """Raise `UsageError` for a name that is no column."""
+    if unknown := [name for name in names if name not in known]:
+        what = f"{folder} has no column {unknown[0]!r}."
+        raise UsageError(what, remedy=suggestion(unknown[0], known))
+
+
+def _table(found: Any, columns: Sequence[str] | None, filters: Any) -> tuple[pa.Table, int]:
     """Return the columns from the parts before the first that is damaged, and how many parts these are."""
-    names = manifest.columns if columns is None else list(dict.fromkeys(columns))
-    if unknown := [name for name in names if name not in manifest.columns]:
-        what = f"{manifest.folder} has no column {unknown[0]!r}."
-        raise UsageError(what, remedy=suggestion(unknown[0], manifest.columns))
-    kinds = dict(zip(manifest.schema.names, manifest.schema.types, strict=True))
-    tables = [pa.schema([(name, kinds.get(name, pa.string())) for name in names]).empty_table()]
-    with suppress(IncompletePull):
-        # extend() keeps the parts before the damaged one.
-        tables.extend(part.read(manifest.folder, names, manifest.schema) for part in manifest.parts)
-    return pa.concat_tables(tables, promote_options="default"), len(tables) - 1
-
-
-def save(source: Source, ask: Ask, path: Any, *, columns: Any, locale: Any) -> Dataset:
-    """Download *ask* into a folder. This is `Query.save`, which says more."""
-    folder, columns, locale = arguments.folder(path), arguments.columns(columns), arguments.locale(locale)
-    schema, wanted = new_manifest(source, ask, folder, columns=columns, locale=locale)
-    with locked(folder):
-        manifest = _stored(wanted)
+    names = found.columns if columns is None else list(dict.fromkeys(columns))
+    condition, used = _condition(filters, found.columns)
+    check_columns(found.folder, [*names, *used], found.columns)
+    kinds = dict(zip(found.declared.names, found.declared.types, strict=True))
+    wanted = pa.schema([(name, kinds.get(name, pa.string())) for name in dict.fromkeys([*names, *used])])
+    tables = [wanted.empty_table().select(names)]
+    for part in found.parts:
         try:
-            while not manifest.complete:
-                try:
-                    Writer(source, ask, schema, manifest).run()
-                except MovedError:
-                    manifest = wanted
-                    manifest.write()
-        except IncompletePull as exc:
-            exc.arrived = summary(Manifest.read(folder) or wanted)
-            raise
-        return summary(manifest)
+            table = found.frame_table(part, wanted)
+        except DamagedError:
+            break
+        try:
+            tables.append((table if condition is None else table.filter(condition)).select(names))
+        except (pa.ArrowException, TypeError) as exc:
+            arguments.refuse("filters", f"conditions on the columns' own types ({type(exc).__name__})", filters)
+    return pa.concat_tables(tables), len(tables) - 1
 
 
-def new_manifest(
-    source: Source, ask: Ask, folder: Path, *, columns: Sequence[str] | None, locale: str | None
-) -> tuple[Schema, Manifest]:
-    """Return the columns of a dataset of *ask*, and the manifest of one that holds nothing yet."""
-    schema = source.resource_of(ask).columns_of(ask).project(columns, locale)
-    asked = {
-        "vendor": source.vendor_name,
-        "environment": source.environment,
-        "resource": ask.resource,
-        "request": describe(source, ask),
-        "columns": None if columns is None else list(columns),
-        "locale": locale,
-    }
-    return schema, Manifest(folder, json.loads(json.dumps(asked)), schema.key, schema.arrow, utc_now())
-
-
-def summary(manifest: Manifest) -> Dataset:
-    """Return what the manifest says as a value for the caller."""
-    parts = len(manifest.parts)
-    return Dataset(manifest.folder, manifest.rows, manifest.complete, parts, manifest.total, manifest.fetched_at)
-
-
-def _stored(wanted: Manifest) -> Manifest:
-    """Return what the folder holds of the wanted dataset: all parts before the first damaged one."""
-    found, stored = Manifest.read(wanted.folder), wanted
-    if found is not None:
-        same_question(found, wanted)
-        intact = list(takewhile(lambda part: part.intact(found.folder) is not None, found.parts))
-        complete = found.complete and len(intact) == len(found.parts)
-        if intact or complete:
-            stored = replace(found, parts=intact, complete=complete, asked=wanted.asked)
-    stored.write()
-    return stored
-
-
-def same_question(found: Manifest, wanted: Manifest) -> None:
-    """Raise `UsageError` if the dataset that was found is that of another query."""
-    asked, before = _comparable(wanted), _comparable(found)
-    if changed := [name for name in asked if asked[name] != before.get(name)]:
-        what = f"{found.folder} holds the dataset of another query; different: {', '.join(changed)}."
-        raise UsageError(what, remedy="Save into another folder, or delete this one.")
-
-
-def _comparable(manifest: Manifest) -> dict[str, Any]:
-    """Return what makes two queries the same; a mock server has another port at each start."""
-    text = json.dumps(manifest.asked)
-    text = _LOCAL_ORIGIN.sub("", text) if manifest.asked.get("environment") == "local" else text
-    return {**json.loads(text), "declared columns": manifest.schema}
+def _condition(filters: Any, columns: Sequence[str]) -> tuple[Any, Sequence[str]]:
+    """Return the filters as an expression, and the columns they use."""
+    if filters is None:
+        return None, ()
+    try:
+        if isinstance(filters, pc.Expression):
+            return filters, columns
+        flat = [two for one in filters for two in (one if isinstance(one, list) else [one])]
+        return pq.filters_to_expression(filters), [str(one[0]) for one in flat]
+    except (TypeError, ValueError, IndexError, KeyError, pa.ArrowException):
+        arguments.refuse("filters", 'a list of conditions such as [("status", "==", "active")]', filters)

@@ -1,13 +1,13 @@
 """
-Merging what changed into a dataset on disk.
+The next version of a dataset: what changed is merged into the parts that have it.
 
-What changed is downloaded into a folder inside the dataset's, checked like any download. Then the parts with changed
-records are rewritten under new names, then the manifest that names these, and then what the old one named is removed:
-whenever the process dies, the folder holds the dataset from before or from after.
+What changed is downloaded into parts of the next version, checked like any download. Then the parts with changed or
+deleted records are written anew, a few rows in memory at a time, and one commit exchanges them. The old parts stay for
+the old versions. Whenever the process dies, readers see the version before or the version after.
 
 A changed record takes the place of the old one, a new one comes last. Records that left are found by comparison: a
 record that changed, but does not match the query any more, is gone. Deletions that are not reported show in the total;
-if it does not agree, everything is downloaded again and replaces the old dataset, in the vendor's order.
+if it does not agree, or more than a tenth of the records changed, everything is downloaded as the next version.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,151 +27,119 @@ from vendorkit.frames import Schema
 from vendorkit.pull import Pull, run
 from vendorkit.resource import Source, changes_of
 from vendorkit.saved import write
-from vendorkit.saved.dataset import Dataset, existing, new_manifest, same_question, summary
-from vendorkit.saved.manifest import CHANGES, Manifest, Part, locked
-from vendorkit.saved.write import Writer
+from vendorkit.saved.changes import check_key, compare, count
+from vendorkit.saved.dataset import Dataset, summary
+from vendorkit.saved.files import DamagedError, locked, sweep
+from vendorkit.saved.log import Version, check_writable, commit, newest
+from vendorkit.saved.merge import Merge, count_true, is_among, joined
+from vendorkit.saved.unfinished import unfinished
+from vendorkit.saved.version1 import refuse_version_1
+from vendorkit.saved.write import Stored, TooManyError, Writer
+
+_MOST: Final = 10  # at most one record in so many is merged; beyond, a whole download is quicker
 
 
 def update(source: Source, ask: Ask, path: str | Path) -> Dataset:
-    """Merge what changed into the dataset at *path*. This is `Query.update`, which says more."""
+    """Write the next version of the dataset at *path*. This is `Query.update`, which says more."""
     folder = arguments.folder(path)
     if ask.since is not None:
         what = "A query with since= has no dataset that could be updated."
         raise UsageError(what, remedy="Save and update the query without since=.")
     changes_of(source.resource_of(ask), ask, source.title)
-    existing(folder)  # else the lock would create a folder
+    _existing(folder)  # else the lock would create a folder
+    check_writable(folder)
     with locked(folder):
-        stored = existing(folder)
+        old = _existing(folder)
+        schema, note = _checked(source, ask, old)
         if ask.matches_nothing:
-            return summary(stored)
-        schema, new = _checked(source, ask, stored)
-        stored.sweep()
+            return summary(old)
+        sweep(folder, old.number or 0)
         try:
-            _Update(source, ask, schema, stored, new).run()
-            return summary(new)
+            _Update(source, ask, schema, old, note).run()
+            return summary(newest(folder))
         except IncompletePull as exc:
             what = f"{folder} is as it was before the update: {exc.what}"
-            raise IncompletePull(what, arrived=summary(stored), remedy="Call update() again.") from exc
+            raise IncompletePull(what, arrived=summary(old), remedy="Call update() again.") from exc
+        except DamagedError as exc:
+            what = f"{folder} is not complete: {exc}."
+            raise UsageError(what, remedy="Call save() first: it downloads it again.") from exc
         finally:
-            (Manifest.read(folder) or stored).sweep()
+            sweep(folder, (newest(folder) or old).number or 0)
 
 
-def _checked(source: Source, ask: Ask, stored: Manifest) -> tuple[Schema, Manifest]:
-    """Return the columns, and the manifest of an empty dataset of the same query; check that it can be updated."""
-    folder, columns, locale = stored.folder, stored.asked.get("columns"), stored.asked.get("locale")
-    schema, new = new_manifest(source, ask, folder, columns=columns, locale=locale)
-    same_question(stored, new)
-    if not stored.complete or not all(part.intact(folder) for part in stored.parts):
-        what = f"{folder} is not complete."
-        raise UsageError(what, remedy="Call save() first: it continues.")
-    if schema.key not in schema.arrow.names:
-        what = f"{folder} was saved without {schema.key!r}, which identifies its records."
-        raise UsageError(what, remedy=f"Save another one with {schema.key!r} among the columns.")
-    if stored.mark is None:
-        what = f"{folder} does not say at which position of the vendor's changes it was saved."
+def _existing(folder: Path) -> Version:
+    refuse_version_1(folder)
+    found = newest(folder)
+    if found is None:
+        is_begun = unfinished(folder) is not None
+        what = f"{folder} is not complete." if is_begun else f"{folder} is not a saved dataset."
+        remedy = "Call save() first: it continues." if is_begun else "Create one with query.save(path)."
+        raise UsageError(what, remedy=remedy)
+    return found
+
+
+def _checked(source: Source, ask: Ask, old: Version) -> tuple[Schema, dict[str, Any]]:
+    """Return the columns, and the note of the next version; check that it can be updated."""
+    question = old.note["question"]
+    columns, locale = arguments.columns(question.get("columns")), arguments.locale(question.get("locale"))
+    plain = write.new_note(source, ask, None, None)[1]  # the projection may be that of another resource
+    write.same_question(old.folder, old.note, {"question": {**plain["question"], "columns": columns, "locale": locale}})
+    schema, note = write.new_note(source, ask, columns, locale)
+    check_key(old)
+    if old.note["mark"] is None and not ask.matches_nothing:
+        what = f"{old.folder} does not say at which position of the vendor's changes it was saved."
         raise UsageError(what, remedy="Delete it and save again; if it stays, the feed is empty or closed to you.")
-    return schema, new
+    return schema, note
 
 
 class _Update:
-    """One update. What `stored` names stays as it is until the new manifest is written."""
+    """One update. The parts of `old` stay as they are."""
 
-    def __init__(self, source: Source, ask: Ask, schema: Schema, stored: Manifest, new: Manifest) -> None:
-        self._source, self._ask, self._schema, self._stored, self._new = source, ask, schema, stored, new
+    def __init__(self, source: Source, ask: Ask, schema: Schema, old: Version, note: dict[str, Any]) -> None:
+        self._source, self._ask, self._schema, self._old = source, ask, schema, old
         self._changes = changes_of(source.resource_of(ask), ask, source.title)
+        self._new = Stored(old.folder, (old.number or 0) + 1, note)
 
     def run(self) -> None:
-        """Download, compare, merge; write the new manifest."""
-        stored, new = self._stored, self._new
+        """Download, compare, merge; commit."""
+        old, new = self._old, self._new
         # First the position: later changes come with the next update.
         position = run(self._changes.position(self._ask), self._source)
-        new.mark = None if position is None else [*position]
-        since = replace(self._ask, since=Since(*stored.mark or ()))
+        new.note["mark"] = None if position is None else [*position]
+        if old.declared.equals(self._schema.arrow) and self._merged():
+            return
+        new.restart()
+        write.download(self._source, self._ask, self._schema, new)
+        commit(old.folder, old, new.news(rows=new.rows, **count(compare(old, new.found))), new.parts, None)
+
+    def _merged(self) -> bool:
+        """Download and merge what changed; False if everything has to be downloaded."""
+        old, new = self._old, self._new
+        since = replace(self._ask, since=Since(*old.note["mark"]))
+        ids = [old.ids(part).combine_chunks() for part in old.parts]
+        known = joined(ids)
         changed_ids = self._changed_ids(since)  # before the download, or what changes meanwhile would leave
-        changes = self._downloaded(since, "changed")
-        known, changed = stored.ids(*stored.parts), changes.ids(*changes.parts)
-        gone = changed_ids.filter(_not_in(changed_ids, changed))
-        rows = _count_true(_not_in(known, gone)) + _count_true(_not_in(changed, known))
-        new.total = run(self._source.resource_of(self._ask).paging.count(self._ask), self._source)
-        if new.total is None or new.total == rows:
-            self._merge(changes, changed, gone)
-            self._append(changes, known)
-        else:
-            whole = self._downloaded(self._ask, "whole")
-            new.total = whole.total
-            for part in whole.parts:
-                moved = replace(part, file=new.next_file())
-                (whole.folder / part.file).replace(new.folder / moved.file)
-                new.parts.append(moved)
-        new.complete = True
-        new.write()
+        try:
+            Writer(self._source, since, self._schema, new, most=len(known) // _MOST).run()
+        except TooManyError:
+            return False
+        changes = new.found
+        changed = joined([changes.ids(part).combine_chunks() for part in changes.parts])
+        gone = known.filter(pc.and_(is_among(known, changed_ids), pc.invert(is_among(known, changed))))
+        rows = len(known) - len(gone) + count_true(pc.invert(is_among(changed, known)))
+        total = run(self._source.resource_of(self._ask).paging.count(self._ask), self._source)
+        if (len(changed) + len(gone)) * _MOST > len(known) or total not in {None, rows}:
+            return False
+        new.parts, new.note["total"] = [], total
+        new.note["pages"] += old.note["pages"]
+        merge = Merge(old, ids, changes, gone, new)
+        replaced = merge.run()
+        for part in changes.parts:  # before the commit, after which they would look like parts of the version
+            (old.folder / part.name).unlink()
+        commit(old.folder, old, new.news(rows=rows, **merge.counts), new.parts, replaced)
+        return True
 
     def _changed_ids(self, since: Ask) -> pa.Array:
         pull = Pull(self._changes.changed_ids(since), self._source, since.resource, quiet=True)
         with closing(pull.accepted()) as accepted:
             return pa.array([key for one in accepted for key in self._changes.keys(one.page)], pa.string())
-
-    def _downloaded(self, ask: Ask, name: str) -> Manifest:
-        """Download *ask* into a folder inside the dataset's."""
-        manifest = replace(self._new, folder=self._new.folder / CHANGES / name, parts=[])
-        manifest.folder.mkdir(parents=True)
-        Writer(self._source, ask, self._schema, manifest).run()
-        return manifest
-
-    def _merge(self, changes: Manifest, changed: pa.ChunkedArray, gone: pa.Array) -> None:
-        """Rewrite the parts with changed records; one part is in memory at a time."""
-        for part in self._stored.parts:
-            kept = replace(part, after=None)  # the vendor's paging does not continue from here any more
-            ids = self._stored.ids(part)
-            table = merged = None
-            if _count_true(pc.and_(_not_in(ids, changed), _not_in(ids, gone))) < len(ids):
-                table = self._stored.table(part)
-                merged = self._merge_part(table, changes, gone)
-            if merged is None or merged.equals(table):
-                self._new.parts.append(kept)
-            elif merged.num_rows:
-                self._new.parts.append(self._written(merged, kept))
-
-    def _merge_part(self, table: pa.Table, changes: Manifest, gone: pa.Array) -> pa.Table:
-        """Return *table* without deleted records, and with changed records in place of the old ones."""
-        ids, found = table[changes.key], [table.slice(0, 0)]
-        for part in changes.parts:
-            changed = changes.table(part)
-            found.append(changed.filter(pc.invert(_not_in(changed[changes.key], ids))))
-        fresh = pa.concat_tables(found, promote_options="default")
-        place = pc.add(pc.index_in(ids, value_set=fresh[changes.key], skip_nulls=True), len(table))
-        rows = pc.coalesce(place, pa.array(range(len(table)), pa.int32()))
-        both = pa.concat_tables([table, fresh], promote_options="default")
-        return self._declared_first(both.take(rows.filter(_not_in(ids, gone))))
-
-    def _append(self, changes: Manifest, known: pa.ChunkedArray) -> None:
-        """Append new records, to the last part as long as that is small."""
-        parts = self._new.parts
-        for part in changes.parts:
-            fresh, like = changes.table(part), part
-            fresh = fresh.filter(_not_in(fresh[changes.key], known))
-            if fresh.num_rows and parts and parts[-1].rows + fresh.num_rows <= write.PART_ROWS:
-                both = pa.concat_tables([self._new.table(parts[-1]), fresh], promote_options="default")
-                if both.nbytes <= write.PART_BYTES:
-                    last = parts.pop()
-                    fresh, like = both, replace(last, pages=last.pages + part.pages)
-            if fresh.num_rows:
-                parts.append(self._written(fresh, like))
-
-    def _declared_first(self, table: pa.Table) -> pa.Table:
-        """Put appended columns after the declared ones, by name, without those that no record needs any more."""
-        declared = self._new.schema.names
-        appended = sorted(set(table.column_names) - set(declared))
-        return table.select([*declared, *(name for name in appended if table[name].null_count < len(table))])
-
-    def _written(self, table: pa.Table, like: Part) -> Part:
-        return self._new.store(self._declared_first(table), pages=like.pages, after=None, drift=like.drift)
-
-
-def _not_in(ids: Any, among: Any) -> Any:
-    """Return which of *ids* are not *among* the others; a missing id never is."""
-    return pc.invert(pc.is_in(ids, value_set=among, skip_nulls=True))
-
-
-def _count_true(are: Any) -> int:
-    return pc.sum(are).as_py() or 0

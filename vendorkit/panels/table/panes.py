@@ -16,7 +16,7 @@ from vendorkit.panels.markup import copied_html, error_html, good_html, scrolled
 from vendorkit.panels.table.files import WRITERS, Columns, tab_text
 from vendorkit.panels.table.markup import facts_html
 from vendorkit.panels.table.view import View
-from vendorkit.saved.manifest import write_atomically
+from vendorkit.saved.files import write_atomically
 
 LINK_BYTES: Final = 1 << 20
 """Larger files are saved by the kernel: Jupyter's server drops messages that come faster than 1 MB a second."""

@@ -13,7 +13,7 @@ import pandas as pd
 from vendorkit.errors import UsageError
 from vendorkit.panels.table.columns import Facts, facts, holds, labelled, order
 from vendorkit.panels.table.files import WRITERS
-from vendorkit.saved.manifest import write_atomically
+from vendorkit.saved.files import write_atomically
 
 
 class View:

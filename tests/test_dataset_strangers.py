@@ -1,0 +1,272 @@
+"""D17: folders that a stranger crafted. One typed error, bounded time, and nothing outside the folder is touched."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import vendorkit as vk
+from tests.dataset_files import begin, newest, part_files
+from vendorkit.errors import IncompletePull, UsageError
+from vendorkit.saved.dataset import Dataset
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="pipes and links as POSIX has them")
+LOG = f"_delta_log/{0:020}.json"
+
+
+@pytest.fixture
+def folder(medipim, tmp_path) -> Path:
+    """A sound dataset, which the tests then spoil; beside it is a file that nobody may touch."""
+    (tmp_path / "secret").write_bytes(b"nobody's business" * 100)
+    medipim.products.query(brand=9).save(tmp_path / "d", columns=["id", "status"])
+    return tmp_path / "d"
+
+
+@contextmanager
+def _bounded(folder: Path, seconds: float = 10) -> Iterator[None]:
+    """What is outside the folder stays as it was, and it does not take long."""
+    secret, began = folder.parent / "secret", time.monotonic()
+    before = secret.read_bytes(), secret.stat().st_mtime_ns, sorted(folder.parent.iterdir())
+    yield
+    assert time.monotonic() - began < seconds
+    assert (secret.read_bytes(), secret.stat().st_mtime_ns, sorted(folder.parent.iterdir())) == before
+
+
+def _rewrite(folder: Path, change: Callable[[list], None]) -> None:
+    path = folder / LOG
+    actions = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    change(actions)
+    path.write_text("\n".join(json.dumps(action) for action in actions), "utf-8")
+
+
+def _refused(query: vk.Query, folder: Path, match: str = "cannot be read as a dataset") -> None:
+    with _bounded(folder):
+        for verb in (vk.load, query.save, query.update, lambda path: vk.load(path, version=0)):
+            with pytest.raises(UsageError, match=match):
+                verb(folder)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["/etc/passwd", "../secret", "file:///etc/passwd", "part-00000000-000000.parquet/../../secret", "x.parquet", "", 5,
+     None, "part-00000000-000000.parquet.tmp", "part-00000000-000000.parquet\n", "PART-00000000-000000.parquet"],
+)  # fmt: skip
+def test_a_part_of_another_name_is_refused(medipim, folder, name):
+    """Absolute, upwards, an address, or of no type that a name has."""
+
+    def renamed(actions: list) -> None:
+        (add,) = [action["add"] for action in actions if "add" in action]
+        notes = actions[0]["commitInfo"]["vendorkit"]["parts"]
+        notes[str(name)] = notes.pop(add["path"])
+        add["path"] = name
+
+    _rewrite(folder, renamed)
+    _refused(medipim.products.query(brand=9), folder)
+
+
+WRONG = {
+    "no note": lambda a: a[0]["commitInfo"].pop("vendorkit"),
+    "note of another type": lambda a: a[0]["commitInfo"].update(vendorkit=[1]),
+    "no time": lambda a: a[0]["commitInfo"].pop("timestamp"),
+    "time of another type": lambda a: a[0]["commitInfo"].update(timestamp="x"),
+    "no parts": lambda a: a[0]["commitInfo"]["vendorkit"].pop("parts"),
+    **{f"no {name}": lambda a, name=name: a[0]["commitInfo"]["vendorkit"].pop(name)
+       for name in ("question", "key", "schema", "mark", "total", "fetched_at", "rows", "added", "pages")},
+    **{f"{name}={value!r}": lambda a, name=name, value=value: a[0]["commitInfo"]["vendorkit"].update({name: value})
+       for name, value in (("question", {}), ("question", 5), ("key", None), ("schema", "AAAA"), ("schema", 7),
+                           ("mark", "x"), ("mark", [1]), ("total", "5"), ("rows", -1), ("rows", True), ("rows", 1e9),
+                           ("pages", None), ("fetched_at", 5), ("parts", []), ("parts", {"x": 1}))},
+    **{f"add {name}={value!r}": lambda a, name=name, value=value: a[-1]["add"].update({name: value})
+       for name, value in (("size", "1"), ("size", -1), ("size", 2**80), ("size", True), ("stats", "{}"),
+                           ("stats", None), ("stats", '{"numRecords": 1e9}'), ("deletionVector", {"x": 1}))},
+    "an action of others": lambda a: a.append({"txn": {}}),
+    "no action": lambda a: a.append({}),
+    "a list": lambda a: a.append([]),
+    "another protocol": lambda a: a.append({"protocol": {"minReaderVersion": 3, "minWriterVersion": 7}}),
+    "removes what is not there": lambda a: a.append({"remove": {"path": "part-00000000-000009.parquet"}}),
+    "two notes": lambda a: a.append(a[0]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_log_of_another_form_is_refused(medipim, folder, wrong):
+    """Missing and of another type."""
+    _rewrite(folder, WRONG[wrong])
+    _refused(medipim.products.query(brand=9), folder)
+
+
+@pytest.mark.parametrize("body", [b"", b"\n", b"{", b"\xff\xfe", b"[" * 100_000, b'{"a":' * 50_000, b"NaN", b"null"])
+def test_a_log_that_is_no_json_is_refused(medipim, folder, body):
+    """Nor as deep as it likes."""
+    (folder / LOG).write_bytes(body)
+    _refused(medipim.products.query(brand=9), folder)
+
+
+@pytest.mark.parametrize("line", [b'{"remove":{"path":"x"}}\n', b"[0]\n", b" " * 1000])
+def test_a_log_of_a_hundred_megabytes_is_refused(medipim, folder, line):
+    """In one file or in many, of short lines and of one long one."""
+    (folder / LOG).write_bytes(line * (100_000_000 // len(line)))
+    _refused(medipim.products.query(brand=9), folder)
+
+
+def test_a_log_of_many_versions_is_bounded(medipim, folder):
+    """Each of a megabyte."""
+    _rewrite(folder, lambda a: a[0]["commitInfo"].update(padding=" " * 1_000_000))
+    note = {"rows": newest(folder).note["rows"], "added": 0, "changed": 0, "removed": 0, "parts": {}}
+    line = json.dumps({"commitInfo": {"timestamp": 1, "vendorkit": note, "padding": " " * 1_000_000}})
+    for version in range(1, 80):
+        (folder / f"_delta_log/{version:020}.json").write_text(line, "utf-8")
+    with _bounded(folder), pytest.raises(UsageError, match=r"cannot be read as a dataset: version 6\d "):
+        vk.load(folder)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "dangling", "folder"])
+def test_a_log_that_is_no_file_is_refused(medipim, folder, kind):
+    """A pipe would wait for ever, a link lead outside."""
+    (folder / LOG).unlink()
+    path = folder / LOG
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to(folder.parent / ("secret" if kind == "link" else "new"))
+    _refused(medipim.products.query(brand=9), folder)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "dangling", "file"])
+def test_a_log_folder_that_is_none_is_refused(medipim, folder, kind):
+    """A link to the log of another dataset, too."""
+    shutil.move(folder / "_delta_log", folder / "elsewhere")
+    path = folder / "_delta_log"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "file":
+        path.write_bytes(b"x")
+    else:
+        path.symlink_to(folder / ("elsewhere" if kind == "link" else "nowhere"))
+    _refused(medipim.products.query(brand=9), folder)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "dangling", "folder"])
+def test_a_part_that_is_no_file_is_damage(medipim, folder, kind):
+    """`load` and `arrow` say which; nothing is read through it."""
+    (path,) = part_files(folder)
+    path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to(folder.parent / ("secret" if kind == "link" else "new"))
+    with _bounded(folder):
+        with pytest.raises(IncompletePull, match=r"part-00000000-000000\.parquet is damaged"):
+            vk.load(folder)
+        with pytest.raises(IncompletePull, match=r"part-00000000-000000\.parquet is damaged"):
+            Dataset(folder, 0, True, 1, None, "", 0).arrow()
+        with pytest.raises(UsageError, match="is not complete"):
+            medipim.products.query(brand=9).update(folder)
+
+
+@pytest.mark.parametrize("name", [".lock", ".lock-journal", ".lock-wal"])
+@pytest.mark.parametrize("kind", ["pipe", "link", "dangling"])
+def test_a_lock_that_is_no_file_is_not_opened(medipim, folder, name, kind):
+    """SQLite would write through a link."""
+    path = folder / name
+    path.unlink(missing_ok=True)
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(folder.parent / ("secret" if kind == "link" else "new"))
+    query = medipim.products.query(brand=9)
+    with _bounded(folder):
+        for verb in (
+            query.save,
+            query.update,
+            lambda path: vk.load(path) is None or Dataset(path, 0, True, 1, None, "", 0).compact(0),
+        ):
+            with pytest.raises(UsageError, match=f"it holds '{name}"):
+                verb(folder)
+
+
+@pytest.mark.parametrize("name", ["part-00000000-000000.parquet.tmp", "part-00000000-000000.parquet"])
+@pytest.mark.parametrize("kind", ["link", "dangling", "pipe"])
+def test_a_planted_link_is_not_written_through(medipim, tmp_path, name, kind):
+    """Where a part or its temporary file goes; the save is whole."""
+    (tmp_path / "secret").write_bytes(b"nobody's business")
+    folder = tmp_path / "d"
+    folder.mkdir()
+    if kind == "pipe":
+        os.mkfifo(folder / name)
+    else:
+        (folder / name).symlink_to(tmp_path / ("secret" if kind == "link" else "new"))
+    with _bounded(folder):
+        assert medipim.products.query(brand=9).save(folder, columns=["id"]).complete
+    assert not part_files(folder)[0].is_symlink()
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling", "pipe", "checkpoint"])
+def test_a_planted_commit_is_not_written_through(medipim, vendors, folder, kind):
+    """Where the next commit goes, and a checkpoint that deltalake would believe."""
+    name = "_last_checkpoint" if kind == "checkpoint" else f"{1:020}.json"
+    path = folder / "_delta_log" / name
+    if kind == "checkpoint":
+        path.write_text('{"version": 0, "size": 1}', "utf-8")
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(folder.parent / ("secret" if kind == "link" else "new"))
+    vendors["medipim"].change("edit", vk.load(folder)["id"][0] if kind == "checkpoint" else "M0")
+    with (
+        _bounded(folder),
+        pytest.raises(UsageError, match=r"cannot be read as a dataset|written to by another program"),
+    ):
+        medipim.products.query(brand=9).update(folder)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "junk", "parquet", "footer"])
+def test_parts_of_a_stranger_are_not_continued(medipim, tmp_path, monkeypatch, kind):
+    """A folder without a log: what is not ours is deleted if it has the name of a part, and never read through."""
+    (tmp_path / "secret").write_bytes(b"nobody's business")
+    query, folder = medipim.products.query(brand=9), tmp_path / "d"
+    (path,) = begin(monkeypatch, query, folder, 1, columns=["id"])
+    body = path.read_bytes()
+    path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "link":
+        path.symlink_to(tmp_path / "secret")
+    elif kind == "junk":
+        path.write_bytes(b"PAR1" + b"\xff" * 100 + b"PAR1")
+    elif kind == "parquet":
+        query.frame(columns=["id"]).to_parquet(path)
+    else:
+        path.write_bytes(body.replace(b'"previous": 0', b'"previous": "'))
+    with _bounded(folder):
+        with pytest.raises(UsageError, match="is not a saved dataset"):
+            vk.load(folder)
+        assert query.save(folder, columns=["id"]).complete
+    assert len(vk.load(folder)) == query.count()
+
+
+def test_a_table_of_another_program_is_left_alone(medipim, tmp_path):
+    """Also one that wrote to ours: rows would be missing or twice."""
+    import deltalake
+    import pyarrow as pa
+
+    query = medipim.brands.query()
+    deltalake.write_deltalake(str(tmp_path / "theirs"), pa.table({"id": ["1"]}))
+    with pytest.raises(UsageError, match="cannot be read as a dataset: version 0"):
+        query.save(tmp_path / "theirs")
+    query.save(tmp_path / "ours")
+    deltalake.DeltaTable(str(tmp_path / "ours")).delete("id = '9'")
+    for verb in (vk.load, query.save):
+        with pytest.raises(UsageError, match="cannot be read as a dataset: version 1"):
+            verb(tmp_path / "ours")

@@ -1,0 +1,112 @@
+"""What is different between two versions: compared on the key, two parts in memory at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vendorkit.errors import UsageError
+from vendorkit.saved.log import Version
+
+_TEXT: Final = pa.string()
+CHANGES: Final = pa.schema(
+    [("key", _TEXT), ("version", pa.int64()), *((name, _TEXT) for name in ("change", "column", "old", "new"))]
+)
+
+
+def check_key(version: Version) -> None:
+    """Raise `UsageError` if the records of a dataset have no key."""
+    key = version.note["key"]
+    if key not in version.declared.names:
+        what = f"{version.folder} was saved without {key!r}, which identifies its records."
+        raise UsageError(what, remedy=f"Save another one with {key!r} among the columns.")
+
+
+def compare(old: Version, new: Version, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """Yield changes as tables of `CHANGES`; the changes of one record are in one table. Keys are all in memory."""
+    check_key(new)
+    check_key(old)
+    kept = {part.name for part in old.parts} & {part.name for part in new.parts}
+    before, after = ([part for part in one.parts if part.name not in kept] for one in (old, new))
+    old_ids, new_ids = old.ids(*before).combine_chunks(), new.ids(*after).combine_chunks()
+    place = pc.index_in(old_ids, value_set=new_ids, skip_nulls=True)
+    row = 0
+    for part in before:
+        there, first = place.slice(row, part.rows), 0
+        for other in after:
+            inside = pc.and_(pc.greater_equal(there, first), pc.less(there, first + other.rows))
+            rows = pc.indices_nonzero(pc.fill_null(inside, fill_value=False))
+            if len(rows):
+                pair = (
+                    old.frame_table(part, _wanted(old, columns)).take(rows),
+                    new.frame_table(other, _wanted(new, columns)).take(pc.subtract(there.take(rows), first)),
+                )
+                yield from _changed(pair, old_ids.slice(row, part.rows).take(rows), new.number)
+            first += other.rows
+        row += part.rows
+    yield _told(new_ids.filter(_missing(new_ids, old_ids)), new.number, "added")
+    yield _told(old_ids.filter(_missing(old_ids, new_ids)), new.number, "removed")
+
+
+def count(changes: Iterator[pa.Table]) -> dict[str, int]:
+    """Return how many records were added, changed and removed."""
+    found = {"added": 0, "changed": 0, "removed": 0}
+    for table in changes:
+        if len(table):
+            found[table["change"][0].as_py()] += pc.count_distinct(table["key"]).as_py()
+    return found
+
+
+def differing(old: Any, new: Any, start: int = 0) -> list[int]:
+    """Return which rows of two arrays or tables differ, by halving: exact for every type, nested ones too."""
+    if old.equals(new):
+        return []
+    if len(old) == 1:
+        return [start]
+    half = len(old) // 2
+    return differing(old[:half], new[:half], start) + differing(old[half:], new[half:], start + half)
+
+
+def _wanted(version: Version, columns: Sequence[str] | None) -> pa.Schema:
+    declared = version.declared
+    names = [name for name in version.columns if columns is None or name in columns]
+    return pa.schema([declared.field(name) if name in declared.names else (name, _TEXT) for name in names])
+
+
+def _changed(pair: tuple[pa.Table, pa.Table], ids: pa.Array, version: int | None) -> Iterator[pa.Table]:
+    old, new = pair
+    found = []
+    for name in dict.fromkeys([*new.column_names, *old.column_names]):
+        was, now = (one[name] if name in one.column_names else pa.nulls(len(ids), _TEXT) for one in pair)
+        if was.type != now.type:
+            was, now = _texts(was), _texts(now)
+        if rows := differing(was, now):
+            found.append(
+                _told(ids.take(rows), version, "changed", name, _texts(was.take(rows)), _texts(now.take(rows)))
+            )
+    yield from [pa.concat_tables(found)] if found else []
+
+
+def _told(ids: Any, version: int | None, change: str, name: str | None = None, *values: Any) -> pa.Table:
+    fixed = [
+        pa.repeat(pa.scalar(value, CHANGES.field(at).type), len(ids))
+        for at, value in ((1, version), (2, change), (3, name))
+    ]
+    return pa.table([ids, *fixed, *(values or [pa.nulls(len(ids), _TEXT)] * 2)], schema=CHANGES)
+
+
+def _texts(column: Any) -> Any:
+    if not pa.types.is_nested(column.type):
+        return column.cast(_TEXT)
+    texts = [
+        None if value is None else json.dumps(value, default=str, ensure_ascii=False) for value in column.to_pylist()
+    ]
+    return pa.array(texts, _TEXT)
+
+
+def _missing(ids: Any, among: Any) -> Any:
+    return pc.and_(pc.is_valid(ids), pc.invert(pc.is_in(ids, value_set=among, skip_nulls=True)))

@@ -1,0 +1,237 @@
+"""
+The files of a dataset: written completely or not at all, and checked when they are read.
+
+A folder may come from a stranger: no link is followed, only names of parts are read or deleted, and sizes are bounded.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sqlite3
+import stat
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from vendorkit.errors import IncompletePull, UsageError
+
+LOG: Final = "_delta_log"
+POSITION: Final = "_position"  # the vendor's order, for readers that do not keep the order of files
+MARK: Final = b"vendorkit"  # our key in the footers of parts
+BATCH_ROWS: Final = 5_000  # rows of a row group, and of what an update holds of a part in memory
+MOST_BYTES: Final = 1 << 30  # of a part; ours have about 64 MB in memory, and a few MB on disk
+MOST_ROWS: Final = 1 << 24
+_PART: Final = re.compile(r"part-(\d{8})-(\d{6})\.parquet(?:\.tmp)?")
+_LOCK: Final = ".lock"
+
+
+class DamagedError(Exception):
+    """A file is missing, damaged, or not a plain file."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is damaged")
+
+
+@dataclass(frozen=True)
+class Part:
+    """
+    One Parquet file.
+
+    Attributes:
+        name: `part-<version>-<number>.parquet`.
+        size, rows: Bytes and records in it.
+        first, last: The first and the last position.
+        crc: CRC-32 of all bytes: the checksums of pages do not cover headers and footers.
+        members: The columns of the members in `__undeclared`.
+    """
+
+    name: str
+    size: int
+    rows: int
+    first: int
+    last: int
+    crc: int
+    members: Mapping[str, str]
+
+    def open(self, folder: Path) -> pq.ParquetFile:
+        """Return the checked file; `DamagedError` if it is not what was written."""
+        try:
+            body = read_file(folder / self.name, self.size)
+            if zlib.crc32(body) == self.crc:
+                return parquet(body)
+        except (OSError, pa.ArrowException):
+            pass
+        raise DamagedError(self.name)
+
+    def is_there(self, folder: Path) -> bool:
+        """Whether the file is a plain file of the right size."""
+        try:
+            found = (folder / self.name).lstat()
+        except OSError:
+            return False
+        return stat.S_ISREG(found.st_mode) and found.st_size == self.size
+
+    def table(self, folder: Path, names: Iterable[str], schema: pa.Schema) -> pa.Table:
+        """Return stored columns; `DamagedError` if the file is not what was written."""
+        wanted = pa.schema([schema.field(name) for name in names])
+        file = self.open(folder)
+        try:
+            table = file.read(wanted.names).select(wanted.names).cast(wanted)
+        except (OSError, KeyError, ValueError, pa.ArrowException):
+            table = None
+        if table is None or table.num_rows != self.rows:
+            raise DamagedError(self.name)
+        return table
+
+
+def part_name(version: int, number: int) -> str:
+    """Return the name of a part."""
+    return f"part-{version:08}-{number:06}.parquet"
+
+
+def version_of(name: str) -> int | None:
+    """Return the version that first had the part of this name; None if it is no name of a part."""
+    found = _PART.fullmatch(name)
+    return int(found[1]) if found else None
+
+
+def names_in(folder: Path) -> list[str]:
+    """Return the names of all files in *folder*."""
+    return [path.name for path in folder.iterdir()]
+
+
+def parts_in(folder: Path) -> list[str]:
+    """Return the names of all parts in *folder*, in order; temporary files are left out."""
+    return sorted(name for name in names_in(folder) if version_of(name) is not None and not name.endswith(".tmp"))
+
+
+def sweep(folder: Path, newest: int) -> None:
+    """Delete leftovers: temporary files, and parts of versions after the newest."""
+    for name in names_in(folder):
+        version = version_of(name)
+        if version is not None and (version > newest or name.endswith(".tmp")):
+            with suppress(OSError):
+                (folder / name).unlink()
+
+
+def read_file(path: Path, most: int) -> bytes:
+    """Return the bytes of a plain file of at most *most* bytes; `OSError` if it is something else."""
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise OSError(str(path))
+    # Without waiting: a pipe may take the file's place in between.
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(path, flags), "rb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode) or found.st_size > min(most, MOST_BYTES):
+            raise OSError(str(path))
+        return file.read(most)
+
+
+def parquet(body: bytes) -> pq.ParquetFile:
+    """Return a Parquet file whose pages are checked as they are read."""
+    file = pq.ParquetFile(pa.BufferReader(body), page_checksum_verification=True)
+    groups = [file.metadata.row_group(number).total_byte_size for number in range(file.metadata.num_row_groups)]
+    if not 0 <= file.metadata.num_rows <= MOST_ROWS or not 0 <= sum(groups) <= MOST_BYTES:
+        raise OSError
+    return file
+
+
+def write_part(folder: Path, name: str, schema: pa.Schema, tables: Iterable[pa.Table], note: Any) -> Part | None:
+    """
+    Write tables of *schema* as one part whose footer has *note*; None if they have no rows. It has no members yet.
+
+    Raises:
+        IncompletePull: The disk is full, or does not allow it.
+    """
+    sink, rows, first, last = pa.BufferOutputStream(), 0, 0, 0
+    noted = schema.with_metadata({MARK: json.dumps(note)})
+    with pq.ParquetWriter(sink, noted, compression="zstd", write_page_checksum=True) as out:
+        for table in tables:
+            if table.num_rows:
+                out.write_table(table.cast(noted, safe=True), BATCH_ROWS)
+                first = first if rows else table[POSITION][0].as_py()
+                last, rows = table[POSITION][-1].as_py(), rows + table.num_rows
+    if not rows:
+        return None
+    body = sink.getvalue()
+    write_atomically(folder / name, body)
+    return Part(name, body.size, rows, first, last, zlib.crc32(body), {})
+
+
+def write_atomically(path: Path, body: bytes | pa.Buffer) -> None:
+    """
+    Write the file completely or not at all; the old file stays until then.
+
+    Raises:
+        IncompletePull: The disk is full, or does not allow it.
+    """
+    temporary = path.with_name(f"{path.name}.tmp")
+    try:
+        temporary.unlink(missing_ok=True)  # it may be a link to somewhere else
+        with temporary.open("xb") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except OSError as exc:
+        with suppress(OSError):
+            temporary.unlink()
+        what = f"{path} could not be written: {exc.strerror or exc}. What was stored before is untouched."
+        raise IncompletePull(what, remedy="Free space or allow writing, and try again: save() continues.") from exc
+
+
+def sync_folder(path: Path) -> None:
+    """Flush the names in a folder to the disk."""
+    if os.name == "posix":  # elsewhere folders cannot be synced, nor need to be
+        folder = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """
+    Create the folder if it is missing, and keep other processes and threads from writing to it meanwhile.
+
+    Raises:
+        UsageError: It cannot be written, holds something else, or is being written by another process.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        names = names_in(folder)
+        odd = [name for name in names if name.startswith(_LOCK) and not _plain(folder / name)]
+    except (OSError, ValueError) as exc:  # a name that no file can have is a ValueError
+        what = f"{str(folder)!r} cannot be used as a folder for a dataset: {getattr(exc, 'strerror', None) or exc}."
+        raise UsageError(what, remedy="Choose another folder, or allow writing to it.") from exc
+    foreign = [name for name in names if not name.startswith(".") and name != LOG and version_of(name) is None]
+    if odd or (foreign and LOG not in names):
+        what = f"{folder} is not empty and not a dataset: it holds {[*odd, *foreign][0]!r}."
+        raise UsageError(what, remedy="Choose a new folder.")
+    # The lock is SQLite's, because the system releases it however the process ends, on every platform.
+    with ExitStack() as held:
+        try:
+            lock = sqlite3.connect(folder / _LOCK, timeout=0, isolation_level=None)
+            held.enter_context(closing(lock))
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.Error as exc:
+            what, remedy = f"{folder} cannot be written: {exc}.", "Allow writing, or give a shorter path."
+            if "locked" in str(exc):
+                what = f"{folder} is being written by another process."
+                remedy = "Wait until that is done, or choose another folder."
+            raise UsageError(what, remedy=remedy) from exc
+        yield
+
+
+def _plain(path: Path) -> bool:
+    return stat.S_ISREG(path.lstat().st_mode)
