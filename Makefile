@@ -60,9 +60,10 @@ build/pandas-%/.ready: $(READY)
 slow: $(READY) $(PANDAS:%=build/pandas-%/.ready)  ## a million records, killed at random points; a short soak; the wheel in environments of its own
 	$(BIN)/python -m pytest -m slow
 
-soak: $(READY)  ## ten minutes of eight threads and faults of all kinds, and 20,000 bodies; SECONDS=45 for a short one
+soak: $(READY)  ## eight threads and all faults for ten minutes, 20,000 bodies, readers during 50 updates; SECONDS=45 for a short one
 	VENDORKIT_SOAK_SECONDS=$(or $(SECONDS),600) VENDORKIT_SOAK_BODIES=20000 $(BIN)/python -m pytest -m slow -rP \
-		--show-capture=stdout tests/test_soak.py tests/frames/test_frames_properties.py
+		--show-capture=stdout tests/test_soak.py tests/frames/test_frames_properties.py \
+		tests/test_dataset_readers.py::test_readers_see_one_version_while_it_is_updated
 
 lint: $(READY)
 	$(BIN)/ruff check .
