@@ -131,7 +131,7 @@ class Query:
         Raises:
             IncompletePull: The download broke off, or pages did not fit together; `arrived` holds the received rows.
         """
-        nested = self._nested(nested)
+        nested = checked_nested(nested)
         return finish(table_of(self.client, self._limited(limit), self._projected(columns, locale)), nested=nested)
 
     def tables(
@@ -176,7 +176,7 @@ class Query:
 
         Appended columns (see `frame()`) are only in the batches that need them.
         """
-        schema, nested = self._projected(columns, locale), self._nested(nested)
+        schema, nested = self._projected(columns, locale), checked_nested(nested)
         pull, drift = self._pull(self._limited(limit)), Drift()
         with closing(pull.read(TableReader(schema).read)) as groups:
             for group in groups:
@@ -224,7 +224,7 @@ class Query:
             SettingsError: Dask is not installed.
             IncompletePull: The planned parts do not add up to what the vendor announces.
         """
-        return to_dask(self.client, self.ask, partitions, self._nested(nested))
+        return to_dask(self.client, self.ask, partitions, checked_nested(nested))
 
     def request(self) -> requests.PreparedRequest:
         """Return the first request that would be sent, with `***` in place of credentials. Nothing is sent."""
@@ -245,9 +245,6 @@ class Query:
         names = arguments.columns(columns)
         return self.schema.project(names and [*also, *names], arguments.locale(locale))
 
-    def _nested(self, given: Any) -> Nested:
-        return cast("Nested", choice(given, NESTED, "nested cannot be"))
-
     def _pull(self, ask: Ask) -> Pull:
         return Pull(self.resource.paging_of(ask).pages(ask), self.client, self.resource.name, limit=ask.limit)
 
@@ -256,3 +253,8 @@ class Query:
         parts = [f"{name}={request[name]!r}" for name in ("params", "json") if request[name]]
         shown = f" {' '.join(parts)}" if parts else ""
         return f"<Query {self.client.title}: {request['method']} {request['url']}{shown}>"
+
+
+def checked_nested(given: Any) -> Nested:
+    """Return *given* if it is a way to hold lists and structs; `UsageError` if not."""
+    return cast("Nested", choice(given, NESTED, "nested cannot be"))

@@ -106,6 +106,9 @@ def paying(bodies: list[bytes]) -> pd.DataFrame:
     """Pledg: simulations, signed links, notifications."""
     pledg = vk.connect("pledg", writable=True)
     assert_type(pledg.payment_schedule.query(amount_cents=20_000, created=date(2026, 1, 31)).frame(), pd.DataFrame)
+    carts = pd.DataFrame({"amount": [5_000, 20_000]})
+    plans = pledg.payment_schedule.for_each(carts, amount_cents="amount", created="2026-01-31", prefix="plan_")
+    assert_type(plans, pd.DataFrame)
     settings = {"merchantUid": "mer_1", "amountCents": 20_000, "title": "Boat", "reference": "ORDER-1"}
     assert_type(pledg.sign({"data": settings}, expires_in=900), str)
     assert_type(pledg.purchase_url(settings), str)

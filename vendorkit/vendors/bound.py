@@ -12,10 +12,12 @@ import pandas as pd
 from vendorkit import arguments
 from vendorkit.ask import Ask, Filter, Since, choice, find_filter
 from vendorkit.errors import UsageError
-from vendorkit.pull import run
-from vendorkit.query import Query
+from vendorkit.frames import Nested
+from vendorkit.pull import check_limit, run
+from vendorkit.query import Query, checked_nested
 from vendorkit.resource import Resource, Source, changes_of
 from vendorkit.settings import Settings
+from vendorkit.vendors.foreach import ForEach, columns_for
 
 
 class BoundResource:
@@ -76,7 +78,27 @@ class BoundResource:
             UsageError: An unknown filter, a value it cannot have, an unknown sort key or expansion; `since` if the
                 vendor does not report what changed.
         """
-        resource, client, chosen = self._resource, self._client, self._checked(filters)
+        resource, client = self._resource, self._client
+        ask = self._asked(
+            self._checked(filters), where=where, sort=sort, expand=expand, accept=accept, strategy=strategy
+        )
+        if since is None:
+            return Query(client, ask)
+        changes_of(resource, ask, client.title)
+        return Query(client, replace(ask, since=Since(Filter("since", "moment").value(since))))
+
+    def _asked(
+        self,
+        chosen: Mapping[str, Any],
+        *,
+        where: Any = None,
+        sort: Any = None,
+        expand: Any = (),
+        accept: Any = None,
+        strategy: Any = None,
+    ) -> Ask:
+        """Return the query for checked filters, after checking everything else."""
+        resource = self._resource
         if where is not None and not resource.nests:
             what = f"{resource.name} takes no nested filter."
             raise UsageError(what, remedy="Give filters by their names.")
@@ -86,19 +108,15 @@ class BoundResource:
         linked = arguments.names(expand, "expand", "a list of linked resources")
         for rel in resource.ineffective(linked):
             self._choice(rel, resource.expands, "expansion")
-        ask = Ask(
+        return Ask(
             resource.name,
             chosen,
             None if where is None else self._where(where, ()),
             sort,
             tuple(linked),
-            self._choice(accept, client.accepts, "format of answers"),
+            self._choice(accept, self._client.accepts, "format of answers"),
             strategy=self._choice(strategy, resource.strategies, "strategy"),
         )
-        if since is None:
-            return Query(client, ask)
-        changes_of(resource, ask, client.title)
-        return Query(client, replace(ask, since=Since(Filter("since", "moment").value(since))))
 
     def get(self, identifier: str | int) -> dict[str, Any]:
         """
@@ -111,14 +129,67 @@ class BoundResource:
         wanted = arguments.identifier(identifier, "identifier")
         return run(self._resource.paging.get(Ask(self._resource.name), wanted), self._client).records()[0]
 
+    def for_each(
+        self,
+        df: pd.DataFrame,
+        *,
+        columns: str | Iterable[str] | None = None,
+        limit: int | None = None,
+        nested: Nested = "list",
+        prefix: str = "",
+        expand: str | Iterable[str] = (),
+        accept: str | None = None,
+        **filters: Any,
+    ) -> pd.DataFrame:
+        """
+        Query once per row of *df*, a few at once within the rate budget, and return all records as one frame.
+
+        Args:
+            df: Any DataFrame.
+            columns: Only these columns of the records, or this one.
+            limit: At most this many records per row.
+            nested: As in `Query.frame`.
+            prefix: Is put before the names of the records' columns.
+            expand: As in `query`.
+            accept: As in `query`.
+            filters: The resource's filters by name; a text that is the name of a column of *df* means its values, all
+                else is the value for every row.
+
+        Returns:
+            The columns of *df*, then those of the records, then `for_each_error`; in the order of *df* and with its
+            index. A row is repeated for each record that was found, and kept with nulls if there is none. Why a row
+            failed is in `for_each_error`. Equal rows are asked once; codes, if the vendor takes lists, 1,000 at a time.
+
+        Raises:
+            UsageError: No filter names a column, a filter is unknown, or a name is in both frames.
+            CredentialsRefused: The vendor refused the credentials.
+            Cancelled: Somebody pressed stop.
+        """
+        names = columns_for(df, filters)
+        varied = [self._filter(name) for name in names]
+        # What is wrong for every row is raised here, before anything is asked.
+        chosen = self._values({name: value for name, value in filters.items() if name not in names})
+        self._with_defaults({**chosen, **{one.wire: None for one in varied}})
+        base = replace(self._asked(chosen, expand=expand, accept=accept), limit=check_limit(limit))
+
+        def ask(given: Mapping[str, Any]) -> Ask:
+            return replace(base, filters=self._with_defaults({**chosen, **self._values(given)}))
+
+        question = ForEach(self._client, self._resource, base, names, varied, arguments.text(prefix, "prefix"))
+        return question.frame(df, ask, arguments.columns(columns), checked_nested(nested))
+
     def _checked(self, filters: Mapping[str, Any]) -> dict[str, Any]:
         """Return the checked values by the vendor's names, with defaults from the settings."""
+        return self._with_defaults(self._values(filters))
+
+    def _values(self, filters: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the checked values by the vendor's names; those that are None are left out."""
+        pairs = [(self._filter(name), given) for name, given in filters.items()]
+        return {declared.wire: declared.value(given) for declared, given in pairs if given is not None}
+
+    def _with_defaults(self, chosen: dict[str, Any]) -> dict[str, Any]:
+        """Add defaults from the settings; `UsageError` if a filter is missing that is required."""
         resource = self._resource
-        chosen: dict[str, Any] = {}
-        for name, given in filters.items():
-            declared = self._filter(name)
-            if given is not None:
-                chosen[declared.wire] = declared.value(given)
         for one in resource.filters:
             if one.wire not in chosen and one.setting and (value := self._settings.get(one.setting)):
                 chosen[one.wire] = one.value(value)
