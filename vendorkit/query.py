@@ -128,8 +128,11 @@ class Query:
             `<column>__raw`; a `SchemaDrift` warning names both. `attrs["vendorkit"]` says what was asked, when, and
             whether the result is complete.
 
+        Warns:
+            DataMoved: The data changed while pages came, also when they were read again; the frame is not complete.
+
         Raises:
-            IncompletePull: The download broke off, or pages did not fit together; `arrived` holds the received rows.
+            IncompletePull: The download broke off, or its counts do not add up; `arrived` holds the received rows.
         """
         nested = checked_nested(nested)
         return finish(table_of(self.client, self._limited(limit), self._projected(columns, locale)), nested=nested)
@@ -150,8 +153,8 @@ class Query:
         """
         schema = self._projected(columns, locale, also=(self.schema.key,))
         result = table_of(self.client, self._limited(limit), schema)
-        result.drift.warn(schema.name)
-        quiet = replace(result, drift=Drift())
+        result.warn()
+        quiet = replace(result, drift=Drift(), moved=())
         return {name: finish(quiet, child) for name, child in child_tables(result.table, schema).items()}
 
     def records(self, *, limit: int | None = None) -> Iterator[dict[str, Any]]:

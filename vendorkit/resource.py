@@ -143,6 +143,11 @@ class Changes(ABC):
     def changed_ids(self, ask: Ask) -> Flow[None]:
         """Accept pages whose `keys` changed since `ask.since`, including those that left what *ask* queries."""
 
+    def came_since(self, ask: Ask, at: float) -> Flow[bool]:  # noqa: ARG002
+        """Return whether records may have come since *at*, by the vendor's clock: a small request after a download."""
+        yield from ()
+        return False
+
     @abstractmethod
     def keys(self, page: Page) -> list[str]:
         """Return the keys of the changed records that a page of `changed_ids` names."""

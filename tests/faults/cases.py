@@ -86,9 +86,9 @@ P12 | a type that changed, a field that is missing or new | survived | null, raw
 P13 | dates in mixed forms, times without a zone | survived | UTC; what does not fit is kept as text
 P14 | an empty page among full ones | survived | dtypes are declared
 P15 | a page that is null or lacks its records | typed error | `MalformedAnswer`
-P16 | a record on two pages | survived | exact copies are dropped, differing ones are `IncompletePull`
-P17 | a record that slipped between two pages | typed error | `IncompletePull`: rows against the announced total
-P18 | a total that changes meanwhile | typed error | `IncompletePull`
+P16 | a record on two pages | survived | copies are dropped; if they differ, read again, then `complete: False`
+P17 | a record that slipped between two pages | typed error | `IncompletePull`: rows against the total, or read again
+P18 | a total that changes meanwhile | survived | read again, at most twice; then a warning, `complete: False`
 P19 | `next` links in a circle | typed error | `IncompletePull`
 P20 | `next` links without end, or to empty pages | survived | the end where all came, else `IncompletePull`
 P21 | line separators of Unicode within a line's texts | survived | lines end at a line feed only

@@ -115,7 +115,9 @@ class Each:
         except VendorkitError as exc:
             return dict.fromkeys(places, Answer(error=str(exc)))
         return (
-            {places[0]: Answer(result, range(len(result.table)))} if len(places) == 1 else self._shared(places, result)
+            {places[0]: Answer(result, range(len(result.table)), result.warning or None)}
+            if len(places) == 1
+            else self._shared(places, result)
         )
 
     def _shared(self, places: Sequence[int], result: Result) -> dict[int, Answer]:
@@ -126,7 +128,7 @@ class Each:
             for one in dict.fromkeys(value or ()) if isinstance(value, list) else (value,):
                 rows[one].append(row)
         of = {place: rows.get(self.asks[place].filters[self.bulk.wire], []) for place in places}
-        found = {place: Answer(result, mine) for place, mine in of.items()}
+        found = {place: Answer(result, mine, result.warning or None) for place, mine in of.items()}
         if len({row for mine in of.values() for row in mine}) < len(result.table):
             # The vendor matches another spelling of a value, so that it has to be asked for by itself.
             for place, mine in of.items():

@@ -74,7 +74,10 @@ class Pull:
         self.pages = self.rows = 0
         self.total: int | None = None
         self.fetched_at = utc_now()
-        self._totals: list[int] = []  # each as it changed
+        self.first_at: float | None = None  # the vendor's time of the first page
+        self.ends: list[int] = []  # the number of rows up to the end of each page
+        self._totals: list[int] = []  # each as it changed, and
+        self._moved: list[int] = []  # the pages from which on
         self._progress = Progress()
         self._unread: list[Page] = []
 
@@ -86,6 +89,7 @@ class Pull:
             with closing(driven):
                 for one in driven:
                     page = one.page if left is None else one.page.head(left)
+                    self.first_at = page.at if self.first_at is None else self.first_at
                     self._count(page.rows, one.total)
                     report()
                     yield one if page is one.page else replace(one, page=page)
@@ -140,6 +144,11 @@ class Pull:
             for page in self._unread:
                 yield Context().run(_read_until, late, partial(read, [page]))
 
+    @property
+    def moved_pages(self) -> list[int]:
+        """The pages between which the announced total changed; the first is 1."""
+        return sorted({page for second in self._moved[1:] for page in (second - 1, second)})
+
     def check(self) -> None:
         """Raise `IncompletePull` if what was given out, page by page, is not the whole."""
         if why := self.difference(self.rows):
@@ -161,8 +170,11 @@ class Pull:
     def _count(self, rows: int, total: int | None) -> None:
         self.pages += 1
         self.rows += rows
+        self.ends.append(self.rows)
+        if total is not None and total != self.total:
+            self._totals.append(total)
+            self._moved.append(self.pages)
         if total is not None:
-            self._totals += [total] if total != self.total else []
             self.total = total
         known = [number for number in (self.total, self._limit) if number is not None]
         self._progress.total = min(known, default=None)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
+from bisect import bisect_right
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 import pandas as pd
 import pyarrow as pa
@@ -12,8 +15,17 @@ import pyarrow.compute as pc
 from vendorkit.ask import Ask
 from vendorkit.errors import AuthError, Cancelled, IncompletePull, UsageError, VendorkitError
 from vendorkit.frames import Batch, Drift, Nested, Schema, TableReader, combine, to_frame
+from vendorkit.frames.drift import levels_to_caller
+from vendorkit.pull.drive import run
 from vendorkit.pull.pull import TOGETHER, Pull
 from vendorkit.resource import Source, describe
+
+REREADS: Final = 2
+MOST_PAGES: Final = 50  # of a download that is read again: more would take longer than the data stands still
+
+
+class DataMoved(UserWarning):
+    """The data changed while its pages came, so that the result may lack records; `attrs` says `complete: False`."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +39,8 @@ class Result:
         table: The rows in the vendor's order.
         drift: What did not match the schema.
         complete: Whether these are all records that match.
+        moved: The pages between which the data moved while they came, also if they were read again; the first is 1.
+        is_silent: Whether that shows in no count.
     """
 
     source: Source
@@ -36,16 +50,63 @@ class Result:
     table: pa.Table
     drift: Drift
     complete: bool
+    moved: tuple[int, ...] = ()
+    is_silent: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether no limit cut anything off."""
+        limit, rows = self.ask.limit, self.table.num_rows
+        return limit is None or rows < limit or rows == self.pull.total
+
+    @property
+    def warning(self) -> str:
+        """What is wrong with a result that moved; "" if it did not."""
+        if not self.moved:
+            return ""
+        pages = f"pages {min(self.moved)} to {max(self.moved)}"
+        return f"{self.schema.name} changed while {pages} came, so that records may be missing or twice: query again."
+
+    def warn(self) -> None:
+        """Report as warnings, at the caller's own line, what did not match the schema, and that data moved."""
+        self.drift.warn(self.schema.name)
+        if self.moved:
+            warnings.warn(self.warning, DataMoved, stacklevel=levels_to_caller())
 
 
 def table_of(source: Source, ask: Ask, schema: Schema) -> Result:
     """
     Download *ask* as one table of *schema*; exact copies of records are dropped.
 
+    If the data moved while pages came, they are read again, at most twice. If it moved then too, the result is not
+    complete, and says between which pages.
+
     Raises:
-        IncompletePull: It broke off, or pages did not fit together; `arrived` holds the rows that arrived.
+        IncompletePull: It broke off, or its counts do not add up; `arrived` holds the rows that arrived.
         AuthError, Cancelled, UsageError: As they are; `arrived` too holds what arrived before.
     """
+    result = _download(source, ask, schema)
+    for _ in range(REREADS):
+        if not result.moved or ask.span is not None or result.pull.pages > MOST_PAGES:
+            break
+        try:
+            again = _download(source, ask, schema)
+        except (AuthError, Cancelled, UsageError):
+            raise
+        except VendorkitError:
+            break  # what came first is more than what came now
+        # Read twice with the same result: what came did not come meanwhile.
+        settled = result.is_silent and again.is_silent and again.table.equals(result.table)
+        result = replace(again, moved=(), complete=again.whole) if settled else again
+    why = result.pull.difference(result.table.num_rows)
+    if ask.span is not None and result.moved:
+        why = why or "the same id came with different values"
+    if why is not None and (ask.span is not None or not result.moved):
+        raise result.pull.incomplete(why, finish(replace(result, complete=False, moved=())))
+    return result
+
+
+def _download(source: Source, ask: Ask, schema: Schema) -> Result:
     resource = source.resource_of(ask)
     pull = Pull(resource.paging_of(ask).pages(ask), source, resource.name, limit=ask.limit, quiet=ask.span is not None)
     batches: list[Batch] = []
@@ -66,18 +127,37 @@ def table_of(source: Source, ask: Ask, schema: Schema) -> Result:
             raise broken
         what = f"The download of {resource.name} broke off after {table.num_rows:,} rows: {broken.what}"
         raise IncompletePull(what, arrived=arrived, remedy=broken.remedy) from broken
-    table, differ = without_copies(table, schema.key) if pull.pages > 1 else (table, False)
-    why = "the same id came with different values" if differ else pull.difference(table.num_rows)
-    whole = ask.limit is None or table.num_rows < ask.limit or table.num_rows == pull.total
-    result = Result(source, ask, schema, pull, table, drift, complete=whole and why is None)
-    if why is not None:
-        raise pull.incomplete(why, finish(result))
-    return result
+    table, differ = without_copies(table, schema.key) if pull.pages > 1 else (table, [])
+    pages = {bisect_right(pull.ends, row) + 1 for row in differ}
+    result = Result(source, ask, schema, pull, table, drift, complete=True, moved=tuple({*pages, *pull.moved_pages}))
+    if not result.moved and result.pull.difference(table.num_rows) is None and _came_meanwhile(result):
+        result = replace(result, moved=tuple(range(1, pull.pages + 1)), is_silent=True)
+    return replace(result, complete=result.whole and not result.moved)
+
+
+def _came_meanwhile(result: Result) -> bool:
+    """
+    Return whether records came while pages did, although all counts add up.
+
+    Another record left then, and the one after it may have slipped to a page that had been read already.
+    """
+    ask, pull, changes = result.ask, result.pull, result.source.resource_of(result.ask).changes
+    # Two pages come within moments, and the question would be half as many requests again.
+    if changes is None or pull.pages < 3 or pull.first_at is None or ask.limit is not None or pull.total is None:
+        return False
+    if ask.span is not None or ask.since is not None or changes.why_not_incremental(ask) is not None:
+        return False
+    try:
+        return run(changes.came_since(ask, pull.first_at), result.source)
+    except Cancelled:
+        raise
+    except VendorkitError:  # not every user may read the feed; and no download is lost for a question about it
+        return False
 
 
 def finish(result: Result, table: pa.Table | None = None, *, nested: Nested = "list") -> pd.DataFrame:
     """Return the frame of a result, or of one of its child tables, with `attrs`; the drift is reported as a warning."""
-    result.drift.warn(result.schema.name)
+    result.warn()
     frame = to_frame(result.table if table is None else table, nested)
     frame.attrs["vendorkit"] = {
         "vendor": result.source.vendor_name,
@@ -91,10 +171,10 @@ def finish(result: Result, table: pa.Table | None = None, *, nested: Nested = "l
     return frame
 
 
-def without_copies(table: pa.Table, key: str) -> tuple[pa.Table, bool]:
-    """Return *table* without rows that repeat an earlier one, and whether rows with equal keys differ."""
+def without_copies(table: pa.Table, key: str) -> tuple[pa.Table, list[int]]:
+    """Return *table* without rows that repeat an earlier one, and the rows whose key another, different row has."""
     if key not in table.column_names or pc.count_distinct(table[key]).as_py() == table.num_rows:
-        return table, False
+        return table, []
     keys = table[key].to_pylist()
     times = Counter(keys)
     again = [row for row, one in enumerate(keys) if times[one] > 1]
@@ -103,4 +183,5 @@ def without_copies(table: pa.Table, key: str) -> tuple[pa.Table, bool]:
         seen.setdefault(repr(values), row)
     copies = {*again} - {*seen.values()}
     kept = table.take([row for row in range(len(keys)) if row not in copies]) if copies else table
-    return kept, len(seen) > len({keys[row] for row in again})
+    different = Counter(keys[row] for row in seen.values())
+    return kept, [row for row in again if different[keys[row]] > 1]

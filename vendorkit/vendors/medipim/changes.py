@@ -49,6 +49,14 @@ class Updated(Changes):
         if ask.filters or ask.where:
             yield from self.paging.pages(replace(ask, filters={}, where=None, sort=None))
 
+    def came_since(self, ask: Ask, at: float) -> Flow[bool]:
+        """Return whether a record was created since then, or if there are filters, whether one changed."""
+        if ask.filters or ask.where:
+            since = replace(ask, since=Since(int(at) + 1))  # one second earlier is asked for
+        else:
+            since = replace(ask, filters={"createdAt": {"from": int(at)}})
+        return bool((yield self.paging.smallest(since)).rows)
+
     def keys(self, page: Page) -> list[str]:
         """Return the ids."""
         return [str(one) for one in page.values("id")]
