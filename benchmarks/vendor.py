@@ -38,7 +38,7 @@ def products(count: int, *, odd: bool) -> list[bytes]:
         odd: With the vendor's oddities. Else those records are left out; what an ordinary record holds (nulls, missing
             locales, empty lists, several EANs) stays.
     """
-    shop = Shop(Settings(products=count + count // 100 + 100), "https://127.0.0.1:1")
+    shop = Shop(Settings(products=count + count // 100 + 100), "https://127.0.0.1:1", "https://localhost:1")
     index = shop.catalogue.index
     index = index if odd else index[~np.isin(index % ODD_PERIOD, ODD_REMAINDERS)]
     return list(shop.encoded("products", index[:count]))
