@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import threading
@@ -16,6 +17,8 @@ import vendorkit as vk
 from tests.clicking import below, button, cancel, everything, labelled, leaked
 from vendorkit.ask import Filter
 from vendorkit.errors import Cancelled, UsageError
+from vendorkit.http.exchanges import Body, Exchange
+from vendorkit.panels.request.bodies import pretty
 from vendorkit.panels.request.controls import typed
 from vendorkit.panels.request.groups import Condition, Group
 from vendorkit.panels.request.markup import plan_text
@@ -683,6 +686,58 @@ def test_no_state_of_any_widget_holds_a_credential(client_of, vendors, vendor):
     assert not leaked(shown, vendors[vendor].credentials)
 
 
+def rows_of(shown):
+    """The cells of the rows of a table, as texts."""
+    lines = re.findall("<tr>(.*?)</tr>", shown.partition("<tbody>")[2])
+    cells = [re.findall("<t[hd].*?</t[hd]>", line) for line in lines]
+    return [[html.unescape(re.sub("<[^>]+>", "", cell)) for cell in row] for row in cells]
+
+
+def text_of(shown):
+    """What is read of a page."""
+    return html.unescape(re.sub("<[^>]+>", " ", shown))
+
+
+def copied(shown, title):
+    """What the button below this title copies: the text of the element after it."""
+    found = re.search(f"<h4>{title}</h4>.*?<pre[^>]*>(.*?)</pre>", shown, re.DOTALL)[1]
+    return html.unescape(re.sub("<[^>]+>", "", found))
+
+
+def test_exchange_has_a_line_per_request_and_a_total(panel):
+    """Page, status, records, size and time, in the order in which they were sent."""
+    panel.form.limit.box.value = "1200"
+    panel.fetch()
+    panel.join()
+    pane = panel._exchange
+    rows = rows_of(pane._table.value)
+    assert [row[0] for row in rows] == ["1", "2", "3", "4", "5"]
+    assert sorted(row[2] for row in rows) == [f"no {number}, size 250" for number in range(5)]
+    for _, request, _, status_code, records, size, took in rows:
+        assert (request, status_code, records) == ("POST /v4/products/query", "200", "250")
+        assert re.fullmatch(r"[\d.]+ kB", size)
+        assert re.fullmatch(r"[\d,]+ ms", took)
+    sizes = sum(one.body.size for one in pane._shown)
+    total = text_of(pane._table.value.rpartition("</table>")[2])
+    assert f"5 requests, 1,250 records, {sizes / 10**6:,.1f} MB, " in total
+    seconds = float(re.search(r"([\d.]+) s in all", total)[1])
+    assert seconds <= sum(one.seconds for one in pane._shown) + 1
+
+
+def test_exchange_of_a_stream_counts_its_records(panel, vendors):
+    """One response with many records, of which the beginning is kept."""
+    panel.choose("media")
+    panel.form.limit.box.value = ""
+    panel.fetch()
+    panel.join()
+    rows = rows_of(panel._exchange._table.value)
+    assert rows[-1][1:5] == ["POST /v4/media/stream", "", "200", f"{panel.frame.attrs['vendorkit']['total']:,}"]
+    panel._exchange._chooser.value = len(rows) - 1
+    assert "the rest of it is not kept" in panel._exchange._open.value
+    kept = sum(len(one.body.start) for one in panel._exchange._shown)
+    assert kept <= 104_000 * len(rows)
+
+
 def test_exchange_shows_what_went_over_the_wire(client_of):
     """Digest's first refusal and second try, headers with credentials masked; only what this request made."""
     client = client_of["mediagenix"]
@@ -691,20 +746,129 @@ def test_exchange_shows_what_went_over_the_wire(client_of):
     panel.choose("platforms")
     panel.fetch()
     panel.join()
-    shown = panel._exchange.value
-    assert "GET /api/platforms → 200" in shown
+    pane = panel._exchange
+    rows = rows_of(pane._table.value)
+    assert [row[1] for row in rows] == ["GET /api/platforms"] * len(rows)
+    assert rows[-1][3] == "200"
+    shown = "".join(folded for number in range(len(rows)) for _, folded in pane._parts(number))
     assert "/api/brands" not in shown
     assert "Digest" in shown
     assert "***" in shown
 
 
-def test_exchange_shows_the_body_that_was_sent(panel):
-    """As the vendor gets it."""
-    panel.choose("brands").conditions.add("search", "a")
+def test_exchange_shows_both_bodies_as_they_are(panel):
+    """Pretty, folded, escaped; what is copied is the same JSON."""
+    panel.choose("brands").conditions.add("search", "<b>")
+    panel.form.conditions.add("id", "9")
     panel.fetch()
     panel.join()
-    body = re.search(r"<pre[^>]*>(POST .*?)</pre>", panel._exchange.value, re.DOTALL)
-    assert json.loads(re.sub("&quot;", '"', body[1]).split("\n\n", 1)[1]) == panel.query.describe()["json"]
+    shown = panel._exchange._open.value
+    assert json.loads(copied(shown, "Request body")) == panel.query.describe()["json"]
+    assert "<b>" not in shown.replace("</b>", "")
+    assert "&lt;b&gt;" in shown
+    assert json.loads(copied(shown, "Response body"))["meta"]["total"] == len(panel.frame)
+    assert "<details open><summary>" in shown
+    assert "> POST /v4/brands/query" in copied(shown, "Headers")
+
+
+def test_exchange_shows_xml_by_element(client_of):
+    """The vendor's default, with a line for each."""
+    panel = vk.panel(client_of["mediagenix"])
+    panel.choose("platforms")
+    panel.fetch()
+    panel.join()
+    panel._exchange._chooser.value = len(panel._exchange._shown) - 1
+    body = copied(panel._exchange._open.value, "Response body")
+    assert re.search(r"\n  <platform.*>\n    <\S+", body)
+    assert "&lt;platform" in panel._exchange._open.value
+
+
+def test_bodies_can_be_searched(panel):
+    """Hits are counted per request and marked; the first request that has one is opened."""
+    panel.form.limit.box.value = "600"
+    panel.fetch()
+    panel.join()
+    pane = panel._exchange
+    last = pane._shown.index(max(pane._shown, key=lambda one: '"no": 2' in one.body.sent.decode()))
+    pane.search.value = '"NO": 2'
+    assert pane._chooser.value == last
+    assert "<mark>&quot;no&quot;: 2</mark>" in pane._open.value
+    assert [row[7:] for row in rows_of(pane._table.value)] == [["2"] if number == last else [] for number in range(3)]
+    pane.search.value = "(["
+    assert "<mark>" not in pane._open.value
+    pane.search.value = ""
+    assert "hits" not in pane._table.value
+
+
+@pytest.mark.parametrize("length", [50_000, 99_990, 100_010, 103_990])
+def test_credential_in_a_body_is_masked_wherever_it_is(panel, vendors, length):
+    """A vendor may echo what it was sent, with more or less before it, and sign its links; nothing is HTML."""
+    secret = vendors["medipim"].credentials["MEDIPIM_API_KEY_SECRET"]
+    filler = "x" * length
+    url, token = "https://v.example/?signature=made-up-mac&a=1", "made-up-token"
+    body = json.dumps({"a": filler, "b": secret, "url": url, "c": "<script>", "access_token": token})
+    one = Exchange("GET", "https://v.example/", 200, {}, {}, 0.1, body=Body(104_000))
+    one.body.take(body.encode())
+    one.body.sent = body.encode()
+    panel._exchange._shown = [one]
+    panel._exchange._texts = {}
+    panel._exchange._chooser.options = [("1", 0)]
+    panel._exchange._chooser.index = 0
+    panel._exchange._open_one()
+    shown = panel._exchange._open.value
+    assert filler[:40_000] in shown
+    for part in (secret, secret[:8], "made-up", "<script"):
+        assert part not in shown
+    assert leaked(everything(panel), vendors["medipim"].credentials) == []
+
+
+def test_bodies_of_authentication_are_never_kept(client_of, vendors):
+    """A token comes in one, and a secret goes out in one."""
+    client = client_of["pledg"]
+    panel = vk.panel(client)
+    client.ping()
+    kept = [one for one in client.session.exchanges.all() if one.body.start or one.body.sent]
+    token_calls = [one for one in client.session.exchanges.all() if one not in kept]
+    assert token_calls
+    assert all(one.body.size for one in token_calls)
+    assert not [one for one in kept if b"token" in one.body.start.lower()]
+    assert panel is not None
+
+
+def test_bodies_are_kept_only_for_a_panel(medipim):
+    """Whoever does not look at them does not hold them in memory."""
+    medipim.brands.query().frame()
+    one = medipim.session.exchanges.all()[-1]
+    assert (one.body.start, one.body.sent) == (b"", b"")
+    assert one.body.size > 10_000
+    assert one.body.records == 300
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"a": [], "b": {}, "c": [1, -2.5e3, {"d": 'x, {y}: "z"\\'}], "e": None},
+        [1, [2, [3]]],
+        {},
+        [],
+        [{}],
+        {"a": {"b": {}}},
+        "é<",
+    ],
+)
+def test_json_on_lines_is_the_same_json(value):
+    """Whatever it holds, compact or not."""
+    for text in (json.dumps(value), json.dumps(value, indent=3, ensure_ascii=False)):
+        assert json.loads(pretty(text)) == value
+
+
+def test_json_that_is_cut_off_keeps_all_that_is_there():
+    """The first 100 kB of a page end anywhere, and a stream has a record per line."""
+    whole = json.dumps({"results": [{"id": 1, "name": 'a "b", c'}, {"id": 2}]})
+    for end in range(len(whole)):
+        assert re.sub(r"\s", "", pretty(whole[:end])) == re.sub(r"\s", "", whole[:end])
+    assert pretty('{"a": 1}\n{"a": 2}\n') == '{\n  "a": 1\n}\n{\n  "a": 2\n}'
+    assert pretty("no answer, in words") == "no answer, in words"
 
 
 def test_page_without_widgets_shows_the_code_and_the_last_result(panel):

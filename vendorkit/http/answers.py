@@ -28,6 +28,7 @@ from vendorkit.errors import (
     VendorkitError,
     VendorUnavailable,
 )
+from vendorkit.http.exchanges import body_notes
 from vendorkit.settings import Redactor
 from vendorkit.strictjson import strict_object
 
@@ -59,13 +60,14 @@ def chunks(response: requests.Response, *, limit: int | None = None) -> Iterator
         what = f"The answer came in the content coding {coding[:20]!r}, which was not asked for."
         raise MalformedAnswer(what, remedy="Try again; if it stays, tell the vendor.")
     inflate = _Inflate() if "gzip" in coding else None
-    size = 0
+    size, noted = 0, body_notes(response)
     while raw := response.raw.read1(CHUNK_BYTES, decode_content=False):
         for chunk in inflate.feed(raw) if inflate else (raw,):
             size += len(chunk)
             if limit is not None and size > limit:
                 what = f"The answer is longer than {limit:,} bytes."
                 raise MalformedAnswer(what, remedy="Ask for smaller pages.")
+            noted.take(chunk)
             yield chunk
     if inflate:
         inflate.check_end()

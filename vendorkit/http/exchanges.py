@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from requests import PreparedRequest
@@ -23,8 +24,40 @@ _KEPT_CHARS: Final = 8192
 # Of a digest answer, everything but these may be shown: realm, nonce, uri and count explain the exchange.
 _DIGEST_SECRETS: Final = re.compile(r'\b(username\*?|response|cnonce)\s*=\s*("(?:[^"\\]|\\.)*"|[^",\s]+)')
 _QUERY_SECRETS: Final = re.compile(r"(?<=[?&])((?:\w+_)?(?:signature|mac|token|key|secret|password))=[^&#]*")
+# In a body an address ends sooner, and JSON and XML escape the ampersand.
+_BODY_SECRETS: Final = re.compile(
+    r"""((?:[?&;]|\\u0026)(?:\w+_)?(?:signature|mac|token|key|secret|password)=)[^&#\s"'<>\\]*"""
+    r"""|("(?:\w+_)?(?:signature|token|secret|password)"\s*:\s*")[^"]*"""
+)
 _ADDRESSES: Final = {"location", "content-location", "referer"}
 _HIDDEN: Final = {"cookie", "set-cookie", "proxy-authorization"}
+
+
+@dataclass(repr=False)
+class Body:
+    """
+    What arrived of an answer's body, and how much of both bodies is kept for people to look at.
+
+    Attributes:
+        keep: So many bytes of each body; 0: nothing.
+        size: Bytes that arrived, decoded.
+        ended: When the last of them did, on the monotonic clock.
+        records: How many records they hold; None if nobody counted. Of a stream each line is one.
+        sent, start: The beginnings of the bodies. They are as the vendor has them: mask them before they are shown.
+    """
+
+    keep: int = 0
+    size: int = 0
+    ended: float = 0.0
+    records: int | None = None
+    sent: bytes = b""
+    start: bytes = b""
+
+    def take(self, chunk: bytes) -> None:
+        """Count what arrived, and keep it if it is wanted."""
+        self.size, self.ended = self.size + len(chunk), time.monotonic()
+        self.records = None if self.records is None else self.records + chunk.count(b"\n")
+        self.start += chunk[: max(self.keep - len(self.start), 0)]
 
 
 @dataclass(frozen=True)
@@ -37,6 +70,9 @@ class Exchange:
         status: The answer's status; None where none came.
         sent, received: Headers, credentials masked.
         seconds: From sending to the end of the answer's headers.
+        started: When it was sent, on the monotonic clock.
+        number: 1 for the first of its session.
+        body: What arrived after the headers.
     """
 
     method: str
@@ -45,6 +81,9 @@ class Exchange:
     sent: Mapping[str, str]
     received: Mapping[str, str]
     seconds: float
+    started: float = 0.0
+    number: int = 0
+    body: Body = field(default_factory=Body, repr=False)
 
     def text(self) -> str:
         """Return the exchange as it would be printed: request line, headers, status, headers."""
@@ -55,16 +94,32 @@ class Exchange:
         return "\n".join([*lines, *(f"< {name}: {value}" for name, value in self.received.items())])
 
 
+def attach_notes(response: Any, notes: Body) -> None:
+    """Let *notes* be those on the body of *response*, which is read later."""
+    response.vendorkit_notes = notes
+
+
+def body_notes(response: Any) -> Body:
+    """Return the notes on the body of a response; of one that did not come from a vendor's session, new ones."""
+    found = getattr(response, "vendorkit_notes", None)
+    return found if isinstance(found, Body) else Body()
+
+
 class Exchanges:
     """
     The last exchanges of a session, oldest first.
 
     Args:
         redactor: Knows the credentials, and learns those of each request; every address and header passes it.
+
+    Attributes:
+        keep_bytes: How much of each body is kept from now on; authentication's own bodies never are.
+        total: How many there were.
     """
 
     def __init__(self, redactor: Redactor | None = None) -> None:
         self._redactor = redactor or Redactor([])
+        self.keep_bytes = self.total = 0
         self._kept: deque[Exchange] = deque(maxlen=_KEPT)
 
     def note(  # noqa: PLR0917 - the fields of Exchange
@@ -75,14 +130,15 @@ class Exchanges:
         sent: Mapping[str, str],
         received: Mapping[str, str],
         seconds: float,
-    ) -> None:
-        """Keep one exchange, masked and bounded."""
+    ) -> Exchange:
+        """Keep one exchange that has just ended, masked and bounded, and return it."""
         for credential in _credentials(url, sent):
             self._redactor.learn(credential)
-        exchange = Exchange(
-            method, masked_url(url), status, masked(_bounded(sent)), masked(_bounded(received)), seconds
-        )
-        self._kept.append(self._cleaned(exchange))
+        self.total += 1
+        started, there, back = time.monotonic() - seconds, masked(_bounded(sent)), masked(_bounded(received))
+        one = self._cleaned(Exchange(method, masked_url(url), status, there, back, seconds, started, self.total))
+        self._kept.append(one)
+        return one
 
     def all(self) -> list[Exchange]:
         """Return what is kept, oldest first."""
@@ -151,3 +207,8 @@ def _masked(name: str, value: str) -> str:
 def masked_url(url: str) -> str:
     """Return *url* with a mask in place of signatures and other credentials in its query."""
     return _QUERY_SECRETS.sub(rf"\1={MASK}", url)
+
+
+def masked_body(text: str) -> str:
+    """Return a body with a mask in place of signatures and tokens, in its addresses and as members of its JSON."""
+    return _BODY_SECRETS.sub(rf"\1\2{MASK}", text)

@@ -38,7 +38,7 @@ from vendorkit.http.answers import ANSWER_LIMIT_BYTES, BrokenOff, CorruptAnswer,
 from vendorkit.http.budget import Budget
 from vendorkit.http.call import Call, Policy
 from vendorkit.http.chains import untrusted
-from vendorkit.http.exchanges import Exchanges, masked_request
+from vendorkit.http.exchanges import Exchanges, body_notes, masked_request
 from vendorkit.http.proxy import DIRECT, PROXY_VARIABLE, Route
 from vendorkit.http.transport import Adapter
 from vendorkit.settings import MASK, Redactor, refuse_pickling
@@ -130,6 +130,7 @@ class Session:
             with attempt:
                 response = self._attempt(call, deadline, stream=True)
         try:
+            body_notes(response).records = 0  # and a line is one
             yield self._guarded_chunks(response, self._asked(call), deadline)
         finally:
             # The collector may close what was left alone in the thread that reads it, amid a read; that is its last.
@@ -228,6 +229,7 @@ class Session:
     ) -> requests.Response | VendorkitError | KeyboardInterrupt:
         try:
             response = self._follow(call)
+            self._keep_bodies(response)
             whole = not stream or response.status_code != 200
             body = body_of(response) if whole else b""
             if self._clean is not None:
@@ -246,6 +248,12 @@ class Session:
         if error is None and whole and call.accept != "any" and response.status_code != 204:
             error = form_error(body, call.accept, asked, self.redactor)
         return response if error is None else error
+
+    def _keep_bodies(self, response: requests.Response) -> None:
+        # Here, where requests of authentication do not pass: their bodies hold tokens.
+        if keep := self.exchanges.keep_bytes:
+            sent, notes = response.request.body or b"", body_notes(response)
+            notes.keep, notes.sent = keep, (sent.encode() if isinstance(sent, str) else bytes(sent))[:keep]
 
     def _follow(self, call: Call) -> requests.Response:
         """Send *call* once, and follow a few redirects of a GET inside the vendor's origin."""

@@ -26,7 +26,7 @@ from vendorkit.deadline import SLICE_S, Deadline, current_deadline
 from vendorkit.echoes import printable
 from vendorkit.errors import OriginRefused, UsageError
 from vendorkit.http.budget import Budget
-from vendorkit.http.exchanges import Exchanges, masked_url
+from vendorkit.http.exchanges import Exchanges, attach_notes, masked_url
 from vendorkit.http.proxy import DIRECT, Route
 from vendorkit.http.tls import Trust
 from vendorkit.http.tunnel import open_tunnel
@@ -252,7 +252,9 @@ class Adapter(HTTPAdapter):
         finally:
             status, received = (None, {}) if response is None else (response.status_code, response.headers)
             seconds = time.monotonic() - started
-            self.exchanges.note(request.method or "", request.url or "", status, request.headers, received, seconds)
+            url, method = request.url or "", request.method or ""
+            noted = self.exchanges.note(method, url, status, request.headers, received, seconds)
+        attach_notes(response, noted.body)
         return response
 
     @property

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import html
+import re
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,9 @@ STYLE: Final = Path(__file__).with_name("panels.css").read_text("utf-8")
 # By an event of the page itself, which works in every front end and over plain HTTP, where browsers have no
 # navigator.clipboard; only as plain text, because a spreadsheet would put each formatted line into one cell.
 _COPY: Final = html.escape(Path(__file__).with_name("copy.js").read_text("utf-8"))
+
+_COPY_BUTTON: Final = f'<button type="button" class="jupyter-button" onclick="{_COPY}">LABEL</button>'
+_FOLDS: Final = 6  # deeper lines are one part with the line above them
 
 
 def error_html(exc: BaseException) -> str:
@@ -52,8 +56,41 @@ def code_html(text: str) -> str:
 
 def copied_html(text: str, label: str = "Copy") -> str:
     """Return *text* unchanged, below a button with this label that copies it."""
-    button = f'<button type="button" class="jupyter-button" onclick="{_COPY}">{html.escape(label)}</button>'
-    return button + code_html(text)
+    return f"{_COPY_BUTTON.replace('LABEL', html.escape(label))}{code_html(text)}"
+
+
+def folded_html(text: str, search: str = "", label: str = "Copy") -> str:
+    """
+    Return indented *text* unchanged, below a button that copies it: a line with deeper ones below it folds these.
+
+    Where *search* occurs is marked, in upper or lower case.
+    """
+    lines = [(len(line) - len(line.lstrip()), line) for line in text.splitlines()]
+    sought = re.compile(f"({re.escape(search)})" if search else "(?!)", re.IGNORECASE)
+    shown = "".join(_folded(lines, sought, 0))
+    button = _COPY_BUTTON.replace("LABEL", html.escape(label))
+    return f'{button}<pre class="vk-code" tabindex="0">{shown}</pre>'
+
+
+def _folded(lines: Sequence[tuple[int, str]], sought: re.Pattern[str], depth: int) -> Iterator[str]:
+    start = 0
+    while start < len(lines):
+        indent, line = lines[start]
+        end = start + 1
+        while end < len(lines) and lines[end][0] > indent:
+            end += 1
+        if end == start + 1 or depth == _FOLDS:
+            yield "".join(f"<div>{_marked(each, sought)}\n</div>" for _, each in lines[start:end])
+        else:
+            yield f"<details open><summary>{_marked(line, sought)}\n</summary>"
+            yield from _folded(lines[start + 1 : end], sought, depth + 1)
+            yield "</details>"
+        start = end
+
+
+def _marked(line: str, sought: re.Pattern[str]) -> str:
+    parts = (html.escape(part) for part in sought.split(line))
+    return "".join(f"<mark>{part}</mark>" if number % 2 else part for number, part in enumerate(parts))
 
 
 def info_html(rows: Iterable[Sequence[str]], heads: Sequence[str] = ()) -> str:

@@ -11,6 +11,7 @@ from vendorkit.errors import MalformedAnswer
 from vendorkit.frames import Page, json_page, lines_page, xml_page
 from vendorkit.http.answers import ANSWER_LIMIT_BYTES, answered_at
 from vendorkit.http.call import Call
+from vendorkit.http.exchanges import body_notes
 from vendorkit.http.session import Session
 
 BLOCK_BYTES: Final = 1 << 22
@@ -27,7 +28,9 @@ def pages_of(session: Session, call: Call, stop: Event) -> Iterator[Page]:
         if not call.lines:
             response = session.send(call)
             read = xml_page if call.accept == "xml" else json_page
-            yield read(response.content, call.records, at=answered_at(response))
+            page = read(response.content, call.records, at=answered_at(response))
+            body_notes(response).records = page.rows
+            yield page
             return
         line = 1
         with session.stream(call) as chunks:

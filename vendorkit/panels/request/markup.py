@@ -1,21 +1,14 @@
-"""Plans, results and exchanges of the request panel as text and HTML."""
+"""Plans and results of the request panel as text."""
 
 from __future__ import annotations
 
-import html
-import json
 from collections.abc import Iterable
-from typing import Any, Final
 
 import pandas as pd
 
-from vendorkit.http.exchanges import Exchange
-from vendorkit.panels.markup import code_html, counted, dim_html
+from vendorkit.panels.markup import counted
 from vendorkit.panels.request.progress import duration
 from vendorkit.pull import Plan
-from vendorkit.query import Query
-
-_EXCHANGES: Final = 50  # shown; a long download has more
 
 
 def plan_text(plan: Plan) -> str:
@@ -39,27 +32,3 @@ def caption(frame: pd.DataFrame, declared: Iterable[str]) -> str:
     added = [str(name) for name in frame.columns if name not in known]
     parts += [f"not declared: {', '.join(added)}"] if added else []
     return "; ".join(parts) + "."
-
-
-def request_html(query: Query) -> str:
-    """Return the first request of *query* with its body, credentials masked."""
-    prepared = query.request()
-    lines = [f"{prepared.method} {prepared.url}", *(f"{name}: {value}" for name, value in prepared.headers.items())]
-    body = query.describe()["json"]
-    if body is not None:
-        lines += ["", json.dumps(body, indent=2, ensure_ascii=False)]
-    return code_html("\n".join(lines))
-
-
-def exchanges_html(exchanges: list[Exchange]) -> str:
-    """Return *exchanges*, each as a line that opens."""
-    last = exchanges[-_EXCHANGES:]
-    left_out = dim_html(f"The last {len(last)} of {len(exchanges)}." if len(last) < len(exchanges) else "")
-    return left_out + "".join(map(_exchange_html, last))
-
-
-def _exchange_html(one: Exchange) -> str:
-    status: Any = one.status if one.status is not None else "no answer"
-    target = one.url.split("?", 1)[0].split("/", 3)[-1]
-    line = f"{one.method} /{target} → {status}, {one.seconds * 1000:.0f} ms"
-    return f"<details><summary>{html.escape(line)}</summary>{code_html(one.text())}</details>"

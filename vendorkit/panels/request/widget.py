@@ -14,12 +14,12 @@ import ipywidgets as widgets
 import pandas as pd
 
 from vendorkit.errors import VendorkitError
-from vendorkit.http.exchanges import Exchange
 from vendorkit.panels.base import WRAP, WorkPanel, button, connected, guarded, look, titled
 from vendorkit.panels.markup import code_html, copied_html, dim_html, good_html
 from vendorkit.panels.request.controls import LABELLED, WIDE
+from vendorkit.panels.request.exchanges import ExchangePane
 from vendorkit.panels.request.form import Form
-from vendorkit.panels.request.markup import caption, exchanges_html, plan_text, request_html
+from vendorkit.panels.request.markup import caption, plan_text
 from vendorkit.panels.request.outcome import Asked, Outcome
 from vendorkit.panels.request.progress import ProgressBar
 from vendorkit.pull import progress_to
@@ -43,7 +43,8 @@ class RequestPanel(WorkPanel):
         self._ready = self._edited = False
         names = list(client.declared)
         self._resource = widgets.Dropdown(options=names, description="Resource", style=LABELLED, layout=WIDE)
-        self._about, self._problem, self._exchange, self._code = (widgets.HTML() for _ in range(4))
+        self._about, self._problem, self._code = (widgets.HTML() for _ in range(3))
+        self._exchange = ExchangePane(client, self.fail)
         self._place, self._result, self._progress = widgets.VBox(), Outcome(), ProgressBar()
         self._running: tuple[Asked, float] | None = None  # the request under way, and when it began
         self._count = button("Count", self.count, self.fail)
@@ -97,7 +98,7 @@ class RequestPanel(WorkPanel):
     def count(self) -> None:
         """Count the matching records, in a thread; the status says how many, and what fetching them takes."""
         query, limit = self.query, self.form.options().get("limit")
-        self._start(query, lambda: partial(self._show_good, plan_text(query.plan(limit=limit))))
+        self._start(lambda: partial(self._show_good, plan_text(query.plan(limit=limit))))
 
     def fetch(self) -> None:
         """Fetch the table, in a thread, and show it; it is `frame` then."""
@@ -112,10 +113,10 @@ class RequestPanel(WorkPanel):
                 frame = query.frame(**options)
             return partial(self._show_frame, frame, caption(frame, query.schema.arrow.names))
 
-        self._start(query, work)
+        self._start(work)
 
-    def _start(self, query: Query, work: Callable[[], Callable[[], None]]) -> None:
-        before = self.client.session.exchanges.all()
+    def _start(self, work: Callable[[], Callable[[], None]]) -> None:
+        first = self.client.session.exchanges.total + 1
         self._edited = self._edited and self.busy
 
         def recorded() -> Callable[[], None]:
@@ -123,7 +124,7 @@ class RequestPanel(WorkPanel):
                 return work()
             finally:
                 self._progress.hide_bar()
-                self._show_exchanges(query, before)
+                self._exchange.show(first)
 
         self._worker.start(recorded)
 
@@ -175,11 +176,6 @@ class RequestPanel(WorkPanel):
             self._result.show(frame, asked, time.monotonic() - started, broken=broken)
         with suppress(VendorkitError):  # the form may have been changed meanwhile, or hold something wrong
             self._result.compare((self.query.ask, self.form.options()))
-
-    def _show_exchanges(self, query: Query, before: list[Exchange]) -> None:
-        known = set(map(id, before))
-        new = [one for one in self.client.session.exchanges.all() if id(one) not in known]
-        self._exchange.value = request_html(query) + exchanges_html(new)
 
     def fail(self, exc: BaseException) -> None:
         """Show an error, and what arrived before it."""

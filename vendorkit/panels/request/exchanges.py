@@ -1,0 +1,134 @@
+"""What a request took: a line per HTTP request, and one of them in full, credentials masked."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
+
+import ipywidgets as widgets
+
+from vendorkit.http.exchanges import Exchange, masked_body
+from vendorkit.panels.base import Failed, guarded
+from vendorkit.panels.markup import counted, dim_html, folded_html, info_html, scrolled_html
+from vendorkit.panels.request.bodies import pretty
+from vendorkit.panels.request.controls import LABELLED, WIDE
+from vendorkit.vendors.client import Client
+
+SHOWN_BYTES: Final = 100_000  # of each body
+_MARGIN_BYTES: Final = 20_000  # kept in addition: a credential that the end cuts in two would not be recognised
+_PRETTY: Final = 10**6
+_HEADS: Final = ("#", "request", "page", "status", "records", "size", "time", "hits")
+
+
+class ExchangePane(widgets.VBox):  # type: ignore[misc]
+    """The exchanges of one request, as a table; one of them is open, and all can be searched."""
+
+    def __init__(self, client: Client, failed: Failed) -> None:
+        self._client, self._shown = client, list[Exchange]()
+        self._texts: dict[int, list[tuple[str, str]]] = {}
+        client.session.exchanges.keep_bytes = SHOWN_BYTES + _MARGIN_BYTES
+        self._table, self._open = widgets.HTML(), widgets.HTML()
+        self._chooser = widgets.Dropdown(description="Open", style=LABELLED, layout=WIDE)
+        self.search = widgets.Text(description="Search", continuous_update=False, style=LABELLED, layout=WIDE)
+        for box, act in ((self._chooser, self._open_one), (self.search, self._find)):
+            box.observe(guarded(act, failed), names="value")
+        super().__init__([self._table, widgets.HBox([self._chooser, self.search]), self._open])
+
+    def show(self, first: int) -> None:
+        """Show the exchanges of the client's session from number *first* on."""
+        kept = [one for one in self._client.session.exchanges.all() if one.number >= first]
+        self._shown, self._texts = sorted(kept, key=lambda one: one.started), {}
+        self._left_out = self._client.session.exchanges.total - first + 1 - len(kept)
+        labels = [(f"{n}: {_target(one)}", n - 1) for n, one in enumerate(self._shown, 1)]
+        self._chooser.options = labels
+        self._chooser.index = 0 if labels else None
+        self._find()
+
+    def static_html(self) -> str:
+        """Return the table and what is open."""
+        return f"{self._table.value}{self._open.value}"
+
+    def _parts(self, number: int) -> list[tuple[str, str]]:
+        """Return title and text of headers and bodies; nothing of them is a credential."""
+        if number not in self._texts:
+            one = self._shown[number]
+            bodies = [("Request body", one.body.sent), ("Response body", one.body.start)]
+            texts = [(name, self._readable(body)) for name, body in bodies if body]
+            self._texts[number] = [("Headers", one.text()), *texts]
+        return self._texts[number]
+
+    def _readable(self, body: bytes) -> str:
+        mask = self._client.session.redactor.mask
+        # Masked before, so that no layout hides a credential, and after, because text may be escaped in some layouts.
+        (text,) = mask([masked_body(body.decode("utf-8", "replace"))], limit=SHOWN_BYTES)
+        (text,) = mask([pretty(text)], limit=_PRETTY)
+        return text if len(body) < SHOWN_BYTES else f"{text}\n… the rest of it is not kept"
+
+    def _hits(self, number: int) -> int:
+        sought = self.search.value.casefold()
+        return sum(text.casefold().count(sought) for _, text in self._parts(number)) if sought else 0
+
+    def _find(self) -> None:
+        """Count the hits of each exchange, and open the first one with some."""
+        hits = [self._hits(number) for number in range(len(self._shown))]
+        rows = [_row(number, one, hits[number - 1]) for number, one in enumerate(self._shown, 1)]
+        table = info_html(rows, _HEADS if self.search.value else _HEADS[:-1])
+        left_out = f"{counted(self._left_out, 'earlier request')} not kept. " if self._shown and self._left_out else ""
+        total = dim_html(f"{left_out}{_total(self._shown)}")
+        self._table.value = scrolled_html(table, "Exchanges") + total if self._shown else ""
+        best = next((number for number, found in enumerate(hits) if found), None)
+        if best is not None and self._chooser.value is not None and not hits[self._chooser.value]:
+            self._chooser.value = best
+        else:
+            self._open_one()
+
+    def _open_one(self) -> None:
+        number = self._chooser.value
+        parts = [] if number is None else self._parts(number)
+        sought = self.search.value
+        self._open.value = "".join(
+            f"<h4>{title}</h4>{folded_html(text, sought, f'Copy {title.lower()}')}" for title, text in parts
+        )
+
+
+def _target(one: Exchange) -> str:
+    status: Any = one.status if one.status is not None else "no answer"
+    return f"{one.method} {urlsplit(one.url).path or '/'} → {status}"
+
+
+def _page(one: Exchange) -> str:
+    """Return what the request says of its page, in the vendor's own words."""
+    said = {name: value for name, value in parse_qsl(urlsplit(one.url).query) if "page" in name}
+    with suppress(ValueError, TypeError, LookupError):
+        found = json.loads(one.body.sent)["page"]
+        said |= found if isinstance(found, dict) else {"page": found}
+    return ", ".join(f"{name} {value}" for name, value in said.items())
+
+
+def _row(number: int, one: Exchange, hits: int) -> list[str]:
+    method_path, _, status = _target(one).partition(" → ")
+    records = one.body.records
+    cells = [number, method_path, _page(one), status, "" if records is None else f"{records:,}"]
+    cells += [size_text(one.body.size), f"{_seconds(one) * 1000:,.0f} ms", *([hits] if hits else [])]
+    return [html.escape(str(cell)) for cell in cells]
+
+
+def _seconds(one: Exchange) -> float:
+    return max(one.seconds, one.body.ended - one.started)
+
+
+def _total(shown: Sequence[Exchange]) -> str:
+    records, size = sum(one.body.records or 0 for one in shown), size_text(sum(one.body.size for one in shown))
+    ends = [one.started + _seconds(one) for one in shown]
+    took = (max(ends) - shown[0].started) if shown else 0.0
+    return f"{counted(len(shown), 'request')}, {counted(records, 'record')}, {size}, {took:.1f} s in all."
+
+
+def size_text(size: int) -> str:
+    """Return a number of bytes in words."""
+    unit, words = (10**6, "MB") if size >= 10**6 else (10**3, "kB")
+    return f"{size:,} bytes" if size < 10**3 else f"{size / unit:,.1f} {words}"
