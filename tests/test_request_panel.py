@@ -225,9 +225,11 @@ def test_only_the_controls_that_a_resource_declares_are_there(client_of):
         shown[name] = {one.description for one in below(form) if getattr(one, "description", "")}
     pledg = vk.panel(client_of["pledg"]).choose("merchant_conditions")
     shown["conditions"] = {one.description for one in below(pledg) if getattr(one, "description", "")}
-    common = {"Add filter", "Add", "limit", "columns"}
+    common = {"Add filter", "Add", "limit"}
     nesting = {"Filters", "Add group", "where"}
-    assert shown["products"] == common | nesting | {"sort", "descending", "locale", "nested", "strategy", "since"}
+    shown = {name: {one for one in found if not one.startswith("columns: ")} for name, found in shown.items()}
+    more = {"Find filter", "sort", "descending", "locale", "nested", "strategy", "since"}
+    assert shown["products"] == common | nesting | more
     assert shown["public_categories"] == common | nesting | {"locale"}
     assert shown["titles"] == common | {"nested", "accept", "expand", "since"}
     assert shown["conditions"] == common
@@ -265,6 +267,145 @@ def test_error_is_next_to_its_control_and_nothing_can_be_sent(panel):
     assert dict(panel.query.filters) == {"brand": [9, 12]}
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("2026-01-01 .. 2026-01-31", "from 2026-01-01, included, until 2026-01-31, included, UTC."),
+        ("..2026-01-31T12:00", "until 2026-01-31 12:00:00, UTC."),
+        ("2026-01-31T00:00+01:00 ..", "from 2026-01-30 23:00:00, UTC."),
+        ("2026-01-31", "from 2026-01-31, included, until 2026-01-31, included, UTC."),
+        ("99999999999999", "at 99999999999999, UTC."),
+    ],
+)
+def test_dates_say_what_they_include(panel, text, said):
+    """Next to what is typed, and as the vendor gets it."""
+    control = panel.form.conditions.add("created_at", text)
+    assert said in control._note.value
+    control.box.value = ""
+    assert "A moment, or a pair" in control._note.value
+
+
+@pytest.mark.parametrize("country", ["be", "fr", "de", "es", "au", "us"])
+def test_every_filter_has_a_description(vendors, country):
+    """Of every vendor and country; the list of filters shows it."""
+    clients = [vk.connect("medipim", environment="local", country=country)]
+    clients += [vk.connect(name, environment="local") for name in ("pledg", "mediagenix")]
+    for client in clients:
+        for resource in client.declared.values():
+            assert [one.name for one in resource.filters if not one.about] == [], resource.name
+    label = {name: label for label, name in vk.panel(clients[0]).form.conditions._chooser.options}
+    assert label["brand"] == "brand: Ids of brands."
+
+
+def test_filters_are_found_by_words_of_name_or_description(panel):
+    """In any order and case; what is found first is chosen."""
+    form = panel.form
+    find, chooser = labelled(form, "Find filter"), labelled(form, "Add filter")
+    every = len(chooser.options)
+    find.value = "CODES gs1" if "gs1_category" in dict(map(reversed, chooser.options)) else "codes atc"
+    assert [name for _, name in chooser.options] == ["atc_category"]
+    button(form, "Add").click()
+    assert labelled(form, "atc_category").description == "atc_category"
+    find.value = "nothing is like this"
+    assert chooser.options == ()
+    button(form, "Add").click()
+    assert status(panel) == ""
+    find.value = ""
+    assert len(chooser.options) == every
+    assert chooser.value is not None
+
+
+def test_id_is_found_by_a_name(panel, vendors, medipim):
+    """From three letters on, 300 ms after the last; picking one puts its id in; what was found is not sought again."""
+    wanted = medipim.brands.get(9)["name"]
+    control = panel.form.conditions.add("brand")
+    vendors["medipim"].clear_log()
+    for length in range(1, 5):
+        control.box.value = f"12, {wanted[:length]}"
+    panel.form.lookup.join()
+    assert vendors["medipim"].requests == 1
+    assert control._found.layout.display == ""
+    assert f"{wanted} (9)" in control._found._options_labels
+    assert panel._go.disabled
+    control._found.value = "9"
+    assert control.box.value == "12, 9"
+    assert control._found.layout.display == "none"
+    assert dict(panel.query.filters) == {"brand": [12, 9]}
+    control.box.value = wanted[:4].upper()
+    panel.form.lookup.join()
+    assert vendors["medipim"].requests == 1
+    assert control._found.layout.display == ""
+    control.box.value = wanted[:2]
+    panel.form.lookup.join()
+    assert control._found.layout.display == "none"
+
+
+def test_list_of_one_answer_is_searched_here(panel, vendors, medipim):
+    """Categories have no search by a plain text: they are fetched once, and found in every language."""
+    categories = medipim.public_categories.query().frame()
+    name = next(one for one in categories["name_fr"].dropna() if len(one) > 5)
+    control = panel.form.conditions.add("public_category")
+    vendors["medipim"].clear_log()
+    for text in (name, name[:4], name[1:5]):
+        control.box.value = text
+        panel.form.lookup.join()
+        assert any(name in label for label in control._found._options_labels)
+    assert vendors["medipim"].requests == 1
+
+
+def test_lookup_leaves_the_budget_to_requests_and_shows_its_errors(panel, vendors, monkeypatch):
+    """With few slots left nothing is sent; an error is a note, and typing goes on."""
+    control = panel.form.conditions.add("brand")
+    monkeypatch.setattr(panel.client.session.budget, "left", lambda: 5)
+    vendors["medipim"].clear_log()
+    control.box.value = "abc"
+    panel.form.lookup.join()
+    assert vendors["medipim"].requests == 0
+    assert "No name with" in control._note.value
+    monkeypatch.setattr(panel.client.session.budget, "left", lambda: None)
+    vendors["medipim"].set(fail_next=["401"])
+    control.box.value = "abcd"
+    panel.form.lookup.join()
+    assert "HTTP 401" in control._note.value
+    assert control._found.layout.display == "none"
+
+
+def test_columns_are_ticked_searched_and_preset(panel):
+    """Created at the first look; presets by kind, by value and by language; the query has what is ticked."""
+    columns, schema = panel.form.columns, panel.client.declared["products"].schema
+    assert "columns: all" in columns._open.description
+    assert not columns._ticks
+    columns._open.value = True
+    columns._ticks["status"].value = True
+    columns._ticks["id"].value = True
+    assert panel.form.options()["columns"] == ["id", "status"]
+    assert columns._open.description == f"columns: 2 of {len(schema.arrow.names)}"
+    labelled(columns, "Find column").value = "PRICE"
+    assert [one.description for one in columns.children[2].children] == [n for n in schema.arrow.names if "price" in n]
+    button(columns, "prices").click()
+    assert set(columns.value) == {"id", "public_price", "manufacturer_price", "pharmacist_price"}
+    assert columns._ticks["public_price"].value
+    assert not columns._ticks["status"].value
+    button(columns, "codes").click()
+    assert {"cnk", "gtin", "ean_gtin13"} <= set(columns.value)
+    button(columns, "one language").click()
+    assert {"id", "status", "name_nl"} <= set(columns.value)
+    assert not {"name_fr", "name_en", "name_de"} & set(columns.value)
+    button(columns, "with values").click()
+    assert "Send a request first." in status(panel)
+    button(columns, "all").click()
+    assert "columns" not in panel.form.options()
+    panel.form.limit.box.value = "50"
+    panel.fetch()
+    panel.join()
+    button(columns, "with values").click()
+    full = [name for name in schema.arrow.names if panel.frame[name].notna().any()]
+    assert list(columns.value) == full
+    assert 1 < len(full) < len(schema.arrow.names)
+    with pytest.raises(UsageError, match="pric"):
+        columns.choose(["pric"])
+
+
 def test_sending_what_is_not_ready_is_one_sentence(panel):
     """A click that the front end had on its way before the button was disabled."""
     panel.form.conditions.add("brand", "x")
@@ -292,7 +433,7 @@ def test_clicks_make_the_same_query_as_code(panel, medipim):
     labelled(form, "sort").value = "createdAt"
     labelled(form, "descending").value = True
     labelled(form, "locale").value = "fr"
-    labelled(form, "columns").value = ("id", "status", "created_at")
+    form.columns.choose(["id", "status", "created_at"])
     labelled(form, "limit").value = "5"
     button(panel, "Send").click()
     panel.join()

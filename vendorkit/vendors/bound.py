@@ -20,6 +20,12 @@ from vendorkit.settings import Settings
 from vendorkit.vendors.foreach import ForEach, columns_for
 
 
+def search_filter(resource: Resource) -> str | None:
+    """Return the name of the filter that searches the names of a resource by a text; None if there is none."""
+    texts = [one.name for one in resource.filters if one.kind == "text"]
+    return next((name for name in ("search", "search_name") if name in texts), None)
+
+
 class BoundResource:
     """
     A resource of a connected client.
@@ -204,13 +210,18 @@ class BoundResource:
     def _filter(self, name: str) -> Filter:
         """Return the filter called *name*, which says how to find ids if it takes those of another resource."""
         found = find_filter(self._resource.filters, name, self._resource.name)
-        plurals, declared = (f"{found.name}s", f"{found.name.removesuffix('y')}ies"), self._client.declared
-        other = next((declared[plural] for plural in plurals if plural in declared), None)
-        if found.kind != "integer" or other is None:
+        other = self.identified(found)
+        if other is None:
             return found
-        searches = any(one.name == "search" and one.kind == "text" for one in other.filters)
-        query = "query(search={!r})" if searches else "query().frame()"
+        search = search_filter(other)
+        query = "query().frame()" if search is None else f"query({search}={{!r}})"
         return replace(found, lookup=f"{self._client.vendor_name}.{other.name}.{query}")
+
+    def identified(self, declared: Filter) -> Resource | None:
+        """Return the resource whose ids a filter takes; None if it takes others."""
+        plurals, known = (f"{declared.name}s", f"{declared.name.removesuffix('y')}ies"), self._client.declared
+        found = next((known[plural] for plural in plurals if plural in known), None)
+        return found if declared.kind == "integer" else None
 
     def _where(self, where: Any, around: tuple[int, ...]) -> dict[str, Any]:
         """Return a nested filter in the vendor's names, its values checked like those of other filters."""

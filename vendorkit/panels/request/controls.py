@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import csv
 import html
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from typing import Any, Final
 
 import ipywidgets as widgets
 
 from vendorkit.ask import Filter
-from vendorkit.errors import UsageError
-from vendorkit.panels.base import Act
+from vendorkit.errors import UsageError, VendorkitError
+from vendorkit.panels.base import WRAP, Act
 from vendorkit.panels.markup import dim_html
 
 LABELLED: Final = {"description_width": "10em"}
 WIDE: Final = {"width": "28em"}
 _LISTED: Final = 4  # choices shown at once
 
+_WHOLE_DAY: Final = {"from": "00:00:00", "until": "23:59:59"}
 _HINTS: Final = {
     "time": "2026-01-01 .. 2026-01-31",
     "date": "2026-01-31",
@@ -60,15 +60,19 @@ def _moment(text: str) -> str | int:
     return int(text) if text.isdecimal() and len(text) > 8 else text  # 8 digits are a date
 
 
-def _in_words(declared: Filter, value: Any) -> str:
-    """Return the span of time that a value means, to the second."""
-    if declared.kind not in ("time", "moment") or value is None:
-        return ""
-    edges = value if isinstance(value, dict) else {"": value}
-    with suppress(ValueError, OverflowError, OSError):  # no such year
-        moments = [f"{edge} {datetime.fromtimestamp(at, timezone.utc):%Y-%m-%d %H:%M:%S}" for edge, at in edges.items()]
-        return f"Now: {' '.join(moments).strip()} UTC."
-    return ""
+def span_text(value: Any) -> str:
+    """Return what a moment or a span of time, in unix seconds, includes, in words."""
+    edges = value if isinstance(value, dict) else {"at": value}
+    return f"{', '.join(_edge_text(edge, at) for edge, at in edges.items())}, UTC."
+
+
+def _edge_text(edge: str, at: int) -> str:
+    try:
+        text = datetime.fromtimestamp(at, timezone.utc).isoformat(" ").removesuffix("+00:00")
+    except (ValueError, OverflowError, OSError):  # after the year 9999
+        return f"{edge} {at}"
+    day, _, clock = text.partition(" ")
+    return f"{edge} {day}, included" if clock == _WHOLE_DAY.get(edge) else f"{edge} {text}"
 
 
 class Control(widgets.HBox):  # type: ignore[misc]
@@ -80,15 +84,27 @@ class Control(widgets.HBox):  # type: ignore[misc]
         changed: Called after each change.
         extra: Widgets between the control and its note.
         large: Whether it is for long texts.
+        lookup: Finds the ids that the filter takes by a name, later, and calls back with what it found.
     """
 
-    def __init__(self, declared: Filter, changed: Act, extra: Sequence[Any] = (), *, large: bool = False) -> None:
-        self.declared, self._changed = declared, changed
+    def __init__(
+        self,
+        declared: Filter,
+        changed: Act,
+        extra: Sequence[Any] = (),
+        *,
+        large: bool = False,
+        lookup: Callable[[str, Callable[[Any], None]], None] | None = None,
+    ) -> None:
+        self.declared, self._changed, self._lookup = declared, changed, lookup
+        self._found = widgets.ToggleButtons(value=None, layout={"display": "none"}, style={"button_width": "auto"})
+        self._found.observe(self._pick, names="value")
         self.box = _widget_for(declared, large=large)
         self._note = widgets.HTML(layout={"margin": ".4em 0 .4em .8em", "flex": "1 1 0", "min_width": "0"})
         self._fault: UsageError | None = None
         self.box.observe(self._look, names="value")
-        super().__init__([self.box, *extra, self._note], layout={"align_items": "flex-start"})
+        picks = [] if lookup is None else [self._found]
+        super().__init__([self.box, *extra, *picks, self._note], layout=WRAP | {"align_items": "flex-start"})
         self._show()
 
     def read(self) -> Any:
@@ -110,8 +126,34 @@ class Control(widgets.HBox):  # type: ignore[misc]
         return self._fault is not None
 
     def _look(self, _: Any) -> None:
+        self._found.layout.display = "none"
         self._show()
         self._changed()
+        if self._lookup is not None:
+            sought = self._sought()
+            self._lookup(sought, lambda found: self._offer(sought, found))
+
+    def _sought(self) -> str:
+        """Return what is typed last, if it is no id; it may be a name."""
+        last = self.box.value.rpartition(",")[2].strip()
+        return "" if last.lstrip("-").isdecimal() else last
+
+    def _offer(self, sought: str, found: Any) -> None:
+        if sought != self._sought():  # something else is typed by now
+            return
+        if isinstance(found, VendorkitError) or not found:
+            what = found.what if isinstance(found, VendorkitError) else f"No name with {sought!r} was found."
+            self._note.value += dim_html(what)
+            return
+        self._found.options, self._found.index = found, None
+        self._found.tooltips = [label for label, _ in found]
+        self._found.layout.display = ""
+
+    def _pick(self, change: Any) -> None:
+        # By a press of a button, so that the text has not the focus.
+        if change["new"] is not None and self._sought():
+            before, comma, _ = self.box.value.rpartition(",")
+            self.box.value = f"{before}{comma}{' ' * bool(comma)}{change['new']}"
 
     def _show(self) -> None:
         try:
@@ -122,8 +164,9 @@ class Control(widgets.HBox):  # type: ignore[misc]
             self._note.value = f'<div role="alert" class="vk-fault">{shown}</div>'
         else:
             self._fault = None
-            about = f"{'Required. ' * self.declared.required}{self.declared.about} {_in_words(self.declared, value)}"
-            self._note.value = dim_html(about.strip())
+            timed = self.declared.kind in ("time", "moment") and value is not None
+            about = span_text(value) if timed else self.declared.about
+            self._note.value = dim_html("Required. " * self.declared.required + about)
 
 
 def _widget_for(declared: Filter, *, large: bool) -> Any:

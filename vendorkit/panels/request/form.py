@@ -7,15 +7,18 @@ Filters are rows of labelled controls, in groups if the vendor takes nested filt
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import ipywidgets as widgets
 import pyarrow as pa
 
 from vendorkit.ask import Filter, find_filter
-from vendorkit.panels.base import Act, Failed, button, guarded, titled
+from vendorkit.panels.base import WRAP, Act, Failed, button, guarded
+from vendorkit.panels.request.columns import Columns
 from vendorkit.panels.request.controls import LABELLED, WIDE, Control
 from vendorkit.panels.request.groups import Condition, Group, Match
+from vendorkit.panels.request.lookup import Lookup
 from vendorkit.pull import check_limit
 from vendorkit.query import Query
 from vendorkit.resource import Resource
@@ -25,8 +28,8 @@ _WHERE: Final = Filter("where", "object", many=False, about='One filter, as {"or
 _SINCE: Final = Filter("since", "moment", many=False, about="Only records created or changed from then on.")
 _LIMIT: Final = Filter("limit", "integer", many=False, about="At most this many rows; empty for all.")
 _FIRST_ROWS: Final = "1000"
-_LISTED: Final = 6  # columns shown at once
 _NESTED: Final = (("kept as lists", "list"), ("as JSON texts", "json"), ("left out", "drop"))
+_LISTED: Final = 6  # filters or expansions shown at once
 _MATCHES: Final = (("all of these hold", "all"), ("any of these holds", "any"), ("none of these holds", "none"))
 
 
@@ -36,26 +39,39 @@ class Conditions(widgets.VBox):  # type: ignore[misc]
 
     Args:
         resource: Declares the filters.
+        lookup: Finds ids by names.
         changed: Called after each change.
         failed: Called with the error of a click.
         remove: Removes this group; None for the outermost.
     """
 
     def __init__(
-        self, resource: Resource, changed: Act, failed: Failed, remove: Callable[[Conditions], None] | None = None
+        self,
+        resource: Resource,
+        lookup: Lookup,
+        changed: Act,
+        failed: Failed,
+        remove: Callable[[Conditions], None] | None = None,
     ) -> None:
-        self._resource, self._changed, self._failed = resource, changed, failed
+        self._resource, self._lookup, self._changed, self._failed = resource, lookup, changed, failed
         label = "Filters" if remove is None else "Group"
         self._match = widgets.Dropdown(options=_MATCHES, description=label, style=LABELLED)
         self._match.observe(guarded(changed, failed), names="value")
-        optional = [one.name for one in resource.filters if not one.required]
-        self._chooser = widgets.Dropdown(options=optional, description="Add filter", style=LABELLED)
+        optional = [(f"{one.name}: {one.about}", one.name) for one in resource.filters if not one.required]
+        rows = min(len(optional), _LISTED) + 1
+        self._chooser = widgets.Select(
+            options=optional, rows=rows, description="Add filter", style=LABELLED, layout={"width": "46em"}
+        )
+        find = widgets.Text(placeholder="a word", description="Find filter", style=LABELLED, layout=WIDE)
+        find.observe(guarded(lambda: self._narrow(optional, find.value), failed), names="value")
         self._rows = widgets.VBox()
         head = [self._match] if resource.nests else []
         head += [button("Remove group", lambda: remove(self), failed)] if remove is not None else []
-        adders = [self._chooser, button("Add", lambda: self.add(self._chooser.value), failed)]
+        adders = [self._chooser, button("Add", self._add_chosen, failed, "Add the chosen filter")]
         adders += [button("Add group", self.add_group, failed)] if resource.nests else []
-        super().__init__([widgets.HBox(head), self._rows, *([widgets.HBox(adders)] if optional else [])])
+        finder = [find] if len(optional) > _LISTED else []
+        offered = [*finder, widgets.HBox(adders, layout=WRAP)] if optional else []
+        super().__init__([widgets.HBox(head), self._rows, *offered])
         if remove is not None:
             self.add_class("vk-group")
         for one in resource.filters:
@@ -82,7 +98,7 @@ class Conditions(widgets.VBox):  # type: ignore[misc]
 
     def add_group(self) -> Conditions:
         """Add a group inside this one."""
-        group = Conditions(self._resource, self._changed, self._failed, self._remove)
+        group = Conditions(self._resource, self._lookup, self._changed, self._failed, self._remove)
         self._put(group)
         return group
 
@@ -109,9 +125,21 @@ class Conditions(widgets.VBox):  # type: ignore[misc]
         """Tell whether a control shows an error."""
         return any(one.faulty() for one in self._rows.children)
 
+    def _narrow(self, optional: list[tuple[str, str]], text: str) -> None:
+        words = text.casefold().split()
+        self._chooser.options = [one for one in optional if all(word in one[0].casefold() for word in words)]
+        if self._chooser.options:
+            self._chooser.index = 0
+
+    def _add_chosen(self) -> None:
+        if self._chooser.value is not None:
+            self.add(self._chooser.value)
+
     def _add_row(self, declared: Filter) -> Control:
         remove = button("Remove", lambda: self._remove(control), self._failed, f"Remove {declared.name}")
-        control = Control(declared, self._changed, () if declared.required else (remove,))
+        other = self._lookup.resource(self._resource, declared)
+        search = None if other is None else partial(self._lookup.later, other)
+        control = Control(declared, self._changed, () if declared.required else (remove,), lookup=search)
         self._put(control)
         return control
 
@@ -137,7 +165,8 @@ class Form(widgets.VBox):  # type: ignore[misc]
 
     def __init__(self, client: Client, resource: Resource, changed: Act, failed: Failed) -> None:
         self._client, self._resource = client, resource
-        self.conditions = Conditions(resource, changed, failed)
+        self.lookup = Lookup(client)
+        self.conditions = Conditions(resource, self.lookup, changed, failed)
         self.where = Control(_WHERE, changed, large=True)
         self.since = Control(_SINCE, changed)
         self.limit = Control(_LIMIT, changed)
@@ -150,9 +179,8 @@ class Form(widgets.VBox):  # type: ignore[misc]
         self.accept = _choice("accept", [(one.upper(), one) for one in client.accepts])
         self.strategy = _choice("strategy", [(one, one) for one in resource.strategies])
         self.expand = _several("expand", resource.expands)
-        self.columns = _several("columns", resource.schema.arrow.names)
-        boxes = (self.sort, self.descending, self.locale, self.nested, self.accept, self.strategy, self.expand)
-        for box in (*boxes, self.columns):
+        self.columns = Columns(resource.schema, changed, failed)
+        for box in (self.sort, self.descending, self.locale, self.nested, self.accept, self.strategy, self.expand):
             box.observe(guarded(changed, failed), names="value")
         super().__init__([self.conditions, *self._rows()])
 
@@ -166,10 +194,9 @@ class Form(widgets.VBox):  # type: ignore[misc]
         boxes += [self.accept] if len(self._client.accepts) > 1 else []
         boxes += [self.strategy] if resource.strategies else []
         boxes += [self.expand] if resource.expands else []
-        folded = {"columns": self.columns, **({"where, as JSON": self.where} if resource.nests else {})}
-        more = titled(widgets.Accordion, folded, selected_index=None)
+        where = [self.where] if resource.nests else []
         since = [] if resource.changes is None else [self.since]
-        return [widgets.HBox(boxes, layout={"flex_flow": "row wrap"}), *since, self.limit, more]
+        return [widgets.HBox(boxes, layout=WRAP), *since, self.limit, *where, self.columns]
 
     def faulty(self) -> bool:
         """Tell whether a control shows an error."""

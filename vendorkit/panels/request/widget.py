@@ -173,6 +173,7 @@ class RequestPanel(WorkPanel):
     def _show_rows(self, frame: pd.DataFrame, *, broken: bool = False) -> None:
         if self._running is not None:
             asked, started = self._running
+            self._forms[asked[0].resource].columns.note(frame)
             self._result.show(frame, asked, time.monotonic() - started, broken=broken)
         with suppress(VendorkitError):  # the form may have been changed meanwhile, or hold something wrong
             self._result.compare((self.query.ask, self.form.options()))
