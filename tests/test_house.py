@@ -229,6 +229,7 @@ def test_public_surface():
         "errors",
         "load",
         "panel",
+        "saved_requests",
         "table",
     }
     for name in vendorkit.__all__:

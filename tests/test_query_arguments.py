@@ -79,7 +79,7 @@ def test_a_name_in_place_of_an_id_leads_to_the_ids(medipim, mediagenix):
     said = refusal(lambda: medipim.products.query(organization=["3", "Aderlis"]))
     assert said == (
         "organization must be an organization id (whole number), not 'Aderlis'. "
-        "Find ids with medipim.organizations.query().frame()."
+        "Find ids with medipim.organizations.query(search_name='Aderlis')."
     )
     assert "Find ids with mediagenix.title_groups.query().frame()." in refusal(
         lambda: mediagenix.titles.query(title_group="Ronja")

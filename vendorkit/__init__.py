@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vendorkit.deadline import cancellable as cancellable
     from vendorkit.frames import SchemaDrift as SchemaDrift
     from vendorkit.http.chains import chain as chain
+    from vendorkit.httpfile import saved_requests as saved_requests
     from vendorkit.panels import connect_panel as connect_panel
     from vendorkit.panels.browse import browse as browse
     from vendorkit.panels.request import panel as panel
@@ -42,6 +43,7 @@ _LAZY: Final = {
     "connect_panel": "vendorkit.panels",
     "load": "vendorkit.saved.dataset",
     "panel": "vendorkit.panels.request",
+    "saved_requests": "vendorkit.httpfile",
     "table": "vendorkit.panels.table",
 }
 

@@ -88,6 +88,10 @@ class Paging(ABC):
     def get(self, ask: Ask, identifier: str) -> Flow[Page]:
         """Return the page of one record."""
 
+    def arguments_of(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments of `query` that the JSON body of a first call says: here, each member is a filter."""
+        return dict(body)
+
     def count(self, ask: Ask) -> Flow[int | None]:  # noqa: ARG002
         """Return how many records match, by small requests; None if the vendor does not say."""
         yield from ()

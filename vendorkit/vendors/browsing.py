@@ -119,6 +119,25 @@ class Browsing:
         scheme = "default" if "default" in self._client.session.schemes else None
         return Address(self._short(url), Call("GET", url, scheme=scheme))
 
+    def asked(self, method: str, url: str, body: Any) -> Query:
+        """
+        Return the query whose first request this seems to be; the caller compares the two.
+
+        Raises:
+            OriginRefused: The URL leaves the vendor.
+            UsageError: No declared resource is there, or a value is not one of its filters.
+        """
+        url = self._client.session.absolute(url)
+        path = url.partition("?")[0]
+        for resource in self._resources.values():
+            found = self._match(resource.path, path)
+            if found is not None and isinstance(body, dict):
+                return self._query(resource, {**found, **resource.paging.arguments_of(body)})
+            if found is not None and body is None and (query := self.at(url).query) is not None:
+                return query
+        what = f"{self._client.title} has no resource for {method[:10]} {urlsplit(path).path[:200]}."
+        raise UsageError(what, remedy="Give a request that a query sends.")
+
     def page(self, query: Query, cursor: Any = None) -> Address:
         """Return the address of the page of *query* that begins at *cursor*."""
         call = opening(query.resource.paging.pages(_shown(query.ask), cursor))

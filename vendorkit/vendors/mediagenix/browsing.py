@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from typing import Any, Final
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 from vendorkit.http.call import Call
 from vendorkit.query import Query
 from vendorkit.resource import Resource, Source
 from vendorkit.settings import Settings
 from vendorkit.vendors.browsing import Address, Browsing
+
+_PAGING: Final = {"page", "per_page", "pagination"}
 
 
 class Hypermedia(Browsing):
@@ -43,6 +46,21 @@ class Hypermedia(Browsing):
         named = [rel for text in given.pop("expand", []) for rel in text.split(",") if rel]
         bare = parts._replace(query=urlencode(given, doseq=True, safe=","), fragment="").geturl()
         return self.page(self._follow(bare, expand=tuple(named if expand is None else expand)))
+
+    def asked(self, method: str, url: str, body: Any) -> Query:
+        """Return the query whose first request this seems to be: of a collection, or of one below a parent."""
+        parts = urlsplit(self._client.session.absolute(url))
+        given: dict[str, Any] = dict(parse_qsl(parts.query, keep_blank_values=True))
+        given = {name: value for name, value in given.items() if name not in _PAGING}
+        expand = given.pop("expand", "")
+        for resource in self._resources.values():
+            for parent, path in {"": resource.path, **getattr(resource.paging, "parents", {})}.items():
+                pattern = re.escape(self._client.session.absolute(path)).replace(r"\{\}", r"(\w+)")
+                found = re.fullmatch(pattern, parts._replace(query="", fragment="").geturl())
+                if found is not None and body is None:
+                    given |= {parent: found[1]} if parent else {}
+                    return self._query(resource, {**given, "expand": expand.split(",") if expand else ()})
+        return super().asked(method, url, body)
 
     def record_url(self, address: Address, record: Any) -> str | None:  # noqa: ARG002 - the record says it
         """Return the link of a record to itself."""

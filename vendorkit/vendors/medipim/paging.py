@@ -8,6 +8,7 @@ document is marked "inferred".
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, NoReturn
 
@@ -94,6 +95,14 @@ class Lookup(Paging):
             what = f"The answer to {self.find_path} has none of the keys {', '.join(self.roots)}."
             raise MalformedAnswer(what, remedy="Use client.get(path) to see the answer as it is.")
         return page_of([found])
+
+    def arguments_of(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the nested filter and the sort key."""
+        sorting = body.get("sorting")
+        ((key, by),) = sorting.items() if isinstance(sorting, dict) and len(sorting) == 1 else (("", None),)
+        down = "DESC" in (by, by.get("direction") if isinstance(by, dict) else None)
+        sort = f"{'-' * down}{key}" if f"{'-' * down}{key}" != self.sort else ""
+        return {"where": body.get("filter") or None, "sort": sort or None}
 
     def smallest(self, ask: Ask) -> Call:
         """Return the call for the smallest page, which says the total."""

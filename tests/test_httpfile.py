@@ -1,0 +1,301 @@
+"""Requests in `.http` files: others can send what is written; what is read is a query of the client, or an error."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import requests
+
+import vendorkit as vk
+from vendorkit.errors import UsageError
+from vendorkit.httpfile import http_text, save_request, saved_requests
+
+HOSTILE = 'it\'s "9" {{host}} {{$dotenv HOME}} \\ é 東\n### x\n# @name y\n< ./file'
+# Name: the vendor, the query, and the options that are saved with it.
+ASKED = {
+    "brands": ("medipim", lambda client: client.brands.query(search=HOSTILE, sort="-name"), {"columns": ["id"]}),
+    "products": (
+        "medipim",
+        lambda client: client.products.query(
+            brand=[9, 12], status="active", where={"or": [{"id": "M1"}, {"not": {"brand": 3}}]}, strategy="windows"
+        ),
+        {"limit": 5, "locale": "fr"},
+    ),
+    "changed": ("medipim", lambda client: client.products.query(since="2026-01-31", sort="createdAt"), {}),
+    "everything": ("medipim", lambda client: client.media.query(), {"limit": 20}),
+    "titles": (
+        "mediagenix",
+        lambda client: client.titles.query(external_id=HOSTILE, expand=["metadata", "assets"], accept="json"),
+        {},
+    ),
+    "schedule": ("mediagenix", lambda client: client.schedules.query(title=7), {}),
+    "events": ("mediagenix", lambda client: client.events.query(event_type=["a", "b"], newer_than=0), {}),
+    "document": ("mediagenix", lambda client: client.metadata.query(title=7), {}),
+    "elsewhere": ("mediagenix", lambda client: client.work_areas.query(), {}),
+    "plan": ("pledg", lambda client: client.payment_schedule.query(amount_cents=20_000, created="2026-01-31"), {}),
+    "conditions": ("pledg", lambda client: client.merchant_conditions.query(), {}),
+}
+
+
+@pytest.fixture
+def client_of(medipim, pledg, mediagenix):
+    """The client of a vendor, by name."""
+    return {"medipim": medipim, "pledg": pledg, "mediagenix": mediagenix}
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Where a `.http` file is, and a function that writes it."""
+
+    def written(text: str) -> Path:
+        place = tmp_path / "requests.http"
+        place.write_text(text, encoding="utf-8")
+        return place
+
+    return written
+
+
+def rest_client(text: str, settings: dict[str, str]) -> dict[str, requests.Request]:
+    """
+    The requests of a file as VS Code's REST Client reads them, after its README: another reader than ours.
+
+    Comment lines are left out wherever they are; a variable is replaced in the text; after `Basic` and `Digest` come
+    user and password, parted by a blank.
+    """
+    variables = dict(re.findall(r"^@(\w+)\s*=\s*(.*?)\s*$", text, re.MULTILINE))
+    found = {}
+    for part in re.split(r"^###.*$", text, flags=re.MULTILINE):
+        name = re.search(r"^#\s*@name\s+(\S+)", part, re.MULTILINE)
+        lines = [line for line in part.splitlines() if not re.match(r"\s*(#|//)|@\w+\s*=", line)]
+        shown = "\n".join(lines).strip("\n")
+        if not shown:
+            continue
+        shown = re.sub(r"\{\{\$dotenv (\w+)\}\}", lambda used: settings[used[1]], shown)
+        shown = re.sub(r"\{\{(\w+)\}\}", lambda used: variables[used[1]], shown)
+        head, _, body = shown.partition("\n\n")
+        first, *rest = head.splitlines()
+        method, url = first.split()
+        headers = dict(line.split(": ", 1) for line in rest)
+        scheme, *pair = headers.pop("Authorization", "none").split(" ")
+        auth = {"Basic": tuple, "Digest": lambda both: requests.auth.HTTPDigestAuth(*both)}.get(scheme, lambda _: None)
+        found[name[1]] = requests.Request(method, url, headers=headers, data=body.encode() or None, auth=auth(pair))
+    return found
+
+
+@pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
+@pytest.mark.parametrize("name", ASKED)
+def test_saved_request_is_the_query(client_of, file, name):
+    """The same request and the same rows, with the options that were saved; nothing is sent by reading."""
+    vendor, ask, options = ASKED[name]
+    client = client_of[vendor]
+    query = ask(client)
+    place = file(f"@host = {client.base_url}\n")
+    save_request(place, name, query, client, options)
+    client.session.exchanges.clear()
+    found = saved_requests(place, client)
+    assert client.session.exchanges.all() == []
+    assert list(found) == [name]
+    assert found[name].describe() == {**query.describe()} or query.since is not None
+    assert found[name].request().url == query.request().url
+    assert found[name].request().headers["Accept"] == query.request().headers["Accept"]
+    assert found[name].ask.strategy == query.ask.strategy
+    wanted = {"limit": 30, **options} if name in ("titles", "events") else options
+    try:
+        frame = query.frame(**wanted)
+    except vk.errors.VendorkitError as exc:  # the hostile filter is none that the vendor takes
+        with pytest.raises(type(exc)):
+            found[name].frame()
+    else:
+        pd.testing.assert_frame_equal(found[name].frame(**wanted), frame)
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_other_clients_send_what_is_written(client_of, vendors, tmp_path, name):
+    """Read by another reader and sent by requests, credentials from the settings: what the query would send arrives."""
+    vendor, ask, options = ASKED[name]
+    client, query = client_of[vendor], ask(client_of[vendor])
+    text = f"@host = {client.base_url}\n\n{http_text(query, name, options)}"
+    for variable, value in vendors[vendor].credentials.items():
+        assert value not in text or variable.endswith("_UID")
+    sent = rest_client(text, vendors[vendor].credentials)[name].prepare()
+    wanted = query.request()
+    assert (sent.method, sent.url) == (wanted.method, wanted.url)
+    assert json.loads(sent.body or "null") == json.loads(wanted.body or "null")
+    authority = tmp_path / "ca.pem"
+    authority.write_text(vendors["medipim"].ca_pem, encoding="ascii")
+    with requests.Session() as session:
+        session.trust_env = False
+        assert session.send(sent, verify=str(authority)).status_code in (200, 404)
+
+
+@pytest.mark.skipif(not shutil.which("httpyac"), reason="httpyac is not installed")
+def test_httpyac_sends_what_is_written(medipim, vendors, tmp_path):
+    """A reader of the same files that others wrote: the body arrives byte for byte, with credentials from `.env`."""
+    place = tmp_path / "requests.http"
+    query = medipim.brands.query(search=HOSTILE)
+    save_request(place, "one", query, medipim)
+    (tmp_path / "ca.pem").write_text(vendors["medipim"].ca_pem, encoding="ascii")
+    settings = "".join(f"{name}={value}\n" for name, value in vendors["medipim"].credentials.items())
+    (tmp_path / ".env").write_text(settings, encoding="utf-8")
+    environment = {**os.environ, "NODE_EXTRA_CA_CERTS": str(tmp_path / "ca.pem")}
+    command = ["httpyac", "send", str(place), "--all", "--json"]
+    done = subprocess.run(command, capture_output=True, env=environment, cwd=tmp_path, timeout=90, check=True)
+    response = json.loads(done.stdout)["requests"][0]["response"]
+    assert response["statusCode"] == 200
+    assert json.loads(response["request"]["body"]) == query.describe()["json"]
+
+
+def test_file_of_a_person_is_read(medipim, file):
+    """Variables in variables, queries on several lines, comments anywhere, no name, no blank after the end."""
+    host = medipim.base_url.removeprefix("https://")
+    place = file(
+        "@scheme=https\n@host = {{scheme}}://" + host + "\n// what we look at each week\n"
+        """
+### brands
+# @note this asks before it sends
+# @name derm
+POST {{host}}/v4/brands/query HTTP/1.1
+content-type: application/json
+Authorization: Basic {{$dotenv MEDIPIM_API_KEY_ID}}:{{$processEnv MEDIPIM_API_KEY_SECRET}}
+
+{"filter":
+  # a comment in the body
+  {"search": "derm"}, "sorting": {"name": "DESC"}, "page": {"no": 3, "size": 50}}
+###
+
+###
+POST {{host}}/v4/organizations/query
+
+{"sorting": {"id": "ASC"}, "filter": {"type": "supplier"}}"""
+    )
+    found = saved_requests(place, medipim)
+    assert list(found) == ["derm", "2"]
+    assert found["2"].where == {"type": "supplier"}
+    assert len(found["2"].frame()) > 0
+
+
+def test_query_of_several_lines_is_read(mediagenix, file):
+    """As the REST Client writes long addresses."""
+    place = file(
+        f"GET {mediagenix.base_url}/api/titles\n    ?external_id=x\n    &expand=metadata,assets\nAccept: */*\n"
+    )
+    query = saved_requests(place, mediagenix)["1"]
+    assert (query.filters, query.expand) == ({"external_id": "x"}, ("metadata", "assets"))
+
+
+GOOD = "POST {{host}}/v4/brands/query\n"
+BODY = '\n{"filter": {"search": "a"}, "sorting": {"id": "ASC"}}'
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("POST https://vendor.example/v4/brands/query\n" + BODY, 2, "is not the vendor's origin"),
+        ("POST {{host}}.example/v4/brands/query\n" + BODY, 2, "URL|origin"),
+        ("POST http://127.0.0.1/v4/brands/query\n" + BODY, 2, "is not the vendor's origin"),
+        ("POST {{host}}@vendor.example/v4/brands/query\n" + BODY, 2, "URL"),
+        ("POST {{host}}/v4/brands/delete\n" + BODY, 2, "has no resource for POST /v4/brands/delete"),
+        ("POST {{host}}/v4/brands/../products/create\n" + BODY, 2, "has no resource|No query sends"),
+        ("DELETE {{host}}/v4/brands/query\n" + BODY, 2, "No query sends this request"),
+        ("GET {{host}}/v4/brands/query\n", 2, "No query sends this request"),
+        (GOOD + '\n{"filter": {"search": "a"}, "also": 1, "sorting": {"id": "ASC"}}', 2, "No query sends this request"),
+        (GOOD + '\n{"filter": {"serch": "a"}}', 2, "Did you mean search"),
+        (GOOD + '\n{"filter": {"search": 1}}', 2, "search must be"),
+        (GOOD + '\n{"filter": [1]}', 2, "where must be"),
+        (GOOD + "\nno JSON", 4, "not JSON"),
+        (GOOD + "\n" + "[" * 100_000, 4, "not JSON"),
+        (GOOD + "\n< ./body.json", 4, "Another file"),
+        (GOOD + "\n<@ ./body.json", 4, "Another file"),
+        (GOOD + BODY + "\n\n> {% client.log(1) %}", 6, "Another file, or a script"),
+        (GOOD + "Content-Type {{host}}\n" + BODY, 3, "This is no header"),
+        (GOOD + "X-HTTP-Method-Override: DELETE\n" + BODY, 3, "The header X-HTTP-Method-Override"),
+        (GOOD + "Cookie: a=b\n" + BODY, 3, "The header Cookie"),
+        (GOOD + "Authorization: Basic made-up secret\n" + BODY, 3, "not a scheme with settings"),
+        (GOOD + "Authorization: Basic {{$dotenv HOME}} {{$dotenv PATH}}\n" + BODY, 3, "HOME is no setting of Medipim"),
+        (GOOD + "Authorization: Basic {{user}} {{$dotenv MEDIPIM_API_KEY_SECRET}}\n" + BODY, 3, "not a scheme"),
+        ("POST {{host}}/{{$dotenv MEDIPIM_API_KEY_SECRET}}\n" + BODY, 2, "no variable of this file"),
+        ("POST {{host}}/v4/brands/query?a={{$guid}}\n" + BODY, 2, "no variable of this file"),
+        (GOOD + '\n{"filter": {"search": "{{$processEnv HOME}}"}}', 4, "no variable of this file"),
+        (GOOD + '\n{"filter": {"search": "{{login.response.body.token}}"}}', 4, "no variable of this file"),
+        ("@a = {{b}}\n@b = {{a}}\nPOST {{a}}\n", 4, "circle"),
+        ("@a = {{a}}{{a}}{{a}}\nPOST {{a}}\n", 3, "circle"),
+        ("{{\nexports.x = 1\n}}\n" + GOOD + BODY, 2, "Two braces"),
+        ("import ./other.http\n", 2, "no request|origin|No query"),
+        ("# @vendorkit {\n" + GOOD + BODY, 2, "not JSON"),
+        ("# @vendorkit [1]\n" + GOOD + BODY, 2, "no JSON object"),
+        ('# @vendorkit {"path": "/etc/passwd"}\n' + GOOD + BODY, 3, "@vendorkit has 'path'"),
+        ('# @vendorkit {"columns": ["nam"]}\n' + GOOD + BODY, 3, "Did you mean"),
+        ('# @vendorkit {"limit": -1}\n' + GOOD + BODY, 3, "limit must be"),
+        ('# @vendorkit {"strategy": "x"}\n' + GOOD + BODY, 3, "strategy"),
+        ("# @name a\n" + GOOD + BODY + "\n###\n# @name a\n" + GOOD + BODY, 8, "There is a request 'a' above"),
+    ],
+)
+def test_anything_else_is_an_error_that_names_the_line(medipim, vendors, file, text, line, said):  # noqa: PLR0917
+    """No other host, path, file, variable, script or header; nothing is sent, and no credential is repeated."""
+    place = file(f"@host = {medipim.base_url}\n{text}")
+    vendors["medipim"].clear_log()
+    with pytest.raises(UsageError, match=said) as caught:
+        saved_requests(place, medipim)
+    assert str(caught.value).startswith(f"requests.http, line {line}: ")
+    assert "made-up" not in str(caught.value)
+    assert len(str(caught.value)) < 700
+    assert vendors["medipim"].requests == 0
+
+
+def test_request_for_another_vendor_or_environment_is_refused(medipim, mediagenix, file):
+    """A file that was written for one is not sent to the other."""
+    place = file(f"@host = {mediagenix.base_url}\n")
+    save_request(place, "titles", mediagenix.titles.query(), mediagenix)
+    with pytest.raises(UsageError, match=r"line 7: MEDIAGENIX_ROBOT_USER is no setting"):
+        saved_requests(place, medipim)
+
+
+@pytest.mark.parametrize("kind", ["missing", "folder", "pipe", "large", "binary"])
+def test_what_is_no_such_file_is_refused(medipim, tmp_path, kind):
+    """One typed error, without a wait."""
+    place = tmp_path / "x.http"
+    if kind == "folder":
+        place.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "large":
+        place.write_text("#" * 2_000_000, encoding="utf-8")
+    elif kind == "binary":
+        place.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UsageError, match=r"x\.http"):
+        saved_requests(place, medipim)
+    with pytest.raises(UsageError):
+        saved_requests(7, medipim)
+
+
+def test_requests_are_added_and_none_is_lost(medipim, tmp_path):
+    """A file of a person keeps its text; a name is used once; what cannot be written leaves it as it was."""
+    place = tmp_path / "my requests.http"
+    save_request(place, "one", medipim.brands.query(), medipim)
+    before = place.read_text(encoding="utf-8").replace("### one", "### one, as I like it")
+    place.write_text(before, encoding="utf-8")
+    save_request(place, "two", medipim.brands.query(id=9), medipim)
+    text = place.read_text(encoding="utf-8")
+    assert text.startswith(before.rstrip())
+    assert list(saved_requests(place, medipim)) == ["one", "two"]
+    for name in ("two", "a b", "", "x\n### y", "../x"):
+        with pytest.raises(UsageError):
+            save_request(place, name, medipim.brands.query(), medipim)
+    with pytest.raises(UsageError):
+        save_request(tmp_path / "no" / "x.http", "one", medipim.brands.query(), medipim)
+    assert place.read_text(encoding="utf-8") == text
+    assert [one.name for one in tmp_path.iterdir()] == [place.name]
+
+
+def test_query_that_is_no_single_request_is_not_saved(mediagenix, tmp_path):
+    """Changes come from a feed, whose address says nothing of the question."""
+    with pytest.raises(UsageError):
+        save_request(tmp_path / "x.http", "x", mediagenix.titles.query(since="2026-01-31"), mediagenix)
+    assert not list(tmp_path.iterdir())
