@@ -8,6 +8,7 @@ import re
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import ipywidgets as widgets
 import pandas as pd
@@ -24,7 +25,7 @@ from vendorkit.panels.request.groups import Condition, Group
 from vendorkit.panels.request.markup import plan_text
 from vendorkit.panels.request.progress import ProgressBar, duration
 from vendorkit.pull import Progress, progress_to
-from vendorkit.resource import Cost, describe
+from vendorkit.resource import Cost, describe, first_call
 from vendorkit.vendors.registry import CLIENTS
 
 pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
@@ -759,6 +760,124 @@ def test_negative_limit_is_refused_before_anything_is_sent(panel):
     panel.form.limit.box.value = "-1"
     assert "limit must be a number of records, 0 or more, not -1." in panel._problem.value
     assert panel._go.disabled
+
+
+# History and saved requests
+
+
+def fill_hostile(panel):
+    """A form with every kind of control, and the question that it is."""
+    form = panel.form
+    form.conditions.add("brand", "9, 12")
+    form.conditions.add("status").box.value = ("active", "inactive")
+    form.conditions.add("minimum_content").box.value = True
+    form.conditions.add("atc_category", '"a, ""b""", <c>, é')
+    form.conditions.add("created_at", "2020-01-01 .. 2026-01-31")
+    form.conditions.add("updated_since", ".. 2026-01-31T12:00")
+    form.conditions.add("search", '{"query": "it\'s {{x}}", "locale": "fr"}')
+    group = form.conditions.add_group()
+    group.choose("any")
+    group.add("brand", "3")
+    group.add("minimum_content", False)
+    labelled(form, "sort").value = "createdAt"
+    labelled(form, "descending").value = True
+    labelled(form, "locale").value = "fr"
+    labelled(form, "strategy").value = "windows"
+    labelled(form, "limit").value = "7"
+    form.columns.choose(["id", "status"])
+    return panel.query.ask, form.options()
+
+
+def test_request_is_put_back_as_it_was_and_can_be_changed(panel):
+    """All kinds of values, nested ones too; into a form that says something else."""
+    ask, options = fill_hostile(panel)
+    panel.fetch()
+    panel.join()
+    panel.form.conditions.clear()
+    panel.choose("brands").conditions.add("search", "x")
+    panel.history.restore()
+    assert panel._resource.value == "products"
+    assert panel.query.request().body == panel.client.session.prepare(describe_call(panel.client, ask)).body
+    assert panel.form.options() == options
+    assert panel.query.ask.strategy == "windows"
+    assert labelled(panel.form, "brand").value == "9,12"
+    labelled(panel.form, "brand").value = "9"
+    assert panel.query.ask != ask
+
+
+def describe_call(client, ask):
+    """The first call of a question."""
+    return first_call(client.resource_of(ask), ask)
+
+
+@pytest.mark.parametrize(
+    ("vendor", "resource", "filters", "more"),
+    [
+        ("mediagenix", "titles", {"external_id": "007, a"}, {"expand": ["metadata"], "accept": "json"}),
+        ("mediagenix", "titles", {}, {"since": "2026-01-31"}),
+        ("mediagenix", "schedules", {"title": 7}, {}),
+        ("pledg", "payment_schedule", {"amount_cents": 20_000, "created": "2026-01-31"}, {}),
+        ("medipim", "products", {}, {"since": "2026-01-31T12:00", "where": {"not": {"brand": 9}}}),
+        ("medipim", "products", {}, {"where": {"and": [{"brand": 9}, {"brand": 12}, {"or": [{"brand": 3}]}]}}),
+    ],
+)
+def test_queries_of_all_vendors_can_be_put_into_the_form(client_of, vendor, resource, filters, more):
+    """As `saved_requests` gives them, or as code made them."""
+    panel = vk.panel(client_of[vendor])
+    query = getattr(panel.client, resource).query(**filters, **more)
+    panel.restore(query, {"limit": 3})
+    assert panel.query.describe() == query.describe()
+    assert panel.query.ask.expand == query.ask.expand
+    assert panel.form.options()["limit"] == 3
+
+
+def test_history_has_requests_results_and_errors_and_is_searched(panel, vendors):
+    """The full request and its first rows; in memory, and only the first rows of each."""
+    panel.choose("brands").conditions.add("search", "a<b")
+    panel.fetch()
+    panel.join()
+    panel.choose("organizations")
+    vendors["medipim"].set(fail_next=["401"])
+    panel.fetch()
+    panel.join()
+    panel.fetch()
+    panel.join()
+    history = panel.history
+    labels = [label.partition(" ")[2] for label, _ in history.list.options]
+    assert labels == [f"organizations: {len(panel.frame)} rows", "organizations: CredentialsRefused", "brands: 0 rows"]
+    assert "POST {{host}}/v4/organizations/query" in text_of(history._detail.value)
+    assert panel.frame["name"].iloc[0] in history._detail.value
+    assert len(history.list.value.head) == 5
+    history.search.value = "A<B"
+    assert len(history.list.options) == 1
+    assert "a&lt;b" in history._detail.value
+    history.search.value = "nothing like this"
+    assert history.list.options == ()
+    button(history, "Restore").click()
+    assert history._detail.value == ""
+    assert not leaked(everything(panel), vendors["medipim"].credentials)
+    assert not list(Path().iterdir())
+
+
+def test_saved_request_comes_back_from_its_file(panel):
+    """By name, with columns, limit and locale; an error names the file's line, and goes with its cause."""
+    ask, options = fill_hostile(panel)
+    button(panel, "Save").click()
+    assert "name must be" in status(panel)
+    panel.history.name.value = "weekly"
+    button(panel, "Save").click()
+    assert "weekly is in requests.http" in text_of(panel.history._said.value)
+    button(panel, "Save").click()
+    assert "There is a request" in status(panel)
+    again = vk.panel(panel.client)
+    button(again, "Load").click()
+    again.history.restore()
+    assert again.query.describe() == panel.query.describe()
+    assert again.form.options() == options
+    assert again.query.ask.strategy == ask.strategy
+    Path("requests.http").write_text("POST https://vendor.example/", encoding="utf-8")
+    button(again, "Load").click()
+    assert "requests.http, line 1" in status(again)
 
 
 # Code

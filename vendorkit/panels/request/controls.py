@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import html
+import io
+import json
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from typing import Any, Final
@@ -75,6 +77,30 @@ def _edge_text(edge: str, at: int) -> str:
     return f"{edge} {day}, included" if clock == _WHOLE_DAY.get(edge) else f"{edge} {text}"
 
 
+def _text_of(declared: Filter, value: Any) -> str:
+    """Return the text that `typed` understands as *value*; None is blank."""
+    if value is None:
+        return ""
+    if declared.kind == "object":
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, dict):
+        return " .. ".join(_moment_text(value[edge]) if edge in value else "" for edge in ("from", "until"))
+    if declared.kind in ("time", "moment"):
+        return _moment_text(value)
+    if not declared.many:
+        return str(value)
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(value if isinstance(value, list) else [value])
+    return line.getvalue()
+
+
+def _moment_text(at: int) -> str:
+    try:
+        return datetime.fromtimestamp(at, timezone.utc).isoformat().replace("+00:00", "Z")
+    except (ValueError, OverflowError, OSError):
+        return str(at)
+
+
 class Control(widgets.HBox):  # type: ignore[misc]
     """
     The control of one filter.
@@ -120,6 +146,12 @@ class Control(widgets.HBox):  # type: ignore[misc]
         if isinstance(given, tuple):
             given = given[0] if len(given) == 1 else list(given) or None
         return None if given is None else self.declared.value(given)
+
+    def write(self, value: Any) -> None:
+        """Show a value of the filter, as it would be typed or chosen."""
+        if isinstance(self.box, widgets.SelectMultiple):
+            value = tuple(value) if isinstance(value, list) else (value,)
+        self.box.value = _text_of(self.declared, value) if hasattr(self.box, "placeholder") else value
 
     def faulty(self) -> bool:
         """Tell whether the control shows an error."""

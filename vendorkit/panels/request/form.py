@@ -6,14 +6,15 @@ Filters are rows of labelled controls, in groups if the vendor takes nested filt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
 import ipywidgets as widgets
 import pyarrow as pa
 
-from vendorkit.ask import Filter, find_filter
+from vendorkit.ask import Ask, Filter, find_filter
 from vendorkit.panels.base import WRAP, Act, Failed, button, guarded
 from vendorkit.panels.request.columns import Columns
 from vendorkit.panels.request.controls import LABELLED, WIDE, Control
@@ -105,6 +106,12 @@ class Conditions(widgets.VBox):  # type: ignore[misc]
     def choose(self, match: Match) -> None:
         """Choose whether all, any or none of the conditions have to hold, as if by hand."""
         self._match.value = match
+
+    def clear(self) -> None:
+        """Remove all rows but those that are required."""
+        self._match.value = "all"
+        kept = [one for one in self._rows.children if isinstance(one, Control) and one.declared.required]
+        self._rows.children = kept
 
     def read(self) -> Group:
         """
@@ -219,6 +226,25 @@ class Form(widgets.VBox):  # type: ignore[misc]
             since=self.since.read(),
         )
         return query
+
+    def fill(self, ask: Ask, options: Mapping[str, Any]) -> None:
+        """Show this question: filters as rows, what is nested as JSON, and the arguments of `frame`."""
+        rows, where = list(ask.filters.items()), dict(ask.where or {})
+        parts = where["and"] if where.keys() == {"and"} else [where] * bool(where)
+        names = [name for part in parts for name in part]
+        if len({*names, *ask.filters}) == len(parts) + len(rows) and not {"and", "or", "not"} & {*names}:
+            rows, where = [*rows, *(pair for part in parts for pair in part.items())], {}
+        self.conditions.clear()
+        for name, value in rows:
+            self.conditions.add(name).write(value)
+        self.where.box.value = json.dumps(where, ensure_ascii=False) if where else ""
+        sort = ask.sort or ""
+        self.sort.value, self.descending.value = sort.removeprefix("-") or None, sort.startswith("-")
+        self.locale.value, self.accept.value = options.get("locale"), ask.accept
+        self.strategy.value, self.expand.value = ask.strategy or None, ask.expand
+        self.since.write(None if ask.since is None else ask.since.at)
+        self.limit.box.value = str(options.get("limit") or "")
+        self.columns.choose(options.get("columns") or ())
 
     def options(self) -> dict[str, Any]:
         """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -15,10 +15,11 @@ import pandas as pd
 
 from vendorkit.errors import VendorkitError
 from vendorkit.panels.base import WRAP, WorkPanel, button, connected, guarded, look, titled
-from vendorkit.panels.markup import code_html, copied_html, dim_html, good_html
+from vendorkit.panels.markup import code_html, copied_html, counted, dim_html, good_html
 from vendorkit.panels.request.controls import LABELLED, WIDE
 from vendorkit.panels.request.exchanges import ExchangePane
 from vendorkit.panels.request.form import Form
+from vendorkit.panels.request.history import History
 from vendorkit.panels.request.markup import caption, plan_text
 from vendorkit.panels.request.outcome import Asked, Outcome
 from vendorkit.panels.request.progress import ProgressBar
@@ -34,6 +35,7 @@ class RequestPanel(WorkPanel):
 
     Attributes:
         client: The vendor.
+        history: What was sent and saved.
     """
 
     def __init__(self, client: Client) -> None:
@@ -45,6 +47,7 @@ class RequestPanel(WorkPanel):
         self._resource = widgets.Dropdown(options=names, description="Resource", style=LABELLED, layout=WIDE)
         self._about, self._problem, self._code = (widgets.HTML() for _ in range(3))
         self._exchange = ExchangePane(client, self.fail)
+        self.history = History(client, lambda: (self.query, self.form.options()), self.restore, self.fail)
         self._place, self._result, self._progress = widgets.VBox(), Outcome(), ProgressBar()
         self._running: tuple[Asked, float] | None = None  # the request under way, and when it began
         self._count = button("Count", self.count, self.fail)
@@ -59,7 +62,8 @@ class RequestPanel(WorkPanel):
 
     def _parts(self) -> list[Any]:
         code = widgets.VBox([self._language, self._code])
-        tabs = titled(widgets.Tab, {"Result": self._result, "Exchange": self._exchange, "Code": code})
+        pages = {"Result": self._result, "Exchange": self._exchange, "Code": code, "History": self.history}
+        tabs = titled(widgets.Tab, pages)
         return [
             widgets.HTML(f"<b>{html.escape(self.client.title)}</b> {html.escape(self.client.footnote)}"),
             widgets.HBox([self._resource, self._about], layout=WRAP),
@@ -95,6 +99,10 @@ class RequestPanel(WorkPanel):
         self._resource.value = resource
         return self.form
 
+    def restore(self, query: Query, options: Mapping[str, Any]) -> None:
+        """Put a request into the form, to be changed and sent."""
+        self.choose(query.ask.resource).fill(query.ask, options)
+
     def count(self) -> None:
         """Count the matching records, in a thread; the status says how many, and what fetching them takes."""
         query, limit = self.query, self.form.options().get("limit")
@@ -109,8 +117,13 @@ class RequestPanel(WorkPanel):
             self._running = (query.ask, options), time.monotonic()
             self._result.supersede()
             self._progress.begin(partial(resource.paging_of(ask).cost, ask), self.client.session.budget.pause_s)
-            with progress_to(self._progress.note_page):
-                frame = query.frame(**options)
+            try:
+                with progress_to(self._progress.note_page):
+                    frame = query.frame(**options)
+            except VendorkitError as exc:
+                self.history.note(query, options, type(exc).__name__, exc.arrived)
+                raise
+            self.history.note(query, options, counted(len(frame), "row"), frame)
             return partial(self._show_frame, frame, caption(frame, query.schema.arrow.names))
 
         self._start(work)
