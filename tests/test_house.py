@@ -27,6 +27,7 @@ ROOMS = {
     "cli": 9_999,
     "doctor": 9_999,
     "panels": 9_999,
+    "httpfile": 9_999,
     "vendors": 9_999,
     "query": 9_999,
     "saved": 9_999,

@@ -16,6 +16,7 @@ from vendorkit import arguments
 from vendorkit.ask import choice
 from vendorkit.errors import SettingsError, UsageError, VendorkitError
 from vendorkit.files import read_bounded
+from vendorkit.frames import NESTED
 from vendorkit.httpfile.blocks import Block, blocks_of, fail
 from vendorkit.pull import check_limit
 from vendorkit.query import Query
@@ -23,7 +24,7 @@ from vendorkit.resource import first_call
 from vendorkit.vendors.client import Client
 
 _BYTES: Final = 1 << 20  # of a file; no collection that people keep is larger
-_OPTIONS: Final = ("columns", "limit", "locale", "strategy")
+_OPTIONS: Final = ("columns", "limit", "locale", "nested", "strategy")
 _SETTING: Final = r"\{\{\$(?:dotenv|processEnv) (\w+)\}\}"
 _SIGNED: Final = re.compile(rf"(?:(Basic|Digest)\s+{_SETTING}[\s:]{_SETTING}|(Bearer)\s+{_SETTING})")
 
@@ -104,6 +105,7 @@ def _query(block: Block, client: Client, file: str) -> SavedQuery:
         ask = replace(query.ask, accept=accept, strategy=strategy or query.ask.strategy)
         query.schema.project(arguments.columns(options.get("columns")), arguments.locale(options.get("locale")))
         check_limit(options.get("limit"))
+        choice(options.get("nested", "list"), NESTED, "nested cannot be")
         if strategy is not None:
             choice(strategy, query.resource.strategies, f"{query.resource.name} has no strategy")
         sent = first_call(client.resource_of(ask), ask)

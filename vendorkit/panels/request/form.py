@@ -241,6 +241,7 @@ class Form(widgets.VBox):  # type: ignore[misc]
         sort = ask.sort or ""
         self.sort.value, self.descending.value = sort.removeprefix("-") or None, sort.startswith("-")
         self.locale.value, self.accept.value = options.get("locale"), ask.accept
+        self.nested.value = options.get("nested", "list")
         self.strategy.value, self.expand.value = ask.strategy or None, ask.expand
         self.since.write(None if ask.since is None else ask.since.at)
         self.limit.box.value = str(options.get("limit") or "")

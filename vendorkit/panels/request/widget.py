@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import ipywidgets as widgets
 import pandas as pd
@@ -23,10 +23,13 @@ from vendorkit.panels.request.history import History
 from vendorkit.panels.request.markup import caption, plan_text
 from vendorkit.panels.request.outcome import Asked, Outcome
 from vendorkit.panels.request.progress import ProgressBar
+from vendorkit.panels.request.saving import SavePane
 from vendorkit.pull import progress_to
 from vendorkit.query import Query
 from vendorkit.tools.snippets import languages, vendorkit_lines
 from vendorkit.vendors.client import Client
+
+T = TypeVar("T")
 
 
 class RequestPanel(WorkPanel):
@@ -36,6 +39,7 @@ class RequestPanel(WorkPanel):
     Attributes:
         client: The vendor.
         history: What was sent and saved.
+        saving: Where "Save all" saves to.
     """
 
     def __init__(self, client: Client) -> None:
@@ -47,6 +51,7 @@ class RequestPanel(WorkPanel):
         self._resource = widgets.Dropdown(options=names, description="Resource", style=LABELLED, layout=WIDE)
         self._about, self._problem, self._code = (widgets.HTML() for _ in range(3))
         self._exchange = ExchangePane(client, self.fail)
+        self.saving = SavePane(self.save_all, self.fail)
         self.history = History(client, lambda: (self.query, self.form.options()), self.restore, self.fail)
         self._place, self._result, self._progress = widgets.VBox(), Outcome(), ProgressBar()
         self._running: tuple[Asked, float] | None = None  # the request under way, and when it began
@@ -62,7 +67,12 @@ class RequestPanel(WorkPanel):
 
     def _parts(self) -> list[Any]:
         code = widgets.VBox([self._language, self._code])
-        pages = {"Result": self._result, "Exchange": self._exchange, "Code": code, "History": self.history}
+        pages = {
+            "Result": widgets.VBox([self._result, self.saving]),
+            "Exchange": self._exchange,
+            "Code": code,
+            "History": self.history,
+        }
         tabs = titled(widgets.Tab, pages)
         return [
             widgets.HTML(f"<b>{html.escape(self.client.title)}</b> {html.escape(self.client.footnote)}"),
@@ -111,15 +121,12 @@ class RequestPanel(WorkPanel):
     def fetch(self) -> None:
         """Fetch the table, in a thread, and show it; it is `frame` then."""
         query, options = self.query, self.form.options()
-        resource, ask = query.resource, replace(query.ask, limit=options.get("limit"))
 
         def work() -> Callable[[], None]:
             self._running = (query.ask, options), time.monotonic()
             self._result.supersede()
-            self._progress.begin(partial(resource.paging_of(ask).cost, ask), self.client.session.budget.pause_s)
             try:
-                with progress_to(self._progress.note_page):
-                    frame = query.frame(**options)
+                frame = self._watched(query, options.get("limit"), lambda: query.frame(**options))
             except VendorkitError as exc:
                 self.history.note(query, options, type(exc).__name__, exc.arrived)
                 raise
@@ -127,6 +134,25 @@ class RequestPanel(WorkPanel):
             return partial(self._show_frame, frame, caption(frame, query.schema.arrow.names))
 
         self._start(work)
+
+    def save_all(self) -> None:
+        """Download all that matches, in a thread, and save it where the pane below the result says."""
+        query, options = self.query, self.form.options()
+
+        def work() -> Callable[[], None]:
+            said, code = self._watched(query, None, lambda: self.saving.write(query, options))
+            self.saving.show(code)
+            return partial(self._show_good, said)
+
+        self._start(work)
+
+    def _watched(self, query: Query, limit: int | None, download: Callable[[], T]) -> T:
+        """Return what *download* does, with its progress shown."""
+        ask = replace(query.ask, limit=limit)
+        cost = query.resource.paging_of(ask).cost
+        self._progress.begin(partial(cost, ask), self.client.session.budget.pause_s)
+        with progress_to(self._progress.note_page):
+            return download()
 
     def _start(self, work: Callable[[], Callable[[], None]]) -> None:
         first = self.client.session.exchanges.total + 1
@@ -195,7 +221,7 @@ class RequestPanel(WorkPanel):
         """Show an error, and what arrived before it."""
         super().fail(exc)
         arrived = exc.arrived if isinstance(exc, VendorkitError) else None
-        if arrived is not None:
+        if isinstance(arrived, pd.DataFrame):
             self._show_rows(arrived, broken=True)
             self._status.value += dim_html(f"{len(arrived):,} rows had arrived: they are shown, and are not complete.")
         self._status.value += self._of_which()
@@ -205,7 +231,7 @@ class RequestPanel(WorkPanel):
 
     def show_busy(self, busy: bool) -> None:
         """Let the query of the form be counted and sent if it can be, or not now."""
-        for one in (self._count, self._go):
+        for one in (self._count, self._go, self.saving.button):
             one.disabled = not self._ready
             look(one, ready=not busy)
 
