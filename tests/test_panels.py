@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import threading
 import time
@@ -73,6 +74,50 @@ def test_success_says_what_else_was_seen(panel, vendor, said):
     assert ("approved roots" in shown) == (vendor == "mediagenix")
 
 
+def row_of(panel, label):
+    """The cells of a vendor's row."""
+    line = next(line for line in re.findall("<tr>(.*?)</tr>", panel._glance.value) if f">{label}<" in line)
+    return [html.unescape(re.sub("<[^>]+>", "", cell)) for cell in re.findall("<t[hd].*?</t[hd]>", line)]
+
+
+def test_all_vendors_are_there_at_a_glance(panel, monkeypatch):
+    """Mock or real, settings and their sources, host, proxy and budget before anything is sent; never a value."""
+    monkeypatch.setenv("MEDIPIM_ENVIRONMENT", "sandbox")
+    monkeypatch.setenv("MEDIPIM_API_KEY_ID", "made-up-key-id")
+    monkeypatch.setenv("MEDIPIM_API_KEY_SECRET", "made-up-secret")
+    monkeypatch.setenv("VENDORKIT_PROXY", "http://someone:made-up-password@proxy.example:3128")
+    monkeypatch.setenv("MEDIAGENIX_ENVIRONMENT", next(iter(CLIENTS["mediagenix"].environments)))
+    seen = vk.connect_panel()
+    label, data, settings, host, proxy, chain, budget, call = row_of(seen, "Medipim")
+    assert (label, data, call, chain) == ("Medipim", "real: sandbox", "not tested", "")
+    assert settings == "from: environment"
+    assert host.startswith("https://")
+    assert "proxy.example" in proxy
+    assert re.fullmatch(r"\d+ requests left", budget)
+    assert row_of(seen, "Pledg")[1:5] == ["mock data", "from: made up by the local vendor", "this machine", ""]
+    assert "MEDIAGENIX_ROBOT_PASSWORD" in row_of(seen, "Mediagenix On-Demand")[2]
+    assert "made-up" not in everything(seen).replace("made up by", "")
+
+
+@pytest.mark.parametrize("vendor", CLIENTS)
+def test_each_vendor_has_a_button_of_its_own(panel, vendors, monkeypatch, vendor):
+    """It tests the vendor as it is configured; the row has the verdict, good or bad."""
+    label = CLIENTS[vendor].label
+    button(panel, f"Test {label}").click()
+    panel.join()
+    row = row_of(panel, label)
+    assert row[3] == vendors[vendor].base_url
+    assert row[5].startswith("✓ The chain of")
+    assert "no limit" in row[6]
+    assert row[7].startswith("✓ ")
+    assert panel.client.vendor_name == vendor
+    monkeypatch.setitem(vendors[vendor].credentials, WRONG[vendor], "made-up-wrong-secret")
+    button(panel, f"Test {label}").click()
+    panel.join()
+    assert row_of(panel, label)[7].startswith("✗ ")
+    assert all(row_of(panel, CLIENTS[other].label)[7] == "not tested" for other in CLIENTS if other != vendor)
+
+
 def test_choosers_wait_for_the_call(panel, vendors):
     """What is shown belongs to what is chosen, so nothing else can be chosen meanwhile."""
     chooser = next(one for one in below(panel) if getattr(one, "description", "") == "Vendor")
@@ -141,7 +186,7 @@ def test_wrong_secret_is_one_sentence_of_cause_and_one_of_remedy(panel, vendors,
     assert panel.client is None
     assert "made-up-wrong-secret" not in everything(panel)
     assert "vk-off" in button(panel, "Cancel")._dom_classes
-    assert not button(panel, "Test call").disabled
+    assert "vk-off" not in button(panel, "Test call")._dom_classes
 
 
 def test_error_goes_when_something_else_is_chosen(panel, vendors, monkeypatch):
@@ -159,7 +204,7 @@ def test_second_start_while_busy_does_nothing(panel, vendors):
     vendors["medipim"].clear_log()
     vendors["medipim"].set(latency_s=0.3)
     panel.start()
-    assert button(panel, "Test call").disabled
+    assert "vk-off" in button(panel, "Test call")._dom_classes
     panel.start()
     button(panel, "Test call").click()
     panel.join()
@@ -286,7 +331,7 @@ def test_click_in_a_test_tells_its_error_by_the_status(panel, monkeypatch):
     button(panel, "Test call").click()
     panel.join()
     assert "ZeroDivisionError" in panel.static_html()
-    assert not button(panel, "Test call").disabled
+    assert "vk-off" not in button(panel, "Test call")._dom_classes
 
 
 def test_three_quick_clicks_are_one_piece_of_work(panel, vendors):

@@ -6,19 +6,23 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 import ipywidgets as widgets
 
 from vendorkit.ask import choice
 from vendorkit.errors import VendorkitError
-from vendorkit.panels.base import WHOLE, WRAP, WorkPanel, button, guarded
-from vendorkit.panels.markup import error_html, good_html, info_html
+from vendorkit.panels.base import WHOLE, WRAP, WorkPanel, button, guarded, look
+from vendorkit.panels.markup import error_html, good_html, info_html, scrolled_html
 from vendorkit.panels.table.columns import labelled
 from vendorkit.panels.table.markup import page_html
-from vendorkit.settings import read_settings
+from vendorkit.settings import is_credential, read_settings
 from vendorkit.vendors.client import Client
 from vendorkit.vendors.examine import Checkup, Finding, examine, settings_found
 from vendorkit.vendors.registry import CLIENTS, connect
+
+MARKS: Final = {True: "✓", False: "✗", None: "·"}
+_HEADS: Final = ("vendor", "data", "settings", "host", "proxy", "TLS", "rate budget", "test call")
 
 
 @dataclass(frozen=True)
@@ -56,16 +60,42 @@ def check_connection(choice: Choice) -> tuple[Client, Checkup]:
 
 def findings_html(findings: Sequence[Finding]) -> str:
     """Return one row per finding: whether it is fine, what was checked, the result, what to do."""
-    marks = {True: "✓", False: "✗", None: "·"}
     return info_html(
-        (f"{marks[one.fine]} {html.escape(one.check)}", html.escape(f"{one.said} {one.remedy}".strip()))
+        (f"{MARKS[one.fine]} {html.escape(one.check)}", html.escape(f"{one.said} {one.remedy}".strip()))
         for one in findings
     )
 
 
+def glance(vendor: str, client: Client | None = None, findings: Sequence[Finding] = ()) -> list[str]:
+    """
+    Return what is known of a vendor as cells of HTML: settings, mock or real, host, proxy, TLS, budget, test call.
+
+    Nothing is sent. *client* and *findings* are those of a test call; before it, the vendor is taken as configured.
+    """
+    choice, problem = configured(vendor), ""
+    try:
+        if client is None and choice.environment != "local":
+            client = connect(vendor, environment=choice.environment, country=choice.country)
+        found = settings_found(vendor, client.environment if client else choice.environment)
+        missing = [name for name in found.loc[~found["set"], "setting"] if is_credential(name)]
+        there = found.loc[found["set"], "source"].unique()
+        problem = f"missing: {', '.join(missing)}. " * bool(missing) + f"from: {', '.join(there) or 'nowhere'}"
+    except VendorkitError as exc:
+        problem = exc.what
+    environment = client.environment if client else choice.environment
+    said = {one.check: f"{MARKS[one.fine]} {one.said} {one.remedy}".strip() for one in findings}
+    left = client.session.budget.left() if client and environment != "local" else None
+    cells = [CLIENTS[vendor].label, "mock data" if environment == "local" else f"real: {environment}", problem]
+    cells += [client.base_url if client else "this machine" if environment == "local" else "", said.get("proxy", "")]
+    if client is not None and not said and "proxy" in client.endpoint.remarks:
+        cells[-1] = client.endpoint.remarks["proxy"]
+    cells += [said.get("TLS", ""), said.get("rate budget", "" if left is None else f"{left} requests left")]
+    return [html.escape(cell) for cell in [*cells, said.get("test call", "not tested")]]
+
+
 class ConnectPanel(WorkPanel):
     """
-    Choose a vendor and an environment, see which settings are there, make a test call.
+    All vendors at a glance; choose one and an environment, see which settings are there, make a test call.
 
     Attributes:
         client: The connected client, once a test call succeeded; the next cell can use it.
@@ -84,8 +114,12 @@ class ConnectPanel(WorkPanel):
         self._test = button("Test call", self.start, self.fail, button_style="primary")
         for chooser, act in zip(self._choosers, (self._offer, self._changed, self._changed), strict=True):
             chooser.observe(guarded(act, self.fail), names="value")
-        buttons = widgets.HBox([self._test, self._stop])
-        self.fill([widgets.HBox(self._choosers, layout=WRAP), self._settings, buttons, self._status])
+        self._rows, self._glance = {name: glance(name) for name in CLIENTS}, widgets.HTML()
+        self._tests = [button(f"Test {label}", partial(self.test, name), self.fail) for label, name in labels]
+        buttons, tests = widgets.HBox([self._test, self._stop]), widgets.HBox(self._tests, layout=WRAP)
+        chosen = widgets.HBox(self._choosers, layout=WRAP)
+        self.fill([self._glance, tests, chosen, self._settings, buttons, self._status])
+        self._show_glance()
         self._offer()
         start = configured(vendor)
         self.choose(environment=start.environment, country=start.country)
@@ -100,6 +134,16 @@ class ConnectPanel(WorkPanel):
         for chooser, value in zip(self._choosers, (vendor, environment, country), strict=True):
             if value is not None:
                 chooser.value = value
+
+    def test(self, vendor: str) -> None:
+        """Make the test call of a vendor as it is configured, in a thread."""
+        self.choose(vendor=vendor)
+        found = configured(vendor)
+        self.choose(environment=found.environment, country=found.country)
+        self.start()
+
+    def _show_glance(self) -> None:
+        self._glance.value = scrolled_html(info_html(self._rows.values(), _HEADS), "Vendors")
 
     def start(self) -> None:
         """Make the test call, in a thread; the status shows the result."""
@@ -127,19 +171,23 @@ class ConnectPanel(WorkPanel):
 
     def _show_success(self, client: Client, found: Checkup) -> None:
         call, *others = found.findings
+        self._rows[client.vendor_name] = glance(client.vendor_name, client, found.findings)
+        self._show_glance()
         self.client = client if found.error is None else None
         result = good_html(f"{client.title}: {call.said}") if found.error is None else error_html(found.error)
         self._status.value = f"{result}{findings_html(others)}"
 
     def show_busy(self, busy: bool) -> None:
         """Let a test call be made and something else be chosen, or not now."""
-        for control in (self._test, *self._choosers):
-            control.disabled = busy
+        for chooser in self._choosers:
+            chooser.disabled = busy
+        for one in (self._test, *self._tests):
+            look(one, ready=not busy)
 
     def static_html(self) -> str:
         """Return the choice, the settings and the last status."""
         title = f"{CLIENTS[self.choice.vendor].label}, {self.choice.environment}"
-        return f"<b>{html.escape(title)}</b>{self._settings.value}{self._status.value}"
+        return f"{self._glance.value}<b>{html.escape(title)}</b>{self._settings.value}{self._status.value}"
 
     def static_text(self) -> str:
         """Return the choice and which settings are missing, or why they cannot be read."""
