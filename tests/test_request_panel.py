@@ -969,7 +969,9 @@ def test_code_follows_the_form_and_the_language(panel):
         panel._language.label = label
         assert known in panel._code.value
     assert "execCommand" in panel._code.value
-    assert panel.snippet("curl") == panel.query.snippet("curl")
+    assert panel.snippet("curl") == panel.query.snippet("curl", limit=1_000)
+    panel.form.limit.box.value = "20"
+    assert '"size": 50' in panel.snippet("curl")
 
 
 # Secrets, and pages without widgets

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -15,9 +16,17 @@ import pytest
 import requests
 
 from vendorkit.errors import UsageError
+from vendorkit.resource import first_call
+from vendorkit.tools import snippets
 from vendorkit.tools.snippets import languages
 
 HOSTILE = "it's \"9\" \\ \\' $HOME ${x} `id` $(id) <?php ?> \\n\n'); system('id'); // é 東"
+# How a text begins and ends, and what stands for a quote in it; of the languages that are only read.
+STRINGS = {
+    "ruby": r"'((?:[^'\\]|\\.)*)'",
+    "powershell": "'((?:[^'\u2018-\u201b]|['\u2018-\u201b]{2})*)'",
+    **dict.fromkeys(("r", "go", "csharp", "java", "javascript"), r'"((?:[^"\\\n]|\\.)*)"'),
+}
 PLEDG = {"amount_cents": 20_000, "created": "2026-01-31"}
 # name: the client's fixture, and the query
 ASKED = {
@@ -50,7 +59,14 @@ def run(vendors, tmp_path):
         python = [sys.executable, "-W", "error", str(script)]
         # PHP has no variable for trusted roots, so the two of its settings are given that stand for one.
         php = ["php", f"-dcurl.cainfo={authority}", f"-dopenssl.cafile={authority}", str(script)]
-        command = {"curl": ["bash", str(script)], "php": php}.get(language, python)
+        commands = {"curl": ["bash", str(script)], "php": php, "javascript": ["node", str(script)]}
+        if language == "javascript":
+            script = script.rename(tmp_path / "snippet.mjs")
+            commands["javascript"] = ["node", str(script)]
+        if language == "java":
+            commands["java"] = java(tmp_path, authority, script)
+        command = commands.get(language, python)
+        trust["NODE_EXTRA_CA_CERTS"] = str(authority)
         environment = {**os.environ, **trust, **credentials, "PYTHONUTF8": "1", "HOME": str(tmp_path)}
         done = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr.decode()
@@ -63,10 +79,24 @@ def run(vendors, tmp_path):
     return running
 
 
+def java(folder: Path, authority: Path, script: Path) -> list[str]:
+    """The command that runs a program of one file, with the roots that Java trusts in a store of its own."""
+    store = folder / "roots.p12"
+    options = ["-importcert", "-noprompt", "-alias", "ours", "-file", str(authority), "-storetype", "PKCS12"]
+    subprocess.run(
+        ["keytool", *options, "-keystore", str(store), "-storepass", "changeit"], capture_output=True, check=True
+    )
+    program = script.rename(folder / "Snippet.java")
+    encoding = ["-Dfile.encoding=UTF-8", "-Dstdout.encoding=UTF-8"]
+    trust = [f"-Djavax.net.ssl.trustStore={store}", "-Djavax.net.ssl.trustStorePassword=changeit"]
+    return ["java", *encoding, *trust, str(program)]
+
+
 def need(language: str) -> None:
     """Skip the test where what runs this language is not installed."""
-    if language in ("curl", "php") and not shutil.which(language):
-        pytest.skip(f"{language} is not installed")
+    tool = {"javascript": "node"}.get(language, language)
+    if language not in ("python", "requests") and not shutil.which(tool):
+        pytest.skip(f"{tool} is not installed")
     if (
         language == "php"
         and "curl" not in subprocess.run(["php", "-m"], capture_output=True, text=True, check=True).stdout
@@ -82,12 +112,14 @@ def answering(body: str):
 
 
 @pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
-@pytest.mark.parametrize("language", ["curl", "python", "requests", "php"])
+@pytest.mark.parametrize("language", ["curl", "python", "requests", "php", "javascript", "java"])
 @pytest.mark.parametrize("name", ASKED)
 def test_snippet_that_runs_gets_the_records_of_the_query(client_of, run, monkeypatch, name, language):
     """The first page, byte for byte the same values, umlauts included."""
     need(language)
     client = client_of(name)
+    if language in ("javascript", "java") and name.startswith("mediagenix"):
+        pytest.skip("it has no digest, and says so")
     query, limit = ASKED[name](client), 200 if name.startswith("mediagenix") else None
     frame, shown = query.frame(limit=limit), run(language, query.snippet(language))
     monkeypatch.setattr(client.session, "send", answering(shown))
@@ -95,7 +127,7 @@ def test_snippet_that_runs_gets_the_records_of_the_query(client_of, run, monkeyp
     assert len(frame) > 0
 
 
-@pytest.mark.parametrize("language", ["curl", "python", "requests", "php"])
+@pytest.mark.parametrize("language", ["curl", "python", "requests", "php", "javascript", "java"])
 def test_value_with_every_quote_arrives_as_it_is(medipim, run, vendors, language):
     """Quotes, backslashes, dollars, line ends and non-ASCII: the vendor gets the text, the shell gets nothing."""
     need(language)
@@ -190,7 +222,7 @@ def test_vendorkit_lines_keep_what_is_unusual(medipim, mediagenix):
         assert names["query"].ask == query.ask
 
 
-@pytest.mark.parametrize("language", ["vendorkit", "curl", "python", "requests", "php", "php-client"])
+@pytest.mark.parametrize("language", ["vendorkit", "curl", "python", "requests", "php", "php-client", *STRINGS])
 @pytest.mark.parametrize("name", ASKED)
 def test_secrets_stand_in_snippets_as_names_only(client_of, vendors, name, language):
     """The variables of `.env.example`, where the call is signed at all; never a value."""
@@ -211,9 +243,77 @@ def test_secrets_stand_in_snippets_as_names_only(client_of, vendors, name, langu
         assert set(re.findall(r"[A-Z]{5,}(?:_[A-Z]+)+", code)) - {"CURLOPT"} >= names[client.vendor_name]
 
 
+@pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
+@pytest.mark.parametrize("language", ["curl", "python", "requests", "php", "javascript", "java"])
+def test_token_is_fetched_first(pledg, vendors, run, monkeypatch, language):
+    """By key and secret; the request carries it."""
+    need(language)
+    query = pledg.merchant_conditions.query()
+    wanted = query.frame()
+    first = replace(first_call(query.resource, query.ask), scheme="token")
+    monkeypatch.setattr(snippets, "first_call", lambda *_: first)
+    vendors["pledg"].clear_log()
+    answer = json.loads(run(language, query.snippet(language)))
+    assert answer["payment_type"] == wanted["payment_type"].iloc[0]
+    granted, sent = vendors["pledg"].log()
+    assert (granted["path"], granted["status"], granted["scheme"].lower()) == ("/api/token", 200, "basic")
+    assert (sent["status"], sent["scheme"].lower()) == (200, "bearer")
+
+
+@pytest.mark.parametrize("language", ["javascript", "java", "ruby", "go"])
+def test_language_without_digest_says_so(mediagenix, language):
+    """And has the same by curl in comments, so that nobody runs a program that is refused."""
+    query = mediagenix.titles.query(external_id=HOSTILE)
+    first, *lines = query.snippet(language).splitlines()
+    mark = first.split()[0]
+    assert "has no digest authentication. The same by curl:" in first
+    assert all(line.startswith(mark) for line in lines)
+    assert [line.removeprefix(f"{mark} ") for line in lines] == query.snippet("curl").splitlines()
+
+
+@pytest.mark.parametrize("language", ["csharp", "r", "powershell"])
+def test_language_with_digest_uses_it(mediagenix, language):
+    """Its own, with the settings by name."""
+    code = mediagenix.titles.query().snippet(language)
+    assert re.search("Digest|httpauth = 2L|pscredential", code)
+    assert "MEDIAGENIX_ROBOT_USER" in code
+
+
+@pytest.mark.parametrize("language", STRINGS)
+@pytest.mark.parametrize("name", ["brands", "plans"])
+def test_no_value_ends_its_string(client_of, language, name):
+    """The program around its strings is the same whatever the value; quotes and ends of lines of every kind."""
+    quotes = "\u2018\u2019\u201a\u201b\u201c\u201d"
+    hostile = f"{HOSTILE} {quotes} \u2028 \u2029 \x85 \x7f #{{x}} `u0041 %(x)s \\u0022 \r\n\t"
+
+    def hull(value: str) -> str:
+        if name == "brands":
+            code = client_of("medipim").brands.query(search=value).snippet(language)
+        else:
+            code = client_of("medipim").products.query(where={"id": value}).snippet(language)
+        return re.sub(STRINGS[language], "''", code, flags=re.DOTALL)
+
+    assert hull(hostile) == hull("x")
+    assert "\u2028" not in hull(hostile)
+
+
+def test_snippets_honour_the_limit(medipim, run):
+    """The smallest page that holds so many rows, in every language; the query itself stays as it was."""
+    need("curl")
+    query = medipim.products.query()
+    assert len(json.loads(run("curl", query.snippet("curl", limit=7)))["results"]) == 10
+    for language in set(languages(medipim)) - {"vendorkit"}:
+        assert query.snippet(language, limit=7) != query.snippet(language)
+        assert "250" not in query.snippet(language, limit=7)
+    assert query.ask.limit is None
+
+
 def test_each_vendor_lists_its_languages_with_labels(medipim, pledg):
     """The client's own language comes last, and only where there is such a client."""
-    assert list(languages(pledg)) == ["vendorkit", "curl", "python", "requests", "php"]
+    own = ["vendorkit", "curl", "python", "requests", "php"]
+    assert list(languages(pledg)) == [*own, "javascript", "java", "ruby", "r", "go", "csharp", "powershell"]
+    read = [name for name, label in languages(pledg).items() if "only read" in label]
+    assert read == ["ruby", "r", "go", "csharp", "powershell"]
     assert languages(medipim) == {**languages(pledg), "php-client": "PHP (Medipim client)"}
     assert all(medipim.brands.query().snippet(language) for language in languages(medipim))
 

@@ -233,9 +233,16 @@ class Query:
         """Return the first request that would be sent, with `***` in place of credentials. Nothing is sent."""
         return self.client.session.prepare(first_call(self.resource, self.ask))
 
-    def snippet(self, language: str = "curl") -> str:
-        """Return the request as code: "vendorkit", "curl", "python", "requests", "php", for Medipim "php-client"."""
-        return snippet(self.client, self.ask, language)
+    def snippet(self, language: str = "curl", *, limit: int | None = None) -> str:
+        """
+        Return the request as code, for at most *limit* rows.
+
+        Args:
+            language: "vendorkit", "curl", "python", "requests", "php", "javascript", "java", "ruby", "r", "go",
+                "csharp", "powershell", or for Medipim "php-client".
+            limit: The first page is no larger than it needs to be for so many rows.
+        """
+        return snippet(self.client, self._limited(limit), language)
 
     def describe(self) -> dict[str, Any]:
         """Return the request as plain values, without credentials: enough to repeat it."""

@@ -242,10 +242,18 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Signing:
-    """How a request is authenticated: the kind, and the environment variables that hold its credentials."""
+    """
+    How a request is authenticated.
 
-    kind: Literal["none", "basic", "digest", "bearer"] = "none"
+    Attributes:
+        kind: "token" is a bearer token that key and secret fetch first.
+        variables: The environment variables that hold the credentials.
+        token_url: Where the token is fetched.
+    """
+
+    kind: Literal["none", "basic", "digest", "bearer", "token"] = "none"
     variables: tuple[str, ...] = ()
+    token_url: str = ""
 
 
 def first_call(resource: Resource, ask: Ask) -> Call:

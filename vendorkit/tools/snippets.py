@@ -1,9 +1,8 @@
 """
 A request as code in other languages, with the names of environment variables in place of secrets.
 
-The forms are those of the vendors' own pages: curl, PHP (cURL), Medipim's PHP client, Python's http.client; also
-requests, and the lines of vendorkit itself that repeat the query. Texts are quoted for their language, so that a filter
-value cannot end its string.
+The programs are templates in `snippets.txt`; the lines of vendorkit itself repeat the query. Texts are quoted for their
+language, so that a filter value cannot end its string.
 """
 
 from __future__ import annotations
@@ -60,7 +59,7 @@ def snippet(source: Source, ask: Ask, language: str) -> str:
     request = Request(str(prepared.method), str(prepared.url), prepared.headers["Accept"], body, signing)
     if language in source.snippet_writers:
         return source.snippet_writers[language][1](request)
-    return _filled(request, *_templates()[language][1:])
+    return _program(request, language)
 
 
 def languages(source: Source) -> dict[str, str]:
@@ -108,28 +107,53 @@ def php_text(text: str) -> str:
     return f"'{escaped}'"
 
 
-_QUOTES: Final[dict[str, Callable[[str], str]]] = {"sh": shlex.quote, "python": repr, "php": php_text}
+def _double(text: str) -> str:
+    # Escapes that JavaScript, Java, Go, C# and R share; some of them take further characters for the end of a line.
+    shown = json.dumps(text, ensure_ascii=False)
+    return re.sub("[\x7f-\x9f\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", shown)
+
+
+def _powershell(text: str) -> str:
+    # Curly quotes end its strings too.
+    escaped = re.sub("['\u2018-\u201b]", lambda found: found[0] * 2, text)
+    return f"'{escaped}'"
+
+
+_QUOTES: Final[dict[str, Callable[[str], str]]] = {
+    "sh": shlex.quote,
+    "python": repr,
+    "php": php_text,
+    "single": php_text,
+    "double": _double,
+    "powershell": _powershell,
+}
 
 
 @cache
-def _templates() -> dict[str, tuple[str, str, tuple[str, ...]]]:
-    """Return label, quoting and lines of each language."""
+def _templates() -> dict[str, tuple[str, str, str, tuple[str, ...]]]:
+    """Return label, quoting, the comment on a missing digest, and the lines of each language."""
     blocks = _TEMPLATES.read_text("utf-8").split("\n== ")[1:]
     found = {}
     for first, *lines in (block.splitlines() for block in blocks):
-        name, label, quoting = first.split(" | ")
-        found[name] = label, quoting, tuple(lines)
+        name, label, quoting, no_digest = (*first.split(" | "), "")[:4]
+        found[name] = label, quoting, no_digest, tuple(lines)
     return found
 
 
-def _filled(request: Request, quoting: str, lines: tuple[str, ...]) -> str:
+def _program(request: Request, language: str) -> str:
+    _, quoting, no_digest, lines = _templates()[language]
+    if no_digest and request.signing.kind == "digest":
+        mark = no_digest.partition(" ")[0]
+        by_curl = _program(request, "curl").splitlines()
+        return "\n".join([f"{no_digest} The same by curl:", *(f"{mark} {line}" for line in by_curl)]) + "\n"
     quote, signing, body = _QUOTES[quoting], request.signing, request.body
     texts = {"method": request.method, "url": request.url, "host": urlsplit(request.url).netloc, "path": request.path}
     texts |= {"media": request.media, "accept": f"Accept: {request.media}", "body": body or ""}
+    texts |= {"token_url": signing.token_url, "token_path": urlsplit(signing.token_url).path}
     values = {name: quote(text) for name, text in texts.items()}
     values |= {"json": repr(json.loads(body or "null")), "bytes": repr(body and body.encode()), "kind": signing.kind}
     values |= dict(zip(("user", "password"), signing.variables, strict=False))
-    facts = {signing.kind, "body" if body is not None else ""}
+    facts = {signing.kind, "nobody" if body is None else "body"}
     kept = []
     for line in lines:
         condition = re.match(r"\?([a-z,]+): ", line)

@@ -60,6 +60,7 @@ class RequestPanel(WorkPanel):
         offered = [(label, name) for name, label in languages(client).items()]
         style = {"button_width": "auto", **LABELLED}
         self._language = widgets.ToggleButtons(options=offered, description="Language", style=style)
+        self._language.tooltips = [label for label, _ in offered]
         self._language.observe(guarded(self._show_code, self.fail), names="value")
         self._resource.observe(guarded(self._show_form, self.fail), names="value")
         self.fill(self._parts())
@@ -200,7 +201,7 @@ class RequestPanel(WorkPanel):
         query, options = self.query, self.form.options()
         if language == "vendorkit":
             return vendorkit_lines(self.client, query.ask, **options)
-        return query.snippet(language)
+        return query.snippet(language, limit=options.get("limit"))
 
     def _show_frame(self, frame: pd.DataFrame, said: str) -> None:
         self._show_rows(frame)

@@ -81,9 +81,9 @@ class Pledg(Client):
         return ClientCredentials(token_url, user.reveal(), password.reveal(), post=self.session.post_as_is)
 
     def signing(self, scheme: str | None) -> Signing:
-        """HTTP Basic with the dashboard's credentials, or the access token."""
+        """HTTP Basic with the dashboard's credentials, or the access token, which is fetched first."""
         kinds = {"basic": Signing("basic", _PAIRS["basic"]), None: Signing()}
-        return kinds.get(scheme, Signing("bearer", ("PLEDG_ACCESS_TOKEN",)))
+        return kinds.get(scheme, Signing("token", _PAIRS["token"], f"{self.base_url}/api/token"))
 
     def credential_pairs(self) -> list[tuple[str, str]]:
         """The key with its secret, the e-mail with its password."""
