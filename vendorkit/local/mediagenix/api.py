@@ -42,12 +42,6 @@ _ROOT: Final = (
 )
 
 
-def can_change(settings: Settings, action: str, record: str) -> bool:  # noqa: ARG001 - all need a record
-    """Return whether this can be the path of a record."""
-    plural, _, identifier = record.partition("/")
-    return f"/{plural}/{{id}}" in _table(settings) and identifier.isdecimal()
-
-
 def routes(settings: Settings, origin: Callable[..., str], credentials: Mapping[str, str]) -> list[Route]:
     """Return the routes of the API, below `/api`, without authentication and faults."""
     del credentials  # checked by the server

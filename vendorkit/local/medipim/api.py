@@ -19,7 +19,7 @@ import numpy as np
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from vendorkit.local.medipim.catalogue import FIRST_MEDIA, Catalogue
+from vendorkit.local.medipim.catalogue import FIRST_MEDIA
 from vendorkit.local.medipim.fields import get_fields
 from vendorkit.local.medipim.filters import Violation
 from vendorkit.local.medipim.lists import LISTS, List, rows_of
@@ -241,11 +241,6 @@ class Api:
 
 async def _read_only(_request: Request) -> Response:
     return refusal(403, "This mock server is read-only: nothing was changed.")
-
-
-def can_change(settings: Settings, action: str, record: str) -> bool:
-    """Return whether there is a product of this id; "" is one that is added."""
-    return record == "" if action == "add" else Catalogue(settings).index_of(record) is not None
 
 
 def routes(settings: Settings, origin: Callable[..., str], credentials: Mapping[str, str]) -> list[Route]:

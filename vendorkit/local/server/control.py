@@ -48,16 +48,9 @@ def _act(vendor: Vendor, action: str, arguments: dict[str, Any]) -> Any:
         if arguments.keys() & RATE_SWITCHES:
             vendor.limit.clear()
     elif action == "change":
-        return _change(vendor, **arguments)
+        now = int(time.time())
+        changes = [{"action": arguments["action"], "record": one, "at": now} for one in arguments["records"] or [""]]
+        vendor.settings.changes = [*vendor.settings.changes, *changes]
     elif action == "expire_now":
         vendor.settings.expirations += 1
     return None
-
-
-def _change(vendor: Vendor, action: str, records: list[str]) -> list[str]:
-    """Change all *records*, or none; return those that are not there."""
-    exists, now = getattr(vendor.module, "can_change", lambda *_: False), int(time.time())
-    unknown = [one for one in records or [""] if not exists(vendor.settings, action, one)]
-    changes = [] if unknown else [{"action": action, "record": one, "at": now} for one in records or [""]]
-    vendor.settings.changes = [*vendor.settings.changes, *changes]
-    return unknown
