@@ -89,7 +89,7 @@ def test_since_asks_medipim_for_what_was_updated_whatever_its_bound_means(medipi
 def test_since_reads_mediagenix_feed_and_fetches_what_it_names(mediagenix, vendors, change, accept):
     """Made and changed titles as they are now, each once; deleted ones are not there any more."""
     moment = datetime.now(timezone.utc) - timedelta(minutes=1)
-    change("edit", "titles/17", "titles/18", "titles/17", "schedulings/9")
+    change("edit", "titles/17", "titles/18", "titles/17", "schedulings/1001")
     change("add", "titles/20")
     change("delete", "titles/18", "rights/2")
     found = mediagenix.titles.query(accept=accept, since=moment.isoformat()).frame()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from threading import Event
 from types import MappingProxyType
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, Final, NoReturn
 from urllib.parse import urlsplit
 
 import pandas as pd
@@ -29,6 +29,8 @@ from vendorkit.settings import Redactor, Settings, is_credential, refuse_picklin
 from vendorkit.vendors.bound import BoundResource
 from vendorkit.vendors.browsing import Browsing
 from vendorkit.vendors.fetch import pages_of
+
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 @dataclass(frozen=True)
@@ -252,6 +254,26 @@ class Client:
             NotAllowed: The call may write, and the client is read-only; nothing was sent.
         """
         return self._raw("POST", path, params=params, json=json, auth=auth)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        params: Mapping[str, Any] | None = None,
+        auth: str | None = "default",
+    ) -> requests.Response:
+        """
+        Send any method to any path of the vendor, as `get` and `post` do: "PUT", "PATCH", "DELETE", …
+
+        Raises:
+            NotAllowed: The call may write, and the client is read-only; nothing was sent.
+        """
+        method = arguments.word(method, "method", "an HTTP method, such as 'PUT'").upper()
+        if method not in _METHODS:
+            arguments.refuse("method", f"one of {', '.join(_METHODS)}", method)
+        return self._raw(method, path, params=params, json=json, auth=auth)
 
     def _raw(self, method: str, path: Any, *, params: Any, auth: Any, json: Any = None) -> requests.Response:
         auth = None if auth is None else arguments.word(auth, "auth", "the name of a scheme, or None")

@@ -18,7 +18,7 @@ from vendorkit.local.mediagenix.rights import Rights
 from vendorkit.local.mediagenix.schedule import Scheduled
 from vendorkit.local.mediagenix.tabled import Tabled
 from vendorkit.local.mediagenix.titles import Editorial
-from vendorkit.local.server.hypermedia_routes import error, hypermedia_routes
+from vendorkit.local.server.hypermedia_routes import error, hypermedia_routes, not_changeable
 from vendorkit.local.server.nodes import Resource, Table
 
 if TYPE_CHECKING:
@@ -46,6 +46,11 @@ def routes(settings: Settings, origin: Callable[..., str], credentials: Mapping[
     """Return the routes of the API, below `/api`, without authentication and faults."""
     del credentials  # checked by the server
     return hypermedia_routes(settings, origin, _table(settings))
+
+
+def unknown(settings: Settings, action: str, records: list[str]) -> str:
+    """Return which of *records* cannot be changed; "" if all can."""
+    return not_changeable(settings, _table(settings), action, records)
 
 
 def _table(settings: Settings) -> Table:

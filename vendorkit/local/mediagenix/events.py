@@ -69,7 +69,8 @@ class Events:
             change = self._settings.changes[index - self._count]
             plural = change["record"].split("/")[0]
             kind = f"{plural.removesuffix('s')}_{DONE[change['action']]}"
-            return kind, plural, "external-id" if change["action"] == "edit" else None
+            fields = ",".join(change.get("fields", {"external-id": ""})).replace("_", "-")
+            return kind, plural, fields if change["action"] == "edit" else None
         return self._kinds[int(self._library.scatter(index, 61)) % len(self._kinds)]
 
     def _select(self, query: Mapping[str, str]) -> list[int]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from vendorkit.local.mediagenix.data import LICENSORS, Library, day, job_path
 from vendorkit.local.mediagenix.events import Events
 from vendorkit.local.mediagenix.metadata import external_id
-from vendorkit.local.server.hypermedia_routes import error, hypermedia_routes
+from vendorkit.local.server.hypermedia_routes import error, hypermedia_routes, not_changeable
 from vendorkit.local.server.nodes import Attribute, Resource, Table, children, every, numbered, record
 
 if TYPE_CHECKING:
@@ -48,6 +48,11 @@ def routes(settings: Settings, origin: Callable[..., str], credentials: Mapping[
     """Return the routes of the API, below `/api`, without authentication and faults."""
     del credentials  # checked by the server
     return hypermedia_routes(settings, origin, _Jobs(settings).table())
+
+
+def unknown(settings: Settings, action: str, records: list[str]) -> str:
+    """Return which of *records* cannot be changed; "" if all can."""
+    return not_changeable(settings, _Jobs(settings).table(), action, records)
 
 
 @numbered(len(_AREAS))

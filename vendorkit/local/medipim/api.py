@@ -19,15 +19,16 @@ import numpy as np
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from vendorkit.local.medipim.catalogue import FIRST_MEDIA
+from vendorkit.local.medipim.catalogue import FIRST_MEDIA, Catalogue
 from vendorkit.local.medipim.fields import get_fields
 from vendorkit.local.medipim.filters import Violation
-from vendorkit.local.medipim.lists import LISTS, List, rows_of
+from vendorkit.local.medipim.lists import LISTS, List, list_at, rows_of
 from vendorkit.local.medipim.lookups import encode
 from vendorkit.local.medipim.minor import minor, subscriptions
 from vendorkit.local.medipim.oddities import corrupt
 from vendorkit.local.medipim.products import EANS
 from vendorkit.local.medipim.shop import BadRequest, Shop, need, page_of, read_json
+from vendorkit.local.medipim.writes import WRITERS, Missing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -56,7 +57,6 @@ _WRITES: Final = (
     "media/publish", "media/unpublish", "organizations/create", "brands/create", "brands/update", "users/create",
     "api-keys/create", "api-keys/revoke", "corrections/create",
 )  # fmt: skip
-_ORGANIZATIONS: Final = next(one for one in LISTS if one.path == "organizations")
 # One grey pixel.
 _PNG: Final = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
@@ -209,7 +209,7 @@ class Api:
         """Answer `organizations/check/subscription`; which filters it takes is inferred: those of organizations."""
         body = await read_json(request)
         need(body, ("filter",), ("filter",))
-        wanted = {one["id"] for one in rows_of(_ORGANIZATIONS, self.shop.lookups, body)}
+        wanted = {one["id"] for one in rows_of(list_at("organizations"), self.shop.lookups, body)}
         return _json([one for one in subscriptions(self.shop.lookups) if one["organization"] in wanted])
 
     async def list_find(self, kind: List, request: Request) -> Response:
@@ -217,6 +217,21 @@ class Api:
         _, value = self._one_parameter(request, ("id",))
         records = [r for r in kind.records(self.shop.lookups) if str(r["id"]) == value]
         return _json({kind.root: records[0]}) if records else refusal(404, f"{kind.path} has no id {value!r}.")
+
+    async def write(self, path: str, request: Request) -> Response:
+        """Write a record of the server's own data if the switch is on; 403 else, and for what is not written here."""
+        if not self.settings.writes or path not in WRITERS:
+            return refusal(403, "This mock server is read-only: nothing was changed.")
+        root, writer = WRITERS[path]
+        try:
+            kind, identifier = writer(self.settings, self.shop, await read_json(request))
+        except Missing as missing:
+            return refusal(404, str(missing))
+        if kind == "products":
+            body = {"filter": {"id": identifier}, "sorting": {"id": "ASC"}}
+            return self._found(self.shop.select(kind, body), root, kind, identifier)
+        listed = list_at(kind)
+        return _json({root: next(one for one in listed.records(self.shop.lookups) if one["id"] == identifier)})
 
     async def embed(self, request: Request) -> Response:
         """Answer `products/embed`, a page with the product's name; signed links are not supported."""
@@ -239,8 +254,11 @@ class Api:
         return Response(_PNG, media_type="image/png")
 
 
-async def _read_only(_request: Request) -> Response:
-    return refusal(403, "This mock server is read-only: nothing was changed.")
+def unknown(settings: Settings, action: str, records: list[str]) -> str:
+    """Return which of *records* cannot be changed; "" if all can."""
+    index_of = Catalogue(settings).index_of
+    fits = (action == "add") == (not records) and action in ("add", "edit", "touch", "deactivate", "replace", "delete")
+    return ", ".join(one for one in records if not fits or index_of(one) is None) or "anything" * (not fits)
 
 
 def routes(settings: Settings, origin: Callable[..., str], credentials: Mapping[str, str]) -> list[Route]:
@@ -269,6 +287,6 @@ def routes(settings: Settings, origin: Callable[..., str], credentials: Mapping[
             continue
         table.append(("POST", f"{entry.path}/query", partial(api.list_query, entry)))
         table += [("GET", f"{entry.path}/find", partial(api.list_find, entry))] if entry.root else []
-    table += [("POST", path, _read_only) for path in _WRITES]
+    table += [("POST", path, partial(api.write, path)) for path in _WRITES]
     listed = [Route(f"/v4/{path}", api.guarded(handler), methods=[method]) for method, path, handler in table]
     return [*listed, Route("/media/{item:int}/{name}", api.media_file, methods=["GET"])]

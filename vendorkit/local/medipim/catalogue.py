@@ -42,6 +42,7 @@ class Catalogue:
         self.locales = words.LOCALES[self.country]
         self.index: Ints = np.arange(self.products, dtype=np.int64)
         self._offset = (self.seed * 0x9E3779B97F4A7C15 + 0x548900000) & _ID_MASK
+        self.changes = settings.changes
         self.changed = Changed(settings.changes, self.at_first, self.index_of)
 
     def index_of(self, product_id: Any) -> int | None:

@@ -29,6 +29,7 @@ class Changed:
 
     def __init__(self, changes: Sequence[Mapping[str, Any]], first: int, index_of: Callable[[str], int | None]) -> None:
         self._values: dict[str, dict[int, int]] = defaultdict(dict)
+        self.fields: dict[int, dict[str, Any]] = defaultdict(dict)  # what requests wrote
         deleted = []
         for number, change in enumerate(changes):
             index, action = index_of(change["record"]), change["action"]
@@ -39,9 +40,10 @@ class Changed:
             if index is None:
                 continue
             self._values["updated"][index] = change["at"]
+            self.fields[index] |= change.get("fields", {})
             if action in _STATUS:
                 self._values["status"][index] = _STATUS[action]
-            elif action == "edit":
+            elif action == "edit" and "fields" not in change:
                 self._values["price"][index] = _PRICE + number
             elif action == "delete":
                 deleted.append(index)

@@ -38,10 +38,12 @@ class List(NamedTuple):
 
     def records(self, lookups: Lookups) -> list[Record]:
         """Return all records, by id."""
-        if self.attribute not in vars(Lookups):
-            return minor(self.attribute, lookups)
-        records: list[Record] = getattr(lookups, self.attribute)
-        return records
+        few = self.attribute not in vars(Lookups)
+        records: list[Record] = minor(self.attribute, lookups) if few else getattr(lookups, self.attribute)
+        written = {
+            one["fields"]["id"]: one["fields"] for one in lookups.catalogue.changes if one["record"] == self.path
+        }
+        return [*(written.pop(one["id"], one) for one in records), *written.values()] if written else records
 
 
 LISTS: Final = (
@@ -81,6 +83,11 @@ LISTS: Final = (
         (), ("be", "fr"),
     ),
 )  # fmt: skip
+
+
+def list_at(path: str) -> List:
+    """Return the list at a path."""
+    return next(one for one in LISTS if one.path == path)
 
 
 def rows_of(kind: List, lookups: Lookups, body: Mapping[str, Any]) -> list[Record]:

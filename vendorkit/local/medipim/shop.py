@@ -101,12 +101,12 @@ class Shop:
         """Return the records at *index* as JSON, changed by the switches that apply to all records."""
         bodies = self.bodies.products(index) if kind == "products" else self.bodies.media(index)
         settings = self.settings
-        if not (settings.wrong_type_rate or settings.new_fields or settings.codes_as_numbers):
+        if not (settings.wrong_type_rate or settings.new_fields or settings.codes_as_numbers or settings.writes):
             return bodies
         return (self._changed(kind, number, body) for number, body in zip(index.tolist(), bodies, strict=True))
 
     def _changed(self, kind: str, number: int, body: bytes) -> bytes:
         record = json.loads(body)
         if kind == "products":
-            record = oddities.later(record, self.settings)
+            record = oddities.later(record, self.settings) | self.catalogue.changed.fields.get(number, {})
         return encode(oddities.corrupt(record, number, self.settings.wrong_type_rate))

@@ -53,6 +53,12 @@ def refusal(status: int, reason: str) -> Response:
     return JSONResponse({"error": {"type": kind, "message": reason, "debug": reason}}, status)
 
 
+def unknown(settings: Settings, action: str, records: list[str]) -> str:
+    """Return what cannot be changed: anything."""
+    del settings, action
+    return ", ".join(records) or "anything"
+
+
 def identities(settings: Settings) -> dict[str, str]:
     """Return the uids that belong to the credentials, by environment name."""
     return {

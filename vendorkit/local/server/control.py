@@ -48,9 +48,17 @@ def _act(vendor: Vendor, action: str, arguments: dict[str, Any]) -> Any:
         if arguments.keys() & RATE_SWITCHES:
             vendor.limit.clear()
     elif action == "change":
-        now = int(time.time())
-        changes = [{"action": arguments["action"], "record": one, "at": now} for one in arguments["records"] or [""]]
-        vendor.settings.changes = [*vendor.settings.changes, *changes]
+        return _change(vendor, arguments)
     elif action == "expire_now":
         vendor.settings.expirations += 1
     return None
+
+
+def _change(vendor: Vendor, arguments: dict[str, Any]) -> str:
+    """Change the records; return which of them cannot be, and then change none."""
+    refused: str = vendor.module.unknown(vendor.settings, arguments["action"], arguments["records"])
+    if not refused:
+        now, records = int(time.time()), arguments["records"] or [""]
+        changes = [{"action": arguments["action"], "record": one, "at": now} for one in records]
+        vendor.settings.changes = [*vendor.settings.changes, *changes]
+    return refused

@@ -78,9 +78,15 @@ class Changed:
 
     def _record(self, found: Resource, path: str) -> Resource:
         """Return the record at *path* with its edits: each sets the external id."""
-        shown: dict[str, Any] = {"id": int(path.rsplit("/", 1)[1])}
-        for number, change in enumerate(self._settings.changes):
-            if change["action"] == "edit" and change["record"] == path.removeprefix("/"):
-                shown |= {"external_id": f"EDIT-{number}"}
+        id_, changes = int(path.rsplit("/", 1)[1]), self._settings.changes
+        shown: dict[str, Any] = {"id": id_}
+        links: dict[str, str] = dict(found.links)
+        mine = [(n, one) for n, one in enumerate(changes) if one["action"] == "edit" and f"/{one['record']}" == path]
+        if id_ >= ADDED and "fields" in changes[id_ - ADDED]:  # created by a request: nothing is copied
+            shown |= {name: None for name, _, _ in found.attributes if name != "id"}
+            mine = [(id_ - ADDED, changes[id_ - ADDED]), *mine]
+        for number, change in mine:
+            shown |= change.get("fields", {"external_id": f"EDIT-{number}"})
+            links |= change.get("links", {})
         attributes = [(name, kind, shown.get(name, value)) for name, kind, value in found.attributes]
-        return replace(found, path=path, attributes=attributes)
+        return replace(found, path=path, attributes=attributes, links=list(links.items()))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 from xml.sax.saxutils import escape
@@ -15,7 +17,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from vendorkit.local.server.hypermedia import Paging, Renderer
-from vendorkit.local.server.hypermedia_changes import Changed
+from vendorkit.local.server.hypermedia_changes import DONE, Changed
+from vendorkit.local.server.hypermedia_writes import Refused, write
 from vendorkit.local.server.nodes import Collection, Node, Table, found_in
 
 if TYPE_CHECKING:
@@ -27,15 +30,6 @@ PER_PAGE: Final = 50
 PER_PAGE_MAX: Final = 200
 _DIGITS: Final = 18  # longer numbers are refused
 _UTF8: Final = "; charset=utf-8"
-
-
-class _Refused(Exception):
-    """The request is refused: status, and message in the vendor's wording."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
 
 
 def error(status: int, message: str, *, as_json: bool = False) -> Response:
@@ -52,9 +46,18 @@ def error(status: int, message: str, *, as_json: bool = False) -> Response:
 
 
 def hypermedia_routes(settings: Settings, origin: Callable[..., str], table: Table) -> list[Route]:
-    """Return one route for each path of the table. They are read-only."""
+    """Return one route for each path of the table."""
     endpoint = _Endpoint(settings, origin, table)
     return [Route(_route_path(pattern), endpoint) for pattern in table]
+
+
+def not_changeable(settings: Settings, table: Table, action: str, records: Sequence[str]) -> str:
+    """Return which of *records* cannot be changed, because they are not there or there is no such action."""
+    resolve = Changed(settings, partial(found_in, table)).resolve
+    there = [bool(re.fullmatch(r"[a-z_]+/[0-9]+", one)) and resolve(f"/{one}") is not None for one in records]
+    known = action in DONE and bool(records)
+    wrong = [one for one, found in zip(records, there, strict=True) if not (known and found)]
+    return ", ".join(wrong) or "anything" * (not known)
 
 
 class _Endpoint:
@@ -71,23 +74,25 @@ class _Endpoint:
         as_json = False
         try:
             as_json = _wants_json(request.headers.get("accept", ""))
-            response = self._answer(request, as_json=as_json)
-        except _Refused as refused:
+            status, path = 200, request.url.path.removeprefix("/api")
+            if request.method not in {"GET", "HEAD"}:
+                asked, kind = (request.method, path), request.headers.get("content-type", "")
+                status, path = write(self._settings, self._resolve, asked, await request.body(), kind)
+            response = self._answer(request, path, as_json=as_json) if status != 204 else Response(status_code=204)
+            response.status_code = status
+        except Refused as refused:
             response = error(refused.status, refused.message, as_json=as_json)
         await response(scope, receive, send)
 
     def _computed(self, path: str) -> Node | None:
         return found_in(self._table, path)
 
-    def _answer(self, request: Request, *, as_json: bool) -> Response:
-        if request.method not in {"GET", "HEAD"}:
-            raise _Refused(403, "This mock server is read-only: nothing was changed.")
-        path = request.url.path.removeprefix("/api")
+    def _answer(self, request: Request, path: str, *, as_json: bool) -> Response:
         # Rails, on which the vendor seems to run, treats blank parameters as absent; a public poller sends one.
         query = {name: value for name, value in request.query_params.items() if value.strip()}
         node = self._resolve(path)
         if node is None:
-            raise _Refused(404, f"No record at {request.url.path}")
+            raise Refused(404, f"No record at {request.url.path}")
         paging = Paging()
         if isinstance(node, Collection):
             node, paging = _page(node, query, f"{self._origin()}/api{path}", unescaped=self._settings.unescaped_next)
@@ -104,7 +109,7 @@ def _wants_json(accept: str) -> bool:
         name for name in accept.replace(";", ",").replace(" ", "").split(",") if name.endswith(("json", "xml", "*"))
     ]
     if accept and not known:
-        raise _Refused(406, "Answers are application/xml or application/json.")
+        raise Refused(406, "Answers are application/xml or application/json.")
     return bool(known) and known[0].endswith("json")
 
 
@@ -115,7 +120,7 @@ def _page(collection: Collection, query: Mapping[str, str], url: str, *, unescap
         return replace(collection, members=members), Paging()
     size = _number(query, "per_page", PER_PAGE)
     if size > PER_PAGE_MAX:
-        raise _Refused(422, f"per_page maximum value is {PER_PAGE_MAX}")
+        raise Refused(422, f"per_page maximum value is {PER_PAGE_MAX}")
 
     def link(**position: int) -> str:
         kept = {name: value for name, value in query.items() if name not in {"page", "after", "before"}}
@@ -154,7 +159,7 @@ def _page_by_cursor(
 def _number(query: Mapping[str, str], name: str, default: int, *, least: int = 1) -> int:
     text = query.get(name, str(default))
     if not text.isdecimal() or len(text) > _DIGITS or int(text) < least:
-        raise _Refused(422, f"{name} must be an integer of {least} or more")
+        raise Refused(422, f"{name} must be an integer of {least} or more")
     return int(text)
 
 

@@ -112,8 +112,13 @@ class LocalVendor:
             action: "edit", "delete" or "add"; for Medipim also "touch" (only a new time), "deactivate" and "replace".
             records: Medipim's product ids; Mediagenix's paths, such as "titles/17". To add a product of Medipim, give
                 none; Mediagenix adds copies of the given records, and lists every change in its event feed.
+
+        Raises:
+            UsageError: There is no such record, or the server has no such action; nothing was changed.
         """
-        self._control("change", {"action": action, "records": records})
+        if refused := self._control("change", {"action": action, "records": records}):
+            what = f"{self.name} cannot {action} {refused}."
+            raise UsageError(what, remedy="Give ids of products, or paths such as titles/17, that are there.")
 
     def expire_now(self) -> None:
         """Invalidate all tokens and nonces issued so far."""

@@ -1,0 +1,88 @@
+"""Creating and updating records of the Medipim mock server; each request becomes one of its changes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from vendorkit.local.medipim.fields import get_fields
+from vendorkit.local.medipim.filters import Violation, text
+from vendorkit.local.medipim.lists import list_at
+from vendorkit.local.medipim.shop import Shop, need
+
+if TYPE_CHECKING:
+    from vendorkit.local.server.settings import Settings
+
+Record = dict[str, Any]
+Writer = Callable[["Settings", Shop, Record], tuple[str, Any]]
+
+
+class Missing(Exception):
+    """The record that is to be written is not there."""
+
+
+def _note(settings: Settings, action: str, record: str, fields: Record) -> None:
+    change = {"action": action, "record": record, "at": int(time.time()), "fields": fields}
+    settings.changes = [*settings.changes, change]
+
+
+def _create(kind: str, settings: Settings, shop: Shop, body: Record) -> tuple[str, Any]:
+    """Create a brand or an organization, with the next id."""
+    given = body.get("profile", body)
+    record: Record = {"name": text(given.get("name"), "name")}
+    if kind == "organizations":
+        record |= {"type": body.get("type", "other"), "brands": [], "productFamilies": []}
+    records = list_at(kind).records(shop.lookups)
+    now, identifier = int(time.time()), max(one["id"] for one in records) + 1
+    _note(settings, "list", kind, {"id": identifier, **record, "meta": {"createdAt": now, "updatedAt": now}})
+    return kind, identifier
+
+
+def _update_brand(settings: Settings, shop: Shop, body: Record) -> tuple[str, Any]:
+    need(body, ("id", "data"), ("id", "data"))
+    brand = next((one for one in list_at("brands").records(shop.lookups) if one["id"] == body["id"]), None)
+    if brand is None:
+        message = f"brands has no id {body['id']!r}."
+        raise Missing(message)
+    meta = {**brand["meta"], "updatedAt": int(time.time())}
+    _note(settings, "list", "brands", {**brand, "name": text(body["data"].get("name"), "data.name"), "meta": meta})
+    return "brands", brand["id"]
+
+
+def _create_product(settings: Settings, _shop: Shop, body: Record) -> tuple[str, Any]:
+    need(body, ("organizations", "product"), ("organizations", "product"))
+    _note(settings, "add", "", _fields(settings, body["product"], "product"))
+    catalogue = Shop(settings, "", "").catalogue
+    return "products", f"M{catalogue.id_numbers(catalogue.index[-1:])[0]:09X}"
+
+
+def _update_product(settings: Settings, shop: Shop, body: Record) -> tuple[str, Any]:
+    need(body, ("product", "data"), ("product", "data"))
+    if shop.catalogue.index_of(body["product"]) is None:
+        message = f"No product has id {body['product']!r}."
+        raise Missing(message)
+    _note(settings, "edit", str(body["product"]), _fields(settings, body["data"], "data"))
+    return "products", str(body["product"])
+
+
+def _fields(settings: Settings, given: Any, field: str) -> Record:
+    """Return the members to write. Raise Violation for one that is unknown or cannot be updated."""
+    known = {one["code"] for one in get_fields("products", settings.country) if one["allowedToUpdate"]}
+    if not isinstance(given, dict):
+        raise Violation(field, "must be an object")
+    for name in given:
+        if name not in known:
+            path = f"{field}.{name}"
+            raise Violation(path, "unknown field, or not allowed to update")
+    return given
+
+
+WRITERS: Final[dict[str, tuple[str, Writer]]] = {
+    "brands/create": ("brand", partial(_create, "brands")),
+    "brands/update": ("brand", _update_brand),
+    "organizations/create": ("organization", partial(_create, "organizations")),
+    "products/create": ("product", _create_product),
+    "products/update": ("product", _update_product),
+}
