@@ -27,7 +27,7 @@ _READ: Final = 1 << 16  # characters of a text that are looked through
 
 _PLACEHOLDERS = {"changeme", "change-me", "change_me", "placeholder", "secret", "todo", "none", "null", "example"}
 # Settings that may be shown, so that messages about them stay readable; of the others each is a credential.
-_NO_SECRETS: Final = ("_UID", "_COUNTRY", "_ENVIRONMENT", "_BASE_URL", "_ISSUER", "_CA_FILE", "_PROXY")
+_NO_SECRETS: Final = ("_UID", "_COUNTRY", "_ENVIRONMENT", "_BASE_URL", "_ISSUER", "_CA_FILE", "_PROXY", "_CONTACT")
 
 
 class Secret:

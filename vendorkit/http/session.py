@@ -49,7 +49,8 @@ try:
 except PackageNotFoundError:  # run from a checkout that was not installed
     _VERSION = "0"
 
-USER_AGENT: Final = f"vendorkit/{_VERSION} (Python {platform.python_version()}; requests {requests.__version__})"
+APP: Final = f"vendorkit/{_VERSION}"
+USER_AGENT: Final = f"{APP} (Python {platform.python_version()}; requests {requests.__version__})"
 _REDIRECTS: Final = 3
 _TOKEN_ANSWER_BYTES: Final = 1 << 16
 _UNTOLD_PAUSE_S: Final = 3.0
@@ -69,9 +70,10 @@ class Session:
         rates: The vendor's rate budget: pairs (requests, seconds).
         budget_name: Under which all processes of this machine keep that budget together; None for this session alone.
         policy: Timeouts and retries.
-        origins: Further origins of the vendor that links may lead to.
+        origins: Further origins of the vendor that links may lead to; None: any https host, for files.
         route: The proxy to go through, if any.
         clean: Removes secrets from the answer of a path, before anything else sees it.
+        user_agent: What the session calls itself.
     """
 
     def __init__(
@@ -85,9 +87,10 @@ class Session:
         rates: tuple[tuple[int, float], ...] = (),
         budget_name: str | None = None,
         policy: Policy | None = None,
-        origins: tuple[str, ...] = (),
+        origins: tuple[str, ...] | None = (),
         route: Route = DIRECT,
         clean: Callable[[str, bytes], bytes] | None = None,
+        user_agent: str = USER_AGENT,
     ) -> None:
         self.vendor, self.base_url, self.schemes = vendor, base_url, dict(schemes)
         self.policy = policy = policy or Policy()
@@ -95,9 +98,9 @@ class Session:
         self.trust, self.route, self._clean = trust, route, clean
         self._http = requests.Session()
         self._http.trust_env = False  # no .netrc, which replaces a bearer token; no CA bundles; the route has the proxy
-        self._http.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"})
+        self._http.headers.update({"User-Agent": user_agent, "Accept-Encoding": "gzip"})
         self._http.adapters.clear()
-        known = frozenset(origin_of(url) for url in (base_url, *origins))
+        known = None if origins is None else frozenset(origin_of(url) for url in (base_url, *origins))
         self._http.mount(
             "https://", Adapter(known, trust, self.budget, policy.connect_timeout_s, policy.read_timeout_s, route)
         )

@@ -170,7 +170,7 @@ class Adapter(HTTPAdapter):
     requests' adapter for one vendor: its origins, its certificate authorities, its rate budget.
 
     Args:
-        origins: The only origins (scheme, host, port) that requests may go to.
+        origins: The only origins (scheme, host, port) that requests may go to; None: any https host.
         trust: The certificate authorities that may vouch for them.
         budget: Slots for requests, shared by all that use these credentials.
         connect_timeout_s, read_timeout_s: Deadline of connecting and of silence, in seconds.
@@ -179,7 +179,7 @@ class Adapter(HTTPAdapter):
 
     def __init__(  # noqa: PLR0917 - what a connection needs
         self,
-        origins: frozenset[str],
+        origins: frozenset[str] | None,
         trust: Trust,
         budget: Budget,
         connect_timeout_s: float,
@@ -267,7 +267,10 @@ class Adapter(HTTPAdapter):
             origin = origin_of(url)
         except UsageError as exc:
             raise OriginRefused(exc.what, remedy=exc.remedy) from exc
-        if origin not in self._origins:
+        if self._origins is None and not origin.startswith("https://"):
+            what = f"{printable(origin)[:200]} is not an https address."
+            raise OriginRefused(what, remedy="Files are fetched over TLS only.")
+        if self._origins is not None and origin not in self._origins:
             what = f"{printable(origin)[:200]} is not the vendor's origin ({', '.join(sorted(self._origins))})."
             raise OriginRefused(what, remedy="Credentials go to the vendor alone: fetch other addresses without it.")
         self._trust.check_host(urlsplit(url).hostname or "")

@@ -22,13 +22,14 @@ from vendorkit.frames import Page
 from vendorkit.http.call import Call, Policy, require_writable
 from vendorkit.http.proxy import DIRECT, Route
 from vendorkit.http.session import Session
-from vendorkit.http.tls import Trust
+from vendorkit.http.tls import Trust, public_trust
 from vendorkit.query import Query
 from vendorkit.resource import Resource, Signing, Source
 from vendorkit.settings import Redactor, Settings, is_credential, refuse_pickling
 from vendorkit.vendors.bound import BoundResource
 from vendorkit.vendors.browsing import Browsing
 from vendorkit.vendors.fetch import pages_of
+from vendorkit.vendors.files import CONTACT_VARIABLE, files_session
 
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
@@ -93,6 +94,7 @@ class Client:
     local_origins: ClassVar[tuple[str, ...]] = ()  # further mock servers that belong to this vendor
     snippet_writers: Mapping[str, tuple[str, Callable[[Any], str]]] = MappingProxyType({})
     approved_roots_only: ClassVar[bool] = False
+    asks_contact: ClassVar[bool] = False  # whether the vendor wants to know who fetches its files
     footnote: ClassVar[str] = ""  # one sentence on what the vendor has that no query returns
 
     def __init__(
@@ -115,6 +117,7 @@ class Client:
             clean=self.clean_answer,
         )
         self.session.schemes.update(self.schemes())
+        self._files: Session | None = None
 
     def _redactor(self) -> Redactor:
         pairs = self.credential_pairs()
@@ -274,6 +277,29 @@ class Client:
         if method not in _METHODS:
             arguments.refuse("method", f"one of {', '.join(_METHODS)}", method)
         return self._raw(method, path, params=params, json=json, auth=auth)
+
+    def file(self, url: str) -> requests.Response:
+        """
+        Fetch a file that the vendor links to, such as a photo on its CDN: any https host, without credentials.
+
+        The User-Agent has the contact of the setting VENDORKIT_CONTACT, for which Medipim asks.
+
+        Returns:
+            The answer, read to its end; at most 128 MiB.
+
+        Raises:
+            SettingsError: The vendor wants a contact, and none is set.
+            OriginRefused: The address, or a redirect, is not https.
+            VendorkitError: What else went wrong.
+        """
+        url = arguments.text(url, "url", "the https address of a file")
+        if self._files is None:
+            is_local = self.environment == "local"
+            # Mediagenix's authority is that of its API alone: its files are on a public cloud.
+            trust = public_trust() if self.approved_roots_only and not is_local else self.endpoint.trust
+            contact = self.settings.get(CONTACT_VARIABLE) or "mock server" * is_local
+            self._files = files_session(self.session, trust, contact, needed=self.asks_contact)
+        return self._files.send(Call("GET", url, accept="any", scheme=None))
 
     def _raw(self, method: str, path: Any, *, params: Any, auth: Any, json: Any = None) -> requests.Response:
         auth = None if auth is None else arguments.word(auth, "auth", "the name of a scheme, or None")

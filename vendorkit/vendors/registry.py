@@ -19,6 +19,7 @@ from vendorkit.http.proxy import PROXY_VARIABLE, find_route
 from vendorkit.resource import Source
 from vendorkit.settings import Secret, Settings, given_settings, is_credential, read_settings
 from vendorkit.vendors.client import Client, Endpoint
+from vendorkit.vendors.files import CONTACT_VARIABLE
 from vendorkit.vendors.mediagenix.client import Mediagenix
 from vendorkit.vendors.medipim.client import Medipim
 from vendorkit.vendors.pledg.client import Pledg
@@ -155,17 +156,17 @@ def _settings(kind: type[Client], environment: str | None, given: Secret | None,
     # The proxy is checked here, whether it will be needed or not.
     find_route((), argument=proxy)
     names, chooser = all_setting_names(kind), f"{kind.vendor_name.upper()}_ENVIRONMENT"
-    proxy_names = () if proxy else (PROXY_VARIABLE,)
+    proxy_names = (CONTACT_VARIABLE,) if proxy else (PROXY_VARIABLE, CONTACT_VARIABLE)
     if given is None:
         local = (environment or os.environ.get(chooser)) == "local"
         names = tuple(name for name in names if name.endswith("_COUNTRY")) if local else (*names, *proxy_names)
         return read_settings(names, needed=not local) if names else Settings()
-    found, configured = given_settings(given, names), read_settings(proxy_names, needed=False)
+    found, configured = given_settings(given, (*names, CONTACT_VARIABLE)), read_settings(proxy_names, needed=False)
     if not environment and chooser not in found.values and any(map(is_credential, found.values)):
         what = f"settings= holds credentials, and no environment of {kind.label} is given."
         choices = " or ".join(repr(name) for name in kind.environments)
         raise UsageError(what, remedy=f"Give environment={choices}, or {chooser} in settings=.")
-    values, sources = {**found.values, **configured.values}, {**found.sources, **configured.sources}
+    values, sources = {**configured.values, **found.values}, {**configured.sources, **found.sources}
     return replace(found, values=values, sources=sources)
 
 

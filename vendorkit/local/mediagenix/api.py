@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
+from starlette.routing import Route
+
 from vendorkit.local.mediagenix.data import Library
 from vendorkit.local.mediagenix.events import Events
 from vendorkit.local.mediagenix.media import Media
@@ -18,16 +20,16 @@ from vendorkit.local.mediagenix.rights import Rights
 from vendorkit.local.mediagenix.schedule import Scheduled
 from vendorkit.local.mediagenix.tabled import Tabled
 from vendorkit.local.mediagenix.titles import Editorial
+from vendorkit.local.server.files import picture
 from vendorkit.local.server.hypermedia_routes import error, hypermedia_routes, not_changeable
 from vendorkit.local.server.nodes import Resource, Table
 
 if TYPE_CHECKING:
-    from starlette.routing import Route
-
     from vendorkit.local.server.settings import Settings
 
 VENDOR: Final = "mediagenix"
 AUTH: Final = "digest"
+OPEN: Final = ("/files/",)  # served without credentials, as from another host
 RATE: Final = (150, 30.0, 300.0)
 """Requests, window and ban in seconds (3.8)."""
 
@@ -45,7 +47,7 @@ _ROOT: Final = (
 def routes(settings: Settings, origin: Callable[..., str], credentials: Mapping[str, str]) -> list[Route]:
     """Return the routes of the API, below `/api`, without authentication and faults."""
     del credentials  # checked by the server
-    return hypermedia_routes(settings, origin, _table(settings))
+    return [*hypermedia_routes(settings, origin, _table(settings)), Route("/files/{path:path}", picture)]
 
 
 def unknown(settings: Settings, action: str, records: list[str]) -> str:

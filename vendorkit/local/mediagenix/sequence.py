@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 VENDOR: Final = "sequence"
 AUTH: Final = "digest"
+OPEN: Final = ()
 RATE: Final = (150, 30.0, 300.0)
 """Requests, window and ban in seconds (3.8)."""
 

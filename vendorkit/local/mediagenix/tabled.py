@@ -14,7 +14,7 @@ from vendorkit.local.mediagenix.data import Library, day
 from vendorkit.local.server.nodes import Attribute, Collection, Resource, Table, child
 
 FILE: Final = Path(__file__).with_name("collections.txt")
-FILES: Final = "files:"
+FILES: Final = "files:/files"
 """The origin of files: another host, which must never receive a credential."""
 _PLACES: Final = 8  # ids for each owner
 _TYPES: Final = ("integer", "boolean", "date", "datetime", "duration")

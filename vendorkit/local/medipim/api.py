@@ -8,7 +8,6 @@ restricts them by subscription. Media files are public on the vendor's CDN (infe
 
 from __future__ import annotations
 
-import base64
 import html
 import json
 import re
@@ -29,6 +28,7 @@ from vendorkit.local.medipim.oddities import corrupt
 from vendorkit.local.medipim.products import EANS
 from vendorkit.local.medipim.shop import BadRequest, Shop, need, page_of, read_json
 from vendorkit.local.medipim.writes import WRITERS, Missing
+from vendorkit.local.server.files import picture
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -57,10 +57,6 @@ _WRITES: Final = (
     "media/publish", "media/unpublish", "organizations/create", "brands/create", "brands/update", "users/create",
     "api-keys/create", "api-keys/revoke", "corrections/create",
 )  # fmt: skip
-# One grey pixel.
-_PNG: Final = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
-)
 _USER_AGENT: Final = re.compile(r"(?!Mozilla/)[^\s/]+/\S+ \(.+\)")
 
 
@@ -251,7 +247,7 @@ class Api:
         """Answer an image to a User-Agent of the form `App/1.0 (contact)`, 403 to any other (inferred)."""
         if not _USER_AGENT.match(request.headers.get("user-agent", "")):
             return refusal(403, "Send a descriptive User-Agent: YourAppName/Version (Contact Information).")
-        return Response(_PNG, media_type="image/png")
+        return await picture(request)
 
 
 def unknown(settings: Settings, action: str, records: list[str]) -> str:

@@ -55,7 +55,7 @@ def check_for(module: ModuleType, settings: Settings, credentials: Mapping[str, 
         return BasicCheck(REALMS[module.VENDOR], user, password, module.refusal, module.OPEN)
     if module.AUTH == "digest":
         user, password = credentials["MEDIAGENIX_ROBOT_USER"], credentials["MEDIAGENIX_ROBOT_PASSWORD"]
-        return DigestCheck(REALMS[module.VENDOR], user, password, module.refusal, settings)
+        return DigestCheck(REALMS[module.VENDOR], user, password, module.refusal, settings, public=module.OPEN)
     return Check()
 
 
@@ -100,7 +100,17 @@ class BasicCheck(Check):
 class DigestCheck(Check):
     """HTTP Digest for one user."""
 
-    def __init__(self, realm: str, user: str, password: str, refusal: Refusal, settings: Settings) -> None:
+    def __init__(
+        self,
+        realm: str,
+        user: str,
+        password: str,
+        refusal: Refusal,
+        settings: Settings,
+        *,
+        public: tuple[str, ...] = (),
+    ) -> None:
+        self._public = public
         self._realm, self._user, self._password, self._refusal = realm, user, password, refusal
         self._settings = settings
         self._secret = secrets.token_bytes(32)
@@ -110,6 +120,8 @@ class DigestCheck(Check):
 
     def refuse(self, scope: Scope) -> Response | None:
         """Return 401 with a new challenge, or 400 if `uri` is not the request's target; None if accepted."""
+        if self._public and scope.get("path", "").startswith(self._public):
+            return None
         scheme, _, rest = Headers(scope=scope).get("authorization", "").partition(" ")
         if scheme.lower() != "digest":
             return self._challenge(stale=False)

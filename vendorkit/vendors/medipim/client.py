@@ -61,6 +61,7 @@ class Medipim(Client):
     label = "Medipim"
     setting_names = ("MEDIPIM_COUNTRY", *_KEY)
     countries = tuple(read_countries(FILE))
+    asks_contact = True
     snippet_writers = {"php-client": ("PHP (Medipim client)", php_client)}  # noqa: RUF012 - a constant
     environments = {  # noqa: RUF012 - a constant
         "sandbox": Environment("https://api.sandbox.{host}", RATES),
