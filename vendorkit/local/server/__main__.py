@@ -55,6 +55,7 @@ class _Server(uvicorn.Server):
 
 def make_credentials(names: list[str], settings: Settings) -> dict[str, dict[str, str]]:
     """Return new random credentials for each mock server, by environment name."""
+    # User and password together are short enough for one line of `base64`, which the vendors' own examples call.
     # One robot user for both products: separate in the vendor's documents, shared in a third party's client.
     robot = {"MEDIAGENIX_ROBOT_USER": f"robot_{_draw(8)}", "MEDIAGENIX_ROBOT_PASSWORD": _draw(32)}
     key_id = str(10_000_000 + secrets.randbelow(90_000_000))  # the vendor's are integers
@@ -62,7 +63,7 @@ def make_credentials(names: list[str], settings: Settings) -> dict[str, dict[str
         "medipim": {"MEDIPIM_API_KEY_ID": key_id, "MEDIPIM_API_KEY_SECRET": _draw(40)},
         "pledg": {
             "PLEDG_API_KEY": f"key_{_draw(16)}",
-            "PLEDG_API_SECRET": _draw(40),
+            "PLEDG_API_SECRET": _draw(32),
             "PLEDG_DASHBOARD_EMAIL": f"{_draw(8).lower()}@shop.example",
             "PLEDG_DASHBOARD_PASSWORD": _draw(24),
             "PLEDG_MERCHANT_SECRET": _draw(40),
