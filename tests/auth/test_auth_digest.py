@@ -10,7 +10,7 @@ import requests
 from auth_servers import walk
 
 from vendorkit.auth import Digest
-from vendorkit.errors import CredentialsRefused, UnsupportedChallenge, UsageError
+from vendorkit.errors import CredentialsRefused, UnsupportedChallenge, UsageError, VendorUnavailable
 
 USER, PASSWORD = "robot", "made-up words"
 
@@ -77,13 +77,42 @@ def test_an_expired_nonce_costs_one_request_and_no_error(digest_server, stale):
     assert server.statuses() == [401, 200, 401, 200, 200]
 
 
-def test_a_server_that_calls_every_nonce_stale_is_given_up(digest_server):
-    """Bounded: the challenge, an attempt, one more because of stale=true."""
+@pytest.mark.parametrize("used_before", [True, False])
+def test_a_server_that_calls_every_nonce_stale_is_given_up(digest_server, used_before):
+    """Bounded, and no verdict on the password: it was never looked at, so that nothing of it is remembered."""
     server, auth = digest_server(), Digest(USER, PASSWORD)
-    server.check = lambda _: "stale"
-    with pytest.raises(CredentialsRefused):
+    if used_before:
         get(server.url, auth)
-    assert len(server.log) == 3
+    check, server.check = server.check, lambda _: "stale"
+    server.log.clear()
+    with pytest.raises(VendorUnavailable, match="calls each nonce stale") as caught:
+        get(server.url, auth)
+    assert caught.value.status == 401
+    assert len(server.log) == 5
+    server.check = check
+    assert get(server.url, auth).status_code == 200
+
+
+@pytest.mark.parametrize("used_before", [True, False])
+def test_a_nonce_that_is_stale_at_once_is_replaced_a_few_times(digest_server, used_before):
+    """Behind a balancer the next server may be another one, and the next but one the right one."""
+    server, auth = digest_server(), Digest(USER, PASSWORD)
+    if used_before:
+        get(server.url, auth)
+    check, verdicts = server.check, iter(["stale"] * 3)
+    server.check = lambda seen: next(verdicts, None) or check(seen)
+    assert get(server.url, auth).status_code == 200
+
+
+def test_a_wrong_password_is_refused_although_the_nonce_was_stale_first(digest_server):
+    """Only the answer to a fresh nonce counts; then it is remembered as ever."""
+    server, auth = digest_server(), Digest(USER, "wrong words")
+    check, verdicts = server.check, iter([None, "stale"])
+    server.check = lambda seen: next(verdicts, None) or check(seen)
+    for _ in range(2):
+        with pytest.raises(CredentialsRefused):
+            get(server.url, auth)
+    assert server.statuses() == [401, 401, 401]
 
 
 def test_nextnonce_is_used_and_the_count_starts_anew(digest_server):

@@ -128,12 +128,28 @@ def test_the_token_goes_to_its_own_origin_alone(token_server, serve):
     elsewhere = serve()
     auth = scheme(token_server)
     get(token_server.url, auth)
-    get(elsewhere.url, auth)
+    with pytest.raises(UsageError, match="is not sent to") as caught:
+        get(elsewhere.url, auth)
+    assert elsewhere.url in str(caught.value)
     redirect = (302, [("Location", f"{elsewhere.url}/x")], b"")
     answer = token_server.answer
     token_server.answer = lambda seen: redirect if seen.target == "/to" else answer(seen)
     get(f"{token_server.url}/to", auth)
-    assert [seen.authorization for seen in elsewhere.log] == [None, None]
+    assert [seen.authorization for seen in elsewhere.log] == [None]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_the_token_follows_a_redirect_inside_its_origin(token_server, status):
+    """E.g. from /orders to /orders/, where a request without it gets a 403, or a login page as data."""
+    auth = scheme(token_server)
+    answer = token_server.answer
+    redirect = (status, [("Location", "/orders/?page=1")], b"")
+    token_server.answer = lambda seen: redirect if seen.target == "/orders" else answer(seen)
+    assert get(f"{token_server.url}/orders", auth).status_code == 200
+    assert token_server.log[-1].target == "/orders/?page=1"
+    assert len(token_server.log) == 3
+    token_server.valid = "revoked"  # renewed there as well
+    assert get(f"{token_server.url}/orders", auth).status_code == 200
 
 
 def test_a_host_that_does_not_answer_is_a_typed_error_without_key_and_secret():
@@ -184,13 +200,35 @@ def test_an_interrupted_leader_does_not_leave_the_others_waiting(token_server):
 @pytest.mark.parametrize(
     "url",
     ["http://vendor.example/t", "ftp://127.0.0.1/t", "https://u:sentinel@vendor.example/t", "vendor.example", "https://h:x/t",
-     "http://127.0.0.1.evil.example/t", ""],
+     "http://127.0.0.1.evil.example/t", "", None, 5, b"\xff", ["https://vendor.example"], "http://127.0.0.999/t",
+     "http://127.1.2.3.4/t", "http://[::2]/t", "https://[::1", "https://*/t", "https://", "https:///t",
+     "https://vendor.example:99999/t", "https://sentinel\ud800@x/t", "//vendor.example/t", "file:///etc/passwd"],
 )  # fmt: skip
 def test_a_token_url_that_would_show_the_secret_is_refused(url):
     """https, except on loopback."""
     with pytest.raises(UsageError) as caught:
         ClientCredentials(url, "k", "s")
     assert "sentinel" not in walk(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://vendor.example/t", "HTTPS://Vendor.Example/t", "https://bücher.example/t", "http://127.9.9.9/t",
+            "http://localhost:8080/t", "http://[::1]:8080/t", "https://vendor.example:443/t"],
+)  # fmt: skip
+def test_the_origin_of_a_token_is_as_requests_writes_it(url):
+    """A request to the same host, however it is spelt, gets the token."""
+    asked = []
+
+    def post(prepared):
+        asked.append(prepared.url)
+        answer = requests.Response()
+        answer.status_code, answer._content = 200, b'{"access_token": "abc", "expires_in": 600}'
+        return answer
+
+    auth = ClientCredentials(url, "k", "s", post=post)
+    prepared = requests.Request("GET", url.replace("/t", "/orders"), auth=auth).prepare()
+    assert prepared.headers["Authorization"] == "Bearer abc"
+    assert asked == [requests.Request("POST", url).prepare().url]
 
 
 def test_a_huge_token_answer_is_not_read_to_its_end(token_server):

@@ -6,10 +6,7 @@ import pytest
 import requests
 from token_helpers import fields, get, scheme
 
-from vendorkit.errors import (
-    AuthError,
-    VendorUnavailable,
-)
+from vendorkit.errors import AuthError, RateLimited, VendorUnavailable
 
 
 def test_a_token_is_renewed_a_tenth_of_its_life_before_its_end(token_server, clock):
@@ -87,6 +84,67 @@ def test_the_same_short_token_again_does_not_make_every_request_renew(token_serv
         token_server.token_answers = [(200, [], fields(access_token=token_server.valid, expires_in=1))] * 9
         clock.now += 0.1
     assert len(token_server.token_requests()) == 2
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    "wait", ["120", ("Sun, 22 Nov 2026 10:02:00 GMT", "Sun, 22 Nov 2026 10:00:00 GMT")], ids=["seconds", "date"]
+)
+def test_a_token_endpoint_that_asks_to_wait_is_not_asked_before(token_server, clock, status, wait):
+    """Other threads get the same error meanwhile, with what is left of the pause."""
+    auth = scheme(token_server, clock)
+    # Python's server writes a Date of its own, the first of which counts.
+    headers = [("Retry-After", wait)] if isinstance(wait, str) else [("Retry-After", wait[0])]
+    token_server.token_answers = [(status, headers, b"")]
+    if not isinstance(wait, str):
+        auth._post = dated(auth._post, wait[1])
+    for passed, left in ((0.0, 120.0), (50.0, 70.0), (69.0, 1.0)):
+        clock.now += passed
+        with pytest.raises((RateLimited, VendorUnavailable)) as caught:
+            get(token_server.url, auth)
+        assert caught.value.retry_after_s == pytest.approx(left, abs=0.01)
+    assert len(token_server.log) == 1
+    clock.now += 2.0
+    assert get(token_server.url, auth).status_code == 200
+
+
+def dated(post, date):
+    """Return *post* with another Date in its answers."""
+
+    def send(prepared):
+        answer = post(prepared)
+        answer.headers["Date"] = date
+        return answer
+
+    return send
+
+
+def test_a_pause_without_end_does_not_end_the_scheme(token_server, clock):
+    """A Retry-After of years is reported as it is, and heeded for as long as a token lasts."""
+    auth = scheme(token_server, clock)
+    token_server.token_answers = [(503, [("Retry-After", "99999999")], b"")]
+    with pytest.raises(VendorUnavailable) as caught:
+        get(token_server.url, auth)
+    assert caught.value.retry_after_s == 99_999_999
+    clock.now += 601.0
+    assert get(token_server.url, auth).status_code == 200
+
+
+def test_a_valid_token_is_used_while_the_endpoint_asks_to_wait(token_server, clock):
+    """The renewal before its end waits as well."""
+    auth = scheme(token_server, clock)
+    get(token_server.url, auth)
+    clock.now += 560
+    token_server.token_answers = [(503, [("Retry-After", "30")], b"")]
+    with pytest.warns(UserWarning, match="could not be renewed"):
+        get(token_server.url, auth)
+    for _ in range(3):
+        clock.now += 9
+        assert get(token_server.url, auth).status_code == 200
+    assert len(token_server.token_requests()) == 2
+    clock.now += 5
+    assert get(token_server.url, auth).status_code == 200
+    assert len(token_server.token_requests()) == 3
 
 
 def test_a_missing_lifetime_warns(token_server):

@@ -28,7 +28,7 @@ class Basic(FlowAuth):
         >>> requests.get(url, auth=Basic("1234", secret))  # doctest: +SKIP
     """
 
-    resends = False
+    resends, portable = False, True
 
     def __init__(self, user: str, password: str) -> None:
         name, word = Secret(user), Secret(password)

@@ -23,6 +23,8 @@ from requests.cookies import extract_cookies_to_jar, get_cookie_header
 from urllib3 import HTTPHeaderDict
 from urllib3.exceptions import HTTPError
 
+from vendorkit.auth.forks import this_process
+from vendorkit.auth.interrupts import shielded, tolerated
 from vendorkit.errors import UsageError
 from vendorkit.settings import refuse_pickling
 
@@ -66,15 +68,14 @@ def origin_of(url: str) -> str:
     Raises:
         UsageError: The URL carries a user name or password, or has no proper host and port.
     """
-    parts = urlsplit(url)
-    try:
-        port = parts.port
-    except ValueError:
-        port = -1
-    if "@" in parts.netloc or not parts.hostname or port == -1:
+    host = None
+    with tolerated(ValueError, TypeError):  # TypeError for what is not text
+        parts = urlsplit(url)
+        port, host = parts.port, None if "@" in parts.netloc else parts.hostname
+    if not host:
         what = "The URL carries a user name or password, or has no proper host and port."
         raise UsageError(what, remedy="Write it as https://host/path, and pass credentials as such.")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    host = f"[{host}]" if ":" in host else host
     shown = "" if port in {None, _DEFAULT_PORTS.get(parts.scheme)} else f":{port}"
     return f"{parts.scheme}://{host}{shown}"
 
@@ -84,11 +85,13 @@ class FlowAuth(AuthBase):
     Base of the schemes: runs `flow` for every request.
 
     Attributes:
-        resends: Whether a flow may send a request twice. Then the body must be one that can be read twice, and the
-            credentials are taken off a redirect, whose target they were not made for; it is signed anew when asked.
+        resends: Whether a flow may send a request twice. Then the body must be one that can be read twice.
+        portable: Whether the credentials go along with a redirect inside their origin. If not, they were made for one
+            target: they are taken off, and the redirected request is signed anew when the server asks for it.
     """
 
     resends: ClassVar[bool] = True
+    portable: ClassVar[bool] = False
 
     def flow(self, request: Outgoing) -> Flow:
         """Yield the headers of each attempt at *request*, and be sent its `Answer`; end when there is no more to do."""
@@ -105,7 +108,7 @@ class FlowAuth(AuthBase):
         position = _position(prepared.body) if self.resends else None
         outgoing = _outgoing(prepared)
         flow = self.flow(outgoing)
-        prepared.headers.update(next(flow))
+        shielded(lambda: prepared.headers.update(next(flow)))
         prepared.register_hook("response", _Exchange(self, outgoing.origin, flow, position))  # type: ignore[no-untyped-call]
         return prepared
 
@@ -119,26 +122,29 @@ class FlowAuth(AuthBase):
 class _Exchange:
     """The hook of one request: shows its answers to its flow. It answers no other origin than the request's own."""
 
-    __slots__ = ("_auth", "_flow", "_origin", "_position")
+    __slots__ = ("_auth", "_flow", "_origin", "_position", "_process")
 
     def __init__(self, auth: FlowAuth, origin: str, flow: Flow, position: int | None) -> None:
         self._auth, self._origin, self._position = auth, origin, position
         self._flow: Flow | None = flow
+        self._process = this_process()
 
     def __call__(self, response: requests.Response, **how: Any) -> requests.Response:
         # requests copies hooks onto redirected requests: a challenge from elsewhere ends here, unanswered.
         sent = response.request
         if not _is_at(sent.url, self._origin):
             return response
-        response = self._run(response, how)
+        response = shielded(lambda: self._run(response, how))
         # requests keeps the header from http to https on the same host, and for all paths of the same origin.
-        kept = not self._auth.resends and _is_at(response.headers.get("Location"), self._origin, response.url)
+        kept = self._auth.portable and _is_at(response.headers.get("Location"), self._origin, response.url)
         if response.is_redirect and not kept:
             sent.headers.pop("Authorization", None)
         return response
 
     def _run(self, response: requests.Response, how: dict[str, Any]) -> requests.Response:
         flow, self._flow = self._flow, None
+        if self._process is not this_process():  # prepared before a fork, and then each child sends it
+            flow = None
         headers: Mapping[str, str] = {}
         try:
             if flow is None:  # an answer to a redirected or repeated request, whose signature was not for it
@@ -190,10 +196,9 @@ def abandon(prepared: requests.PreparedRequest) -> None:
 
 
 def _is_at(url: str | None, origin: str, base: str = "") -> bool:
-    try:
+    with tolerated(ValueError):
         return origin_of(urljoin(base, url or "")) == origin
-    except ValueError:
-        return False
+    return False
 
 
 def _outgoing(prepared: requests.PreparedRequest) -> Outgoing:
@@ -214,15 +219,12 @@ def _position(body: Any) -> int | None:
     """Return where a file body stands, None for a body in memory; `UsageError` where it can be read only once."""
     if body is None or isinstance(body, (str, bytes, bytearray)):
         return None
-    try:
+    with tolerated(AttributeError, OSError, TypeError, ValueError):
         position = int(body.tell())
         body.seek(position)
-    except (AttributeError, OSError, TypeError, ValueError):
-        position = -1
-    if position < 0:
-        what = "The body of this request can be read only once, but authentication may have to send it twice."
-        raise UsageError(what, remedy="Pass bytes, or a file that can be rewound.")
-    return position
+        return position
+    what = "The body of this request can be read only once, but authentication may have to send it twice."
+    raise UsageError(what, remedy="Pass bytes, or a file that can be rewound.")
 
 
 def _drain(response: requests.Response) -> None:
@@ -230,12 +232,10 @@ def _drain(response: requests.Response) -> None:
     until = time.monotonic() + _DRAIN_S
     parts: list[bytes] = []
     left, part = _DRAIN_BYTES, b"-"
-    try:
+    with tolerated(HTTPError, OSError):
         while part and left > 0 and time.monotonic() < until:
             parts.append(part := response.raw.read1(left, decode_content=True))
             left -= len(part)
-    except (HTTPError, OSError):
-        pass
     if part:
         response.raw.close()  # else the rest of the body would be read as the next answer
     keep_body(response, b"".join(parts))

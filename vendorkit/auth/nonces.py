@@ -11,16 +11,22 @@ from __future__ import annotations
 
 import os
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from vendorkit.auth.challenge import Challenge
+from vendorkit.auth.forks import PerProcess
+from vendorkit.auth.interrupts import is_calling
 from vendorkit.deadline import wait_until
-from vendorkit.errors import CredentialsRefused
+from vendorkit.errors import CredentialsRefused, VendorUnavailable
 from vendorkit.settings import Secret
 
 COUNT_LIMIT: Final = 0xFFFF_FFFF  # nc has eight hexadecimal digits (RFC 7616 section 3.4)
 PATIENCE_S: Final = 30.0  # how long a flow waits for another one's nonce before it asks for its own
+STALE_LIMIT: Final = 3  # fresh nonces in a row that a server may call stale
+_POLL_S: Final = 0.01
 
 
 @dataclass(eq=False)
@@ -58,11 +64,13 @@ class Use:
         nonce: None for an attempt without credentials.
         count: The `nc` of this use.
         age: How many attempts with credentials, or for a new nonce, this request has behind it.
+        stale: How many fresh nonces in a row the server called stale; no attempts at the password.
     """
 
     nonce: Nonce | None = None
     count: int = 0
     age: int = 0
+    stale: int = 0
 
 
 @dataclass(eq=False)
@@ -74,28 +82,41 @@ class Ticket:
         thread: Where the flow was last seen.
         number: How many flows had entered the space, with this one.
         alone: None of them was still under way.
+        challenged: It has a challenge to answer. Until then it sends no password, and others that have one go first.
     """
 
     thread: int = field(default_factory=threading.get_ident)
     number: int = 0
     alone: bool = True
+    challenged: bool = False
 
 
-class Space:
-    """The protection space of one origin and one `Digest` (RFC 7616 section 3.3); one lock for all."""
+class Space(PerProcess):
+    """
+    The protection space of one origin and one `Digest` (RFC 7616 section 3.3); one lock for all.
+
+    Flows that wait look again every few milliseconds: where an exception from outside hits a thread inside a
+    `threading.Condition`, its lock may stay locked for ever. What was learned of server and password holds in a forked
+    child too.
+    """
 
     def __init__(self, origin: str) -> None:
+        super().__init__()
         self.origin = origin
         self.strict = False
-        self._changed = threading.Condition()
+        self._proven = False
+        self._refused = False
+        self._open = False
+        self.begin()
+
+    def begin(self) -> None:
+        """Know no nonce, and no flow under way."""
+        self._lock = threading.RLock()  # a flow may be collected, and leave, while its thread is inside
         self._shared: Nonce | None = None
         self._idle: list[Nonce] = []  # strict servers only; the last one in is the first one out, the rest may die
         self._holder: Ticket | None = None
         self._inside: set[Ticket] = set()
         self._entered = 0
-        self._proven = False
-        self._refused = False
-        self._open = False
 
     def enter(self, ticket: Ticket) -> Use:
         """
@@ -104,8 +125,8 @@ class Space:
         Raises:
             CredentialsRefused: The server has refused this password before. Nothing is sent.
         """
-        with self._changed:
-            self._wait(ticket, openly=True)
+
+        def begin() -> Use:
             self._entered += 1
             ticket.number, ticket.alone = self._entered, not self._inside
             self._inside.add(ticket)
@@ -114,28 +135,36 @@ class Space:
                 self._hold(ticket)
             return use
 
+        return self._when(lambda: self._open or self._usable(ticket), begin)
+
     def refused(self, use: Use, ticket: Ticket, challenge: Challenge) -> Use:
         """
         Return what to try after a 401 that carried *challenge*.
 
         Raises:
             CredentialsRefused: The refused nonce was fresh, so it is the password that is wrong.
+            VendorUnavailable: The server called one fresh nonce after the other stale.
         """
-        with self._changed:
-            ticket.thread = threading.get_ident()
-            if use.nonce is None:
-                return self._challenged(use, ticket, challenge)
+        ticket.thread, ticket.challenged = threading.get_ident(), True
+        if use.nonce is None:
+            return self._challenged(use, ticket, challenge)
+        with self._lock:
+            nonce, age, stale = use.nonce, use.age + 1, use.stale
             if use.age == 0:
-                self._drop(use.nonce, use.count, stale=challenge.stale)
-                if self.strict and not use.nonce.own:
+                self._drop(nonce, use.count, stale=challenge.stale)
+                if self.strict and not nonce.own:
                     return Use(age=1)
                 self._hold(ticket)
-            elif use.age > 1 or not challenge.stale:
-                if use.age > 1 or use.nonce.own or not self._crowded(ticket):
+            elif challenge.stale:
+                age, stale = use.age, use.stale + 1
+                if stale > STALE_LIMIT:
+                    raise self._never_fresh()
+            else:
+                if use.age > 1 or nonce.own or not self._crowded(ticket):
                     raise self._refuse()
                 self._be_strict()
                 return Use(age=1)
-            return Use(Nonce(challenge, own=use.nonce.own, count=1), count=1, age=use.age + 1)
+            return Use(Nonce(challenge, own=nonce.own, count=1), 1, age, stale)
 
     def accepted(self, use: Use, ticket: Ticket, nextnonce: str | None, *, proof: bool) -> None:
         """
@@ -147,7 +176,7 @@ class Space:
             nextnonce: The server's wish for the next request.
             proof: Whether the answer shows that the password was checked; a 503 may come from a gateway before it.
         """
-        with self._changed:
+        with self._lock:
             nonce = use.nonce
             if nonce is None:
                 self._open = proof
@@ -161,50 +190,62 @@ class Space:
                 elif not self.strict and not nonce.dead and self._shared in {None, nonce}:
                     following.own = False
                     self._shared = following
-            self._changed.notify_all()
             self.leave(ticket)
 
     def _challenged(self, use: Use, ticket: Ticket, challenge: Challenge) -> Use:
         """Go on after an attempt without credentials: with another flow's nonce, or with the one just offered."""
+
+        def go_on() -> Use:
+            if use.age == 0:
+                known = Use() if self._holder is ticket else self._known()
+                if known.nonce is not None:
+                    return known
+                self._hold(ticket)
+            return Use(Nonce(challenge, own=True, count=1), 1, use.age + 1)
+
         self._open = False
-        if use.age == 0:
-            self._wait(ticket, openly=False)
-            known = Use() if self._holder is ticket else self._known()
-            if known.nonce is not None:
-                return known
-            self._hold(ticket)
-        return Use(Nonce(challenge, own=True, count=1), count=1, age=use.age + 1)
+        return self._when(lambda: bool(use.age) or self._usable(ticket), go_on)
 
     def leave(self, ticket: Ticket) -> None:
         """Give the ticket back, if this flow has it. May run when a forgotten flow is collected, in any thread."""
-        with self._changed:
+        with self._lock:
             self._inside.discard(ticket)
             if self._holder is ticket:
                 self._holder = None
-                self._changed.notify_all()
 
-    def _wait(self, ticket: Ticket, *, openly: bool) -> None:
-        """
-        Wait until there is something to use, or nobody left who negotiates; raise once the password is refused.
+    def _when(self, usable: Callable[[], bool], act: Callable[[], Use]) -> Use:
+        """Return what *act* does as soon as *usable*, or when patience ends; raise once the password is refused."""
+        found: list[Use] = []
 
-        *openly*: do not wait where the last request without credentials was served, so that none may be needed.
-        """
+        def look(seconds: float) -> bool:
+            with self._lock:
+                if self._refused:
+                    raise self._refuse()
+                if seconds <= 0 or usable():
+                    found.append(act())
+            if not found:
+                time.sleep(min(seconds, _POLL_S))
+            return bool(found)
 
-        def usable() -> bool:
-            found = self._refused or self.strict or self._shared or (openly and self._open)
-            return bool(found) or self._holder_is_gone(ticket)
+        if not wait_until(look, PATIENCE_S):
+            look(0)
+        return found[0]
 
-        wait_until(lambda seconds: self._changed.wait_for(usable, timeout=seconds), PATIENCE_S)
-        if self._refused:
-            raise self._refuse()
+    def _usable(self, ticket: Ticket) -> bool:
+        """Whether there is a nonce to use, or no other flow that negotiates one."""
+        return bool(self.strict or self._shared) or self._holder_is_gone(ticket)
 
     def _hold(self, ticket: Ticket) -> None:
         if self._holder_is_gone(ticket):
             self._holder = ticket
 
     def _holder_is_gone(self, ticket: Ticket) -> bool:
-        # A thread does not wait for itself: a request that it prepared and never sent holds the ticket for ever.
-        return self._holder in {None, ticket} or self._holder.thread == ticket.thread
+        holder = self._holder
+        if holder is None or holder is ticket or (ticket.challenged and not holder.challenged):
+            return True
+        # A request that was prepared and never sent, or failed without an answer, may be kept for ever: by its owner,
+        # or by the traceback of a cell. Its own thread, and all others once that thread does something else, go on.
+        return holder.thread == ticket.thread or not is_calling(holder.thread)
 
     def _known(self) -> Use:
         nonce = self._shared
@@ -233,7 +274,6 @@ class Space:
     def _be_strict(self) -> None:
         self.strict = True
         self._shared = None
-        self._changed.notify_all()
 
     def _crowded(self, ticket: Ticket) -> bool:
         """Whether other requests were under way at any time since this one began."""
@@ -247,5 +287,11 @@ class Space:
             what = f"{self.origin} refused user name or password (Digest), which it had accepted before."
             remedy = "Check whether the password was changed, and whether this user may use this path."
         self._refused = not self._proven
-        self._changed.notify_all()
         return CredentialsRefused(what, remedy=remedy, status=401)
+
+    def _never_fresh(self) -> VendorUnavailable:
+        what = (
+            f"{self.origin} calls each nonce stale that it has just given, and so never checks the password (Digest)."
+        )
+        remedy = "Try again; if it stays, tell the vendor: servers behind one address must share their nonces."
+        return VendorUnavailable(what, remedy=remedy, status=401)

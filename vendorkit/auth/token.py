@@ -7,13 +7,13 @@ wall clock makes a token look younger than it is.
 
 from __future__ import annotations
 
-import math
-import re
+import copy
+import ipaddress
 import time
 import warnings
 from collections.abc import Callable
-from concurrent.futures import Future, wait
-from threading import Lock
+from dataclasses import dataclass, field
+from threading import RLock, get_ident
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -22,6 +22,8 @@ from urllib3.exceptions import HTTPError
 
 from vendorkit.auth.basic import Basic
 from vendorkit.auth.flow import UNAUTHORIZED, Flow, FlowAuth, Outgoing, keep_body, origin_of
+from vendorkit.auth.forks import PerProcess
+from vendorkit.auth.interrupts import from_outside, is_calling
 from vendorkit.auth.tokenanswer import BODY_LIMIT, DEFAULT_LIFETIME_S, Token, parse_token
 from vendorkit.deadline import wait_until
 from vendorkit.errors import (
@@ -38,19 +40,42 @@ from vendorkit.errors import (
 from vendorkit.settings import Secret
 
 RENEWAL_FLOOR_S: Final = 5.0  # a server that gives the same token again would be asked with every request
+_LONGEST_PAUSE_S: Final = 600.0  # a token's lifetime; a longer Retry-After would end the scheme
 _WAIT_S: Final = 60.0
+_POLL_S: Final = 0.01
 _TIMEOUTS_S: Final = (10.0, 30.0)
-_LOOPBACK: Final = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
 
 Post = Callable[[requests.PreparedRequest], requests.Response]
 
 
-class ClientCredentials(FlowAuth):
+@dataclass(eq=False)
+class _Attempt:
+    """One request for a token, by one thread; the others wait for its outcome."""
+
+    asked_at: float
+    thread: int = field(default_factory=get_ident)
+    token: Token | None = None
+    error: VendorkitError | None = None
+    done: bool = False  # if without an outcome, its thread gave up
+
+    def is_under_way(self) -> bool:
+        """Tell whether another thread is at it. Polled, not signalled: an exception from outside ends it anywhere."""
+        return not self.done and self.thread != get_ident() and is_calling(self.thread)
+
+    def pause_s(self) -> float:
+        """Return for how many seconds asking again would bring the same error."""
+        if isinstance(self.error, CredentialsRefused):
+            return RENEWAL_FLOOR_S
+        asked = self.error.retry_after_s if isinstance(self.error, TransportError) else None
+        return min(asked or 0.0, _LONGEST_PAUSE_S)
+
+
+class ClientCredentials(PerProcess, FlowAuth):
     """
     Fetches a token with key and secret, sends it as Bearer, and renews it shortly before it expires.
 
-    A token is sent to the origin of *token_url* alone. However many threads find it expired, one asks for the next.
-    A 401 renews it once and sends once more.
+    A token is only sent to the origin of *token_url*; a request to another one raises `UsageError`. However many
+    threads find it expired, one asks for the next. A 401 renews it once and sends once more.
 
     Args:
         token_url: Where tokens are given, https; http only on loopback.
@@ -59,7 +84,12 @@ class ClientCredentials(FlowAuth):
         post: Sends the prepared token request and returns its answer, with the caller's own timeouts and trust; it
             must not follow redirects. Default: plain requests, 10 s to connect and 30 s of silence.
         clock: Monotonic seconds.
+
+    Raises:
+        UsageError: The URL is not one that key and secret may be sent to, or they were not copied cleanly.
     """
+
+    portable = True
 
     def __init__(
         self,
@@ -73,16 +103,17 @@ class ClientCredentials(FlowAuth):
         name, word = Secret(key), Secret(secret)
         del key, secret  # before anything can fail: tracebacks may show the locals
         self._basic = Basic(name.reveal(), word.reveal())
-        self._origin = origin_of(token_url)
-        parts = urlsplit(token_url)
-        if parts.scheme != "https" and not (parts.scheme == "http" and _LOOPBACK.fullmatch(parts.hostname or "")):
-            what = "The token URL is not https, so key and secret would be sent in clear."
-            raise UsageError(what, remedy="Use the vendor's https address.")
-        self._url, self._post, self._clock = token_url, post or _plain_post, clock
-        self._lock = Lock()
+        self._url = _checked(token_url)
+        self._origin = origin_of(self._url)
+        self._post, self._clock = post or _plain_post, clock
+        super().__init__()
+        self.begin()
+
+    def begin(self) -> None:
+        """Know no token, and nobody who asks for one."""
+        self._lock = RLock()
         self._token: Token | None = None
-        self._attempt: Future[Token] | None = None
-        self._asked_at = -math.inf
+        self._attempt: _Attempt | None = None
         self._obtained = 0
 
     @property
@@ -99,8 +130,8 @@ class ClientCredentials(FlowAuth):
     def flow(self, request: Outgoing) -> Flow:
         """Send the token; after a 401 renew it once, unless that has happened meanwhile, and send again."""
         if request.origin != self._origin:
-            yield {}
-            return
+            what = f"An access token of {self._origin} is not sent to {request.origin}."
+            raise UsageError(what, remedy="Use the token URL of the server that the request goes to.")
         token = self._current()
         answer = yield _bearer(token)
         if answer.status != UNAUTHORIZED:
@@ -114,10 +145,10 @@ class ClientCredentials(FlowAuth):
     def _current(self) -> Token:
         """Return a token to use now; near its end, one caller renews it and the others go on with it."""
         with self._lock:
-            token, now = self._token, self._clock()
-            valid = token is not None and now < token.expires_at
-            busy = self._attempt is not None and not self._attempt.done()
-            if token and valid and (now < token.renew_at or busy or now - self._asked_at < RENEWAL_FLOOR_S):
+            token, now, last = self._token, self._clock(), self._attempt
+        if token is not None and now < token.expires_at:
+            pause_s = max(RENEWAL_FLOOR_S, last.pause_s() if last else 0.0)
+            if now < token.renew_at or (last and (last.is_under_way() or now < last.asked_at + pause_s)):
                 return token
         try:
             return self._renew(token)
@@ -132,47 +163,55 @@ class ClientCredentials(FlowAuth):
     def _renew(self, used: Token | None) -> Token:
         """Return a token other than *used*: fetched by this thread, or by the one that is at it already."""
         while True:
-            with self._lock:
-                if self._token is not None and self._token is not used:
-                    return self._token
-                attempt = self._attempt
-                leads = attempt is None or not self._may_join(attempt)
-                if attempt is None or leads:
-                    attempt = self._attempt = Future()
-                    self._asked_at = self._clock()
-            if leads:
-                self._fetch_into(attempt)
-            if not wait_until(_is_done(attempt), _WAIT_S):
+            mine = _Attempt(self._clock())
+            try:
+                with self._lock:
+                    if self._token is not None and self._token is not used:
+                        return self._token
+                    attempt = self._attempt if self._attempt and self._may_join(self._attempt) else mine
+                    self._attempt = attempt
+                if attempt is mine:
+                    return self._fetch_into(mine)
+            finally:
+                mine.done = True
+            if not wait_until(_ended(attempt), _WAIT_S):
                 what = f"No access token came from {self._origin} within {_WAIT_S:g} seconds."
                 raise DeadlineExceeded(what, remedy="Try again later.")
-            # Somebody else's call was cancelled while it fetched the token for all: this one is not.
-            if leads or not isinstance(attempt.exception(), Cancelled):
-                return attempt.result()
+            if attempt.token is not None:
+                return attempt.token
+            if attempt.error is not None:
+                raise self._shared_error(attempt, attempt.error)
+            # Its thread gave up for reasons of its own, such as Cancel: those do not end this call.
 
-    def _may_join(self, attempt: Future[Token]) -> bool:
-        """Whether *attempt* is under way, or was refused a moment ago: then the answer would be the same."""
-        if not attempt.done():
+    def _may_join(self, attempt: _Attempt) -> bool:
+        """Whether *attempt* is under way, or failed a moment ago so that the answer would be the same."""
+        if attempt.is_under_way():
             return True
-        refused = isinstance(attempt.exception(), CredentialsRefused)
-        return refused and self._clock() - self._asked_at < RENEWAL_FLOOR_S
+        return attempt.error is not None and self._clock() < attempt.asked_at + attempt.pause_s()
 
-    def _fetch_into(self, attempt: Future[Token]) -> None:
+    def _shared_error(self, attempt: _Attempt, error: VendorkitError) -> VendorkitError:
+        """Return a copy for this thread: one traceback is not shared, and a part of the pause is over."""
+        error = copy.copy(error)
+        if isinstance(error, TransportError) and error.retry_after_s:
+            error.retry_after_s = max(0.0, attempt.asked_at + error.retry_after_s - self._clock())
+        return error
+
+    def _fetch_into(self, attempt: _Attempt) -> Token:
         try:
-            token = self._fetch(self._asked_at)
+            token = self._fetch(attempt.asked_at)
+        except (Cancelled, DeadlineExceeded):
+            raise
         except VendorkitError as error:
-            attempt.set_exception(error)
-            return
-        except BaseException:
-            what = f"The request for an access token from {self._origin} was broken off."
-            attempt.set_exception(VendorUnavailable(what, remedy="Try again."))
+            attempt.error = error
             raise
         with self._lock:
-            self._token = token
+            self._token = attempt.token = token
             self._obtained += 1
-        attempt.set_result(token)
+        attempt.done = True  # before the warning, which may be an error
         if token.assumed:
             message = f"{self._origin} does not say how long its token lasts; {DEFAULT_LIFETIME_S:g} s are assumed."
             warnings.warn(message, stacklevel=2)
+        return token
 
     def _fetch(self, asked_at: float) -> Token:
         form = {"grant_type": "client_credentials"}
@@ -183,7 +222,7 @@ class ClientCredentials(FlowAuth):
             response = self._post(prepared)
             status, headers, body = response.status_code, response.headers, response.content
         except (requests.RequestException, HTTPError, OSError) as error:
-            if isinstance(error, VendorkitError):
+            if isinstance(error, VendorkitError) or from_outside(error) is not None:
                 raise
             failure = error
             error_class = TlsError if isinstance(error, requests.exceptions.SSLError) else VendorUnavailable
@@ -223,5 +262,35 @@ def _path(uri: str) -> str:
     return uri.partition("?")[0]
 
 
-def _is_done(attempt: Future[Token]) -> Callable[[float], bool]:
-    return lambda seconds: bool(wait((attempt,), timeout=seconds).done)
+def _ended(attempt: _Attempt) -> Callable[[float], bool]:
+    def look(seconds: float) -> bool:
+        under_way = attempt.is_under_way()
+        if under_way:
+            time.sleep(min(seconds, _POLL_S))
+        return not under_way
+
+    return look
+
+
+def _checked(token_url: str) -> str:
+    """Return *token_url* as requests will write it; `UsageError` where key and secret may not be sent to it."""
+    try:
+        url = requests.Request("POST", token_url).prepare().url or ""
+        origin_of(token_url)
+        parts = urlsplit(url)
+    except (ValueError, TypeError):  # requests' own errors are ValueErrors too, and carry the URL
+        url, parts = "", urlsplit("")
+    if not url:
+        what = "The token URL is not the address of a host, or carries a user name or password."
+        raise UsageError(what, remedy="Write it as https://host/path, and pass key and secret as such.")
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
+        what = "The token URL is not https, so key and secret would be sent in clear."
+        raise UsageError(what, remedy="Use the vendor's https address.")
+    return url
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
+from vendorkit.auth.pauses import asked_pause_s
 from vendorkit.errors import (
     AuthError,
     CredentialsRefused,
@@ -28,7 +29,6 @@ _ERROR_CODES: Final = frozenset({  # RFC 6749 section 5.2; any other text might 
     "invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type",
     "invalid_scope",
 })  # fmt: skip
-_RETRY_AFTER_DIGITS: Final = 9
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,7 @@ def _lifetime(expires_in: Any) -> float | None:
 def _refusal(status: int, headers: Mapping[str, str], code: str | None) -> VendorkitError:
     details: dict[str, Any] = {"status": status, "vendor_code": code}
     what = f"The token endpoint answered HTTP {status}{f' ({code})' if code else ''}"
-    wait = headers.get("Retry-After", "")
-    seconds = float(wait) if wait.isascii() and wait.isdigit() and len(wait) <= _RETRY_AFTER_DIGITS else None
+    seconds = asked_pause_s(headers)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return RateLimited(f"{what}: too many token requests.", remedy="Wait.", retry_after_s=seconds, **details)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:

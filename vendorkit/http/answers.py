@@ -8,15 +8,15 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 import requests
 from lxml import etree
 from urllib3.exceptions import HTTPError
 
+from vendorkit.auth.interrupts import from_outside, tolerated
+from vendorkit.auth.pauses import asked_pause_s, http_date
 from vendorkit.errors import (
-    Cancelled,
     CredentialsRefused,
     DeadlineExceeded,
     InvalidRequest,
@@ -93,10 +93,9 @@ def _beginning(response: requests.Response) -> bytes:
             size += len(chunk)
             if size >= _PROBLEM_LIMIT_BYTES:
                 break
-    except (Cancelled, DeadlineExceeded):
-        raise
-    except (MalformedAnswer, requests.RequestException, HTTPError, OSError):
-        pass
+    except (MalformedAnswer, requests.RequestException, HTTPError, OSError) as exc:
+        if isinstance(exc, DeadlineExceeded) or from_outside(exc) is not None:
+            raise
     response.close()  # urllib3 has taken a connection back already that was read to its end
     return b"".join(parts)[:_PROBLEM_LIMIT_BYTES]
 
@@ -148,16 +147,14 @@ def read_problem(body: bytes, redactor: Redactor) -> Problem:
     Whatever cannot be understood gives less of a `Problem`, never another error.
     """
     text = body.decode("utf-8", "replace").strip()
-    try:
+    problem = Problem()
+    with tolerated(ValueError, RecursionError, etree.XMLSyntaxError):
         if text.startswith(("{", "[")):
             problem = _json_problem(json.loads(text))
         elif text.startswith("<") and "<html" not in text[:400].lower() and "<!doctype" not in text[:400].lower():
             problem = _xml_problem(text)
-        else:
-            readable = text and not text.startswith("<")
-            problem = Problem(message=text) if readable else Problem()
-    except (ValueError, RecursionError, etree.XMLSyntaxError):
-        problem = Problem()
+        elif not text.startswith("<"):
+            problem = Problem(message=text)
     clean = redactor.clean
     return Problem(
         clean(problem.code, limit=80) if problem.code else None,
@@ -243,37 +240,14 @@ def error_for(response: requests.Response, body: bytes, asked: str, redactor: Re
 
 
 def retry_after_s(response: requests.Response) -> float | None:
-    """
-    Return the seconds that the vendor asks to wait, or None where it does not say, or not understandably.
-
-    `Retry-After` (RFC 9110 section 10.2.3) as seconds, or as a date, which is compared with the answer's own Date:
-    this machine's clock may be wrong. `Ratelimit-Reset` is Mediagenix's way, in seconds.
-    """
-    text = (response.headers.get("Retry-After") or response.headers.get("Ratelimit-Reset") or "").strip()
-    if re.fullmatch(r"[0-9]{1,9}", text):
-        return float(text)
-    until = _http_date(text)
-    if until is None:
-        return None
-    now = _http_date(response.headers.get("Date", "")) or datetime.now(timezone.utc)
-    return max(0.0, (until - now).total_seconds())
+    """Return the seconds that the vendor asks to wait; None if it does not say, or not understandably."""
+    return asked_pause_s(response.headers)
 
 
 def answered_at(response: requests.Response) -> int:
     """Return when the vendor answered, in unix seconds by its own Date, but not later than by this machine's clock."""
     now = datetime.now(timezone.utc)
-    return int(min(_http_date(response.headers.get("Date", "")) or now, now).timestamp())
-
-
-def _http_date(text: str) -> datetime | None:
-    # email.utils rolls 99:99:99 over into the next days, so the time is looked at first.
-    if not re.search(r"\b([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)\b", text):
-        return None
-    try:
-        date = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError):
-        return None
-    return date if date.tzinfo else date.replace(tzinfo=timezone.utc)
+    return int(min(http_date(response.headers.get("Date", "")) or now, now).timestamp())
 
 
 def form_error(body: bytes, media_type: str, asked: str, redactor: Redactor) -> CorruptAnswer | None:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from vendorkit.auth.interrupts import from_outside, tolerated
 from vendorkit.deadline import SLICE_S, current_deadline
 from vendorkit.errors import TlsError, UsageError, VendorkitError
 from vendorkit.http import tls
@@ -118,7 +119,7 @@ def _in_slices(work: Callable[[], None]) -> None:
     thread = threading.Thread(target=work, name="vendorkit-look", daemon=True)
     deadline, until = current_deadline(), time.monotonic() + _LOOK_S
     # No thread to be had, or the call is over: the error is worth having without what the look would add.
-    with suppress(RuntimeError, VendorkitError):
+    with tolerated(RuntimeError, VendorkitError):
         thread.start()
         while thread.is_alive() and time.monotonic() < until:
             if deadline is not None:
@@ -138,6 +139,8 @@ def _presented(url: str, context: ssl.SSLContext, route: Route, timeout_s: float
     except (ssl.SSLCertVerificationError, VendorkitError):
         raise
     except (OSError, ValueError) as exc:
+        if from_outside(exc) is not None:
+            raise
         what = f"No TLS connection to {host}:{port}{route.through(url)}: {tls.reason(exc)}."
         raise TlsError(what, remedy=tls.remedy(exc)) from exc
 

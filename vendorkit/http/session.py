@@ -9,9 +9,8 @@ exceptions of requests and urllib3, and the frames they come from, hold the head
 from __future__ import annotations
 
 import platform
-import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
@@ -19,12 +18,14 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.auth import AuthBase
+from requests.cookies import RequestsCookieJar
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_exponential, wait_random
-from urllib3.exceptions import HTTPError
 
 from vendorkit.auth.flow import abandon, bound_cookies, keep_body, origin_of
-from vendorkit.deadline import Deadline, current_deadline
+from vendorkit.auth.forks import PerProcess
+from vendorkit.auth.interrupts import cut, tolerated
+from vendorkit.deadline import Deadline
 from vendorkit.errors import (
     OriginRefused,
     ProxyError,
@@ -34,12 +35,12 @@ from vendorkit.errors import (
     VendorUnavailable,
 )
 from vendorkit.http import tls
-from vendorkit.http.answers import ANSWER_LIMIT_BYTES, BrokenOff, CorruptAnswer, body_of, chunks, error_for, form_error
+from vendorkit.http.answers import ANSWER_LIMIT_BYTES, CorruptAnswer, body_of, chunks, error_for, form_error
 from vendorkit.http.budget import Budget
 from vendorkit.http.call import Call, Policy
-from vendorkit.http.chains import untrusted
 from vendorkit.http.exchanges import Exchanges, body_notes, masked_request
-from vendorkit.http.proxy import DIRECT, PROXY_VARIABLE, Route
+from vendorkit.http.failures import Judge
+from vendorkit.http.proxy import DIRECT, Route
 from vendorkit.http.transport import Adapter
 from vendorkit.settings import MASK, Redactor, refuse_pickling
 from vendorkit.strictjson import strict_object
@@ -57,7 +58,7 @@ _UNTOLD_PAUSE_S: Final = 3.0
 _BACKOFF: Final = wait_exponential(multiplier=0.25, max=10.0) + wait_random(0.0, 0.25)
 
 
-class Session:
+class Session(PerProcess):
     """
     Sends calls to one vendor.
 
@@ -96,6 +97,7 @@ class Session:
         self.policy = policy = policy or Policy()
         self.redactor, self.budget = redactor, Budget(rates, budget_name)
         self.trust, self.route, self._clean = trust, route, clean
+        self._judge = Judge(base_url, trust, route)
         self._http = requests.Session()
         self._http.trust_env = False  # no .netrc, which replaces a bearer token; no CA bundles; the route has the proxy
         self._http.headers.update({"User-Agent": user_agent, "Accept-Encoding": "gzip"})
@@ -105,6 +107,12 @@ class Session:
             "https://", Adapter(known, trust, self.budget, policy.connect_timeout_s, policy.read_timeout_s, route)
         )
         self._adapter.exchanges = Exchanges(redactor)
+        super().__init__()
+        self.begin()
+
+    def begin(self) -> None:
+        """Take a new cookie jar, which has a lock."""
+        self._http.cookies = RequestsCookieJar()
 
     def send(self, call: Call) -> requests.Response:
         """
@@ -137,25 +145,24 @@ class Session:
             yield self._guarded_chunks(response, self._asked(call), deadline)
         finally:
             # The collector may close what was left alone in the thread that reads it, amid a read; that is its last.
-            with suppress(RuntimeError):
+            with tolerated(RuntimeError):
                 response.close()
 
     def post_as_is(self, request: requests.PreparedRequest) -> requests.Response:
         """Send a prepared token request once; what it answers is for the scheme that asked to judge."""
-        failure: VendorkitError | None = None
-        try:
-            response = self._http.send(request, stream=True, allow_redirects=False)
-            keep_body(response, b"".join(chunks(response, limit=ANSWER_LIMIT_BYTES)))
-        except VendorkitError as exc:
-            failure = exc
-        except (requests.RequestException, HTTPError, OSError) as exc:
-            failure = self._transport_error(exc, f"{self.vendor}: {request.method} {urlsplit(request.path_url).path}")
-        if failure is not None:
-            raise failure
-        with suppress(ValueError):
-            for name, value in strict_object(response.content, limit=_TOKEN_ANSWER_BYTES).items():
+        asked = f"{self.vendor}: {request.method} {urlsplit(request.path_url).path}"
+        outcome = self._judge.outcome(lambda: self._sent(request), asked)
+        if isinstance(outcome, BaseException):
+            raise outcome  # whole: its frames tell those above where it came from
+        with tolerated(ValueError):
+            for name, value in strict_object(outcome.content, limit=_TOKEN_ANSWER_BYTES).items():
                 if name.endswith("token") and isinstance(value, str):
                     self.redactor.learn(value)
+        return outcome
+
+    def _sent(self, request: requests.PreparedRequest) -> requests.Response:
+        response = self._http.send(request, stream=True, allow_redirects=False)
+        keep_body(response, b"".join(chunks(response, limit=ANSWER_LIMIT_BYTES)))
         return response
 
     def prepare(self, call: Call) -> requests.PreparedRequest:
@@ -173,13 +180,12 @@ class Session:
             OriginRefused: It leaves the vendor.
         """
         # Links with blanks occur (Mediagenix, 2013 to 2016); they have to be quoted before they are signed.
-        try:
+        with tolerated(ValueError):  # its text is what the vendor wrote
             joined = urljoin(found_at or self.base_url + "/", url.strip().replace(" ", "%20"))
             self._adapter.check_origin(joined)
-        except ValueError:  # its text is what the vendor wrote
-            what = f"{self.vendor} links to something that is no address."
-            raise OriginRefused(what, remedy="Tell the vendor.") from None
-        return joined
+            return joined
+        what = f"{self.vendor} links to something that is no address."
+        raise OriginRefused(what, remedy="Tell the vendor.")
 
     @property
     def exchanges(self) -> Exchanges:
@@ -219,29 +225,21 @@ class Session:
     def _attempt(self, call: Call, deadline: Deadline, *, stream: bool) -> requests.Response:
         asked = self._asked(call)
         with deadline.hold():
-            outcome = self._exchange(call, asked, stream=stream)
-        deadline.check()
+            outcome = self._judge.outcome(lambda: self._exchange(call, asked, stream=stream), asked)
+        if isinstance(outcome, (requests.Response, VendorkitError)):
+            deadline.check()
         if isinstance(outcome, BaseException):
             # A fresh traceback: the old one leads through frames of requests that hold the credentials.
-            outcome.__cause__ = outcome.__context__ = None
-            raise outcome.with_traceback(None)
+            raise cut(outcome)
         return outcome
 
-    def _exchange(
-        self, call: Call, asked: str, *, stream: bool
-    ) -> requests.Response | VendorkitError | KeyboardInterrupt:
-        try:
-            response = self._follow(call)
-            self._keep_bodies(response)
-            whole = not stream or response.status_code != 200
-            body = body_of(response) if whole else b""
-            if self._clean is not None:
-                body = self._clean(urlsplit(response.url).path, body)
-        except (VendorkitError, KeyboardInterrupt) as exc:
-            return exc
-        except (requests.RequestException, HTTPError, OSError, ValueError) as exc:
-            # A bare ValueError is requests' own, of a Location that urllib.parse cannot read.
-            return self._transport_error(exc, asked)
+    def _exchange(self, call: Call, asked: str, *, stream: bool) -> requests.Response:
+        response = self._follow(call)
+        self._keep_bodies(response)
+        whole = not stream or response.status_code != 200
+        body = body_of(response) if whole else b""
+        if self._clean is not None:
+            body = self._clean(urlsplit(response.url).path, body)
         if whole:
             keep_body(response, body)
         response.request = masked_request(response.request)
@@ -250,7 +248,9 @@ class Session:
         error: VendorkitError | None = error_for(response, body, asked, self.redactor) if whole else None
         if error is None and whole and call.accept != "any" and response.status_code != 204:
             error = form_error(body, call.accept, asked, self.redactor)
-        return response if error is None else error
+        if error is not None:
+            raise error
+        return response
 
     def _keep_bodies(self, response: requests.Response) -> None:
         # Here, where requests of authentication do not pass: their bodies hold tokens.
@@ -289,37 +289,18 @@ class Session:
         return self._http.prepare_request(request)
 
     def _guarded_chunks(self, response: requests.Response, asked: str, deadline: Deadline) -> Iterator[bytes]:
-        failure: VendorkitError | None = None
         parts = chunks(response)
-        while failure is None:
-            try:
-                with deadline.hold():
-                    part = next(parts)
-            except StopIteration:
+        while True:
+            with deadline.hold():
+                part = self._judge.outcome(lambda: next(parts, None), asked)
+            if part is None:
                 return
-            except VendorkitError as exc:
-                failure = exc
-            except (requests.RequestException, HTTPError, OSError) as exc:
-                failure = self._transport_error(exc, asked)
-            else:
-                yield part
-        deadline.check()
-        failure.__cause__ = failure.__context__ = None
-        raise failure.with_traceback(None)
-
-    def _transport_error(self, exc: BaseException, asked: str) -> TransportError:
-        url = getattr(getattr(exc, "request", None), "url", None) or self.base_url
-        host, inner = f"{urlsplit(url).hostname}{self.route.through(url)}", _innermost(exc)
-        if isinstance(inner, ProxyError):
-            return inner
-        if isinstance(exc, requests.exceptions.SSLError):
-            return untrusted(url, inner, self.trust, self.route)
-        what = f"{asked} got no whole answer from {host} ({type(inner).__name__})."
-        if current_deadline() is not None and isinstance(inner, TimeoutError):
-            what = f"{asked} got no answer from {host} in time."
-        hint = f" If this network needs a proxy, set {PROXY_VARIABLE}." if isinstance(inner, socket.gaierror) else ""
-        remedy = f"Check the network and the host; if both are right, try again later.{hint}"
-        return BrokenOff(what, remedy=remedy)
+            if isinstance(part, BaseException):
+                break
+            yield part
+        if isinstance(part, VendorkitError):
+            deadline.check()
+        raise cut(part)
 
     def _asked(self, call: Call) -> str:
         # The path alone: a query may carry a signature or personal data.
@@ -330,14 +311,3 @@ class Session:
 
     def __reduce__(self) -> Any:
         refuse_pickling("A session")
-
-
-def _innermost(exc: BaseException) -> BaseException:
-    seen = {id(exc)}
-    while True:
-        args = [arg for arg in (getattr(exc, "reason", None), *exc.args) if isinstance(arg, BaseException)]
-        inner = next((arg for arg in (*args, exc.__cause__, exc.__context__) if arg and id(arg) not in seen), None)
-        if inner is None:
-            return exc
-        seen.add(id(inner))
-        exc = inner

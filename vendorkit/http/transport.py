@@ -9,28 +9,32 @@ from __future__ import annotations
 
 import logging
 import socket
-import ssl
 import threading
 import time
-from typing import Any, NoReturn, cast
+from queue import LifoQueue
+from typing import Any, Final, NoReturn, cast
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
+from requests.adapters import DEFAULT_POOLSIZE, HTTPAdapter
 from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.util import Timeout
 
 from vendorkit.auth.flow import origin_of
+from vendorkit.auth.forks import PerProcess
 from vendorkit.deadline import SLICE_S, Deadline, current_deadline
 from vendorkit.echoes import printable
 from vendorkit.errors import OriginRefused, UsageError
 from vendorkit.http.budget import Budget
 from vendorkit.http.exchanges import Exchanges, attach_notes, masked_url
 from vendorkit.http.proxy import DIRECT, Route
+from vendorkit.http.sockets import BoundedSocket, started
 from vendorkit.http.tls import Trust
 from vendorkit.http.tunnel import open_tunnel
 from vendorkit.settings import refuse_pickling
+
+_KEPT_CONNECTIONS: Final = 32  # per origin; more are opened where more threads ask, and closed after their request
 
 
 def _mask_targets(record: logging.LogRecord) -> bool:
@@ -43,73 +47,7 @@ def _mask_targets(record: logging.LogRecord) -> bool:
 logging.getLogger("urllib3.connectionpool").addFilter(_mask_targets)
 
 
-class BoundedSocket(ssl.SSLSocket):
-    """
-    A TLS socket whose reads end with the call, not only with the silence of the peer.
-
-    requests' timeout starts anew with every byte, so that a slow drip outlives it, in the headers as well as in the
-    body. Here each read waits in slices, and looks in between.
-    """
-
-    _failure: OSError | None = None  # it came behind bytes that had to be handed over first
-
-    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
-        """Read into *buffer*, as `ssl.SSLSocket` does; `TimeoutError` after the socket's timeout of silence."""
-        try:
-            if self._failure is not None:
-                raise self._failure
-            return self._recv_bounded(buffer, nbytes, flags)
-        except ssl.SSLEOFError:
-            message = "the server left without closing the connection"
-        raise ConnectionAbortedError(message)
-
-    def _recv_bounded(self, buffer: Any, nbytes: int | None, flags: int) -> int:
-        deadline = current_deadline()
-        if deadline is None:
-            return super().recv_into(buffer, nbytes, flags)
-        silence_s = self.gettimeout()
-        quiet_until = time.monotonic() + (deadline.left_s() if silence_s is None else silence_s)
-        try:
-            while True:
-                # A TimeoutError of its own would be taken for the server's; these pass through urllib3 as they are.
-                deadline.check()
-                left = quiet_until - time.monotonic()
-                if left <= 0:
-                    message = "the server fell silent"
-                    raise TimeoutError(message)
-                self.settimeout(min(left, deadline.left_s() + 0.01, SLICE_S))
-                try:
-                    got = super().recv_into(buffer, nbytes, flags)
-                except TimeoutError:
-                    continue
-                return got + self._recv_at_hand(memoryview(buffer)[got : nbytes or None]) if got else 0
-        finally:
-            self.settimeout(silence_s)
-
-    def _recv_at_hand(self, buffer: memoryview) -> int:
-        """
-        Read what has arrived already.
-
-        TLS gives 16 KiB at a time, and the way from there through http.client and urllib3 takes longer than to decrypt
-        them.
-        """
-        size = 0
-        self.settimeout(0)
-        while size < len(buffer):
-            try:
-                got = super().recv_into(buffer[size:])
-            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                break
-            except OSError as exc:
-                self._failure = exc
-                break
-            if not got:
-                break
-            size += got
-        return size
-
-
-class _Connection(HTTPSConnection):
+class _Connection(PerProcess, HTTPSConnection):
     """Checks the chain after the handshake and before any byte of the request."""
 
     trust: Trust
@@ -117,14 +55,20 @@ class _Connection(HTTPSConnection):
     # http.client prints whole headers where somebody sets this on its own class.
     debuglevel = 0
 
+    def begin(self) -> None:
+        """Leave the connection to the parent: what still reads from it here fails as if it had broken."""
+        if isinstance(self.sock, BoundedSocket):
+            self.sock.leave()
+        self.sock = None
+
     def connect(self) -> None:
         """
         Connect, shake hands, and check the chain; `ssl.SSLError` where it is not approved.
 
         In a thread, which is left behind when the call ends first: nothing else ends a resolver, and a handshake and
-        the tries of several addresses have a timeout each.
+        the tries of several addresses have a timeout each. If the system gives no thread, in the calling one.
         """
-        deadline, done, left = current_deadline() or Deadline(float("inf")), threading.Event(), threading.Event()
+        deadline, left = current_deadline() or Deadline(float("inf")), threading.Event()
         failures: list[BaseException] = []
 
         def work() -> None:
@@ -132,14 +76,17 @@ class _Connection(HTTPSConnection):
                 self._connect()
             except BaseException as exc:  # noqa: BLE001 - raised where the connection is wanted
                 failures.append(exc)
-            finally:
-                done.set()
-                if left.is_set():
-                    self.close()
+            if left.is_set():
+                self.close()
 
-        threading.Thread(target=work, name="vendorkit-connect", daemon=True).start()
         try:
-            while not done.wait(SLICE_S):
+            worker = started(work)
+            if worker is None:
+                self.timeout = min(self.timeout or deadline.left_s(), deadline.left_s() + 0.01)
+                self._connect()
+                return
+            while worker.is_alive():
+                worker.join(SLICE_S)
                 deadline.check()
         except BaseException:
             left.set()
@@ -165,7 +112,15 @@ class _Connection(HTTPSConnection):
             raise
 
 
-class Adapter(HTTPAdapter):
+class _Idle(PerProcess, LifoQueue[Any]):
+    """The connections of a pool that wait for their next request."""
+
+    def begin(self) -> None:
+        """Forget them; their lock may be held by a thread of the parent."""
+        LifoQueue.__init__(self, self.maxsize)
+
+
+class Adapter(PerProcess, HTTPAdapter):
     """
     requests' adapter for one vendor: its origins, its certificate authorities, its rate budget.
 
@@ -189,14 +144,12 @@ class Adapter(HTTPAdapter):
         self._origins, self._trust, self._budget, self._route = origins, trust, budget, route
         self.exchanges = Exchanges()
         self._timeout = Timeout(connect=connect_timeout_s, read=read_timeout_s)
-        super().__init__(max_retries=0, pool_maxsize=32)
+        super().__init__(max_retries=0, pool_maxsize=_KEPT_CONNECTIONS)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Make every connection of this adapter a checked and bounded one."""
         super().init_poolmanager(*args, **kwargs)
         trust = self._trust
-        context = trust.context()
-        context.sslsocket_class = BoundedSocket
 
         class Connection(_Connection):
             pass
@@ -204,14 +157,21 @@ class Adapter(HTTPAdapter):
         Connection.trust, Connection.route = trust, self._route
 
         class Pool(HTTPSConnectionPool):
-            ConnectionCls = Connection
+            ConnectionCls, QueueCls = Connection, _Idle
 
             def __init__(self, *args: Any, **kwargs: Any) -> None:
                 # Set here, and not by requests, which loads certifi's whole bundle into a context it is given.
+                context = trust.context()
+                context.sslsocket_class = BoundedSocket
                 super().__init__(*args, **{**kwargs, "ssl_context": context})
 
         # No pool for plain http: such a URL cannot be sent at all.
         self.poolmanager.pool_classes_by_scheme = {"https": Pool}
+
+    def begin(self) -> None:
+        """Take new pools, whose connections and TLS contexts are created when the first request needs them."""
+        self.proxy_manager = {}
+        self.init_poolmanager(DEFAULT_POOLSIZE, _KEPT_CONNECTIONS)
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:  # noqa: ARG002
         """Keep the bundles of requests and of the environment out: the context has its roots already."""

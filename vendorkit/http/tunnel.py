@@ -16,6 +16,7 @@ from typing import Final
 from urllib3.connection import HTTPConnection
 from urllib3.util.connection import create_connection
 
+from vendorkit.auth.interrupts import from_outside
 from vendorkit.deadline import SLICE_S, current_deadline
 from vendorkit.errors import ProxyError, VendorkitError
 from vendorkit.http.proxy import Proxy
@@ -44,6 +45,8 @@ def open_tunnel(proxy: Proxy, host: str, port: int, timeout_s: float) -> socket.
         except VendorkitError:
             raise
         except (OSError, ValueError) as exc:  # a ValueError comes of a host name that cannot be encoded
+            if from_outside(exc) is not None:
+                raise
             late = failure == "broke off" and isinstance(exc, TimeoutError)
             failure = f"{'did not answer in time' if late else failure} ({type(exc).__name__})"
             error = _error(
@@ -81,7 +84,9 @@ def _read_head(sock: socket.socket, timeout_s: float) -> str:
         sock.settimeout(min(left, SLICE_S))
         try:
             byte = sock.recv(1)
-        except TimeoutError:
+        except TimeoutError as exc:
+            if from_outside(exc) is not None:
+                raise
             continue
         head += byte
         if not byte:

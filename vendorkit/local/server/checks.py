@@ -8,6 +8,7 @@ one), the delay, the rate limit, the authentication, the routes.
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 import time
 import traceback
@@ -122,7 +123,7 @@ def _accepts_gzip(scope: Scope) -> bool:
 
 def _entry(vendor: Vendor, scope: Scope) -> dict[str, Any]:
     headers = Headers(scope=scope)
-    scheme, space, _ = headers.get("authorization", "").partition(" ")
+    scheme, space, rest = headers.get("authorization", "").partition(" ")
     vendor.count += 1
     entry = {
         "seq": vendor.count,
@@ -134,6 +135,7 @@ def _entry(vendor: Vendor, scope: Scope) -> dict[str, Any]:
         "complete": False,
         # Without a space the value is not a scheme; it might be a secret, which must not be logged.
         "scheme": scheme if space else "malformed" if scheme else None,
+        "nonce": " ".join(re.findall(r'\b(?:nonce="[^"]*"|nc=\w+)', space and rest)) or None,
         "user_agent": headers.get("user-agent"),
         "bytes_in": int(headers.get("content-length", 0)),
         "bytes_out": 0,

@@ -72,7 +72,8 @@ class LocalVendor:
 
         Each has `seq` (from 1), `time` (unix seconds), `method`, `path`, `query`, `status` (None before an answer),
         `complete` (True once the whole answer was sent), `scheme` (of the Authorization header, never its value),
-        `user_agent`, `bytes_in`, `bytes_out` (bodies, as on the wire) and `fault` (its name or None).
+        `nonce` (of Digest, with its count), `user_agent`, `bytes_in`, `bytes_out` (bodies, as on the wire) and
+        `fault` (its name or None).
         """
         entries: list[dict[str, Any]] = self._control("log")
         return entries
