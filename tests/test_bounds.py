@@ -15,7 +15,7 @@ from vendorkit.settings import Redactor
 
 
 def test_a_new_cookie_with_each_answer_does_not_make_the_requests_grow():
-    """The newest cookies are sent back, the others forgotten."""
+    """X11: the newest cookies are sent back, the others forgotten."""
     count = itertools.count()
     handle = lambda sock, head: sock.sendall(answer(b"{}", JSON, f"Set-Cookie: c{next(count)}={'x' * 900}"))  # noqa: E731
     with raw_server(handle) as server:
@@ -28,7 +28,7 @@ def test_a_new_cookie_with_each_answer_does_not_make_the_requests_grow():
 
 @pytest.mark.parametrize(("size", "newest"), [(900, True), (50_000, False)])
 def test_large_cookies_of_a_challenge_do_not_go_with_the_answer(size, newest):
-    """Some servers tie a nonce to a session; 90 large cookies are none."""
+    """X11: some servers tie a nonce to a session; 90 large cookies are none."""
 
     def handle(sock, head):
         if b"Digest" in head:
@@ -47,7 +47,7 @@ def test_large_cookies_of_a_challenge_do_not_go_with_the_answer(size, newest):
 
 
 def test_headers_of_megabytes_are_not_kept():
-    """Of each exchange some kilobytes are kept to be looked at."""
+    """X11: of each exchange some kilobytes are kept to be looked at."""
     big = answer(b"{}", JSON, *(f"X-{number}: {'x' * 60_000}" for number in range(90)))
     with raw_server(always(big)) as server:
         session = session_of(server, Policy())

@@ -150,7 +150,7 @@ def took(work) -> float:
 
 
 def test_file_that_another_process_keeps_locked_is_waited_for_inside_the_call(folder):
-    """Deadline and Cancel end the wait, in many threads as in one; nobody goes on without the others' count."""
+    """X09: deadline and Cancel end the wait, in many threads as in one; nobody goes on without the others' count."""
     budget = Budget(((2, 60.0),), "held")
     with locked(folder, "held"), warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -174,7 +174,7 @@ def test_file_that_another_process_keeps_locked_is_waited_for_inside_the_call(fo
 
 
 def test_slot_is_taken_once_the_lock_is_gone(folder):
-    """The wait is a wait, not a refusal."""
+    """X09: the wait is a wait, not a refusal."""
     budget = Budget(((2, 60.0),), "held")
     held = locked(folder, "held")
     threading.Timer(0.3, held.__exit__, (None, None, None)).start()
@@ -184,7 +184,7 @@ def test_slot_is_taken_once_the_lock_is_gone(folder):
 
 @pytest.mark.parametrize("hours", [1, 10_000])
 def test_clock_that_is_set_back_locks_nobody_out(monkeypatch, hours):
-    """What was sent before counts as sent now: it is over after the vendor's window and not after the shift."""
+    """X10: what was sent before counts as sent now: it is over after the vendor's window and not after the shift."""
     budget, real = Budget(((2, 0.5),), "clock"), time.time_ns
     for _ in range(2):
         budget.take(Deadline(1.0))
@@ -196,7 +196,7 @@ def test_clock_that_is_set_back_locks_nobody_out(monkeypatch, hours):
 
 
 def test_clock_of_an_own_budget_is_the_monotonic_one(monkeypatch):
-    """Nothing that happens to the system's time changes it."""
+    """X10: nothing that happens to the system's time changes it."""
     budget = Budget(((2, 0.4),))
     for _ in range(2):
         budget.take(Deadline(1.0))

@@ -182,7 +182,7 @@ ECHOES = [
 )
 @pytest.mark.parametrize("echo", range(len(ECHOES)))
 def test_redactor_finds_a_secret_in_every_kind_of_escapes(secret, echo):
-    """HTML, JSON, PHP, .NET, SQL, percent, Python and C escapes, some inside others; what is around it stays."""
+    """S19: HTML, JSON, PHP, .NET, SQL, percent, Python and C escapes, some inside others; what is around it stays."""
     redactor = Redactor([secret])
     shown = redactor.clean(f"<p>you sent: {ECHOES[echo](secret)} — so it is</p>", limit=1000)
     assert re.fullmatch(r"<p>you sent: \*\*\*\\* ?— so it is</p>", shown)
@@ -197,7 +197,7 @@ def test_redactor_leaves_other_texts_as_they_are(text):
 
 
 def test_redactor_learns_what_is_made_on_the_way():
-    """A token, and the answer to a challenge: the last ones are enough; the credentials themselves stay known."""
+    """S20: a token, and the answer to a challenge: the last ones are enough; the credentials themselves stay known."""
     redactor = Redactor(["the secret itself"])
     for number in range(1000):
         redactor.learn(f"token-number-{number}")
@@ -206,7 +206,7 @@ def test_redactor_learns_what_is_made_on_the_way():
 
 
 def test_secret_that_a_cut_divides_is_not_shown_in_part():
-    """What is shown is cut behind the mask, never in a secret; also if not all of the text is looked through."""
+    """S19: what is shown is cut behind the mask, never in a secret; also if not all of the text is looked through."""
     redactor = Redactor(["0123456789abcdefghij"])
     for length in range(280, 320):
         shown = redactor.clean("x" * length + "0123456789abcdefghij" + "y" * 100)
@@ -225,7 +225,7 @@ def test_secret_that_a_cut_divides_is_not_shown_in_part():
     ],
 )
 def test_what_would_not_be_shown_as_it_is_is_escaped(sent, shown):
-    """Of a vendor's message: control characters, and those that turn the text around."""
+    """S21: of a vendor's message: control characters, and those that turn the text around."""
     body = json.dumps({"error": {"code": sent, "message": sent, "violations": [sent]}}).encode()
     reply = answer(body, JSON, status="400 X")
     with raw_server(always(reply)) as server, pytest.raises(vk.errors.InvalidRequest) as caught:
@@ -239,7 +239,7 @@ def test_what_would_not_be_shown_as_it_is_is_escaped(sent, shown):
     "before", [b"", b"<html><pre>" + b"<b>" * 100, b"<html>" + b"x" * 380, b"<html>" + b" " * 70_000]
 )
 def test_page_in_place_of_data_shows_nothing_of_the_request(before):
-    """The secret has what looks like a tag, and lies where a cut would divide it."""
+    """S19: the secret has what looks like a tag, and lies where a cut would divide it."""
     secret = "begin-<middle>-'end'"
     redactor = Redactor([secret])
     page = b"<html>" + before + html.escape(secret).encode() + secret.encode()
@@ -248,7 +248,7 @@ def test_page_in_place_of_data_shows_nothing_of_the_request(before):
 
 
 def test_tokens_and_digest_answers_that_a_vendor_echoes_are_redacted():
-    """In the body and in a header, of the same answer and of a later one."""
+    """S20: in the body and in a header, of the same answer and of a later one."""
     token = b'{"access_token": "sentinel-token-1", "token_type": "Bearer", "expires_in": 600}'
     seen: list[bytes] = []
 
@@ -281,7 +281,7 @@ def test_tokens_and_digest_answers_that_a_vendor_echoes_are_redacted():
 
 
 def test_headers_that_are_kept_pass_the_redactor_and_are_bounded():
-    """An answer may have six megabytes of headers, and 200 exchanges are kept."""
+    """X11: an answer may have six megabytes of headers, and 200 exchanges are kept."""
     secret = "begin-middle-end"
     exchanges = Exchanges(Redactor([secret]))
     received = {f"X-{number}": "x" * 65_000 for number in range(95)}

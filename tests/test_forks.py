@@ -122,7 +122,7 @@ def replayed(vendor: LocalVendor) -> list[str]:
 @pytest.mark.parametrize("kind", ["multiprocessing", "concurrent.futures"])
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_every_answer_in_forked_pools_belongs_to_its_question(vendors, vendor, kind):
-    """The workers inherit a client that was used, and its owner goes on using it; no nonce is sent twice."""
+    """X01: the workers inherit a client that was used, and its owner goes on using it; no nonce is sent twice."""
     with in_use(vendor):
         pairs = pooled(kind, [(vendor, number) for number in range(120)])
     assert [pair for pair in pairs if pair[0] != pair[1]] == []
@@ -133,7 +133,7 @@ def test_every_answer_in_forked_pools_belongs_to_its_question(vendors, vendor, k
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_thousands_of_answers_in_forked_pools_belong_to_their_questions(vendors):
-    """As above, for all vendors; VENDORKIT_FORK_ANSWERS says how many in all."""
+    """X01: as above, for all vendors; VENDORKIT_FORK_ANSWERS says how many in all."""
     got, wrong, twice = 0, [], []
     for vendor in VENDORS:
         left = -(-ANSWERS // len(VENDORS))
@@ -151,7 +151,7 @@ def test_thousands_of_answers_in_forked_pools_belong_to_their_questions(vendors)
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_a_parent_goes_on_over_its_own_connection(vendors, vendor):
-    """A child that asks, and ends, says nothing on its parent's connections: not even that they end."""
+    """X01: a child that asks, and ends, says nothing on its parent's connections: not even that they end."""
     client = CLIENTS[vendor] = vk.connect(vendor, environment="local")
     before = ASK[vendor](client, 1)
     made = [connection.sock.getsockname() for connection in _idle(client)]
@@ -190,7 +190,7 @@ def locked(*locks) -> Iterator[None]:
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_no_lock_that_a_thread_held_at_the_fork_is_waited_for(vendors, vendor):
-    """Of the pool, its queue, the cookies, the token, the nonces and the budget."""
+    """X02: of the pool, its queue, the cookies, the token, the nonces and the budget."""
     client = CLIENTS[vendor] = vk.connect(vendor, environment="local")
     expected = ASK[vendor](client, 1)
     (pool,) = client.session._adapter.poolmanager.pools._container.values()
@@ -212,7 +212,7 @@ def test_no_lock_that_a_thread_held_at_the_fork_is_waited_for(vendors, vendor):
 
 
 def test_fork_in_the_midst_of_a_budget_wait(monkeypatch, tmp_path):
-    """An own budget counts anew in a child; a shared one goes on, its file is waited for inside the deadline."""
+    """X02: an own budget counts anew in a child; a shared one goes on, its file is waited for inside the deadline."""
     own = Budget(((1, 60.0),))
     own.take(Deadline(1.0))
     with ThreadPoolExecutor(1) as pool:
@@ -232,7 +232,7 @@ def test_fork_in_the_midst_of_a_budget_wait(monkeypatch, tmp_path):
 
 
 def test_stream_of_the_parent_ends_with_an_error_in_a_child():
-    """And the parent's goes on: no byte of the wire is read by two."""
+    """X03: and the parent's goes on: no byte of the wire is read by two."""
     lines = b"".join(b'{"line": %d}\n' % number for number in range(20_000))
     half = len(lines) // 2
     go_on = threading.Event()
@@ -254,7 +254,7 @@ def test_stream_of_the_parent_ends_with_an_error_in_a_child():
 
 @pytest.mark.parametrize("method", ["fork", "forkserver"])
 def test_workers_that_connect_by_themselves(vendors, method):
-    """The advice for pools: each worker makes its own client."""
+    """X04: the advice for pools: each worker makes its own client."""
     server = {name: (vendors[name]._port, vendors[name].ca_pem, vendors[name].credentials, "") for name in vendors}
     with multiprocessing.get_context(method).Pool(2, connect_all, (server,)) as pool:
         pairs = pool.map(ask, [(vendor, number) for number in range(20) for vendor in VENDORS])
@@ -268,7 +268,7 @@ def connect_all(servers: dict) -> None:
 
 
 def test_loky_takes_no_client_and_works_with_one_of_its_own(vendors):
-    """The pools of joblib pickle what it sends: a client refuses, and says what to do."""
+    """X04: the pools of joblib pickle what it sends: a client refuses, and says what to do."""
     joblib = pytest.importorskip("joblib", reason="joblib is no dependency; `pip install joblib` runs this")
     client = vk.connect("medipim", environment="local")
     with pytest.raises(Exception, match="pickle") as caught:
@@ -307,7 +307,7 @@ session.send(Call("GET", "/parent"))
 
 
 def test_child_that_ends_as_a_program_does_leaves_no_warning():
-    """Sockets, pools and locks are closed and dropped in order; development mode would say otherwise."""
+    """X01: sockets, pools and locks are closed and dropped in order; development mode would say otherwise."""
     with raw_server(always(answer(b"{}", JSON))) as server:
         command = [sys.executable, "-X", "dev", "-W", "error", "-c", SCRIPT, str(server.port)]
         environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}

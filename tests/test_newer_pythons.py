@@ -56,7 +56,7 @@ def test_chain_of_another_root_is_refused_by_the_public_call(monkeypatch, public
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_warning_of_python_3_12_at_a_fork_with_threads_is_a_warning_only(vendors, monkeypatch):
-    """The stand-in warns as 3.12 does, in the parent, after the child was started; the child works."""
+    """X01: the stand-in warns as 3.12 does, in the parent, after the child was started; the child works."""
     fork = os.fork
 
     def warning_fork() -> int:
@@ -79,7 +79,7 @@ def _count(client: vk.Client) -> int:
 
 @pytest.mark.skipif("forkserver" not in multiprocessing.get_all_start_methods(), reason="this system has no forkserver")
 def test_pool_of_python_3_14_takes_no_client_and_says_what_to_do(vendors):
-    """Its pools start by forkserver, which is asked for here by name; what is sent there is pickled."""
+    """X04: its pools start by forkserver, which is asked for here by name; what is sent there is pickled."""
     client = vk.connect("medipim", environment="local")
     context = multiprocessing.get_context("forkserver")
     with ProcessPoolExecutor(1, mp_context=context) as pool, pytest.raises(Exception, match="Connect again"):

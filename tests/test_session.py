@@ -208,7 +208,7 @@ def test_gzip_of_several_members_is_read_whole():
 @pytest.mark.parametrize("padding", [b"\0", b"\0" * 5000, b"\r\n", b"\n", b" \r\n\0\t"])
 @pytest.mark.parametrize("apart", [True, False], ids=["in a packet of its own", "at once"])
 def test_padding_behind_gzip_is_no_part_of_it(padding, apart):
-    """RFC 1952 readers ignore it; also between two members, and where it comes later than the data."""
+    """T37: RFC 1952 readers ignore it; also between two members, and where it comes later than the data."""
     one, two = gzip.compress(b'{"a":', mtime=0), gzip.compress(b" 1}", mtime=0)
     body = one + padding + two + padding
     head = answer(b"", JSON, "Content-Encoding: gzip", length=len(body))
@@ -227,7 +227,7 @@ def test_padding_behind_gzip_is_no_part_of_it(padding, apart):
 
 @pytest.mark.parametrize("behind", [b"x", b"\0x", b"{}", b"\x1f", b"\x1f\x8b"])
 def test_what_else_is_behind_gzip_is_damage(behind):
-    """It may be a member that lost its beginning, with rows in it."""
+    """T37: it may be a member that lost its beginning, with rows in it."""
     body = gzip.compress(b'{"a": 1}', mtime=0) + behind
     errors = (MalformedAnswer, VendorUnavailable)
     with raw_server(always(answer(body, JSON, "Content-Encoding: gzip"))) as server, pytest.raises(errors):

@@ -144,7 +144,7 @@ def refused_slowly(sock, head) -> None:
 @pytest.mark.parametrize("handle", [silent, drip, refused_slowly], ids=["no answer", "body", "body of a refusal"])
 @pytest.mark.parametrize("make", KINDS, ids=IDS)
 def test_what_a_signal_handler_raises_passes_at_once(make, handle):
-    """Not swallowed, not retried, not taken for the network's; and its frames are gone."""
+    """X05: not swallowed, not retried, not taken for the network's; and its frames are gone."""
     with raw_server(handle) as server, alarm(0.3, make) as raised:
         session, started = session_of(server, Policy()), time.monotonic()
         exc = caught_from(lambda: session.send(Call("GET", "/x")))
@@ -157,7 +157,7 @@ def test_what_a_signal_handler_raises_passes_at_once(make, handle):
 
 @pytest.mark.parametrize("make", KINDS[:4], ids=IDS[:4])
 def test_what_is_raised_while_a_stream_is_read_passes_at_once(make):
-    """Where the reading is urllib3's, which wraps it."""
+    """X05: where the reading is urllib3's, which wraps it."""
     with raw_server(drip) as server, session_of(server, Policy()).stream(Call("GET", "/x")) as parts:
         with alarm(0.3, make) as raised:
             exc = caught_from(lambda: list(parts))
@@ -168,7 +168,7 @@ def test_what_is_raised_while_a_stream_is_read_passes_at_once(make):
 @pytest.mark.parametrize("vendor", ["medipim", "pledg", "mediagenix"])
 @pytest.mark.parametrize("make", KINDS[:4], ids=IDS[:4])
 def test_what_is_raised_while_a_vendor_is_asked_passes_at_once(make, vendor):
-    """The token request, the challenge and the retry of authentication are inside."""
+    """X05: the token request, the challenge and the retry of authentication are inside."""
     path = {"pledg": "/api/merchants/x"}.get(vendor, "/x")
     with raw_server(silent) as server, alarm(0.3, make) as raised:
         client = client_of(server, vendor, Policy())
@@ -179,7 +179,7 @@ def test_what_is_raised_while_a_vendor_is_asked_passes_at_once(make, vendor):
 
 
 def test_what_is_raised_while_connecting_passes_at_once():
-    """The thread that connects is left behind."""
+    """X05: the thread that connects is left behind."""
     import socket
 
     from tests.https import RawServer, authority
@@ -201,7 +201,7 @@ def test_what_is_raised_while_connecting_passes_at_once():
 
 @pytest.mark.parametrize("wait", ["pause", "budget"])
 def test_what_is_raised_in_a_wait_of_ours_passes_at_once(wait):
-    """A pause that the vendor asked for, and a slot of the budget."""
+    """X05: a pause that the vendor asked for, and a slot of the budget."""
     reply = answer(b"", "Retry-After: 30", status="429 X") if wait == "pause" else answer(b"{}", JSON)
     with raw_server(always(reply)) as server:
         session = session_of(server, Policy(), rates=((1, 60.0),) if wait == "budget" else ())
@@ -266,7 +266,7 @@ class Handlers:
     ],
 )
 def test_handlers_of_every_kind_are_told_from_the_network(handler):
-    """By the frame that they are given, which nothing of the network is."""
+    """X05: by the frame that they are given, which nothing of the network is."""
     exc = raised_by(handler)
     assert from_outside(exc) is exc
     wrapped = ConnectionError("as urllib3 wraps it", exc)
@@ -276,7 +276,7 @@ def test_handlers_of_every_kind_are_told_from_the_network(handler):
 
 @pytest.mark.parametrize("kind", [TimeoutError, TimeLimitError, SystemExit])
 def test_what_another_thread_raises_in_a_worker_passes_at_once(kind):
-    """As libraries with time limits for threads do; it comes at the next look, which is never far."""
+    """X06: as libraries with time limits for threads do; it comes at the next look, which is never far."""
     found: list[BaseException | None] = []
     with raw_server(silent) as server:
         session = session_of(server, Policy())
@@ -293,7 +293,7 @@ def test_what_another_thread_raises_in_a_worker_passes_at_once(kind):
 
 @pytest.mark.parametrize("vendor", ["medipim", "pledg", "mediagenix"])
 def test_without_a_thread_the_call_connects_by_itself(monkeypatch, vendor):
-    """A container's limit of processes: Python raises RuntimeError."""
+    """X07: a container's limit of processes: Python raises RuntimeError."""
     start = threading.Thread.start
 
     def no_thread(self):
@@ -311,7 +311,7 @@ def test_without_a_thread_the_call_connects_by_itself(monkeypatch, vendor):
 
 
 def test_without_a_thread_connecting_ends_with_its_timeouts(monkeypatch):
-    """A server that never shakes hands: the shorter of connect timeout and deadline."""
+    """X07: a server that never shakes hands: the shorter of connect timeout and deadline."""
     import socket
 
     from tests.https import RawServer, authority
@@ -358,7 +358,7 @@ def vendor_like(sock, head) -> None:
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_nothing_raised_at_any_moment_shows_a_credential(monkeypatch, moments):
     """
-    Each kind at random moments of whole calls of all vendors.
+    Promise 3, X05: each kind at random moments of whole calls of all vendors.
 
     VENDORKIT_INTERRUPTS says how many in the slow suite, VENDORKIT_SEED repeats a run.
     """

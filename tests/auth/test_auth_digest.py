@@ -79,7 +79,7 @@ def test_an_expired_nonce_costs_one_request_and_no_error(digest_server, stale):
 
 @pytest.mark.parametrize("used_before", [True, False])
 def test_a_server_that_calls_every_nonce_stale_is_given_up(digest_server, used_before):
-    """Bounded, and no verdict on the password: it was never looked at, so that nothing of it is remembered."""
+    """A38: bounded, and no verdict on the password: it was never looked at, so that nothing of it is remembered."""
     server, auth = digest_server(), Digest(USER, PASSWORD)
     if used_before:
         get(server.url, auth)
@@ -95,7 +95,7 @@ def test_a_server_that_calls_every_nonce_stale_is_given_up(digest_server, used_b
 
 @pytest.mark.parametrize("used_before", [True, False])
 def test_a_nonce_that_is_stale_at_once_is_replaced_a_few_times(digest_server, used_before):
-    """Behind a balancer the next server may be another one, and the next but one the right one."""
+    """A38: behind a balancer the next server may be another one, and the next but one the right one."""
     server, auth = digest_server(), Digest(USER, PASSWORD)
     if used_before:
         get(server.url, auth)
@@ -105,7 +105,7 @@ def test_a_nonce_that_is_stale_at_once_is_replaced_a_few_times(digest_server, us
 
 
 def test_a_wrong_password_is_refused_although_the_nonce_was_stale_first(digest_server):
-    """Only the answer to a fresh nonce counts; then it is remembered as ever."""
+    """A38: only the answer to a fresh nonce counts; then it is remembered as ever."""
     server, auth = digest_server(), Digest(USER, "wrong words")
     check, verdicts = server.check, iter([None, "stale"])
     server.check = lambda seen: next(verdicts, None) or check(seen)

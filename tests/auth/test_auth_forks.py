@@ -57,7 +57,7 @@ def status(url: str, auth) -> int:
 
 
 def test_fork_in_the_midst_of_a_token_fetch(serve):
-    """The child fetches a token by itself: nobody there will ever finish the parent's attempt."""
+    """X02: the child fetches a token by itself: nobody there will ever finish the parent's attempt."""
     server = serve(TokenServer)
     auth = ClientCredentials(f"{server.url}/api/token", "key", "made-up")
     with blocked(server, server.url, auth, lambda seen: seen.target == "/api/token"):
@@ -69,7 +69,7 @@ def test_fork_in_the_midst_of_a_token_fetch(serve):
 
 @pytest.mark.parametrize("when", ["asking", "answering"])
 def test_fork_in_the_midst_of_a_negotiation(serve, when):
-    """The child negotiates by itself, whether the parent's thread was about to send the password or not."""
+    """X02: the child negotiates by itself, whether the parent's thread was about to send the password or not."""
     server, auth = serve(DigestServer), Digest("robot", "made-up words")
     with blocked(server, server.url, auth, lambda seen: (seen.authorization is None) == (when == "asking")):
         started = time.monotonic()
@@ -78,7 +78,7 @@ def test_fork_in_the_midst_of_a_negotiation(serve, when):
 
 
 def test_forked_processes_replay_no_nonce(serve):
-    """Each negotiates one for itself; a server that wants nc to rise refuses none of them."""
+    """X01: each negotiates one for itself; a server that wants nc to rise refuses none of them."""
     server, auth = serve(DigestServer, strict=True, stale=False), Digest("robot", "made-up words")
     assert status(server.url, auth) == 200
 
@@ -94,7 +94,7 @@ def test_forked_processes_replay_no_nonce(serve):
 
 
 def test_password_that_was_refused_is_not_tried_again_in_each_child(serve):
-    """What was learned of it holds there too: a robot user is soon locked."""
+    """X01: what was learned of it holds there too: a robot user is soon locked."""
     server, auth = serve(DigestServer), Digest("robot", "wrong words")
     with pytest.raises(CredentialsRefused):
         status(server.url, auth)
@@ -106,7 +106,7 @@ def test_password_that_was_refused_is_not_tried_again_in_each_child(serve):
 
 @pytest.mark.parametrize("kind", ["digest", "token"])
 def test_request_prepared_before_the_fork_is_sent_by_each_child(serve, kind):
-    """Its flow belongs to the parent: a child begins a new one where the server refuses the first."""
+    """X01: its flow belongs to the parent: a child begins a new one where the server refuses the first."""
     server = serve(DigestServer, strict=True) if kind == "digest" else serve(TokenServer)
     auth = Digest("robot", "made-up words")
     if kind == "token":

@@ -39,7 +39,7 @@ def failure(work) -> BaseException:
 @pytest.mark.parametrize("answered", [False, True], ids=["the first request", "the answer to the challenge"])
 @pytest.mark.parametrize("where", ["in this thread", "in another one that goes on", "in another one that ended"])
 def test_request_that_failed_and_is_kept_holds_nobody_up(digest_server, answered, where):
-    """As in a notebook: the first cell fails, its traceback is kept, and the next cell asks in a thread pool."""
+    """X08: as in a notebook: the first cell fails, its traceback is kept, and the next cell asks in a thread pool."""
     server, auth = digest_server(), Digest(USER, PASSWORD)
     answer, left = server.answer, [1]
 
@@ -129,7 +129,7 @@ def negotiate(auth: Digest) -> None:
 
 
 def test_digest_lives_on_wherever_it_is_interrupted():
-    """Raised at each step of a negotiation and of a later request: the next one works, in all threads."""
+    """X08: raised at each step of a negotiation and of a later request: the next one works, in all threads."""
     number, more = 0, [True]
     while any(more):
         number += 1
@@ -142,7 +142,7 @@ def test_digest_lives_on_wherever_it_is_interrupted():
 
 
 def test_token_lives_on_wherever_it_is_interrupted():
-    """Raised at each step of a first fetch and of a later request."""
+    """X08: raised at each step of a first fetch and of a later request."""
 
     def post(_):
         answer = requests.Response()

@@ -124,7 +124,7 @@ def test_a_redirect_of_the_token_request_is_not_followed(token_server, serve, st
 
 
 def test_the_token_goes_to_its_own_origin_alone(token_server, serve):
-    """A32, T28: another port is another origin."""
+    """A40, A32, T28: another port is another origin."""
     elsewhere = serve()
     auth = scheme(token_server)
     get(token_server.url, auth)
@@ -140,7 +140,7 @@ def test_the_token_goes_to_its_own_origin_alone(token_server, serve):
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_the_token_follows_a_redirect_inside_its_origin(token_server, status):
-    """E.g. from /orders to /orders/, where a request without it gets a 403, or a login page as data."""
+    """A39: e.g. from /orders to /orders/, where a request without it gets a 403, or a login page as data."""
     auth = scheme(token_server)
     answer = token_server.answer
     redirect = (status, [("Location", "/orders/?page=1")], b"")

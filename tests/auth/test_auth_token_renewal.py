@@ -91,7 +91,7 @@ def test_the_same_short_token_again_does_not_make_every_request_renew(token_serv
     "wait", ["120", ("Sun, 22 Nov 2026 10:02:00 GMT", "Sun, 22 Nov 2026 10:00:00 GMT")], ids=["seconds", "date"]
 )
 def test_a_token_endpoint_that_asks_to_wait_is_not_asked_before(token_server, clock, status, wait):
-    """Other threads get the same error meanwhile, with what is left of the pause."""
+    """A41: other threads get the same error meanwhile, with what is left of the pause."""
     auth = scheme(token_server, clock)
     # Python's server writes a Date of its own, the first of which counts.
     headers = [("Retry-After", wait)] if isinstance(wait, str) else [("Retry-After", wait[0])]
@@ -120,7 +120,7 @@ def dated(post, date):
 
 
 def test_a_pause_without_end_does_not_end_the_scheme(token_server, clock):
-    """A Retry-After of years is reported as it is, and heeded for as long as a token lasts."""
+    """A41: a Retry-After of years is reported as it is, and heeded for as long as a token lasts."""
     auth = scheme(token_server, clock)
     token_server.token_answers = [(503, [("Retry-After", "99999999")], b"")]
     with pytest.raises(VendorUnavailable) as caught:
@@ -131,7 +131,7 @@ def test_a_pause_without_end_does_not_end_the_scheme(token_server, clock):
 
 
 def test_a_valid_token_is_used_while_the_endpoint_asks_to_wait(token_server, clock):
-    """The renewal before its end waits as well."""
+    """A41: the renewal before its end waits as well."""
     auth = scheme(token_server, clock)
     get(token_server.url, auth)
     clock.now += 560

@@ -1,5 +1,5 @@
 """
-The fault catalogue: 165 things that go wrong between a vendor and a notebook, and what becomes of each.
+The fault catalogue: 186 things that go wrong between a vendor and a notebook, and what becomes of each.
 
 One line a case: id, fault, verdict, what happens. `survived`: the result is right and whole, at the cost of a wait or
 another request at most, and where that does not help, a typed error. `typed error`: one of `vendorkit.errors`, at once.
@@ -19,6 +19,7 @@ GROUPS: Final = {
     "L": "TLS",
     "W": "Widgets and disk",
     "N": "Company networks and strangers' folders",
+    "X": "Processes, signals and limits",
 }
 
 
@@ -68,6 +69,7 @@ T33 | 204 or an empty body where data is due | survived | asked again, then `Mal
 T34 | a .netrc that knows the host | survived | not read
 T35 | proxies | survived | one tunnel, TLS end to end; what it refuses is `ProxyError` with what to do
 T36 | no such host, refused, unreachable | typed error | `VendorUnavailable`; the message has no query
+T37 | gzip followed by NULs or a line end | survived | read; what else follows is damage
 """
 
 _DATA = """
@@ -143,6 +145,12 @@ A34 | a cookie with the challenge | survived | it goes with the answer
 A35 | paths with odd characters | survived | the signed address is the sent one, byte for byte
 A36 | a body that can be read once | typed error | `UsageError` before anything is sent
 A37 | two clients of one vendor | survived | they share no token and no nonce
+A38 | servers behind one address with nonces of their own | typed error | `VendorUnavailable`, which is not remembered
+A39 | a redirect inside the token's origin | survived | the token goes along
+A40 | a request to another origin than the token's | typed error | `UsageError`; nothing is sent there
+A41 | a token endpoint that asks to wait, in seconds or by a date | typed error | with `retry_after_s`; not asked before
+A42 | a signed token that is not valid yet | typed error | `SignatureInvalid`, beyond a leeway
+A43 | a notification that is delivered again, written otherwise | survived | marked as repeated
 """
 
 _SECRETS = """
@@ -164,6 +172,9 @@ S15 | a secret in a URL | typed error | refused; headers only
 S16 | a vendor that echoes a secret | survived | redacted
 S17 | a secret in base64, percent escapes, hexadecimal | survived | redacted
 S18 | a crash report with the locals of frames | survived | masked wrappers; no frame of ours holds the text
+S19 | a vendor that echoes a secret in escapes, or where a text is cut | survived | redacted
+S20 | a vendor that echoes a token or the answer to its challenge | survived | redacted, in bodies and headers
+S21 | a message with characters that rewrite a terminal or turn text around | survived | escaped
 """
 
 _TLS = """
@@ -216,13 +227,29 @@ N14 | a CA file that is not one | typed error | `SettingsError` with the file
 N15 | a library that replaces the TLS context of the process | survived | our roots and no others
 """
 
+_OUTSIDE = """
+X01 | a process forked while its client is in use | survived | connections, nonces, tokens and budgets of its own
+X02 | a fork amid a token request, a negotiation or a wait | survived | nothing of the parent's is waited for
+X03 | a stream that a forked child reads on | typed error | `TransportError` in the child; the parent's goes on
+X04 | pools that pickle: forkserver, loky | typed error | a client is not pickled; each worker connects
+X05 | a signal handler that raises within a call | survived | it passes at once, and no frame shows what was sent
+X06 | an exception that another thread raises in a worker | survived | it passes at once
+X07 | no thread can be started | survived | connects in the calling thread, within the same bounds
+X08 | a call that ended amid authentication, its traceback kept | survived | nobody waits for its nonce or token
+X09 | a rate budget whose file another process keeps locked | survived | waited for, until deadline or Cancel
+X10 | a clock that is set back | survived | nobody is kept from the rate budget
+X11 | headers of megabytes, cookies without end | survived | some kilobytes are kept, or sent back
+"""
+
 
 def _read(text: str) -> list[Case]:
     return [Case(*(part.strip() for part in line.split("|"))) for line in text.strip().splitlines()]
 
 
 CASES: Final = [
-    case for text in (_TRANSPORT, _DATA, _AUTHENTICATION, _SECRETS, _TLS, _WIDGETS, _NETWORKS) for case in _read(text)
+    case
+    for text in (_TRANSPORT, _DATA, _AUTHENTICATION, _SECRETS, _TLS, _WIDGETS, _NETWORKS, _OUTSIDE)
+    for case in _read(text)
 ]
 
 # Each is held by tests that say "Promise 1" and so on.

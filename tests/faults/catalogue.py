@@ -18,7 +18,7 @@ from tests.faults.cases import CASES, GROUPS, PROMISES, VERDICTS
 
 ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = ROOT / "docs" / "faults.md"
-_ID: Final = re.compile(r"\b([TPASLWN])(\d\d)(?: to \1(\d\d))?\b")
+_ID: Final = re.compile(r"\b([TPASLWNX])(\d\d)(?: to \1(\d\d))?\b")
 _PROMISE: Final = re.compile(r"\bPromise (\d+)\b")
 _HEAD: Final = """\
 # What goes wrong, and what becomes of it

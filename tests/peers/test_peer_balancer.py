@@ -74,7 +74,7 @@ def get(session: requests.Session, url: str, auth: Digest) -> int:
 
 
 def test_servers_in_turn_that_share_no_nonces_are_a_typed_error_that_is_not_remembered():
-    """The password is right, each server calls the other's nonce stale; once one of them is gone, all is well."""
+    """A38: the password is right, each server calls the other's nonce stale; once one of them is gone, all is well."""
     auth = Digest("robot", "made-up words")
     with balanced("") as both, requests.Session() as session:
         for _ in range(2):
@@ -85,7 +85,7 @@ def test_servers_in_turn_that_share_no_nonces_are_a_typed_error_that_is_not_reme
 
 
 def test_servers_that_keep_to_a_connection_serve_many_threads():
-    """The nonce that the threads share is good at one of the two; at the other it costs a challenge, no error."""
+    """A38: the nonce that the threads share is good at one of the two; at the other it costs a challenge, no error."""
     auth = Digest("robot", "made-up words")
     with balanced("hash $connection;") as both:
 
@@ -98,7 +98,7 @@ def test_servers_that_keep_to_a_connection_serve_many_threads():
 
 
 def test_wrong_password_is_still_refused_behind_a_balancer():
-    """By the first server that knows the nonce; and then it is not tried again."""
+    """A38: by the first server that knows the nonce; and then it is not tried again."""
     auth = Digest("robot", "wrong words")
     with balanced("hash $connection;") as both, requests.Session() as session:
         for _ in range(2):

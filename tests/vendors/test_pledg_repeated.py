@@ -28,7 +28,7 @@ def signed(fields: dict, **more) -> dict:
 
 
 def test_redelivery_is_repeated_however_it_is_written():
-    """Other white space, another order, other metadata, an empty text for null; bytes, text or a dictionary."""
+    """A43: other white space, another order, other metadata, an empty text for null; bytes, text or a dictionary."""
     first = signed(FIELDS, metadata={"try": 1})
     turned = dict(reversed(signed({**FIELDS, "error": None}, metadata={"try": 2}).items()))
     bodies = [json.dumps(first), json.dumps(first, indent=3).encode(), turned, signed({**FIELDS, "id": "pur_2"})]
@@ -36,7 +36,7 @@ def test_redelivery_is_repeated_however_it_is_written():
 
 
 def test_token_is_repeated_by_its_claims():
-    """However it was encoded; another amount is another notification."""
+    """A43: however it was encoded; another amount is another notification."""
     claims = {"uid": "tra_1", "amount_cents": 500}
     again = {"amount_cents": 500, "uid": "tra_1"}
     bodies = [
@@ -46,7 +46,7 @@ def test_token_is_repeated_by_its_claims():
 
 
 def test_forged_copy_that_comes_first_takes_nothing_away():
-    """Else whoever guesses the fields could keep the genuine one out of the books."""
+    """A43: else whoever guesses the fields could keep the genuine one out of the books."""
     genuine = signed(FIELDS)
     forged = {**genuine, "signature": "0" * 64}
     assert repeated(forged, FIELDS, genuine, forged, genuine) == [False, False, False, True, True]
@@ -58,7 +58,7 @@ def test_what_cannot_be_read_is_repeated_by_its_text():
 
 
 def test_token_is_not_valid_before_its_beginning_and_the_leeway():
-    """RFC 7519 section 4.1.5: both sides of the boundary, and no number."""
+    """A42: RFC 7519 section 4.1.5: both sides of the boundary, and no number."""
     token = sign_jwt({"nbf": 1000}, SECRET)
     assert verify_jwt(token, SECRET, now=940)["nbf"] == 1000
     for late in ({"now": 939}, {"now": 999, "leeway_s": 0}):
