@@ -384,7 +384,7 @@ REFUSED = {
         lambda m, p, o: vk.connect("medipim", environment="local", writable="no"),
         "writable must be True or False, not 'no'.",
     ),
-    "vendor": (lambda m, p, o: vk.connect("Medipim"), "There is no vendor 'Medipim'. Did you mean medipim?"),
+    "vendor": (lambda m, p, o: vk.connect("Medipin"), "There is no vendor 'Medipin'. Did you mean medipim?"),
     "cents": (
         lambda m, p, o: p.refund("pur_1", 9.5),
         "amount_cents must be a positive whole number of cents, not 9.5.",

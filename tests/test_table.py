@@ -25,7 +25,7 @@ from vendorkit.panels.table import Table, panes
 from vendorkit.panels.table.columns import Facts, facts, holds, labelled, order, texts
 from vendorkit.panels.table.files import csv_bytes, excel_bytes, parquet_bytes, tab_text
 from vendorkit.panels.table.markup import COLUMNS, page_html
-from vendorkit.panels.table.panes import offer
+from vendorkit.panels.table.panes import FilesPane, offer
 
 BRANDS = pa.list_(pa.struct([("id", pa.int64()), ("name", pa.string())]))
 FORMULAS = ["=1+1", "+SUM(A1)", "-2+3", "@cmd", "\t=1", " =1", "＝1+1", '=HYPERLINK("x")']  # noqa: RUF001 - full-width is meant
@@ -209,7 +209,7 @@ def test_wrong_calls_say_what_there_is(products):
         table.sort("price")
     with pytest.raises(UsageError, match=r"\.csv, \.parquet, \.xlsx"):
         table.save("products.txt")
-    with pytest.raises(UsageError, match="not a list"):
+    with pytest.raises(UsageError, match=r"not \[1\]"):
         table.show([1])
     with pytest.raises(UsageError, match="no folder"):
         table.save("missing/products.csv")
@@ -539,3 +539,32 @@ def test_excel_has_numbers_of_up_to_fifteen_digits(tmp_path):
     path = vk.table(pd.DataFrame({**values, "code": ["007", "5"]})).save(tmp_path / "x.xlsx")
     rows = [[cell.value for cell in row] for row in openpyxl.load_workbook(path).active.rows]
     assert rows[1:] == [[1.5, 123_456_789_012_345, "007"], ["1234567890123456.75", "1234567890123456", "5"]]
+
+
+def test_mock_data_is_said_by_the_table_and_by_its_files(products, tmp_path, monkeypatch):
+    """In its caption, the name of an offered file, the sheet of a workbook, and the attrs of Parquet."""
+    monkeypatch.chdir(tmp_path)
+    table = Table(products)
+    assert "mock data" not in table.told()
+    products.attrs["vendorkit"] = {"environment": "local", "vendor": "medipim"}
+    table.show(products)
+    assert "mock data" in table.static_html()
+    assert "mock data" in table.static_text()
+    pane = FilesPane(table, None)
+    for suffix in ("csv", "parquet", "xlsx"):
+        pane._format.value = suffix
+        pane.make()
+        pane.join(20)
+        assert f'download="mock-data-table.{suffix}"' in pane._file.value
+    sheet = zipfile.ZipFile(table.save(tmp_path / "products.xlsx")).read("xl/workbook.xml")
+    assert b'name="mock-data"' in sheet
+    assert pd.read_parquet(table.save(tmp_path / "products.parquet")).attrs["vendorkit"]["environment"] == "local"
+    assert table.save(tmp_path / "products.csv").read_bytes() == csv_bytes(table.selected())
+
+
+def test_attrs_that_are_no_json_are_no_hindrance(products):
+    """They are anybody's."""
+    products.attrs["vendorkit"] = {"environment": object()}
+    assert len(pd.read_parquet(io.BytesIO(parquet_bytes(labelled(products), products.attrs["vendorkit"])))) == len(
+        products
+    )

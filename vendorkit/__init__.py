@@ -11,6 +11,7 @@ Heavy parts are imported when they are first used, so that importing the package
 from __future__ import annotations
 
 import importlib
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 from vendorkit import auth as auth
@@ -53,8 +54,9 @@ __all__ += list(_LAZY)
 
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
-        message = f"module 'vendorkit' has no attribute {name!r}"
-        raise AttributeError(message)
+        near = get_close_matches(name, __all__, n=1)
+        message = f"vendorkit has no attribute {name!r}."
+        raise errors.UnknownName(message, remedy=f"Did you mean {near[0]}?" if near else "")
     value = getattr(importlib.import_module(_LAZY[name]), name)
     globals()[name] = value
     return value

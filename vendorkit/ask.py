@@ -9,13 +9,14 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timezone
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, NoReturn
 
 from vendorkit import arguments
-from vendorkit.errors import UsageError
+from vendorkit.errors import UnknownName, UsageError
 
 FilterKind = Literal["text", "code", "integer", "boolean", "time", "moment", "object", "date"]
 _DAY_S: Final = 86_400
+_LONGEST: Final = 100  # characters of a name that are compared: that takes the square of them
 _MOMENT: Final = "a date, a datetime, an ISO 8601 text or unix seconds"
 _WANTED: Final = {"integer": "a whole number", "boolean": "True or False", "date": "a date, or a text as YYYY-MM-DD"}
 
@@ -148,9 +149,12 @@ class Filter:
                 return self._code(given)
             case _:
                 found = arguments.text(given, self.name, self._wanted)
-        if self.choices and found not in self.choices:
+        if not self.choices or found in self.choices:
+            return found
+        folded = {one.casefold(): one for one in self.choices}
+        if found.casefold() not in folded:
             arguments.refuse(self.name, self._wanted, found)
-        return found
+        return folded[found.casefold()]
 
     @property
     def _wanted(self) -> str:
@@ -238,9 +242,9 @@ def snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).replace("-", "_").lower()
 
 
-def find_filter(filters: Iterable[Filter], name: str, resource: str) -> Filter:
+def find_filter(filters: Iterable[Filter], name: str, resource: str, others: Iterable[str] = ()) -> Filter:
     """
-    Return the filter called *name*, in Python's or in the vendor's spelling.
+    Return the filter called *name*, in Python's or in the vendor's spelling; *others* may be meant as well.
 
     Raises:
         UsageError: There is none; the nearest are suggested.
@@ -249,26 +253,39 @@ def find_filter(filters: Iterable[Filter], name: str, resource: str) -> Filter:
     if name in known:
         return known[name]
     what = f"{resource} has no filter {name!r}."
-    raise UsageError(what, remedy=suggestion(name, [one.name for one in known.values()]))
+    raise UsageError(what, remedy=suggestion(name, [*(one.name for one in known.values()), *others]))
 
 
 def suggestion(name: Any, known: Iterable[str]) -> str:
     """Return a sentence that points from a misspelt *name* to the *known* ones."""
     known = list(dict.fromkeys(known))
-    near = difflib.get_close_matches(name, known, n=3) if isinstance(name, str) else []
+    folded = {one.casefold(): one for one in reversed(known)}
+    near = difflib.get_close_matches(name.casefold()[:_LONGEST], folded, n=3) if isinstance(name, str) else []
     if near:
-        return f"Did you mean {' or '.join(near)}?"
+        return f"Did you mean {' or '.join(folded[one] for one in near)}?"
     return f"There are: {', '.join(known)}." if known else "There are none."
+
+
+def unknown_name(of: object, title: str, name: str, first: Iterable[str] = ()) -> NoReturn:
+    """Raise the error that says that *of*, called *title*, has no attribute *name*; of *first*, then of the others."""
+    what = f"{title} has no attribute {name!r}."
+    if name.startswith("_"):  # Python and notebooks look for many of these
+        raise AttributeError(what)
+    known = [one for one in dir(type(of)) if not one.startswith("_")]
+    raise UnknownName(what, remedy=suggestion(name, [*first, *known]))
 
 
 def choice(given: Any, known: Collection[str], what: str) -> str:
     """
-    Return *given* as a plain text if it is one of the *known* ones.
+    Return the one of *known* that *given* is, without regard to case.
 
     Raises:
         UsageError: It is not; *what* is the message up to the value, such as "There is no vendor".
     """
-    if not isinstance(given, str) or given not in known:
-        message = f"{what} {arguments.shown(given)}."
-        raise UsageError(message, remedy=suggestion(given, known))
-    return arguments.text(given, "name")
+    if isinstance(given, str) and given in known:
+        return arguments.text(given, "name")
+    folded = {one.casefold(): one for one in known}
+    if isinstance(given, str) and given.casefold() in folded:
+        return folded[given.casefold()]
+    message = f"{what} {arguments.shown(given)}."
+    raise UsageError(message, remedy=suggestion(given, known))

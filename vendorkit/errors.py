@@ -4,6 +4,7 @@ Everything that can go wrong, one class per thing the caller can do about it.
     VendorkitError
     ├── SettingsError (ValueError)              fix the environment or .env
     ├── UsageError (ValueError)                 fix the call; nothing was sent
+    │   └── UnknownName (AttributeError)        there is no such resource, verb or attribute
     ├── AuthError (PermissionError)
     │   ├── CredentialsRefused                  fix the key, secret or password
     │   ├── NotAllowed                          ask the vendor for the right
@@ -87,6 +88,10 @@ class SettingsError(VendorkitError, ValueError):
 
 class UsageError(VendorkitError, ValueError):
     """The call cannot be carried out as written: unknown filter, wrong type, unreplayable body. Nothing was sent."""
+
+
+class UnknownName(UsageError, AttributeError):
+    """A client, a resource or a query has no attribute of this name; the message names the nearest."""
 
 
 class AuthError(VendorkitError, PermissionError):

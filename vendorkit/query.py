@@ -11,14 +11,14 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import pandas as pd
 import pyarrow as pa
 import requests
 
 from vendorkit import arguments
-from vendorkit.ask import Ask, Since, choice
+from vendorkit.ask import Ask, Since, choice, unknown_name
 from vendorkit.errors import UsageError
 from vendorkit.frames import NESTED, Drift, Nested, Schema, TableReader, child_tables, flattened
 from vendorkit.pull import Plan, Pull, check_limit, finish, plan_of, run, table_of
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import dask.dataframe as dd
 
 
+@arguments.checked
 @dataclass(frozen=True)
 class Query:
     """
@@ -257,6 +258,11 @@ class Query:
 
     def _pull(self, ask: Ask) -> Pull:
         return Pull(self.resource.paging_of(ask).pages(ask), self.client, self.resource.name, limit=ask.limit)
+
+    if not TYPE_CHECKING:  # type checkers find unknown names by themselves
+
+        def __getattr__(self, name: str) -> NoReturn:
+            unknown_name(self, "A query", name)
 
     def __repr__(self) -> str:
         request = self.describe()

@@ -17,6 +17,7 @@ from functools import cached_property
 import pandas as pd
 import pyarrow as pa
 
+from vendorkit.ask import choice
 from vendorkit.errors import UsageError
 from vendorkit.frames.frame import to_frame
 from vendorkit.frames.names import undeclared_column
@@ -208,9 +209,8 @@ class Schema:
         Raises:
             UsageError: There is no such column or locale; the message suggests the nearest. Or no column is asked for.
         """
-        if locale is not None and locale not in self.locales:
-            what = f"{self.name} has no locale {locale!r}."
-            raise UsageError(what, remedy=f"Choose one of {', '.join(self.locales) or '(none)'}.")
+        if locale is not None:
+            locale = choice(locale, self.locales, f"{self.name} has no locale")
         whole = replace(self, locale=locale or self.locale, only=None)
         if columns is None:
             return replace(whole, only=None if locale else self.only)

@@ -7,12 +7,13 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import ipywidgets as widgets
 from IPython.display import display, update_display
 
 from vendorkit import arguments
+from vendorkit.ask import unknown_name
 from vendorkit.deadline import cancellable
 from vendorkit.panels.markup import STYLE, error_html
 from vendorkit.vendors.client import Client
@@ -31,6 +32,11 @@ def connected(client: Any) -> Client:
     if not isinstance(client, Client):
         arguments.refuse("client", "a connected client, such as vk.connect(...) returns", client)
     return client
+
+
+def source_title(client: Client) -> str:
+    """Return the vendor and the environment; of a mock server, that its data is made up."""
+    return f"{client.title}, mock data" if client.environment == "local" else client.title
 
 
 class Worker:
@@ -158,6 +164,11 @@ class Panel(widgets.VBox):  # type: ignore[misc]
                 if one is not self:
                     one.close()
         super().close()
+
+    if not TYPE_CHECKING:  # type checkers find unknown names by themselves
+
+        def __getattr__(self, name: str) -> NoReturn:
+            unknown_name(self, type(self).__name__, name)
 
     def static_html(self) -> str:
         """Return what the panel shows, for pages without widgets."""

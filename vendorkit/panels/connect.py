@@ -10,6 +10,7 @@ from typing import Final
 
 import ipywidgets as widgets
 
+from vendorkit import arguments
 from vendorkit.ask import choice
 from vendorkit.errors import VendorkitError
 from vendorkit.panels.base import WHOLE, WRAP, WorkPanel, button, guarded, look
@@ -133,7 +134,8 @@ class ConnectPanel(WorkPanel):
         """Choose as if by hand."""
         for chooser, value in zip(self._choosers, (vendor, environment, country), strict=True):
             if value is not None:
-                chooser.value = value
+                names = [one[1] if isinstance(one, tuple) else one for one in chooser.options]
+                chooser.value = choice(value, names, f"There is no {chooser.description.lower()}")
 
     def test(self, vendor: str) -> None:
         """Make the test call of a vendor as it is configured, in a thread."""
@@ -194,6 +196,7 @@ class ConnectPanel(WorkPanel):
         return f"<ConnectPanel {self.choice.vendor} ({self.choice.environment}); {self._state}>"
 
 
+@arguments.checked
 def connect_panel(vendor: str | None = None) -> ConnectPanel:
     """Return the connect panel with *vendor* chosen; None for the first one."""
     return ConnectPanel(None if vendor is None else choice(vendor, CLIENTS, "There is no vendor"))

@@ -170,6 +170,7 @@ def summary(found: Any) -> Dataset:
     )
 
 
+@arguments.checked
 def load(
     path: str | Path,
     *,

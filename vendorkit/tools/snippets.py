@@ -50,7 +50,8 @@ def snippet(source: Source, ask: Ask, language: str) -> str:
     Raises:
         UsageError: There is no such language, or not for this vendor.
     """
-    if choice(language, languages(source), "There is no snippet in") == "vendorkit":
+    language = choice(language, languages(source), "There is no snippet in")
+    if language == "vendorkit":
         return vendorkit_lines(source, ask)
     call = first_call(source.resource_of(ask), ask)
     prepared = source.session.prepare(call)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import pandas as pd
 
 from vendorkit import arguments
-from vendorkit.ask import Ask, Filter, Since, choice, find_filter
+from vendorkit.ask import Ask, Filter, Since, choice, find_filter, unknown_name
 from vendorkit.errors import UsageError
 from vendorkit.frames import Nested
 from vendorkit.pull import check_limit, run
@@ -26,6 +26,10 @@ def search_filter(resource: Resource) -> str | None:
     return next((name for name in ("search", "search_name") if name in texts), None)
 
 
+_ARGUMENTS: Final = ("where", "sort", "expand", "accept", "strategy", "since")  # of query, beside the filters
+
+
+@arguments.checked
 class BoundResource:
     """
     A resource of a connected client.
@@ -54,7 +58,7 @@ class BoundResource:
 
     def query(
         self,
-        *,
+        *positional: NoReturn,
         where: Mapping[str, Any] | None = None,
         sort: str | None = None,
         expand: str | Iterable[str] = (),
@@ -67,6 +71,7 @@ class BoundResource:
         Return a lazy query for the records that match all *filters*; nothing is sent.
 
         Args:
+            positional: Refused: filters are given by name.
             where: The vendor's own nested filter, such as `{"or": [{"brand": 9}, {"not": {"status": "active"}}]}`. Its
                 values are checked like those of *filters*.
             sort: One of the resource's sort keys; "-createdAt" for descending.
@@ -84,6 +89,8 @@ class BoundResource:
             UsageError: An unknown filter, a value it cannot have, an unknown sort key or expansion; `since` if the
                 vendor does not report what changed.
         """
+        if positional:
+            self._refuse_positional(positional[0])
         resource, client = self._resource, self._client
         ask = self._asked(
             self._checked(filters), where=where, sort=sort, expand=expand, accept=accept, strategy=strategy
@@ -110,10 +117,11 @@ class BoundResource:
             raise UsageError(what, remedy="Give filters by their names.")
         sort = None if sort is None else arguments.word(sort, "sort")
         if sort is not None:
-            self._choice(sort.removeprefix("-"), resource.sort_keys, "sort key")
+            key = self._choice(sort.removeprefix("-"), resource.sort_keys, "sort key")
+            sort = f"-{key}" if sort.startswith("-") else key
         linked = arguments.names(expand, "expand", "a list of linked resources")
         for rel in resource.ineffective(linked):
-            self._choice(rel, resource.expands, "expansion")
+            linked[linked.index(rel)] = self._choice(rel, resource.expands, "expansion")
         return Ask(
             resource.name,
             chosen,
@@ -184,13 +192,22 @@ class BoundResource:
         question = ForEach(self._client, self._resource, base, names, varied, arguments.text(prefix, "prefix"))
         return question.frame(df, ask, arguments.columns(columns), checked_nested(nested))
 
+    def _refuse_positional(self, given: Any) -> NoReturn:
+        """Raise the error that says how filters are given."""
+        remedy = "Write query(name=value); the filters are in the frame .filters."
+        if isinstance(given, Mapping) and given and all(isinstance(name, str) for name in given):
+            listed = ", ".join(f"{name}={arguments.shown(value)}" for name, value in given.items())
+            remedy = f"Write query({listed})." if all(map(str.isidentifier, given)) else remedy
+            remedy += " A nested filter goes to where=." if self._resource.nests else ""
+        arguments.refuse("query", "called with filters by name", given, remedy)
+
     def _checked(self, filters: Mapping[str, Any]) -> dict[str, Any]:
         """Return the checked values by the vendor's names, with defaults from the settings."""
         return self._with_defaults(self._values(filters))
 
     def _values(self, filters: Mapping[str, Any]) -> dict[str, Any]:
         """Return the checked values by the vendor's names; those that are None are left out."""
-        pairs = [(self._filter(name), given) for name, given in filters.items()]
+        pairs = [(self._filter(name, _ARGUMENTS), given) for name, given in filters.items()]
         return {declared.wire: declared.value(given) for declared, given in pairs if given is not None}
 
     def _with_defaults(self, chosen: dict[str, Any]) -> dict[str, Any]:
@@ -207,9 +224,9 @@ class BoundResource:
             raise UsageError(what, remedy=f"Give {', '.join(f'{name}=…' for name in missing)}.")
         return chosen
 
-    def _filter(self, name: str) -> Filter:
+    def _filter(self, name: str, others: Iterable[str] = ()) -> Filter:
         """Return the filter called *name*, which says how to find ids if it takes those of another resource."""
-        found = find_filter(self._resource.filters, name, self._resource.name)
+        found = find_filter(self._resource.filters, name, self._resource.name, others)
         other = self.identified(found)
         if other is None:
             return found
@@ -246,6 +263,11 @@ class BoundResource:
     def _choice(self, given: Any, known: Collection[str], kind: str) -> str:
         """Return *given* if it is *known*; None for the first."""
         return next(iter(known), "") if given is None else choice(given, known, f"{self._resource.name} has no {kind}")
+
+    if not TYPE_CHECKING:  # type checkers find unknown names by themselves
+
+        def __getattr__(self, name: str) -> NoReturn:
+            unknown_name(self, f"The resource {self._resource.name}" if name[:1] != "_" else "A resource", name)
 
     def __repr__(self) -> str:
         return f"<{self._client.title}: {self._resource.name}. {self._resource.about}>"

@@ -15,7 +15,7 @@ import requests
 from requests.auth import AuthBase
 
 from vendorkit import arguments
-from vendorkit.ask import Ask, suggestion
+from vendorkit.ask import Ask, suggestion, unknown_name
 from vendorkit.auth.flow import origin_of
 from vendorkit.errors import UsageError
 from vendorkit.frames import Page
@@ -74,6 +74,7 @@ class Endpoint:
     reopen: Callable[[Policy], Callable[[], Source]] | None = field(default=None, repr=False)
 
 
+@arguments.checked
 class Client:
     """
     A connected vendor; created by `vendorkit.connect`. Each declared resource is an attribute: `client.brands.get(9)`.
@@ -337,10 +338,9 @@ class Client:
 
     def __getattr__(self, name: str) -> BoundResource:
         resources = self.__dict__.get("_resources", {})
-        if name in resources:
-            return BoundResource(self, self.settings, resources[name])
-        what = f"{type(self).__name__} has no resource or attribute {name!r}."
-        raise AttributeError(what if name.startswith("_") else f"{what} {suggestion(name, resources)}")
+        if name not in resources:
+            unknown_name(self, type(self).__name__, name, resources)
+        return BoundResource(self, self.settings, resources[name])
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self._resources]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal, Protocol, TypedDict, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypedDict, TypeVar, cast, overload
 from urllib.parse import urlsplit
 
 from vendorkit import arguments
@@ -37,7 +38,7 @@ K = TypeVar("K", bound=type[Client])
 def register(kind: K) -> K:
     """Make `connect`, the panels, doctor and the command line know a vendor, by the class of its client."""
     CLIENTS[kind.vendor_name] = kind
-    return kind
+    return arguments.checked(kind)
 
 
 register(Medipim)
@@ -71,14 +72,15 @@ def connect(vendor: Literal["mediagenix"], **options: Unpack[Options]) -> Mediag
 @overload
 def connect(vendor: str, **options: Unpack[Options]) -> Client: ...
 def connect(
-    vendor: str,
-    *,
+    vendor: Any = None,
+    *positional: Any,
     environment: str | None = None,
     country: str | None = None,
     writable: bool = False,
     policy: Policy | None = None,
     settings: Mapping[str, str | None] | None = None,
     proxy: str | None = None,
+    **unknown: Any,
 ) -> Client:
     """
     Return a client of *vendor*; nothing is sent yet.
@@ -86,7 +88,8 @@ def connect(
     Args:
         vendor: "medipim", "pledg" or "mediagenix".
         environment: "local" for the bundled mock server, started on demand and needing no credentials, or one of the
-            vendor's own. None: `<VENDOR>_ENVIRONMENT` from the environment or `.env`, else "local".
+            vendor's own. None: `<VENDOR>_ENVIRONMENT` from the environment or `.env`; without it "local", and a line
+            on stderr says so.
         country: Medipim's platform: be, fr, de, es, au or us. None: `MEDIPIM_COUNTRY`, else be.
         writable: Allow calls that may change data at the vendor.
         policy: Timeouts and retries.
@@ -94,6 +97,8 @@ def connect(
             vault: in place of the environment and `.env`, of which then only the proxy and the rate budget count.
         proxy: Address of an HTTP proxy: "http://user:password@host:port"; "" for none. None: `VENDORKIT_PROXY` from the
             environment or `.env`, else `HTTPS_PROXY` and `NO_PROXY` of the environment. Never for this machine itself.
+        positional: Refused.
+        unknown: Refused, with the nearest of the arguments above.
 
     Raises:
         UsageError: No such vendor, environment or country, or an argument that cannot be used.
@@ -104,6 +109,15 @@ def connect(
     given = None if settings is None else Secret(cast("str", settings))
     argument = None if proxy is None else Secret(proxy)
     settings = proxy = None
+    strange, extra = list(unknown), bool(positional)
+    unknown.clear()
+    positional = ()
+    if extra:
+        what = "connect() takes one argument without a name: the vendor."
+        raise UsageError(what, remedy=f"Give the others by name: {', '.join(Options.__annotations__)}.")
+    if strange:
+        what = f"connect() has no argument {strange[0]!r}."
+        raise UsageError(what, remedy=suggestion(strange[0], Options.__annotations__))
     vendor = choice(vendor, CLIENTS, "There is no vendor")
     environment = None if environment is None else arguments.word(environment, "environment")
     country = None if country is None else arguments.word(country, "country")
@@ -113,18 +127,20 @@ def connect(
     kind = CLIENTS[vendor]
     prefix = vendor.upper()
     found = _settings(kind, environment, given, argument)
-    chosen = environment or found.get(f"{prefix}_ENVIRONMENT") or "local"
+    chosen = environment or found.get(f"{prefix}_ENVIRONMENT")
+    if chosen is None:
+        # Not a warning: that would be three lines in a notebook, and an error under -W error.
+        line = f"{kind.label}: mock data, because {prefix}_ENVIRONMENT is not set in {found.looked_in}."
+        print(line, file=sys.stderr)  # noqa: T201
+    chosen = choice(chosen or "local", ("local", *kind.environments), f"{kind.label} has no environment")
     country = _country(kind, country or found.get(f"{prefix}_COUNTRY"))
     if chosen == "local":
         endpoint, found = _local(kind, country)
-    elif chosen in kind.environments:
+    else:
         found = found.trusted()
         endpoint = _remote(kind, chosen, country, found, argument)
         if given is None:  # a worker would not find what code passed, and might take another account's credentials
             endpoint = replace(endpoint, reopen=partial(_again, vendor, chosen, country))
-    else:
-        what = f"{kind.label} has no environment {chosen!r}."
-        raise UsageError(what, remedy=suggestion(chosen, ["local", *kind.environments]))
     return kind(endpoint, _with_country(kind, found, country), writable=writable, policy=policy)
 
 

@@ -12,7 +12,7 @@ import ipywidgets as widgets
 
 from vendorkit import arguments
 from vendorkit.errors import VendorkitError
-from vendorkit.panels.base import WHOLE, WRAP, button, connected, guarded, titled
+from vendorkit.panels.base import WHOLE, WRAP, button, connected, guarded, source_title, titled
 from vendorkit.panels.browse import markup
 from vendorkit.panels.browse.response import Response
 from vendorkit.panels.browse.tour import Tour
@@ -89,7 +89,7 @@ class Browser(Tour):
         super().show(response)
         old, self._made = self._made, []
         self._address.value, self._status.value = response.address.url, ""
-        self._heading.value = markup.heading_html(response, self.client.title)
+        self._heading.value = markup.heading_html(response, source_title(self.client))
         self._body.value = markup.body_html(response)
         self._json.value = markup.json_html(response.resource)
         self._frame.value = markup.dataframe_html(response)
@@ -156,9 +156,9 @@ class Browser(Tour):
     def static_html(self) -> str:
         """Return the response with the names of its links, and the last error."""
         if self.response is None:
-            return f"<b>{html.escape(self.client.title)}</b>{self._status.value}"
+            return f"<b>{html.escape(source_title(self.client))}</b>{self._status.value}"
         # Without the time it took, which would be another one in each saved notebook.
-        heading = markup.heading_html(replace(self.response, milliseconds=None), self.client.title)
+        heading = markup.heading_html(replace(self.response, milliseconds=None), source_title(self.client))
         links = dim_html(f"Links: {', '.join(self.response.links)}" if self.response.links else "")
         return f'<div class="vk-browse">{heading}{self._body.value}{links}</div>{self._status.value}'
 
@@ -168,6 +168,7 @@ class Browser(Tour):
         return f"<Browser {self.client.title}: {at}>"
 
 
+@arguments.checked
 def browse(client: Client, start: str | Query | None = None) -> Browser:
     """
     Return the API browser on *client*: follow links, turn pages, expand, use what is shown as a DataFrame.

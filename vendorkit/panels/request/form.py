@@ -14,7 +14,7 @@ from typing import Any, Final
 import ipywidgets as widgets
 import pyarrow as pa
 
-from vendorkit.ask import Ask, Filter, find_filter
+from vendorkit.ask import Ask, Filter, choice, find_filter
 from vendorkit.panels.base import WRAP, Act, Failed, button, guarded
 from vendorkit.panels.request.columns import Columns
 from vendorkit.panels.request.controls import LABELLED, WIDE, Control
@@ -105,7 +105,9 @@ class Conditions(widgets.VBox):  # type: ignore[misc]
 
     def choose(self, match: Match) -> None:
         """Choose whether all, any or none of the conditions have to hold, as if by hand."""
-        self._match.value = match
+        self._match.value = choice(
+            match, [value for _, value in _MATCHES], "A group matches by all, any or none, not by"
+        )
 
     def clear(self) -> None:
         """Remove all rows but those that are required."""

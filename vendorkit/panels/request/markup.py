@@ -25,7 +25,8 @@ def caption(frame: pd.DataFrame, declared: Iterable[str]) -> str:
     rows = counted(len(frame), "row")
     if about["total"] is not None and about["total"] != len(frame):
         rows += f" of {about['total']:,}"
-    parts = [rows, counted(len(frame.columns), "column"), counted(about["pages"], "page")]
+    parts = ["mock data"] if about["environment"] == "local" else []
+    parts += [rows, counted(len(frame.columns), "column"), counted(about["pages"], "page")]
     parts += [f"fetched at {about['fetched_at']}"]
     parts += [] if about["complete"] else ["more records match"]
     known = set(declared)

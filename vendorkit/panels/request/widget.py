@@ -13,8 +13,10 @@ from typing import Any, TypeVar
 import ipywidgets as widgets
 import pandas as pd
 
+from vendorkit import arguments
+from vendorkit.ask import choice
 from vendorkit.errors import VendorkitError
-from vendorkit.panels.base import WRAP, WorkPanel, button, connected, guarded, look, titled
+from vendorkit.panels.base import WRAP, WorkPanel, button, connected, guarded, look, source_title, titled
 from vendorkit.panels.markup import code_html, copied_html, counted, dim_html, good_html
 from vendorkit.panels.request.controls import LABELLED, WIDE
 from vendorkit.panels.request.exchanges import ExchangePane
@@ -76,7 +78,7 @@ class RequestPanel(WorkPanel):
         }
         tabs = titled(widgets.Tab, pages)
         return [
-            widgets.HTML(f"<b>{html.escape(self.client.title)}</b> {html.escape(self.client.footnote)}"),
+            widgets.HTML(f"<b>{html.escape(source_title(self.client))}</b> {html.escape(self.client.footnote)}"),
             widgets.HBox([self._resource, self._about], layout=WRAP),
             self._place,
             self._problem,
@@ -107,7 +109,7 @@ class RequestPanel(WorkPanel):
 
     def choose(self, resource: str) -> Form:
         """Choose a resource as if by hand, and return its form."""
-        self._resource.value = resource
+        self._resource.value = choice(resource, self.client.declared, f"{self.client.title} has no resource")
         return self.form
 
     def restore(self, query: Query, options: Mapping[str, Any]) -> None:
@@ -240,7 +242,7 @@ class RequestPanel(WorkPanel):
         """Return the code of the query, the last status, and the page of the table that is shown."""
         code = code_html(self.snippet()) if self._ready else ""
         shown = [code, self._problem.value, self._status.value, self._result.static_html()]
-        return f"<b>{html.escape(self.client.title)}</b>{''.join(shown)}"
+        return f"<b>{html.escape(source_title(self.client))}</b>{''.join(shown)}"
 
     def static_text(self) -> str:
         """Return the chosen resource, and how many rows were fetched."""
@@ -248,6 +250,7 @@ class RequestPanel(WorkPanel):
         return f"<RequestPanel {self.client.title}: {self._resource.value}; {rows}>"
 
 
+@arguments.checked
 def panel(client: Client) -> RequestPanel:
     """Return the request panel of *client*."""
     return RequestPanel(connected(client))

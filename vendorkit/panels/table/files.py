@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, Final
 
 import pandas as pd
@@ -19,6 +22,11 @@ from vendorkit.errors import SettingsError, UsageError
 from vendorkit.panels.table.columns import arrow, texts, without_midnight
 
 Columns = Mapping[str, "pd.Series[Any]"]
+About = Mapping[str, Any]  # attrs["vendorkit"]
+_NOTHING: Final[About] = MappingProxyType({})
+MOCK: Final = (
+    "mock-data"  # begins the names of files that are offered; programs read CSV, so that there is no line in it
+)
 
 # What spreadsheets take for a formula (OWASP, "CSV Injection", 2026-11), full-width forms too; a plain number is none.
 _FORMULA: Final = r"^\s*[=+\-@＝＋－＠]|^[\t\r\n]"  # noqa: RUF001 - the full-width forms are meant
@@ -31,7 +39,12 @@ _EXCEL_DIGITS: Final = 15  # of a number
 _EXCEL_FIRST_YEAR: Final = 1900
 
 
-def csv_bytes(columns: Columns) -> bytes:
+def is_mock(about: About) -> bool:
+    """Tell whether a frame, by its `attrs["vendorkit"]`, is of a mock server."""
+    return about.get("environment") == "local"
+
+
+def csv_bytes(columns: Columns, _: About = _NOTHING) -> bytes:
     """
     Return the columns as CSV in UTF-8, with the byte order mark without which Excel misreads accents.
 
@@ -46,16 +59,24 @@ def tab_text(columns: Columns) -> str:
     return _delimited(columns, "\t").decode()
 
 
-def parquet_bytes(columns: Columns) -> bytes:
-    """Return the columns as Parquet, lists and structs as they are; those without one Arrow type are texts."""
-    sink = io.BytesIO()
-    pq.write_table(pa.table({name: arrow(column) for name, column in columns.items()}), sink)
+def parquet_bytes(columns: Columns, about: About = _NOTHING) -> bytes:
+    """
+    Return the columns as Parquet, lists and structs as they are; those without one Arrow type are texts.
+
+    `pandas.read_parquet` finds *about* in `attrs["vendorkit"]` again.
+    """
+    sink, table = io.BytesIO(), pa.table({name: arrow(column) for name, column in columns.items()})
+    with suppress(TypeError, ValueError):  # attrs may hold anything
+        table = table.replace_schema_metadata({"PANDAS_ATTRS": json.dumps({"vendorkit": about})} if about else None)
+    pq.write_table(table, sink)
     return sink.getvalue()
 
 
-def excel_bytes(columns: Columns) -> bytes:
+def excel_bytes(columns: Columns, about: About = _NOTHING) -> bytes:
     """
     Return the columns as an Excel workbook of one sheet; times are in UTC, lists and structs are JSON.
+
+    Of a mock server, the sheet is called "mock-data".
 
     Raises:
         SettingsError: XlsxWriter is not installed.
@@ -74,7 +95,7 @@ def excel_bytes(columns: Columns) -> bytes:
     with xlsxwriter.Workbook(sink, {"in_memory": True, "default_date_format": "yyyy-mm-dd hh:mm:ss"}) as book:
         # Also when the cell is edited, Excel then takes it for a text.
         as_text = book.add_format({"quote_prefix": True})
-        sheet, bold = book.add_worksheet(), book.add_format({"bold": True})
+        sheet, bold = book.add_worksheet(MOCK if is_mock(about) else None), book.add_format({"bold": True})
         date = book.add_format({"num_format": "yyyy-mm-dd"})
         sheet.freeze_panes(1, 0)
         for number, (name, column) in enumerate(columns.items()):

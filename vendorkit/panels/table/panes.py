@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import chain, count
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +13,7 @@ import ipywidgets as widgets
 
 from vendorkit.panels.base import WHOLE, WRAP, Act, Worker, button
 from vendorkit.panels.markup import copied_html, error_html, good_html, scrolled_html
-from vendorkit.panels.table.files import WRITERS, Columns, tab_text
+from vendorkit.panels.table.files import MOCK, WRITERS, Columns, is_mock, tab_text
 from vendorkit.panels.table.markup import facts_html
 from vendorkit.panels.table.view import View
 from vendorkit.saved.files import write_atomically
@@ -92,8 +92,11 @@ class FilesPane(Pane):
 
     def make(self) -> None:
         """Make the file in a thread, with the name and the format that are chosen in the pane."""
-        columns, suffix, stem = self._view.selected(), self._format.value, self._name.value.strip() or "table"
-        self._worker.start(lambda: offer(columns, Path(f"{stem.removesuffix(f'.{suffix}')}.{suffix}")))
+        columns, suffix, about = self._view.selected(), self._format.value, self._view.about
+        path = Path(f"{(self._name.value.strip() or 'table').removesuffix(f'.{suffix}')}.{suffix}")
+        if is_mock(about) and not path.name.startswith(MOCK):
+            path = path.with_name(f"{MOCK}-{path.name}")
+        self._worker.start(lambda: offer(columns, path, about))
 
     def _show_busy(self, busy: bool) -> None:
         self._make.disabled = busy
@@ -101,13 +104,13 @@ class FilesPane(Pane):
             self._file.value = "<i>Writing …</i>"
 
 
-def offer(columns: Columns, path: Path) -> str:
+def offer(columns: Columns, path: Path, about: Mapping[str, Any] | None = None) -> str:
     """
     Return the HTML of a link that holds the file; where it is larger than `LINK_BYTES`, save it and say where.
 
     A file that stands there is kept: the new one gets a number.
     """
-    body = WRITERS[path.suffix[1:]](columns)
+    body = WRITERS[path.suffix[1:]](columns, about or {})
     rows = max(map(len, columns.values()), default=0)
     size = f"{rows:,} rows, {len(body) / 1000:,.0f} kB"
     if len(body) <= LINK_BYTES:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from vendorkit import arguments
+from vendorkit.ask import suggestion
 from vendorkit.errors import UsageError
 from vendorkit.panels.table.columns import Facts, facts, holds, labelled, order
-from vendorkit.panels.table.files import WRITERS
+from vendorkit.panels.table.files import WRITERS, is_mock
 from vendorkit.saved.files import write_atomically
 
 
@@ -26,7 +28,7 @@ class View:
     """
 
     def __init__(self, frame: pd.DataFrame, page_size: int = 20) -> None:
-        self._page_size = max(page_size, 1)
+        self._page_size = max(arguments.integer(page_size, "page_size", "a number of rows"), 1)
         self.show(frame)
 
     def changed(self) -> None:
@@ -43,7 +45,7 @@ class View:
     def show(self, frame: Any) -> None:
         """Show another DataFrame from its first row, without filters."""
         if not isinstance(frame, pd.DataFrame):
-            what = f"A table shows a pandas DataFrame, not a {type(frame).__name__}."
+            what = f"A table shows a pandas DataFrame, not {arguments.shown(frame)}."
             raise UsageError(what, remedy="Make one of it, for example with .frame() or pandas.DataFrame(...).")
         # Shallow, and yet under pandas 3 later changes of the caller's frame do not reach it.
         self._data = frame.copy(deep=False)
@@ -61,6 +63,7 @@ class View:
             text: What to look for.
             column: Where; None looks in all columns. Filters on several columns hold together.
         """
+        text = arguments.text(text, "text")
         label = "" if column is None else self._known(column)
         self._filters.pop(label, None)
         if text:
@@ -79,18 +82,19 @@ class View:
 
     def choose(self, columns: Sequence[str] | None) -> None:
         """Show only these columns, in the order of the frame; None shows all."""
-        wanted = set(self._columns if columns is None else map(self._known, columns))
+        names = self._columns if columns is None else arguments.names(columns, "columns", "a list of column names")
+        wanted = set(map(self._known, names))
         self._chosen = tuple(label for label in self._columns if label in wanted)
         self.changed()
 
     def go(self, page: int) -> None:
         """Go to a page, counted from 1; beyond the last, to the last."""
-        self._page = min(max(page, 1), self.pages)
+        self._page = min(max(arguments.integer(page, "page", "a number"), 1), self.pages)
         self.changed()
 
     def resize(self, page_size: int) -> None:
         """Show that many rows a page, from the first page on."""
-        self._page_size = max(page_size, 1)
+        self._page_size = max(arguments.integer(page_size, "page_size", "a number of rows"), 1)
         self.go(1)
 
     @property
@@ -115,6 +119,8 @@ class View:
             UsageError: The ending is another, there is no such folder, or Excel cannot hold it.
             IncompletePull: The file could not be written; what stood there is untouched.
         """
+        if not isinstance(path, (str, Path)):
+            arguments.refuse("path", "the path of a file", path)
         path = Path(path)
         suffix = path.suffix.lower().removeprefix(".")
         if suffix not in WRITERS:
@@ -123,7 +129,7 @@ class View:
         if not path.parent.is_dir() or path.is_dir():
             what = f"There is no folder {path.parent}." if not path.parent.is_dir() else f"{path} is a folder."
             raise UsageError(what, remedy="Create the folder first, or give another path.")
-        write_atomically(path, WRITERS[suffix](self.selected()))
+        write_atomically(path, WRITERS[suffix](self.selected(), self.about))
         return path
 
     @property
@@ -139,7 +145,7 @@ class View:
     def _known(self, column: str) -> str:
         if column not in self._columns:
             what = f"The table has no column {column!r}."
-            raise UsageError(what, remedy=f"Its columns are: {', '.join(self._columns)}.")
+            raise UsageError(what, remedy=suggestion(column, self._columns))
         return column
 
     def _find(self) -> None:
@@ -167,6 +173,12 @@ class View:
         rows = slice(first, last) if isinstance(self._rows, slice) else self._rows[first:last]
         return {label: self._columns[label].iloc[rows] for label in self._chosen}
 
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """What `attrs["vendorkit"]` says of the frame; empty if it is not from a vendor."""
+        found = self._data.attrs.get("vendorkit")
+        return found if isinstance(found, Mapping) else {}
+
     def _first_and_last(self) -> tuple[int, int]:
         first = (self._page - 1) * self._page_size
         return first, min(first + self._page_size, self._count)
@@ -179,6 +191,8 @@ class View:
             told += f" (of {len(self._data):,} in all)"
         if len(self._chosen) < len(self._columns):
             told += f"; {len(self._chosen):,} of {len(self._columns):,} columns"
+        if is_mock(self.about):
+            told += "; mock data"
         for label, text in self._filters.items():
             told += f"; {label or 'any column'} holds “{text}”"
         return told

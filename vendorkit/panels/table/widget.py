@@ -9,6 +9,7 @@ from typing import Any, Final
 import ipywidgets as widgets
 import pandas as pd
 
+from vendorkit import arguments
 from vendorkit.panels.base import WHOLE, WRAP, Panel, button, guarded
 from vendorkit.panels.markup import error_html
 from vendorkit.panels.table.columns import texts
@@ -33,6 +34,7 @@ class Table(View, Panel):
 
     def __init__(self, frame: pd.DataFrame, page_size: int = 20) -> None:
         # Until its methods run, the observers of what they set are quiet.
+        page_size = arguments.integer(page_size, "page_size", "a number of rows")
         self._quiet = True
         self._offered: dict[str, Any] | None = None
         # Shared: each layout and each style is a message to the browser, and half of what the first page waits for.
@@ -143,6 +145,7 @@ class Table(View, Panel):
         self._pane.children = [panes.get(kind) or kind(self, self._try) for kind in wanted]
 
 
+@arguments.checked
 def table(frame: pd.DataFrame, page_size: int = 20) -> Table:
     """
     Return *frame* as a table to page, filter, sort, copy and save; see `Table`.
