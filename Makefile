@@ -89,10 +89,16 @@ $(BENCH)/.ready: requirements.lock benchmarks/requirements.txt pyproject.toml
 notebooks: $(READY)  ## execute the notebooks anew and save them with their outputs, without widget state
 	$(BIN)/vendorkit demo --save
 
-docs: $(READY)  ## write the generated parts of docs/ anew
+docs: $(READY) build/docs-env/.ready  ## write the generated parts of docs/ anew, and the site with search: build/docs
 	$(BIN)/python -m tests.resource_pages
 	$(BIN)/python -m tests.faults.catalogue
 	$(BIN)/python -m tests.frames.idioms
+	build/docs-env/bin/python docs/site/build.py
+
+build/docs-env/.ready: docs/site/requirements.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
 
 lock:  ## by hand after a change of dependencies; needs uv. Not by time: a checkout gives files any order of times
 	uv pip compile --quiet --universal --python-version 3.10 --all-extras --no-header --no-annotate \
