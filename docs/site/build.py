@@ -123,7 +123,8 @@ def main() -> None:
         lines = [f"# {title}", *(f"\n::: {one}\n" for one in objects)]
         (SOURCE / "reference" / f"{name}.md").write_text("\n".join(lines), "utf-8")
     warnings = {"NO_MKDOCS_2_WARNING": "1"}  # an advertisement
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--config-file", SITE / "mkdocs.yml"]
+    # Not --quiet: that would hide warnings from --strict too.
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--config-file", SITE / "mkdocs.yml"]
     if subprocess.call(command, env={**os.environ, **warnings}):  # noqa: S603 - a fixed command
         sys.exit("The site was not built: see the warnings above.")
     found = [f"{path}: {one}" for path in BUILT.rglob("*.*") if path.suffix in (".html", ".css") for one in loads(path)]

@@ -27,7 +27,8 @@ class Digest(FlowAuth):
     And qop is sent without quotes, as RFC 7616 section 3.4 wants it.
 
     Args:
-        user, password: Sent and hashed as UTF-8.
+        user: Sent and hashed as UTF-8.
+        password: Hashed as UTF-8, and never sent.
 
     Raises:
         UsageError: A control character or surrounding white space; the message echoes neither.
