@@ -24,7 +24,7 @@ CALLS = {
     'medipim.products.query(status="activ")': "one of active, replaced, inactive",
     "query.fram()": "Did you mean frame?",
     "query.frame(limt=3)": "Did you mean limit?",
-    "query.frame(3)": "Its arguments: columns, limit, locale.",
+    "query.frame(3)": "Its arguments: columns, limit, locale",
     'query.frame(locale="xx")': "There are: nl, fr, en, de.",
     "query.save()": "missing a required argument: 'path'",
     "medipim.product": "Did you mean products",
@@ -118,7 +118,7 @@ MOCKED = ["medipim", "pledg", "mediagenix"]
 
 
 @pytest.mark.parametrize("vendor", MOCKED)
-def test_mock_data_is_never_silent(vendors, vendor, capsys, tmp_path):
+def test_mock_data_is_never_silent(vendors, vendor, capsys, tmp_path, monkeypatch):
     """Without settings `connect` says so in one line, with the file it looked for; not if it was asked for."""
     vk.connect(vendor)
     line = capsys.readouterr().err
@@ -129,5 +129,7 @@ def test_mock_data_is_never_silent(vendors, vendor, capsys, tmp_path):
     vk.connect(vendor, environment="local")
     (tmp_path / ".env").write_text(f"{vendor.upper()}_ENVIRONMENT=local\n")
     (tmp_path / ".env").chmod(0o600)
+    vk.connect(vendor)
+    monkeypatch.setenv(f"{vendor.upper()}_ENVIRONMENT", "local")
     vk.connect(vendor)
     assert capsys.readouterr().err == ""

@@ -127,7 +127,7 @@ def connect(
     kind = CLIENTS[vendor]
     prefix = vendor.upper()
     found = _settings(kind, environment, given, argument)
-    chosen = environment or found.get(f"{prefix}_ENVIRONMENT")
+    chosen = environment or found.get(f"{prefix}_ENVIRONMENT") or os.environ.get(f"{prefix}_ENVIRONMENT") or None
     if chosen is None:
         # Not a warning: that would be three lines in a notebook, and an error under -W error.
         line = f"{kind.label}: mock data, because {prefix}_ENVIRONMENT is not set in {found.looked_in}."
