@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import doctest
 import io
 import re
 import sys
@@ -46,6 +47,18 @@ def test_code_of_a_page_runs_from_top_to_bottom(page, vendors, monkeypatch, tmp_
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore", vk.SchemaDrift)  # the local vendors are as odd as the real ones
         exec(code, module.__dict__)  # noqa: S102 - the project's own pages
+
+
+def test_session_of_the_readme_prints_what_it_shows(vendors):
+    """Its ten lines, with their output, on the mock servers."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", vk.SchemaDrift)
+        text = "".join(
+            re.findall(r"^```pycon\n(.*?)^```$", (ROOT / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
+        )
+        session = doctest.DocTestParser().get_doctest(text, {}, "README.md", None, 0)
+        results = doctest.DocTestRunner().run(session)
+    assert (results.failed, results.attempted) == (0, 10)
 
 
 @each_page
