@@ -270,7 +270,7 @@ def test_error_of_ours_is_one_line(monkeypatch, capsys, command, tmp_path):
     """Cause and remedy, no traceback, exit code 1."""
 
     def broken(*_, **__):
-        what = "The local vendors did not start."
+        what = "The mock servers did not start."
         raise VendorUnavailable(what, remedy="Install them.")
 
     monkeypatch.setattr(local, "start", broken)
@@ -283,7 +283,7 @@ def test_error_of_ours_is_one_line(monkeypatch, capsys, command, tmp_path):
     assert ended.value.code == 1
     out, err = capsys.readouterr()
     assert out == ""
-    assert err == "vendorkit: The local vendors did not start. Install them.\n"
+    assert err == "vendorkit: The mock servers did not start. Install them.\n"
 
 
 def test_wrong_command_is_told_by_name(capsys, monkeypatch):

@@ -241,7 +241,7 @@ def test_whatever_hangs_is_left_behind(configured):
     found = {one.vendor: one for one in doctor.checkups(total_s=1.5)}
     assert time.monotonic() - started < 2.5
     assert found["medipim"].fine
-    assert "Nothing came back within 1.5 seconds." in found["pledg"].findings[0].said
+    assert "No response within 1.5 seconds." in found["pledg"].findings[0].said
 
 
 def test_lines_are_as_long_as_the_terminal_is_wide(configured):

@@ -68,9 +68,9 @@ def test_success_says_what_else_was_seen(panel, vendor, said):
     panel.join()
     shown = panel.static_html()
     assert said in shown
-    assert "the local vendor ends in its own root" in shown
+    assert "the mock server ends in its own root" in shown
     assert "s of the vendor&#x27;s" in shown
-    assert "The local vendor has no limit." in shown
+    assert "The mock server has no limit." in shown
     assert ("approved roots" in shown) == (vendor == "mediagenix")
 
 

@@ -164,7 +164,7 @@ def test_clicks_do_what_the_methods_do(products):
     assert table.page == 1
     control(table, "Page").value = 3
     assert control(table, "Next").disabled
-    control(table, "Rows a page").value = 10
+    control(table, "Rows per page").value = 10
     assert len(cells(table)) == 5
     control(table, "Columns").value = control(table, "Copy or download").value = True
     control(table, "Show").value = ("name",)
@@ -222,7 +222,7 @@ def test_facts_are_counted_when_they_are_asked_for(products):
     assert table.facts()["cents"] == Facts("int64", 0.2, 3)
     control(table, "Columns").value = True
     table.join()
-    told = table._pane.children[0]._told.value
+    told = table._pane.children[0]._info.value
     assert re.findall(r"<tr><th[^>]*>cents</th><td>int64</td><td[^>]*>20.0%</td><td[^>]*>3</td>", told)
 
 
@@ -545,7 +545,7 @@ def test_mock_data_is_said_by_the_table_and_by_its_files(products, tmp_path, mon
     """In its caption, the name of an offered file, the sheet of a workbook, and the attrs of Parquet."""
     monkeypatch.chdir(tmp_path)
     table = Table(products)
-    assert "mock data" not in table.told()
+    assert "mock data" not in table.summary()
     products.attrs["vendorkit"] = {"environment": "local", "vendor": "medipim"}
     table.show(products)
     assert "mock data" in table.static_html()

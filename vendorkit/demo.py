@@ -85,7 +85,7 @@ def _example(vendor: str) -> str:
 
 
 def _execute(path: Path, report: Path, *, save: bool) -> Entry | None:
-    """Execute one notebook, write it as a page and return the report's entry of it; None if a cell failed."""
+    """Execute one notebook, write its page and return its entry in the report; None if a cell failed."""
     import nbformat  # noqa: PLC0415 - the notebook extra
     from nbclient import NotebookClient  # noqa: PLC0415
     from nbclient.exceptions import CellExecutionError  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Checks of everything between this machine and the vendors; those of one client are in `vendorkit.vendors.examine`."""
+"""Checks of all configured vendors; those of one connected client are in `vendorkit.vendors.examine`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TOTAL_S: Final = 60.0  # also bounds the resolver, which takes no timeout
 
 
 def checkups(total_s: float = TOTAL_S) -> list[Checkup]:
-    """Check all vendors at the same time, as they are configured; those that hang are given up after *total_s*."""
+    """Check all vendors at the same time, as they are configured; after *total_s* those that hang are abandoned."""
     vendors = tuple(CLIENTS)  # now, because vendors can be registered later
     done: dict[str, Checkup] = {}
 
@@ -34,13 +34,13 @@ def checkups(total_s: float = TOTAL_S) -> list[Checkup]:
     until = time.monotonic() + total_s
     for thread in threads:
         thread.join(max(0.0, until - time.monotonic()))
-    said, remedy = f"Nothing came back within {total_s:g} seconds.", "Check the network and its name servers."
+    said, remedy = f"No response within {total_s:g} seconds.", "Check the network and its name servers."
     late = (Finding("test call", fine=False, said=said, remedy=remedy),)
     return [done.get(vendor) or Checkup(vendor, "", configured=True, findings=late) for vendor in vendors]
 
 
 def checkup(vendor: str) -> Checkup:
-    """Look at one vendor as it is configured; one that is not is only told so."""
+    """Check one vendor as it is configured; if it is not, the only finding says so."""
     prefix = vendor.upper()
     try:
         found = read_settings(all_setting_names(CLIENTS[vendor]))
@@ -50,18 +50,18 @@ def checkup(vendor: str) -> Checkup:
         said = f"Not configured: none of its settings is in {found.looked_in}."
         return Checkup(vendor, "local", configured=False, findings=(Finding("settings", fine=None, said=said),))
     chosen = found.get(f"{prefix}_ENVIRONMENT")
-    told = _told(vendor, found.sources, local=chosen == "local")
+    summary = _summary(vendor, found.sources, local=chosen == "local")
     if chosen is None:
-        said = f"{told} Without {prefix}_ENVIRONMENT connect() gives mock data."
+        said = f"{summary} Without {prefix}_ENVIRONMENT connect() gives mock data."
         remedy = f"Set it to {' or '.join(CLIENTS[vendor].environments)}."
         return Checkup(vendor, "local", configured=True, findings=(Finding("settings", False, said, remedy),))
     try:
         client = connect(vendor, policy=POLICY)
     except VendorkitError as exc:
-        settings = Finding("settings", False, f"{told} {exc.what}", exc.remedy)
+        settings = Finding("settings", False, f"{summary} {exc.what}", exc.remedy)
         return Checkup(vendor, chosen, configured=True, findings=(settings,), error=exc)
     examined = examine(client)
-    fine = (Finding("settings", fine=True, said=told), *_published(found.sources))
+    fine = (Finding("settings", fine=True, said=summary), *_published(found.sources))
     return Checkup(vendor, chosen, True, (*fine, *examined.findings), examined.error)
 
 
@@ -90,7 +90,7 @@ def next_step(found: Sequence[Checkup]) -> str:
 
 
 def _published(sources: Mapping[str, str]) -> list[Finding]:
-    """Look whether git would publish the settings file, if it is in use and in a work tree; git is not asked."""
+    """Check whether a `.gitignore` names the settings file, if it is in use and in a work tree; git is not run."""
     path, _ = env_path()
     real = real_path(path)
     root = work_tree(real)
@@ -102,8 +102,8 @@ def _published(sources: Mapping[str, str]) -> list[Finding]:
     return [Finding("settings file", None, said, "Add it there; if git tracks it already, `git rm --cached` it.")]
 
 
-def _told(vendor: str, sources: Mapping[str, str], *, local: bool) -> str:
+def _summary(vendor: str, sources: Mapping[str, str], *, local: bool) -> str:
     there = ", ".join(f"{name} ({source})" for name, source in sources.items())
     missing = ", ".join(name for name in CLIENTS[vendor].setting_names if name not in sources)
-    not_set = " The local vendor makes up the rest." if local else f" Not set: {missing}." if missing else ""
+    not_set = " The mock server provides the rest." if local else f" Not set: {missing}." if missing else ""
     return f"Set: {there}.{not_set}"

@@ -8,7 +8,7 @@ Everything that can go wrong, one class per thing the caller can do about it.
     ├── AuthError (PermissionError)
     │   ├── CredentialsRefused                  fix the key, secret or password
     │   ├── NotAllowed                          ask the vendor for the right
-    │   ├── UnsupportedChallenge                the server offers no scheme spoken here
+    │   ├── UnsupportedChallenge                the server offers no supported scheme
     │   └── SignatureInvalid (ValueError)       do not trust the signed text
     ├── TransportError (ConnectionError)
     │   ├── TlsError                            do not trust the server
@@ -22,8 +22,8 @@ Everything that can go wrong, one class per thing the caller can do about it.
     │   └── InvalidRequest (ValueError)         read `violations`
     ├── DataError (ValueError)
     │   ├── MalformedAnswer                     the vendor sent something unreadable
-    │   └── IncompletePull                      `arrived` holds what came
-    └── Cancelled                               somebody pressed stop
+    │   └── IncompletePull                      `arrived` has what was received
+    └── Cancelled                               the user cancelled
 
 Each message says what happened, to what, and what to do, in that order, and
 never holds a credential. The second base is the built-in that a newcomer would
@@ -43,9 +43,9 @@ class VendorkitError(Exception):
     Args:
         what: One sentence: what happened, and to what.
         remedy: One sentence: what to do about it.
-        vendor_code: The vendor's own code, where it sent one (redacted, bounded).
-        vendor_message: The vendor's own text, where it sent one (redacted, bounded).
-        status: The HTTP status, where there was an answer.
+        vendor_code: The vendor's own code, if it sent one (redacted, bounded).
+        vendor_message: The vendor's own text, if it sent one (redacted, bounded).
+        status: The HTTP status, if there was a response.
 
     Attributes:
         arrived: The rows that a download had received before, in the form that was asked for (a DataFrame from
@@ -107,7 +107,7 @@ class NotAllowed(AuthError):
 
 
 class UnsupportedChallenge(AuthError):
-    """The server asks for an authentication scheme, algorithm or quality of protection that is not spoken here."""
+    """The server asks for an authentication scheme, algorithm or quality of protection that is not supported."""
 
 
 class SignatureInvalid(AuthError, ValueError):
@@ -116,10 +116,10 @@ class SignatureInvalid(AuthError, ValueError):
 
 class TransportError(VendorkitError, ConnectionError):
     """
-    No usable answer came over the wire.
+    No usable response was received.
 
     Attributes:
-        retry_after_s: Seconds that the vendor asks to wait, counted from its answer; None where it did not say.
+        retry_after_s: Seconds that the vendor asks to wait, counted from its response; None if it did not say.
     """
 
     def __init__(self, what: str, *, retry_after_s: float | None = None, **details: Any) -> None:
@@ -148,7 +148,7 @@ class DeadlineExceeded(TransportError, TimeoutError):
 
 
 class VendorUnavailable(TransportError):
-    """The vendor did not answer, or answered with a server error, until the retries were used up."""
+    """The vendor did not respond, or responded with server errors, until the retries were used up."""
 
 
 class RequestRefused(VendorkitError):
@@ -164,7 +164,7 @@ class InvalidRequest(RequestRefused, ValueError):
     The vendor found the request wrong (HTTP 400 or 422, and other 4xx).
 
     Attributes:
-        violations: The vendor's list of what is wrong, one text each; empty where it sent none.
+        violations: The vendor's list of what is wrong, one text each; empty if it sent none.
     """
 
     def __init__(self, what: str, *, violations: tuple[str, ...] = (), **details: Any) -> None:
@@ -173,18 +173,18 @@ class InvalidRequest(RequestRefused, ValueError):
 
 
 class DataError(VendorkitError, ValueError):
-    """An answer arrived whole, but what it says cannot be used."""
+    """A response arrived completely, but its content cannot be used."""
 
 
 class MalformedAnswer(DataError):
-    """The answer is not what the vendor's format promises: truncated, not UTF-8, not JSON or XML, the wrong shape."""
+    """The response does not match the vendor's format: truncated, not UTF-8, not JSON or XML, the wrong shape."""
 
 
 class IncompletePull(DataError):
     """
-    A pull ended before everything the vendor announced had arrived, or the data changed on the way.
+    A download ended before all announced records had arrived, or the data changed meanwhile.
 
-    `arrived` holds what came before the pull broke off.
+    `arrived` has what was received before the pull broke off.
     """
 
     def __init__(self, what: str, *, arrived: Any = None, **details: Any) -> None:

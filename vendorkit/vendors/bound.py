@@ -26,7 +26,7 @@ def search_filter(resource: Resource) -> str | None:
     return next((name for name in ("search", "search_name") if name in texts), None)
 
 
-_ARGUMENTS: Final = ("where", "sort", "expand", "accept", "strategy", "since")  # of query, beside the filters
+_ARGUMENTS: Final = ("where", "sort", "expand", "accept", "strategy", "since")  # of query, in addition to the filters
 
 
 @arguments.checked

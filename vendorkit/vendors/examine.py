@@ -32,7 +32,7 @@ from vendorkit.settings import read_settings
 from vendorkit.vendors.client import Client
 from vendorkit.vendors.registry import CLIENTS, all_setting_names
 
-# Short, and no second attempt: what is slow or shaky is what is looked for here.
+# Short, and without retries: these checks exist to find what is slow or unreliable.
 POLICY: Final = Policy(connect_timeout_s=5.0, read_timeout_s=10.0, deadline_s=20.0, attempts=1)
 CLOCK_TOLERANCE_S: Final = 30.0  # signatures and tokens live for minutes, certificates begin to count at once
 _REALM: Final = re.compile(r'^Digest .*\brealm="((?:[^"\\]|\\.)*)"')
@@ -41,14 +41,14 @@ _REALM: Final = re.compile(r'^Digest .*\brealm="((?:[^"\\]|\\.)*)"')
 @dataclass(frozen=True)
 class Finding:
     """
-    One thing that was looked at.
+    The result of one check.
 
     Attributes:
         check: What: "settings", "settings file", "test call", "host", "credentials", "CA file", "proxy", "TLS",
             "approved roots", "clock" or "rate budget".
-        fine: Whether it is as it should be; None where it could not be looked at.
+        fine: Whether it is as it should be; None if it could not be checked.
         said: One sentence on what was found.
-        remedy: One sentence on what to do; empty where all is fine.
+        remedy: One sentence on what to do; empty if all is fine.
     """
 
     check: str
@@ -66,7 +66,7 @@ class Checkup:
         vendor: Its name, as for `connect`.
         environment: The one that `connect` would choose.
         configured: Whether any of the vendor's settings is there.
-        findings: In the order in which they build on each other.
+        findings: Ordered so that each check assumes the previous ones passed.
         error: What the test call raised.
     """
 
@@ -78,7 +78,7 @@ class Checkup:
 
     @property
     def fine(self) -> bool:
-        """Whether nothing is wrong; a vendor that is not configured is not."""
+        """True if no check failed. An unconfigured vendor counts as fine."""
         return not any(finding.fine is False for finding in self.findings)
 
     def plain(self) -> dict[str, Any]:
@@ -96,17 +96,17 @@ def settings_found(vendor: str, environment: str) -> pd.DataFrame:
     """
     is_local, kind = environment == "local", CLIENTS[vendor]
     found = {} if is_local else read_settings(all_setting_names(kind)).sources
-    unset = dict.fromkeys(kind.setting_names, "made up by the local vendor" if is_local else "missing")
+    unset = dict.fromkeys(kind.setting_names, "provided by the mock server" if is_local else "missing")
     rows = [(name, is_local or name in found, source) for name, source in {**unset, **found}.items()]
     return pd.DataFrame(rows, columns=["setting", "set", "source"])
 
 
 def examine(client: Client) -> Checkup:
     """
-    Make the vendor's cheapest authenticated call, and look at what it showed on the way.
+    Make the vendor's cheapest authenticated call, and check what it showed: TLS, clock, rate budget.
 
     Raises:
-        Cancelled: Somebody pressed stop.
+        Cancelled: The user cancelled.
     """
     error, started = None, time.perf_counter()
     try:
@@ -126,7 +126,7 @@ def examine(client: Client) -> Checkup:
 
 
 def _remarks(client: Client) -> list[Finding]:
-    """Return what is not as the vendor has it: its host, whom it trusts there, the proxy on the way."""
+    """Return what differs from the vendor's own: host, trusted roots, proxy."""
     remarks = client.endpoint.remarks
     found = [Finding(check, fine=None, said=_sentence(f"{remark}.")) for check, remark in remarks.items()]
     others = [name for name in os.environ if name.upper() == "ALL_PROXY" and os.environ[name]]
@@ -149,12 +149,12 @@ def _chain(client: Client, error: VendorkitError | None, *, reached: bool) -> Fi
         return failed("TLS", exc)
     leaf, root = certificates[0], certificates[-1]
     if not leaf["verified"]:
-        return Finding("TLS", False, f"The chain of {host} is not one to trust: {leaf['problem']}.", "Do not go on.")
+        return Finding("TLS", False, f"The chain of {host} cannot be trusted: {leaf['problem']}.", "Do not continue.")
     until = datetime.fromtimestamp(ssl.cert_time_to_seconds(leaf["not_after"]), timezone.utc).date()
     public = "a public" if tls.is_public_root(root["sha256"]) else f"a {trust.ca_setting}"
     name = f"{'an approved' if root['approved'] else public} root, {root['subject'] or root['organisation']}"
     if trust.loopback_only:  # its port differs at each start, and would in a saved notebook
-        host, name = "the local vendor", "its own root"
+        host, name = "the mock server", "its own root"
     return Finding("TLS", fine=True, said=f"The chain of {host} ends in {name}; its certificate is good until {until}.")
 
 
@@ -163,16 +163,16 @@ def _roots() -> Finding:
     carried = f"certifi {certifi.__version__} carries {all_of_them - len(gone)} of {all_of_them} approved roots"
     if not gone:
         return Finding("approved roots", fine=True, said=f"{carried}.")
-    remedy = "Pulls fail once the vendor's chain ends in one that is gone: update vendorkit, and ask the vendor."
+    remedy = "Calls fail once the vendor's chain ends in one that is gone: update vendorkit, and ask the vendor."
     return Finding("approved roots", False, f"{carried}; gone: {', '.join(gone.values())}.", remedy)
 
 
 def _clock(answers: Sequence[Exchange], now: datetime) -> Finding:
-    """Compare *now*, by this machine's clock, with the Date of the last answer, which has just come."""
+    """Compare *now*, by this machine's clock, with the Date of the last response, which has just arrived."""
     try:
         theirs = parsedate_to_datetime(answers[-1].received.get("Date", ""))
     except (IndexError, ValueError, TypeError):
-        return Finding("clock", fine=None, said="No answer told the vendor's time.")
+        return Finding("clock", fine=None, said="No response gave the vendor's time.")
     theirs = theirs if theirs.tzinfo else theirs.replace(tzinfo=timezone.utc)
     ahead = (now - theirs).total_seconds()
     if abs(ahead) <= CLOCK_TOLERANCE_S:
@@ -184,7 +184,7 @@ def _clock(answers: Sequence[Exchange], now: datetime) -> Finding:
 def _budget(client: Client) -> Finding:
     left = client.session.budget.left()
     if left is None:
-        whose = "The local vendor has" if client.environment == "local" else "The vendor documents"
+        whose = "The mock server has" if client.environment == "local" else "The vendor documents"
         return Finding("rate budget", fine=True, said=f"{whose} no limit.")
     requests, seconds = min(client.session.budget.rates)
     return Finding("rate budget", fine=True, said=f"{left} of {requests} requests in {seconds:g} s are left.")

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 @dataclass(frozen=True)
 class Facts:
     """
-    What is told of a column.
+    Facts about a column.
 
     Attributes:
         kind: Its dtype, in the words of Arrow or pandas.
@@ -99,7 +99,7 @@ def order(column: pd.Series[Any], *, descending: bool) -> npt.NDArray[np.intp]:
 
 
 def facts(column: pd.Series[Any]) -> Facts:
-    """Read the whole column and return what is told of it."""
+    """Read the whole column and return its facts."""
     array = arrow(column)
     try:
         distinct = pc.count_distinct(array)

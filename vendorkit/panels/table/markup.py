@@ -15,14 +15,14 @@ from vendorkit.panels.table.columns import Facts, arrow, kind, texts
 COLUMNS: Final = 100
 """How many columns a page shows; more would take the browser seconds."""
 
-_CELL: Final = 120  # characters; the rest stands in the tooltip
+_CELL: Final = 120  # characters; the rest is in the tooltip
 _TOOLTIP: Final = 1_000
 
 
 def page_html(
     columns: Mapping[str, pd.Series[Any]], *, title: str, sort: str = "", descending: bool = False, dtypes: bool = True
 ) -> str:
-    """Return the rows of one page; *title* is for those who hear it. Only the first `COLUMNS` columns are shown."""
+    """Return the rows of one page; *title* is for screen readers. Only the first `COLUMNS` columns are shown."""
     heads, cells = [], []
     way, mark = ("descending", " ▼") if descending else ("ascending", " ▲")
     for label, column in list(columns.items())[:COLUMNS]:
@@ -47,7 +47,7 @@ def facts_html(facts: Mapping[str, Facts]) -> str:
 
 
 def _percent(share: float) -> str:
-    """Return a share in percent that is 0 or 100 only where it is exactly that."""
+    """Return a share in percent that is 0 or 100 only if it is exactly that."""
     if share in (0, 1):
         return f"{share:.0%}"
     return f"{min(max(share, 0.001), 0.999):.1%}"

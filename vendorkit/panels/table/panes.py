@@ -1,4 +1,4 @@
-"""What opens below a table when it is asked for: the columns with their facts; copying and files."""
+"""The panes below a table: the columns with their facts; copying and files."""
 
 from __future__ import annotations
 
@@ -56,17 +56,17 @@ class ColumnsPane(Pane):
     """The columns of a view, to choose from, with facts that are counted in a thread."""
 
     def __init__(self, view: View, guard: Callable[[Act], None]) -> None:
-        self._told = widgets.HTML("<i>Counting …</i>")
-        super().__init__(view, self._told)
+        self._info = widgets.HTML("<i>Counting …</i>")
+        super().__init__(view, self._info)
         rows = min(max(len(view.columns), 4), 12)
         shown = {"value": view.chosen, "rows": rows, "description": "Show", "style": WHOLE}
         self._chooser = widgets.SelectMultiple(options=view.columns, **shown)
         self._chooser.observe(lambda change: guard(lambda: view.choose(change["new"])), names="value")
         every = button("All columns", lambda: guard(lambda: view.choose(None)), self._fail)
-        scrolled = widgets.Box([self._told], layout={"max_height": "20em", "overflow": "auto"})
+        scrolled = widgets.Box([self._info], layout={"max_height": "20em", "overflow": "auto"})
         top = WRAP | {"align_items": "flex-start"}
         self.children = [widgets.HBox([widgets.VBox([self._chooser, every]), scrolled], layout=top)]
-        self._worker.start(lambda: scrolled_html(facts_html(view.facts()), "What is known of the columns"))
+        self._worker.start(lambda: scrolled_html(facts_html(view.facts()), "Facts about the columns"))
 
     def refresh(self) -> None:
         """Mark the columns that are shown."""
@@ -86,7 +86,7 @@ class FilesPane(Pane):
         self.refresh()
 
     def refresh(self) -> None:
-        """Take away the link to what is no longer shown; offer the page on view for copying."""
+        """Remove the link to what is no longer shown; offer the current page for copying."""
         self._copy.value = copied_html(tab_text(self._view.on_page()), "Copy this page")
         self._file.value = ""
 
@@ -106,9 +106,9 @@ class FilesPane(Pane):
 
 def offer(columns: Columns, path: Path, about: Mapping[str, Any] | None = None) -> str:
     """
-    Return the HTML of a link that holds the file; where it is larger than `LINK_BYTES`, save it and say where.
+    Return the HTML of a link that holds the file; if it is larger than `LINK_BYTES`, save it and return where.
 
-    A file that stands there is kept: the new one gets a number.
+    An existing file is kept: the new one gets a number.
     """
     body = WRITERS[path.suffix[1:]](columns, about or {})
     rows = max(map(len, columns.values()), default=0)

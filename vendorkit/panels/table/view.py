@@ -1,4 +1,4 @@
-"""A frame looked at: which rows and columns of it, in which order, which page. Values and methods, no widgets."""
+"""What is shown of a frame: which rows and columns, in which order, which page. Values and methods, no widgets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class View:
 
     Args:
         frame: Any DataFrame.
-        page_size: Rows a page.
+        page_size: Rows per page.
     """
 
     def __init__(self, frame: pd.DataFrame, page_size: int = 20) -> None:
@@ -57,11 +57,11 @@ class View:
 
     def filter(self, text: str, column: str | None = None) -> None:
         """
-        Show only rows that hold *text*, whatever its case; an empty text takes the filter away.
+        Show only rows that contain *text*, without regard to case; an empty text removes the filter.
 
         Args:
-            text: What to look for.
-            column: Where; None looks in all columns. Filters on several columns hold together.
+            text: The text to find.
+            column: The column to search; None for all. Filters on several columns are combined.
         """
         text = arguments.text(text, "text")
         label = "" if column is None else self._known(column)
@@ -71,7 +71,7 @@ class View:
         self._find()
 
     def clear(self) -> None:
-        """Take all filters away."""
+        """Remove all filters."""
         self._filters.clear()
         self._find()
 
@@ -93,7 +93,7 @@ class View:
         self.changed()
 
     def resize(self, page_size: int) -> None:
-        """Show that many rows a page, from the first page on."""
+        """Show that many rows per page, from the first page on."""
         self._page_size = max(arguments.integer(page_size, "page_size", "a number of rows"), 1)
         self.go(1)
 
@@ -117,7 +117,7 @@ class View:
 
         Raises:
             UsageError: The ending is another, there is no such folder, or Excel cannot hold it.
-            IncompletePull: The file could not be written; what stood there is untouched.
+            IncompletePull: The file could not be written; an existing file is unchanged.
         """
         if not isinstance(path, (str, Path)):
             arguments.refuse("path", "the path of a file", path)
@@ -168,7 +168,7 @@ class View:
         return {label: self._columns[label].iloc[self._rows] for label in self._chosen}
 
     def on_page(self) -> dict[str, pd.Series[Any]]:
-        """Return the same for the rows of the page alone."""
+        """Return the same for the rows of the page only."""
         first, last = self._first_and_last()
         rows = slice(first, last) if isinstance(self._rows, slice) else self._rows[first:last]
         return {label: self._columns[label].iloc[rows] for label in self._chosen}
@@ -183,16 +183,16 @@ class View:
         first = (self._page - 1) * self._page_size
         return first, min(first + self._page_size, self._count)
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """Return in words which rows are on the page, and which are left out and why."""
         first, last = self._first_and_last()
-        told = f"rows {first + 1:,} to {last:,} of {self._count:,}" if self._count else "no rows"
+        text = f"rows {first + 1:,} to {last:,} of {self._count:,}" if self._count else "no rows"
         if self._filters:
-            told += f" (of {len(self._data):,} in all)"
+            text += f" (of {len(self._data):,} in all)"
         if len(self._chosen) < len(self._columns):
-            told += f"; {len(self._chosen):,} of {len(self._columns):,} columns"
+            text += f"; {len(self._chosen):,} of {len(self._columns):,} columns"
         if is_mock(self.about):
-            told += "; mock data"
-        for label, text in self._filters.items():
-            told += f"; {label or 'any column'} holds “{text}”"
-        return told
+            text += "; mock data"
+        for label, wanted in self._filters.items():
+            text += f"; {label or 'any column'} holds “{wanted}”"
+        return text

@@ -29,7 +29,7 @@ class Table(View, Panel):
 
     Args:
         frame: Any DataFrame; lists and structs are shown as JSON.
-        page_size: Rows a page.
+        page_size: Rows per page.
     """
 
     def __init__(self, frame: pd.DataFrame, page_size: int = 20) -> None:
@@ -61,7 +61,7 @@ class Table(View, Panel):
             self._quiet = False
 
     def join(self, timeout_s: float = 30.0) -> None:
-        """Wait for facts and files in the making."""
+        """Wait for facts and files that are being created."""
         for pane in self._pane.children:
             pane.join(timeout_s)
 
@@ -72,7 +72,7 @@ class Table(View, Panel):
     def static_text(self) -> str:
         """Return how much there is in one line, and the first rows of the page."""
         page = pd.DataFrame({label: texts(column.iloc[:10]).to_pylist() for label, column in self.on_page().items()})
-        return f"<Table {self.told()}>\n{page.to_string(max_cols=8, max_colwidth=30)}"
+        return f"<Table {self.summary()}>\n{page.to_string(max_cols=8, max_colwidth=30)}"
 
     def _make_finders(self, auto: widgets.Layout) -> None:
         self._text = widgets.Text(description="Filter", continuous_update=False, style=WHOLE, layout={"width": "16em"})
@@ -92,7 +92,7 @@ class Table(View, Panel):
         self._on = button("Next", lambda: self.go(self.page + 1), self.fail, **plain)
         sizes = sorted({*_PAGE_SIZES, page_size})
         look = {"style": self._where.style, "layout": {"width": "11em"}}
-        self._size = widgets.Dropdown(options=sizes, value=page_size, description="Rows a page", **look)
+        self._size = widgets.Dropdown(options=sizes, value=page_size, description="Rows per page", **look)
         self._more = widgets.ToggleButton(description="Columns", layout=auto, style=self._down.style)
         self._out = widgets.ToggleButton(description="Copy or download", layout=auto, style=self._down.style)
         self._when(self._number, self.go)
@@ -104,7 +104,7 @@ class Table(View, Panel):
         widget.observe(lambda change: self._try(lambda: act(change["new"])), names="value")
 
     def _try(self, act: Callable[[], None]) -> None:
-        """Do what was clicked or chosen; what is set by painting counts as neither."""
+        """Do what was clicked or chosen; changes made by painting are ignored."""
         if not self._quiet:
             guarded(act, self.fail)(None)
 
@@ -115,7 +115,7 @@ class Table(View, Panel):
     def _paint(self) -> None:
         if self._offered is not self._columns:
             self._offer()
-        title = self.told()
+        title = self.summary()
         if len(self.chosen) > COLUMNS:
             title += f"; {len(self.chosen):,} columns, the first {COLUMNS} of them on view"
         self._body.value = page_html(self.on_page(), title=title, sort=self._sort, descending=self._descending)
@@ -130,16 +130,16 @@ class Table(View, Panel):
             pane.refresh()
 
     def _offer(self) -> None:
-        """Let the columns of a new frame be chosen; what was open told of the one before."""
+        """Offer the columns of a new frame; the panes of the previous one are closed."""
         self._offered = self._columns
         self._more.value = self._out.value = False
         self._pane.children = ()
         labels = [(label, label) for label in self.columns]
-        self._where.options, self._by.options = [("all columns", ""), *labels], [("as it stands", ""), *labels]
+        self._where.options, self._by.options = [("all columns", ""), *labels], [("unsorted", ""), *labels]
         self._where.value = ""
 
     def _open(self) -> None:
-        """Make the panes that are wanted: not before, so that the first page shows at once."""
+        """Create the panes that are wanted: not earlier, so that the first page appears at once."""
         panes = {type(pane): pane for pane in self._pane.children}
         wanted = [kind for toggle, kind in ((self._more, ColumnsPane), (self._out, FilesPane)) if toggle.value]
         self._pane.children = [panes.get(kind) or kind(self, self._try) for kind in wanted]
