@@ -30,7 +30,7 @@ ROOMS = {
     "vendors": 2_590,
     "query": 130,
     "saved": 1_240,
-    "tools": 175,
+    "tools": 220,
     "pull": 635,
     "resource": 140,
     "frames": 1_945,
@@ -43,7 +43,7 @@ ROOMS = {
     "errors": 60,
     "local": 5_235,
 }
-CLIENT_BUDGET = 13_640
+CLIENT_BUDGET = 13_690
 
 
 def name_of(path: Path) -> str:

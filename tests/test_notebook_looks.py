@@ -1,0 +1,70 @@
+"""Plots and tables of the notebooks: one style, texts to the left, and axes that can be read."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from vendorkit.tools import notebook
+
+plt = pytest.importorskip("matplotlib.pyplot")
+
+
+@pytest.fixture
+def axes():
+    """An empty plot, closed afterwards."""
+    figure, made = plt.subplots()
+    yield made
+    plt.close(figure)
+
+
+@pytest.mark.parametrize("limits", [(1, 12), (3, 40), (0.5, 3), (10, 900), (1_000, 200_000)])
+def test_logarithmic_axis_has_several_labels(axes, limits):
+    """Whatever it spans; plain numbers."""
+    axes.set_xscale("log")
+    axes.set_xlim(*limits)
+    notebook.log_ticks(axes.xaxis)
+    axes.figure.canvas.draw()
+    low, high = limits
+    labels = [tick.label1.get_text() for tick in axes.xaxis.get_major_ticks() if low <= tick.get_loc() <= high]
+    assert len(labels) >= 3
+    assert all(re.fullmatch(r"[\d,.]+", label) for label in labels)
+
+
+def test_text_columns_are_left_aligned():
+    """Texts of any dtype; numbers, times and truth values are not, and equal frames give equal HTML."""
+    frame = pd.DataFrame({"n": [1], "name": ["oil"], "list": [[1]], "at": pd.to_datetime(["2026-01-31"]), "x": [True]})
+    shown = notebook.table_html(frame.convert_dtypes())
+    assert shown == notebook.table_html(frame.convert_dtypes())
+    assert re.findall(r"td:nth-last-child\((\d)\)", shown) == ["4", "3"]
+    assert "text-align:left" in shown
+    assert "<style>" not in notebook.table_html(frame[["n"]]).partition("<div>")[0]
+
+
+def test_table_of_many_columns_counts_the_dots():
+    """Pandas leaves columns out in the middle."""
+    frame = pd.DataFrame([[1] * 29 + ["text"]])
+    with pd.option_context("display.max_columns", 20):
+        shown = notebook.table_html(frame)
+    assert re.findall(r"td:nth-last-child\((\d+)\)", shown) == ["11", "1"]
+
+
+def test_bars_of_days_label_dates_and_others(axes):
+    """Every second one, without the time of day."""
+    counts = pd.DataFrame({"a": [1, 2, 3]}, index=[pd.Timestamp("2026-01-30"), pd.Timestamp("2026-01-31"), "no date"])
+    labelled = notebook.bars_of_days(counts, every=2)
+    assert [label.get_text() for label in labelled.get_xticklabels()] == ["30 Jan", "no date"]
+    plt.close(labelled.figure)
+
+
+def test_setting_up_outside_of_a_notebook_only_sets_the_style():
+    """A script has no shell to register with."""
+    code = (
+        "from vendorkit.tools import notebook as n; import matplotlib as m; n.set_up(); print(m.rcParams['figure.dpi'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "75.0"

@@ -1,0 +1,68 @@
+"""How the notebooks look: one style of plots, and tables whose text columns are left-aligned."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+from IPython import get_ipython
+
+# Good, bad and in between, told apart by everybody; see notebook.mplstyle.
+BLUE: Final = "#0072B2"
+ORANGE: Final = "#E69F00"
+GREEN: Final = "#009E73"
+RED: Final = "#D55E00"
+PINK: Final = "#CC79A7"
+GREY: Final = "#999999"
+_TICKS: Final = (1, 2, 5)  # of each power of ten
+
+
+def set_up() -> None:
+    """Use the style for all plots and tables of this notebook; plots have 150 dpi, shown at half their size."""
+    import matplotlib.pyplot as plt  # noqa: PLC0415 - the notebook extra
+    from matplotlib_inline.backend_inline import set_matplotlib_formats  # noqa: PLC0415
+
+    plt.style.use(Path(__file__).with_name("notebook.mplstyle"))
+    pd.options.display.max_colwidth = 100
+    shell = get_ipython()
+    if shell is not None:
+        set_matplotlib_formats("retina")  # type: ignore[no-untyped-call]
+        shell.display_formatter.formatters["text/html"].for_type(pd.DataFrame, table_html)
+
+
+def table_html(frame: pd.DataFrame) -> str | None:
+    """Return pandas' own HTML of *frame*, with text columns left-aligned."""
+    shown: str | None = frame._repr_html_()  # type: ignore[operator]
+    if shown is None:
+        return None
+    most = pd.options.display.max_columns or frame.shape[1]
+    left = [pd.api.types.is_string_dtype(kind) or pd.api.types.is_object_dtype(kind) for kind in frame.dtypes]
+    if frame.shape[1] > most:  # a column of dots in the middle
+        left = [*left[: most // 2], True, *left[-(most // 2) :]]
+    # Counted from the end, because an index of several levels spans rows. The class says all, so that equal tables are
+    # equal texts.
+    numbers = [len(left) - number for number, is_left in enumerate(left) if is_left]
+    name = f"left-{'-'.join(map(str, numbers))}"
+    cells = [f".{name} {place}:nth-last-child({number})" for number in numbers for place in ("td", "thead th")]
+    style = f"<style>{','.join(cells)}{{text-align:left}}</style>" if cells else ""
+    return style + re.sub(r'class="dataframe', f'class="dataframe {name}', shown, count=1)
+
+
+def log_ticks(axis: Any) -> None:
+    """Label a logarithmic axis with plain numbers at 1, 2 and 5 of each power of ten, so that it has more than one."""
+    from matplotlib.ticker import LogLocator, NullFormatter  # noqa: PLC0415 - the notebook extra
+
+    axis.set_major_locator(LogLocator(subs=_TICKS))
+    axis.set_major_formatter("{x:,g}")
+    axis.set_minor_formatter(NullFormatter())
+
+
+def bars_of_days(counts: pd.DataFrame, every: int = 1, **options: Any) -> Any:
+    """Return the axes of stacked bars, one per row; every so many of its dates has a label, such as "31 Jan"."""
+    axes = counts.plot.bar(stacked=True, width=0.9, xlabel="", **options)
+    labels = [f"{day:%d %b}" if hasattr(day, "strftime") else str(day) for day in counts.index]
+    axes.set_xticks(range(0, len(labels), every), labels[::every], rotation=0)
+    axes.legend(title="", loc="center left", bbox_to_anchor=(1, 0.5))
+    return axes
