@@ -106,7 +106,7 @@ def test_demo_writes_a_report_that_stands_alone(demo):
     assert not {name: found[0] for name, text in pages.items() if (found := LOADS.search(text))}
     assert set(re.findall(r'href="([^"]+)"', pages["index.html"])) == {"10_good.html"}
     assert all(kind.label in pages["index.html"] for kind in CLIENTS.values())
-    assert "<h3>how many?</h3><p>2 of &lt;them&gt;." in pages["index.html"]
+    assert "<h3>How many?</h3><p>2 of &lt;them&gt;." in pages["index.html"]
     assert re.findall(r'href="([^"]*11_other[^"]*)"', pages["10_good.html"]) == ["11_other.html#Where"] * 2
     assert "<td>local</td>" in pages["10_good.html"]
     assert "MEDIPIM_API_KEY_SECRET" in pages["10_good.html"]  # the panel as HTML, for there is no kernel

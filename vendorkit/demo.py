@@ -137,7 +137,7 @@ def _entry(name: str, notebook: Any) -> Entry:
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     vendors = [kind.label for vendor, kind in CLIENTS.items() if re.search(rf"connect\w*\(\s*[\"']{vendor}", code)]
     group = vendors[0] if len(vendors) == 1 and not name.startswith("0") else _GENERAL
-    return Entry(name, group, question[1] if question else "", answer, picture)
+    return Entry(name, group, question[1][:1].upper() + question[1][1:] if question else "", answer, picture)
 
 
 def _section(label: str, entries: list[Entry]) -> str:
