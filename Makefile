@@ -30,7 +30,7 @@ lab: $(READY)  ## JupyterLab on copies of the notebooks
 test: $(READY) lint  ## everything but the slow suites
 	$(BIN)/python -m pytest -n 2 --dist loadscope
 
-faults: $(READY) $(OTHERS)  ## the fault catalogue, at sockets of its own and at Debian's servers
+faults: $(READY) $(OTHERS)  ## the fault catalogue, at its own sockets and at Debian's servers
 	$(BIN)/python -m pytest -n 2 --dist loadscope -m faults
 
 build/peers/.ready: $(READY)
@@ -75,7 +75,7 @@ lint: $(READY)
 	$(BIN)/mypy --strict tests/typing/api.py
 	$(BIN)/interrogate --quiet vendorkit
 
-bench: $(BENCH)/.ready  ## vendorkit beside its peers; ONLY=01 runs one; see benchmarks/README.md
+bench: $(BENCH)/.ready  ## vendorkit next to its peers; ONLY=01 runs one; see benchmarks/README.md
 	$(BENCH)/bin/python -m pytest -q tests/test_benchmarks.py
 	$(BENCH)/bin/python -m benchmarks --readme benchmarks/README.md $(if $(ONLY),--only $(ONLY))
 

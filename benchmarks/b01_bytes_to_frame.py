@@ -2,7 +2,7 @@
 1. Bytes to frame: products in pages of 250, in memory.
 
 Ours is `frame()` itself on a session whose answers are there already. All contenders read the same records; a second
-table has the local vendor's oddities in them, for those who can read that.
+table has the mock server's oddities in them, for those who can read that.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-3. XML to frame: titles in pages of 200, as the local vendor serves them, in memory.
+3. XML to frame: titles in pages of 200, as the mock server serves them, in memory.
 
 The floor is lxml's parse with nothing taken out of the tree. pandas.read_xml keeps one of a record's links and no
 attribute of it, so links are compared between the others alone.

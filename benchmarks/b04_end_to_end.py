@@ -1,10 +1,10 @@
 """
-4. End to end: products over HTTPS from the local vendor, with authentication, to a frame; pages, and the stream.
+4. End to end: products over HTTPS from the mock server, with authentication, to a frame; pages, and the stream.
 
 Each contender runs in a process of its own. All send the same requests: past 10,000 records the vendor's pages end, so
 the pages come in windows by `createdAt` that are given to everybody, ours included; our own `strategy="windows"`,
 which has to find its windows, is told beside it. The data has the vendor's oddities.
-The floor is a plain download of the same bytes, dropped; the local vendor, which computes each record, limits it.
+The floor is a plain download of the same bytes, dropped; the mock server, which computes each record, limits it.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-6. A million products to Parquet by `save()`, over HTTPS from the local vendor, against a tenth of that.
+6. A million products to Parquet by `save()`, over HTTPS from the mock server, against a tenth of that.
 
 Each runs in a process of its own. The peak is that of the whole process, imports included; what it is above the start
 is told beside it. Before a time counts, the dataset has to be complete, and the smaller one equal to `frame()`.

@@ -1,7 +1,7 @@
 """
 8. Dask on one machine, 1 and 2 worker processes of one thread: the same rows as `frame()`, and what it costs.
 
-Clusters are started outside the time. The workers reach the one local vendor, whose process shares the cores.
+Clusters are started outside the time. The workers reach the one mock server, whose process shares the cores.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 10. From the click on Send in the request panel to the first row on the screen, in JupyterLab by Chromium.
 
-The panel is as it opens: 1,000 products of the local vendor, all columns, in four requests. Beside it in the same run,
+The panel is as it opens: 1,000 products of the mock server, all columns, in four requests. Beside it in the same run,
 in the same kernel and with the same client: a cell that fetches the same and hands it to a table, from running it.
 Each fetch is one of its own, and each panel is new, so that no earlier rows stand there. No figure was asked for.
 """

@@ -1,4 +1,4 @@
-"""Data and clients for the benchmarks: from the local vendors, over HTTPS or straight from their generators."""
+"""Data and clients for the benchmarks: from the mock servers, over HTTPS or straight from their generators."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ODD_PERIOD: Final = 2_000  # see vendorkit.local.medipim.oddities
 
 def products(count: int, *, odd: bool) -> list[bytes]:
     """
-    Return products as the local vendor encodes them.
+    Return products as the mock server encodes them.
 
     Args:
         count: How many.

@@ -1,4 +1,4 @@
-"""What all tests stand on: the local vendors, loopback alone, a clean environment, and no secret in any log."""
+"""What all tests stand on: the mock servers, loopback alone, a clean environment, and no secret in any log."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _VARIABLES = (
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[local.LocalVendors]:
-    """The local vendors of this test run."""
+    """The mock servers of this test run."""
     with local.start() as running:
         yield running
 
@@ -65,7 +65,7 @@ def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def vendors(servers: local.LocalVendors, monkeypatch: pytest.MonkeyPatch, caplog) -> Iterator[local.LocalVendors]:
-    """The local vendors with all switches as at the start and empty logs; `vk.connect` finds these."""
+    """The mock servers with all switches as at the start and empty logs; `vk.connect` finds these."""
     monkeypatch.setattr(local, "shared", lambda *_: servers)
     defaults = Settings()
     switches = {f.name: getattr(defaults, f.name) for f in fields(defaults) if f.name not in _FIXED}
@@ -84,17 +84,17 @@ def vendors(servers: local.LocalVendors, monkeypatch: pytest.MonkeyPatch, caplog
 
 @pytest.fixture
 def medipim(vendors: local.LocalVendors) -> vk.Client:
-    """A fresh Medipim client on the local vendor."""
+    """A fresh Medipim client on the mock server."""
     return vk.connect("medipim", environment="local")
 
 
 @pytest.fixture
 def pledg(vendors: local.LocalVendors) -> vk.Client:
-    """A fresh Pledg client on the local vendor."""
+    """A fresh Pledg client on the mock server."""
     return vk.connect("pledg", environment="local")
 
 
 @pytest.fixture
 def mediagenix(vendors: local.LocalVendors) -> vk.Client:
-    """A fresh Mediagenix client on the local vendor."""
+    """A fresh Mediagenix client on the mock server."""
     return vk.connect("mediagenix", environment="local")

@@ -93,7 +93,7 @@ def test_a_contender_that_reads_something_else_ends_a_benchmark_of_processes(mon
         bench("04")
 
 
-def test_records_that_nobody_read_end_the_benchmark(monkeypatch):
+def test_records_that_no_one_read_end_the_benchmark(monkeypatch):
     """All contenders agree, but a window is missing."""
     honest = b04_end_to_end.windows
     monkeypatch.setattr(b04_end_to_end, "windows", lambda *how: honest(*how)[:-1])
@@ -157,7 +157,7 @@ def test_contenders_take_turns():
 
 
 def test_odd_records_are_left_out_of_the_fair_comparison():
-    """Clean records are those without an oddity of the local vendor, and not fewer."""
+    """Clean records are those without an oddity of the mock server, and not fewer."""
     odd, clean = vendor.products(2_000, odd=True), vendor.products(2_000, odd=False)
     assert len(clean) == 2_000
     assert len(set(odd) - set(clean)) == len(vendor.RESTS)
@@ -172,7 +172,7 @@ def missed(monkeypatch):
     return report
 
 
-def test_a_missed_bar_is_a_failure_and_stands_in_the_readme(missed, tmp_path, capsys):
+def test_a_missed_bar_is_a_failure_and_is_in_the_readme(missed, tmp_path, capsys):
     """Status 1, "missed" on the screen, in the JSON and in the tables."""
     readme, out = tmp_path / "README.md", tmp_path / "build" / "bench.json"
     readme.write_text(f"above\n{results.BEGIN}\nold\n{results.END}\nbelow\n")

@@ -56,7 +56,7 @@ def test_root_has_a_button_for_each_link(browser, mediagenix):
     assert browser.response.address.url == "/api"
 
 
-def test_links_lead_to_tables_and_records_by_clicks_alone(browser):
+def test_links_lead_to_tables_and_records_by_clicks_only(browser):
     """Root, titles, the second page, one of its titles, its licensor."""
     button(browser, "titles").click()
     assert len(arrived(browser).frame) == 50

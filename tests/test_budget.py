@@ -92,7 +92,7 @@ def test_slots_come_back_after_their_time():
 
 
 @pytest.mark.parametrize("when", ["from the start", "on the way"])
-def test_budget_without_a_file_is_this_processs_alone_and_says_so(monkeypatch, tmp_path, folder, when):
+def test_budget_without_a_file_is_this_processs_only_and_says_so(monkeypatch, tmp_path, folder, when):
     """A budget that cannot be shared is still kept."""
     budget = Budget(((2, 60.0),), "lost")
     if when == "from the start":
@@ -183,7 +183,7 @@ def test_slot_is_taken_once_the_lock_is_gone(folder):
 
 
 @pytest.mark.parametrize("hours", [1, 10_000])
-def test_clock_that_is_set_back_locks_nobody_out(monkeypatch, hours):
+def test_clock_that_is_set_back_locks_no_one_out(monkeypatch, hours):
     """X10: what was sent before counts as sent now: it is over after the vendor's window and not after the shift."""
     budget, real = Budget(((2, 0.5),), "clock"), time.time_ns
     for _ in range(2):

@@ -98,7 +98,7 @@ def test_demo_prints_one_line_a_vendor_and_the_reports_path(demo):
     assert lines[len(VENDORS) :] == [f"report: {Path('build/report/index.html')} (1 notebooks)"]
 
 
-def test_demo_writes_a_report_that_stands_alone(demo):
+def test_demo_writes_a_report_that_is_only(demo):
     """A page per notebook, linked from the index, run on mock servers; no page fetches anything from elsewhere."""
     report = demo[1] / "build" / "report"
     pages = {path.name: path.read_text(encoding="utf-8") for path in report.iterdir()}
@@ -286,7 +286,7 @@ def test_error_of_ours_is_one_line(monkeypatch, capsys, command, tmp_path):
     assert err == "vendorkit: The mock servers did not start. Install them.\n"
 
 
-def test_wrong_command_is_told_by_name(capsys, monkeypatch):
+def test_wrong_command_is_reported_by_name(capsys, monkeypatch):
     """Click's own message, and its own exit code."""
     monkeypatch.setattr(sys, "argv", ["vendorkit", "serf"])
     with pytest.raises(SystemExit) as ended:

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
 
 @pytest.fixture(scope="module")
 def large():
-    """A local vendor with more products than the window shows."""
+    """A mock server with more products than the window shows."""
     with local.start(vendors=("medipim",), products=10_600) as running:
         yield running
 
@@ -93,7 +93,7 @@ def test_followed_link_is_parted_too(mediagenix):
     pd.testing.assert_frame_equal(fixed(query.dask(3).compute(scheduler="threads")), declared(query))
 
 
-def test_used_columns_alone_are_parsed(medipim, monkeypatch):
+def test_used_columns_only_are_parsed(medipim, monkeypatch):
     """Dask pushes the choice of columns into the download."""
     parsed, table_of = [], cluster.table_of
 
@@ -134,7 +134,7 @@ def forms_of(secret: str) -> list[bytes]:
 
 @pytest.mark.parametrize("vendor", ["medipim", "mediagenix", "pledg"])
 def test_graph_and_pickles_hold_no_credential(request, vendors, vendor):
-    """S14: plain values alone, not the client, not the local vendor's key. Promise 3."""
+    """S14: plain values alone, not the client, not the mock server's key. Promise 3."""
     client = request.getfixturevalue(vendor)
     asked = {"amount_cents": 20_000, "created": "2026-01-31"} if vendor == "pledg" else {}
     resource = {"medipim": "products", "mediagenix": "titles", "pledg": "payment_schedule"}[vendor]
@@ -144,7 +144,7 @@ def test_graph_and_pickles_hold_no_credential(request, vendors, vendor):
     secrets = [value for name, value in vendors[vendor].credentials.items() if not name.endswith(("_ID", "_UID"))]
     assert secrets
     for body in packed:
-        assert b"vendors.json" in body  # it is the plan, with where the local vendors are met
+        assert b"vendors.json" in body  # it is the plan, with where the mock servers are met
         assert not [form for secret in secrets for form in forms_of(secret) if form in body]
 
 
@@ -166,7 +166,7 @@ def test_worker_takes_its_own_credentials(monkeypatch):
         reopen()
 
 
-def test_meeting_point_is_its_users_alone_and_goes_with_the_servers(vendors):
+def test_meeting_point_is_its_users_only_and_goes_with_the_servers(vendors):
     """0600 in a folder of 0700; the other side reaches the same vendor; nothing is left."""
     with local.start(vendors=("medipim",), products=10, brands=2) as servers:
         path = address_file(servers)
@@ -180,8 +180,8 @@ def test_meeting_point_is_its_users_alone_and_goes_with_the_servers(vendors):
         servers_at(path)
 
 
-def test_client_of_a_vendor_that_is_gone_is_told_so(medipim, large, monkeypatch):
-    """A plan for a local vendor that this process shares no more could not be pulled."""
+def test_client_of_a_vendor_that_is_gone_is_reported_so(medipim, large, monkeypatch):
+    """A plan for a mock server that this process shares no more could not be pulled."""
     query = medipim.brands.query()
     monkeypatch.setattr(local, "shared", lambda *_: large)
     with pytest.raises(UsageError, match="Connect again"):

@@ -131,7 +131,7 @@ def test_value_of_the_environment_that_is_not_utf_8_is_refused_without_an_echo(m
     assert caught.value.__context__ is None
 
 
-def test_interpolation_is_left_alone():
+def test_interpolation_is_left_only():
     """S05: python-dotenv would put the value of HOME there."""
     write_env('A="${HOME}/x"\n')
     assert read_settings(["A"], environ={"HOME": "/nowhere"}).get("A") == "${HOME}/x"

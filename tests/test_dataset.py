@@ -170,7 +170,7 @@ def test_columns_and_locale_belong_to_the_dataset(medipim, tmp_path, small_parts
         vk.load(dataset.path, columns=["nam"])
 
 
-def test_appended_columns_stand_in_the_parts_that_have_them(medipim, vendors, tmp_path, monkeypatch):
+def test_appended_columns_be_in_the_parts_that_have_them(medipim, vendors, tmp_path, monkeypatch):
     """Unknown fields and unfit values of a few records neither widen the other parts nor get lost."""
     monkeypatch.setattr(filling, "PART_ROWS", 100)
     vendors["medipim"].set(wrong_type_rate=0.004)
@@ -429,7 +429,7 @@ def test_two_writers_do_not_meet(medipim, vendors, tmp_path):
     assert medipim.brands.query().save(tmp_path / "b").complete
 
 
-def test_a_damaged_lock_is_told(medipim, vendors, tmp_path):
+def test_a_damaged_lock_is_reported(medipim, vendors, tmp_path):
     """A `.lock` that is no lock of ours is one typed error."""
     (tmp_path / ".lock").write_bytes(b"something else" * 100)
     with pytest.raises(UsageError, match="cannot be written: file is not a database"):
@@ -494,7 +494,7 @@ def test_a_name_beyond_ascii_is_as_good_as_any(medipim, tmp_path):
         _assert_same(vk.load(str(dataset.path)), query.frame())
 
 
-def test_folders_of_others_are_left_alone(medipim, vendors, tmp_path):
+def test_folders_of_others_are_left_only(medipim, vendors, tmp_path):
     """No folder that holds something else, and no file, becomes a dataset; what is beside the parts stays."""
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(UsageError, match=r"not empty and not a dataset: it holds 'notes\.txt'"):

@@ -37,7 +37,7 @@ def _code(page: Path) -> str:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if _code(page)], ids=lambda page: page.stem)
 def test_code_of_a_page_runs_from_top_to_bottom(page, vendors, monkeypatch, tmp_path):
-    """In one namespace and an empty folder, on the local vendors; plain requests trust their authority."""
+    """In one namespace and an empty folder, on the mock servers; plain requests trust their authority."""
     bundle = tmp_path / "authority.pem"
     bundle.write_text("".join(vendors[name].ca_pem for name in ("medipim", "mediagenix")), encoding="ascii")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
@@ -45,7 +45,7 @@ def test_code_of_a_page_runs_from_top_to_bottom(page, vendors, monkeypatch, tmp_
     module = ModuleType("page")
     monkeypatch.setitem(sys.modules, "page", module)  # dataclasses look their module up
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore", vk.SchemaDrift)  # the local vendors are as odd as the real ones
+        warnings.simplefilter("ignore", vk.SchemaDrift)  # the mock servers are as odd as the real ones
         exec(code, module.__dict__)  # noqa: S102 - the project's own pages
 
 

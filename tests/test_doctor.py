@@ -58,7 +58,7 @@ def test_vendors_that_are_not_configured_do_not_fail(vendors, tmp_path):
     assert not any(vendors[vendor].requests for vendor in VENDORS)
 
 
-def test_all_that_is_fine_is_told_in_a_line_each(configured):
+def test_all_that_is_fine_is_reported_in_a_line_each(configured):
     """Settings, call, chain, clock and budget of each vendor; exit status 0."""
     status, said = run()
     assert status == 0
@@ -81,7 +81,7 @@ def test_json_says_the_same_for_machines(configured):
 
 
 def test_no_secret_is_ever_told(configured, monkeypatch):
-    """Neither the local vendors' own nor one that is wrong, plain or in base64."""
+    """Neither the mock servers' own nor one that is wrong, plain or in base64."""
     monkeypatch.setitem(configured["medipim"].credentials, "MEDIPIM_API_KEY_SECRET", "made-up-wrong-secret")
     said = run()[1] + run("--json")[1]
     for vendor in VENDORS:
@@ -91,7 +91,7 @@ def test_no_secret_is_ever_told(configured, monkeypatch):
                 assert base64.b64encode(value.encode()).decode().rstrip("=") not in said
 
 
-def test_missing_settings_are_named_and_fail_alone(configured, monkeypatch, tmp_path):
+def test_missing_settings_are_named_and_fail_only(configured, monkeypatch, tmp_path):
     """The other vendors are looked at all the same."""
     monkeypatch.setenv("MEDIAGENIX_ENVIRONMENT", "production")
     (tmp_path / ".env").write_text("MEDIAGENIX_ROBOT_USER='made-up-robot'\n", encoding="utf-8")
@@ -106,7 +106,7 @@ def test_missing_settings_are_named_and_fail_alone(configured, monkeypatch, tmp_
 
 
 def test_credentials_without_an_environment_are_a_trap(vendors, monkeypatch):
-    """They are there, and yet `connect` would take the local vendor."""
+    """They are there, and yet `connect` would take the mock server."""
     monkeypatch.setenv("MEDIPIM_API_KEY_ID", "made-up-key-id")
     found = doctor.checkup("medipim")
     assert found.configured
@@ -164,7 +164,7 @@ def test_root_of_a_company_is_not_called_public(vendors, monkeypatch, tmp_path):
     assert "Further roots trusted: 1 of" in found["CA file"].said
 
 
-def test_wrong_password_is_told_from_a_wrong_network(configured, monkeypatch):
+def test_wrong_password_is_reported_from_a_wrong_network(configured, monkeypatch):
     """The call fails; the chain and the clock were seen all the same."""
     monkeypatch.setitem(configured["mediagenix"].credentials, "MEDIAGENIX_ROBOT_PASSWORD", "made-up-wrong-secret")
     found = by_check(doctor.checkup("mediagenix"))
@@ -194,7 +194,7 @@ def test_authority_that_is_not_approved_is_refused_before_anything_is_sent(vendo
         assert not server.heads
 
 
-def test_approved_root_that_vanished_is_told_before_a_pull(configured, monkeypatch):
+def test_approved_root_that_vanished_is_reported_before_a_pull(configured, monkeypatch):
     """L13: certifi no longer carries one of the approved roots; the chains in use may still be good, so pulls go on."""
     monkeypatch.setitem(tls.APPROVED_ROOTS, "00" * 32, ("Sectigo Limited", "A Root That Vanished"))
     found = by_check(doctor.checkup("mediagenix"))

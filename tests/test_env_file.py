@@ -119,7 +119,7 @@ def test_line_of_a_name_that_is_asked_for_is_named_by_its_number(text, line):
 
 @given(st.binary(max_size=60) | st.text(st.sampled_from("AF='\"\\#$ {}:\n\r\té\0export"), max_size=40).map(str.encode))
 @settings(max_examples=200, deadline=None)
-def test_any_foreign_line_leaves_the_next_one_alone(data):
+def test_any_foreign_line_leaves_the_next_one_only(data):
     """N04: fuzzed: whatever one foreign line is, an entry in the next line is read, or is an error that names it."""
     foreign = b"FOO=" + data.replace(b"\n", b"").replace(b"\r", b"") + b"\n"
     write_env(foreign + b"MEDIPIM_API_KEY_ID=made-up-id\n")

@@ -454,7 +454,7 @@ def test_blocks_before_a_streams_error_are_given_out_first():
     assert no_fetch_thread()
 
 
-def test_a_probe_of_a_stream_reads_its_first_block_alone():
+def test_a_probe_of_a_stream_reads_its_first_block_only():
     """The rest is not waited for."""
 
     def flow():

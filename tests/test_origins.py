@@ -166,7 +166,7 @@ def test_next_link_out_of_the_vendor_ends_the_pull(scene, target, accept):
 
 @pytest.mark.parametrize("target", ["another port", "another name", "another name and port", "no TLS"])
 @pytest.mark.parametrize("kind", ["Basic", "Digest", "ClientCredentials"])
-def test_schemes_alone_keep_their_credentials_from_redirects(scene, tmp_path, kind, target):
+def test_schemes_only_keep_their_credentials_from_redirects(scene, tmp_path, kind, target):
     """T21 to T23, A32: plain requests follows such redirects; what arrives carries nothing. Promise 2."""
     made = {
         "Basic": lambda: auth.Basic("user", "sentinel"),

@@ -30,7 +30,7 @@ WRONG = {
 
 @pytest.fixture
 def panel(vendors):
-    """A connect panel on the local vendors, with nothing left running."""
+    """A connect panel on the mock servers, with nothing left running."""
     made = vk.connect_panel()
     yield made
     made.join()

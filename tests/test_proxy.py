@@ -182,7 +182,7 @@ def test_only_what_may_pass_is_tried_again(scene, kind, tries):
     assert len(scene.proxy.heads) == tries
 
 
-def test_wrong_password_is_told_from_none(scene):
+def test_wrong_password_is_reported_from_none(scene):
     """N09: and shown in neither case."""
     scene.proxy.user = "made-up-user:another"
     with pytest.raises(ProxyError, match="refused user and password") as caught:

@@ -1,4 +1,4 @@
-"""No credential is ever on show: the real ones of the local vendors are hunted wherever a run may have left them."""
+"""No credential is ever on show: the real ones of the mock servers are hunted wherever a run may have left them."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def hunt(vendors, tmp_path, caplog, capfd, monkeypatch) -> Iterator[Hunt]:
         hunt.gather_files(tmp_path)
         hunt.gather("command lines", *command_lines(os.getpid()))
         for vendor in VENDORS:
-            hunt.gather("the local vendor's log", vendors[vendor].log())
+            hunt.gather("the mock server's log", vendors[vendor].log())
         hunt.ended = True
         assert hunt.found() == set()
 

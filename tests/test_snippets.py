@@ -224,7 +224,7 @@ def test_vendorkit_lines_keep_what_is_unusual(medipim, mediagenix):
 
 @pytest.mark.parametrize("language", ["vendorkit", "curl", "python", "requests", "php", "php-client", *STRINGS])
 @pytest.mark.parametrize("name", ASKED)
-def test_secrets_stand_in_snippets_as_names_only(client_of, vendors, name, language):
+def test_secrets_be_in_snippets_as_names_only(client_of, vendors, name, language):
     """The variables of `.env.example`, where the call is signed at all; never a value."""
     client = client_of(name)
     if language == "php-client" and client.vendor_name != "medipim":

@@ -1,5 +1,5 @@
 """
-Eight threads pull from the local vendors for minutes, while tokens and nonces expire and requests fail: `make soak`.
+Eight threads pull from the mock servers for minutes, while tokens and nonces expire and requests fail: `make soak`.
 
 Digest on Mediagenix, tokens on Pledg, Basic with pages and a stream on Medipim, all at once, one client a vendor.
 """

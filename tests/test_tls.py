@@ -49,7 +49,7 @@ def test_approved_roots_are_those_of_the_table():
 
 
 def test_server_of_the_trusted_authority_is_reached():
-    """The local vendors' way: their own authority, on loopback."""
+    """The mock servers' way: their own authority, on loopback."""
     with raw_server(OK) as server:
         assert session_for(server.url, server.trust).send(Call("GET", "/")).status_code == 200
 
@@ -253,7 +253,7 @@ def test_plain_http_cannot_be_sent():
 
 
 def test_local_authority_is_refused_for_other_hosts():
-    """The local vendors' root counts on loopback alone."""
+    """The mock servers' root counts on loopback alone."""
     with raw_server(OK) as server:
         session = session_for("https://movida.bebanjo.net", server.trust)
         with pytest.raises(TlsError, match="this machine only"):

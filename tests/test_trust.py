@@ -342,7 +342,7 @@ def test_given_settings_are_shown_nowhere():
         pickle.dumps(client)
 
 
-def test_given_settings_leave_the_mock_server_alone(vendors):
+def test_given_settings_leave_the_mock_server_only(vendors):
     """environment="local" needs none, and takes the country."""
     assert vk.connect("medipim", environment="local", settings={"MEDIPIM_COUNTRY": "be"}).environment == "local"
     assert vk.connect("medipim", settings={}).environment == "local"

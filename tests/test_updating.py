@@ -143,7 +143,7 @@ def test_since_before_the_feed_begins_is_said(mediagenix, vendors):
         (lambda m, o: m.products.query(created_at=(None, None)), r"created_at must be .* or a pair \(from, until\)"),
     ],
 )
-def test_since_is_refused_where_nobody_could_tell(medipim, mediagenix, vendors, ask, why):
+def test_since_is_refused_where_no_one_could_tell(medipim, mediagenix, vendors, ask, why):
     """Before anything is sent, with what to do."""
     with pytest.raises(UsageError, match=why):
         ask(medipim, mediagenix)

@@ -123,7 +123,7 @@ def test_a_redirect_of_the_token_request_is_not_followed(token_server, serve, st
     assert elsewhere.log == []
 
 
-def test_the_token_goes_to_its_own_origin_alone(token_server, serve):
+def test_the_token_goes_to_its_own_origin_only(token_server, serve):
     """A40, A32, T28: another port is another origin."""
     elsewhere = serve()
     auth = scheme(token_server)

@@ -71,7 +71,7 @@ def test_another_type_is_refused(kind):
 
 
 @pytest.mark.parametrize("token", ["", None, 5, ["a"], "a b", "a\r\nX: y", "ä", "a\x00"])
-def test_a_token_that_cannot_stand_in_a_header_is_refused_before_use(token):
+def test_a_token_that_cannot_be_in_a_header_is_refused_before_use(token):
     """A14: and not echoed."""
     with pytest.raises(AuthError, match="access_token") as caught:
         parse_token(200, {}, json.dumps({"access_token": token}).encode(), 0.0)

@@ -58,7 +58,7 @@ _SETTINGS = {
 
 
 def environment(home: Path, *, theme: str = "Light") -> dict[str, str]:
-    """Return what a server gets: Jupyter folders under *home*, local vendors, none of this machine's credentials."""
+    """Return what a server gets: Jupyter folders under *home*, mock servers, none of this machine's credentials."""
     vendors = ("MEDIPIM", "PLEDG", "MEDIAGENIX")
     kept = {name: value for name, value in os.environ.items() if not name.startswith((*vendors, "PYTEST", "JUPYTER"))}
     settings = home / "settings"

@@ -1,5 +1,5 @@
 """
-The fault catalogue: 186 things that go wrong between a vendor and a notebook, and what becomes of each.
+The fault catalogue: 186 things that go wrong between a vendor and a notebook, and the outcome of each.
 
 One line a case: id, fault, verdict, what happens. `survived`: the result is right and whole, at the cost of a wait or
 another request at most, and where that does not help, a typed error. `typed error`: one of `vendorkit.errors`, at once.
@@ -24,7 +24,7 @@ GROUPS: Final = {
 
 
 class Case(NamedTuple):
-    """One fault: its id, what it is, what becomes of it, and how."""
+    """One fault: its id, what it is, its outcome, and how."""
 
     id: str
     fault: str
@@ -33,25 +33,25 @@ class Case(NamedTuple):
 
 
 _TRANSPORT = """
-T01 | the connection is reset within a body | survived | asked again on a new connection
-T02 | fewer bytes than the Content-Length says | survived | asked again
-T03 | a JSON body that ends with the connection, early | survived | asked again; `MalformedAnswer` if TLS was closed
+T01 | the connection is reset within a body | survived | sent again on a new connection
+T02 | fewer bytes than the Content-Length says | survived | sent again
+T03 | a JSON body that ends with the connection, early | survived | sent again; `MalformedAnswer` if TLS was closed
 T04 | lines that end with the connection, at a line end | typed error | `IncompletePull`: lines carry index and total
-T05 | a chunked body without its last chunk | survived | asked again
-T06 | gzip cut short, its length announced as whole | survived | asked again
-T07 | gzip without its trailer | survived | asked again, for nothing vouches for it
-T08 | gzip with a wrong checksum, or no gzip at all | survived | asked again, then `MalformedAnswer`
+T05 | a chunked body without its last chunk | survived | sent again
+T06 | gzip cut short, its length announced as whole | survived | sent again
+T07 | gzip without its trailer | survived | sent again, because nothing confirms that it is complete
+T08 | gzip with a wrong checksum, or no gzip at all | survived | sent again, then `MalformedAnswer`
 T09 | a little gzip that unpacks to hundreds of megabytes | typed error | `MalformedAnswer` at the limit of an answer
 T10 | a byte now and then | typed error | `DeadlineExceeded`: the deadline counts, not only the silence
-T11 | no answer | survived | asked again
-T12 | nobody set a timeout | survived | a session has bounds for connecting, silence and the whole call
+T11 | no answer | survived | sent again
+T12 | no timeout was set | survived | a session has bounds for connecting, silence and the whole call
 T13 | 429 with Retry-After in seconds | survived | waited, up to a minute; the wait can be cancelled
 T14 | 429 or 503 with Retry-After as a date | survived | compared with the answer's own Date, not with this clock
-T15 | Retry-After that is negative, broken, empty, impossible | survived | ignored: a pause of our own
+T15 | Retry-After that is negative, broken, empty, impossible | survived | ignored: the usual pause
 T16 | Retry-After of hours | typed error | `RateLimited` or `VendorUnavailable` at once, with `retry_after_s`
 T17 | 503 for ever | typed error | `VendorUnavailable` after four attempts; a pull hands over what came
-T18 | 502 with HTML that is labelled as JSON | survived | the status counts first: asked again
-T19 | 200 with a page of HTML | survived | asked again, then `MalformedAnswer` with its first words
+T18 | 502 with HTML that is labelled as JSON | survived | the status counts first: sent again
+T19 | 200 with a page of HTML | survived | sent again, then `MalformedAnswer` with its first words
 T20 | good data under a wrong Content-Type | survived | read
 T21 | a redirect to another host | typed error | `OriginRefused`; nothing is sent there
 T22 | a redirect to another port | typed error | `OriginRefused`
@@ -61,11 +61,11 @@ T25 | a redirect of a POST | typed error | `OriginRefused`
 T26 | redirects in a circle | typed error | `OriginRefused` after three
 T27 | a redirect to a file | typed error | `OriginRefused`
 T28 | a `next` link to another host | typed error | `OriginRefused` before it is signed
-T29 | a kept connection that died | survived | a read is asked again, freshly signed; a write is an error
+T29 | a kept connection that died | survived | a read is sent again, freshly signed; a write is an error
 T30 | two lengths | typed error | `TransportError`
-T31 | a garbled status line, or none | survived | asked again
+T31 | a garbled status line, or none | survived | sent again
 T32 | a header of 70 kB, or a hundred headers | typed error | `TransportError`
-T33 | 204 or an empty body where data is due | survived | asked again, then `MalformedAnswer`; of a stream at once
+T33 | 204 or an empty body where data is due | survived | sent again, then `MalformedAnswer`; of a stream at once
 T34 | a .netrc that knows the host | survived | not read
 T35 | proxies | survived | one tunnel, TLS end to end; what it refuses is `ProxyError` with what to do
 T36 | no such host, refused, unreachable | typed error | `VendorUnavailable`; the message has no query
@@ -81,7 +81,7 @@ P05 | NaN, Infinity, 1e999 | typed error | `MalformedAnswer`
 P06 | an integer of 5,000 digits | survived | kept as text in `…__raw`
 P07 | JSON nested 200,000 deep | typed error | `MalformedAnswer`
 P08 | `null` or a list in place of an object | typed error | `MalformedAnswer`
-P09 | ids past 2**53 beside nulls | survived | every digit is kept: ids are texts, integers nullable
+P09 | ids past 2**53 next to nulls | survived | every digit is kept: ids are texts, integers nullable
 P10 | codes with leading zeros | survived | codes are texts
 P11 | a column that is called `modified` | survived | kinds are declared, not guessed from names
 P12 | a type that changed, a field that is missing or new | survived | null, raw text or new column, with a warning
@@ -121,16 +121,16 @@ A10 | `expires_in` of 0, below, or no number | typed error | `AuthError`; the to
 A11 | `expires_in` as text or fraction | survived | read
 A12 | `expires_in` of millennia | survived | clamped
 A13 | `token_type` missing, in odd case, or another | typed error | only another type is refused
-A14 | a token that is empty or cannot stand in a header | typed error | before it is used
+A14 | a token that is empty or cannot be in a header | typed error | before it is used
 A15 | the token endpoint refuses the key | typed error | not repeated; its words are not echoed
-A16 | the token endpoint fails | typed error | asked again within the call; the status is kept
+A16 | the token endpoint fails | typed error | sent again within the call; the status is kept
 A17 | HTML, a list or an error at 200 in place of a token | typed error | one error, nothing kept
 A18 | 403 | typed error | `NotAllowed`; no renewal, no retry
 A19 | a colon in a user name of Basic | typed error | at once; in passwords it is fine
 A20 | credentials beyond ASCII | survived | UTF-8, as RFC 7617 has it
 A21 | a key with a line end or blank | typed error | refused without an echo
 A22 | a signed request that is sent again later | survived | each attempt is signed anew
-A23 | a signature over a query in another order or escaping | not applicable | no vendor signs queries: JWTs alone
+A23 | a signature over a query in another order or escaping | not applicable | no vendor signs queries: only JWTs
 A24 | a key that is too short, a lifetime that is none | typed error | at the call; other algorithms are not spoken
 A25 | a clock that is off, so that signatures are too new | typed error | the vendor's refusal; a leeway on reading
 A26 | a nonce that the server calls stale | survived | one more request
@@ -162,7 +162,7 @@ S05 | values with `$`, `#`, `=`, quotes | survived | taken literally; a # that c
 S06 | a file that others can read | survived | a warning with the command that mends it
 S07 | a link, or a file that git would take | survived | a warning
 S08 | another .env further up | survived | only the one in the current folder is read
-S09 | environment and file differ | survived | the environment wins, and the source is told
+S09 | environment and file differ | survived | the environment wins, and the source is reported
 S10 | a placeholder | typed error | `SettingsError` by name
 S11 | a secret in an error's text, attributes, causes | survived | masked or absent
 S12 | a secret in a log, or in http.client's debug output | survived | absent
@@ -184,7 +184,7 @@ L03 | an expired certificate | typed error | `TlsError`
 L04 | a certificate for another host | typed error | `TlsError`
 L05 | a missing intermediate | typed error | `TlsError` that says so
 L06 | an approved root, another issuer | typed error | `TlsError`, where `MEDIAGENIX_ISSUER` asks for one
-L07 | TLS 1.1 alone | typed error | `TlsError`
+L07 | only TLS 1.1 | typed error | `TlsError`
 L08 | verification switched off | typed error | `UsageError`
 L09 | bundles of the environment that hold another authority | survived | not read
 L10 | through a proxy | survived | the same checks through the tunnel
@@ -252,7 +252,7 @@ CASES: Final = [
     for case in _read(text)
 ]
 
-# Each is held by tests that say "Promise 1" and so on.
+# Each is covered by tests that say "Promise 1" and so on.
 PROMISES: Final = (
     "A pull is whole, or says that it is not: an answer cut at any byte is never taken for the whole.",
     "No secret leaves its origin.",
@@ -262,6 +262,6 @@ PROMISES: Final = (
     "Every wait is bounded, can be seen, and can be cancelled.",
     "Only approved roots, also after calls and whatever the environment says.",
     "Every bad input gives one typed error, never a bare builtin.",
-    "Tests reach loopback alone, in a clean environment.",
-    "The local vendors agree with independent software: clients against them, servers against this client.",
+    "Tests reach only loopback, in a clean environment.",
+    "The mock servers agree with independent software: clients against them, servers against this client.",
 )

@@ -21,9 +21,9 @@ PAGE: Final = ROOT / "docs" / "faults.md"
 _ID: Final = re.compile(r"\b([TPASLWNX])(\d\d)(?: to \1(\d\d))?\b")
 _PROMISE: Final = re.compile(r"\bPromise (\d+)\b")
 _HEAD: Final = """\
-# What goes wrong, and what becomes of it
+# What goes wrong, and the outcome
 
-The fault catalogue of vendorkit: each case is held by the tests beside it, most of them against real sockets.
+The fault catalogue of vendorkit: each case is covered by the tests next to it, most of them against real sockets.
 "Survived" means that the result is right and whole, at the cost of a wait or another request at most, and a typed error
 where that does not help; "typed error" is one of [`vendorkit.errors`](../vendorkit/errors.py), at once. `make faults`
 runs the tests in `tests/faults/`, `make test` the others; `make docs` writes this page from what the tests say.

@@ -1,4 +1,4 @@
-"""What goes wrong with authentication, seen by whole clients: local vendors with their switches, and raw servers."""
+"""What goes wrong with authentication, seen by whole clients: mock servers with their switches, and raw servers."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_token_endpoint_that_never_answers_ends_with_the_deadline(threads):
             assert max(pool.map(ask, range(threads))) < 4
 
 
-def test_token_that_drips_is_given_up_by_the_scheme_alone(monkeypatch):
+def test_token_that_drips_is_given_up_by_the_scheme_only(monkeypatch):
     """A16, T10: with plain requests, whose timeout each byte sets back."""
     monkeypatch.setattr(token, "_WAIT_S", 0.6)
     stop = threading.Event()
@@ -202,7 +202,7 @@ def test_wall_clock_that_jumps_changes_nothing(pledg, vendors, monkeypatch, jump
     assert 590 < pledg.session.schemes["token"].seconds_left <= 600
 
 
-def test_clock_that_is_off_is_told_in_the_vendors_words():
+def test_clock_that_is_off_is_reported_in_the_vendors_words():
     """A25: what a vendor says of a signature from the future reaches the caller; nothing is sent a second time."""
     said = b'{"error": {"code": "invalid_signature", "debug": "iat is in the future"}}'
     with raw_server(lambda sock, head: sock.sendall(answer(said, JSON, status="400 X"))) as server:
@@ -213,7 +213,7 @@ def test_clock_that_is_off_is_told_in_the_vendors_words():
 
 @pytest.mark.parametrize("path", ["/api/a;b=1", "/api/%C3%BC", "/api/a,b%2Cc?expand=a%2Cb,c", "/api/x%20y;z?q=%7e"])
 def test_odd_paths_are_signed_as_they_are_sent(mediagenix, path):
-    """A35: the local vendor answers 400 where the header's uri is not the request line's."""
+    """A35: the mock server answers 400 where the header's uri is not the request line's."""
     with pytest.raises(NotFound):
         mediagenix.get(path)
 

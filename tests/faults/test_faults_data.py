@@ -291,7 +291,7 @@ def test_xml_at_fault_is_one_typed_error_at_once(fault):
         assert time.monotonic() - started < 2
 
 
-def test_a_page_of_html_or_nothing_is_asked_for_again():
+def test_a_page_of_html_or_nothing_is_sent_again():
     """T19, T33: something answered in the vendor's place, as a proxy does while a server starts again."""
     good = answer(brands('{"id":1}'))
     for fault in (answer(b"<!DOCTYPE html><h1>Back soon</h1>", "Content-Type: application/json"), answer(b"")):

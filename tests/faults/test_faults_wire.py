@@ -86,7 +86,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("fault", BROKEN)
-def test_a_broken_answer_is_asked_for_again_and_then_whole(fault):
+def test_a_broken_answer_is_sent_again_and_then_whole(fault):
     """T01, T02, T03, T05 to T08, T11, T18, T31: on a new connection; where it stays so, one typed error."""
     with raw_server(one_after_another(BROKEN[fault], always(GOOD))) as server:
         assert session_of(server, PATIENT).send(Call("GET", "/x")).json() == {"whole": True}
@@ -224,7 +224,7 @@ def test_good_data_under_a_wrong_label_is_read():
             assert session_of(server).send(Call("GET", "/x")).content == b'{"name": "Z\xc3\xbcrich"}'
 
 
-def test_a_kept_connection_that_died_is_replaced_for_a_read_alone():
+def test_a_kept_connection_that_died_is_replaced_for_a_read_only():
     """T29: the second request meets a closed connection; a write, which may have been carried out, is an error."""
     for leave in (cut(b""), reset(b"")):
         handlers = [always(GOOD), leave, always(GOOD), leave, always(GOOD)]

@@ -91,7 +91,7 @@ def test_a_broken_body_is_not_carried_by_the_error():
     assert caught.value.__cause__ is None
 
 
-def test_large_integers_stay_exact_beside_nulls():
+def test_large_integers_stay_exact_next_to_nulls():
     """P09: 2**53+1 next to null is still 2**53+1, and ids are text."""
     page = _read(b'{"results":[{"id":9007199254740993,"count":9007199254740993},{"id":null}]}')
     assert page.table["count"].to_pylist() == [9007199254740993, None]
@@ -183,7 +183,7 @@ def test_half_a_surrogate_pair_is_kept_raw():
     assert page.table.to_pylist()[0]["name__raw"] == '"a\\ud800"'
 
 
-def test_a_record_alone_and_a_bare_list_are_read_without_an_envelope():
+def test_a_record_only_and_a_bare_list_are_read_without_an_envelope():
     """`records=None` reads a single record as well as a list."""
     assert json_page(b'{"id":1}', None).records() == [{"id": 1}]
     assert json_page(b'\n[{"id":1},{"id":2}] ', None).table(SMALL).table["id"].to_pylist() == ["1", "2"]

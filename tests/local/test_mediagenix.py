@@ -169,7 +169,7 @@ def test_irregular_names_and_types_of_the_samples_are_kept(vendor):
     assert isinstance(vendor.get("/api/title_groups/1")["season_number"], int)
 
 
-def test_null_and_empty_are_told_apart(vendor):
+def test_null_and_empty_are_reported_apart(vendor):
     """A null is nil="true", an empty text an empty element, and both occur among external ids."""
     ids = [title.find("external-id") for title in vendor.xml("/api/titles?per_page=200").iter("title") if len(title)]
     nil = [element for element in ids if element.get("nil") == "true"]

@@ -529,7 +529,7 @@ def test_equal_settings_give_equal_data_and_seeds_differ():
     assert first != other
 
 
-def test_more_products_leave_the_first_ones_alone():
+def test_more_products_leave_the_first_ones_only():
     """A larger catalogue holds the smaller one: size is no part of a record, but for the successor of the last."""
     small = {p["id"]: p for p in Caller(products=100).stream({})}
     large = {p["id"]: p for p in Caller(products=200).stream({})}

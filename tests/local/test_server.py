@@ -95,7 +95,7 @@ def test_credentials_are_drawn_anew_for_each_start(servers):
     assert not any(value in repr(first) + repr(servers) for value in first.credentials.values())
 
 
-def test_nothing_secret_stands_among_the_process_arguments(servers):
+def test_nothing_secret_is_among_the_process_arguments(servers):
     """The arguments of the child are the interpreter and the module."""
     assert servers._process.args[1:] == ["-m", "vendorkit.local.server"]
 
@@ -197,7 +197,7 @@ def test_a_start_that_fails_says_why(monkeypatch):
         local.start(vendors=("nonesuch",))
 
 
-def test_modules_beside_the_notebook_do_not_break_the_start(tmp_path):
+def test_modules_next_to_the_notebook_do_not_break_the_start(tmp_path):
     """A `token.py` or `ssl.py` in the working directory is not taken for the library's."""
     for name in ("token.py", "ssl.py", "json.py"):
         (tmp_path / name).write_text("raise SystemExit('shadowed')")

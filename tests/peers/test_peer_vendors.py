@@ -86,7 +86,7 @@ def test_nginx_limit_is_waited_for():
         assert [one.status for one in client.session.exchanges.all()] == [200, 429, 200]
 
 
-def test_nginx_with_tls_1_1_alone_is_refused():
+def test_nginx_with_tls_1_1_only_is_refused():
     """L07: the remedy says what the server lacks."""
     with medipim_on_nginx("robot", "made-up words", protocols="TLSv1.1") as client, pytest.raises(TlsError) as caught:
         client.get("/index.html")

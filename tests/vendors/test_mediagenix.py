@@ -1,4 +1,4 @@
-"""Mediagenix end to end on the local vendor: digest, hypermedia, XML and JSON, paging, events, Sequence."""
+"""Mediagenix end to end on the mock server: digest, hypermedia, XML and JSON, paging, events, Sequence."""
 
 from __future__ import annotations
 
@@ -354,7 +354,7 @@ def test_wrong_password_costs_two_requests_once(vendors, monkeypatch):
     assert vendors["mediagenix"].requests == 2
 
 
-def test_real_environments_trust_approved_roots_alone(monkeypatch):
+def test_real_environments_trust_approved_roots_only(monkeypatch):
     """The table of vendorkit/http/approved_roots.txt; the budget leaves headroom below 150 in 30 seconds."""
     monkeypatch.setenv("MEDIAGENIX_ROBOT_USER", "robot")
     monkeypatch.setenv("MEDIAGENIX_ROBOT_PASSWORD", "made up words")

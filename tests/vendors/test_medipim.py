@@ -1,4 +1,4 @@
-"""Medipim end to end on the local vendor: pages, the window, the stream, filters, and what goes wrong."""
+"""Medipim end to end on the mock server: pages, the window, the stream, filters, and what goes wrong."""
 
 from __future__ import annotations
 
@@ -285,7 +285,7 @@ def test_rate_budget_is_the_vendors_outside_the_local_environment(monkeypatch):
 
 @pytest.fixture(scope="module")
 def large():
-    """A local vendor with more products than the window shows."""
+    """A mock server with more products than the window shows."""
     with local.start(vendors=("medipim",), products=10_600) as running:
         yield running
 

@@ -31,7 +31,7 @@ COLUMNS = ["id", "created_at", "name_nl", "brands"]
 
 @pytest.fixture(scope="module")
 def large():
-    """A local vendor with more products and media than the window shows."""
+    """A mock server with more products and media than the window shows."""
     with local.start(vendors=("medipim",), products=10_600) as running:
         yield running
 

@@ -1,4 +1,4 @@
-"""Pledg end to end on the local vendor: plans, conditions, notifications, signatures, the three schemes."""
+"""Pledg end to end on the mock server: plans, conditions, notifications, signatures, the three schemes."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_wrong_question_is_refused_before_it_is_sent(pledg, asked, said):
         pledg.payment_schedule.query(**asked)
 
 
-def test_vendors_own_refusal_is_told(pledg):
+def test_vendors_own_refusal_is_reported(pledg):
     """`error.debug` is what Pledg says."""
     with pytest.raises(InvalidRequest) as caught:
         pledg.payment_schedule.query(amount_cents=10**15, created="2026-01-31").frame()
@@ -113,12 +113,12 @@ def test_vendors_own_refusal_is_told(pledg):
 
 
 def notification_log(pledg) -> tuple[list[str], list[str]]:
-    """The local vendor's log of notifications, with what each is."""
+    """The mock server's log of notifications, with what each is."""
     answer = pledg.get("/api/local/notifications", params={"count": 40}, auth=None).json()
     return answer["notifications"], answer["kinds"]
 
 
-def test_log_of_notifications_is_told_genuine_from_forged(pledg):
+def test_log_of_notifications_is_reported_genuine_from_forged(pledg):
     """One row each; what is not verified says why, what came twice is marked."""
     bodies, kinds = notification_log(pledg)
     frame = pledg.notifications.frame(bodies)
@@ -177,7 +177,7 @@ def purchase(pledg, reference: str) -> dict[str, object]:
 
 
 def test_purchase_url_is_accepted_by_the_vendor_and_a_forged_one_is_not(pledg):
-    """The local vendor's page verifies with code of its own."""
+    """The mock server's page verifies with code of its own."""
     url = pledg.purchase_url(purchase(pledg, "r-0"), expires_in=3600)
     assert "verified" in pledg.get(url, auth=None).text
     with pytest.raises(InvalidRequest):
@@ -316,7 +316,7 @@ def test_one_notification_is_one_row(pledg, form):
         assert pledg.notifications.frame(bodies)["reference"].tolist() == ["A-1"]
 
 
-def test_rates_are_beside_a_plan_or_missing(pledg, vendors):
+def test_rates_are_next_to_a_plan_or_missing(pledg, vendors):
     """Taeg and debit_rate as the newest page has them; without them the plan is the same."""
     query = pledg.payment_schedule.query(amount_cents=20_000, created="2026-01-31")
     with_rates = query.frame()

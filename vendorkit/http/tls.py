@@ -85,7 +85,7 @@ class Trust:
     def check_host(self, host: str) -> None:
         """Raise `TlsError` where these roots may not vouch for *host*."""
         if self.loopback_only and not is_loopback(host):
-            what = f"The local vendors' certificate authority was about to be used for {host}."
+            what = f"The mock servers' certificate authority was about to be used for {host}."
             raise TlsError(what, remedy="It is accepted for this machine only: choose another environment.")
 
     def check_chain(self, sock: Any) -> None:
