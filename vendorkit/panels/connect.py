@@ -145,7 +145,7 @@ class ConnectPanel(WorkPanel):
         self.start()
 
     def _show_glance(self) -> None:
-        self._glance.value = scrolled_html(info_html(self._rows.values(), _HEADS), "Vendors")
+        self._glance.value = scrolled_html(info_html(self._rows.values(), _HEADS), "At a glance")
 
     def start(self) -> None:
         """Make the test call, in a thread; the status shows the result."""

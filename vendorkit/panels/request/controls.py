@@ -124,6 +124,7 @@ class Control(widgets.HBox):  # type: ignore[misc]
     ) -> None:
         self.declared, self._changed, self._lookup = declared, changed, lookup
         self._found = widgets.ToggleButtons(value=None, layout={"display": "none"}, style={"button_width": "auto"})
+        self._offering = False
         self._found.observe(self._pick, names="value")
         self.box = _widget_for(declared, large=large)
         self._note = widgets.HTML(layout={"margin": ".4em 0 .4em .8em", "flex": "1 1 0", "min_width": "0"})
@@ -177,13 +178,15 @@ class Control(widgets.HBox):  # type: ignore[misc]
             what = found.what if isinstance(found, VendorkitError) else f"No name with {sought!r} was found."
             self._note.value += dim_html(what)
             return
+        self._offering = True  # ipywidgets 7 chooses the first one by itself
         self._found.options, self._found.index = found, None
+        self._offering = False
         self._found.tooltips = [label for label, _ in found]
         self._found.layout.display = ""
 
     def _pick(self, change: Any) -> None:
         # By a press of a button, so that the text has not the focus.
-        if change["new"] is not None and self._sought():
+        if change["new"] is not None and not self._offering:
             before, comma, _ = self.box.value.rpartition(",")
             self.box.value = f"{before}{comma}{' ' * bool(comma)}{change['new']}"
 
