@@ -93,6 +93,7 @@ docs: $(READY) build/docs-env/.ready  ## write the generated parts of docs/ anew
 	$(BIN)/python -m tests.resource_pages
 	$(BIN)/python -m tests.faults.catalogue
 	$(BIN)/python -m tests.frames.idioms
+	$(BIN)/python -m tests.endpoint_page
 	build/docs-env/bin/python docs/site/build.py
 
 build/docs-env/.ready: docs/site/requirements.txt

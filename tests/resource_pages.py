@@ -9,6 +9,7 @@ from pathlib import Path
 import vendorkit as vk
 from vendorkit.frames.schema import Embedded, EmbeddedMany, Kind, ListOf, Struct, Type
 from vendorkit.resource import Resource
+from vendorkit.vendors.registry import CLIENTS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 VENDORS = ("medipim", "pledg", "mediagenix")
@@ -21,6 +22,7 @@ _WORDS = {
     Kind.LOCALISED: "text for each locale",
     Kind.TEXT_OR_LOCALISED: "text, and text for each locale",
 }
+_ADDRESSES = re.compile(r"(<!-- addresses: [^>]*-->\n).*?(<!-- end of addresses -->)", re.DOTALL)
 _GENERATED = re.compile(r"(<!-- resources: [^>]*-->\n).*?(<!-- end of resources -->)", re.DOTALL)
 
 
@@ -68,7 +70,24 @@ def _type(kind: Type) -> str:
             return _WORDS.get(kind, kind.value)
 
 
+def with_addresses(text: str) -> str:
+    """The page on credentials with the base URLs of all environments."""
+    lines = ["| vendor | environment | base URL | further |", "|---|---|---|---|"]
+    for kind in CLIENTS.values():
+        for name, one in kind.environments.items():
+            for country in kind.countries or (None,):
+                where = f"{name}, {country}" if country else name
+                further = ", ".join(f"`{url}`" for url in one.origins.values())
+                lines.append(f"| {kind.label} | {where} | `{kind.url_of(one, country)}` | {further} |")
+    table = "\n".join(lines)
+    return re.sub(
+        r"(<!-- addresses: .*?-->\n).*?(<!-- end of addresses -->)", rf"\1\n{table}\n\n\2", text, flags=re.DOTALL
+    )
+
+
 if __name__ == "__main__":
+    credentials = DOCS / "credentials.md"
+    credentials.write_text(with_addresses(credentials.read_text(encoding="utf-8")), encoding="utf-8")
     for vendor in VENDORS:
         connected = vk.connect(vendor, environment="local")
         page_of(connected).write_text(rewritten(connected), encoding="utf-8")

@@ -14,7 +14,7 @@ from types import ModuleType
 import pytest
 
 import vendorkit as vk
-from tests.resource_pages import DOCS, VENDORS, page_of, rewritten
+from tests.resource_pages import DOCS, VENDORS, page_of, rewritten, with_addresses
 from vendorkit.cli import main
 
 ROOT = DOCS.parent
@@ -92,6 +92,12 @@ def test_page_of_a_vendor_lists_its_resources_as_they_are_declared(vendor, vendo
     """`make docs` brings the page up to date."""
     client = vk.connect(vendor, environment="local")
     assert page_of(client).read_text(encoding="utf-8") == rewritten(client)
+
+
+def test_page_on_credentials_has_every_address():
+    """`make docs` brings the page up to date."""
+    text = (DOCS / "credentials.md").read_text(encoding="utf-8")
+    assert text == with_addresses(text)
 
 
 @pytest.mark.parametrize("vendor", VENDORS)

@@ -3,7 +3,7 @@ What changed at Mediagenix: the feed of events names it, and each changed record
 
 The feed is queried for what is newer than an event's id. How long events are kept is not documented, so it is queried
 for one more event, the last one known: if that is gone, others may be gone with it. Events that are at most a few
-minutes old are read again the next time, in case one with a lower id comes late (inferred). Facts are as of 2026-11.
+minutes old are read again the next time, in case one with a lower id comes late (inferred).
 """
 
 from __future__ import annotations

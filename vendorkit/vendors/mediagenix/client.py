@@ -2,7 +2,7 @@
 Mediagenix On-Demand (Movida) and Sequence: a video catalogue of hypermedia resources, in XML or JSON.
 
 RFC 2617 digest with a nonce good for five minutes; 150 requests in 30 seconds, then a ban of 300 seconds; TLS chains of
-one approved authority. Clients follow `next` and never compute pages. Facts are as of 2026-11.
+one approved authority. Clients follow `next` and never compute pages. From excerpts of the vendor's pages.
 """
 
 from __future__ import annotations

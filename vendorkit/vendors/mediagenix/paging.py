@@ -1,4 +1,4 @@
-"""How Mediagenix's collections are paged, its event feed followed and its documents read. Facts are as of 2026-11."""
+"""How Mediagenix's collections are paged, its event feed followed and its documents read."""
 
 from __future__ import annotations
 

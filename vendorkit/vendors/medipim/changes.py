@@ -2,8 +2,7 @@
 What changed at Medipim: products and media have the filter `updatedSince`, the seconds of `meta.updatedAt`.
 
 No document says how soon a change is found by it, so a dataset continues from a few minutes before it was saved;
-records received twice are merged again, with the same result. Deletions are not reported: the total shows them. Facts
-are as of 2026-11.
+records received twice are merged again, with the same result. Deletions are not reported: the total shows them.
 """
 
 from __future__ import annotations

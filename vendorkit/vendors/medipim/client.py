@@ -2,8 +2,8 @@
 Medipim, API v4: health products, brands and related records.
 
 HTTP Basic with the key's id and secret; queries by POST that only read; pages of at most 250 within a window of 10,000;
-beyond the window a stream of JSON lines, or windows by time of creation. Facts are as of 2026-11; what the vendor does
-not document is marked "inferred".
+beyond the window a stream of JSON lines, or windows by time of creation. From excerpts of its pages; what they
+leave open is marked "inferred".
 """
 
 from __future__ import annotations

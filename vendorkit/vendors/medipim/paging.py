@@ -2,8 +2,8 @@
 How Medipim's endpoints are queried: small resources in one answer; products and media in pages, a stream or windows.
 
 Pages hold at most 250 records within a window of 10,000. More than that comes as a stream of JSON lines, in the
-query's order, or as windows by time of creation, oldest first. Facts are as of 2026-11; what the vendor does not
-document is marked "inferred".
+query's order, or as windows by time of creation, oldest first. What the vendor does not document
+is marked "inferred".
 """
 
 from __future__ import annotations

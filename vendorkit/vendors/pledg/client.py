@@ -2,7 +2,7 @@
 Pledg: instalment and deferred payments; simulations, merchant conditions, signed links, notifications, refunds.
 
 Three schemes: an access token of ten minutes, HTTP Basic with the dashboard's e-mail and password, and signatures. No
-collection of Pledg is documented as paged, so none is invented here. Facts as of 2026-11.
+collection of Pledg is documented as paged, so none is invented here. From excerpts of the vendor's pages.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 Pledg's files: the CSV export of the dashboard's payments, and the daily settlement file, as tables.
 
 No document names the columns of either, so none is assumed: all columns are texts under the file's own names, and a
-caller says which column holds what. Separators, encodings and decimal commas are inferred. Facts as of 2026-11.
+caller says which column holds what. Separators, encodings and decimal commas are inferred.
 """
 
 from __future__ import annotations

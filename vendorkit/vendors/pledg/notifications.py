@@ -1,4 +1,4 @@
-"""Pledg's notifications as a table: which are genuine, which came twice, and what they say. Facts as of 2026-11."""
+"""Pledg's notifications as a table: which are genuine, which came twice, and what they say."""
 
 from __future__ import annotations
 

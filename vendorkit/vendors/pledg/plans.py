@@ -1,4 +1,4 @@
-"""Pledg's plans and conditions as data: each comes in one answer, of its own shape. Facts are as of 2026-11."""
+"""Pledg's plans and conditions as data: each comes in one answer, of its own shape."""
 
 from __future__ import annotations
 
