@@ -147,10 +147,10 @@ class Changes(ABC):
     def changed_ids(self, ask: Ask) -> Flow[None]:
         """Accept pages whose `keys` changed since `ask.since`, including those that left what *ask* queries."""
 
-    def came_since(self, ask: Ask, at: float) -> Flow[bool]:  # noqa: ARG002
-        """Return whether records may have come since *at*, by the vendor's clock: a small request after a download."""
+    def came_since(self, ask: Ask, at: float) -> Flow[list[str]]:  # noqa: ARG002
+        """Return names of what came since *at*, by the vendor's clock, or of some of it: by one small request."""
         yield from ()
-        return False
+        return []
 
     @abstractmethod
     def keys(self, page: Page) -> list[str]:

@@ -97,7 +97,7 @@ def test_collections_are_pulled_by_next_links(mediagenix, vendors):
     frame = mediagenix.titles.query().frame(columns=["id"])
     assert len(frame) == 2000
     assert frame["id"].is_unique
-    assert vendors["mediagenix"].requests == 11
+    assert vendors["mediagenix"].requests == 12  # the digest challenge, ten pages, and whether records came meanwhile
     assert [entry["status"] for entry in vendors["mediagenix"].log()].count(401) == 1
 
 
@@ -167,7 +167,8 @@ def test_xml_is_fetched_ahead_but_never_past_a_limit(mediagenix, monkeypatch, li
     monkeypatch.setattr(mediagenix.session, "send", lambda call: sent.append(call.url) or send(call))
     frame = mediagenix.titles.query(accept="xml").frame(columns=["id"], limit=limit)
     assert len(frame) == (2000 if limit is None else limit)
-    assert len(sent) == len(set(sent)) == pages
+    fetched = [url for url in sent if url != "/api/events"]  # whether records came meanwhile
+    assert len(fetched) == len(set(fetched)) == pages
 
 
 def test_a_next_link_behind_the_records_is_followed_too(mediagenix, monkeypatch):

@@ -40,7 +40,7 @@ class Result:
         drift: What did not match the schema.
         complete: Whether these are all records that match.
         moved: The pages between which the data moved while they came, also if they were read again; the first is 1.
-        is_silent: Whether that shows in no count.
+        came: Names of what came meanwhile, as the vendor says; of earlier readings too.
     """
 
     source: Source
@@ -51,7 +51,7 @@ class Result:
     drift: Drift
     complete: bool
     moved: tuple[int, ...] = ()
-    is_silent: bool = False
+    came: frozenset[str] = frozenset()
 
     @property
     def whole(self) -> bool:
@@ -90,14 +90,11 @@ def table_of(source: Source, ask: Ask, schema: Schema) -> Result:
         if not result.moved or ask.span is not None or result.pull.pages > MOST_PAGES:
             break
         try:
-            again = _download(source, ask, schema)
+            result = _download(source, ask, schema, result.came)
         except (AuthError, Cancelled, UsageError):
             raise
         except VendorkitError:
             break  # what came first is more than what came now
-        # Read twice with the same result: what came did not come meanwhile.
-        settled = result.is_silent and again.is_silent and again.table.equals(result.table)
-        result = replace(again, moved=(), complete=again.whole) if settled else again
     why = result.pull.difference(result.table.num_rows)
     if ask.span is not None and result.moved:
         why = why or "the same id came with different values"
@@ -106,7 +103,7 @@ def table_of(source: Source, ask: Ask, schema: Schema) -> Result:
     return result
 
 
-def _download(source: Source, ask: Ask, schema: Schema) -> Result:
+def _download(source: Source, ask: Ask, schema: Schema, known: frozenset[str] = frozenset()) -> Result:
     resource = source.resource_of(ask)
     pull = Pull(resource.paging_of(ask).pages(ask), source, resource.name, limit=ask.limit, quiet=ask.span is not None)
     batches: list[Batch] = []
@@ -130,29 +127,32 @@ def _download(source: Source, ask: Ask, schema: Schema) -> Result:
     table, differ = without_copies(table, schema.key) if pull.pages > 1 else (table, [])
     pages = {bisect_right(pull.ends, row) + 1 for row in differ}
     result = Result(source, ask, schema, pull, table, drift, complete=True, moved=tuple({*pages, *pull.moved_pages}))
-    if not result.moved and result.pull.difference(table.num_rows) is None and _came_meanwhile(result):
-        result = replace(result, moved=tuple(range(1, pull.pages + 1)), is_silent=True)
+    if result.moved or pull.difference(table.num_rows) is None:
+        # What was known before this reading did not come during it; the vendors' clocks have whole seconds.
+        came = _came_meanwhile(result)
+        moved = result.moved or (tuple(range(1, pull.pages + 1)) if came - known else ())
+        result = replace(result, moved=moved, came=came | known)
     return replace(result, complete=result.whole and not result.moved)
 
 
-def _came_meanwhile(result: Result) -> bool:
+def _came_meanwhile(result: Result) -> frozenset[str]:
     """
-    Return whether records came while pages did, although all counts add up.
+    Return names of records that came while pages did, although all counts add up.
 
     Another record left then, and the one after it may have slipped to a page that had been read already.
     """
     ask, pull, changes = result.ask, result.pull, result.source.resource_of(result.ask).changes
     # Two pages come within moments, and the question would be half as many requests again.
     if changes is None or pull.pages < 3 or pull.first_at is None or ask.limit is not None or pull.total is None:
-        return False
+        return frozenset()
     if ask.span is not None or ask.since is not None or changes.why_not_incremental(ask) is not None:
-        return False
+        return frozenset()
     try:
-        return run(changes.came_since(ask, pull.first_at), result.source)
+        return frozenset(run(changes.came_since(ask, pull.first_at), result.source))
     except Cancelled:
         raise
     except VendorkitError:  # not every user may read the feed; and no download is lost for a question about it
-        return False
+        return frozenset()
 
 
 def finish(result: Result, table: pa.Table | None = None, *, nested: Nested = "list") -> pd.DataFrame:

@@ -101,14 +101,14 @@ class FeedChanges(Changes):
         settled = [event for event in events if _moment(event) <= now - LATE_S]
         return Since(_id((settled[-1:] or events[:1])[0]), is_event_id=True) if events else None
 
-    def came_since(self, ask: Ask, at: float) -> Flow[bool]:  # noqa: ARG002
-        """Return whether the last events, which one response holds, tell of a new record of this collection."""
-        subject = re.compile(re.escape(self.paging.path) + r"/[0-9]+")
+    def came_since(self, ask: Ask, at: float) -> Flow[list[str]]:  # noqa: ARG002
+        """Return the ids of those of the last events, which one response holds, that tell of a new record."""
+        subject, found = re.compile(re.escape(self.paging.path) + r"/[0-9]+"), []
         for event in (yield Call("GET", _EVENTS, records="entries")).records():
             is_new = str(event.get("event_type")).endswith("_created") and _moment(event) >= int(at)
             if is_new and _read(event, "subject_link", lambda link: subject.fullmatch(urlsplit(link or "").path)):
-                return True
-        return False
+                found.append(str(_id(event)))
+        return found
 
     def changed_ids(self, ask: Ask) -> Flow[None]:
         """Accept the ids of the records that events since then are about, each once."""
