@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import multiprocessing
 import traceback
@@ -135,7 +136,20 @@ def test_filters_are_those_of_pandas(two):
     assert either["id"].tolist() == [ids[5], ids[9]]
     with pytest.raises(UsageError, match=r"no column 'statos'.*status"):
         vk.load(second.path, filters=[("statos", "==", "active")])
-    for wrong in ("status", 5, [("id",)], [("id", "~", "x")], [("public_price", "==", "x")], [()]):
+    circle: list = []
+    circle.append(circle)
+    wrongs = [
+        "status",
+        5,
+        [("id",)],
+        [("id", "~", "x")],
+        [("public_price", "==", "x")],
+        [()],
+        circle,
+        itertools.count(),
+    ]
+    wrongs += [[("public_price", "==", one)] for one in (10**30, circle, itertools.count(), {"a": 1})]
+    for wrong in wrongs:
         with pytest.raises(UsageError, match="filters must be"):
             vk.load(second.path, filters=wrong)
 
@@ -205,7 +219,7 @@ def test_compact_deletes_what_only_old_versions_need(two):
     assert leftovers(first.path) == {"part-of-mine.parquet", "notes.txt"}
     assert len(second.history()) == 2
     assert (len(first.history()), first.compact(keep_days=0)) == (1, 0)
-    for wrong in (-1, "1", None, True, float("nan"), float("inf")):
+    for wrong in (-1, "1", None, True, float("nan"), float("inf"), 10**5000):
         with pytest.raises(UsageError, match="keep_days must be a number of days"):
             second.compact(keep_days=wrong)
 

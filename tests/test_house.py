@@ -29,7 +29,7 @@ ROOMS = {
     "httpfile": 235,
     "vendors": 2_590,
     "query": 130,
-    "saved": 1_240,
+    "saved": 1_250,
     "tools": 220,
     "pull": 635,
     "resource": 140,

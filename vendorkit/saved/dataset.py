@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +25,7 @@ from vendorkit.saved.log import Version, newest, stored_schema, versions
 from vendorkit.saved.unfinished import unfinished
 from vendorkit.saved.version1 import Version1, version_1
 
+_MOST_DAYS: Final = 1e6
 _READS: Final = 3  # of a folder that is updated and compacted meanwhile
 SAVE_AGAIN: Final = "Save again: it is downloaded as the next version."
 _COUNTS: Final = ("version", "rows", "added", "changed", "removed")
@@ -131,7 +131,7 @@ class Dataset:
             UsageError: *keep_days* is no number of days, or another process is writing.
         """
         is_number = isinstance(keep_days, (int, float)) and not isinstance(keep_days, bool)
-        if not is_number or not isfinite(keep_days) or keep_days < 0:
+        if not is_number or not 0 <= keep_days <= _MOST_DAYS:
             arguments.refuse("keep_days", "a number of days, 0 or more", keep_days)
         self._number()
         with locked(self.path):
@@ -273,7 +273,16 @@ def _condition(filters: Any, columns: Sequence[str]) -> tuple[Any, Sequence[str]
     try:
         if isinstance(filters, pc.Expression):
             return filters, columns
-        flat = [two for one in filters for two in (one if isinstance(one, list) else [one])]
+        groups: list[Any] = filters if isinstance(filters, list) else [None]  # other iterables may be endless
+        flat: list[Any] = [two for one in groups for two in (one if isinstance(one, list) else [one])]
+        if not all(isinstance(one, tuple) and len(one) == 3 and _is_plain(one[2]) for one in flat):
+            raise TypeError  # noqa: TRY301 - handled like any other
         return pq.filters_to_expression(filters), [str(one[0]) for one in flat]
-    except (TypeError, ValueError, IndexError, KeyError, pa.ArrowException):
+    except (TypeError, ValueError, IndexError, KeyError, OverflowError, pa.ArrowException):
         arguments.refuse("filters", 'a list of conditions such as [("status", "==", "active")]', filters)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is one, or a list of some: Arrow does not survive a list that is inside of itself."""
+    found = value if isinstance(value, (list, tuple, set, frozenset)) else [value]
+    return all(isinstance(one, (str, bytes)) or not isinstance(one, Iterable) for one in found)
