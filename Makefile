@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH := .venv-bench
-PANEL_TESTS := tests/test_panels.py tests/test_table.py tests/test_browse.py tests/test_request_panel.py
+PANEL_TESTS := tests/test_panels.py tests/test_table.py tests/test_table_charts.py tests/test_table_conditions.py tests/test_browse.py tests/test_request_panel.py
 REQUESTS := 2.33.0 2.33.1 2.34.0 2.34.1
 PANDAS := 2.2.3 3.1.1
 # For the fault catalogue: servers that others wrote, and each supported version of requests but the newest.

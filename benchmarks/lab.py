@@ -32,7 +32,7 @@ class Table:
     imports: str = ""
 
 
-OURS: Final = Table("vk.table", "vk.table({})", ".jupyter-widgets table.vk td")
+OURS: Final = Table("vk.table", "vk.table({})", ".jupyter-widgets table.vk tbody td")
 OTHERS: Final = (
     Table("pandas HTML (60 rows)", "{}", "table.dataframe td"),
     Table(
@@ -84,6 +84,32 @@ _PAINT: Final = """([number, selector, button]) => new Promise((resolve, reject)
     if (button) { pressed.click(); } else { window.jupyterapp.commands.execute('notebook:run-cell'); }
     requestAnimationFrame(look);
 })"""
+# Presses a head, or types a filter, and resolves when the line below says so and the browser has shown that frame.
+_CHANGE: Final = """([number, head, column, filter, wanted]) => new Promise((resolve, reject) => {
+    const output = window.jupyterapp.shell.currentWidget.content.widgets[number].outputArea.node;
+    const type = (place, text) => {
+        const input = output.querySelectorAll('.vk-bar input')[place];
+        input.value = text;
+        for (const name of ['input', 'change']) { input.dispatchEvent(new Event(name, {bubbles: true})); }
+    };
+    if (!head) { type(0, column); }
+    const start = performance.now();
+    if (head) {
+        [...output.querySelectorAll('.vk-heads button')].find(node => node.textContent.trim() === head).click();
+    } else {
+        type(1, filter);
+    }
+    const look = () => {
+        if (output.querySelector('.vk-status').textContent.includes(wanted)) {
+            requestAnimationFrame(() => resolve(performance.now() - start));
+        } else if (performance.now() - start > 60000) {
+            reject(new Error(`not in a minute: ${wanted}, but: ${output.textContent.slice(0, 400)}`));
+        } else {
+            requestAnimationFrame(look);
+        }
+    };
+    look();
+})"""
 _TEXT: Final = "number => window.jupyterapp.shell.currentWidget.content.widgets[number].outputArea.node.textContent"
 
 
@@ -100,6 +126,16 @@ class Notebook:
         The half second after it belongs to nobody, so that one's late work does not fall into another's time.
         """
         seconds: float = self._page.evaluate(_PAINT, [cell, selector, button]) / 1000
+        self._page.wait_for_timeout(500)
+        return seconds
+
+    def change(self, cell: int, wanted: str, *, head: str = "", column: str = "", text: str = "") -> float:
+        """
+        Press the head of a column of `vk.table`, or type a filter; return the seconds until its line says *wanted*.
+
+        The half second after it belongs to nobody.
+        """
+        seconds: float = self._page.evaluate(_CHANGE, [cell, head, column, text, wanted]) / 1000
         self._page.wait_for_timeout(500)
         return seconds
 

@@ -30,6 +30,17 @@ def button(panel: widgets.Widget, description: str) -> widgets.Button:
     return next(one for one in below(panel) if isinstance(one, widgets.Button) and one.description == description)
 
 
+def press(buttons: widgets.ToggleButtons, label: str) -> None:
+    """Press one of a group of buttons, as a front end reports it: its number, then a message."""
+    buttons.index = list(buttons.options).index(label)
+    buttons._handle_custom_msg({"event": "click"}, [])
+
+
+def group(panel: widgets.Widget, name: str) -> widgets.ToggleButtons:
+    """Return the group of buttons of this class."""
+    return next(one for one in below(panel) if isinstance(one, widgets.ToggleButtons) and name in one._dom_classes)
+
+
 def cancel(panel: Any) -> None:
     """Press Cancel, and see that the work ends within half a second."""
     started = time.monotonic()

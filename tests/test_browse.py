@@ -10,7 +10,7 @@ import ipywidgets as widgets
 import pytest
 
 import vendorkit as vk
-from tests.clicking import VIEW, below, button, cancel, everything, leaked
+from tests.clicking import VIEW, below, button, cancel, everything, group, labelled, leaked, press
 from tests.https import JSON, always, answer, client_of, raw_server
 from vendorkit.errors import InvalidRequest, MalformedAnswer, NotAllowed, OriginRefused, UsageError
 from vendorkit.http.call import Policy
@@ -63,11 +63,65 @@ def test_links_lead_to_tables_and_records_by_clicks_only(browser):
     assert browser.response.total == 2_000
     button(browser, "Next page").click()
     assert arrived(browser).frame["id"].iloc[0] == "51"
-    button(browser, "Open record").click()
+    press(group(browser, "vk-rows"), "1")
     assert arrived(browser).resource["id"] == 51
     assert browser.frame["id"].tolist() == ["51"]
     button(browser, "licensor").click()
     assert arrived(browser).resource["resource_type"] == "licensor"
+
+
+def test_lists_are_searched_and_sorted_and_the_right_record_opens(mediagenix):
+    """Whatever the order on view; links are hidden until they are asked for."""
+    panel = vk.browse(mediagenix, "/api/titles")
+    heads = group(panel, "vk-heads")
+    assert "name" in heads.options
+    assert not [name for name in heads.options if name.endswith("_link")]
+    labelled(panel, "Filter").value = "tides"
+    panel._list.join()
+    press(heads, "id")
+    panel._list.join()
+    press(heads, "id")
+    panel._list.join()
+    shown = panel._list.frame
+    assert 1 < len(shown) < 50
+    press(group(panel, "vk-rows"), "1")
+    assert str(arrived(panel).resource["id"]) == shown["id"].iloc[0]
+    panel.step(-1)
+    labelled(panel, "Columns").value = True
+    press(group(panel, "vk-presets"), "All")
+    assert "self_link" in group(panel, "vk-heads").options
+
+
+def test_rows_of_the_list_of_resources_lead_to_them(medipim):
+    """As their buttons do; a resource without an address says so."""
+    panel = vk.browse(medipim)
+    names = panel.frame["resource"].tolist()
+    press(group(panel, "vk-rows"), str(names.index("brands") + 1))
+    assert arrived(panel).response.title == "brands"
+
+
+def test_errors_are_above_what_is_shown_and_fields_are_described(medipim):
+    """Where the eye is: below the address; each declared field says what it is, in the record and in the columns."""
+    panel = vk.browse(medipim, "/v4/products/query")
+    assert panel.children[1] is panel._status
+    panel.open_record(0)
+    assert "active, inactive, replaced" in arrived(panel)._body.value
+    assert "createdAt: First stored" in panel._body.value
+    shown = tab(panel, "DataFrame").value
+    assert "active, inactive, replaced" in shown
+    assert str(panel.frame["id"].iloc[0]) in shown
+    panel.go("https://elsewhere.example/")
+    html = arrived(panel).static_html()
+    assert html.index("OriginRefused") < html.index("<h4")
+
+
+def test_expansions_say_what_they_do_and_what_they_embed(mediagenix):
+    """Next to their boxes."""
+    panel = vk.browse(mediagenix, "/api/titles/42")
+    assert "Embed linked records" in panel._about.value
+    assert "availability_windows: When rights allow a title" in panel._about.value
+    panel.go("/api")
+    assert arrived(panel)._about.value == ""
 
 
 def test_back_and_forward_send_nothing(browser, vendors):
@@ -190,7 +244,7 @@ def test_views_are_bounded_in_size(mediagenix):
     assert "more characters" in tab(panel, "JSON").value
     assert "more characters" in tab(panel, "XML").value
     assert len(panel.frame) == 200
-    assert "150 more rows" in panel.static_html()
+    assert "rows 1 to 50 of 200" in panel.static_html()
 
 
 def test_address_bar_goes_where_it_says(browser):

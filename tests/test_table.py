@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import re
+import time
 import zipfile
 from datetime import datetime, timezone
 from decimal import Decimal
@@ -16,13 +17,16 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from ipywidgets.embed import embed_data
 
 import vendorkit as vk
-from tests.clicking import below
+from tests.clicking import below, button, cancel, group, press
 from tests.clicking import labelled as control
+from vendorkit.deadline import check_cancelled
 from vendorkit.errors import UsageError
 from vendorkit.panels.table import Table, panes
-from vendorkit.panels.table.columns import Facts, facts, holds, labelled, order, texts
+from vendorkit.panels.table.columns import holds, labelled, order, texts
+from vendorkit.panels.table.facts import Facts, facts
 from vendorkit.panels.table.files import csv_bytes, excel_bytes, parquet_bytes, tab_text
 from vendorkit.panels.table.markup import COLUMNS, page_html
 from vendorkit.panels.table.panes import FilesPane, offer
@@ -93,7 +97,7 @@ def test_filters_on_several_columns_hold_together_until_cleared(products):
     table.filter("soap", "name")
     table.filter("1250", "cents")
     assert table.frame.index.tolist() == [4]
-    assert "rows 1 to 1 of 1 (of 5 in all); name holds “soap”; cents holds “1250”" in table.static_html()
+    assert "rows 1 to 1 of 1 (of 5 in all); name: soap; cents: 1250" in table.static_html()
     table.filter("", "cents")
     assert table.frame.index.tolist() == [0, 4]
     table.clear()
@@ -148,32 +152,128 @@ def test_clicks_do_what_the_methods_do(products):
     """Each control by its label, and each has one."""
     table = Table(products, page_size=2)
     control(table, "Filter").value = "soap"
+    table.join()
     assert table.frame.index.tolist() == [0, 4]
-    control(table, "in").value = "cents"
     assert control(table, "Filter").value == ""
-    control(table, "Filter").value = "1250"
+    control(table, "Column").value = "cents"
+    control(table, "Filter").value = ">1000"
+    table.join()
     assert table.frame.index.tolist() == [4]
-    control(table, "Clear filters").click()
-    assert control(table, "Filter").value == ""
-    control(table, "Sort by").value = "cents"
-    control(table, "Descending").value = True
-    assert table.frame.index.tolist() == [1, 4, 0, 2, 3]
+    assert group(table, "vk-chips").options == ("any column: soap", "cents: >1000")
+    press(group(table, "vk-chips"), "any column: soap")
+    table.join()
+    assert table.frame.index.tolist() == [1, 4]
+    press(group(table, "vk-chips"), "cents: >1000")
+    table.join()
+    assert "vk-none" in group(table, "vk-chips")._dom_classes
     control(table, "Next").click()
     assert table.page == control(table, "Page").value == 2
     control(table, "Previous").click()
     assert table.page == 1
     control(table, "Page").value = 3
-    assert control(table, "Next").disabled
+    assert "vk-off" in control(table, "Next")._dom_classes
     control(table, "Rows per page").value = 10
     assert len(cells(table)) == 5
-    control(table, "Columns").value = control(table, "Copy or download").value = True
-    control(table, "Show").value = ("name",)
-    assert table.frame.columns.tolist() == ["name"]
-    control(table, "All columns").click()
-    assert table.frame.shape[1] == 4
+    for name in ("Columns", "Facts", "Chart", "Code and files"):
+        control(table, name).value = True
     table.join()
-    kinds = (widgets.Text, widgets.Dropdown, widgets.Button, widgets.ToggleButton)
-    assert all(one.description for one in below(table) if isinstance(one, (*kinds, widgets.SelectMultiple)))
+    kinds = (widgets.Text, widgets.Dropdown, widgets.Button, widgets.ToggleButton, widgets.Combobox, widgets.Checkbox)
+    controls = [one for one in below(table) if isinstance(one, kinds)]
+    assert len(controls) > 15
+    assert all(one.description for one in controls)
+
+
+def test_press_of_a_head_sorts_then_turns_then_ends_the_order(products):
+    """The same head three times; another head begins anew; focus stays, because the heads are never built anew."""
+    table, heads = Table(products), None
+    heads = group(table, "vk-heads")
+    sent = []
+    heads.observe(sent.append, ["options", "value"])
+    for expected in ([2, 0, 1, 4, 3], [1, 4, 0, 2, 3], [0, 1, 2, 3, 4]):
+        heads._handle_custom_msg({"event": "click"}, []) if heads.value == "cents" else press(heads, "cents")
+        table.join()
+        assert table.frame.index.tolist() == expected
+    press(heads, "name")
+    table.join()
+    assert table.frame.index.tolist()[0] == 0
+    assert 'aria-sort="ascending"' in table._grid._body.value
+    assert {one["name"] for one in sent} == {"value"}
+
+
+def test_columns_are_chosen_by_search_ticks_and_presets(products):
+    """Columns without values are hidden until they are asked for, and no file loses them meanwhile."""
+    table = Table(products.assign(nothing=pd.Series([None] * 5, dtype="Int64")))
+    assert group(table, "vk-heads").options == tuple(products)
+    assert "1 column without values hidden" in table.static_html()
+    assert table.frame.shape[1] == 5
+    control(table, "Columns").value = True
+    control(table, "nothing").value = True
+    assert group(table, "vk-heads").options[-1] == "nothing"
+    control(table, "cents").value = False
+    assert table.frame.columns.tolist() == ["name", "created", "brands", "nothing"]
+    control(table, "Search columns").value = "NA"
+    assert [one.description for one in below(table) if isinstance(one, widgets.Checkbox)] == ["name"]
+    for preset, expected in {
+        "Numbers": ["cents", "nothing"],
+        "Texts": ["name"],
+        "Dates": ["created"],
+        "All": [*products, "nothing"],
+        "With values": [*products],
+    }.items():
+        press(group(table, "vk-presets"), preset)
+        assert table.frame.columns.tolist() == expected
+        assert control(table, "name").value == ("name" in expected)
+
+
+def test_number_of_a_row_shows_all_its_values_below(products):
+    """Long ones whole; the same number hides them again."""
+    table = Table(products.assign(long="x" * 3_000))
+    press(group(table, "vk-rows"), "2")
+    assert "<b>Row 2</b>" in table._detail.value
+    assert "oil" in table._detail.value
+    assert "x" * 3_000 in table._detail.value
+    press(group(table, "vk-rows"), "2")
+    assert table._detail.value == ""
+
+
+def test_whole_rows_can_open_something_else(products):
+    """By the position in the frame, whatever the order on view."""
+    opened = []
+    table = Table(products, opened=opened.append)
+    table.sort("cents", descending=True)
+    press(group(table, "vk-rows"), "1")
+    assert opened == [1]
+    assert "vk-whole-rows" in group(table, "vk-rows")._dom_classes
+
+
+def test_slow_filter_can_be_cancelled(products, monkeypatch):
+    """It runs in a thread and looks at Cancel; what was shown stays, and so does what was typed."""
+    table = Table(products)
+
+    def slow(column, text):
+        for _ in range(100):
+            time.sleep(0.05)
+            check_cancelled()
+        return np.zeros(len(column), dtype=bool)
+
+    monkeypatch.setattr("vendorkit.panels.table.view.holds", slow)
+    control(table, "Filter").value = "soap"
+    assert not button(table, "Cancel").disabled
+    cancel(table)
+    assert len(table.frame) == 5
+    assert control(table, "Filter").value == "soap"
+
+
+def test_condition_that_does_not_fit_is_explained_next_to_the_filter(products):
+    """In the words of the column, and what was typed stays to be corrected; a hint comes with the column."""
+    table = Table(products)
+    control(table, "Column").value = "cents"
+    assert "10..20" in table._hint.value
+    control(table, "Filter").value = "cheap"
+    table.join()
+    assert "“cheap” does not fit the column cents, whose values are numbers." in table._status.value
+    assert control(table, "Filter").value == "cheap"
+    assert len(table.frame) == 5
 
 
 def test_error_in_a_callback_is_shown_under_the_table(products, monkeypatch):
@@ -181,10 +281,12 @@ def test_error_in_a_callback_is_shown_under_the_table(products, monkeypatch):
     table = Table(products)
     monkeypatch.setattr("vendorkit.panels.table.view.holds", lambda *_: 1 / 0)
     control(table, "Filter").value = "soap"
+    table.join()
     assert 'role="alert"' in table._status.value
     assert "ZeroDivisionError" in table._status.value
     monkeypatch.undo()
     control(table, "Filter").value = "oil"
+    table.join()
     assert table._status.value == ""
 
 
@@ -196,7 +298,7 @@ def test_another_frame_is_shown_in_place(products):
     control(table, "Columns").value = True
     table.show(pd.DataFrame({"other": [2, 1]}))
     assert table.frame["other"].tolist() == [2, 1]
-    assert control(table, "in").options == (("all columns", ""), ("other", "other"))
+    assert control(table, "Column").options == ("other",)
     assert not control(table, "Columns").value
     table.sort("other")
     assert table.frame["other"].tolist() == [1, 2]
@@ -216,18 +318,25 @@ def test_wrong_calls_say_what_there_is(products):
 
 
 def test_facts_are_counted_when_they_are_asked_for(products):
-    """Nothing is counted for the first page; in the pane they come from a thread."""
+    """Nothing is counted for the first page; below the heads they come from a thread."""
     table = Table(products)
-    assert table.facts()["brands"] == Facts("list", 0.4, 3)
-    assert table.facts()["cents"] == Facts("int64", 0.2, 3)
-    control(table, "Columns").value = True
+    assert table.facts()["brands"] == Facts("list", 0.4, 3, "", (1, 1, 1))
+    cents = table.facts(["cents"])["cents"]
+    assert (cents.kind, cents.null_share, cents.distinct, cents.spread) == ("int64", 0.2, 3, "80 to 1250")
+    assert cents.bars[0] == 1
+    assert cents.bars[-1] == 2
+    assert sum(cents.bars) == 4
+    control(table, "Facts").value = True
     table.join()
-    told = table._pane.children[0]._info.value
-    assert re.findall(r"<tr><th[^>]*>cents</th><td>int64</td><td[^>]*>20.0%</td><td[^>]*>3</td>", told)
+    shown = table._grid._body.value
+    assert re.search(r"<svg[^>]*><path[^>]*></svg><br>80 to 1250<br>3 distinct · 20.0% null<br>int64", shown)
+    assert "2026-01-01 12:00:00Z to 2026-01-05 12:00:00Z" in shown
+    control(table, "Facts").value = False
+    assert "<svg" not in table._grid._body.value
 
 
 def test_first_page_reads_only_the_first_page(monkeypatch):
-    """Nothing is computed over the whole frame until somebody asks; nested columns are the dearest."""
+    """And a sample for the widths; nothing is computed over the whole frame until somebody asks."""
     read = []
 
     def counted(column):
@@ -238,8 +347,9 @@ def test_first_page_reads_only_the_first_page(monkeypatch):
     for whole in ("holds", "order", "facts"):
         monkeypatch.setattr(f"vendorkit.panels.table.view.{whole}", lambda *_, **__: 1 / 0)
     nested = pd.Series([[{"id": 1, "name": "Weleda"}]] * 1_000, dtype=pd.ArrowDtype(BRANDS))
-    assert len(cells(Table(pd.DataFrame({"a": nested, "b": nested})))) == 20
-    assert read == [20, 20]
+    Table(pd.DataFrame({"a": nested, "b": nested}))
+    assert max(read) <= 100  # a sample tells the widths
+    assert sum(read) <= 2 * (100 + 20)
 
 
 def test_panel_reads_as_widget_html_and_text(products):
@@ -257,7 +367,11 @@ def test_nothing_in_a_cell_or_a_name_can_run_in_the_browser():
     evil = '<img src=x onerror="alert(1)">'
     frame = pd.DataFrame({evil: [evil, evil * 100, None], "b": [[evil], None, None]})
     table = Table(frame)
-    control(table, "Columns").value = control(table, "Copy or download").value = True
+    for name in ("Columns", "Facts", "Chart", "Code and files"):
+        control(table, name).value = True
+    table.filter("=a", evil)
+    table.filter(evil)
+    press(group(table, "vk-rows"), "1") if table.frame.shape[0] else table.clear()
     table.join()
     for one in below(table):
         if isinstance(one, widgets.HTML):
@@ -413,23 +527,23 @@ def test_small_files_are_links_and_large_ones_are_saved_without_replacing_any(pr
     """The link holds all pages of what is shown; the file is beside the notebook, and told."""
     table = Table(products, page_size=1)
     table.filter("soap")
-    control(table, "Copy or download").value = True
+    control(table, "Code and files").value = True
     control(table, "File name").value = "soaps"
     control(table, "Make file").click()
     table.join()
     pane = table._pane.children[0]
     assert list(table.selected()) == list(products)
-    link = re.search(r'<a download="soaps.csv" href="data:application/octet-stream;base64,(.*?)"', pane._file.value)
+    link = re.search(r'<a download="soaps.csv" href="data:application/octet-stream;base64,(.*?)"', pane._shown.value)
     assert base64.b64decode(link[1]) == csv_bytes(table.selected())
     monkeypatch.setattr(panes, "LINK_BYTES", 10)
     (tmp_path / "soaps.csv").write_text("kept", encoding="utf-8")
     control(table, "Make file").click()
     table.join()
-    assert f"{tmp_path / 'soaps-2.csv'} (2 rows" in pane._file.value
+    assert f"{tmp_path / 'soaps-2.csv'} (2 rows" in pane._shown.value
     assert (tmp_path / "soaps-2.csv").read_bytes() == csv_bytes(table.selected())
     assert (tmp_path / "soaps.csv").read_text(encoding="utf-8") == "kept"
     table.filter("")
-    assert pane._file.value == ""
+    assert pane._shown.value == ""
 
 
 def test_save_writes_what_is_shown_by_the_ending(products, tmp_path):
@@ -444,7 +558,7 @@ def test_save_writes_what_is_shown_by_the_ending(products, tmp_path):
 def test_page_can_be_copied_as_text_for_a_spreadsheet(products):
     """Tab-separated, this page alone; the text changes with the page."""
     table = Table(products, page_size=1)
-    control(table, "Copy or download").value = True
+    control(table, "Code and files").value = True
     pane = table._pane.children[0]
     assert "&quot;Soap&quot;\t399" in pane._copy.value
     table.go(2)
@@ -457,6 +571,22 @@ def test_page_says_how_it_is_sorted():
     shown = page_html({"n": pd.Series([1])}, title="rows", sort="n", descending=True)
     assert 'aria-sort="descending"' in shown
     assert "n ▼" in shown
+
+
+def test_front_end_needs_the_core_widgets_and_no_address(products, mediagenix):
+    """With all that can be open: every model and every view is of the core, and nothing is fetched from anywhere."""
+    table, browser = Table(products), vk.browse(mediagenix, "/api/titles")
+    for name in ("Columns", "Facts", "Chart", "Code and files"):
+        control(table, name).value = True
+    press(group(table, "vk-rows"), "1")
+    table.join()
+    for panel in (table, browser):
+        saved = embed_data(views=[panel], drop_defaults=False)
+        states = [one["state"] for one in saved["manager_state"]["state"].values()]
+        modules = {state[name] for state in states for name in ("_model_module", "_view_module")} - {None}
+        assert modules == {"@jupyter-widgets/base", "@jupyter-widgets/controls"}
+        values = [one.value for one in below(panel) if isinstance(one, widgets.HTML)]
+        assert not re.search(r"""(src|href|url|import)\s*[=(]\s*["']?(?!data:)\w+:""", "".join(values))
 
 
 def test_dates_are_shown_and_saved_as_dates(tmp_path):
@@ -518,7 +648,8 @@ def test_closing_a_table_closes_all_its_widgets():
     instances = widgets.widgets.widget._instances
     before = set(instances)
     table = vk.table(pd.DataFrame({"a": [1]}))
-    table._more.value = table._out.value = True
+    for name in ("Columns", "Facts", "Chart", "Code and files"):
+        control(table, name).value = True
     table.join()
     assert len(set(instances) - before) > 30
     table.close()
@@ -555,7 +686,7 @@ def test_mock_data_is_said_by_the_table_and_by_its_files(products, tmp_path, mon
         pane._format.value = suffix
         pane.make()
         pane.join(20)
-        assert f'download="mock-data-table.{suffix}"' in pane._file.value
+        assert f'download="mock-data-table.{suffix}"' in pane._shown.value
     sheet = zipfile.ZipFile(table.save(tmp_path / "products.xlsx")).read("xl/workbook.xml")
     assert b'name="mock-data"' in sheet
     assert pd.read_parquet(table.save(tmp_path / "products.parquet")).attrs["vendorkit"]["environment"] == "local"

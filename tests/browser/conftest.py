@@ -18,6 +18,7 @@ _THEIR_REQUESTS = {
     r"^https://cdn\.jsdelivr\.net/npm/@fortawesome/": "Voila",
 }
 _THEIR_ERRORS = {
+    r"^Could not restore the debugger state": "JupyterLab: a notebook that is opened while its kernel starts",
     r"net::ERR_NAME_NOT_RESOLVED .*cdn\.jsdelivr\.net/npm/@fortawesome/": "Voila: the same links, without a host",
 }
 

@@ -32,6 +32,7 @@ FLAGS = [
 ]
 WAIT_MS = 60_000  # machines that test may be slow
 _START_S = 60
+_ROOT = Path(__file__).parents[2]
 # No outside news, no look for updates, nothing to install; and no token, for it listens on loopback for one test run.
 _LAB = (
     "--allow-root",
@@ -70,6 +71,8 @@ def environment(home: Path, *, theme: str = "Light") -> dict[str, str]:
     own = {f"JUPYTER_{name}_DIR": str(home / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
     own |= {"JUPYTERLAB_SETTINGS_DIR": str(settings), "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces")}
     own |= {f"{vendor}_ENVIRONMENT": "local" for vendor in vendors}
+    # Kernels start in another folder, and are to import the package that is tested.
+    own["PYTHONPATH"] = os.pathsep.join([str(_ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
     return kept | own | {"IPYTHONDIR": str(home / "ipython"), "VENDORKIT_ENV_FILE": str(home / "empty.env")}
 
 

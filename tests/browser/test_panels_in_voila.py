@@ -83,12 +83,38 @@ def test_browser_follows_links(app):
     address = page.get_by_label("Address")
     button(page, "titles").click()
     expect(address).to_have_value(re.compile(r"^/api/titles\?"))
-    button(page, "Open record").click()
+    page.locator(".vk-rows button").first.click()
     expect(address).to_have_value("/api/titles/1")
     button(page, "availability_windows").click()
     expect(address).to_have_value(re.compile(r"^/api/titles/1/availability_windows"))
     button(page, "Back").click()
     expect(address).to_have_value("/api/titles/1")
+
+
+def test_browser_keeps_the_focus_of_the_keyboard(app):
+    """After a page, a record that is opened, a link and a step back it is on something of the panel."""
+    page = app(BROWSE)
+    address = page.get_by_label("Address")
+    inside = """() => { const now = document.activeElement;
+        return !!now.closest('.vendorkit-panel') && (now.textContent.trim() || now.tagName); }"""
+
+    def pressed(one) -> str:
+        one.focus()
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(1_500)
+        return page.evaluate(inside)
+
+    assert pressed(button(page, "titles")).startswith("titles")
+    expect(address).to_have_value(re.compile(r"^/api/titles\?"))
+    assert pressed(button(page, "Next page")) == "Next page"
+    assert pressed(page.locator(".vk-rows button").nth(1)).startswith("title 52")
+    expect(address).to_have_value("/api/titles/52")
+    assert pressed(button(page, "assets"))
+    expect(address).to_have_value(re.compile("^/api/titles/52/assets"))
+    assert pressed(button(page, "Back")) == "Back"
+    assert page.locator(".vendorkit-panel [title='null']").count() == 0
+    region = page.get_by_role("region", name="title 52").first
+    expect(region).to_be_visible()
 
 
 def test_request_panel_builds_a_filtered_query(app):

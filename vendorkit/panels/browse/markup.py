@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import pandas as pd
@@ -13,6 +13,7 @@ from vendorkit.panels.browse.response import Response
 from vendorkit.panels.markup import code_html, counted, dim_html, info_html, scrolled_html, shortened
 from vendorkit.panels.table.columns import labelled
 from vendorkit.panels.table.markup import page_html
+from vendorkit.vendors.client import Client
 
 TEXT_LIMIT: Final = 60_000  # characters of a JSON or XML view
 ROWS_LIMIT: Final = 50  # rows of a page, and of what is embedded in a resource
@@ -28,23 +29,49 @@ def heading_html(response: Response, client_title: str) -> str:
         info.append(rows if response.total is None else f"{rows} of {response.total:,}")
     if response.milliseconds is not None:
         info.append(f"{response.milliseconds:,.0f} ms")
-    return f'<h4>{html.escape(response.title)} <span class="vk-dim">· {html.escape(" · ".join(info))}</span></h4>'
+    words = f'{html.escape(response.title)} <span class="vk-dim">· {html.escape(" · ".join(info))}</span>'
+    # The focus comes here if what had it is gone.
+    return f'<h4 class="vk-landing" tabindex="-1">{words}</h4>'
 
 
-def body_html(response: Response) -> str:
-    """Return the fields of a record, or the rows of a collection."""
-    if response.records is None and isinstance(response.resource, dict):
-        return scrolled_html(fields_html(response.resource), response.title)
-    return "" if response.frame is None else frame_html(response.frame, response.title)
+def record_html(response: Response) -> str:
+    """Return the fields of a record with their descriptions; nothing for a page of records."""
+    if is_list(response) or not isinstance(response.resource, dict):
+        return ""
+    return scrolled_html(fields_html(response.resource, descriptions(response)), response.title)
 
 
-def fields_html(resource: Mapping[str, Any]) -> str:
-    """Return the fields of one record as rows of a table, and what is embedded in it below."""
+def is_list(response: Response) -> bool:
+    """Return whether the response is a page of records that make a table."""
+    return response.records is not None and response.frame is not None
+
+
+def descriptions(response: Response) -> dict[str, str]:
+    """Return what is declared of the fields of a record, by the vendor's names; of nested fields, all in one."""
+    found: dict[str, str] = {}
+    for column in () if response.address.resource is None else response.address.resource.schema.columns:
+        key, _, inner = column.wire.partition(".")
+        if column.about:
+            about = f"{inner}: {column.about}" if inner else column.about
+            found[key] = f"{found[key]} {about}" if key in found else about
+    return found
+
+
+def fields_html(resource: Mapping[str, Any], about: Mapping[str, str] | None = None) -> str:
+    """Return the fields of one record as rows of a table, described by *about*, and what is embedded in it below."""
     links = {key for key in resource if key.endswith("_link")}
     embedded = {key for key in resource if f"{key}_link" in links}
-    rows = [(html.escape(key), _value(value)) for key, value in resource.items() if key not in links | embedded]
+    fields = [(key, value) for key, value in resource.items() if key not in links | embedded]
+    rows = [(html.escape(key), _value(value), dim_html((about or {}).get(key, ""))) for key, value in fields]
     parts = [_part(key, resource[key]) for key in resource if key in embedded]
     return f"{info_html(rows) if rows else dim_html('No fields.')}{''.join(parts)}"
+
+
+def expands_html(client: Client, expands: Iterable[str]) -> str:
+    """Return what the tick boxes do, and what is known of what they embed."""
+    known = [(name, client.declared[name].about) for name in expands if name in client.declared]
+    told = " ".join(f"{name}: {about}" for name, about in known if about.rstrip(".").lower() != name.replace("_", " "))
+    return dim_html(f"Embed linked records: they appear below the fields, and as columns of the frame. {told}".strip())
 
 
 def frame_html(frame: pd.DataFrame, title: str, *, dtypes: bool = True) -> str:
@@ -80,19 +107,28 @@ def dataframe_html(response: Response) -> str:
         lines.append(("panel.query.frame()", f"{whole}, downloaded again; the query is lazy"))
     attributes = info_html((f"<code>{html.escape(code)}</code>", html.escape(about)) for code, about in lines)
     intro = dim_html("For the next cell, if panel is what browse() returned:")
-    return f"{intro}{attributes}{scrolled_html(_columns(response), 'Columns')}"
-
-
-def _columns(response: Response) -> str:
     if response.frame is None:
-        return ""
+        return intro + attributes
+    shown = page_html(labelled(response.frame.head(ROWS_LIMIT)), title="panel.frame")
+    return f"{intro}{attributes}{shown}{scrolled_html(_columns(response, response.frame), 'Columns')}"
+
+
+def _columns(response: Response, frame: pd.DataFrame) -> str:
     drifted = {*response.drift.unknown, *response.drift.unfit}
+    declared = () if response.address.resource is None else response.address.resource.schema.columns
+    about = {column.name: column.about for column in declared}
     rows = [
-        (html.escape(str(name)), html.escape(_short(dtype)), "drift" if str(name) in drifted else "")
-        for name, dtype in response.frame.dtypes.items()
+        (
+            html.escape(str(name)),
+            html.escape(_short(dtype)),
+            html.escape(about.get(str(name), "")),
+            str(name) in drifted,
+        )
+        for name, dtype in frame.dtypes.items()
     ]
     note = "drift: not declared, or with values that do not fit" if any(drift for *_, drift in rows) else ""
-    return info_html(rows, ("column", "dtype", "")) + dim_html(note)
+    marked = ([*row, "drift" if drift else ""] for *row, drift in rows)
+    return info_html(marked, ("column", "dtype", "description", "")) + dim_html(note)
 
 
 def _short(dtype: Any) -> str:

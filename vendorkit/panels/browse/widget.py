@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import ipywidgets as widgets
 
@@ -17,11 +16,12 @@ from vendorkit.panels.browse import markup
 from vendorkit.panels.browse.response import Response
 from vendorkit.panels.browse.tour import Tour
 from vendorkit.panels.markup import dim_html
+from vendorkit.panels.table.widget import GRID_STYLE, Table
 from vendorkit.query import Query
 from vendorkit.vendors.client import Client
 
 _XML: Final = 3  # the tab
-_LABEL_LIMIT: Final = 60
+_ROWS: Final = 50  # of a list on one page of the panel
 
 
 class Browser(Tour):
@@ -39,18 +39,22 @@ class Browser(Tour):
     def __init__(self, client: Client, start: str | Query | None = None) -> None:
         super().__init__(client)
         self._made: list[widgets.Widget] = []  # for what is shown, and closed with it
+        self._list: Table | None = None  # one for all lists, created for the first
         self._ticks, self._links, self._heading = widgets.HBox(layout=WRAP), widgets.HBox(layout=WRAP), widgets.HTML()
-        self._body, self._json, self._frame, self._xml = (widgets.HTML() for _ in range(4))
+        self._body, self._json, self._frame, self._xml, self._about = (widgets.HTML() for _ in range(5))
         self._expand = button("Expand", self._expand_ticked, self.fail, "Fetch it again with the ticked links embedded")
-        bar, pager = self._bar(), self._record_bar()
+        self._previous = button("Previous page", partial(self.turn, -1), self.fail, "The page before this one")
+        self._next = button("Next page", partial(self.turn, 1), self.fail, "The page after this one")
+        self._pager, self._place = widgets.HBox([self._previous, self._next], layout=WRAP), widgets.VBox()
         tabs = {
-            "Resource": widgets.VBox([pager, self._body, self._links]),
+            "Resource": widgets.VBox([self._pager, self._place, self._body, self._links]),
             "JSON": self._json,
             "DataFrame": self._frame,
         }
         self._tabs = titled(widgets.Tab, tabs | ({"XML": self._xml} if "xml" in client.accepts else {}))
         self._tabs.observe(guarded(self._chose_tab, self.fail), names="selected_index")
-        self.fill([bar, self._heading, self._ticks, self._tabs, self._status])
+        style = widgets.HTML(GRID_STYLE, layout={"display": "none"})
+        self.fill([self._bar(), self._status, self._heading, self._about, self._ticks, self._tabs, style])
         self.add_class("vk-browse")
         # At once and in this thread: the next cell, and a page without a kernel, need the response.
         try:
@@ -70,16 +74,6 @@ class Browser(Tour):
         bar = [self._back, self._forward, self._start, self._again, self._address, self._stop]
         return widgets.HBox(bar, layout=WRAP)
 
-    def _record_bar(self) -> widgets.HBox:
-        self._previous = button("Previous page", partial(self.turn, -1), self.fail, "The page before this one")
-        self._next = button("Next page", partial(self.turn, 1), self.fail, "The page after this one")
-        self._record = widgets.Dropdown(description="Record", style=WHOLE, layout={"width": "24em"})
-        self._open = button(
-            "Open record", lambda: self.open_record(self._record.value), self.fail, "Show only this record"
-        )
-        self._pager = widgets.HBox([self._previous, self._next, self._record, self._open], layout=WRAP)
-        return self._pager
-
     def _chose_tab(self) -> None:
         self.xml_open = self._tabs.selected_index == _XML
         self.fetch_xml()
@@ -90,13 +84,13 @@ class Browser(Tour):
         old, self._made = self._made, []
         self._address.value, self._status.value = response.address.url, ""
         self._heading.value = markup.heading_html(response, source_title(self.client))
-        self._body.value = markup.body_html(response)
+        self._body.value = markup.record_html(response)
         self._json.value = markup.json_html(response.resource)
         self._frame.value = markup.dataframe_html(response)
         self._xml.value = "" if response.xml is None else markup.text_html(response.xml)
         self._offer_links(response)
         self._offer_ticks(response)
-        self._offer_records(response)
+        self._show_list(response)
         for widget in old:
             for part in (widget.layout, widget.style, widget):
                 part.close()
@@ -118,17 +112,28 @@ class Browser(Tour):
             for rel, value in ticked.items()
         ]
         self._ticks.children = [*boxes, self._expand] if boxes else []
+        self._about.value = markup.expands_html(self.client, ticked) if boxes else ""
         self._made += boxes
 
-    def _offer_records(self, response: Response) -> None:
-        options = [
-            (f"{number + 1}. {_label(record)}", number)
-            for number, record in enumerate(response.records or ())
-            if self.client.browsing.record_url(response.address, record)
-        ]
-        self._record.options = options
-        self._record.index = 0 if options else None
-        self._pager.layout.display = "" if options or response.before or response.after else "none"
+    def _show_list(self, response: Response) -> None:
+        self._pager.layout.display = "" if response.before or response.after else "none"
+        if response.frame is None or not markup.is_list(response):
+            self._place.children = ()
+            return
+        if self._list is None:
+            self._list = Table(response.frame, _ROWS, self._open_row)
+        else:
+            self._list.show(response.frame)
+        # Links are buttons of each record; the others can be shown again.
+        self._list.choose([one for one in self._list.visible if not one.endswith("_link")])
+        self._place.children = (self._list,)
+
+    def _open_row(self, position: int) -> None:
+        """Open a row of a list: a record, or a resource in the list of them."""
+        if self.response is not None and self.response.address.call is None:
+            self.follow(self.response.frame["resource"].iloc[position])  # type: ignore[index]
+        else:
+            self.open_record(position)
 
     def _expand_ticked(self) -> None:
         if self.response is not None:
@@ -149,7 +154,6 @@ class Browser(Tour):
         self._again.disabled = busy or response is None
         self._previous.disabled = busy or response is None or response.before is None
         self._next.disabled = busy or response is None or response.after is None
-        self._open.disabled = busy or self._record.value is None
         for control in (self._start, self._expand, *self._links.children[1:]):
             control.disabled = busy
 
@@ -160,7 +164,8 @@ class Browser(Tour):
         # Without the time it took, which would be another one in each saved notebook.
         heading = markup.heading_html(replace(self.response, milliseconds=None), source_title(self.client))
         links = dim_html(f"Links: {', '.join(self.response.links)}" if self.response.links else "")
-        return f'<div class="vk-browse">{heading}{self._body.value}{links}</div>{self._status.value}'
+        listed = "".join(one.static_html() for one in self._place.children)
+        return f'<div class="vk-browse">{self._status.value}{heading}{listed}{self._body.value}{links}</div>'
 
     def static_text(self) -> str:
         """Return where the browser is."""
@@ -181,9 +186,3 @@ def browse(client: Client, start: str | Query | None = None) -> Browser:
     if start is not None and not isinstance(start, Query):
         start = arguments.text(start, "start", "an address of the vendor, or a query")
     return Browser(client, start)
-
-
-def _label(record: Mapping[str, Any]) -> str:
-    texts = (record.get(key) for key in ("id", "name", "title", "event_type", "external_id"))
-    found = list(dict.fromkeys(str(text) for text in texts if isinstance(text, (str, int)) and text != ""))
-    return " · ".join(found[:2])[:_LABEL_LIMIT]

@@ -1,11 +1,11 @@
-"""One column of any frame: its values in Arrow, its texts, which rows hold a text, its order, its facts. No widgets."""
+"""One column of any frame: its values in Arrow, its texts, which rows hold a text, its order. No widgets."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from contextlib import suppress
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,21 +13,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vendorkit.deadline import check_cancelled
 
-@dataclass(frozen=True)
-class Facts:
-    """
-    Facts about a column.
-
-    Attributes:
-        kind: Its dtype, in the words of Arrow or pandas.
-        null_share: Nulls among its rows, 0 to 1; 0 where there are no rows.
-        distinct: How many different values it has, nulls not counted.
-    """
-
-    kind: str
-    null_share: float
-    distinct: int
+_AT_ONCE: Final = 1 << 17  # rows between two looks at Cancel
 
 
 def labelled(frame: pd.DataFrame) -> dict[str, pd.Series[Any]]:
@@ -83,32 +71,55 @@ def texts(column: pd.Series[Any]) -> pa.ChunkedArray:
 
 def holds(column: pd.Series[Any], text: str) -> npt.NDArray[np.bool_]:
     """Return which rows hold *text*, whatever its case; in lists and structs, in any of their values."""
-    found = [_holds(chunk, text) for chunk in arrow(column).chunks]
-    return np.concatenate(found) if found else np.zeros(0, dtype=bool)
+    found = [np.zeros(0, dtype=bool)]
+    for first in range(0, len(column), _AT_ONCE):
+        check_cancelled()
+        found += [_holds(chunk, text) for chunk in arrow(column.iloc[first : first + _AT_ONCE]).chunks]
+    return np.concatenate(found)
 
 
 def order(column: pd.Series[Any], *, descending: bool) -> npt.NDArray[np.intp]:
-    """Return the positions of the rows in order, nulls last, equal ones as they stood; by text what has no order."""
-    counted = column.reset_index(drop=True)
-    try:
-        done = counted.sort_values(ascending=not descending, kind="stable", na_position="last")
-    except (pa.ArrowException, TypeError, UnicodeError):
+    """Return the positions of the rows in order, nulls last, equal ones as they were; by text if `unordered`."""
+    if unordered(column):
         direction = "descending" if descending else "ascending"
         return np.asarray(pc.array_sort_indices(texts(column), order=direction), dtype=np.intp)
-    return done.index.to_numpy()
+    counted = column.reset_index(drop=True)
+    return counted.sort_values(ascending=not descending, kind="stable", na_position="last").index.to_numpy()
 
 
-def facts(column: pd.Series[Any]) -> Facts:
-    """Read the whole column and return its facts."""
-    array = arrow(column)
+def unordered(column: pd.Series[Any]) -> bool:
+    """Return whether pandas cannot sort the column: lists, structs, mixed objects."""
     try:
-        distinct = pc.count_distinct(array)
-    except pa.ArrowNotImplementedError:
-        distinct = pc.count_distinct(texts(column))
-    return Facts(kind(column), array.null_count / max(len(array), 1), distinct.as_py())
+        (column if column.dtype == object else column.iloc[:2]).sort_values(kind="stable")
+    except (pa.ArrowException, TypeError, UnicodeError):
+        return True
+    return False
 
 
-def kind(column: pd.Series[Any]) -> str:
+def kind_of(column: pd.Series[Any]) -> str:
+    """Return how the column is filtered and drawn: "number", "date", "flag", "text" or "other"."""
+    types, dtype = pd.api.types, column.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        return "text" if kind_of(pd.Series(dtype.categories)) == "text" else "other"
+    if types.is_bool_dtype(dtype):
+        return "flag"
+    if is_number(column):
+        return "number"
+    arrow_date = isinstance(dtype, pd.ArrowDtype) and pa.types.is_date(dtype.pyarrow_dtype)
+    if types.is_datetime64_any_dtype(dtype) or arrow_date:
+        return "date"
+    if types.is_object_dtype(dtype):
+        return "text" if types.infer_dtype(column, skipna=True) == "string" else "other"
+    return "text" if types.is_string_dtype(dtype) else "other"
+
+
+def is_number(column: pd.Series[Any]) -> bool:
+    """Return whether the values are real numbers, by the dtype alone."""
+    types, dtype = pd.api.types, column.dtype
+    return types.is_numeric_dtype(dtype) and not types.is_bool_dtype(dtype) and not types.is_complex_dtype(dtype)
+
+
+def dtype_name(column: pd.Series[Any]) -> str:
     """Return the dtype as it reads best in the head of a table: without the fields of structs."""
     dtype = column.dtype
     if not isinstance(dtype, pd.ArrowDtype):
@@ -134,12 +145,20 @@ def _as_texts(array: pa.ChunkedArray, values: Iterable[Any] | None = None) -> pa
     """Cast what Arrow casts readably; the rest, and *values* where given, one by one."""
     kind = array.type
     if values is None and not pa.types.is_nested(kind) and not pa.types.is_duration(kind):
+        utc = pa.types.is_timestamp(kind) and kind.tz == "UTC"
+        with suppress(pa.ArrowException):  # there are fractions of seconds
+            # Midnight needs no six zeros; and Arrow takes eight times as long to write times of a zone.
+            array = (
+                pc.cast(array, pa.timestamp("s", None if utc else kind.tz)) if pa.types.is_timestamp(kind) else array
+            )
         try:
             shown = pc.cast(array, pa.large_string())
         except pa.ArrowException:  # bytes that are no text
             pass
         else:
-            # Midnight needs no six zeros.
+            if pa.types.is_timestamp(kind) and kind != array.type:
+                ends = [pa.scalar(end, pa.large_string()) for end in ("Z", "")]
+                return pc.binary_join_element_wise(shown, *ends) if utc else shown
             trimmed = pa.types.is_temporal(kind) and not pa.types.is_date(kind)
             return pc.replace_substring_regex(shown, r"\.0+(Z|[+-]\d+)?$", r"\1") if trimmed else shown
     given = zip(array.to_pylist() if values is None else values, array.is_null().to_pylist(), strict=True)

@@ -1,4 +1,4 @@
-"""The panes below a table: the columns with their facts; copying and files."""
+"""What opens above the rows when it is asked for: the columns to choose from; a chart; code, copying and files."""
 
 from __future__ import annotations
 
@@ -10,37 +10,43 @@ from pathlib import Path
 from typing import Any, Final
 
 import ipywidgets as widgets
+import pandas as pd
 
 from vendorkit.panels.base import WHOLE, WRAP, Act, Worker, button
-from vendorkit.panels.markup import copied_html, error_html, good_html, scrolled_html
+from vendorkit.panels.markup import copied_html, dim_html, error_html, good_html
+from vendorkit.panels.table.charts import CHARTS, SPANS, Chart, picture_html
+from vendorkit.panels.table.columns import kind_of
 from vendorkit.panels.table.files import MOCK, WRITERS, Columns, is_mock, tab_text
-from vendorkit.panels.table.markup import facts_html
-from vendorkit.panels.table.view import View
+from vendorkit.panels.table.grid import NONE, buttons, label_buttons
+from vendorkit.panels.table.view import PRESETS, View
 from vendorkit.saved.files import write_atomically
 
 LINK_BYTES: Final = 1 << 20
 """Larger files are saved by the kernel: Jupyter's server drops messages that come faster than 1 MB a second."""
 
 _FORMATS: Final = (("CSV", "csv"), ("Parquet", "parquet"), ("Excel", "xlsx"))
+_TICKS: Final = 200  # more boxes would take the browser seconds; the search finds the others
 
 
 class Pane(widgets.VBox):  # type: ignore[misc]
     """
-    What opens below a table.
+    What opens above the rows of a table.
 
     Args:
         view: What the table shows.
-        shown: Shows the HTML that `work` returns, or its error.
     """
 
-    def __init__(self, view: View, shown: widgets.HTML) -> None:
+    def __init__(self, view: View) -> None:
         super().__init__()
-        self._view, self._shown = view, shown
+        self._view, self._shown = view, widgets.HTML()
         self._worker = Worker(self._show, self._fail, self._show_busy)
 
     def join(self, timeout_s: float) -> None:
-        """Wait for what is counted or written."""
+        """Wait for what is drawn or written."""
         self._worker.join(timeout_s)
+
+    def refresh(self) -> None:
+        """Show what belongs to the view as it is now."""
 
     def _show(self, shown: str) -> None:
         self._shown.value = shown
@@ -53,45 +59,120 @@ class Pane(widgets.VBox):  # type: ignore[misc]
 
 
 class ColumnsPane(Pane):
-    """The columns of a view, to choose from, with facts that are counted in a thread."""
+    """The columns of a view to tick, with a search and sets of columns."""
 
     def __init__(self, view: View, guard: Callable[[Act], None]) -> None:
-        self._info = widgets.HTML("<i>Counting …</i>")
-        super().__init__(view, self._info)
-        rows = min(max(len(view.columns), 4), 12)
-        shown = {"value": view.chosen, "rows": rows, "description": "Show", "style": WHOLE}
-        self._chooser = widgets.SelectMultiple(options=view.columns, **shown)
-        self._chooser.observe(lambda change: guard(lambda: view.choose(change["new"])), names="value")
-        every = button("All columns", lambda: guard(lambda: view.choose(None)), self._fail)
-        scrolled = widgets.Box([self._info], layout={"max_height": "20em", "overflow": "auto"})
-        top = WRAP | {"align_items": "flex-start"}
-        self.children = [widgets.HBox([widgets.VBox([self._chooser, every]), scrolled], layout=top)]
-        self._worker.start(lambda: scrolled_html(facts_html(view.facts()), "Facts about the columns"))
+        super().__init__(view)
+        self._guard, self._setting = guard, False
+        self._find = widgets.Text(description="Search columns", style=WHOLE, layout={"width": "20em"})
+        self._find.observe(lambda _: guard(self._offer), "value")
+        choose = lambda number: view.choose(view.preset(list(PRESETS)[number]))  # noqa: E731 - too short for a name
+        presets = buttons("vk-presets", choose, self._fail, layout={"width": "auto"})
+        label_buttons(presets, list(PRESETS))
+        self._box = widgets.Box()
+        self._box.add_class("vk-ticks")
+        self._ticks: dict[str, widgets.Checkbox] = {}
+        bar = widgets.HBox([self._find, presets], layout=WRAP)
+        bar.add_class("vk-bar")
+        self.children = [bar, self._box, self._shown]
+        self._offer()
+
+    def _offer(self) -> None:
+        """Show the boxes of the columns that the search finds."""
+        words = self._find.value.lower().split()
+        found = [label for label in self._view.columns if all(word in label.lower() for word in words)]
+        self._box.children = [self._tick(label) for label in found[:_TICKS]]
+        more = f"{len(found) - _TICKS:,} more columns: search for them." if len(found) > _TICKS else ""
+        self._shown.value = dim_html(more)
+
+    def _tick(self, label: str) -> widgets.Checkbox:
+        if label not in self._ticks:
+            alike = next(iter(self._ticks.values()), None)  # shared: each layout and each style is a message
+            look = {"layout": {"width": "16em"}} if alike is None else {"layout": alike.layout, "style": alike.style}
+            box = widgets.Checkbox(label in self._view.visible, description=label, indent=False, **look)
+            box.observe(lambda _: self._guard(self._choose), "value")
+            self._ticks[label] = box
+        return self._ticks[label]
+
+    def _choose(self) -> None:
+        if not self._setting:
+            chosen = {*self._view.visible}
+            for label, box in self._ticks.items():
+                (chosen.add if box.value else chosen.discard)(label)
+            self._view.choose(list(chosen))
 
     def refresh(self) -> None:
-        """Mark the columns that are shown."""
-        self._chooser.value = self._view.chosen
+        """Tick the columns that are shown."""
+        self._setting = True
+        for label, box in self._ticks.items():
+            box.value = label in self._view.visible
+        self._setting = False
+
+
+class ChartPane(Pane):
+    """A picture of one column or two, of the rows that pass the filters, and its code."""
+
+    def __init__(self, view: View, guard: Callable[[Act], None]) -> None:
+        super().__init__(view)
+        kinds = {label: kind_of(view.column(label)) for label in view.columns if view.is_plain(label)}
+        self._fit = {name: [one for one in kinds if kinds[one] in fit] for name, fit in CHARTS.items()}
+        choices = {"Chart": [name for name, fit in self._fit.items() if fit], "of": (), "by": (), "per": list(SPANS)}
+        wide = widgets.Layout(width="20em")
+        self._choices = [
+            widgets.Dropdown(options=options, description=name, style=WHOLE, layout=wide)
+            for name, options in choices.items()
+        ]
+        self._offered = ""
+        for control in self._choices:
+            control.observe(lambda _: guard(self.refresh), "value")
+        self.children = [widgets.HBox(self._choices, layout=WRAP), self._shown]
+
+    def refresh(self) -> None:
+        """Draw what is chosen, in a thread; only columns that fit the kind of chart can be chosen."""
+        kind, x, y, span = self._choices
+        if kind.value is None:
+            self._show(dim_html("No column can be drawn."))
+            return
+        if self._offered != kind.value:
+            self._offered = kind.value
+            for control in (x, y):
+                control.options, control.index = self._fit[kind.value], 0
+            for control, wanted in ((y, "Scatter"), (span, "Over time")):
+                (control.remove_class if kind.value == wanted else control.add_class)(NONE)
+        self._again = True
+        self._worker.start(self._draw)
+
+    def _draw(self) -> str:
+        """Draw until nothing else is chosen meanwhile."""
+        shown = ""
+        while self._again:
+            self._again = False
+            chart = Chart(*(control.value for control in self._choices))
+            frame = pd.DataFrame({label: self._view.column(label, shown=True) for label in (chart.x, chart.y)})
+            shown = picture_html(chart, frame) + copied_html(chart.code(self._view.rows_code()), "Copy the code")
+        return shown
 
 
 class FilesPane(Pane):
-    """The page as text to copy; all pages as a file: a link to download it, or a file saved here if it is large."""
+    """The view as code; the page as text to copy; all pages as a file: a link, or a file saved here if it is large."""
 
     def __init__(self, view: View, _: Any) -> None:
-        self._file, self._copy = widgets.HTML(), widgets.HTML()
-        super().__init__(view, self._file)
+        super().__init__(view)
+        self._code, self._copy = widgets.HTML(), widgets.HTML()
         self._format = widgets.Dropdown(options=_FORMATS, description="As", style=WHOLE, layout={"width": "9em"})
         self._name = widgets.Text("table", description="File name", style=WHOLE, layout={"width": "18em"})
         self._make = button("Make file", self.make, self._fail, button_style="primary")
-        self.children = [widgets.HBox([self._format, self._name, self._make], layout=WRAP), self._file, self._copy]
-        self.refresh()
+        files = widgets.HBox([self._format, self._name, self._make], layout=WRAP)
+        self.children = [self._code, files, self._shown, self._copy]
 
     def refresh(self) -> None:
-        """Remove the link to what is no longer shown; offer the current page for copying."""
+        """Hide the link to what is no longer shown; offer the page on view for copying, and the code of all pages."""
         self._copy.value = copied_html(tab_text(self._view.on_page()), "Copy this page")
-        self._file.value = ""
+        self._code.value = copied_html(self._view.code, "Copy the code")
+        self._shown.value = ""
 
     def make(self) -> None:
-        """Make the file in a thread, with the name and the format that are chosen in the pane."""
+        """Write the file in a thread, with the name and the format that are chosen in the pane."""
         columns, suffix, about = self._view.selected(), self._format.value, self._view.about
         path = Path(f"{(self._name.value.strip() or 'table').removesuffix(f'.{suffix}')}.{suffix}")
         if is_mock(about) and not path.name.startswith(MOCK):
@@ -101,7 +182,7 @@ class FilesPane(Pane):
     def _show_busy(self, busy: bool) -> None:
         self._make.disabled = busy
         if busy:
-            self._file.value = "<i>Writing …</i>"
+            self._shown.value = "<i>Writing …</i>"
 
 
 def offer(columns: Columns, path: Path, about: Mapping[str, Any] | None = None) -> str:

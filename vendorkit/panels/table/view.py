@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +12,20 @@ import pandas as pd
 
 from vendorkit import arguments
 from vendorkit.ask import suggestion
+from vendorkit.deadline import check_cancelled
 from vendorkit.errors import UsageError
-from vendorkit.panels.table.columns import Facts, facts, holds, labelled, order
+from vendorkit.panels.markup import counted
+from vendorkit.panels.table.columns import holds, kind_of, labelled, order, unordered
+from vendorkit.panels.table.conditions import condition, literal, looks_typed
+from vendorkit.panels.table.facts import Facts, facts
 from vendorkit.panels.table.files import WRITERS, is_mock
 from vendorkit.saved.files import write_atomically
+
+PRESETS: Final = {"With values": "", "All": "", "Numbers": "number", "Texts": "text", "Dates": "date"}
+"""Sets of columns by name, with their kind, as `kind_of` returns it."""
+
+_Rows = Union[slice, "npt.NDArray[np.intp]"]
+_ALL: Final[_Rows] = slice(None)  # as they are
 
 
 class View:
@@ -36,11 +46,13 @@ class View:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """What is shown, all pages of it: the rows that pass the filters, sorted, and the chosen columns."""
-        levels = len(self._columns) - self._data.shape[1]
-        chosen = [number - levels for number, label in enumerate(self._columns) if label in self._chosen]
-        columns = [number for number in chosen if number >= 0]
-        return self._data.iloc[self._rows, columns]
+        """The rows that pass the filters, sorted, all pages of them, and the chosen columns; at first all columns."""
+        return self._data.iloc[self._rows, self._positions()]
+
+    @property
+    def code(self) -> str:
+        """An expression of pandas that gives `frame`, if df is the whole frame and vk is vendorkit."""
+        return self.rows_code() + self._columns_code()
 
     def show(self, frame: Any) -> None:
         """Show another DataFrame from its first row, without filters."""
@@ -50,42 +62,60 @@ class View:
         # Shallow, and yet under pandas 3 later changes of the caller's frame do not reach it.
         self._data = frame.copy(deep=False)
         self._columns = labelled(self._data)
-        self._chosen = tuple(self._columns)
-        self._filters: dict[str, str] = {}
-        self._sort, self._descending = "", False
-        self._find()
+        self._chosen, self._visible = tuple(self._columns), tuple(self.preset("With values"))
+        self._show_rows(self._data, {}, "", False, _ALL)
 
     def filter(self, text: str, column: str | None = None) -> None:
         """
-        Show only rows that contain *text*, without regard to case; an empty text removes the filter.
+        Show only rows that fit *text*; an empty text removes the filter. Filters on several columns hold together.
 
         Args:
-            text: The text to find.
-            column: The column to search; None for all. Filters on several columns are combined.
+            text: With a column, by its type: `>1000`, `10..20`, `5 | 7`, `!=5`, `2026-03` (the whole month), `true`,
+                `null`, `not null`, part of a text, `=a whole text`. Without a column, part of a text, in any case.
+            column: Where; None looks in all columns.
         """
+        self.filtering(text, column)()
+
+    def filtering(self, text: str, column: str | None = None) -> Callable[[], None]:
+        """Find the rows of `filter` and return what shows them."""
         text = arguments.text(text, "text")
         label = "" if column is None else self._known(column)
-        self._filters.pop(label, None)
-        if text:
-            self._filters[label] = text
-        self._find()
+        kept = {name: one for name, one in self._filters.items() if name != label}
+        return self._finding(kept | ({label: text} if text else {}), self._sort, self._descending)
 
     def clear(self) -> None:
         """Remove all filters."""
-        self._filters.clear()
-        self._find()
+        self._finding({}, self._sort, self._descending)()
 
     def sort(self, column: str | None, *, descending: bool = False) -> None:
         """Sort by a column, nulls last; None goes back to the order of the frame."""
-        self._sort, self._descending = "" if column is None else self._known(column), descending
-        self._find()
+        self.sorting(column, descending=descending)()
+
+    def sorting(self, column: str | None, *, descending: bool = False) -> Callable[[], None]:
+        """Find the order of `sort` and return what shows it."""
+        return self._finding(self._filters, "" if column is None else self._known(column), descending)
+
+    def matches(self, text: str, column: str | None = None) -> npt.NDArray[np.bool_]:
+        """Return which rows of the whole frame fit one filter."""
+        return self._hits("" if column is None else self._known(column), text, _ALL)
+
+    def rows(self, filters: Mapping[str, str], sort: str = "", *, descending: bool = False) -> npt.NDArray[np.intp]:
+        """Return the positions of the rows that pass filters by column, "" for any column, in an order."""
+        return np.arange(len(self._data))[self._found(filters, sort, descending)]
 
     def choose(self, columns: Sequence[str] | None) -> None:
-        """Show only these columns, in the order of the frame; None shows all."""
+        """Show only these columns, in the order of the frame; None shows all, those without values too."""
         names = self._columns if columns is None else arguments.names(columns, "columns", "a list of column names")
         wanted = set(map(self._known, names))
-        self._chosen = tuple(label for label in self._columns if label in wanted)
+        self._chosen = self._visible = tuple(label for label in self._columns if label in wanted)
         self.changed()
+
+    def preset(self, name: str) -> list[str]:
+        """Return the columns of one of `PRESETS`."""
+        kind = PRESETS[name]
+        if name == "With values" and (found := [one for one, column in self._columns.items() if _has_values(column)]):
+            return found
+        return [label for label, column in self._columns.items() if not kind or kind_of(column) == kind]
 
     def go(self, page: int) -> None:
         """Go to a page, counted from 1; beyond the last, to the last."""
@@ -107,9 +137,14 @@ class View:
         """How many pages there are, at least 1."""
         return max(-(-self._count // self._page_size), 1)
 
-    def facts(self) -> dict[str, Facts]:
-        """Return dtype, share of nulls and number of different values of each column; reads the whole frame."""
-        return {label: facts(column) for label, column in self._columns.items()}
+    @property
+    def filters(self) -> dict[str, str]:
+        """The filters by the label of their column; "" is any column."""
+        return dict(self._filters)
+
+    def facts(self, columns: Iterable[str] | None = None) -> dict[str, Facts]:
+        """Return what is known of each column, or of these; reads the whole frame."""
+        return {label: facts(self._columns[label]) for label in (self._columns if columns is None else columns)}
 
     def save(self, path: str | Path) -> Path:
         """
@@ -139,8 +174,13 @@ class View:
 
     @property
     def chosen(self) -> tuple[str, ...]:
-        """The labels of the columns that are shown."""
+        """The labels of the columns of `frame`."""
         return self._chosen
+
+    @property
+    def visible(self) -> tuple[str, ...]:
+        """The labels of the columns on view: `chosen`, until columns are chosen without those of nulls alone."""
+        return self._visible
 
     def _known(self, column: str) -> str:
         if column not in self._columns:
@@ -148,30 +188,98 @@ class View:
             raise UsageError(what, remedy=suggestion(column, self._columns))
         return column
 
-    def _find(self) -> None:
-        """Find the rows that pass all filters, in order, and go to the first page."""
-        rows: slice | npt.NDArray[np.intp] = slice(None)  # all of them, as they are
-        for label, text in self._filters.items():
-            among = self._columns.values() if label == "" else [self._columns[label]]
-            # Each filter looks at what the others left.
-            hit = np.flatnonzero(np.logical_or.reduce([holds(column.iloc[rows], text) for column in among]))
+    def _finding(self, filters: Mapping[str, str], sort: str, descending: bool) -> Callable[[], None]:
+        data, rows = self._data, self._found(filters, sort, descending)
+        return lambda: self._show_rows(data, filters, sort, descending, rows)
+
+    def _found(self, filters: Mapping[str, str], sort: str, descending: bool) -> _Rows:
+        """Return the rows that pass all filters, in order."""
+        rows = _ALL
+        for label, text in filters.items():
+            hit = np.flatnonzero(self._hits(label, text, rows))  # each filter looks at what the others left
             rows = hit if isinstance(rows, slice) else rows[hit]
-        if self._sort:
-            ordered = order(self._columns[self._sort].iloc[rows], descending=self._descending)
+        if sort:
+            check_cancelled()
+            ordered = order(self._columns[sort].iloc[rows], descending=descending)
             rows = ordered if isinstance(rows, slice) else rows[ordered]
-        self._rows, self._count = rows, len(self._data.index[rows])
-        self._page = 1
+        return rows
+
+    def _show_rows(
+        self, data: pd.DataFrame, filters: Mapping[str, str], sort: str, descending: bool, rows: _Rows
+    ) -> None:
+        if data is not self._data:  # meanwhile another frame is shown
+            return
+        self._filters, self._sort, self._descending = dict(filters), sort, descending
+        self._rows, self._count, self._page = rows, len(data.index[rows]), 1
         self.changed()
+
+    def _hits(self, label: str, text: str, rows: _Rows) -> npt.NDArray[np.bool_]:
+        check_cancelled()
+        if label:
+            column = self._columns[label].iloc[rows]
+            typed = condition(column, text, label)
+            return holds(column, text) if typed is None else typed.mask(column)
+        if looks_typed(text):
+            what = f"“{text}” is a condition on numbers or dates, and no column is chosen for it."
+            raise UsageError(what, remedy="Choose the column.")
+        found = [holds(column.iloc[rows], text) for column in self._columns.values()]
+        return np.logical_or.reduce(found) if found else np.zeros(len(self._data.index[rows]), dtype=bool)
+
+    def _positions(self) -> list[int]:
+        """Return the positions of the chosen columns in the frame."""
+        levels = len(self._columns) - self._data.shape[1]  # of the index, which come first
+        found = [at - levels for at, label in enumerate(self._columns) if label in self._chosen]
+        return [at for at in found if at >= 0]
+
+    def is_plain(self, label: str) -> bool:
+        """Return whether df[label] is this column: it is no level of the index, and no other has this name."""
+        return bool((self._data.columns == label).sum() == 1 and label in self._columns)
+
+    def rows_code(self) -> str:
+        """Return the expression of `frame` before columns are chosen."""
+        if self._sort and (not self.is_plain(self._sort) or unordered(self._columns[self._sort])):
+            way = ", descending=True" if self._descending else ""
+            return f"df.iloc[vk.table(df).rows({self._filters!r}, {literal(self._sort)}{way})]"
+        masks = " & ".join(self._mask_code(label, text) for label, text in self._filters.items())
+        way = ", ascending=False" if self._descending else ""
+        ordered = f'.sort_values({literal(self._sort)}{way}, kind="stable")' if self._sort else ""
+        return f"df{f'[{masks}]' if masks else ''}{ordered}"
+
+    def _mask_code(self, label: str, text: str) -> str:
+        typed = condition(self._columns[label], text, label) if self.is_plain(label) else None
+        if typed is None:
+            return f"vk.table(df).matches({', '.join(map(literal, (text, label) if label else (text,)))})"
+        return typed.code(f"df[{literal(label)}]")
+
+    def _columns_code(self) -> str:
+        if len(self._chosen) == len(self._columns):
+            return ""
+        plain = all(map(self.is_plain, self._chosen))
+        return f"[[{', '.join(map(literal, self._chosen))}]]" if plain else f".iloc[:, {self._positions()}]"
+
+    def column(self, label: str, *, shown: bool = False) -> pd.Series[Any]:
+        """Return one column; if *shown*, the rows of `frame` of it."""
+        return self._columns[self._known(label)].iloc[self._rows if shown else _ALL]
 
     def selected(self) -> dict[str, pd.Series[Any]]:
         """Return `frame` as columns by their labels, those of the index among them."""
         return {label: self._columns[label].iloc[self._rows] for label in self._chosen}
 
     def on_page(self) -> dict[str, pd.Series[Any]]:
-        """Return the same for the rows of the page only."""
+        """Return the visible columns for the rows of the page alone."""
         first, last = self._first_and_last()
         rows = slice(first, last) if isinstance(self._rows, slice) else self._rows[first:last]
-        return {label: self._columns[label].iloc[rows] for label in self._chosen}
+        return {label: self._columns[label].iloc[rows] for label in self._visible}
+
+    def row(self, number: int) -> tuple[int, dict[str, pd.Series[Any]]]:
+        """Return the position in the frame of a row of the page, 0 for the first, and all its values."""
+        at = self._first_and_last()[0] + number
+        position = at if isinstance(self._rows, slice) else int(self._rows[at])
+        return position, {label: column.iloc[[position]] for label, column in self._columns.items()}
+
+    def _first_and_last(self) -> tuple[int, int]:
+        first = (self._page - 1) * self._page_size
+        return first, min(first + self._page_size, self._count)
 
     @property
     def about(self) -> Mapping[str, Any]:
@@ -179,20 +287,22 @@ class View:
         found = self._data.attrs.get("vendorkit")
         return found if isinstance(found, Mapping) else {}
 
-    def _first_and_last(self) -> tuple[int, int]:
-        first = (self._page - 1) * self._page_size
-        return first, min(first + self._page_size, self._count)
-
     def summary(self) -> str:
         """Return in words which rows are on the page, and which are left out and why."""
         first, last = self._first_and_last()
-        text = f"rows {first + 1:,} to {last:,} of {self._count:,}" if self._count else "no rows"
+        said = f"rows {first + 1:,} to {last:,} of {self._count:,}" if self._count else "no rows"
         if self._filters:
-            text += f" (of {len(self._data):,} in all)"
+            said += f" (of {len(self._data):,} in all)"
         if len(self._chosen) < len(self._columns):
-            text += f"; {len(self._chosen):,} of {len(self._columns):,} columns"
+            said += f"; {len(self._chosen):,} of {len(self._columns):,} columns"
+        elif len(self._visible) < len(self._columns):
+            said += f"; {counted(len(self._columns) - len(self._visible), 'column')} without values hidden"
         if is_mock(self.about):
-            text += "; mock data"
-        for label, wanted in self._filters.items():
-            text += f"; {label or 'any column'} holds “{wanted}”"
-        return text
+            said += "; mock data"
+        for label, text in self._filters.items():
+            said += f"; {label or 'any column'}: {text}"
+        return f"{said}; sorted by {self._sort}, {'de' if self._descending else 'a'}scending" if self._sort else said
+
+
+def _has_values(column: pd.Series[Any]) -> bool:
+    return bool(column.iloc[:100].notna().any() or column.notna().any())

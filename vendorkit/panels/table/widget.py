@@ -1,55 +1,152 @@
-"""The table panel: a frame of any size in pages, to filter, sort, narrow, copy and save; the rows stay here."""
+"""The table panel: a frame of any size in pages, to sort, filter, narrow, draw, copy and save; the rows stay here."""
 
 from __future__ import annotations
 
 import html
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import ipywidgets as widgets
 import pandas as pd
 
 from vendorkit import arguments
-from vendorkit.panels.base import WHOLE, WRAP, Panel, button, guarded
-from vendorkit.panels.markup import error_html
-from vendorkit.panels.table.columns import texts
-from vendorkit.panels.table.markup import COLUMNS, page_html
-from vendorkit.panels.table.panes import ColumnsPane, FilesPane
+from vendorkit.panels.base import WHOLE, WorkPanel, button, guarded
+from vendorkit.panels.markup import dim_html, info_html, scrolled_html
+from vendorkit.panels.table.columns import kind_of, texts
+from vendorkit.panels.table.conditions import HINTS
+from vendorkit.panels.table.facts import Facts
+from vendorkit.panels.table.grid import Grid, buttons, label_buttons
+from vendorkit.panels.table.markup import COLUMNS, cells, page_html, width_of
+from vendorkit.panels.table.panes import ChartPane, ColumnsPane, FilesPane
 from vendorkit.panels.table.view import View
 
 _PAGE_SIZES: Final = (10, 20, 50, 100, 500)
+_QUICK_S: Final = 0.3  # what takes no longer is done when the handler returns; the rest goes on in its thread
+_PANELS: Final = Path(__file__).parents[1]
+_STYLE: Final = _PANELS.joinpath("grid.css").read_text("utf-8")
+_SCRIPT: Final = html.escape(_PANELS.joinpath("grid.js").read_text("utf-8"))
+GRID_STYLE: Final = f'<style onload="{_SCRIPT}">{_STYLE}</style>'
+"""For a widget inside a panel: how a grid looks, names for groups of buttons, and where the focus goes."""
 
 
-class Table(View, Panel):
+class Table(View, WorkPanel):
     """
     A frame in pages. Only the page on view goes to the browser, so a million rows show as fast as twenty.
 
-    What it shows is `frame`, for the next cell. Whatever can be clicked can be called: `filter`, `sort`, `choose`,
-    `go`, `resize`, `clear`, `save`, `facts`, `show`.
+    What it shows is `frame`, for the next cell, and `code` is the pandas expression of it. Whatever can be clicked can
+    be called: `filter`, `sort`, `choose`, `go`, `resize`, `clear`, `save`, `facts`, `show`. Columns without values are
+    hidden at first.
 
     Args:
         frame: Any DataFrame; lists and structs are shown as JSON.
         page_size: Rows per page.
+        opened: Called with the position in *frame* of a row that is clicked, anywhere in it; else the number of a row
+            shows all its values below the page.
     """
 
-    def __init__(self, frame: pd.DataFrame, page_size: int = 20) -> None:
-        # Until its methods run, the observers of what they set are quiet.
+    def __init__(self, frame: pd.DataFrame, page_size: int = 20, opened: Callable[[int], None] | None = None) -> None:
         page_size = arguments.integer(page_size, "page_size", "a number of rows")
-        self._quiet = True
+        self._quiet = True  # until its methods run, the observers of what they set do nothing
+        WorkPanel.__init__(self)
+        self._opened, self._open_at = opened, -1
+        self._widths: dict[str, float] = {}
+        self._facts: dict[str, Facts] = {}
         self._offered: dict[str, Any] | None = None
         # Shared: each layout and each style is a message to the browser, and half of what the first page waits for.
-        auto, wrap = widgets.Layout(width="auto", margin="2px .5em 2px 2px"), widgets.Layout(**WRAP)
-        self._make_finders(auto)
-        self._make_turners(auto, page_size)
-        self._body = widgets.HTML()
-        self._info, self._status = (widgets.HTML(style=self._body.style, layout=self._body.layout) for _ in range(2))
-        self._pane = widgets.VBox()
-        find = widgets.HBox([self._text, self._where, self._by, self._down, self._clear], layout=wrap)
-        turn = widgets.HBox([self._back, self._number, self._on, self._size], layout=wrap)
-        more = widgets.HBox([self._more, self._out], layout=wrap)
-        foot = widgets.HBox([turn, self._info, more], layout=WRAP | {"justify_content": "space-between"})
-        Panel.__init__(self, [find, self._body, foot, self._status, self._pane])
+        auto, plain = widgets.Layout(width="auto"), self._hiding.style
+        self._info, self._hint, self._detail = (widgets.HTML(layout=auto, style=plain) for _ in range(3))
+        self._info.add_class("vk-status")
+        self._grid = Grid(self._press_head, self.open_row, self.fail, whole_rows=opened is not None, look=auto)
+        self._chips = buttons("vk-chips", self._drop, self.fail, **self._grid.alike)
+        style = widgets.HTML(GRID_STYLE, layout=self._hiding.layout, style=plain)
+        bars = [widgets.HBox(one, layout=auto) for one in (self._finders(auto), self._turners(auto, page_size))]
+        for bar in (*bars, self._chips):
+            bar.add_class("vk-bar")
+        self._pane = widgets.VBox(layout=auto)
+        shown = [bars[0], self._hint, self._status, self._chips, self._pane, bars[1], self._grid, self._detail]
+        self.fill([*shown, style])
+        self.add_class("vk-table")
         View.__init__(self, frame, page_size)
+
+    def _finders(self, auto: widgets.Layout) -> list[Any]:
+        self._where = widgets.Combobox(description="Column", placeholder="any", layout=auto, style=WHOLE)
+        alike = {"layout": auto, "style": self._where.style}
+        self._text = widgets.Text(description="Filter", placeholder="then Enter", **alike)
+        self._where.continuous_update = self._text.continuous_update = False
+        self._text.add_class("vk-landing")
+        self._where.observe(guarded(self._show_hint, self.fail), "value")
+        self._when(self._text, lambda _: self._typed())
+        opens = {"Columns": ColumnsPane, "Facts": None, "Chart": ChartPane, "Code and files": FilesPane}
+        self._toggles: dict[widgets.ToggleButton, type[Any] | None] = {}
+        look = {"layout": auto}
+        for name, pane in opens.items():
+            toggle = widgets.ToggleButton(description=name, **look)
+            look["style"] = toggle.style
+            self._toggles[toggle] = pane
+            self._when(toggle, lambda _: self._open())
+        self._facts_on = list(self._toggles)[1]
+        self._stop.add_class("vk-stop")
+        return [self._where, self._text, *self._toggles, self._stop]
+
+    def _turners(self, auto: widgets.Layout, page_size: int) -> list[Any]:
+        plain = {"layout": auto, "style": self._stop.style}
+        self._back = button("Previous", lambda: self.go(self.page - 1), self.fail, "Previous page", **plain)
+        self._number = widgets.BoundedIntText(1, min=1, max=1, description="Page", layout=auto, style=WHOLE)
+        self._on = button("Next", lambda: self.go(self.page + 1), self.fail, "Next page", **plain)
+        sizes, alike = sorted({*_PAGE_SIZES, page_size}), {"layout": auto, "style": self._number.style}
+        self._size = widgets.Dropdown(options=sizes, value=page_size, description="Rows per page", **alike)
+        self._when(self._number, self.go)
+        self._when(self._size, self.resize)
+        return [self._back, self._number, self._on, self._size, self._info]
+
+    def _when(self, widget: widgets.Widget, act: Callable[[Any], None]) -> None:
+        widget.observe(lambda change: self._try(lambda: act(change["new"])), names="value")
+
+    def _try(self, act: Callable[[], None]) -> None:
+        """Do what was clicked or chosen; what is set by painting counts as neither."""
+        if not self._quiet:
+            guarded(act, self.fail)(None)
+
+    def _begin(self, find: Callable[[], Callable[[], None]]) -> None:
+        """Find rows in a thread, so that Cancel can be pressed; what is quick is shown at once."""
+        self._worker.start(find)
+        self._worker.join(_QUICK_S)
+
+    def _press_head(self, number: int) -> None:
+        """Sort ascending, then descending, then not."""
+        label = self.visible[number]
+        if self._sort != label:
+            self._begin(partial(self.sorting, label))
+        else:
+            self._begin(partial(self.sorting, None if self._descending else label, descending=True))
+
+    def _typed(self) -> None:
+        """Filter by what was typed; what does not fit stays to be corrected."""
+        text, label = self._text.value.strip(), self._where.value.strip() or None
+        if text:
+            self._begin(partial(self.filtering, text, label))
+
+    def _drop(self, number: int) -> None:
+        self._begin(partial(self.filtering, "", list(self._filters)[number] or None))
+
+    def _show_hint(self) -> None:
+        # Not as the placeholder of the text: a trait that arrives while somebody types replaces what was typed.
+        column = self._columns.get(self._where.value)
+        self._hint.value = dim_html(f"For example {HINTS['any' if column is None else kind_of(column)]}")
+
+    def open_row(self, number: int) -> None:
+        """Open a row of the page, 0 for the first: show all its values below, or hide them again."""
+        position, values = self.row(number)
+        if self._opened is not None:
+            self._opened(position)
+            return
+        self._open_at = -1 if self._open_at == position else position
+        fields = ((html.escape(label), cells(value, bounded=False)[0]) for label, value in values.items())
+        title = f"Row {self._first_and_last()[0] + number + 1:,}"
+        shown = scrolled_html(f"<b>{title}</b>{info_html(fields)}", title)
+        self._detail.value = "" if self._open_at < 0 else f'<div class="vk-detail">{shown}</div>'
 
     def changed(self) -> None:
         """Show what the view is now."""
@@ -60,100 +157,89 @@ class Table(View, Panel):
         finally:
             self._quiet = False
 
+    def _paint(self) -> None:
+        if self._offered is not self._columns:
+            self._offer()
+        page = dict(list(self.on_page().items())[:COLUMNS])
+        for label in page:
+            if label not in self._widths:
+                self._widths[label] = width_of(label, self._columns[label])
+        facts = self._facts if self._facts_on.value else None
+        first, sort = self._first_and_last()[0], (self._sort, self._descending)
+        self._grid.paint(page, [self._widths[label] for label in page], first, sort, facts)
+        self._info.value = html.escape(self._caption())
+        self._status.value = self._detail.value = ""
+        self._open_at = -1
+        label_buttons(self._chips, [f"{label or 'any column'}: {text}" for label, text in self._filters.items()])
+        self._text.value = ""
+        self._number.max, self._number.value = self.pages, self.page
+        # Not disabled, for a browser takes the focus from a disabled button: at the ends they only look so.
+        for turner, end in ((self._back, 1), (self._on, self.pages)):
+            (turner.add_class if self.page == end else turner.remove_class)("vk-off")
+        for pane in self._pane.children:
+            pane.refresh()
+        if facts is not None:
+            self._count_facts(list(page))
+
+    def _caption(self) -> str:
+        more = f"; {len(self.visible):,} columns, the first {COLUMNS} of them on view"
+        return self.summary() + (more if len(self.visible) > COLUMNS else "")
+
+    def _count_facts(self, labels: list[str]) -> None:
+        """Count the facts that are missing, in a thread, and show them."""
+        missing = [label for label in labels if label not in self._facts]
+        if missing:
+            self._begin(lambda: partial(self._show_facts, self._columns, self.facts(missing)))
+
+    def _show_facts(self, columns: Any, found: dict[str, Facts]) -> None:
+        if columns is self._columns:
+            self._facts |= found
+            self.changed()
+
+    def _offer(self) -> None:
+        """Let the columns of a new frame be chosen; what was open belonged to the one before."""
+        self._offered = self._columns
+        self._widths, self._facts = {}, {}
+        for toggle in self._toggles:
+            toggle.value = False
+        self._pane.children = ()
+        self._where.options, self._where.value = tuple(self.columns), ""
+
+    def _open(self) -> None:
+        """Create the panes that are wanted: not before, so that the first page shows at once."""
+        panes = {type(pane): pane for pane in self._pane.children}
+        wanted = [kind for toggle, kind in self._toggles.items() if toggle.value and kind is not None]
+        self._pane.children = [panes.get(kind) or kind(self, self._try) for kind in wanted]
+        self.changed()
+
     def join(self, timeout_s: float = 30.0) -> None:
-        """Wait for facts and files that are being created."""
+        """Wait for filters, facts, charts and files."""
+        super().join(timeout_s)
         for pane in self._pane.children:
             pane.join(timeout_s)
 
     def static_html(self) -> str:
         """Return the page on view and how much there is."""
-        return f"{self._body.value}{self._info.value}"
+        page = page_html(self.on_page(), title=self.summary(), sort=self._sort, descending=self._descending)
+        return f'{page}<span role="status">{html.escape(self._caption())}</span>{self._status.value}'
 
     def static_text(self) -> str:
         """Return how much there is in one line, and the first rows of the page."""
         page = pd.DataFrame({label: texts(column.iloc[:10]).to_pylist() for label, column in self.on_page().items()})
         return f"<Table {self.summary()}>\n{page.to_string(max_cols=8, max_colwidth=30)}"
 
-    def _make_finders(self, auto: widgets.Layout) -> None:
-        self._text = widgets.Text(description="Filter", continuous_update=False, style=WHOLE, layout={"width": "16em"})
-        self._where = widgets.Dropdown(description="in", style=WHOLE, layout={"width": "15em"})
-        self._by = widgets.Dropdown(description="Sort by", style=self._where.style, layout=self._where.layout)
-        self._down = widgets.ToggleButton(description="Descending", layout=auto)
-        self._clear = button("Clear filters", self.clear, self.fail, layout=auto)
-        self._when(self._text, lambda text: self.filter(text, self._where.value or None))
-        self._when(self._where, lambda _: self.changed())
-        for chooser in (self._by, self._down):
-            self._when(chooser, lambda _: self.sort(self._by.value or None, descending=self._down.value))
-
-    def _make_turners(self, auto: widgets.Layout, page_size: int) -> None:
-        plain = {"layout": auto, "style": self._clear.style}
-        self._back = button("Previous", lambda: self.go(self.page - 1), self.fail, **plain)
-        self._number = widgets.BoundedIntText(1, min=1, max=1, description="Page", style=WHOLE, layout={"width": "8em"})
-        self._on = button("Next", lambda: self.go(self.page + 1), self.fail, **plain)
-        sizes = sorted({*_PAGE_SIZES, page_size})
-        look = {"style": self._where.style, "layout": {"width": "11em"}}
-        self._size = widgets.Dropdown(options=sizes, value=page_size, description="Rows per page", **look)
-        self._more = widgets.ToggleButton(description="Columns", layout=auto, style=self._down.style)
-        self._out = widgets.ToggleButton(description="Copy or download", layout=auto, style=self._down.style)
-        self._when(self._number, self.go)
-        self._when(self._size, self.resize)
-        for toggle in (self._more, self._out):
-            self._when(toggle, lambda _: self._open())
-
-    def _when(self, widget: widgets.Widget, act: Callable[[Any], None]) -> None:
-        widget.observe(lambda change: self._try(lambda: act(change["new"])), names="value")
-
-    def _try(self, act: Callable[[], None]) -> None:
-        """Do what was clicked or chosen; changes made by painting are ignored."""
-        if not self._quiet:
-            guarded(act, self.fail)(None)
-
-    def fail(self, exc: BaseException) -> None:
-        """Show an error below the page."""
-        self._status.value = error_html(exc)
-
-    def _paint(self) -> None:
-        if self._offered is not self._columns:
-            self._offer()
-        title = self.summary()
-        if len(self.chosen) > COLUMNS:
-            title += f"; {len(self.chosen):,} columns, the first {COLUMNS} of them on view"
-        self._body.value = page_html(self.on_page(), title=title, sort=self._sort, descending=self._descending)
-        self._info.value = f'<span role="status">{html.escape(title)}</span>'
-        self._status.value = ""
-        self._text.value = self._filters.get(self._where.value, "")
-        self._by.value, self._down.value = self._sort, self._descending
-        self._clear.disabled = not self._filters
-        self._number.max, self._number.value = self.pages, self.page
-        self._back.disabled, self._on.disabled = self.page == 1, self.page == self.pages
-        for pane in self._pane.children:
-            pane.refresh()
-
-    def _offer(self) -> None:
-        """Offer the columns of a new frame; the panes of the previous one are closed."""
-        self._offered = self._columns
-        self._more.value = self._out.value = False
-        self._pane.children = ()
-        labels = [(label, label) for label in self.columns]
-        self._where.options, self._by.options = [("all columns", ""), *labels], [("unsorted", ""), *labels]
-        self._where.value = ""
-
-    def _open(self) -> None:
-        """Create the panes that are wanted: not earlier, so that the first page appears at once."""
-        panes = {type(pane): pane for pane in self._pane.children}
-        wanted = [kind for toggle, kind in ((self._more, ColumnsPane), (self._out, FilesPane)) if toggle.value]
-        self._pane.children = [panes.get(kind) or kind(self, self._try) for kind in wanted]
-
 
 @arguments.checked
 def table(frame: pd.DataFrame, page_size: int = 20) -> Table:
     """
-    Return *frame* as a table to page, filter, sort, copy and save; see `Table`.
+    Return *frame* as a table to page, filter, sort, draw, copy and save; see `Table`.
 
         >>> import pandas as pd, vendorkit as vk
         >>> shown = vk.table(pd.DataFrame({"name": ["oil", "soap"], "cents": [1250, 399]}))
-        >>> shown.filter("oil")
-        >>> shown.frame["cents"].tolist()
-        [1250]
+        >>> shown.filter(">1000", "cents")
+        >>> shown.frame["name"].tolist()
+        ['oil']
+        >>> shown.code
+        'df[df["cents"].gt(1000)]'
     """
     return Table(frame, page_size)

@@ -1,0 +1,106 @@
+"""Charts of a table: each kind is drawn, and its code draws the same in the next cell."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from matplotlib.figure import Figure
+
+import vendorkit as vk
+from tests.clicking import labelled as control
+from vendorkit.panels.table.charts import CHARTS, SPANS, Chart
+
+mpl.use("Agg")
+
+DAYS = pd.Series(pd.to_datetime(["2026-01-31", None, "2026-03-02", "2026-03-02", "2026-03-20"], utc=True))
+PLAIN = pd.DataFrame(
+    {
+        "name": pd.Series(["oil", "soap", "oil", None, "tea"], dtype="str"),
+        "cents": pd.Series([1250, 399, None, 80, 1250], dtype="Int64"),
+        "price": [1.5, np.nan, 2.5, -1.0, 0.0],
+        "active": pd.Series([True, None, False, True, True], dtype="boolean"),
+        'odd "name"\\': [1, 2, 3, 4, 5],
+        "created": DAYS,
+        "local": DAYS.dt.tz_localize(None),
+    }
+)
+ARROW = PLAIN.astype({"name": pd.ArrowDtype(pa.string()), "cents": pd.ArrowDtype(pa.int64())}).astype(
+    {
+        "price": pd.ArrowDtype(pa.float64()),
+        "created": pd.ArrowDtype(pa.timestamp("us", "UTC")),
+        "local": pd.ArrowDtype(pa.timestamp("us")),
+    }
+)
+ALL = [Chart("Histogram", one) for one in ("cents", "price", 'odd "name"\\')]
+ALL += [Chart("Counts", one) for one in ("name", "active", "cents", "created")]
+ALL += [Chart("Over time", one, span=span) for one in ("created", "local") for span in SPANS]
+ALL += [Chart("Scatter", "cents", "price"), Chart("Scatter", "price", "price")]
+
+
+def drawn(axes) -> list:
+    """What is drawn: bars, lines, points, and the title."""
+    boxes = [patch.get_bbox().bounds for patch in axes.patches]
+    lines = [line.get_xydata().tolist() for line in axes.lines]
+    points = [cloud.get_offsets().tolist() for cloud in axes.collections]
+    return [boxes, lines, points, axes.get_title()]
+
+
+@pytest.mark.parametrize("frame", [PLAIN, ARROW], ids=["pandas", "arrow"])
+@pytest.mark.parametrize("chart", ALL, ids=lambda chart: chart.title)
+def test_code_draws_what_the_panel_draws(frame, chart):
+    """Under both families of dtypes, with nulls and time zones."""
+    axes = Figure().subplots()
+    chart.draw(axes, frame)
+    done = {"df": frame}
+    exec(chart.code("df"), done)  # noqa: S102 - the code is what is tested
+    assert drawn(axes) == drawn(done["axes"])
+    assert any(drawn(axes)[:3])
+    mpl.pyplot.close("all")
+
+
+def test_weeks_and_months_without_rows_are_drawn_as_none():
+    """February has none."""
+    axes = Figure().subplots()
+    Chart("Over time", "created").draw(axes, PLAIN)
+    assert axes.lines[0].get_ydata().tolist() == [1, 0, 3]
+
+
+def test_chart_is_chosen_by_its_controls_and_follows_the_filter():
+    """Only columns that fit can be chosen; the code is that of the rows on view."""
+    table = vk.table(ARROW)
+    control(table, "Chart").value = True
+    table.join()
+    pane = table._pane.children[0]
+    assert 'alt="Histogram of cents"' in pane._shown.value
+    kind, of, by, per = pane._choices
+    assert of.options == ("cents", "price", 'odd "name"\\')
+    kind.value = "Scatter"
+    by.value = "price"
+    table.join()
+    assert 'alt="price by cents"' in pane._shown.value
+    kind.value = "Over time"
+    per.value = "week"
+    table.join()
+    assert of.options == ("created", "local")
+    assert 'alt="created per week"' in pane._shown.value
+    assert "shown = df\n" in pane._shown.value
+    table.filter(">100", "cents")
+    table.join()
+    assert "shown = df[df[&quot;cents&quot;].gt(100)]\n" in pane._shown.value
+
+
+def test_frames_without_a_column_to_draw_say_so():
+    """Lists alone, or nothing at all."""
+    for frame in (pd.DataFrame(), pd.DataFrame({"lists": [[1], [2]]}).set_index("lists", drop=False)):
+        table = vk.table(frame)
+        control(table, "Chart").value = True
+        table.join()
+        assert "No column can be drawn." in table._pane.children[0]._shown.value
+
+
+def test_each_kind_of_chart_is_tested():
+    """The list above has them all."""
+    assert {chart.kind for chart in ALL} == set(CHARTS)

@@ -1,0 +1,242 @@
+"""What is typed into the filter, by the type of the column; and the pandas expression, which gives the same rows."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timezone
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+import vendorkit as vk
+from vendorkit.errors import UsageError
+from vendorkit.panels.table.columns import kind_of
+from vendorkit.panels.table.conditions import condition
+from vendorkit.panels.table.view import View
+
+MOMENTS = [
+    None if one is None else datetime.fromisoformat(one)
+    for one in (
+        *("2026-02-28T23:59:59.999999", "2026-03-01", "2026-03-31T23:59:59.999999", "2026-04-01T14:30:59"),
+        *(None, "2025-12-31"),
+    )
+]
+WHOLE = [5, 7, None, -1, 2**53 + 1, 1000]
+FLOATS = [5.0, 7.25, None, -1.5, 1e6, 10.0]
+FLAGS = [True, False, None, True, False, None]
+WORDS = ["Soap", "olive oil", None, "Tea | herbs", "soap (dish)", "10..20"]
+ZONED = [None if one is None else one.replace(tzinfo=timezone.utc) for one in MOMENTS]
+
+
+def column(values, kind):
+    """One column of the dtype that a vendor's frame has now or will have."""
+    return (
+        pd.Series(pa.array(values), dtype=pd.ArrowDtype(kind))
+        if isinstance(kind, pa.DataType)
+        else pd.Series(values, dtype=kind)
+    )
+
+
+def dtypes(values, *kinds):
+    """The same values under several dtypes."""
+    return [pytest.param(column(values, kind), id=str(kind)) for kind in kinds]
+
+
+NUMBERS = {">1000": [4], ">=1000": [4, 5], "<5": [3], "<= 5": [0, 3], "5": [0], "=5": [0], "5 | 7": [0, 1]}
+NUMBERS |= {"!=5": [1, 3, 4, 5], "!=5|7": [3, 4, 5], "5..1000": [0, 1, 5], "..5": [0, 3], "7..": [1, 4, 5]}
+NUMBERS |= {"null": [2], "NOT null": [0, 1, 3, 4, 5], "9007199254740993": [4], "9007199254740992": [], "-1": [3]}
+DATES = {"2026-03": [1, 2], "=2026-03": [1, 2], "!=2026-03": [0, 3, 5], "2026": [0, 1, 2, 3], ">2026-03": [3]}
+DATES |= {">=2026-03": [1, 2, 3], "<2026-03": [0, 5], "<=2026-03": [0, 1, 2, 5], "2026-02..2026-03": [0, 1, 2]}
+DATES |= {"2026-02-28": [0], "2025 | 2026-04-01": [3, 5], "..2025-12": [5], "2026-04..": [3], "null": [4]}
+TIMES = DATES | {"2026-04-01 14": [3], "2026-04-01T14:30": [3], "2026-04-01 14:30:58": [], ">2026-04-01 14:30:58": [3]}
+TEXTS = {"soap": [0, 4], "SOAP": [0, 4], "=soap": [0], "!=soap": [1, 3, 4, 5], "soap | oil": [0, 1, 4], "(": [4]}
+TEXTS |= {"=soap | olive oil": [0, 1], "10..20": [5], "null": [2], "not null": [0, 1, 3, 4, 5], "=null": [], ">1": []}
+
+
+def run(code, **names):
+    """The value of an expression, which is what is tested."""
+    return eval(code, {"pd": pd, "vk": vk, **names})  # noqa: S307
+
+
+def check(values, wanted):
+    """Each condition keeps these rows, and its code the same of a frame."""
+    frame = pd.DataFrame({"a column": values})
+    for text, rows in wanted.items():
+        made = condition(values, text, "a column")
+        assert np.flatnonzero(made.mask(values)).tolist() == rows, text
+        assert run(f"""frame[{made.code("frame['a column']")}]""", frame=frame).index.tolist() == rows, text
+
+
+@pytest.mark.parametrize("values", dtypes(WHOLE, "Int64", pa.int64()))
+def test_whole_numbers(values):
+    """Compared, spans with both ends, several values, null; digits past 2**53 are told apart."""
+    check(values, NUMBERS)
+
+
+@pytest.mark.parametrize("values", dtypes(FLOATS, "float64", "Float64", pa.float64()))
+def test_numbers(values):
+    """Decimals and exponents, and NaN is null."""
+    wanted = {">=7.25": [1, 4, 5], "1e6": [4], "-1.5": [3], "!=5": [1, 3, 4, 5], "null": [2], "7..8": [1], ".5..5": [0]}
+    check(values, wanted)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        *dtypes(ZONED, "datetime64[us, UTC]", pa.timestamp("us", "UTC")),
+        *dtypes(MOMENTS, "datetime64[us]", "datetime64[ns]", pa.timestamp("us")),
+    ],
+)
+def test_times(values):
+    """A date is all of that day, a month all of it, in the zone of the column."""
+    check(values, TIMES)
+
+
+def test_days():
+    """Arrow's dates have no time."""
+    check(column([None if one is None else one.date() for one in MOMENTS], pa.date32()), DATES)
+
+
+def test_month_is_that_of_the_zone_of_the_column():
+    """Midnight in Brussels is the evening before in UTC; hours that the clock repeats or skips are hours too."""
+    zoned = pd.Series(pd.to_datetime(["2026-02-28T23:30Z"])).dt.tz_convert("Europe/Brussels")
+    check(zoned, {"2026-03": [0], "2026-02": []})
+    for text in ("2026-10-25 02:30", "2026-03-29 02:30"):
+        assert not condition(zoned, text, "when").mask(zoned).any()
+
+
+@pytest.mark.parametrize("values", dtypes(FLAGS, "boolean", pa.bool_()))
+def test_flags(values):
+    """True, false, or null."""
+    check(values, {"true": [0, 3], "No": [1, 4], "null": [2, 5], "!=true": [1, 4], "true | false": [0, 1, 3, 4]})
+
+
+@pytest.mark.parametrize("values", dtypes(WORDS, "str", "string", "object", "category", pa.string(), pa.large_string()))
+def test_texts(values):
+    """A part in any case, literally; several parts; a whole text."""
+    check(values, TEXTS)
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        *(
+            (column(WHOLE, "Int64"), text)
+            for text in ("cheap", ">", "1,5", "..", "nan", ">5 | 7", "=..5", "1_000", "٣")
+        ),
+        *((column(ZONED, "datetime64[us, UTC]"), text) for text in ("2026-13", "now", "5", "2026-02-30")),
+        *((column(FLAGS, "boolean"), text) for text in ("1", "maybe")),
+    ],
+)
+def test_condition_that_does_not_fit_says_what_does(values, text):
+    """In one sentence, with examples for this type."""
+    with pytest.raises(UsageError, match=r"does not fit the column price, whose values are .* For example: "):
+        condition(values, text, "price")
+
+
+def test_columns_of_other_kinds_are_searched():
+    """Lists, structs, mixed objects and periods; and null works for all."""
+    lists = column([["a"], None], pa.list_(pa.string()))
+    assert kind_of(lists) == "other"
+    assert condition(lists, "a", "lists") is None
+    check(lists, {"null": [1], "not null": [0]})
+
+
+FRAME = pd.DataFrame(
+    {
+        "name": column(WORDS, "str"),
+        "cents": column(WHOLE, "Int64"),
+        "price": column(FLOATS, "float64"),
+        "created": column(ZONED, "datetime64[us, UTC]"),
+        "arrow": column(ZONED, pa.timestamp("us", "UTC")),
+        "active": column(FLAGS, "boolean"),
+        "lists": column([["b"], ["a", "soap"], None, [], ["Soap"], ["z"]], pa.list_(pa.string())),
+        "mixed": pd.Series([1, "a", None, {"k": "soap"}, 2.5, ()], dtype=object),
+        'odd "name"\\': range(6),
+        ("a", 1): range(6),
+        7: list("fedcba"),
+    },
+)
+TWICE = pd.concat([FRAME[["name", "cents"]], FRAME[["cents", "price"]]], axis=1)
+INDEXED = FRAME[["name", "cents", "price"]].set_index(
+    pd.MultiIndex.from_product([["x", "y"], [3, 2, 1]], names=["k", None])
+)
+REPEATED = FRAME[["name", "cents"]].set_index(pd.Index([1, 1, 2, 2, 1, 2], name="key"))
+
+
+@pytest.mark.parametrize(
+    ("frame", "filters", "sort", "columns"),
+    [
+        (FRAME, {}, None, None),
+        (FRAME, {"cents": ">=5", "price": "!=7.25"}, "name", ["name", "price"]),
+        (FRAME, {"created": "2026-03 | 2025", "arrow": ">2025"}, "arrow", None),
+        (FRAME, {"active": "true", "name": "!=tea"}, "active", ["active"]),
+        (FRAME, {None: "soap"}, "lists", ["lists"]),
+        (FRAME, {"lists": "soap", "mixed": "not null"}, "mixed", None),
+        (FRAME, {'odd "name"\\': ">1", "('a', 1)": "<5", "7": "a | b | c | d"}, "7", ["('a', 1)", "7"]),
+        (FRAME, {"name": "nothing has this"}, "cents", ["name"]),
+        (TWICE, {"cents (2)": ">5", "name": "soap | o"}, "cents (2)", ["name", "cents (2)"]),
+        (INDEXED, {"k": "y", "level_1": "!=2"}, "level_1", ["level_1", "price"]),
+        (REPEATED, {"key": "1"}, "key", ["cents"]),
+        (REPEATED, {"key": ">0", "name": "not null"}, "cents", ["key"]),
+    ],
+)
+@pytest.mark.parametrize("descending", [False, True])
+def test_code_gives_what_is_on_view(frame, filters, sort, columns, descending):
+    """The very rows in the very order, the columns and the index: with odd names, names used twice, an index."""
+    view = View(frame)
+    for label, text in filters.items():
+        view.filter(text, label)
+    view.sort(sort, descending=descending)
+    if columns is not None:
+        view.choose(columns)
+    made = run(view.code, df=frame)
+    pd.testing.assert_frame_equal(made, view.frame)
+
+
+def test_code_reads_well():
+    """As somebody would write it; what pandas has no method for is asked of the table."""
+    view = View(FRAME[["name", "cents", "created", "lists"]])
+    assert view.code == "df"
+    view.filter(">1000", "cents")
+    view.filter("2026-03", "created")
+    view.sort("name", descending=True)
+    view.choose(["name"])
+    month = 'pd.Timestamp("2026-03-01 00:00:00+00:00"), pd.Timestamp("2026-04-01 00:00:00+00:00")'
+    assert view.code == (
+        f'df[df["cents"].gt(1000) & df["created"].between({month}, inclusive="left")]'
+        '.sort_values("name", ascending=False, kind="stable")[["name"]]'
+    )
+    view.clear()
+    view.filter("soap")
+    assert 'df[vk.table(df).matches("soap")]' in view.code
+
+
+def test_condition_without_a_column_is_refused():
+    """`>1000` in any column would find nothing, and `null` would be a text."""
+    for text in (">1000", "10..20", "<= 2026-03", "2026-01..2026-02"):
+        with pytest.raises(UsageError, match="no column is chosen"):
+            View(FRAME).filter(text)
+    view = View(FRAME)
+    view.filter("Soap (dish)")
+    assert view.frame.index.tolist() == [4]
+
+
+def test_faulty_filter_changes_nothing():
+    """The rows, the order and the other filters stay."""
+    view = View(FRAME)
+    view.filter("soap", "name")
+    with pytest.raises(UsageError):
+        view.filter("cheap", "cents")
+    assert view.filters == {"name": "soap"}
+    assert view.frame.index.tolist() == [0, 4]
+
+
+def test_date_without_time_zone_is_code_too():
+    """Arrow's dates compare with dates only."""
+    frame = pd.DataFrame({"day": column([date(2026, 3, 1), None], pa.date32())})
+    view = View(frame)
+    view.filter("<=2026-03", "day")
+    assert view.code == 'df[df["day"].lt(pd.Timestamp("2026-04-01").date())]'
+    assert run(view.code, df=frame).equals(view.frame)

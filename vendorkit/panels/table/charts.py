@@ -1,0 +1,105 @@
+"""A quick look at columns as a picture: drawn by matplotlib, and the lines that draw the same in the next cell."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pandas as pd
+
+from vendorkit.errors import SettingsError
+from vendorkit.panels.table.conditions import literal
+
+CHARTS: Final = {
+    "Histogram": {"number"},
+    "Counts": {"number", "date", "flag", "text"},
+    "Over time": {"date"},
+    "Scatter": {"number"},
+}
+"""What can be drawn, and of which kinds of columns."""
+
+SPANS: Final = {"day": "D", "week": "W", "month": "MS"}
+"""How rows are counted over time: the words, and the frequencies of pandas."""
+
+_SIZE: Final = (8, 3.5)  # inches
+
+
+@dataclass(frozen=True)
+class Chart:
+    """
+    What is drawn of a frame.
+
+    Attributes:
+        kind: One of `CHARTS`.
+        x: The column.
+        y: The other column of a scatter plot.
+        span: Of counts over time, one of `SPANS`.
+    """
+
+    kind: str
+    x: str
+    y: str = ""
+    span: str = "month"
+
+    @property
+    def title(self) -> str:
+        """What is drawn, in words."""
+        return {"Over time": f"{self.x} per {self.span}", "Scatter": f"{self.y} by {self.x}"}.get(
+            self.kind, f"{self.kind} of {self.x}"
+        )
+
+    def draw(self, axes: Any, shown: pd.DataFrame) -> None:
+        """Draw it; `code` has the same lines."""
+        if self.kind == "Histogram":
+            axes.hist(shown[self.x].dropna().astype("float64"), bins=30)
+        elif self.kind == "Counts":
+            counts = shown[self.x].astype("string").value_counts().head(20)[::-1]
+            axes.barh(counts.index, counts)
+        elif self.kind == "Over time":
+            counts = pd.Series(1, pd.DatetimeIndex(shown[self.x].dropna())).resample(SPANS[self.span]).size()
+            axes.step(counts.index, counts, where="post")
+        else:
+            both = shown[[self.x, self.y]].dropna().astype("float64")
+            axes.scatter(both.iloc[:, 0], both.iloc[:, 1], s=10, alpha=0.5)
+        axes.set_title(self.title)
+
+    def code(self, rows: str) -> str:
+        """Return the lines that draw it in a cell; *rows* is the expression of the frame."""
+        x, y = literal(self.x), literal(self.y)
+        lines = {
+            "Histogram": f'axes.hist(shown[{x}].dropna().astype("float64"), bins=30)',
+            "Counts": f'counts = shown[{x}].astype("string").value_counts().head(20)[::-1]\n'
+            "axes.barh(counts.index, counts)",
+            "Over time": f"counts = pd.Series(1, pd.DatetimeIndex(shown[{x}].dropna()))"
+            f'.resample("{SPANS[self.span]}").size()\naxes.step(counts.index, counts, where="post")',
+            "Scatter": f'both = shown[[{x}, {y}]].dropna().astype("float64")\n'
+            "axes.scatter(both.iloc[:, 0], both.iloc[:, 1], s=10, alpha=0.5)",
+        }[self.kind]
+        return (
+            "import matplotlib.pyplot as plt\nimport pandas as pd\nimport vendorkit as vk\n\n"
+            f'shown = {rows}\nfigure, axes = plt.subplots(figsize={_SIZE}, layout="constrained")\n'
+            f"{lines}\naxes.set_title({literal(self.title)})"
+        )
+
+
+def picture_html(chart: Chart, shown: pd.DataFrame) -> str:
+    """
+    Return the chart as an image inside HTML.
+
+    Raises:
+        SettingsError: matplotlib is not installed.
+    """
+    try:
+        # Not pyplot: it may only be used in the main thread.
+        from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
+    except ImportError as exc:
+        what = "Charts need matplotlib, which is not installed."
+        raise SettingsError(what, remedy="Install it with: pip install 'vendorkit[notebook]'") from exc
+    figure, sink = Figure(figsize=_SIZE, dpi=110, layout="constrained"), io.BytesIO()
+    chart.draw(figure.subplots(), shown)
+    figure.savefig(sink, format="png")
+    source = f"data:image/png;base64,{base64.b64encode(sink.getvalue()).decode()}"
+    return f'<img src="{source}" alt="{html.escape(chart.title)}" style="display:block;max-width:100%">'
