@@ -238,7 +238,7 @@ BODY = '\n{"filter": {"search": "a"}, "sorting": {"id": "ASC"}}'
     ],
 )
 def test_anything_else_is_an_error_that_names_the_line(medipim, vendors, file, text, line, said):  # noqa: PLR0917
-    """No other host, path, file, variable, script or header; nothing is sent, and no credential is repeated."""
+    """S15: no other host, path, file, variable, script or header; nothing is sent, and no credential is repeated."""
     place = file(f"@host = {medipim.base_url}\n{text}")
     vendors["medipim"].clear_log()
     with pytest.raises(UsageError, match=said) as caught:

@@ -894,7 +894,7 @@ def test_history_has_requests_results_and_errors_and_is_searched(panel, vendors)
     assert labels == [f"organizations: {len(panel.frame)} rows", "organizations: CredentialsRefused", "brands: 0 rows"]
     assert "POST {{host}}/v4/organizations/query" in text_of(history._detail.value)
     assert panel.frame["name"].iloc[0] in history._detail.value
-    assert len(history.list.value.head) == 5
+    assert len(re.findall("<tr>", history._detail.value.partition("<tbody>")[2])) == 5
     history.search.value = "A<B"
     assert len(history.list.options) == 1
     assert "a&lt;b" in history._detail.value
@@ -1111,7 +1111,7 @@ def test_bodies_can_be_searched(panel):
 
 @pytest.mark.parametrize("length", [50_000, 99_990, 100_010, 103_990])
 def test_credential_in_a_body_is_masked_wherever_it_is(panel, vendors, length):
-    """A vendor may echo what it was sent, with more or less before it, and sign its links; nothing is HTML."""
+    """S16: a vendor may echo what it was sent, with more or less before it, and sign its links; nothing is HTML."""
     secret = vendors["medipim"].credentials["MEDIPIM_API_KEY_SECRET"]
     filler = "x" * length
     url, token = "https://v.example/?signature=made-up-mac&a=1", "made-up-token"
@@ -1132,7 +1132,7 @@ def test_credential_in_a_body_is_masked_wherever_it_is(panel, vendors, length):
 
 
 def test_bodies_of_authentication_are_never_kept(client_of, vendors):
-    """A token comes in one, and a secret goes out in one."""
+    """S13: a token comes in one, and a secret goes out in one."""
     client = client_of["pledg"]
     panel = vk.panel(client)
     client.ping()

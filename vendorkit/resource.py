@@ -242,14 +242,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Signing:
-    """
-    How a request is authenticated.
-
-    Attributes:
-        kind: "token" is a bearer token that key and secret fetch first.
-        variables: The environment variables that hold the credentials.
-        token_url: Where the token is fetched.
-    """
+    """How a request is authenticated: the kind, the variables with its credentials, where a token is fetched first."""
 
     kind: Literal["none", "basic", "digest", "bearer", "token"] = "none"
     variables: tuple[str, ...] = ()

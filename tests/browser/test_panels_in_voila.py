@@ -135,6 +135,35 @@ def test_request_panel_builds_a_filtered_query(app):
     page.get_by_role("tab", name="Result").click()  # for the picture
 
 
+def test_request_panel_works_by_keyboard_and_leaves_typed_text_alone(app):
+    """A name in place of an id is found while it is typed; Send keeps the focus; no tooltip says "null"."""
+    page = app(PANEL)
+    page.get_by_label("Find filter").press_sequentially("ids of brands")
+    page.get_by_label("Add filter").select_option("brand: Ids of brands.")
+    button(page, "Add").click()
+    box = page.get_by_label("brand", exact=True)
+    box.press_sequentially("Aderl", delay=60)
+    found = page.get_by_role("button", name="Aderlis (9)")
+    expect(found).to_be_visible()
+    expect(box).to_have_value("Aderl")
+    expect(box).to_be_focused()
+    found.click()
+    expect(box).to_have_value("9")
+    button(page, "Send").focus()
+    page.keyboard.press("Space")
+    expect(page.get_by_role("status").filter(has_text="fetched at")).to_be_visible()
+    expect(button(page, "Send")).to_be_focused()
+    script = "[...document.querySelectorAll('[title=null]')].map(found => found.textContent.trim())"
+    of_the_table = {"", "Descending", "Columns", "Copy or download", "Page"}
+    assert set(page.evaluate(script)) <= of_the_table
+    page.get_by_role("button", name=re.compile("columns: all")).press("Space")
+    page.get_by_label("Find column").press_sequentially("price")
+    page.get_by_label("public_price", exact=True).press("Space")
+    expect(page.get_by_role("button", name=re.compile("columns: 1 of"))).to_be_visible()
+    page.get_by_role("tab", name="Exchange").click()
+    expect(page.locator("summary").first).to_be_visible()
+
+
 def test_code_is_copied_as_plain_text(app):
     """By the button; then it is pasted into a field, which takes no formatted text."""
     page = app(PANEL)

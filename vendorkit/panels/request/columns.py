@@ -37,7 +37,8 @@ class Columns(widgets.VBox):  # type: ignore[misc]
         self._names, self._full = schema.arrow.names, set[str]()
         self._ticks: dict[str, Any] = {}
         self._quiet = False
-        self._open = widgets.ToggleButton(tooltip="Choose columns", layout={"width": "auto"})
+        look = {"width": "auto", "align_self": "flex-start"}
+        self._open = widgets.ToggleButton(tooltip="Choose columns", layout=look)
         self._open.observe(guarded(self._show, failed), names="value")
         super().__init__([self._open])
         self.choose(())

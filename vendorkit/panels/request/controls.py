@@ -207,11 +207,11 @@ class Control(widgets.HBox):  # type: ignore[misc]
 def _widget_for(declared: Filter, *, large: bool) -> Any:
     shared = {"description": declared.name, "style": LABELLED, "layout": WIDE | {"flex": "0 0 auto"}}
     if declared.kind == "boolean":
-        return widgets.Dropdown(options=[("", None), ("yes", True), ("no", False)], **shared)
+        return widgets.Dropdown(options=[("", ""), ("yes", True), ("no", False)], **shared)
     if declared.choices and declared.many:
         return widgets.SelectMultiple(options=declared.choices, rows=min(len(declared.choices), _LISTED), **shared)
     if declared.choices:
-        return widgets.Dropdown(options=[("", None), *((one, one) for one in declared.choices)], **shared)
+        return widgets.Dropdown(options=[("", ""), *((one, one) for one in declared.choices)], **shared)
     hint = _HINTS.get(declared.kind, "one, or several with commas" if declared.many else "")
     kind = widgets.Textarea if large else widgets.Text
     return kind(placeholder=hint, **shared)

@@ -180,10 +180,10 @@ class Form(widgets.VBox):  # type: ignore[misc]
         self.since = Control(_SINCE, changed)
         self.limit = Control(_LIMIT, changed)
         self.limit.box.value = _FIRST_ROWS
-        self.sort = _choice("sort", [("the vendor's order", None), *((key, key) for key in resource.sort_keys)])
+        self.sort = _choice("sort", [("the vendor's order", ""), *((key, key) for key in resource.sort_keys)])
         self.descending = widgets.Checkbox(description="descending", indent=False, layout={"width": "auto"})
         locales = resource.schema.locales
-        self.locale = _choice("locale", [("one column each", None), *((one, one) for one in locales)])
+        self.locale = _choice("locale", [("one column each", ""), *((one, one) for one in locales)])
         self.nested = _choice("nested", [*_NESTED])
         self.accept = _choice("accept", [(one.upper(), one) for one in client.accepts])
         self.strategy = _choice("strategy", [(one, one) for one in resource.strategies])
@@ -218,7 +218,7 @@ class Form(widgets.VBox):  # type: ignore[misc]
         Raises:
             UsageError: A control holds no value of its filter, or a filter that is required has none.
         """
-        sort = self.sort.value
+        sort = self.sort.value or None  # a value of None would be no choice at all
         query: Query = getattr(self._client, self._resource.name).query(
             **self.conditions.read().arguments(self._resource, self.where.read()),
             sort=f"-{sort}" if sort and self.descending.value else sort,
@@ -241,8 +241,8 @@ class Form(widgets.VBox):  # type: ignore[misc]
             self.conditions.add(name).write(value)
         self.where.box.value = json.dumps(where, ensure_ascii=False) if where else ""
         sort = ask.sort or ""
-        self.sort.value, self.descending.value = sort.removeprefix("-") or None, sort.startswith("-")
-        self.locale.value, self.accept.value = options.get("locale"), ask.accept
+        self.sort.value, self.descending.value = sort.removeprefix("-"), sort.startswith("-")
+        self.locale.value, self.accept.value = options.get("locale") or "", ask.accept
         self.nested.value = options.get("nested", "list")
         self.strategy.value, self.expand.value = ask.strategy or None, ask.expand
         self.since.write(None if ask.since is None else ask.since.at)
@@ -258,7 +258,7 @@ class Form(widgets.VBox):  # type: ignore[misc]
         """
         limit = self.limit.read()
         check_limit(limit)
-        given = {"columns": list(self.columns.value) or None, "limit": limit, "locale": self.locale.value}
+        given = {"columns": list(self.columns.value) or None, "limit": limit, "locale": self.locale.value or None}
         given["nested"] = None if self.nested.value == "list" else self.nested.value
         return {name: value for name, value in given.items() if value is not None}
 

@@ -26,13 +26,13 @@ _ROWS: Final = 5  # of each result
 
 @dataclass(frozen=True)
 class Kept:
-    """A request: a line for people, the query with the arguments of `frame`, all of it as text, and its first rows."""
+    """A request: a line for people, the query, the arguments of `frame`, all of it as text, its first rows as HTML."""
 
     label: str
     query: Query
     options: Mapping[str, Any]
     text: str
-    head: pd.DataFrame | None = None
+    rows: str = ""
 
 
 class History(widgets.VBox):  # type: ignore[misc]
@@ -74,9 +74,10 @@ class History(widgets.VBox):  # type: ignore[misc]
             text = http_text(query, query.resource.name, options)
         except VendorkitError:
             text = repr(query)
-        head = None if frame is None else frame.head(_ROWS).copy()
+        # As HTML: even a copy of the rows would hold the memory of the whole frame, which is Arrow's.
+        rows = "" if frame is None else page_html(labelled(frame.head(_ROWS)), title="First rows", dtypes=False)
         at = datetime.now(timezone.utc).strftime("%H:%M:%S")
-        self._kept = [Kept(f"{at} {query.resource.name}: {said}", query, options, text, head), *self._kept][:_KEPT]
+        self._kept = [Kept(f"{at} {query.resource.name}: {said}", query, options, text, rows), *self._kept][:_KEPT]
         self._show()
 
     def restore(self) -> None:
@@ -111,7 +112,4 @@ class History(widgets.VBox):  # type: ignore[misc]
 
     def _open(self) -> None:
         one = self.list.value
-        shown = "" if one is None else code_html(one.text)
-        if one is not None and one.head is not None:
-            shown += page_html(labelled(one.head), title="First rows", dtypes=False)
-        self._detail.value = shown
+        self._detail.value = "" if one is None else code_html(one.text) + one.rows

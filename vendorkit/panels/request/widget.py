@@ -62,7 +62,7 @@ class RequestPanel(WorkPanel):
         offered = [(label, name) for name, label in languages(client).items()]
         style = {"button_width": "auto", **LABELLED}
         self._language = widgets.ToggleButtons(options=offered, description="Language", style=style)
-        self._language.tooltips = [label for label, _ in offered]
+        self._language.tooltip, self._language.tooltips = "Language", [label for label, _ in offered]
         self._language.observe(guarded(self._show_code, self.fail), names="value")
         self._resource.observe(guarded(self._show_form, self.fail), names="value")
         self.fill(self._parts())
