@@ -26,7 +26,7 @@ ROOMS = {
     "cli": 295,
     "doctor": 85,
     "panels": 3_020,
-    "httpfile": 235,
+    "httpfile": 240,
     "vendors": 2_590,
     "query": 130,
     "saved": 1_245,

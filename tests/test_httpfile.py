@@ -275,6 +275,12 @@ def test_what_is_no_such_file_is_refused(medipim, tmp_path, kind):
         saved_requests(7, medipim)
 
 
+def test_name_of_a_vendor_is_no_client(file):
+    """As everywhere: one sentence on what to give."""
+    with pytest.raises(UsageError, match="client must be a connected client"):
+        saved_requests(file("###"), "medipim")
+
+
 def test_requests_are_added_and_none_is_lost(medipim, tmp_path):
     """A file of a person keeps its text; a name is used once; what cannot be written leaves it as it was."""
     place = tmp_path / "my requests.http"

@@ -64,6 +64,8 @@ def saved_requests(path: str | Path, client: Client) -> dict[str, SavedQuery]:
 
 
 def _queries(text: str, file: str, client: Client) -> dict[str, SavedQuery]:
+    if not isinstance(client, Client):
+        arguments.refuse("client", "a connected client, such as vk.connect(...) returns", client)
     found: dict[str, SavedQuery] = {}
     for number, block in enumerate(blocks_of(text, file, lambda value: _unsigned(value, client)), 1):
         name = block.name or str(number)
