@@ -101,7 +101,7 @@ def test_budget_without_a_file_is_this_processs_only_and_says_so(monkeypatch, tm
     else:
         budget.take(Deadline(1.0))
         (folder / "lost.sqlite").write_bytes(b"no database at all" * 500)
-    with pytest.warns(UserWarning, match="by this process alone"):
+    with pytest.warns(UserWarning, match="by this process only"):
         budget.take(Deadline(1.0))
     budget.take(Deadline(1.0))
     with pytest.raises(DeadlineExceeded):
@@ -113,7 +113,7 @@ def test_what_is_left_of_a_budget_whose_file_is_damaged(folder):
     budget = Budget(((2, 60.0),), "torn")
     assert budget.left() == 2
     (folder / "torn.sqlite").write_bytes(b"no database at all" * 500)
-    with pytest.warns(UserWarning, match="by this process alone"):
+    with pytest.warns(UserWarning, match="by this process only"):
         assert budget.left() == 0
     assert budget.left() == 2
 
@@ -126,7 +126,7 @@ def test_temporary_folder_of_somebody_else_is_not_trusted(monkeypatch, tmp_path)
     folder = tmp_path / f"vendorkit-{os.getuid()}"
     folder.mkdir()
     folder.chmod(0o777)
-    with pytest.warns(UserWarning, match="by this process alone"):
+    with pytest.warns(UserWarning, match="by this process only"):
         Budget(((2, 60.0),), "x").take(Deadline(1.0))
     assert not list(folder.iterdir())
     folder.chmod(0o700)

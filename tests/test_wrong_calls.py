@@ -29,7 +29,7 @@ CALLS = {
     "query.save()": "missing a required argument: 'path'",
     "medipim.product": "Did you mean products",
     "medipim.products.qery()": "Did you mean query?",
-    "medipim.products.frame()": "There are: columns, filters, get, query.",
+    "medipim.products.frame()": "There are: columns, filters, for_each, get,",
     "medipim.brands.get()": "missing a required argument: 'identifier'",
     'medipim.get("/v4/brands", parms={})': "Did you mean params?",
     "pledg.purchase_ulr({})": "Did you mean purchase_url",

@@ -28,7 +28,7 @@ def forms(text: str) -> frozenset[str]:
     """
     Return the forms of *text* that decoding escapes does not lead back to: base64, hexadecimal, UTF-8 as Latin-1.
 
-    If it has what looks like escapes itself, also what becomes of those while the text around it is decoded.
+    If it has what looks like escapes itself, also the form they have after the text around it is decoded.
     """
     raw = text.encode()
     encoded = {base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode(), raw.hex(), raw.hex().upper()}
@@ -79,7 +79,7 @@ def _decoded(text: str, starts: array[int], ends: array[int]) -> tuple[str, arra
 
 
 def _value(escape: str) -> str:
-    """Return what one escape, or a run of one kind, stands for."""
+    """Return what one escape, or a run of one kind, means."""
     if escape[0] == "&":
         return html.unescape(escape)
     if escape[1] in "uU" and len(escape) > 2:

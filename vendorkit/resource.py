@@ -73,7 +73,7 @@ class Cost:
     at_once: int = 1
 
     def rounds(self, requests: int) -> int:
-        """Return how often the vendor is waited for in *requests*: the first goes alone, the others `at_once`."""
+        """Return how often the vendor is waited for in *requests*: the first goes first, the others `at_once`."""
         return min(requests, 1 - (1 - requests) // self.at_once)
 
 

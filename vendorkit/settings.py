@@ -222,8 +222,8 @@ class Redactor:
     Takes credentials out of texts that came from elsewhere, such as a vendor's error body.
 
     Knows each value also as base64 and hexadecimal text and in every kind of escapes, and pairs as HTTP Basic sends
-    them; and the last tokens and digest answers, which it is told with `learn`.
-    Values shorter than four characters are left alone: replacing them would garble everything.
+    them; and the last tokens and digest answers, which `learn` adds.
+    Values shorter than four characters are not replaced: replacing them would garble everything.
     """
 
     def __init__(self, values: Iterable[str], pairs: Iterable[tuple[str, str]] = ()) -> None:

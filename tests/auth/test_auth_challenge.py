@@ -172,7 +172,7 @@ def test_stale_is_read_in_any_case_and_quoted_or_not(text, stale):
         ([], "nothing"),
         (["Basic realm=x"], "basic"),
         (['Digest nonce="n", qop="auth"'], "realm is missing"),
-        (['Digest realm="r", Nonce="n", NONCE="n"'], "nonce stands there twice"),
+        (['Digest realm="r", Nonce="n", NONCE="n"'], "nonce is there twice"),
         (['Digest realm="r", nonce="n", algorithm=MD4, qop="auth"'], "'MD4'"),
         (['Digest realm="r", nonce="n", qop="auth-int, token"'], "'auth-int, token'"),
         (['Digest realm="r", nonce="n", algorithm=MD5-sess'], "without qop"),

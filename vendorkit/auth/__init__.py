@@ -1,5 +1,5 @@
 """
-The authentication schemes of the three vendors. Each works alone, with plain requests.
+The authentication schemes of the three vendors. Each is usable with plain requests.
 
 `Basic`, `ClientCredentials` and `Digest` are passed as `auth=`; the functions sign and verify Pledg's texts.
 """

@@ -109,7 +109,7 @@ def _add(offer: Offer, name: str, quoted: str | None, plain: str | None) -> None
     value = plain or "" if quoted is None else re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL)
     shown = name[:40]
     if name in offer.parameters:
-        offer.problem = offer.problem or f"parameter {shown} stands there twice"
+        offer.problem = offer.problem or f"parameter {shown} is there twice"
     elif len(value) > PARAMETER_LIMIT:
         offer.problem = offer.problem or f"parameter {shown} is longer than {PARAMETER_LIMIT} characters"
     elif _CONTROL.search(value):
@@ -204,7 +204,7 @@ def digest_response(challenge: Challenge, key: str, *, method: str, uri: str, co
 
 
 def authorization(challenge: Challenge, user: str, *, uri: str, response: str, count: int, cnonce: str) -> str:
-    """Return the Authorization value; quotes stand where RFC 7616 section 3.4 wants them, and nowhere else."""
+    """Return the Authorization value; quotes are only where RFC 7616 section 3.4 requires them."""
     fields = [
         _user_field(challenge, user),
         f"realm={_quoted(challenge.realm)}",

@@ -99,7 +99,7 @@ class FlowAuth(AuthBase):
 
     def __call__(self, prepared: requests.PreparedRequest) -> requests.PreparedRequest:
         """
-        Sign *prepared*, and follow what becomes of it.
+        Sign *prepared*, and handle the responses to it.
 
         Raises:
             UsageError: The body cannot be read twice, but may have to be. Nothing was sent.
@@ -216,7 +216,7 @@ def _answer(response: requests.Response) -> Answer:
 
 
 def _position(body: Any) -> int | None:
-    """Return where a file body stands, None for a body in memory; `UsageError` where it can be read only once."""
+    """Return the position of a file body, None for a body in memory; `UsageError` if it can be read only once."""
     if body is None or isinstance(body, (str, bytes, bytearray)):
         return None
     with tolerated(AttributeError, OSError, TypeError, ValueError):

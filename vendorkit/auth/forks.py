@@ -1,9 +1,9 @@
 """
 Forked child processes: the one place that knows "this is a child", and what starts anew there.
 
-A forked child has copies of its parent's locks, some of them held by threads that do not exist in the child, and of
+A forked child has copies of its parent's locks, some of them locked by threads that do not exist in the child, and of
 connections whose other end expects the parent. State of that kind is set by `PerProcess.begin`, which runs again in
-each child before any of its own code does. Systems without fork (Windows) have no such children.
+each child before its other code does. Systems without fork (Windows) have no such children.
 """
 
 from __future__ import annotations

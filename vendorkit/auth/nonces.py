@@ -1,10 +1,10 @@
 """
 The nonces of one origin, shared by all threads: who may use which, and who may ask for a new one.
 
-Sharing one nonce saves a round trip for every request but the first. Two things stand against it. A wrong password
+Sharing one nonce saves a round trip for every request but the first. There are two problems. A wrong password
 must not be tried by every thread, so a nonce is shared only after its first use was accepted; until then one flow
 holds the *ticket* and the others wait. And a server that wants `nc` to rise strictly (Apache's AuthDigestNcCheck)
-refuses requests that overtake each other; then each request in flight gets a nonce of its own.
+refuses requests that overtake each other; then each request in flight gets its own nonce.
 """
 
 from __future__ import annotations
@@ -81,13 +81,13 @@ class Ticket:
     Attributes:
         thread: Where the flow was last seen.
         number: How many flows had entered the space, with this one.
-        alone: None of them was still under way.
+        single: None of them was still under way.
         challenged: It has a challenge to answer. Until then it sends no password, and others that have one go first.
     """
 
     thread: int = field(default_factory=threading.get_ident)
     number: int = 0
-    alone: bool = True
+    single: bool = True
     challenged: bool = False
 
 
@@ -128,7 +128,7 @@ class Space(PerProcess):
 
         def begin() -> Use:
             self._entered += 1
-            ticket.number, ticket.alone = self._entered, not self._inside
+            ticket.number, ticket.single = self._entered, not self._inside
             self._inside.add(ticket)
             use = self._known()
             if use.nonce is None:
@@ -277,7 +277,7 @@ class Space(PerProcess):
 
     def _crowded(self, ticket: Ticket) -> bool:
         """Whether other requests were under way at any time since this one began."""
-        return not ticket.alone or self._entered != ticket.number
+        return not ticket.single or self._entered != ticket.number
 
     def _refuse(self) -> CredentialsRefused:
         what = f"{self.origin} refused user name or password (Digest)."

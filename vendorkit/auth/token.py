@@ -110,7 +110,7 @@ class ClientCredentials(PerProcess, FlowAuth):
         self.begin()
 
     def begin(self) -> None:
-        """Know no token, and nobody who asks for one."""
+        """Forget the token and the thread that requests one."""
         self._lock = RLock()
         self._token: Token | None = None
         self._attempt: _Attempt | None = None
@@ -181,7 +181,7 @@ class ClientCredentials(PerProcess, FlowAuth):
                 return attempt.token
             if attempt.error is not None:
                 raise self._shared_error(attempt, attempt.error)
-            # Its thread gave up for reasons of its own, such as Cancel: those do not end this call.
+            # Its thread gave up for its own reasons, such as Cancel: those do not end this call.
 
     def _may_join(self, attempt: _Attempt) -> bool:
         """Whether *attempt* is under way, or failed a moment ago so that the answer would be the same."""

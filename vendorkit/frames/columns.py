@@ -32,7 +32,7 @@ from vendorkit.frames.schema import (
 Conversion = Callable[[pa.Array], pa.Array]
 
 ENTRIES: Final = "entries"
-BLANKS: Final = " \t\r\n"  # a text of these alone says nothing
+BLANKS: Final = " \t\r\n"  # a text of only these says nothing
 EXACT: Final = 2**53  # integers below this are exact in a float64
 FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799  # the years 1 to 9999, which pandas can print
 _FREE: Final = {Kind.JSON, Kind.DOCUMENT}

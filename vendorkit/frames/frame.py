@@ -1,4 +1,4 @@
-"""Tables to pandas: the dtypes of every frame, and what becomes of lists and structs, which pandas has no dtype for."""
+"""Tables to pandas: the dtypes of every frame, and the handling of lists and structs, for which pandas has no dtype."""
 
 from __future__ import annotations
 

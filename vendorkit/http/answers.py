@@ -234,8 +234,8 @@ def error_for(response: requests.Response, body: bytes, asked: str, redactor: Re
         return (RateLimited if status == 429 else VendorUnavailable)(what, retry_after_s=wait, remedy=when, **details)
     if 300 <= status < 400:
         return OriginRefused(what, remedy="Redirects of this kind are not followed; tell the vendor.", **details)
-    told = "; ".join(problem.violations)
-    remedy = f"Correct the request: {told}." if told else "Correct the request."
+    listed = "; ".join(problem.violations)
+    remedy = f"Correct the request: {listed}." if listed else "Correct the request."
     return InvalidRequest(what, violations=problem.violations, remedy=remedy, **details)
 
 

@@ -99,7 +99,7 @@ def _budget_file(name: str) -> Path:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = folder.lstat()
     if not chosen and user and (found.st_uid != os.getuid() or found.st_mode & 0o077 or not folder.is_dir()):
-        what = "it is not this user's alone"
+        what = "it is not only this user's"
         raise PermissionError(what)
     return folder / f"{name}.sqlite"
 
@@ -147,7 +147,7 @@ class Budget(PerProcess):
 
     def _unshare(self, exc: Exception) -> None:
         self._shared_as = None
-        said = f"The rate budget is kept by this process alone ({exc}); others with the same key do not see it."
+        said = f"The rate budget is kept by this process only ({exc}); others with the same key do not see it."
         warnings.warn(f"{said} Let {BUDGET_DIR_VARIABLE} name a folder that can be written.", stacklevel=2)
 
     def pause_s(self, requests: int) -> float:

@@ -1,4 +1,4 @@
-"""What went over the wire, with credentials masked: kept for people who want to see how a vendor is spoken to."""
+"""What went over the wire, with credentials masked: kept for people who want to see the requests and responses."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Body:
         keep: So many bytes of each body; 0: nothing.
         size: Bytes that arrived, decoded.
         ended: When the last of them did, on the monotonic clock.
-        records: How many records they hold; None if nobody counted. Of a stream each line is one.
+        records: How many records they hold; None if they were not counted. Of a stream each line is one.
         sent, start: The beginnings of the bodies. They are as the vendor has them: mask them before they are shown.
     """
 

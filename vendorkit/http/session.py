@@ -69,7 +69,7 @@ class Session(PerProcess):
         trust: The certificate authorities that may vouch for the vendor.
         redactor: Knows the credentials.
         rates: The vendor's rate budget: pairs (requests, seconds).
-        budget_name: Under which all processes of this machine keep that budget together; None for this session alone.
+        budget_name: Under which all processes of this machine keep that budget together; None for this session only.
         policy: Timeouts and retries.
         origins: Further origins of the vendor that links may lead to; None: any https host, for files.
         route: The proxy to go through, if any.
@@ -144,7 +144,7 @@ class Session(PerProcess):
             body_notes(response).records = 0  # and a line is one
             yield self._guarded_chunks(response, self._asked(call), deadline)
         finally:
-            # The collector may close what was left alone in the thread that reads it, amid a read; that is its last.
+            # The collector may close an abandoned response in the thread that reads it, amid a read; that is its last.
             with tolerated(RuntimeError):
                 response.close()
 
@@ -303,7 +303,7 @@ class Session(PerProcess):
         raise cut(part)
 
     def _asked(self, call: Call) -> str:
-        # The path alone: a query may carry a signature or personal data.
+        # Only the path: a query may carry a signature or personal data.
         return f"{self.vendor}: {call.method} {urlsplit(self.absolute(call.url)).path or '/'}"
 
     def __repr__(self) -> str:

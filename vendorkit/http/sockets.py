@@ -40,7 +40,7 @@ class BoundedSocket(ssl.SSLSocket):
         quiet_until = time.monotonic() + (deadline.left_s() if silence_s is None else silence_s)
         try:
             while True:
-                # A TimeoutError of its own would be taken for the server's; these pass through urllib3 as they are.
+                # Its own TimeoutError would be taken for the server's; these pass through urllib3 as they are.
                 deadline.check()
                 left = quiet_until - time.monotonic()
                 if left <= 0:

@@ -75,7 +75,7 @@ class Trust:
     ca_setting: str = ""
 
     def context(self) -> ssl.SSLContext:
-        """Return a fresh TLS context that trusts these roots alone, checks host names, and speaks TLS 1.2 or newer."""
+        """Return a fresh TLS context that trusts only these roots, checks host names, and speaks TLS 1.2 or newer."""
         # Not create_default_context(): that one loads the environment's bundles (SSL_CERT_FILE).
         context = OwnContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_2

@@ -116,7 +116,7 @@ class _Idle(PerProcess, LifoQueue[Any]):
     """The connections of a pool that wait for their next request."""
 
     def begin(self) -> None:
-        """Forget them; their lock may be held by a thread of the parent."""
+        """Forget them; a thread of the parent may have their lock of the parent."""
         LifoQueue.__init__(self, self.maxsize)
 
 
@@ -232,7 +232,7 @@ class Adapter(PerProcess, HTTPAdapter):
             raise OriginRefused(what, remedy="Files are fetched over TLS only.")
         if self._origins is not None and origin not in self._origins:
             what = f"{printable(origin)[:200]} is not the vendor's origin ({', '.join(sorted(self._origins))})."
-            raise OriginRefused(what, remedy="Credentials go to the vendor alone: fetch other addresses without it.")
+            raise OriginRefused(what, remedy="Credentials are only sent to the vendor. Use plain requests for others.")
         self._trust.check_host(urlsplit(url).hostname or "")
 
     def __reduce__(self) -> NoReturn:

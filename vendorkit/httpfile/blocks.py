@@ -72,7 +72,7 @@ class _Reader:
         self._file, self._signed, self._variables = file, signed, dict[str, str]()
 
     def blocks(self) -> Iterator[Block]:
-        # Variables count in the whole file, wherever they stand.
+        # Variables count in the whole file, wherever they are.
         for _, line in self._lines:
             if (found := _VARIABLE.fullmatch(line.strip())) is not None:
                 self._variables[found[1]] = found[2].strip()
@@ -152,7 +152,7 @@ class _Reader:
                 what = (
                     f"{{{{{name[:40]}}}}} is no variable of this file." if depth < _DEPTH else "Variables in a circle."
                 )
-                fail(self._file, number, what, "Give it a value by @name = …; others are used in Authorization alone.")
+                fail(self._file, number, what, "Give it a value by @name = …; others are used only in Authorization.")
             return self._filled(number, self._variables[name], depth + 1)
 
         filled = _USED.sub(value, text)

@@ -44,7 +44,7 @@ class _Answer:
         self.call, self._arrived, self._stop = call, arrived, threading.Event()
         self._pages = cast("Generator[Page, None, None]", fetch(call, self._stop))
         self._items: queue.Queue[Any] = queue.Queue(BLOCKS)
-        self._begun = threading.Lock()  # held by the thread that fetches the pages, for ever
+        self._begun = threading.Lock()  # locked by the thread that fetches the pages, for ever
         # If that is the thread that wants them: a fetch that waits to go on must not change its context.
         self._here: Context | None = None
         self._thread = submitted(pool, self._fill)
@@ -171,7 +171,7 @@ def drive(
 
     Args:
         flow: The flow.
-        fetch: Sends a call and yields its pages; called in several threads.
+        fetch: Sends one call and yields its pages; called in several threads.
         arrived: Called for each page as it arrives, in the thread that fetched it.
         waited: Called in the consumer's thread while it waits.
     """
@@ -182,7 +182,7 @@ def drive(
         while True:
             try:
                 step = flow.send(reply) if error is None else flow.throw(error)
-            except StopIteration as end:  # caught here alone: one that escapes from `fetch` is not the flow's end
+            except StopIteration as end:  # caught only here: one that escapes from `fetch` is not the flow's end
                 return cast("T", end.value)
             reply = error = None
             if isinstance(step, Accept):

@@ -21,7 +21,7 @@ from vendorkit.pull.pull import TOGETHER, Pull
 from vendorkit.resource import Source, describe
 
 REREADS: Final = 2
-MOST_PAGES: Final = 50  # of a download that is read again: more would take longer than the data stands still
+MOST_PAGES: Final = 50  # of a download that is read again: during more of them the data would change again
 
 
 class DataMoved(UserWarning):

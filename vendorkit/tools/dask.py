@@ -3,7 +3,7 @@ A query on Dask: planned here by a few small requests, downloaded by the workers
 
 The parts come from the vendor's own ranges: Medipim's pages, or beyond 10,000 records its windows of `createdAt`; the
 numbered pages of Mediagenix's collections. What the vendor gives in one piece is one part. The graph holds plain values
-only; a worker that downloads a part connects with the settings of its own environment or `.env`, so no credential is in
+only; a worker that downloads a part connects with the settings of its environment or `.env`, so no credential is in
 the graph. Workers reach the planner's mock servers by a file that only their user can read.
 
 A part checks that it has the planned size, and holds no record twice. The columns have to be known before anything is
@@ -79,7 +79,7 @@ def part(
         ask: The query for the part.
         first: The number of rows before it, with which its index begins.
         reopen: Connects from this process.
-        nested: What becomes of lists and structs.
+        nested: How lists and structs are returned.
         columns: Only these columns; Dask names those that are used.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pandas as pd
 from IPython import get_ipython
 
-# Good, bad and in between, told apart by everybody; see notebook.mplstyle.
+# Good, bad and in between, distinguishable for everybody; see notebook.mplstyle.
 BLUE: Final = "#0072B2"
 ORANGE: Final = "#E69F00"
 GREEN: Final = "#009E73"

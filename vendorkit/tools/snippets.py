@@ -154,7 +154,7 @@ def _program(request: Request, language: str) -> str:
     values = {name: quote(text) for name, text in texts.items()}
     values |= {"json": repr(json.loads(body or "null")), "bytes": repr(body and body.encode()), "kind": signing.kind}
     values |= dict(zip(("user", "password"), signing.variables, strict=False))
-    facts = {signing.kind, "nobody" if body is None else "body"}
+    facts = {signing.kind, "bodyless" if body is None else "body"}
     kept = []
     for line in lines:
         condition = re.match(r"\?([a-z,]+): ", line)

@@ -296,7 +296,7 @@ class Client:
         url = arguments.text(url, "url", "the https address of a file")
         if self._files is None:
             is_local = self.environment == "local"
-            # Mediagenix's authority is that of its API alone: its files are on a public cloud.
+            # Mediagenix's authority is only that of its API: its files are on a public cloud.
             trust = public_trust() if self.approved_roots_only and not is_local else self.endpoint.trust
             contact = self.settings.get(CONTACT_VARIABLE) or "mock server" * is_local
             self._files = files_session(self.session, trust, contact, needed=self.asks_contact)

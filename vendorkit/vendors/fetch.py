@@ -1,4 +1,4 @@
-"""Sending a call and splitting its answer into pages."""
+"""Sending one call and splitting its response into pages."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ class ForEach:
     def _joined(self, df: pd.DataFrame, found: pd.DataFrame, rows: Any, errors: Sequence[str | None]) -> pd.DataFrame:
         left: pd.DataFrame = df.iloc[rows]
         label = ERROR if ERROR not in df.columns else f"{self.prefix}{ERROR}"
-        # Undeclared fields have names that nobody could know before.
+        # Undeclared fields have names that are not known before.
         taken = {*map(str, df.columns), label}
         names = [f"{self.prefix}{name}" for name in found]
         right = found.set_axis([f"{name}__found" if name in taken else name for name in names], axis=1)

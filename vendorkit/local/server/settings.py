@@ -70,7 +70,7 @@ class Settings:
     digest_qop: Literal["auth", "auth-int"] | None = "auth"  # None: RFC 2069 mode
     nextnonce: bool = False  # send the next nonce in Authentication-Info
     signature_required: bool = True  # Pledg: a tick box per account
-    simulation_rates: bool = True  # Pledg: taeg and debit_rate beside a plan, on the newest page only
+    simulation_rates: bool = True  # Pledg: taeg and debit_rate next to a plan, on the newest page only
     link_answer: Literal["link", "url", "empty"] = "link"  # inferred: the answer to purchase_link
     refund_answer: Literal["json", "empty"] = "json"  # inferred
     refund_errors: Literal["text", "json"] = "text"  # a raw text is documented; modules read JSON

@@ -69,7 +69,7 @@ class History(widgets.VBox):  # type: ignore[misc]
         super().__init__([self.search, self.list, put_back, self._detail, files, self._said])
 
     def note(self, query: Query, options: Mapping[str, Any], said: str, frame: pd.DataFrame | None = None) -> None:
-        """Keep a request, what came of it, and its first rows."""
+        """Keep a request, its outcome, and its first rows."""
         try:
             text = http_text(query, query.resource.name, options)
         except VendorkitError:

@@ -36,7 +36,7 @@ class Window(NamedTuple):
     most: int
 
     def restrict(self, ask: Ask) -> Ask:
-        """Return *ask* for the records of this window alone."""
+        """Return *ask* for the records of this window only."""
         inside: dict[str, Any] = {"createdAt": {"from": self.since or 0}}
         if self.since is None:
             inside = {"not": inside}

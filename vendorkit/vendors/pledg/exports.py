@@ -162,6 +162,6 @@ def _parts(sign: str, body: str, decimal: str | None) -> tuple[str, str, str]:
         return sign, body, ""
     whole, _, part = body.rpartition(point)
     if decimal is None and len(set(marks)) == 1 and len(part) == 3:
-        # One kind of mark before three digits: thousands if it repeats, else nobody can tell.
+        # One kind of mark before three digits: thousands if it repeats, else it is unclear.
         return sign, body if len(marks) > 1 else "", ""
     return sign, "" if point in whole else whole, part

@@ -1,4 +1,4 @@
-"""Pledg's plans and conditions as data: each comes in one answer, of its own shape."""
+"""Pledg's plans and conditions as data: each is one response with a particular shape."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FILE: Final = Path(__file__).with_name("resources.txt")
 @dataclass(frozen=True)
 class Single(Paging):
     """
-    A resource that comes in one answer, of its own shape.
+    A resource that is one response with a particular shape.
 
     Attributes:
         name: The resource's name, for messages.
