@@ -228,16 +228,16 @@ N15 | a library that replaces the TLS context of the process | survived | our ro
 """
 
 _OUTSIDE = """
-X01 | a process forked while its client is in use | survived | connections, nonces, tokens and budgets of its own
+X01 | a process forked while its client is in use | survived | its own connections, nonces, tokens and budgets
 X02 | a fork amid a token request, a negotiation or a wait | survived | nothing of the parent's is waited for
 X03 | a stream that a forked child reads on | typed error | `TransportError` in the child; the parent's goes on
 X04 | pools that pickle: forkserver, loky | typed error | a client is not pickled; each worker connects
 X05 | a signal handler that raises within a call | survived | it passes at once, and no frame shows what was sent
 X06 | an exception that another thread raises in a worker | survived | it passes at once
 X07 | no thread can be started | survived | connects in the calling thread, within the same bounds
-X08 | a call that ended amid authentication, its traceback kept | survived | nobody waits for its nonce or token
+X08 | a call that ended amid authentication, its traceback kept | survived | no call waits for its nonce or token
 X09 | a rate budget whose file another process keeps locked | survived | waited for, until deadline or Cancel
-X10 | a clock that is set back | survived | nobody is kept from the rate budget
+X10 | a clock that is set back | survived | no call is kept from the rate budget
 X11 | headers of megabytes, cookies without end | survived | some kilobytes are kept, or sent back
 """
 
