@@ -41,7 +41,7 @@ ROOMS = {
     "settings": 560,
     "deadline": 65,
     "errors": 60,
-    "local": 5_235,
+    "local": 5_100,
 }
 CLIENT_BUDGET = 14_325
 

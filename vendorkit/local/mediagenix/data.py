@@ -13,9 +13,11 @@ ampersands and other scripts (about a fifth), durations such as `30m` (every thi
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import date, timedelta
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -23,33 +25,19 @@ import numpy as np
 ANCHOR: Final = date(2026, 11, 1)
 """The "today" of the library, independent of the clock."""
 
-PLATFORMS: Final = [  # name and Rails zone name (Mediagenix's documents)
-    ("Hearth TV", "London"),
-    ("Polder Plus", "Amsterdam"),
-    ("Atlantic Stream", "Eastern Time (US & Canada)"),
-    ("Sol Cine", "Madrid"),
-    ("Fjord Play", "Copenhagen"),
-    ("Baltic Box", "Kyiv"),
-]
-OUTLETS: Final = ["Open Air", "YourView", "Partner Feeds"]
-LICENSORS: Final = (
-    "- No licensor -", "Aurora Pictures", "Blue Heron Films", "Cobalt & Sons", "Dune Street", "Ember Distribution",
-    "Fox Hollow", "Granite Arts", "Halcyon Média", "Isla Cine", "Juniper Rights", 'Kestrel "K" Films', "Lantern House",
-)  # fmt: skip
+_DATA: Final[dict[str, Any]] = json.loads(Path(__file__).with_name("words.json").read_text("utf-8"))
+PLATFORMS: Final[list[tuple[str, str]]] = [*map(tuple, _DATA["platforms"])]  # name and Rails zone name
+CHANNELS: Final[list[tuple[str, str]]] = [*map(tuple, _DATA["channels"])]
+IMAGE_TYPES: Final[list[tuple[str, str, int, int]]] = [*map(tuple, _DATA["image_types"])]
+OUTLETS: Final[list[str]] = _DATA["outlets"]
+LICENSORS: Final[list[str]] = _DATA["licensors"]
+_FIRST: Final[list[str]] = _DATA["first"]
+_SECOND: Final[list[str]] = _DATA["second"]
 REQUIREMENTS: Final = (
     [("business_model", value) for value in ("SVOD", "TVOD", "AVOD", "EST")]
     + [("device", value) for value in ("TV", "Mobile", "Tablet", "Desktop", "Console", "Stick", "Car", "Cinema")]
     + [("territory", f"T{number:02}") for number in range(1, 61)]
 )
-CHANNELS: Final = [("Hearth One", "London"), ("Polder 2", "Amsterdam"), ("Sol 3", "Madrid"), ("Fjord 4", "Copenhagen")]
-IMAGE_TYPES: Final = [("Poster", "2:3", 1000, 1500), ("Still", "16:9", 1920, 1080), ("Square", "1:1", 1200, 1200),
-                      ("Banner", "21:9", 2520, 1080)]  # fmt: skip
-_FIRST: Final = ("Silent", "Golden", "Last", "Broken", "Winter", "Distant", "Hidden", "Salt & Stone:", "Northern",
-                 '"Quiet"', "Été d'Inès,", "Little", "Iron", "Paper", "Čas ohně:", "Second", "Wild", "Lost",
-                 "Midnight", "<Live>", "Hollow", "Crimson", "Open", "Restless")  # fmt: skip
-_SECOND: Final = ("Harbour", "River", "Letters", "Garden", "Witness", "Orchard", "Signal", "Bridge", "Tides", "Road",
-                  "Kitchen", "Archive", "東京", "Summer", "Engine", "Market", "Choir", "Border", "Lighthouse", "Field",
-                  "Promise", "Station", "Island", "Echo")  # fmt: skip
 _WORD: Final = 2**32
 
 

@@ -7,30 +7,8 @@ from typing import Any, Final
 from vendorkit.local.medipim import words
 
 # Code, type, group; "*" after the type means several values, "~" localised. The names of the types are inferred.
-_PRODUCT: Final = (
-    ("name", "string~", "general"), ("seoName", "string~", "general"), ("status", "enum", "general"),
-    ("requiresLegalText", "boolean", "general"), ("biocide", "boolean", "general"),
-    ("officialDeletionAt", "datetime", "general"), ("ean", "string*", "identifiers"),
-    ("gtin", "string", "identifiers"), ("eanGtin8", "string", "identifiers"), ("eanGtin12", "string", "identifiers"),
-    ("eanGtin13", "string", "identifiers"), ("eanGtin14", "string", "identifiers"),
-    ("supplierReference", "string", "identifiers"), ("hsCode", "string", "identifiers"),
-    ("conservation", "enum", "storage"), ("vat", "number", "prices"), ("publicPrice", "price", "prices"),
-    ("manufacturerPrice", "price", "prices"), ("pharmacistPrice", "price", "prices"),
-    ("weight", "integer", "dimensions"), ("width", "integer", "dimensions"), ("length", "integer", "dimensions"),
-    ("depth", "integer", "dimensions"), ("packageContent", "string", "packaging"),
-    ("packageQuantity", "string", "packaging"), ("packagingUnit", "string", "packaging"),
-    ("atcCategory", "string*", "classification"), ("notApplicableField", "string*", "classification"),
-    ("publicCategories", "reference*", "classification"), ("gs1Category", "reference", "classification"),
-    ("brands", "reference*", "links"), ("productFamilies", "reference*", "links"),
-    ("attributes", "reference*", "links"), ("organizations", "reference*", "links"),
-    ("activeIngredients", "reference*", "links"), ("photos", "media*", "media"), ("frontals", "media*", "media"),
-    ("links", "media*", "media"), ("descriptions", "description*~", "texts"), ("leaflets", "leaflet*~", "texts"),
-)  # fmt: skip
-_MEDIA: Final = (
-    ("type", "enum", ""), ("locales", "string*", ""), ("targetGroups", "enum*", ""), ("photoType", "enum", ""),
-    ("visibleSides", "enum*", ""), ("formats", "string*", ""), ("linkType", "enum", ""), ("url", "string", ""),
-    ("name", "string~", ""), ("description", "string~", ""), ("available", "period", ""),
-)  # fmt: skip
+_PRODUCT: Final[tuple[tuple[str, str, str], ...]] = words.DATA["product_fields"]
+_MEDIA: Final[tuple[tuple[str, str, str], ...]] = words.DATA["media_fields"]
 _PRICES: Final = {"publicPrice", "manufacturerPrice", "pharmacistPrice"}
 _READ_ONLY: Final = {"status", "gtin", "publicCategories", "gs1Category", "photos", "frontals", "links"}
 
