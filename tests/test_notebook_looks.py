@@ -59,6 +59,12 @@ def test_bars_of_days_label_dates_and_others(axes):
     labelled = notebook.bars_of_days(counts, every=2)
     assert [label.get_text() for label in labelled.get_xticklabels()] == ["30 Jan", "no date"]
     plt.close(labelled.figure)
+    days = pd.DataFrame({"a": range(15)}, index=pd.date_range("2026-01-01", periods=15))
+    labelled = notebook.bars_of_days(days, every=7)
+    assert [tick.get_text() for tick in labelled.get_xticklabels()] == ["01 Jan", "08 Jan", "15 Jan"]
+    assert [bar.get_x() > -1 for bar in labelled.patches] == [True] * 15
+    assert max(bar.get_x() for bar in labelled.patches) < 15  # not counted from the year 1970
+    plt.close(labelled.figure)
 
 
 def test_setting_up_outside_of_a_notebook_only_sets_the_style():

@@ -106,7 +106,7 @@ def test_each_vendor_has_a_button_of_its_own(panel, vendors, monkeypatch, vendor
     button(panel, f"Test {label}").click()
     panel.join()
     row = row_of(panel, label)
-    assert row[3] == vendors[vendor].base_url
+    assert row[3] == "this machine"  # its port differs at each start, and would in a saved notebook
     assert row[5].startswith("✓ The chain of")
     assert "no limit" in row[6]
     assert row[7].startswith("✓ ")

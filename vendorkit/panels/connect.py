@@ -87,7 +87,7 @@ def glance(vendor: str, client: Client | None = None, findings: Sequence[Finding
     said = {one.check: f"{MARKS[one.fine]} {one.said} {one.remedy}".strip() for one in findings}
     left = client.session.budget.left() if client and environment != "local" else None
     cells = [CLIENTS[vendor].label, "mock data" if environment == "local" else f"real: {environment}", problem]
-    cells += [client.base_url if client else "this machine" if environment == "local" else "", said.get("proxy", "")]
+    cells += ["this machine" if environment == "local" else client.base_url if client else "", said.get("proxy", "")]
     if client is not None and not said and "proxy" in client.endpoint.remarks:
         cells[-1] = client.endpoint.remarks["proxy"]
     cells += [said.get("TLS", ""), said.get("rate budget", "" if left is None else f"{left} requests left")]

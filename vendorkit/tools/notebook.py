@@ -61,8 +61,8 @@ def log_ticks(axis: Any) -> None:
 
 def bars_of_days(counts: pd.DataFrame, every: int = 1, **options: Any) -> Any:
     """Return the axes of stacked bars, one per row; every so many of its dates has a label, such as "31 Jan"."""
-    axes = counts.plot.bar(stacked=True, width=0.9, xlabel="", **options)
     labels = [f"{day:%d %b}" if hasattr(day, "strftime") else str(day) for day in counts.index]
+    axes = counts.set_axis(labels).plot.bar(stacked=True, width=0.9, xlabel="", **options)
     axes.set_xticks(range(0, len(labels), every), labels[::every], rotation=0)
     axes.legend(title="", loc="center left", bbox_to_anchor=(1, 0.5))
     return axes
