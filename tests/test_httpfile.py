@@ -217,6 +217,7 @@ BODY = '\n{"filter": {"search": "a"}, "sorting": {"id": "ASC"}}'
         (GOOD + "Content-Type {{host}}\n" + BODY, 3, "This is no header"),
         (GOOD + "X-HTTP-Method-Override: DELETE\n" + BODY, 3, "The header X-HTTP-Method-Override"),
         (GOOD + "Cookie: a=b\n" + BODY, 3, "The header Cookie"),
+        (GOOD + "Accept: application/xml\n" + BODY, 2, "has no format of answers 'xml'"),
         (GOOD + "Authorization: Basic made-up secret\n" + BODY, 3, "not a scheme with settings"),
         (GOOD + "Authorization: Basic {{$dotenv HOME}} {{$dotenv PATH}}\n" + BODY, 3, "HOME is no setting of Medipim"),
         (GOOD + "Authorization: Basic {{user}} {{$dotenv MEDIPIM_API_KEY_SECRET}}\n" + BODY, 3, "not a scheme"),

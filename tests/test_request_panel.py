@@ -912,6 +912,7 @@ def test_saved_request_comes_back_from_its_file(panel):
     button(panel, "Save").click()
     assert "name must be" in status(panel)
     panel.history.name.value = "weekly"
+    assert status(panel) == ""
     button(panel, "Save").click()
     assert "weekly is in requests.http" in text_of(panel.history._said.value)
     button(panel, "Save").click()

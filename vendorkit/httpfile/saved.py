@@ -45,6 +45,7 @@ class SavedQuery(Query):
         return super().frame(**{**self.options, **given})
 
 
+@arguments.checked
 def saved_requests(path: str | Path, client: Client) -> dict[str, SavedQuery]:
     """
     Return the requests of a `.http` file as queries by name; those without a name are numbered.
@@ -102,8 +103,9 @@ def _query(block: Block, client: Client, file: str) -> SavedQuery:
     strategy = options.pop("strategy", None)
     try:
         query = client.browsing.asked(block.method, block.url, block.json)
-        accept = "xml" if "xml" in block.headers.get("accept", "") else query.ask.accept
-        accept = "json" if "json" in block.headers.get("accept", "") else accept
+        media = block.headers.get("accept", "")
+        accept = next((kind for kind in ("json", "xml") if kind in media), query.ask.accept)
+        choice(accept, client.accepts, f"{client.title} has no format of answers")
         ask = replace(query.ask, accept=accept, strategy=strategy or query.ask.strategy)
         query.schema.project(arguments.columns(options.get("columns")), arguments.locale(options.get("locale")))
         check_limit(options.get("limit"))

@@ -65,6 +65,8 @@ class RequestPanel(WorkPanel):
         self._language.tooltip, self._language.tooltips = "Language", [label for label, _ in offered]
         self._language.observe(guarded(self._show_code, self.fail), names="value")
         self._resource.observe(guarded(self._show_form, self.fail), names="value")
+        for box in (self.history.path, self.history.name, self.saving.path, self.saving.kind):
+            box.observe(guarded(self._forget, self.fail), names="value")
         self.fill(self._parts())
         self._show_form()
 
@@ -194,6 +196,10 @@ class RequestPanel(WorkPanel):
                 self._problem.value = f'<div role="status">{dim_html(f"{exc.what} {exc.remedy}")}</div>'
         self.show_busy(self.busy)
         self._show_code()
+
+    def _forget(self) -> None:
+        """Take away a status whose cause was edited."""
+        self._status.value = ""
 
     def _show_code(self) -> None:
         self._code.value = copied_html(self.snippet(self._language.value)) if self._ready else ""
