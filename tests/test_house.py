@@ -31,7 +31,7 @@ ROOMS = {
     "query": 130,
     "saved": 1_245,
     "tools": 220,
-    "pull": 635,
+    "pull": 640,
     "resource": 140,
     "frames": 1_945,
     "ask": 385,

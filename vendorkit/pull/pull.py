@@ -140,9 +140,15 @@ class Pull:
         """Yield what *read* makes of each page that Cancel left unread, for a moment: Cancel ends soon."""
         until = time.monotonic() + _REST_S
         late = cast("Event", SimpleNamespace(is_set=lambda: time.monotonic() > until))
-        with suppress(VendorkitError):
-            for page in self._unread:
-                yield Context().run(_read_until, late, partial(read, [page]))
+        # In a thread that is left behind: reading looks at Cancel only now and then.
+        pool = ThreadPoolExecutor(1, thread_name_prefix="vendorkit-read")
+        try:
+            with suppress(VendorkitError, FutureTimeoutError, RuntimeError):
+                for page in self._unread:
+                    future = pool.submit(Context().run, _read_until, late, partial(read, [page]))
+                    yield future.result(timeout=max(until - time.monotonic(), 0.0))
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
     @property
     def moved_pages(self) -> list[int]:
