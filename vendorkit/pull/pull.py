@@ -12,6 +12,7 @@ from contextvars import Context
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
+from itertools import takewhile
 from threading import Event
 from types import SimpleNamespace
 from typing import Any, Final, Generic, TypeVar, cast
@@ -137,14 +138,14 @@ class Pull:
             raise failure
 
     def read_rest(self, read: Callable[[Sequence[Page]], T]) -> Iterator[T]:
-        """Yield what *read* makes of each page that Cancel left unread, for a moment: Cancel ends soon."""
+        """Yield what *read* makes of pages of usual size that Cancel left unread, for a moment: Cancel ends soon."""
         until = time.monotonic() + _REST_S
         late = cast("Event", SimpleNamespace(is_set=lambda: time.monotonic() > until))
         # In a thread that is left behind: reading looks at Cancel only now and then.
         pool = ThreadPoolExecutor(1, thread_name_prefix="vendorkit-read")
         try:
             with suppress(VendorkitError, FutureTimeoutError, RuntimeError):
-                for page in self._unread:
+                for page in takewhile(lambda page: page.rows <= TOGETHER, self._unread):
                     future = pool.submit(Context().run, _read_until, late, partial(read, [page]))
                     yield future.result(timeout=max(until - time.monotonic(), 0.0))
         finally:
