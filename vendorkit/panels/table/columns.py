@@ -137,7 +137,8 @@ def _holds(array: pa.Array, text: str) -> npt.NDArray[np.bool_]:
         rows = np.zeros(len(array), dtype=bool)
         rows[pc.list_parent_indices(array).to_numpy()[hit]] = True
         return rows
-    hits = pc.match_substring(_as_texts(pa.chunked_array([array])), text, ignore_case=True)
+    # Folding case takes half of the time, and digits have none.
+    hits = pc.match_substring(_as_texts(pa.chunked_array([array])), text, ignore_case=text.lower() != text.upper())
     return np.asarray(hits.fill_null(fill_value=False), dtype=bool)
 
 
