@@ -196,5 +196,5 @@ def test_request_panel_shows_the_error_of_a_wrong_secret(app):
 def test_progress_of_a_slow_pull_leaves_nothing_behind(app):
     """The bar comes after two seconds and goes with the pull; no widget is looked for in vain, as the console tells."""
     page = app(PULL)
-    expect(page.locator(".jupyter-widgets table.vk td").first).to_be_visible()
+    expect(page.locator(".jupyter-widgets table.vk tbody td").first).to_be_visible()
     expect(page.get_by_text("Loading widget")).to_have_count(0)
