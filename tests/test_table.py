@@ -645,15 +645,18 @@ def test_a_single_column_with_nulls_keeps_its_rows_in_csv(tmp_path, values):
 
 def test_closing_a_table_closes_all_its_widgets():
     """Those of open panes, layouts and styles too."""
-    instances = widgets.widgets.widget._instances
-    before = set(instances)
+
+    def models() -> set[str]:
+        return set(widgets.Widget.get_manager_state()["state"])
+
+    before = models()
     table = vk.table(pd.DataFrame({"a": [1]}))
     for name in ("Columns", "Facts", "Chart", "Code and files"):
         control(table, name).value = True
     table.join()
-    assert len(set(instances) - before) > 30
+    assert len(models() - before) > 30
     table.close()
-    assert set(instances) - before == set()
+    assert models() - before == set()
 
 
 def test_a_missing_folder_is_named(tmp_path):
