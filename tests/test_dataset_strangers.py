@@ -216,14 +216,14 @@ def test_a_planted_link_is_not_written_through(medipim, tmp_path, name, kind):
 def test_a_planted_commit_is_not_written_through(medipim, vendors, folder, kind):
     """Where the next commit goes, and a checkpoint that deltalake would believe."""
     name = "_last_checkpoint" if kind == "checkpoint" else f"{1:020}.json"
-    path = folder / "_delta_log" / name
+    path, changed = folder / "_delta_log" / name, vk.load(folder)["id"][0]
     if kind == "checkpoint":
         path.write_text('{"version": 0, "size": 1}', "utf-8")
     elif kind == "pipe":
         os.mkfifo(path)
     else:
         path.symlink_to(folder.parent / ("secret" if kind == "link" else "new"))
-    vendors["medipim"].change("edit", vk.load(folder)["id"][0] if kind == "checkpoint" else "M0")
+    vendors["medipim"].change("edit", changed)
     with (
         _bounded(folder),
         pytest.raises(UsageError, match=r"cannot be read as a dataset|written to by another program"),

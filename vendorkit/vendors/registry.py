@@ -114,10 +114,10 @@ def connect(
     positional = ()
     if extra:
         what = "connect() takes one argument without a name: the vendor."
-        raise UsageError(what, remedy=f"Give the others by name: {', '.join(Options.__annotations__)}.")
+        raise UsageError(what, remedy=f"Give the others by name: {', '.join(sorted(Options.__optional_keys__))}.")
     if strange:
         what = f"connect() has no argument {strange[0]!r}."
-        raise UsageError(what, remedy=suggestion(strange[0], Options.__annotations__))
+        raise UsageError(what, remedy=suggestion(strange[0], Options.__optional_keys__))
     vendor = choice(vendor, CLIENTS, "There is no vendor")
     environment = None if environment is None else arguments.word(environment, "environment")
     country = None if country is None else arguments.word(country, "country")
