@@ -37,7 +37,7 @@ CALLS = {
     "vk.connect()": "There are: medipim, pledg, mediagenix.",
     "vk.connect(3)": "There are: medipim, pledg, mediagenix.",
     'vk.connect("medipin")': "Did you mean medipim?",
-    'vk.connect("medipim", "production")': "Give the others by name: environment",
+    'vk.connect("medipim", "production")': "Give the others by name: country, environment",
     'vk.connect("medipim", enviroment="local")': "Did you mean environment?",
     'vk.connect("medipim", environment="prod")': "production",
     "vk.conect": "Did you mean connect?",
