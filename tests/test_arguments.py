@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import vendorkit as vk
@@ -116,6 +117,27 @@ CALLS: dict[str, Callable[[Clients, Any], Any]] = {
     "load(path)": lambda c, v: vk.load(v),
     "load(columns=)": lambda c, v: vk.load("nowhere", columns=v),
     "load(partial=)": lambda c, v: vk.load("nowhere", partial=v),
+    "load(version=)": lambda c, v: vk.load("nowhere", version=v),
+    "load(filters=)": lambda c, v: vk.load("nowhere", filters=v),
+    "load(filters=value)": lambda c, v: vk.load("nowhere", filters=[("id", "==", v)]),
+    "for_each(df)": lambda c, v: c.medipim.brands.for_each(v, id="id"),
+    "for_each(filter)": lambda c, v: c.medipim.brands.for_each(pd.DataFrame({"id": [1]}), id="id", search=v),
+    "for_each(values)": lambda c, v: c.medipim.products.for_each(pd.DataFrame({"a": [v]}, dtype="object"), brand="a"),
+    "for_each(limit=)": lambda c, v: c.medipim.brands.for_each(pd.DataFrame({"id": [1]}), id="id", limit=v),
+    "for_each(prefix=)": lambda c, v: c.medipim.brands.for_each(pd.DataFrame({"id": [1]}), id="id", prefix=v),
+    "for_each(nested=)": lambda c, v: c.medipim.brands.for_each(pd.DataFrame({"id": [1]}), id="id", nested=v),
+    "frame(nested=)": lambda c, v: c.medipim.brands.query().frame(nested=v),
+    "batches(nested=)": lambda c, v: list(c.medipim.brands.query().batches(nested=v)),
+    "saved_requests(path)": lambda c, v: vk.saved_requests(v, c.medipim),
+    "saved_requests(client)": lambda c, v: vk.saved_requests("nowhere.http", v),
+    "client.request(method)": lambda c, v: c.medipim.request(v, "/v4/brands/query"),
+    "client.request(path)": lambda c, v: c.medipim.request("DELETE", v),
+    "client.request(json=)": lambda c, v: c.medipim.request("PUT", "/v4/brands/query", json=v),
+    "exports.read(file)": lambda c, v: c.pledg.exports.read(v),
+    "exports.cents(frame)": lambda c, v: c.pledg.exports.cents(v, "a"),
+    "exports.cents(column)": lambda c, v: c.pledg.exports.cents(pd.DataFrame({"a": ["1,00"]}), v),
+    "exports.cents(value)": lambda c, v: c.pledg.exports.cents(pd.DataFrame({"a": [v]}, dtype="object"), "a"),
+    "exports.cents(decimal=)": lambda c, v: c.pledg.exports.cents(pd.DataFrame({"a": ["1,00"]}), "a", decimal=v),
     "dask(partitions)": lambda c, v: c.medipim.products.query().dask(v),
     "snippet(language)": lambda c, v: c.medipim.brands.query().snippet(v),
     "get(identifier), Medipim": lambda c, v: c.medipim.brands.get(v),

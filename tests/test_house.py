@@ -27,14 +27,14 @@ ROOMS = {
     "doctor": 85,
     "panels": 3_025,
     "httpfile": 240,
-    "vendors": 2_590,
+    "vendors": 2_600,
     "query": 130,
     "saved": 1_245,
     "tools": 220,
     "pull": 640,
     "resource": 140,
     "frames": 1_945,
-    "ask": 385,
+    "ask": 390,
     "http": 1_395,
     "auth": 1_175,
     "strictjson": 135,
@@ -43,7 +43,7 @@ ROOMS = {
     "errors": 60,
     "local": 5_095,
 }
-CLIENT_BUDGET = 14_340
+CLIENT_BUDGET = 14_350
 
 
 def name_of(path: Path) -> str:

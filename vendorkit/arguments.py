@@ -46,11 +46,17 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 def refuse(name: str, wanted: str, given: Any, remedy: str = "") -> NoReturn:
     """Raise the error for an argument: *name* must be *wanted*, not *given*."""
-    with suppress(ArithmeticError):  # of a Decimal that signals
-        if pd.api.types.is_scalar(given) and pd.isna(given):
-            remedy = "Leave missing values out, for instance with dropna()."
+    if missing(given):
+        remedy = "Leave missing values out, for instance with dropna()."
     what = f"{name} must be {wanted}, not {shown(given)}."
     raise UsageError(what, remedy=remedy)
+
+
+def missing(given: Any) -> bool:
+    """Tell whether *given* is a missing value of Python, NumPy or pandas."""
+    with suppress(ArithmeticError):  # of a Decimal that signals
+        return bool(pd.api.types.is_scalar(given) and pd.isna(given))
+    return False
 
 
 def shown(given: Any) -> str:

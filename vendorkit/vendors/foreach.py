@@ -58,7 +58,7 @@ class Rows:
     def _asked(self, cells: Iterable[Any]) -> Ask:
         given = dict(zip(self.names, cells, strict=True))
         for name, cell in given.items():
-            if cell is None or (pd.api.types.is_scalar(cell) and pd.isna(cell)):
+            if arguments.missing(cell):
                 what = f"{self.names[name]} is missing, so nothing was asked."  # else it would be a query without it
                 raise UsageError(what)
         return self.ask(given)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 from os import PathLike
 from pathlib import Path
@@ -70,6 +71,8 @@ class Exports:
             UsageError: There is no such column, or an amount is none, is ambiguous or has parts of a cent.
         """
         texts = _column(frame, column)
+        if decimal is not None and not (isinstance(decimal, str) and decimal in {",", "."}):
+            arguments.refuse("decimal", '"," or "."', decimal)
         found = [_cents(str(text), decimal) if isinstance(text, str) and text.strip() else pd.NA for text in texts]
         return pd.Series(found, index=frame.index, dtype="Int64", name=f"{column}_cents")
 
@@ -110,12 +113,13 @@ class Exports:
 
 
 def _content(file: str | PathLike[str]) -> bytes:
-    path = Path(arguments.text(str(file), "file", "the path of a file"))
+    wanted = "the path of a file, or its content in bytes"
+    path = Path(arguments.text(os.fspath(file) if isinstance(file, PathLike) else file, "file", wanted))
     try:
         with path.open("rb") as opened:
             content = opened.read(LIMIT_BYTES + 1)
     except (OSError, ValueError) as exc:
-        what = f"{str(path)!r} cannot be read ({type(exc).__name__})."
+        what = f"{str(path)[:200]!r} cannot be read ({type(exc).__name__})."
         raise UsageError(what, remedy="Give the path of a file from the dashboard.") from None
     if len(content) > LIMIT_BYTES:
         what = f"{path} is longer than {LIMIT_BYTES:,} bytes."
@@ -137,11 +141,18 @@ def _refuse(problem: str) -> NoReturn:
 
 
 def _column(frame: pd.DataFrame, name: str) -> pd.Series:
-    if not isinstance(frame, pd.DataFrame) or name not in frame.columns:
-        there = ", ".join(map(str, frame.columns)) if isinstance(frame, pd.DataFrame) else "no table"
-        what = f"There is no column {arguments.shown(name)}."
-        raise UsageError(what, remedy=f"The columns are: {there}.")
-    return frame[name].astype("string")
+    if not isinstance(frame, pd.DataFrame):
+        arguments.refuse("the table", "a DataFrame", frame)
+    if (column := arguments.word(name, "column", "the name of a column")) not in frame.columns:
+        what = f"There is no column {arguments.shown(column)}."
+        raise UsageError(what, remedy=f"The columns are: {', '.join(map(str, frame.columns))[:400]}.")
+    if isinstance(frame[column], pd.DataFrame):
+        arguments.refuse("column", "the name of one column", column, "Rename the others of that name.")
+    label, remedy = f"column {column!r}", "Read the file with exports.read(), which leaves all values as texts."
+    for cell in frame[column]:
+        if not arguments.missing(cell):
+            arguments.text(cell, label, "a column of texts", remedy)
+    return frame[column].astype("string")
 
 
 def _cents(text: str, decimal: str | None) -> int:
