@@ -42,13 +42,15 @@ def frame() -> pd.DataFrame:
 @pytest.fixture(params=["lab", "voila"])
 def table(request, page, folder):
     """A page with the table of SMALL."""
-    write_notebook(folder / "table.ipynb", SMALL)
+    # Another name per test: JupyterLab takes up the session of a notebook that it knows, whose kernel may be ending.
+    name = f"{re.sub(r'[^a-z]+', '-', request.node.name)}.ipynb"
+    write_notebook(folder / name, SMALL)
     address = request.getfixturevalue(request.param)
     if request.param == "lab":
-        open_in_lab(page, address, "table.ipynb")
+        open_in_lab(page, address, name)
         run_all(page)
     else:
-        page.goto(f"{address}/voila/render/table.ipynb")
+        page.goto(f"{address}/voila/render/{name}")
     page.locator("table.vk-grid:visible").wait_for()
     return page
 
