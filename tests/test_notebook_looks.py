@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -51,6 +52,17 @@ def test_table_of_many_columns_counts_the_dots():
     with pd.option_context("display.max_columns", 20):
         shown = notebook.table_html(frame)
     assert re.findall(r"td:nth-last-child\((\d+)\)", shown) == ["11", "1"]
+
+
+@pytest.mark.parametrize(("environment", "texts"), [("local", ["mock data"]), ("production", [])])
+def test_plots_of_mock_data_say_so(axes, monkeypatch, environment, texts):
+    """Whatever else the notebook has; a DataFrame with such columns is no client."""
+    client = SimpleNamespace(base_url="https://127.0.0.1", environment=environment)
+    frame = pd.DataFrame({"base_url": ["x"], "environment": ["local"]})
+    shell = SimpleNamespace(user_ns={"frame": frame, "number": 1, "client": client})
+    monkeypatch.setattr(notebook, "get_ipython", lambda: shell)
+    notebook.mark_mock_data(axes.figure)
+    assert [text.get_text() for text in axes.figure.texts] == texts
 
 
 def test_bars_of_days_label_dates_and_others(axes):
