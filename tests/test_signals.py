@@ -353,6 +353,12 @@ def vendor_like(sock, head) -> None:
         sock.sendall(answer(PAGE, JSON, "Content-Encoding: gzip"))
 
 
+def ended_in_python_itself(exc: BaseException) -> bool:
+    """Whether what was raised got no further than a module of Python: the first frame is where it was caught."""
+    step = exc.__traceback__
+    return step is not None and step.tb_frame.f_globals["__name__"].partition(".")[0] in sys.stdlib_module_names
+
+
 @pytest.mark.parametrize("moments", [66, pytest.param(MOMENTS, marks=pytest.mark.slow)])
 @pytest.mark.timeout(60 + MOMENTS)
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -385,6 +391,8 @@ def test_nothing_raised_at_any_moment_shows_a_credential(monkeypatch, moments):
                 check(exc)
             if isinstance(exc, VendorkitError) and raised and isinstance(raised[0], ValueError):
                 continue  # in the midst of reading a number or JSON it looks like a mistake in that
+            if raised and exc is None and ended_in_python_itself(raised[0]):
+                continue
             if raised and raised[0] not in dropped and raised[0].__traceback__ is not None:
                 assert exc is raised[0], (seed, turn, exc, "".join(traceback.format_exception(raised[0])))
                 passed += 1
