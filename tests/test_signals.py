@@ -23,6 +23,7 @@ import vendorkit as vk
 from tests.https import JSON, SECRET, always, answer, client_of, raw_server, session_of
 from vendorkit.auth.interrupts import from_outside
 from vendorkit.errors import Cancelled, VendorkitError, VendorUnavailable
+from vendorkit.frames.read import TableReader
 from vendorkit.http.call import Call, Policy
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="timers that raise are POSIX's")
@@ -415,3 +416,19 @@ def test_cancel_is_not_taken_for_something_else():
         with vk.cancellable(stop):
             exc = caught_from(lambda: session_of(server, Policy()).send(Call("GET", "/x")))
     assert isinstance(exc, Cancelled)
+
+
+def test_handler_that_raises_while_a_table_is_read_ends_the_query_at_once(monkeypatch, medipim):
+    """X05: the wait for a thread that reads has an error of its own for its timeout, of the same class since 3.11."""
+    read, raised = TableReader.read, []
+
+    def slow(reader, pages):
+        time.sleep(1)
+        return read(reader, pages)
+
+    monkeypatch.setattr(TableReader, "read", slow)
+    with pytest.raises(TimeoutError, match="time is up") as caught, alarm(0.5, KINDS[0], raised):
+        started = time.monotonic()
+        medipim.products.query().frame(limit=2_000)
+    assert caught.value is raised[0]
+    assert time.monotonic() - started < 0.9

@@ -6,11 +6,12 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing, suppress
 from contextvars import Context, copy_context
 from typing import Any, Final, TypeVar, cast
 
+from vendorkit.auth.interrupts import tolerated
 from vendorkit.deadline import check_cancelled
 from vendorkit.errors import Cancelled, VendorkitError
 from vendorkit.frames import Page
@@ -32,9 +33,18 @@ def submitted(pool: ThreadPoolExecutor, work: Callable[[], T]) -> Future[T] | No
     None if no further thread can be started, as in a container with few: it is for the caller then, although a thread
     of the pool that becomes free may do it too.
     """
-    with suppress(RuntimeError):
+    with tolerated(RuntimeError):
         return pool.submit(copy_context().run, work)
     return None
+
+
+def finished(future: Future[T]) -> T:
+    """Return what *future* returns, or raise what it raises, with a look at Cancel again and again."""
+    # wait() says by its result that time is up. The TimeoutError of result() is also what a signal handler may raise.
+    while True:
+        check_cancelled()
+        if wait([future], timeout=SLICE_S).done:
+            return future.result()
 
 
 class _Answer:

@@ -6,7 +6,6 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
@@ -16,10 +15,10 @@ import pandas as pd
 import pyarrow as pa
 
 from vendorkit.ask import Ask
-from vendorkit.deadline import cancellable, check_cancelled
+from vendorkit.deadline import cancellable
 from vendorkit.errors import AuthError, Cancelled, InvalidRequest, NotAllowed, SettingsError, VendorkitError
 from vendorkit.frames import Batch, Nested, Schema, combine, to_frame
-from vendorkit.pull.drive import SLICE_S, WIDTH, submitted
+from vendorkit.pull.drive import WIDTH, finished, submitted
 from vendorkit.pull.progress import Progress, progress_to, reporting
 from vendorkit.pull.pull import utc_now
 from vendorkit.pull.result import Result, table_of
@@ -89,7 +88,8 @@ class Each:
                     while jobs and len(waiting) < 2 * WIDTH:
                         waiting.append((submitted(pool, partial(self._answer, jobs[0])), jobs.popleft()))
                     future, job = waiting.popleft()
-                    self.answers.update(self._answer(job) if future is None else _waited(future))
+                    answers: dict[int, Answer] = self._answer(job) if future is None else finished(future)
+                    self.answers.update(answers)
                     progress.rows, progress.pages = len(self.answers), progress.pages + 1
                     report()
         finally:
@@ -165,13 +165,3 @@ class Each:
     def pages(self) -> int:
         """How many pages were received."""
         return sum({id(one.result): one.result.pull.pages for one in self.answers.values() if one.result}.values())
-
-
-def _waited(future: Future[dict[int, Answer]]) -> dict[int, Answer]:
-    while True:
-        check_cancelled()
-        try:
-            return future.result(timeout=SLICE_S)
-        except FutureTimeoutError:
-            if future.done():  # not our timeout, but one of the work
-                raise

@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeoutError
-from contextlib import closing, suppress
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from contextvars import Context
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -18,10 +17,11 @@ from types import SimpleNamespace
 from typing import Any, Final, Generic, TypeVar, cast
 
 from vendorkit import arguments
+from vendorkit.auth.interrupts import tolerated
 from vendorkit.deadline import cancellable, check_cancelled
 from vendorkit.errors import Cancelled, IncompletePull, VendorkitError
 from vendorkit.frames import Page
-from vendorkit.pull.drive import SLICE_S, drive, submitted
+from vendorkit.pull.drive import drive, finished, submitted
 from vendorkit.pull.progress import Progress, reporting
 from vendorkit.resource import Accept, Flow, Source
 
@@ -144,10 +144,12 @@ class Pull:
         # In a thread that is left behind: reading looks at Cancel only now and then.
         pool = ThreadPoolExecutor(1, thread_name_prefix="vendorkit-read")
         try:
-            with suppress(VendorkitError, FutureTimeoutError, RuntimeError):
+            with tolerated(VendorkitError, RuntimeError):
                 for page in takewhile(lambda page: page.rows <= TOGETHER, self._unread):
                     future = pool.submit(Context().run, _read_until, late, partial(read, [page]))
-                    yield future.result(timeout=max(until - time.monotonic(), 0.0))
+                    if not wait([future], timeout=max(until - time.monotonic(), 0.0)).done:
+                        return
+                    yield future.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -193,16 +195,10 @@ class Pull:
 
 def _group(future: Future[T] | None, read: Callable[[Sequence[Page]], T], accepted: list[Accept]) -> Group[T]:
     """Return a group once it is read, with a look at Cancel again and again; without a thread it is read here."""
-    while True:
-        check_cancelled()
-        try:
-            value = read(_pages(accepted)) if future is None else future.result(timeout=SLICE_S)
-        except FutureTimeoutError:
-            if future is None or future.done():  # not our timeout, but one that `read` raised
-                raise
-        else:
-            rows = sum(one.page.rows for one in accepted)
-            return Group(value, len(accepted), rows, accepted[-1].cursor, accepted[-1].total)
+    check_cancelled()
+    value = read(_pages(accepted)) if future is None else finished(future)
+    rows = sum(one.page.rows for one in accepted)
+    return Group(value, len(accepted), rows, accepted[-1].cursor, accepted[-1].total)
 
 
 def _read_until(late: Event, read: Callable[[], T]) -> T:
