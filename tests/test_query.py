@@ -216,7 +216,7 @@ def test_data_that_never_rests_is_said_to_be_incomplete(medipim, vendors, monkey
     vendors["medipim"].clear_log()
     with pytest.warns(DataMoved, match=r"products changed while pages \d+ to \d+ came"):
         found = medipim.products.query().frame(columns=["id"])
-    assert len(found) == 5000
+    assert 4_980 <= len(found) <= 5_000  # a record may have slipped past between two pages
     assert found.attrs["vendorkit"]["complete"] is False
     assert 3 * 20 <= vendors["medipim"].requests <= 3 * 21
 

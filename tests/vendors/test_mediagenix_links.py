@@ -17,18 +17,20 @@ ELSEWHERE = ("web_link", "file_link")  # a page for people, and files of another
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("titles", "least"), [(2, 2_000), pytest.param(20, 4_000, marks=pytest.mark.slow)])
-def test_every_link_gives_the_same_records_in_both_formats_and_in_every_way(titles, least):
-    """4,220 links of 20 titles: frames, records, entities, browser; only missing notes and deleted records fail."""
+@pytest.mark.parametrize(
+    ("titles", "least", "most"), [(2, 400, 500), pytest.param(20, 4_000, None, marks=pytest.mark.slow)]
+)
+def test_every_link_gives_the_same_records_in_both_formats_and_in_every_way(titles, least, most):
+    """4,220 links of 20 titles, here the first 500 of two; only missing notes and deleted records fail."""
     with local.start(vendors=("mediagenix", "sequence"), titles=titles) as servers:
-        found, missing = followed(connect_local("mediagenix", servers, country=None))
+        found, missing = followed(connect_local("mediagenix", servers, country=None), most)
     print(f"{titles} titles: {len(found):,} links, {len(missing)} of them to what is not there")  # noqa: T201 - for -rP
     assert all(url.endswith("/note") or int(url.rsplit("/", 1)[1]) > DELETED for url in missing)
     assert len(found) - len(missing) > least, len(found)
 
 
-def followed(od):
-    """The links that lead from the roots to anything, and those of them to what is not there."""
+def followed(od, most):
+    """The links that lead from the roots to anything, *most* at most, and those of them to what is not there."""
     found, missing = set(), set()
     todo = {link.href for product in ("movida", "sequence") for link in od.root(product).links.values()}
     with ThreadPoolExecutor(4) as pool:
@@ -37,6 +39,8 @@ def followed(od):
             answers = list(pool.map(lambda url: (url, links_of(od, url)), sorted(todo)))
             missing |= {url for url, links in answers if links is None}
             todo = {link for _, links in answers for link in links or ()} - found
+            if most is not None:
+                todo = set(sorted(todo, key=lambda url: url[::-1])[: most - len(found)])  # of all kinds
     return found, missing
 
 
