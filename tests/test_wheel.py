@@ -142,6 +142,7 @@ EXCEL = "from vendorkit.panels.table.files import WRITERS; WRITERS['xlsx']({'a':
 NEEDS = {
     "local": "vk.connect('medipim', environment='local').brands.query().frame()",
     "dask": "client.brands.query().dask()",
+    "datasets": "client.brands.query().save('brands')",
     "notebook": EXCEL,
 }
 
