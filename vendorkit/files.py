@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from vendorkit.deadline import check_cancelled
+from vendorkit.echoes import printable
 from vendorkit.errors import SettingsError
 
 PIPE_WAIT_S: Final = 5.0  # a secrets manager may ask its user first
@@ -39,7 +40,7 @@ def read_bounded(path: Path, *, limit_bytes: int, pipe_wait_s: float = 0.0) -> b
         raise
     if fault:
         content.clear()
-        what = f"{path} {fault}."
+        what = f"{printable(str(path))} {fault}."
         slow = "Unlock the program that fills it, and try again."
         raise SettingsError(what, remedy=slow if "seconds" in fault else "Make it a readable file, or remove it.")
     return bytes(content)
@@ -48,16 +49,14 @@ def read_bounded(path: Path, *, limit_bytes: int, pipe_wait_s: float = 0.0) -> b
 def _fill(content: bytearray, path: Path, limit_bytes: int, pipe_wait_s: float) -> str:
     """Read *path* into *content*; return what is wrong with it, or ""."""
     try:
-        fault = _unfit(path.stat().st_mode, path, pipe_wait_s)  # before it is opened: a device may act on that
-        if fault:
+        if fault := _unfit(path.stat().st_mode, path, pipe_wait_s):  # before it is opened: a device may act on that
             return fault
         descriptor = os.open(path, _FLAGS)
     except (OSError, ValueError) as exc:
         return f"cannot be read ({type(exc).__name__})"
     try:
         mode = os.fstat(descriptor).st_mode
-        fault = _unfit(mode, path, pipe_wait_s)
-        if fault:
+        if fault := _unfit(mode, path, pipe_wait_s):
             return fault
         if stat.S_ISFIFO(mode):
             return _fill_from_pipe(content, descriptor, limit_bytes, pipe_wait_s)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pandas as pd
 import pytest
 
@@ -108,3 +110,11 @@ def test_an_export_is_compared_with_the_notifications(pledg):
         "equal": len(rows) - 2, "different": 1, "only in the export": 1, "only in the notifications": 1,
     }  # fmt: skip
     assert found.loc[rows[0][0], "difference_cents"] == 1 - amounts.iloc[0]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_without_a_writer_is_refused_at_once(pledg, tmp_path):
+    """It would be waited for without an end; its name is shown on one line."""
+    os.mkfifo(tmp_path / "a\nb.csv")
+    with pytest.raises(UsageError, match=r"a\\nb\.csv is a named pipe"):
+        pledg.exports.read(tmp_path / "a\nb.csv")

@@ -18,7 +18,8 @@ from typing import Final, NoReturn
 import pandas as pd
 
 from vendorkit import arguments
-from vendorkit.errors import MalformedAnswer, UsageError
+from vendorkit.errors import MalformedAnswer, SettingsError, UsageError
+from vendorkit.files import read_bounded
 
 LIMIT_BYTES: Final = 1 << 28
 _SEPARATORS: Final = (";", "\t", ",")
@@ -116,15 +117,10 @@ def _content(file: str | PathLike[str]) -> bytes:
     wanted = "the path of a file, or its content in bytes"
     path = Path(arguments.text(os.fspath(file) if isinstance(file, PathLike) else file, "file", wanted))
     try:
-        with path.open("rb") as opened:
-            content = opened.read(LIMIT_BYTES + 1)
-    except (OSError, ValueError) as exc:
-        what = f"{str(path)[:200]!r} cannot be read ({type(exc).__name__})."
-        raise UsageError(what, remedy="Give the path of a file from the dashboard.") from None
-    if len(content) > LIMIT_BYTES:
-        what = f"{path} is longer than {LIMIT_BYTES:,} bytes."
-        raise UsageError(what, remedy="Export fewer payments at once.")
-    return content
+        return read_bounded(path, limit_bytes=LIMIT_BYTES)
+    except SettingsError as exc:
+        what = exc.what[:400]  # the path may be any text
+    raise UsageError(what, remedy="Give the path of a file from the dashboard; export less if it is too large.")
 
 
 def _decoded(content: bytes) -> str:
