@@ -8,6 +8,7 @@ import pandas as pd
 
 from vendorkit.panels.markup import counted
 from vendorkit.panels.request.progress import duration
+from vendorkit.panels.table.files import is_mock
 from vendorkit.pull import Plan
 
 
@@ -25,7 +26,7 @@ def caption(frame: pd.DataFrame, declared: Iterable[str]) -> str:
     rows = counted(len(frame), "row")
     if about["total"] is not None and about["total"] != len(frame):
         rows += f" of {about['total']:,}"
-    parts = ["mock data"] if about["environment"] == "local" else []
+    parts = ["mock data"] if is_mock(about) else []
     parts += [rows, counted(len(frame.columns), "column"), counted(about["pages"], "page")]
     parts += [f"fetched at {about['fetched_at']}"]
     parts += [] if about["complete"] else ["more records match"]
