@@ -9,6 +9,8 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from tests.https import accepting
+
 OPEN = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 
@@ -80,26 +82,10 @@ def connect_proxy(target: int, **how: object) -> Iterator[ConnectProxy]:
     """Run a proxy whose tunnels lead to *target*."""
     listener = socket.create_server(("127.0.0.1", 0))
     proxy = ConnectProxy(listener.getsockname()[1], target, **how)
-    stopping = threading.Event()
 
     def work(client: socket.socket) -> None:
         with contextlib.suppress(OSError), client:
             proxy.serve(client)
 
-    def accept() -> None:
-        while not stopping.is_set():
-            with contextlib.suppress(OSError):
-                client, _ = listener.accept()
-                client.settimeout(20)
-                threading.Thread(target=work, args=(client,), daemon=True).start()
-
-    thread = threading.Thread(target=accept, daemon=True)
-    thread.start()
-    try:
+    with accepting(listener, work, threading.Event(), timeout_s=20):
         yield proxy
-    finally:
-        stopping.set()
-        with contextlib.suppress(OSError):
-            listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join(2)

@@ -69,17 +69,27 @@ def raw_server(
                 server.heads.append(head)
                 handler(sock, head)
 
+    with accepting(listener, serve, stopping, timeout_s=10):
+        yield server
+
+
+@contextlib.contextmanager
+def accepting(
+    listener: socket.socket, serve: Callable[[socket.socket], None], stopping: threading.Event, *, timeout_s: float
+) -> Iterator[None]:
+    """Give each connection of *listener* to *serve*, in a thread of its own; *stopping* is set at the end."""
+
     def accept() -> None:
         while not stopping.is_set():
             with contextlib.suppress(OSError):
-                plain, _ = listener.accept()
-                plain.settimeout(10)
-                threading.Thread(target=serve, args=(plain,), daemon=True).start()
+                sock, _ = listener.accept()
+                sock.settimeout(timeout_s)
+                threading.Thread(target=serve, args=(sock,), daemon=True).start()
 
     thread = threading.Thread(target=accept, daemon=True)
     thread.start()
     try:
-        yield server
+        yield
     finally:
         stopping.set()
         with contextlib.suppress(OSError):

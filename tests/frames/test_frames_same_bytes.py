@@ -8,23 +8,10 @@ from itertools import product
 
 import pytest
 
+from tests.frames.documents import DOCUMENTS, QUESTIONS
 from vendorkit.errors import MalformedAnswer
-from vendorkit.frames import Column, Kind, ListOf, Schema, TableReader, json_page
+from vendorkit.frames import Column, Kind, Schema, TableReader, json_page
 
-DOCUMENTS = Schema(
-    "titles",
-    (
-        Column("id", Kind.ID),
-        Column("name", Kind.TEXT),
-        Column("metadata", Kind.DOCUMENT),
-        Column("tags", ListOf(Kind.TEXT)),
-    ),
-)
-QUESTIONS = {
-    "all": DOCUMENTS,
-    "document": DOCUMENTS.project(["id", "metadata"]),
-    "name": DOCUMENTS.project(["name", "id"]),
-}
 RECORDS = [
     {"id": 1, "name": 'a "quoted" \\ {[]},: text', "metadata": {"a-b": [1.25, None], "c": "d e"}, "tags": ["x", None]},
     {"id": 2, "name": "null", "metadata": {}, "tags": []},

@@ -5,24 +5,10 @@ import sys
 import pytest
 from frames_reference import SCHEMA
 
+from tests.frames.documents import QUESTIONS
 from vendorkit.errors import MalformedAnswer
-from vendorkit.frames import Column, Kind, ListOf, Schema, TableReader, json_page, lines_page
+from vendorkit.frames import Column, Kind, Schema, TableReader, json_page, lines_page
 from vendorkit.strictjson import strict_object
-
-DOCUMENTS = Schema(
-    "titles",
-    (
-        Column("id", Kind.ID),
-        Column("name", Kind.TEXT),
-        Column("metadata", Kind.DOCUMENT),
-        Column("tags", ListOf(Kind.TEXT)),
-    ),
-)
-QUESTIONS = {
-    "all": DOCUMENTS,
-    "document": DOCUMENTS.project(["id", "metadata"]),
-    "name": DOCUMENTS.project(["name", "id"]),
-}
 
 
 def _result(body, schema, reader=None):

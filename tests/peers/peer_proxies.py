@@ -15,6 +15,16 @@ import pytest
 import trustme
 from peer_servers import Peer, documents, free_port, launch, require, running, start
 
+# Every Squid here keeps and writes nothing, and ends at once.
+SQUID_KEEPS_NOTHING = """
+cache deny all
+cache_mem 8 MB
+access_log none
+cache_log /dev/null
+pid_filename none
+pinger_enable off
+shutdown_lifetime 0 seconds
+"""
 # An accelerator asks as a server does (401), not as a proxy (407). Its nonce is good for five uses, in strict order.
 SQUID = """
 http_port 127.0.0.1:{port} accel defaultsite=127.0.0.1 no-vhost
@@ -30,15 +40,8 @@ auth_param digest check_nonce_count on
 acl known proxy_auth REQUIRED
 http_access allow known
 http_access deny all
-uri_whitespace encode
-cache deny all
-cache_mem 8 MB
-access_log none
-cache_log /dev/null
-pid_filename none
-pinger_enable off
-shutdown_lifetime 0 seconds
-"""
+uri_whitespace encode"""
+SQUID += SQUID_KEEPS_NOTHING
 # A forward proxy that knows HOSTS and lets tunnels to all ports but 22 pass, with HTTP Basic if there is a user.
 SQUID_FORWARD = """
 http_port 127.0.0.1:{port}
@@ -48,15 +51,8 @@ acl ssh port 22
 http_access deny ssh
 http_access allow {who}
 http_access deny all
-connect_timeout 5 seconds
-cache deny all
-cache_mem 8 MB
-access_log none
-cache_log /dev/null
-pid_filename none
-pinger_enable off
-shutdown_lifetime 0 seconds
-"""
+connect_timeout 5 seconds"""
+SQUID_FORWARD += SQUID_KEEPS_NOTHING
 SQUID_BASIC = """
 auth_param basic program /usr/lib/squid/basic_ncsa_auth {folder}/proxy-users
 auth_param basic children 1 startup=1 idle=1
@@ -64,8 +60,8 @@ auth_param basic realm made up
 acl known proxy_auth REQUIRED
 """
 HOSTS = tuple(f"{vendor}.vendor.example" for vendor in ("medipim", "pledg", "mediagenix"))
-# One request a second; the next one is told to come back after one second.
-NGINX = """
+# Of every nginx here, up to what its http block serves: all its files are in its folder.
+NGINX_HEAD = """
 daemon off;
 worker_processes 1;
 pid {folder}/pid;
@@ -79,6 +75,11 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
+"""
+# One request a second; the next one is told to come back after one second.
+NGINX = (
+    NGINX_HEAD
+    + """\
     limit_req_zone $binary_remote_addr zone=all:1m rate=60r/m;
     server {{
         listen 127.0.0.1:{port} ssl;
@@ -103,6 +104,7 @@ http {{
     }}
 }}
 """
+)
 
 
 @contextlib.contextmanager

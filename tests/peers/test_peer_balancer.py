@@ -11,25 +11,16 @@ from tempfile import TemporaryDirectory
 
 import pytest
 import requests
+from peer_proxies import NGINX_HEAD
 from peer_servers import USERS, Peer, apache, launch, require, running, stop
 
 from vendorkit.auth import Digest
 from vendorkit.errors import CredentialsRefused, VendorUnavailable
 
 pytestmark = pytest.mark.peer
-NGINX = """
-daemon off;
-worker_processes 1;
-pid {folder}/pid;
-error_log {folder}/error.log;
-events {{ }}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
+NGINX = (
+    NGINX_HEAD
+    + """\
     upstream both {{
         {choice}
         server 127.0.0.1:{first} max_fails=1 fail_timeout=60s;
@@ -41,6 +32,7 @@ http {{
     }}
 }}
 """
+)
 
 
 @dataclass
@@ -64,7 +56,7 @@ def balanced(choice: str) -> Iterator[Balanced]:
         folders[2].chmod(0o755)
         first, second = (server.url.rpartition(":")[2] for server in servers)
         command = [program, "-e", f"{folders[2]}/error.log", "-c"]
-        front = launch(NGINX, folders[2], command, choice=choice, first=first, second=second)
+        front = launch(NGINX, folders[2], command, user="", choice=choice, first=first, second=second)
         yield Balanced(stack.enter_context(running(front)).url, servers)
 
 

@@ -129,17 +129,22 @@ def test_get_takes_ids_and_no_other_address(mediagenix):
             mediagenix.titles.get(strange)
 
 
+def rewriting(client, monkeypatch, rewritten):
+    """Let *rewritten* make each body of the client's answers from the one that came."""
+    send = client.session.send
+
+    def sent(call):
+        response = send(call)
+        response._content = rewritten(response.content)
+        return response
+
+    monkeypatch.setattr(client.session, "send", sent)
+
+
 def test_next_links_in_a_circle_end_the_pull(mediagenix, monkeypatch):
     """P19: a page that names itself as the next one."""
     page = b'{"total_entries": 9, "next_link": "/api/brands?page=2", "entries": []}'
-    send = mediagenix.session.send
-
-    def circle(call):
-        response = send(call)
-        response._content = page
-        return response
-
-    monkeypatch.setattr(mediagenix.session, "send", circle)
+    rewriting(mediagenix, monkeypatch, lambda _: page)
     with pytest.raises(IncompletePull, match="circle"):
         mediagenix.brands.query(accept="json").frame()
 
@@ -148,14 +153,7 @@ def test_next_links_in_a_circle_end_the_pull(mediagenix, monkeypatch):
 def test_a_link_that_is_no_text_is_refused(mediagenix, monkeypatch, link):
     """P20: the shape of a page is not trusted."""
     page = json.dumps({"total_entries": 9, "next_link": link, "entries": [{"id": 1}]}).encode()
-    send = mediagenix.session.send
-
-    def odd(call):
-        response = send(call)
-        response._content = page
-        return response
-
-    monkeypatch.setattr(mediagenix.session, "send", odd)
+    rewriting(mediagenix, monkeypatch, lambda _: page)
     with pytest.raises(MalformedAnswer, match="`next_link` of a page is not a text"):
         mediagenix.brands.query(accept="json").frame()
 
@@ -173,16 +171,13 @@ def test_xml_is_fetched_ahead_but_never_past_a_limit(mediagenix, monkeypatch, li
 
 def test_a_next_link_behind_the_records_is_followed_too(mediagenix, monkeypatch):
     """Then a page has to be read before the next one can be asked for."""
-    send, link = mediagenix.session.send, re.compile(rb'<link rel="next"[^>]*>')
+    link = re.compile(rb'<link rel="next"[^>]*>')
 
-    def moved(call):
-        response = send(call)
-        found = link.search(response.content)
-        if found:
-            response._content = link.sub(b"", response.content, count=1).replace(b"</titles>", found[0] + b"</titles>")
-        return response
+    def moved(body):
+        found = link.search(body)
+        return link.sub(b"", body, count=1).replace(b"</titles>", found[0] + b"</titles>") if found else body
 
-    monkeypatch.setattr(mediagenix.session, "send", moved)
+    rewriting(mediagenix, monkeypatch, moved)
     assert mediagenix.titles.query(accept="xml").frame(columns=["id"])["id"].nunique() == 2000
 
 
