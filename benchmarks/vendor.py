@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 from unittest.mock import patch
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
 import numpy as np
 import pandas as pd
 
@@ -26,6 +27,7 @@ from vendorkit.vendors.registry import Servers, connect_local
 T = TypeVar("T")
 
 PAGE: Final = 250
+TITLES: Final = 200  # a page of them
 ODD_PERIOD: Final = 2_000  # see vendorkit.local.medipim.oddities
 
 
@@ -46,11 +48,13 @@ def products(count: int, *, odd: bool) -> list[bytes]:
 
 def pages(records: list[bytes]) -> list[bytes]:
     """Return the answers that hold the records, with the envelope that the vendor writes."""
+    return [_page(records, number, PAGE) for number in range(-(-len(records) // PAGE))]
+
+
+def _page(records: list[bytes], number: int, size: int) -> bytes:
     envelope = b'{"meta":{"total":%d,"page":{"no":%d,"offset":%d,"size":%d}},"results":[%b]}'
-    return [
-        envelope % (len(records), start // PAGE, start, PAGE, b",".join(records[start : start + PAGE]))
-        for start in range(0, len(records), PAGE)
-    ]
+    start = number * size
+    return envelope % (len(records), number, start, size, b",".join(records[start : start + size]))
 
 
 class Canned:
@@ -60,7 +64,7 @@ class Canned:
         self._session, self._answer = session, answer
 
     def send(self, call: Call) -> Any:
-        """Return the stored answer to *call*."""
+        """Return the answer to *call*."""
         return SimpleNamespace(content=self._answer(call), headers={})
 
     def __getattr__(self, name: str) -> Any:
@@ -68,20 +72,51 @@ class Canned:
 
 
 def medipim_on(bodies: list[bytes], server: local.LocalVendors) -> vk.Client:
-    """Return a Medipim client that reads pages of products from memory."""
+    """
+    Return a Medipim client that reads products from memory.
+
+    Its vendor answers by what a call asks: pages of all products, or of those created or updated since a moment.
+    """
     client = connect("medipim", server)
-    client.session = Canned(client.session, lambda call: bodies[call.json["page"]["no"]])  # type: ignore[assignment]
+    records = [record for body in bodies for record in msgspec.json.decode(body, type=dict[str, Any])["results"]]
+    times = [(one["meta"]["createdAt"] or 0, one["meta"]["updatedAt"]) for one in records]
+    del records
+
+    def answer(call: Call) -> bytes:
+        asked, page = call.json["filter"], call.json["page"]
+        if not asked and page["size"] == PAGE:
+            return bodies[page["no"]]
+        since = {"createdAt": {"from": 0}, "updatedSince": 0} | asked
+        assert len(since) == 2, f"no answer is there to {asked}"
+        moments = since["createdAt"]["from"], since["updatedSince"]
+        rows = [row for row, at in enumerate(times) if at[0] >= moments[0] and at[1] >= moments[1]]
+        return _page([_record(bodies, row) for row in rows], page["no"], page["size"])
+
+    client.session = Canned(client.session, answer)  # type: ignore[assignment]
     return client
 
 
+def _record(bodies: list[bytes], row: int) -> bytes:
+    return msgspec.json.encode(msgspec.json.decode(bodies[row // PAGE])["results"][row % PAGE])
+
+
 def mediagenix_on(bodies: list[bytes], servers: local.LocalVendors) -> vk.Client:
-    """Return a Mediagenix client that reads pages from memory; `next` links lead from one to the other."""
+    """
+    Return a Mediagenix client that reads titles from memory; `next` links lead from one page to the other.
+
+    Its vendor answers by what a call asks: pages of titles, or the feed of events, which says of nothing new.
+    """
+    client = connect("mediagenix", servers)
+    feed = client.session.send(Call("GET", "/api/events")).content
 
     def answer(call: Call) -> bytes:
-        asked = parse_qs(urlsplit(call.url).query)
-        return bodies[int(asked.get("page", ["1"])[0]) - 1]
+        url = urlsplit(call.url)
+        asked = {name: one[0] for name, one in parse_qs(url.query).items()} | dict(call.params)
+        if url.path == "/api/events":
+            return feed
+        assert (url.path, int(asked["per_page"])) == ("/api/titles", TITLES), f"no answer is there to {call.url}"
+        return bodies[int(asked.get("page", 1)) - 1]
 
-    client = connect("mediagenix", servers)
     client.session = Canned(client.session, answer)  # type: ignore[assignment]
     return client
 
@@ -118,6 +153,6 @@ def titles_xml(count: int) -> list[bytes]:
     with local.start(vendors=("mediagenix", "sequence"), titles=count, gzip=False) as servers:
         client = connect("mediagenix", servers)
         return [
-            client.get("/api/titles", params={"per_page": 200, "page": number}).content
-            for number in range(1, -(-count // 200) + 1)
+            client.get("/api/titles", params={"per_page": TITLES, "page": number}).content
+            for number in range(1, -(-count // TITLES) + 1)
         ]
