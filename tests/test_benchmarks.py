@@ -160,7 +160,7 @@ def test_odd_records_are_left_out_of_the_fair_comparison():
     """Clean records are those without an oddity of the mock server, and not fewer."""
     odd, clean = vendor.products(2_000, odd=True), vendor.products(2_000, odd=False)
     assert len(clean) == 2_000
-    assert len(set(odd) - set(clean)) == len(vendor.RESTS)
+    assert len(set(odd) - set(clean)) == len(vendor.ODD_REMAINDERS)
 
 
 @pytest.fixture

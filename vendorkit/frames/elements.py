@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from lxml import etree
 
+from vendorkit.errors import MalformedAnswer
 from vendorkit.frames.columns import ENTRIES
 from vendorkit.frames.names import STYLES, snake_case
 from vendorkit.frames.schema import Column, Embedded, EmbeddedMany, Kind, ListOf, Struct, Type
@@ -27,7 +28,6 @@ from vendorkit.strictjson import MAX_DEPTH, REPEATED, Literal
 RESOURCE_TYPE: Final = "resource_type"
 TOTAL: Final = "total_entries"
 _TOTAL_TAG: Final = "total-entries"
-TEXTS: Final = frozenset({Kind.TEXT, Kind.CODE, Kind.ID, Kind.DURATION, Kind.LINK})
 NUMBERS: Final = frozenset({Kind.INTEGER, Kind.NUMBER, Kind.EPOCH})
 _NO_TEXTS: Final = NUMBERS | {Kind.BOOLEAN, Kind.DATE, Kind.DATETIME}
 UNTYPED: Final = (None, "string")  # values of the attribute `type` under which blanks are text
@@ -124,8 +124,7 @@ class Elements:
     def add(self, found: dict[str, Any], key: str, item: Any) -> None:
         """Set a member. Raises MalformedAnswer if there is one of this name: XML is read as strictly as JSON."""
         if key in found and self._unique:
-            what = f"The answer has a name twice in one object: {key[:60]!r}."
-            raise malformed(what)
+            raise twice(key)
         found[key] = REPEATED if key in found else item
 
     def members(self, child: etree._Element, declared: Members | None) -> Iterator[tuple[str, Any]]:
@@ -187,6 +186,12 @@ class Elements:
         if id(fields) not in self._members:
             self._members[id(fields)] = Members.of(fields)
         return self._members[id(fields)]
+
+
+def twice(name: str) -> MalformedAnswer:
+    """The error for a name that occurs twice in one object."""
+    what = f"The answer has a name twice in one object: {name[:60]!r}."
+    return malformed(what)
 
 
 def scalar(text: str, given: str | None, kind: Type | None) -> Any:

@@ -8,8 +8,10 @@ fit the declared type; in a column of JSON text if its field is not declared.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from vendorkit.deadline import check_cancelled
@@ -42,20 +44,48 @@ class LosslessReader:
                 branch = branch.setdefault(key, {})
             branch.setdefault(leaf.path[-1], []).append(leaf)
 
-    def read(self, records: Sequence[Any], members: Collection[str] | None = None) -> Batch:
+    def read(self, records: Sequence[Any]) -> Batch:
         """
         Return the table of the records and what did not match the schema.
-
-        Args:
-            records: Objects.
-            members: The table has only the columns of these members of the records. None: of all declared ones.
 
         Raises:
             MalformedAnswer: A record is not an object.
         """
+        return self.completed({}, len(records), {}, {}, dict(enumerate(records)))
+
+    def completed(
+        self,
+        columns: Mapping[str, pa.Array],
+        rows: int,
+        odd: Mapping[str, Mapping[int, Any]],
+        undeclared: Mapping[str, Mapping[int, str]],
+        whole: Mapping[int, Any] = MappingProxyType({}),
+    ) -> Batch:
+        """
+        Put the odd members of records into their places.
+
+        Args:
+            columns: The columns of the other members; those of a member that is always odd may be missing.
+            rows: How many records there are.
+            odd: The values of odd members by name and row.
+            undeclared: The JSON texts of undeclared ones.
+            whole: Records that are odd as a whole, by row.
+        """
         extras = Extras(self._schema)
-        columns = self.columns(records, range(len(records)), extras, members)
-        return Batch(pa.table({**columns, **extras.arrays(len(records))}), extras.drift)
+        for name, texts in undeclared.items():
+            extras.undeclared((name,), texts)
+        slow = self.columns(list(whole.values()), whole, extras) if whole else {}
+        places = {leaf.name: list(whole) for leaf in self._schema.leaves}
+        for name, values in odd.items():
+            found = self.columns([{name: value} for value in values.values()], values, extras, {name})
+            for column, array in found.items():
+                slow[column] = pa.concat_arrays([slow[column], array]) if whole else array
+                places[column] += values
+        arrays = {}
+        for leaf in self._schema.leaves:
+            array = columns[leaf.name] if leaf.name in columns else pa.nulls(rows, self._schema.dtype(leaf))
+            arrays[leaf.name] = _replaced(array, places[leaf.name], slow.get(leaf.name))
+        return Batch(pa.table({**arrays, **extras.arrays(rows)}), extras.drift)
 
     def columns(
         self, records: Sequence[Any], rows: Iterable[int], extras: Extras, members: Collection[str] | None = None
@@ -120,6 +150,15 @@ class _Cells:
     def _keep_undeclared(self, path: Path) -> None:
         if self._schema.only is None:
             self._extras.undeclared(path, {self._row: dumps(_extract(self._record, path))})
+
+
+def _replaced(array: pa.Array, rows: Sequence[int], values: pa.Array | None) -> pa.Array:
+    """Return the array with these values in these rows."""
+    if values is None or not rows:
+        return array
+    index = np.arange(len(array))
+    index[rows] = np.arange(len(array), len(array) + len(rows))
+    return pa.concat_arrays([array, values]).take(index)
 
 
 def _converter(kind: Type, locales: tuple[str, ...]) -> Convert:

@@ -19,12 +19,10 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import msgspec
-import numpy as np
 import pyarrow as pa
 from pyarrow import json as arrow_json
 
 from vendorkit.frames.columns import ColumnBuilder, UnfitError, is_free, wire_type
-from vendorkit.frames.extras import Extras
 from vendorkit.frames.fits import fitting
 from vendorkit.frames.leftout import check_left_out
 from vendorkit.frames.lossless import LosslessReader
@@ -154,24 +152,18 @@ class JsonTyper:
 
     def _merged(self, columns: Mapping[str, pa.Array], raws: Sequence[bytes], parted: _Parted) -> Batch:
         """Put what the lossless reader makes of the odd parts in their places."""
-        extras, whole = Extras(self._schema), parted.whole
-        slow = self._lossless.columns(self._loads([raws[row] for row in whole]), whole, extras) if whole else {}
-        rows = {leaf.name: list(whole) for leaf in self._schema.leaves}
+        odd: dict[str, dict[int, Any]] = {}
+        undeclared: dict[str, dict[int, str]] = {}
         for name, texts in parted.odd.items():
-            values = self._loads(list(texts.values()), above=1)
-            if name not in self._kinds:
-                shown = (compact(bytes(text), value) for text, value in zip(texts.values(), values, strict=True))
-                extras.undeclared((name,), dict(zip(texts, shown, strict=True)))
-                continue
-            found = self._lossless.columns([{name: value} for value in values], list(texts), extras, {name})
-            for column, array in found.items():
-                slow[column] = pa.concat_arrays([slow[column], array]) if whole else array
-                rows[column] += texts
-        arrays = {}
-        for leaf in self._schema.leaves:
-            array = columns[leaf.name] if leaf.name in columns else pa.nulls(len(raws), self._schema.dtype(leaf))
-            arrays[leaf.name] = _replaced(array, rows[leaf.name], slow.get(leaf.name))
-        return Batch(pa.table({**arrays, **extras.arrays(len(raws))}), extras.drift)
+            values = dict(zip(texts, self._loads(list(texts.values()), above=1), strict=True))
+            if name in self._kinds:
+                odd[name] = values
+            else:
+                undeclared[name] = {row: compact(bytes(texts[row]), value) for row, value in values.items()}
+        whole = self._loads([raws[row] for row in parted.whole])
+        return self._lossless.completed(
+            columns, len(raws), odd, undeclared, dict(zip(parted.whole, whole, strict=True))
+        )
 
     def _loads(self, texts: Sequence[bytes], above: int = 0) -> list[Any]:
         """Return the values of texts, above which there are so many levels in a record."""
@@ -214,15 +206,6 @@ def _usual_finder(names: frozenset[str]) -> Find | None:
         return {name: text for name, text in zip(order, texts, strict=True) if text is not None}
 
     return find if names else None
-
-
-def _replaced(array: pa.Array, rows: Sequence[int], values: pa.Array | None) -> pa.Array:
-    """Return the array with these values in these rows."""
-    if values is None or not rows:
-        return array
-    index = np.arange(len(array))
-    index[rows] = np.arange(len(array), len(array) + len(rows))
-    return pa.concat_arrays([array, values]).take(index)
 
 
 def _chunks(raws: Sequence[bytes]) -> Iterator[Sequence[bytes]]:

@@ -1,18 +1,17 @@
 """
 XML records to the frame's columns.
 
-One walk over the elements of all records, right after lxml has made them,
-collects the texts of each field and link, and Arrow types whole columns.
-Expanded links, documents, undeclared elements and columns with a value that
-needs a closer look are read one value at a time.
+One walk over the elements of all records collects the texts of declared fields
+and links, and Arrow types whole columns. Expanded links, documents, undeclared
+elements and columns with a value that needs a closer look ("odd" members, as in
+`typed`) are read one value at a time.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import pyarrow as pa
@@ -23,21 +22,25 @@ from vendorkit.frames.elements import (
     BLANKS,
     NUMBERS,
     RESOURCE_TYPE,
-    TEXTS,
     UNTYPED,
     Elements,
     Members,
     check_depth,
     rel_of,
+    twice,
     type_of,
 )
 from vendorkit.frames.lossless import LosslessReader
-from vendorkit.frames.page import Batch
+from vendorkit.frames.page import Batch, combine
 from vendorkit.frames.schema import Column, Kind, Schema, Struct, Type, frame_type
+from vendorkit.frames.values import dumps
+from vendorkit.strictjson import REPEATED
 
-_SCALARS: Final = TEXTS | NUMBERS | {Kind.BOOLEAN, Kind.DATETIME, Kind.DATE}
+_SCALARS: Final = NUMBERS | {
+    *(Kind.TEXT, Kind.CODE, Kind.ID, Kind.DURATION, Kind.LINK, Kind.BOOLEAN, Kind.DATETIME, Kind.DATE)
+}
 _REL, _HREF = b"rel", b"href"  # lxml looks up bytes faster
-_MOST: Final = 1_000  # names that get cells; no resource has as many fields
+_ROWS: Final = 256  # at a time, so that Arrow finds their texts in the processor's cache
 _SPELLINGS: Final = {  # one for each value, so that no digit is lost and no `type` makes another value of it
     Kind.BOOLEAN: "^(true|false)$",
     Kind.INTEGER: "^(0|-?[1-9][0-9]{0,17})$",
@@ -47,156 +50,103 @@ _TRUTHS: Final = pa.array(["true", "false"])
 # In a column of codes these are texts only if their elements have no type.
 _NO_CODE: Final = r"^(true|false|-0|-?(0|[1-9][0-9]*)(\.[0-9]+|(\.[0-9]+)?[eE][+-]?[0-9]+))$"
 
-
-@dataclass(frozen=True)
-class Records:
-    """
-    Some records, and the texts of their fields and links.
-
-    Attributes:
-        elements: The element of each record.
-        fields: The texts of fields by the name of their elements, one per record.
-        links: The addresses of links by their rel, one per record.
-        odd_fields: Names of fields that are not one text in each record.
-        odd_links: Rels of links that are expanded, or occur twice in a record.
-    """
-
-    elements: Sequence[etree._Element]
-    fields: Mapping[str, pa.Array]
-    links: Mapping[str, pa.Array]
-    odd_fields: AbstractSet[str]
-    odd_links: AbstractSet[str]
-
-
-def walk(elements: Sequence[etree._Element]) -> Records:
-    """
-    Collect the texts of records.
-
-    Raises:
-        MalformedAnswer: Lists and objects are nested too deep.
-    """
-    full: list[Any] = [True] * len(elements)
-    cells = _cells(full)
-    fields: dict[str, list[Any]] = defaultdict(cells)
-    links: dict[str | None, list[Any]] = defaultdict(cells, {None: full})
-    odd_fields, odd_links = set[str](), set[str]()
-    for row, record in enumerate(elements):
-        for child in record:
-            tag = child.tag
-            if tag == "link":
-                slot, text = links[child.get(_REL)], child.get(_HREF)
-            else:
-                slot, text = fields[tag], child.text
-                if not text or text[0] <= " " or text[-1] <= " ":
-                    text = _text_of(record, child, odd_fields)
-            if slot[row] is None and not len(child):
-                slot[row] = text
-                continue
-            if len(child):
-                check_depth(child)
-            rel = rel_of(child)
-            (odd_fields if rel is None else odd_links).add(tag if rel is None else rel)
-    return Records(elements, _arrays(fields, full), _arrays(links, full), odd_fields, odd_links)
-
-
-def _cells(full: list[Any]) -> Callable[[], list[Any]]:
-    """Return what makes the empty cells of a name; *full* ones if an answer has more names than any resource."""
-    left = iter(range(_MOST))
-    return lambda: full if next(left, None) is None else [None] * len(full)
-
-
-def _arrays(cells: Mapping[Any, list[Any]], full: list[Any]) -> dict[str, pa.Array]:
-    return {name: pa.array(found, pa.string()) for name, found in cells.items() if found is not full}
-
-
-def _text_of(record: etree._Element, element: etree._Element, odd: set[str]) -> str | None:
-    """The text of an element that is empty, or has blanks around its text."""
-    text = element.text or ""
-    if not element.keys():
-        return text
-    given = element.get("type")
-    if text.strip(BLANKS):
-        return text if given in UNTYPED else text.strip(BLANKS)
-    if element.get("nil") == "true":
-        if len(list(record.iterchildren(element.tag))) > 1:  # no cell shows that there is another one
-            odd.add(element.tag)
-        return None
-    if given in ("array", "document"):
-        odd.add(element.tag)
-    return text if given in UNTYPED else None
+Odd = dict[str, dict[int, Any]]
+"""Values of odd members by name and row."""
 
 
 class XmlTyper:
     """Reads records under a schema; threads may share it."""
 
     def __init__(self, schema: Schema) -> None:
-        self._schema = schema
+        self._schema, self._all = schema, schema.only is None
         self._lossless = LosslessReader(schema)
-        self._elements = Elements(schema.style, unique=schema.only is None)
+        self._elements = Elements(schema.style, unique=self._all)
         self._names = {leaf.path[0]: leaf.name for leaf in schema.leaves}
         columns = _with_objects(schema.columns)
         self._declared = Members.of(columns)
-        self._tags = {one.wire: tag for tag, one in self._declared.tags.items()}
-        self._texts = {one.wire: one.kind for one in columns if one.wire in self._names and one.kind in _SCALARS}
-        self._others = self._names.keys() - self._texts.keys()
-        self._keep_all = schema.only is None
+        self._tags = {one.wire: tag for tag, one in self._declared.tags.items() if one.wire in self._names}
+        self._rels = {name.removesuffix("_link"): name for name in self._names}
+        self._kinds = {one.wire: one.kind for one in columns if one.wire in self._names and one.kind in _SCALARS}
+        self._asked = set(self._tags.values())
 
-    def read(self, parts: Sequence[Records]) -> Batch:
-        """Read the records."""
-        declared = self._schema.arrow
-        columns = {name: self._column(name, kind, parts) for name, kind in self._texts.items()}
-        again = {name for name, array in columns.items() if array is None}
-        rest = [children for part in parts for children in self._rest(part, again)]
-        table = {self._names[name]: array for name, array in columns.items()}
-        if not again and not self._others and not any(rest):
-            return Batch(pa.Table.from_arrays([table[name] for name in declared.names], schema=declared))
-        slow = self._lossless.read([self._object(children, again) for children in rest], again | self._others)
-        table |= dict(zip(slow.table.column_names, slow.table.columns, strict=True))
-        names = dict.fromkeys((*declared.names, *slow.table.column_names))
-        return Batch(pa.table({name: table[name] for name in names}), slow.drift)
+    def read(self, records: Sequence[etree._Element]) -> Batch:
+        """
+        Read the records.
 
-    def _column(self, name: str, kind: Type, parts: Sequence[Records]) -> pa.Array | None:
-        """A column of texts in its type; None if it holds something else."""
-        if name == RESOURCE_TYPE:
-            return pa.array([type_of(element) for part in parts for element in part.elements], pa.string())
-        source = name.removesuffix("_link") if kind is Kind.LINK else self._tags[name]
-        found = []
-        for part in parts:
-            arrays, odd = (part.links, part.odd_links) if kind is Kind.LINK else (part.fields, part.odd_fields)
-            if source in odd or name in part.odd_links:
-                return None
-            found.append(arrays[source] if source in arrays else pa.nulls(len(part.elements), pa.string()))
-        texts = found[0] if len(found) == 1 else pa.concat_arrays([pa.array([], pa.string()), *found])
-        return _typed(texts, kind) if texts.null_count < len(texts) else pa.nulls(len(texts), frame_type(kind, ()))
+        Raises:
+            MalformedAnswer: Lists and objects are nested too deep, or a name occurs twice in one object.
+        """
+        batches = [self._read(records[row : row + _ROWS]) for row in range(0, len(records), _ROWS)]
+        return batches[0] if len(batches) == 1 else Batch(*combine(batches, self._schema))
 
-    def _rest(self, part: Records, again: AbstractSet[str]) -> Sequence[Sequence[etree._Element]]:
-        """The children of each record that are not read with a column of texts."""
-        wanted = again | self._others
-        tags, rels = set[str](), set[str]()
-        for tag in part.fields.keys() | part.odd_fields:
-            column = self._declared.tags.get(tag)
-            if self._keep_all if column is None else column.wire in wanted:
-                tags.add(tag)
-        for rel in part.links.keys() | part.odd_links:
-            names = {f"{rel}_link", *([rel] if rel in part.odd_links else [])}
-            if names & wanted or (self._keep_all and names - self._declared.names.keys()):
-                rels.add(rel)
-        if not tags and not rels:
-            return [()] * len(part.elements)
-        found = []
-        for record in part.elements:
-            pairs = ((child, rel_of(child)) for child in record.iterchildren(*tags, *(["link"] if rels else [])))
-            found.append([child for child, rel in pairs if (child.tag in tags if rel is None else rel in rels)])
-        return found
+    def _read(self, records: Sequence[etree._Element]) -> Batch:
+        cells, odd = self._walk(records)
+        columns = {}
+        for name, texts in cells.items():
+            array = pa.array(texts, pa.string())
+            typed = array if name == RESOURCE_TYPE else _typed(array, self._kinds[name])
+            if typed is None:
+                tag, kind, found = self._tags[name], self._kinds[name], odd[name]
+                again = (row for row, text in enumerate(texts) if text is not None and row not in found)
+                found |= {row: self._elements.value(next(records[row].iterchildren(tag)), kind) for row in again}
+            else:
+                columns[self._names[name]] = typed
+        undeclared = {name: odd.pop(name) for name in odd.keys() - self._names.keys()}
+        shown = {name: {row: dumps(item) for row, item in found.items()} for name, found in undeclared.items()}
+        return self._lossless.completed(columns, len(records), odd, shown)
 
-    def _object(self, children: Iterable[etree._Element], again: AbstractSet[str]) -> dict[str, Any]:
-        """The members of a record that are not in a column of texts."""
-        found: dict[str, Any] = {}
-        for child in children:
-            for name, item in self._elements.members(child, self._declared):
-                if name in again or name in self._others or (self._keep_all and name not in self._texts):
-                    self._elements.add(found, name, item)
-        return found
+    def _walk(self, records: Sequence[etree._Element]) -> tuple[dict[str, list[Any]], Odd]:
+        """Return the texts of fields and links by name, None in rows that have none; and the odd members."""
+        cells: dict[str, list[Any]] = {name: [None] * len(records) for name in self._kinds}
+        if RESOURCE_TYPE in cells:
+            cells[RESOURCE_TYPE] = [type_of(record) for record in records]
+        fields = {tag: cells[name] for name, tag in self._tags.items() if name in cells}
+        links: dict[str | None, list[Any]] = {
+            rel: cells[name] for rel, name in self._rels.items() if self._kinds.get(name) is Kind.LINK
+        }
+        odd: Odd = defaultdict(dict)
+        for row, record in enumerate(records):
+            for child in record:
+                tag = child.tag
+                if tag == "link":
+                    slot, text = links.get(child.get(_REL)), child.get(_HREF)
+                else:
+                    slot, text = fields.get(tag), child.text
+                    if not text or text[0] <= " " or text[-1] <= " ":
+                        text, is_odd = _text_of(record, child)
+                        slot = None if is_odd else slot
+                if slot is None or slot[row] is not None or len(child):
+                    self._keep(child, row, cells, odd)
+                else:
+                    slot[row] = text
+        return cells, odd
+
+    def _keep(self, child: etree._Element, row: int, cells: Mapping[str, list[Any]], odd: Odd) -> None:
+        """Read an element that is not the one text of its column."""
+        if len(child):
+            check_depth(child)
+        rel = rel_of(child)
+        is_asked = self._all or (rel in self._rels if rel is not None else child.tag in self._asked)
+        for name, item in self._elements.members(child, self._declared) if is_asked else ():
+            if name not in self._names and not self._all:
+                continue
+            slot = cells.get(name)
+            is_twice = row in odd[name] or (slot is not None and slot[row] is not None)
+            if is_twice and self._all:
+                raise twice(name)
+            odd[name][row] = REPEATED if is_twice else item
+            if slot is not None:
+                slot[row] = ""  # so that another one is seen to be the second
+
+
+def _text_of(record: etree._Element, element: etree._Element) -> tuple[str | None, bool]:
+    """The text of an element that is empty, or has blanks around its text; and whether it needs a closer look."""
+    text, given = element.text or "", element.get("type")
+    if text.strip(BLANKS):
+        return (text if given in UNTYPED else text.strip(BLANKS)), False
+    if element.get("nil") == "true":  # no cell would show that there is another one
+        return None, len(list(record.iterchildren(element.tag))) > 1
+    return (text if given in UNTYPED else None), given in ("array", "document")
 
 
 def _with_objects(columns: Iterable[Column]) -> list[Column]:

@@ -17,12 +17,12 @@ from typing import Any, Final
 
 from lxml import etree
 
-from vendorkit.frames.elements import BLANKS, RESOURCE_TYPE, TOTAL, Elements, Members, type_of, wrapped
+from vendorkit.frames.elements import BLANKS, RESOURCE_TYPE, TOTAL, Elements, Members, check_depth, type_of, wrapped
 from vendorkit.frames.page import Batch, Page
 from vendorkit.frames.schema import Schema
 from vendorkit.frames.utf8 import is_utf8
 from vendorkit.frames.values import malformed, plain
-from vendorkit.frames.walk import Records, XmlTyper, walk
+from vendorkit.frames.walk import XmlTyper
 from vendorkit.strictjson import BYTE_ORDER_MARK, on_any_stack
 
 _ENCODING: Final = re.compile(rb"""<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)""")
@@ -31,7 +31,6 @@ _AS_UTF8: Final = ("utf-8", "utf-8-sig", "ascii", "utf-16", "utf-32")  # without
 # Python has codecs for these, but no answer is written in them.
 _NO_CHARSETS: Final = ("utf-7", "idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined")
 _NO_RECORDS: Final = {"error": "an error", "errors": "an error", "html": "a web page"}
-_ROWS: Final = 256  # at a time, so that Arrow finds their texts in the processor's cache
 _UNDECLARED: Final = Members.of(())
 _FREE: Final = Elements("snake")
 
@@ -42,43 +41,39 @@ class XmlPage(Page):
     The records of one answer in XML.
 
     Attributes:
-        parts: The records, some at a time.
+        elements: The element of each record.
     """
 
-    parts: Sequence[Records]
+    elements: Sequence[etree._Element]
     envelope: Mapping[str, Any] = field(default_factory=dict)
     at: float | None = None
 
     @property
     def rows(self) -> int:
         """Number of records."""
-        return sum(len(part.elements) for part in self.parts)
-
-    @property
-    def _elements(self) -> list[etree._Element]:
-        return [element for part in self.parts for element in part.elements]
+        return len(self.elements)
 
     def values(self, path: str) -> list[Any]:
         """The member at *path* of each record as a plain value; None if there is none."""
-        return on_any_stack(lambda: [_value(element, *path.split(".")) for element in self._elements])()
+        return on_any_stack(lambda: [_value(element, *path.split(".")) for element in self.elements])()
 
     def records(self) -> list[dict[str, Any]]:
         """The records as JSON has them, with ordinary Python numbers."""
-        return on_any_stack(lambda: [plain(dict(_members(element))) for element in self._elements])()
+        return on_any_stack(lambda: [plain(dict(_members(element))) for element in self.elements])()
 
     def head(self, rows: int) -> XmlPage:
         """The page of the first *rows* records."""
-        return replace(self, parts=_parts(self._elements[:rows]))
+        return replace(self, elements=self.elements[:rows])
 
     def under(self, name: str) -> XmlPage:
         """The page in which each record *r* is `{name: r}`."""
-        return replace(self, parts=_parts([wrapped(element, name) for element in self._elements]))
+        return replace(self, elements=[wrapped(element, name) for element in self.elements])
 
     @classmethod
     def reader(cls, schema: Schema) -> Callable[[Sequence[XmlPage]], Batch]:
         """Return the function that reads such pages under *schema*."""
         read = on_any_stack(XmlTyper(schema).read)
-        return lambda pages: read([part for page in pages for part in page.parts])
+        return lambda pages: read([element for page in pages for element in page.elements])
 
 
 def xml_page(body: bytes, records: str | None, *, at: float | None = None) -> XmlPage:
@@ -111,7 +106,7 @@ def xml_page(body: bytes, records: str | None, *, at: float | None = None) -> Xm
             what = f"The answer's root <{root.tag[:60]}> is not a collection."
             raise malformed(what)
     _check_objects(elements)
-    return XmlPage(_parts(elements), plain(envelope), at)
+    return XmlPage(elements, plain(envelope), at)
 
 
 def _check_objects(records: Sequence[etree._Element]) -> None:
@@ -119,10 +114,6 @@ def _check_objects(records: Sequence[etree._Element]) -> None:
         if not len(record) and ((record.text or "").strip(BLANKS) or record.get("nil") == "true"):
             what = f"Record {number} of the answer is not an object."
             raise malformed(what)
-
-
-def _parts(elements: Sequence[etree._Element]) -> list[Records]:
-    return [walk(elements[row : row + _ROWS]) for row in range(0, len(elements), _ROWS)]
 
 
 def _is_old_collection(records: Sequence[etree._Element], around: Mapping[str, Any]) -> bool:
@@ -134,6 +125,8 @@ def _is_old_collection(records: Sequence[etree._Element], around: Mapping[str, A
 
 def _members(record: etree._Element) -> Iterable[tuple[str, Any]]:
     name = type_of(record)
+    for child in record:
+        check_depth(child)
     members = (member for child in record for member in _FREE.members(child, _UNDECLARED))
     return chain([] if name is None else [(RESOURCE_TYPE, name)], members)
 
