@@ -12,7 +12,7 @@ PANDAS := 2.2.3 3.1.1
 OTHERS := build/peers/.ready $(REQUESTS:%=build/requests-%/.ready)
 INTO := $(BIN)/python -m pip install --quiet --disable-pip-version-check --target
 
-.PHONY: lock demo lab test lint faults browser widgets7 slow soak bench notebooks docs clean
+.PHONY: lock demo lab test lint faults browser widgets7 httpyac slow soak bench notebooks docs clean
 
 $(READY): requirements.lock pyproject.toml setup.py
 	$(PYTHON) -c 'import sys; sys.exit("vendorkit needs Python 3.10 or newer" if sys.version_info < (3, 10) else 0)'
@@ -51,6 +51,12 @@ widgets7: build/widgets7/.ready  ## the panels' tests with ipywidgets 7.7.1, whi
 
 build/widgets7/.ready: $(READY)
 	$(INTO) $(@D) --no-deps ipywidgets==7.7.1 'widgetsnbextension<4' 'jupyterlab-widgets<2' ipython-genutils
+	touch $@
+
+httpyac: build/httpyac/.ready  ## another reader of .http files, for the test that it sends what is saved; needs npm
+
+build/httpyac/.ready:
+	npm install --silent --no-audit --no-fund --prefix $(@D) httpyac@6.16.7
 	touch $@
 
 build/pandas-%/.ready: $(READY)

@@ -1,8 +1,15 @@
 """
 A request as code in other languages, with the names of environment variables in place of secrets.
 
-The programs are templates in `snippets.txt`; the lines of vendorkit itself repeat the query. Texts are quoted for their
-language, so that a filter value cannot end its string.
+The programs are templates, a file per language in `languages/`; the lines of vendorkit itself repeat the query. Texts
+are quoted for their language, so that a filter value cannot end its string.
+
+The first line of a template is its label, how texts are quoted, and if the language has no digest authentication, a
+comment that says so; the same by curl follows then. "Only read" in a label: no test runs it. A line after "?x,y: " is
+part of the program only for these kinds of authentication (none, basic, digest, bearer; token: one that is fetched
+first by key and secret), or for "body" if the request has one, "bodyless" if not. {method}, {url}, {host}, {path},
+{media}, {accept} (the header), {token_url}, {token_path} and {body} are quoted texts, {json} and {bytes} the body as a
+value of Python, {kind} the kind, {user} and {password} names of environment variables.
 """
 
 from __future__ import annotations
@@ -10,7 +17,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,8 +26,6 @@ from urllib.parse import urlsplit
 
 from vendorkit.ask import Ask, choice, find_filter
 from vendorkit.resource import Signing, Source, first_call
-
-_TEMPLATES: Final = Path(__file__).with_name("snippets.txt")
 
 
 @dataclass(frozen=True)
@@ -38,9 +43,6 @@ class Request:
         """Path and query."""
         parts = urlsplit(self.url)
         return f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
-
-
-Writer = Callable[[Request], str]
 
 
 def snippet(source: Source, ask: Ask, language: str) -> str:
@@ -72,34 +74,25 @@ def languages(source: Source) -> dict[str, str]:
 def vendorkit_lines(source: Source, ask: Ask, **options: Any) -> str:
     """Return the lines that repeat *ask* and fetch its frame, with *options* for `frame()`; all of its pages."""
     resource = source.resource_of(ask)
-    form = {"expand": list(ask.expand) or None, "accept": _unless(ask.accept, source.accepts[0])}
-    if ask.url is not None:
-        query = f"client.follow({', '.join([repr(ask.url), *_arguments(form)])})"
-    else:
+    usual = {"accept": source.accepts[0], "strategy": next(iter(resource.strategies), "")}
+    given: dict[str, Any] = {"": ask.url, "expand": list(ask.expand) or None, "accept": ask.accept}
+    if ask.url is None:
         filters = {find_filter(resource.filters, name, "").name: value for name, value in ask.filters.items()}
-        given = {
-            **filters,
-            "where": ask.where,
-            "sort": ask.sort,
-            **form,
-            "strategy": _unless(ask.strategy, next(iter(resource.strategies), "")),
-            "since": None if ask.since is None else ask.since.at,
-        }
-        query = f"client.{ask.resource}.query({', '.join(_arguments(given))})"
-    connected = ", ".join([repr(source.vendor_name), *_arguments(source.connect_arguments())])
+        since = None if ask.since is None else ask.since.at
+        given = {**filters, "where": ask.where, "sort": ask.sort, **given, "strategy": ask.strategy, "since": since}
+    form = _arguments({name: value for name, value in given.items() if usual.get(name) != value})
+    verb = "follow" if ask.url is not None else f"{ask.resource}.query"
+    connected = _arguments({"": source.vendor_name, **source.connect_arguments()})
     return (
         f"import vendorkit as vk\n\nclient = vk.connect({connected})\n"
-        f"query = {query}\nframe = query.frame({', '.join(_arguments(options))})\n"
+        f"query = client.{verb}({form})\nframe = query.frame({_arguments(options)})\n"
     )
 
 
-def _unless(value: str, usual: str) -> str | None:
-    return None if value == usual else value
-
-
-def _arguments(values: Mapping[str, Any]) -> list[str]:
-    """Return keyword arguments as code; None means the default."""
-    return [f"{name}={value!r}" for name, value in values.items() if value is not None]
+def _arguments(values: Mapping[str, Any]) -> str:
+    """Return arguments as code; one without a name is the first, and None means the default."""
+    given = ((f"{name}=" * bool(name), value) for name, value in values.items() if value is not None)
+    return ", ".join(f"{name}{value!r}" for name, value in given)
 
 
 def php_text(text: str) -> str:
@@ -120,24 +113,17 @@ def _powershell(text: str) -> str:
     return f"'{escaped}'"
 
 
-_QUOTES: Final[dict[str, Callable[[str], str]]] = {
-    "sh": shlex.quote,
-    "python": repr,
-    "php": php_text,
-    "single": php_text,
-    "double": _double,
-    "powershell": _powershell,
-}
+_QUOTES: Final = {"sh": shlex.quote, "python": repr, "single": php_text, "double": _double, "powershell": _powershell}
 
 
 @cache
-def _templates() -> dict[str, tuple[str, str, str, tuple[str, ...]]]:
+def _templates() -> dict[str, tuple[str, str, str, list[str]]]:
     """Return label, quoting, the comment on a missing digest, and the lines of each language."""
-    blocks = _TEMPLATES.read_text("utf-8").split("\n== ")[1:]
     found = {}
-    for first, *lines in (block.splitlines() for block in blocks):
-        name, label, quoting, no_digest = (*first.split(" | "), "")[:4]
-        found[name] = label, quoting, no_digest, tuple(lines)
+    for path in sorted(Path(__file__).with_name("languages").glob("*.txt")):
+        first, *lines = path.read_text("utf-8").splitlines()
+        label, quoting, no_digest = [*first.split(" | "), ""][:3]
+        found[path.stem.partition("_")[2]] = label, quoting, no_digest, lines
     return found
 
 
@@ -147,18 +133,15 @@ def _program(request: Request, language: str) -> str:
         mark = no_digest.partition(" ")[0]
         by_curl = _program(request, "curl").splitlines()
         return "\n".join([f"{no_digest} The same by curl:", *(f"{mark} {line}" for line in by_curl)]) + "\n"
-    quote, signing, body = _QUOTES[quoting], request.signing, request.body
+    signing, body = request.signing, request.body
     texts = {"method": request.method, "url": request.url, "host": urlsplit(request.url).netloc, "path": request.path}
     texts |= {"media": request.media, "accept": f"Accept: {request.media}", "body": body or ""}
     texts |= {"token_url": signing.token_url, "token_path": urlsplit(signing.token_url).path}
-    values = {name: quote(text) for name, text in texts.items()}
+    values = {name: _QUOTES[quoting](text) for name, text in texts.items()}
     values |= {"json": repr(json.loads(body or "null")), "bytes": repr(body and body.encode()), "kind": signing.kind}
     values |= dict(zip(("user", "password"), signing.variables, strict=False))
     facts = {signing.kind, "bodyless" if body is None else "body"}
-    kept = []
-    for line in lines:
-        condition = re.match(r"\?([a-z,]+): ", line)
-        if condition is None or facts & {*condition[1].split(",")}:
-            kept.append(line[condition.end() :] if condition else line)
+    parts = [re.fullmatch(r"(?:\?([a-z,]+): )?(.*)", line) for line in lines]
+    kept = [part[2] for part in parts if part and (part[1] is None or facts & {*part[1].split(",")})]
     # One pass: a value that has a placeholder's name in it stays as it is.
     return re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), "\n".join(kept)) + "\n"

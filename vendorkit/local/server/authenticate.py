@@ -3,7 +3,8 @@ Authentication, the server's side: HTTP Basic (RFC 7617) and HTTP Digest (RFC 26
 
 Digest follows Rails, on which the vendor's API seems to run (inferred): the nonce is base64("<unix seconds>:<mac>")
 and valid for a fixed time from its issue, for any number of uses and in any order of counts; `stale` is never sent;
-the client must return realm and opaque unchanged. Switches select stricter behaviours.
+the client must return realm and opaque unchanged. Switches select stricter behaviours, and that of Rails 5, which
+checks the response for the `uri` that the client says, whatever was requested.
 """
 
 from __future__ import annotations
@@ -132,7 +133,7 @@ class DigestCheck(Check):
         target = scope["raw_path"].decode("latin-1")
         if scope["query_string"]:
             target += "?" + scope["query_string"].decode("latin-1")
-        if given.get("uri", "").removesuffix("?") != target:
+        if self._settings.digest_uri == "target" and given.get("uri", "").removesuffix("?") != target:
             return self._refusal(400, f"The digest's uri is not the request's target {target}.")
         if not self._proves_password(given, scope["method"]):
             return self._challenge(stale=False)

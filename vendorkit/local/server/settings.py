@@ -68,6 +68,8 @@ class Settings:
     strict_nonce_count: bool = False  # inferred; Apache's AuthDigestNcCheck refuses a count that does not rise
     digest_algorithm: Literal["MD5", "MD5-sess", "SHA-256", "SHA-256-sess"] = "MD5"
     digest_qop: Literal["auth", "auth-int"] | None = "auth"  # None: RFC 2069 mode
+    # inferred: the digest has to be of the request's target (RFC 7616 3.4.6, Rails 4), or of any `uri` (Rails 5).
+    digest_uri: Literal["target", "any"] = "target"
     nextnonce: bool = False  # send the next nonce in Authentication-Info
     signature_required: bool = True  # Pledg: a tick box per account
     simulation_rates: bool = True  # Pledg: taeg and debit_rate next to a plan, on the newest page only
