@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -97,3 +97,17 @@ def voila(folder, tmp_path_factory) -> Iterator[str]:
 
     with serving("voila", folder, tmp_path_factory.mktemp("voila")) as address:
         yield address
+
+
+@pytest.fixture
+def app(page, voila, folder, request) -> Callable[[str], Any]:
+    """A function that opens a cell as an app."""
+    from tests.browser.serving import write_notebook
+
+    def opened(cell: str) -> Any:
+        write_notebook(folder / f"{request.node.name}.ipynb", cell)
+        page.goto(f"{voila}/voila/render/{request.node.name}.ipynb")
+        page.locator("button.jupyter-button").first.wait_for()
+        return page
+
+    return opened

@@ -10,7 +10,7 @@ pytest.importorskip("playwright")
 
 from playwright.sync_api import expect
 
-from tests.browser.serving import button, write_notebook
+from tests.browser.serving import button
 
 CONNECT = """
 import vendorkit as vk
@@ -42,19 +42,6 @@ from vendorkit import local
 local.shared()["medipim"].set(latency_s=1.2)
 vk.table(vk.connect("medipim", environment="local").products.query().frame(limit=1_000), page_size=5)
 """
-
-
-@pytest.fixture
-def app(page, voila, folder, request):
-    """Open a cell as an app."""
-
-    def opened(cell: str):
-        write_notebook(folder / f"{request.node.name}.ipynb", cell)
-        page.goto(f"{voila}/voila/render/{request.node.name}.ipynb")
-        page.locator("button.jupyter-button").first.wait_for()
-        return page
-
-    return opened
 
 
 def test_connect_panel_connects(app):

@@ -15,10 +15,12 @@ from IPython.display import display, update_display
 from vendorkit import arguments
 from vendorkit.ask import unknown_name
 from vendorkit.deadline import cancellable
-from vendorkit.panels.markup import STYLE, error_html
+from vendorkit.panels.markup import STYLE, error_html, good_html
 from vendorkit.vendors.client import Client
 
 WRAP: Final = {"flex_flow": "row wrap", "align_items": "center"}
+LABELLED: Final = {"description_width": "10em"}
+WIDE: Final = {"width": "28em"}
 WHOLE: Final = {"description_width": "initial"}
 Act = Callable[[], Any]
 Failed = Callable[[BaseException], None]
@@ -232,6 +234,10 @@ class WorkPanel(Panel):
     def join(self, timeout_s: float = 60.0) -> None:
         """Wait for what is under way."""
         self._worker.join(timeout_s)
+
+    def say(self, text: str) -> None:
+        """Show a success."""
+        self._status.value = good_html(text)
 
     def fail(self, exc: BaseException) -> None:
         """Show an error."""

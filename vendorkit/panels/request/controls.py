@@ -8,26 +8,20 @@ import io
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any, Final
 
 import ipywidgets as widgets
 
 from vendorkit.ask import Filter
 from vendorkit.errors import UsageError, VendorkitError
-from vendorkit.panels.base import WRAP, Act
+from vendorkit.panels.base import LABELLED, WIDE, WRAP, Act
 from vendorkit.panels.markup import dim_html
 
-LABELLED: Final = {"description_width": "10em"}
-WIDE: Final = {"width": "28em"}
 _LISTED: Final = 4  # choices shown at once
-
 _WHOLE_DAY: Final = {"from": "00:00:00", "until": "23:59:59"}
-_HINTS: Final = {
-    "time": "2026-01-01 .. 2026-01-31",
-    "date": "2026-01-31",
-    "moment": "2026-01-31T12:00",
-    "object": "JSON",
-}
+_SPAN, _DAY, _MOMENT = "2026-01-01 .. 2026-01-31", "2026-01-31", "2026-01-31T12:00"
+_HINTS: Final = {"time": _SPAN, "date": _DAY, "moment": _MOMENT, "object": "JSON"}
 
 
 def typed(declared: Filter, text: str) -> Any:
@@ -62,43 +56,32 @@ def _moment(text: str) -> str | int:
     return int(text) if text.isdecimal() and len(text) > 8 else text  # 8 digits are a date
 
 
-def span_text(value: Any) -> str:
-    """Return what a moment or a span of time, in unix seconds, includes, in words."""
-    edges = value if isinstance(value, dict) else {"at": value}
-    return f"{', '.join(_edge_text(edge, at) for edge, at in edges.items())}, UTC."
-
-
-def _edge_text(edge: str, at: int) -> str:
-    try:
-        text = datetime.fromtimestamp(at, timezone.utc).isoformat(" ").removesuffix("+00:00")
-    except (ValueError, OverflowError, OSError):  # after the year 9999
-        return f"{edge} {at}"
-    day, _, clock = text.partition(" ")
-    return f"{edge} {day}, included" if clock == _WHOLE_DAY.get(edge) else f"{edge} {text}"
-
-
 def _text_of(declared: Filter, value: Any) -> str:
-    """Return the text that `typed` understands as *value*; None is blank."""
-    if value is None:
-        return ""
+    """Return the text that `typed` understands as *value*."""
     if declared.kind == "object":
         return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, dict):
-        return " .. ".join(_moment_text(value[edge]) if edge in value else "" for edge in ("from", "until"))
     if declared.kind in ("time", "moment"):
-        return _moment_text(value)
-    if not declared.many:
-        return str(value)
+        edges = [value.get("from"), value.get("until")] if isinstance(value, dict) else [value]
+        return " .. ".join("" if at is None else _utc(at) for at in edges)
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(value if isinstance(value, list) else [value])
-    return line.getvalue()
+    return line.getvalue() if declared.many else str(value)
 
 
-def _moment_text(at: int) -> str:
+def _utc(at: int) -> str:
     try:
-        return datetime.fromtimestamp(at, timezone.utc).isoformat().replace("+00:00", "Z")
-    except (ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(at, timezone.utc).isoformat(" ")[:19]
+    except (ValueError, OverflowError, OSError):  # after the year 9999
         return str(at)
+
+
+def span_text(value: Any) -> str:
+    """Return what a moment or a span of time, in unix seconds, includes, in words."""
+    said = []
+    for edge, at in (value if isinstance(value, dict) else {"at": value}).items():
+        day, _, clock = _utc(at).partition(" ")
+        said.append(f"{edge} {day}, included" if clock == _WHOLE_DAY.get(edge) else f"{edge} {_utc(at)}")
+    return f"{', '.join(said)}, UTC."
 
 
 class Control(widgets.HBox):  # type: ignore[misc]
@@ -124,11 +107,10 @@ class Control(widgets.HBox):  # type: ignore[misc]
     ) -> None:
         self.declared, self._changed, self._lookup = declared, changed, lookup
         self._found = widgets.ToggleButtons(value=None, layout={"display": "none"}, style={"button_width": "auto"})
-        self._offering = False
+        self._offering = self.faulty = False
         self._found.observe(self._pick, names="value")
         self.box = _widget_for(declared, large=large)
         self._note = widgets.HTML(layout={"margin": ".4em 0 .4em .8em", "flex": "1 1 0", "min_width": "0"})
-        self._fault: UsageError | None = None
         self.box.observe(self._look, names="value")
         picks = [] if lookup is None else [self._found]
         super().__init__([self.box, *extra, *picks, self._note], layout=WRAP | {"align_items": "flex-start"})
@@ -148,23 +130,26 @@ class Control(widgets.HBox):  # type: ignore[misc]
             given = given[0] if len(given) == 1 else list(given) or None
         return None if given is None else self.declared.value(given)
 
-    def write(self, value: Any) -> None:
-        """Show a value of the filter, as it would be typed or chosen."""
-        if isinstance(self.box, widgets.SelectMultiple):
-            value = tuple(value) if isinstance(value, list) else (value,)
-        self.box.value = _text_of(self.declared, value) if hasattr(self.box, "placeholder") else value
+    def nested(self) -> dict[str, Any] | None:
+        """Return the filter and its value as the vendor writes them; None if there is none."""
+        value = self.read()
+        return None if value is None else {self.declared.wire: value}
 
-    def faulty(self) -> bool:
-        """Tell whether the control shows an error."""
-        return self._fault is not None
+    def write(self, value: Any) -> None:
+        """Show a value of the filter, as it would be typed or chosen; None for none."""
+        if isinstance(self.box, widgets.SelectMultiple):
+            self.box.value = tuple(value if isinstance(value, list) else [value] * (value is not None))
+        elif value is None:
+            self.box.value = ""
+        else:
+            self.box.value = _text_of(self.declared, value) if hasattr(self.box, "placeholder") else value
 
     def _look(self, _: Any) -> None:
         self._found.layout.display = "none"
         self._show()
         self._changed()
         if self._lookup is not None:
-            sought = self._sought()
-            self._lookup(sought, lambda found: self._offer(sought, found))
+            self._lookup(self._sought(), partial(self._offer, self._sought()))
 
     def _sought(self) -> str:
         """Return what is typed last, if it is no id; it may be a name."""
@@ -194,11 +179,11 @@ class Control(widgets.HBox):  # type: ignore[misc]
         try:
             value = self.read()
         except UsageError as exc:
-            self._fault = exc
+            self.faulty = True
             shown = html.escape(f"{exc.what} {exc.remedy}")
             self._note.value = f'<div role="alert" class="vk-fault">{shown}</div>'
         else:
-            self._fault = None
+            self.faulty = False
             timed = self.declared.kind in ("time", "moment") and value is not None
             about = span_text(value) if timed else self.declared.about
             self._note.value = dim_html("Required. " * self.declared.required + about)
@@ -206,12 +191,10 @@ class Control(widgets.HBox):  # type: ignore[misc]
 
 def _widget_for(declared: Filter, *, large: bool) -> Any:
     shared = {"description": declared.name, "style": LABELLED, "layout": WIDE | {"flex": "0 0 auto"}}
-    if declared.kind == "boolean":
-        return widgets.Dropdown(options=[("", ""), ("yes", True), ("no", False)], **shared)
     if declared.choices and declared.many:
         return widgets.SelectMultiple(options=declared.choices, rows=min(len(declared.choices), _LISTED), **shared)
-    if declared.choices:
-        return widgets.Dropdown(options=[("", ""), *((one, one) for one in declared.choices)], **shared)
+    if declared.choices or declared.kind == "boolean":
+        options: list[tuple[str, Any]] = [(one, one) for one in declared.choices] or [("yes", True), ("no", False)]
+        return widgets.Dropdown(options=[("", ""), *options], **shared)
     hint = _HINTS.get(declared.kind, "one, or several with commas" if declared.many else "")
-    kind = widgets.Textarea if large else widgets.Text
-    return kind(placeholder=hint, **shared)
+    return (widgets.Textarea if large else widgets.Text)(placeholder=hint, **shared)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -12,15 +13,15 @@ from urllib.parse import parse_qsl, urlsplit
 import ipywidgets as widgets
 
 from vendorkit.http.exchanges import Exchange, masked_body
-from vendorkit.panels.base import Failed, guarded
+from vendorkit.panels.base import LABELLED, WIDE, Failed, guarded
 from vendorkit.panels.markup import counted, dim_html, folded_html, info_html, scrolled_html
-from vendorkit.panels.request.bodies import pretty
-from vendorkit.panels.request.controls import LABELLED, WIDE
 from vendorkit.vendors.client import Client
 
 SHOWN_BYTES: Final = 100_000  # of each body
 _MARGIN_BYTES: Final = 20_000  # kept in addition: a credential that the end cuts in two would not be recognised
 _PRETTY: Final = 10**6
+_JSON: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|[{}\[\],:]|[^\s{}\[\],:"]+')
+_XML: Final = re.compile(r"<!--.*?-->|<[^>]*>?|[^<]+", re.DOTALL)
 _HEADS: Final = ("#", "request", "page", "status", "records", "size", "time", "hits")
 
 
@@ -68,30 +69,25 @@ class ExchangePane(widgets.VBox):  # type: ignore[misc]
         (text,) = mask([pretty(text)], limit=_PRETTY)
         return text if len(body) < SHOWN_BYTES else f"{text}\n… the rest of it is not kept"
 
-    def _hits(self, number: int) -> int:
-        sought = self.search.value.casefold()
-        return sum(text.casefold().count(sought) for _, text in self._parts(number)) if sought else 0
-
     def _find(self) -> None:
         """Count the hits of each exchange, and open the first one with some."""
-        hits = [self._hits(number) for number in range(len(self._shown))]
-        rows = [_row(number, one, hits[number - 1]) for number, one in enumerate(self._shown, 1)]
-        table = info_html(rows, _HEADS if self.search.value else _HEADS[:-1])
+        sought, numbers = self.search.value.casefold(), range(len(self._shown))
+        found = [sum(text.casefold().count(sought) for _, text in self._parts(n)) if sought else 0 for n in numbers]
+        rows = [_row(number, one, hits) for number, (one, hits) in enumerate(zip(self._shown, found, strict=True), 1)]
+        table = info_html(rows, _HEADS if sought else _HEADS[:-1])
         left_out = f"{counted(self._left_out, 'earlier request')} not kept. " if self._shown and self._left_out else ""
         total = dim_html(f"{left_out}{_total(self._shown)}")
         self._table.value = scrolled_html(table, "Exchanges") + total if self._shown else ""
-        best = next((number for number, found in enumerate(hits) if found), None)
-        if best is not None and self._chooser.value is not None and not hits[self._chooser.value]:
-            self._chooser.value = best
+        if any(found) and self._chooser.value is not None and not found[self._chooser.value]:
+            self._chooser.value = next(number for number in numbers if found[number])
         else:
             self._open_one()
 
     def _open_one(self) -> None:
-        number = self._chooser.value
-        parts = [] if number is None else self._parts(number)
-        sought = self.search.value
+        number, sought = self._chooser.value, self.search.value
         self._open.value = "".join(
-            f"<h4>{title}</h4>{folded_html(text, sought, f'Copy {title.lower()}')}" for title, text in parts
+            f"<h4>{title}</h4>{folded_html(text, sought, f'Copy {title.lower()}')}"
+            for title, text in ([] if number is None else self._parts(number))
         )
 
 
@@ -111,20 +107,19 @@ def _page(one: Exchange) -> str:
 
 def _row(number: int, one: Exchange, hits: int) -> list[str]:
     method_path, _, status = _target(one).partition(" → ")
-    records = one.body.records
-    cells = [number, method_path, _page(one), status, "" if records is None else f"{records:,}"]
-    cells += [size_text(one.body.size), f"{_seconds(one) * 1000:,.0f} ms", *([hits] if hits else [])]
+    records = "" if one.body.records is None else f"{one.body.records:,}"
+    took = f"{(_end(one) - one.started) * 1000:,.0f} ms"
+    cells = [number, method_path, _page(one), status, records, size_text(one.body.size), took, *[hits] * bool(hits)]
     return [html.escape(str(cell)) for cell in cells]
 
 
-def _seconds(one: Exchange) -> float:
-    return max(one.seconds, one.body.ended - one.started)
+def _end(one: Exchange) -> float:
+    return max(one.started + one.seconds, one.body.ended)
 
 
 def _total(shown: Sequence[Exchange]) -> str:
     records, size = sum(one.body.records or 0 for one in shown), size_text(sum(one.body.size for one in shown))
-    ends = [one.started + _seconds(one) for one in shown]
-    took = (max(ends) - shown[0].started) if shown else 0.0
+    took = max(map(_end, shown)) - shown[0].started if shown else 0.0
     return f"{counted(len(shown), 'request')}, {counted(records, 'record')}, {size}, {took:.1f} s in all."
 
 
@@ -132,3 +127,41 @@ def size_text(size: int) -> str:
     """Return a number of bytes in words."""
     unit, words = (10**6, "MB") if size >= 10**6 else (10**3, "kB")
     return f"{size:,} bytes" if size < 10**3 else f"{size / unit:,.1f} {words}"
+
+
+def pretty(text: str) -> str:
+    """Return JSON or XML with a line per member or element, also where it is cut off: nothing of it is left out."""
+    start = text.lstrip("\ufeff \t\r\n")[:1]
+    return "\n".join(_json_lines(text) if start in ("{", "[") else _xml_lines(text)) if start in tuple("{[<") else text
+
+
+def _json_lines(text: str) -> list[str]:
+    lines: list[str] = []
+    depth, fresh = 0, True  # whether a line begins with the next word
+    for word in _JSON.findall(text):
+        closing, empty = word in ("}", "]"), bool(lines) and lines[-1][-1:] + word in ("{}", "[]")
+        depth = max(depth - closing, 0)
+        if lines and (empty or not (fresh or closing) or (word == "," and depth == 0)):
+            lines[-1] += word
+        else:
+            lines.append("  " * depth + word)
+        lines[-1] += " " * (word == ":")
+        depth += word in ("{", "[")
+        fresh = word in ("{", "[", ",") or (closing and depth == 0)
+    return lines
+
+
+def _xml_lines(text: str) -> list[str]:
+    lines: list[str] = []
+    depth, opened = 0, False  # whether the last line is an element without children so far
+    for word in filter(str.strip, _XML.findall(text)):
+        is_tag, closing = word.startswith("<"), word.startswith("</")
+        depth = max(depth - closing, 0)
+        if opened and (closing or not is_tag):
+            lines[-1] += word.strip()
+            opened = not closing
+            continue
+        lines.append("  " * depth + word.strip())
+        opened = is_tag and not closing and word[1:2] not in ("?", "!") and not word.endswith("/>")
+        depth += opened
+    return lines

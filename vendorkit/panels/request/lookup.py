@@ -33,7 +33,7 @@ class Lookup:
 
     def __init__(self, client: Client) -> None:
         self._client, self._kept = client, dict[tuple[str, str], Found]()
-        self._timer: threading.Timer | None = None
+        self._timer = threading.Timer(0, lambda: None)
 
     def resource(self, of: Resource, declared: Filter) -> Resource | None:
         """Return the resource whose ids a filter of the resource *of* takes, if it can be searched in one request."""
@@ -41,42 +41,32 @@ class Lookup:
         if other is None or search_filter(other):
             return other
         with suppress(VendorkitError):  # some are only listed below a parent
-            ask = self._query(other, "").ask
-            return other if other.paging.cost(ask, _MANY).requests == 1 else None
+            return other if other.paging.cost(self._query(other, "").ask, _MANY).requests == 1 else None
         return None
 
     def later(self, resource: Resource, text: str, show: Callable[[Found | VendorkitError], None]) -> None:
         """Search for *text* unless another one is typed before, and give *show* what was found."""
-        self.cancel()
+        self._timer.cancel()
         if len(text) >= LETTERS:
-            self._timer = threading.Timer(_PAUSE_S, self._search, (resource, text, show))
+            self._timer = threading.Timer(_PAUSE_S, lambda: show(self.find(resource, text)))
             self._timer.daemon = True
             self._timer.start()
 
-    def cancel(self) -> None:
-        """Forget what was to be searched for."""
-        if self._timer is not None:
-            self._timer.cancel()
-
     def join(self) -> None:
         """Wait for what was searched for last."""
-        if self._timer is not None:
+        if self._timer.ident is not None:
             self._timer.join(10)
 
-    def _search(self, resource: Resource, text: str, show: Callable[[Found | VendorkitError], None]) -> None:
-        try:
-            show(self.find(resource, text))
-        except VendorkitError as exc:
-            show(exc)
-
-    def find(self, resource: Resource, text: str) -> Found:
+    def find(self, resource: Resource, text: str) -> Found | VendorkitError:
         """Return the records whose name has *text* in it, a few at most; none if the rate budget is nearly used up."""
         searched = text.casefold() if search_filter(resource) else ""
-        key = (resource.name, searched)
-        left = self._client.session.budget.left()
+        key, left = (resource.name, searched), self._client.session.budget.left()
         if key not in self._kept and (left is None or left > _RESERVE):
-            with progress_to(lambda _: None):  # and no bar in the output
-                records = list(self._query(resource, searched).records(limit=_SHOWN if searched else None))
+            try:
+                with progress_to(lambda _: None):  # and no bar in the output
+                    records = list(self._query(resource, searched).records(limit=_SHOWN if searched else None))
+            except VendorkitError as exc:
+                return exc
             self._kept[key] = [(_name(one), str(one.get("id", ""))) for one in records]
         found = [one for one in self._kept.get(key, []) if text.casefold() in one[0].casefold() or searched]
         return [(f"{name} ({key})", key) for name, key in found[:_SHOWN] if key]

@@ -16,16 +16,23 @@ import pandas as pd
 from vendorkit import arguments
 from vendorkit.ask import choice
 from vendorkit.errors import VendorkitError
-from vendorkit.panels.base import WRAP, WorkPanel, button, connected, guarded, look, source_title, titled
-from vendorkit.panels.markup import code_html, copied_html, counted, dim_html, good_html
-from vendorkit.panels.request.controls import LABELLED, WIDE
+from vendorkit.panels.base import (
+    LABELLED,
+    WIDE,
+    WRAP,
+    WorkPanel,
+    button,
+    connected,
+    guarded,
+    look,
+    source_title,
+    titled,
+)
+from vendorkit.panels.markup import code_html, copied_html, counted, dim_html
 from vendorkit.panels.request.exchanges import ExchangePane
 from vendorkit.panels.request.form import Form
-from vendorkit.panels.request.history import History
-from vendorkit.panels.request.markup import caption, plan_text
-from vendorkit.panels.request.outcome import Asked, Outcome
-from vendorkit.panels.request.progress import ProgressBar
-from vendorkit.panels.request.saving import SavePane
+from vendorkit.panels.request.keeping import History, SavePane
+from vendorkit.panels.request.outcome import Asked, Outcome, ProgressBar, caption, plan_text
 from vendorkit.pull import progress_to
 from vendorkit.query import Query
 from vendorkit.tools.snippets import languages, vendorkit_lines
@@ -49,36 +56,33 @@ class RequestPanel(WorkPanel):
         self.client = client
         self._forms: dict[str, Form] = {}  # each keeps its values
         self._ready = self._edited = False
+        self._running: tuple[Asked, float] | None = None  # the download under way, and when it began
         names = list(client.declared)
         self._resource = widgets.Dropdown(options=names, description="Resource", style=LABELLED, layout=WIDE)
         self._about, self._problem, self._code = (widgets.HTML() for _ in range(3))
-        self._exchange = ExchangePane(client, self.fail)
-        self.saving = SavePane(self.save_all, self.fail)
-        self.history = History(client, lambda: (self.query, self.form.options()), self.restore, self.fail)
+        self._exchange, self.saving = ExchangePane(client, self.fail), SavePane(self.save_all, self.fail)
+        self.history = History(client, self._now, self.restore, self.say, self.fail)
         self._place, self._result, self._progress = widgets.VBox(), Outcome(), ProgressBar()
-        self._running: tuple[Asked, float] | None = None  # the request under way, and when it began
         self._count = button("Count", self.count, self.fail)
         self._go = button("Send", self.fetch, self.fail, button_style="primary")
         offered = [(label, name) for name, label in languages(client).items()]
         style = {"button_width": "auto", **LABELLED}
         self._language = widgets.ToggleButtons(options=offered, description="Language", style=style)
         self._language.tooltip, self._language.tooltips = "Language", [label for label, _ in offered]
-        self._language.observe(guarded(self._show_code, self.fail), names="value")
-        self._resource.observe(guarded(self._show_form, self.fail), names="value")
-        for box in (self.history.path, self.history.name, self.saving.path, self.saving.kind):
-            box.observe(guarded(self._forget, self.fail), names="value")
+        acts = {self._language: self._show_code, self._resource: self._show_form}
+        acts |= dict.fromkeys((self.history.path, self.history.name, self.saving.path, self.saving.kind), self._forget)
+        for box, act in acts.items():
+            box.observe(guarded(act, self.fail), names="value")
         self.fill(self._parts())
         self._show_form()
 
     def _parts(self) -> list[Any]:
-        code = widgets.VBox([self._language, self._code])
         pages = {
             "Result": widgets.VBox([self._result, self.saving]),
             "Exchange": self._exchange,
-            "Code": code,
+            "Code": widgets.VBox([self._language, self._code]),
             "History": self.history,
         }
-        tabs = titled(widgets.Tab, pages)
         return [
             widgets.HTML(f"<b>{html.escape(source_title(self.client))}</b> {html.escape(self.client.footnote)}"),
             widgets.HBox([self._resource, self._about], layout=WRAP),
@@ -86,7 +90,7 @@ class RequestPanel(WorkPanel):
             self._problem,
             widgets.HBox([self._count, self._go, self._stop, self._progress]),
             self._status,
-            tabs,
+            titled(widgets.Tab, pages),
         ]
 
     @property
@@ -114,24 +118,26 @@ class RequestPanel(WorkPanel):
         self._resource.value = choice(resource, self.client.declared, f"{self.client.title} has no resource")
         return self.form
 
+    def _now(self) -> tuple[Query, dict[str, Any]]:
+        return self.query, self.form.options()
+
     def restore(self, query: Query, options: Mapping[str, Any]) -> None:
         """Put a request into the form, to be changed and sent."""
         self.choose(query.ask.resource).fill(query.ask, options)
 
     def count(self) -> None:
         """Count the matching records, in a thread; the status says how many, and what fetching them takes."""
-        query, limit = self.query, self.form.options().get("limit")
-        self._start(lambda: partial(self._show_good, plan_text(query.plan(limit=limit))))
+        query, options = self._now()
+        self._start(lambda: partial(self.say, plan_text(query.plan(limit=options.get("limit")))))
 
     def fetch(self) -> None:
         """Fetch the table, in a thread, and show it; it is `frame` then."""
-        query, options = self.query, self.form.options()
+        query, options = self._now()
 
         def work() -> Callable[[], None]:
-            self._running = (query.ask, options), time.monotonic()
             self._result.supersede()
             try:
-                frame = self._watched(query, options.get("limit"), lambda: query.frame(**options))
+                frame = self._watched(query, options, lambda: query.frame(**options))
             except VendorkitError as exc:
                 self.history.note(query, options, type(exc).__name__, exc.arrived)
                 raise
@@ -142,20 +148,16 @@ class RequestPanel(WorkPanel):
 
     def save_all(self) -> None:
         """Download all that matches, in a thread, and save it where the pane below the result says."""
-        query, options = self.query, self.form.options()
+        query, options = self._now()
+        options.pop("limit", None)
+        write = partial(self.saving.write, query, options)
+        self._start(lambda: partial(self.say, self._watched(query, options, write)))
 
-        def work() -> Callable[[], None]:
-            said, code = self._watched(query, None, lambda: self.saving.write(query, options))
-            self.saving.show(code)
-            return partial(self._show_good, said)
-
-        self._start(work)
-
-    def _watched(self, query: Query, limit: int | None, download: Callable[[], T]) -> T:
+    def _watched(self, query: Query, options: dict[str, Any], download: Callable[[], T]) -> T:
         """Return what *download* does, with its progress shown."""
-        ask = replace(query.ask, limit=limit)
-        cost = query.resource.paging_of(ask).cost
-        self._progress.begin(partial(cost, ask), self.client.session.budget.pause_s)
+        self._running = (query.ask, options), time.monotonic()
+        ask = replace(query.ask, limit=options.get("limit"))
+        self._progress.begin(partial(query.resource.paging_of(ask).cost, ask), self.client.session.budget.pause_s)
         with progress_to(self._progress.note_page):
             return download()
 
@@ -188,14 +190,17 @@ class RequestPanel(WorkPanel):
         self._edited = self.busy
         try:
             self.query.request()
-            self._result.compare((self.query.ask, self.form.options()))
+            self._compare()
             self._ready = True
         except VendorkitError as exc:
             self._ready = False
-            if not self.form.faulty():  # that is shown next to its control
+            if not self.form.faulty:  # that is shown next to its control
                 self._problem.value = f'<div role="status">{dim_html(f"{exc.what} {exc.remedy}")}</div>'
         self.show_busy(self.busy)
         self._show_code()
+
+    def _compare(self) -> None:
+        self._result.compare((self.query.ask, self.form.options()))
 
     def _forget(self) -> None:
         """Take away a status whose cause was edited."""
@@ -206,25 +211,15 @@ class RequestPanel(WorkPanel):
 
     def snippet(self, language: str = "vendorkit") -> str:
         """Return the query of the form as code; as "vendorkit" with columns, limit and locale."""
-        query, options = self.query, self.form.options()
+        query, options = self._now()
         if language == "vendorkit":
             return vendorkit_lines(self.client, query.ask, **options)
         return query.snippet(language, limit=options.get("limit"))
 
-    def _show_frame(self, frame: pd.DataFrame, said: str) -> None:
-        self._show_rows(frame)
-        self._show_good(said)
-
-    def _show_good(self, text: str) -> None:
-        self._status.value = good_html(text) + self._of_which()
-
-    def _show_rows(self, frame: pd.DataFrame, *, broken: bool = False) -> None:
-        if self._running is not None:
-            asked, started = self._running
-            self._forms[asked[0].resource].columns.note(frame)
-            self._result.show(frame, asked, time.monotonic() - started, broken=broken)
-        with suppress(VendorkitError):  # the form may have been changed meanwhile, or hold something wrong
-            self._result.compare((self.query.ask, self.form.options()))
+    def say(self, text: str) -> None:
+        """Show a success."""
+        super().say(text)
+        self._status.value += self._of_which()
 
     def fail(self, exc: BaseException) -> None:
         """Show an error, and what arrived before it."""
@@ -234,6 +229,18 @@ class RequestPanel(WorkPanel):
             self._show_rows(arrived, broken=True)
             self._status.value += dim_html(f"{len(arrived):,} rows had arrived: they are shown, and are not complete.")
         self._status.value += self._of_which()
+
+    def _show_rows(self, frame: pd.DataFrame, *, broken: bool = False) -> None:
+        if self._running is not None:
+            asked, started = self._running
+            self._forms[asked[0].resource].columns.note(frame)
+            self._result.show(frame, asked, time.monotonic() - started, broken=broken)
+        with suppress(VendorkitError):  # the form may have been changed meanwhile, or hold something wrong
+            self._compare()
+
+    def _show_frame(self, frame: pd.DataFrame, said: str) -> None:
+        self._show_rows(frame)
+        self.say(said)
 
     def _of_which(self) -> str:
         return dim_html("This is of the request before the last change." if self._edited and self.busy else "")

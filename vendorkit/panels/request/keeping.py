@@ -1,7 +1,8 @@
-"""What was sent and saved: to search, to look at, to put back into the form. In memory only, but for saved files."""
+"""What is kept: the requests that were sent, requests in files, and all that matches on disk."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -10,16 +11,18 @@ from typing import Any, Final
 import ipywidgets as widgets
 import pandas as pd
 
-from vendorkit.errors import VendorkitError
+from vendorkit import arguments
+from vendorkit.errors import UsageError, VendorkitError
 from vendorkit.httpfile import http_text, save_request, saved_requests
-from vendorkit.panels.base import WRAP, Failed, button, guarded
-from vendorkit.panels.markup import code_html, good_html
-from vendorkit.panels.request.controls import LABELLED, WIDE
+from vendorkit.panels.base import LABELLED, WIDE, WRAP, Act, Failed, button, guarded
+from vendorkit.panels.markup import code_html, copied_html
 from vendorkit.panels.table.columns import labelled
 from vendorkit.panels.table.markup import page_html
 from vendorkit.query import Query
+from vendorkit.saved.files import write_atomically
 from vendorkit.vendors.client import Client
 
+_KINDS: Final = (("a dataset: a folder that can be updated", "dataset"), ("one Parquet file", "parquet"))
 _KEPT: Final = 100
 _ROWS: Final = 5  # of each result
 
@@ -37,12 +40,13 @@ class Kept:
 
 class History(widgets.VBox):  # type: ignore[misc]
     """
-    The list of requests.
+    The list of requests: to search, to look at, to put back into the form. In memory only, but for saved files.
 
     Args:
         client: The vendor.
         now: Returns what the form says: the query and the arguments of `frame`.
         restore: Puts a request into the form.
+        say: Shows a success.
         failed: Called with the error of a click.
     """
 
@@ -51,22 +55,23 @@ class History(widgets.VBox):  # type: ignore[misc]
         client: Client,
         now: Callable[[], tuple[Query, dict[str, Any]]],
         restore: Callable[[Query, Mapping[str, Any]], None],
+        say: Callable[[str], None],
         failed: Failed,
     ) -> None:
-        self._client, self._now, self._restore, self._kept = client, now, restore, list[Kept]()
-        self.search = widgets.Text(description="Search", style=LABELLED, layout=WIDE)
-        self.list = widgets.Select(options=(), rows=8, description="Requests", style=LABELLED, layout={"width": "60em"})
-        look = {"continuous_update": False, "style": LABELLED, "layout": WIDE}
-        self.path = widgets.Text("requests.http", description="File", **look)
-        self.name = widgets.Text(description="Name", **look)
-        self._detail, self._said = widgets.HTML(), widgets.HTML()
+        self._client, self._now, self._restore, self._say, self._kept = client, now, restore, say, list[Kept]()
+        look = {"style": LABELLED, "layout": WIDE}
+        self.search = widgets.Text(description="Search", **look)
+        self.list = widgets.Select(rows=8, description="Requests", style=LABELLED, layout={"width": "60em"})
+        self.path = widgets.Text("requests.http", description="File", continuous_update=False, **look)
+        self.name = widgets.Text(description="Name", continuous_update=False, **look)
+        self._detail = widgets.HTML()
         for box, act in ((self.search, self._show), (self.list, self._open)):
             box.observe(guarded(act, failed), names="value")
         put_back = button("Restore", self.restore, failed, "Put the chosen request back into the form")
         save = button("Save", self.save, failed, "Add what the form says to the file, by its name")
         load = button("Load", self.load, failed, "List the requests of the file")
         files = widgets.HBox([self.path, self.name, save, load], layout=WRAP)
-        super().__init__([self.search, self.list, put_back, self._detail, files, self._said])
+        super().__init__([self.search, self.list, put_back, self._detail, files])
 
     def note(self, query: Query, options: Mapping[str, Any], said: str, frame: pd.DataFrame | None = None) -> None:
         """Keep a request, its outcome, and its first rows."""
@@ -94,14 +99,14 @@ class History(widgets.VBox):  # type: ignore[misc]
         """
         query, options = self._now()
         save_request(self.path.value, self.name.value, query, self._client, options)
-        self._said.value = good_html(f"{self.name.value} is in {self.path.value}.")
+        self._say(f"{self.name.value} is in {self.path.value}.")
 
     def load(self) -> None:
         """List the requests of the file; nothing is sent."""
         found = saved_requests(self.path.value, self._client)
         for name, query in found.items():
             self.note(query, query.options, f"saved as {name} in {self.path.value}")
-        self._said.value = good_html(f"{len(found)} of {self.path.value} are listed.")
+        self._say(f"{len(found)} of {self.path.value} are listed.")
 
     def _show(self) -> None:
         sought = self.search.value.casefold()
@@ -113,3 +118,46 @@ class History(widgets.VBox):  # type: ignore[misc]
     def _open(self) -> None:
         one = self.list.value
         self._detail.value = "" if one is None else code_html(one.text) + one.rows
+
+
+class SavePane(widgets.HBox):  # type: ignore[misc]
+    """
+    Where to save all that matches, as what, and the button.
+
+    Args:
+        save: Starts saving.
+        failed: Called with the error of a click.
+    """
+
+    def __init__(self, save: Act, failed: Failed) -> None:
+        self.path = widgets.Text(description="Save all to", placeholder="products", style=LABELLED, layout=WIDE)
+        self.kind = widgets.Dropdown(options=_KINDS, description="as", style={"description_width": "initial"})
+        self.button = button("Save all", save, failed, "Download all that match, whatever the limit, and save them")
+        self.code = widgets.HTML()
+        super().__init__([self.path, self.kind, self.button, self.code], layout=WRAP)
+
+    def write(self, query: Query, options: Mapping[str, Any]) -> str:
+        """
+        Download all that *query* matches and save it, and show the code that reads it; return how much there is.
+
+        Raises:
+            UsageError: There is no path, or something else is there.
+            IncompletePull: It broke off; a dataset continues from there when it is saved again.
+        """
+        if self.kind.value == "dataset":
+            path = str(arguments.folder(self.path.value))
+            kept = {name: value for name, value in options.items() if name in ("columns", "locale")}
+            said = f"{query.save(path, **kept).rows:,} rows in {path}."
+            code = f"import vendorkit as vk\n\nframe = vk.load({path!r})\n"
+        else:
+            place = arguments.folder(f"{self.path.value.removesuffix('.parquet')}.parquet")
+            if place.exists() or not self.path.value.strip():
+                what = f"{place.name} is there already." if self.path.value.strip() else "There is no name to save to."
+                raise UsageError(what, remedy="Give another name.")
+            frame, written = query.frame(**{**options, "limit": None}), io.BytesIO()
+            frame.to_parquet(written)
+            write_atomically(place, written.getbuffer())
+            said = f"{len(frame):,} rows in {place.name}."
+            code = f"import pandas as pd\n\nframe = pd.read_parquet({str(place)!r})\n"
+        self.code.value = copied_html(code, "Copy for the next cell")
+        return said

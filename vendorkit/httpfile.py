@@ -1,0 +1,301 @@
+"""
+Requests of a `.http` file as queries, and queries as such a file: to be sent elsewhere, and to become frames here.
+
+The syntax is that of VS Code's REST Client (github.com/Huachao/vscode-restclient, README as of 2026-11): requests are
+separated by `###`, lines that begin with `#` or `//` are comments, `# @name x` names a request, `@x = …` is a variable
+of the file, and `{{x}}` its value. What reaches outside of the file (`{{$…}}`, `< ./body.json`, the response of another
+request) is refused, but for settings of the vendor in the header Authorization.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final, NoReturn
+from urllib.parse import parse_qsl, urlsplit
+
+import pandas as pd
+
+from vendorkit import arguments
+from vendorkit.ask import choice
+from vendorkit.errors import SettingsError, UsageError, VendorkitError
+from vendorkit.files import read_bounded
+from vendorkit.pull import check_limit
+from vendorkit.query import Query, checked_nested
+from vendorkit.resource import first_call
+from vendorkit.vendors.client import Client
+
+__all__ = ["SavedQuery", "http_text", "save_request", "saved_requests"]
+
+_BYTES: Final = 1 << 20  # of a file; no collection that people keep is larger
+_DEPTH: Final = 20  # variables in variables
+_OPTIONS: Final = ("columns", "limit", "locale", "nested", "strategy")
+_VARIABLE: Final = re.compile(r"\s*@([A-Za-z_][\w-]*)\s*=\s*(.*?)\s*")
+_USED: Final = re.compile(r"\{\{(.*?)\}\}")
+_COMMENT: Final = re.compile(r"\s*(?:#|//)\s*(?:@(name|vendorkit)\s+(.*))?")
+_REQUEST: Final = re.compile(r"(?:([A-Z]+)\s+)?(\S+)(?:\s+HTTP/[\d.]+)?\s*")
+_HEADER: Final = re.compile(r"\s*([A-Za-z-]+)\s*:\s*(.*?)\s*")
+_SETTING: Final = r"\{\{\$(?:dotenv|processEnv) (\w+)\}\}"
+_SIGNED: Final = re.compile(rf"(?:(?:Basic|Digest)\s+{_SETTING}[\s:]{_SETTING}|Bearer\s+{_SETTING})")
+
+
+@dataclass(frozen=True, repr=False)
+class SavedQuery(Query):
+    """
+    A query of a file; `frame()` takes columns, limit and locale from there unless it is given others.
+
+    Attributes:
+        options: Columns, limit and locale, as `frame` takes them.
+    """
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def frame(self, **given: Any) -> pd.DataFrame:
+        """Return the matching records as a table; see `Query.frame`."""
+        return super().frame(**{**self.options, **given})
+
+
+@arguments.checked
+def saved_requests(path: str | Path, client: Client) -> dict[str, SavedQuery]:
+    """
+    Return the requests of a `.http` file as queries by name; those without a name are numbered.
+
+    Nothing is sent, no other file is opened, and credentials that the file names are not used: *client* signs with its
+    own. A request is for all pages; which one the file asks for does not matter.
+
+    Args:
+        path: A file in the syntax of VS Code's REST Client.
+        client: The vendor; each request has to be to its host, and one that a query of it sends.
+
+    Raises:
+        UsageError: A line is not understood, or a request is none of the client's; the message names file and line.
+    """
+    place = arguments.folder(path)
+    return _File(_text_of(place), place.name, client).queries()
+
+
+def _text_of(place: Path) -> str:
+    try:
+        return read_bounded(place, limit_bytes=_BYTES).decode("utf-8-sig")
+    except (SettingsError, UnicodeDecodeError) as exc:
+        what = exc.what if isinstance(exc, SettingsError) else f"{place.name} is not UTF-8."
+    raise UsageError(what, remedy="Give the path of a .http file.")
+
+
+@dataclass
+class _Block:
+    """A request of a file: where it begins, what its comments say, and what is sent; no `url` if there is none."""
+
+    line: int
+    name: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+    method: str = "GET"
+    url: str = ""
+    accept: str = ""
+    body: list[tuple[int, str]] = field(default_factory=list)
+
+
+class _File:
+    """The text of a file, read for one client."""
+
+    def __init__(self, text: str, name: str, client: Client) -> None:
+        if not isinstance(client, Client):
+            arguments.refuse("client", "a connected client, such as vk.connect(...) returns", client)
+        self._lines, self._name, self._client = list(enumerate(text.splitlines(), 1)), name, client
+        # Variables count in the whole file, wherever they are.
+        found = (_VARIABLE.fullmatch(line) for _, line in self._lines)
+        self._variables = {one[1]: one[2] for one in found if one is not None}
+
+    def queries(self) -> dict[str, SavedQuery]:
+        """Return the requests by name."""
+        found: dict[str, SavedQuery] = {}
+        lines: list[tuple[int, str]] = []
+        for number, line in [*self._lines, (0, "###")]:
+            if not line.startswith("###"):
+                lines.append((number, line))
+                continue
+            block, lines = self._block(lines), []
+            name = block.name or str(len(found) + 1)
+            if block.url and name in found:
+                self._fail(block.line, f"There is a request {name[:60]!r} above.", "Give it another name.")
+            if block.url:
+                found[name] = self._query(block)
+        return found
+
+    def _fail(self, line: int, what: str, remedy: str) -> NoReturn:
+        what = f"{self._name}, line {line}: {what}"
+        raise UsageError(what, remedy=remedy)
+
+    def _block(self, lines: list[tuple[int, str]]) -> _Block:
+        block, part = _Block(0), "start"
+        for number, line in lines:
+            if (comment := _COMMENT.match(line)) is not None:
+                if comment[1] == "name":
+                    block.name = comment[2].strip()
+                elif comment[1] == "vendorkit":
+                    block.options = self._options(number, comment[2])
+            elif part == "body":
+                block.body.append((number, line))
+            elif not line.strip() or _VARIABLE.fullmatch(line):
+                part = "body" if part == "head" and not line.strip() else part
+            elif part == "start":
+                part, block.line = "head", number
+                found = _REQUEST.fullmatch(self._filled(number, line.strip()))
+                if found is None:
+                    self._fail(number, "This is no request.", "Write METHOD and URL, and body or headers below.")
+                block.method, block.url = found[1] or "GET", found[2]
+            elif line.lstrip()[:1] in ("?", "&"):
+                block.url += self._filled(number, line.strip())
+            else:
+                self._header(block, number, line)
+        return block
+
+    def _header(self, block: _Block, number: int, line: str) -> None:
+        found = _HEADER.fullmatch(line)
+        if found is None:
+            self._fail(number, "This is no header.", "Write NAME: VALUE, and an empty line before the body.")
+        name, value = found[1].lower(), found[2]
+        if name == "authorization":
+            # Looked at, not repeated, and forgotten: the client signs with its own credentials.
+            signed = _SIGNED.fullmatch(value)
+            others = [one for one in signed.groups() if one and one not in self._client.setting_names] if signed else []
+            if signed is None or others:
+                what = (
+                    f"{others[0][:40]} is no setting of {self._client.label}."
+                    if others
+                    else "Authorization is not a scheme with settings."
+                )
+                self._fail(number, what, "Write the scheme, and settings as {{$dotenv NAME}}.")
+        elif name not in ("accept", "content-type", "user-agent"):
+            self._fail(number, f"The header {found[1][:40]} is not sent by queries.", "Take it out.")
+        elif name == "accept":
+            block.accept = self._filled(number, value)
+
+    def _options(self, number: int, text: str) -> dict[str, Any]:
+        found = self._json([(number, text)])
+        if not isinstance(found, dict):
+            self._fail(number, "What follows @vendorkit is no JSON object.", 'Write {"limit": 100}, for example.')
+        return found
+
+    def _json(self, lines: list[tuple[int, str]]) -> Any:
+        try:
+            return json.loads("\n".join(line for _, line in lines))
+        except (ValueError, RecursionError):
+            pass
+        return self._fail(lines[0][0], "The body is not JSON.", "Write a JSON value.")
+
+    def _body(self, block: _Block) -> Any:
+        lines = [(number, line) for number, line in block.body if line.strip()]
+        for number, line in lines:
+            if line.lstrip()[:1] in ("<", ">"):
+                self._fail(number, "Another file, or a script, is not read.", "Write the body as JSON.")
+        return self._json([(number, self._filled(number, line)) for number, line in lines]) if lines else None
+
+    def _filled(self, number: int, text: str, depth: int = 0) -> str:
+        """Return *text* with the values of the file's own variables."""
+
+        def value(used: re.Match[str]) -> str:
+            name = used[1].strip()
+            if depth == _DEPTH:
+                self._fail(number, "Variables in a circle.", "Give one of them a value without the others.")
+            if name not in self._variables:
+                what = f"{{{{{name[:40]}}}}} is no variable of this file."
+                self._fail(number, what, "Give it a value by @name = …; others are used only in Authorization.")
+            return self._filled(number, self._variables[name], depth + 1)
+
+        filled = _USED.sub(value, text)
+        if "{{" in filled:
+            self._fail(number, "Two braces begin no variable here.", "Write {{name}} on one line.")
+        return filled
+
+    def _query(self, block: _Block) -> SavedQuery:
+        client, options, body = self._client, dict(block.options), self._body(block)
+        unknown = [name for name in options if name not in _OPTIONS]
+        if unknown:
+            self._fail(block.line, f"@vendorkit has {unknown[0][:40]!r}.", f"There are {', '.join(_OPTIONS)}.")
+        strategy = options.pop("strategy", None)
+        try:
+            query = client.browsing.asked(block.method, block.url, body)
+            accept = next((kind for kind in ("json", "xml") if kind in block.accept), query.ask.accept)
+            choice(accept, client.accepts, f"{client.title} has no format of answers")
+            if strategy is not None:
+                choice(strategy, query.resource.strategies, f"{query.resource.name} has no strategy")
+            ask = replace(query.ask, accept=accept, strategy=strategy or query.ask.strategy)
+            query.schema.project(arguments.columns(options.get("columns")), arguments.locale(options.get("locale")))
+            check_limit(options.get("limit"))
+            checked_nested(options.get("nested", "list"))
+            sent = first_call(client.resource_of(ask), ask)
+            wanted = client.session.prepare(sent)
+        except VendorkitError as exc:
+            self._fail(block.line, exc.what, exc.remedy)
+        same = (sent.method, _parts(str(wanted.url)), _unpaged(sent.json))
+        if same != (block.method, _parts(client.session.absolute(block.url)), _unpaged(body)):
+            self._fail(block.line, "No query sends this request.", "Ask for it in the request panel, and save that.")
+        return SavedQuery(client, ask, options)
+
+
+def _parts(url: str) -> tuple[str, list[tuple[str, str]]]:
+    """Return the address and the parameters of a URL, without those that say the page."""
+    parts = urlsplit(url)
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    return f"{parts.scheme}://{parts.netloc}{parts.path}", sorted(pair for pair in pairs if "pag" not in pair[0])
+
+
+def _unpaged(body: Any) -> Any:
+    return {name: value for name, value in body.items() if name != "page"} if isinstance(body, dict) else body
+
+
+def http_text(query: Query, name: str, options: Mapping[str, Any] | None = None) -> str:
+    """
+    Return *query* as a request of a `.http` file, with the names of settings in place of credentials.
+
+    Raises:
+        UsageError: The query cannot be sent as it is.
+    """
+    client, call = query.client, first_call(query.resource, query.ask)
+    prepared, signing = client.session.prepare(call), client.signing(call.scheme)
+    usual = next(iter(query.resource.strategies), "")
+    kept = {**(options or {}), **({} if query.ask.strategy in ("", usual) else {"strategy": query.ask.strategy})}
+    lines = [f"### {name}", f"# @name {name}"]
+    lines += [f"# @vendorkit {json.dumps(kept)}"] if kept else []
+    url = str(prepared.url)
+    shown = f"{{{{host}}}}{url.removeprefix(client.base_url)}" if url.startswith(f"{client.base_url}/") else url
+    lines += [f"{prepared.method} {shown}"]
+    lines += ["Content-Type: application/json"] * (call.json is not None) + [f"Accept: {prepared.headers['Accept']}"]
+    if signing.kind != "none":
+        settings = " ".join(f"{{{{$dotenv {variable}}}}}" for variable in signing.variables[:2])
+        lines += [f"Authorization: {signing.kind.capitalize()} {settings}"]
+    # Two braces would be a variable.
+    body = "" if call.json is None else json.dumps(call.json, indent=2, ensure_ascii=False).replace("{{", "{\\u007b")
+    return "\n".join([*lines, "", body]).rstrip() + "\n"
+
+
+def save_request(
+    path: str | Path, name: str, query: Query, client: Client, options: Mapping[str, Any] | None = None
+) -> None:
+    """
+    Add *query* to a `.http` file, which is created if there is none.
+
+    Raises:
+        UsageError: The name is in use or has other characters than letters, digits, "-" and "_"; the file is no such
+            file, or for another host; or the query cannot be written as one request.
+    """
+    if not re.fullmatch(r"[\w-]{1,80}", name):
+        arguments.refuse("name", 'letters, digits, "-" and "_"', name)
+    place = arguments.folder(path)
+    before = _text_of(place) if place.exists() else f"@host = {client.base_url}\n"
+    text = f"{before.rstrip()}\n\n{http_text(query, name, options)}"
+    # Read as it will be: changes, for example, come from a feed, whose address says nothing of the query.
+    if _File(text, place.name, client).queries()[name].ask.resource != query.ask.resource:
+        what = f"{query.resource.name} cannot be asked for by one request here."
+        raise UsageError(what, remedy="Save the lines of vendorkit.")
+    temporary = place.with_name(f".{place.name}.new")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(place)
+    except OSError as exc:
+        what = f"{place.name} cannot be written ({exc.strerror})."
+        raise UsageError(what, remedy="Choose another file.") from exc
