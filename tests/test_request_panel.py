@@ -223,7 +223,7 @@ def test_every_resource_can_be_asked_or_says_what_it_needs(client_of, vendor):
             assert panel.frame.attrs["vendorkit"]["request"] == describe(client, sent)
             fetched += 1
         else:
-            assert "Give" in panel._problem.value or "Follow a link" in panel._problem.value
+            assert "Give" in panel._status.value or "Follow a link" in panel._status.value
             assert panel._code.value == ""
     assert fetched >= {"medipim": 9, "pledg": 1, "mediagenix": 14}[vendor]
 
@@ -271,7 +271,7 @@ def test_error_is_next_to_its_control_and_nothing_can_be_sent(panel):
     assert "brand must be a whole number" in control.children[-1].value
     assert panel._go.disabled
     assert panel._count.disabled
-    assert panel._problem.value == ""
+    assert panel._status.value == ""
     control.box.value = "9, 12"
     assert 'role="alert"' not in control.children[-1].value
     assert not panel._go.disabled
@@ -496,7 +496,7 @@ def test_raw_filter_is_added_to_the_conditions(panel):
     panel.form.controls["where"].box.value = '{"or": '
     assert "not JSON" in panel.form.controls["where"].children[-1].value
     panel.form.controls["where"].box.value = '{"brnd": 9}'
-    assert "Did you mean brand" in panel._problem.value
+    assert "Did you mean brand" in panel._status.value
 
 
 def test_required_filters_are_there_and_stay(client_of):
@@ -504,7 +504,7 @@ def test_required_filters_are_there_and_stay(client_of):
     panel = vk.panel(client_of["pledg"])
     form = panel.choose("payment_schedule")
     assert "notifications.frame(bodies)" in panel.children[0].value
-    assert "payment_schedule needs amount_cents and created." in panel._problem.value
+    assert "payment_schedule needs amount_cents and created." in panel._status.value
     assert not [one for one in below(form) if getattr(one, "description", "") == "Remove"]
     labelled(form, "amount_cents").value = "20000"
     labelled(form, "created").value = "2026-01-31"
@@ -623,7 +623,7 @@ def test_table_of_an_earlier_request_is_marked_and_named(panel, vendors):
     panel.choose("brands")
     panel.fetch()
     panel.join()
-    assert re.search("<b>brands</b>: 300 rows, fetched at 2.* in less than 1 s", panel._result._line.value)
+    assert re.search("<b>brands</b>: .*300 rows; .* fetched at 2.* in less than 1 s", panel._result._line.value)
     assert not earlier()
     panel.form.conditions.add("search", "a")
     assert earlier()
@@ -637,7 +637,7 @@ def test_table_of_an_earlier_request_is_marked_and_named(panel, vendors):
     panel.fetch()
     panel.join()
     assert earlier()
-    assert "<b>brands</b>: 300 rows" in panel.static_html()
+    assert "<b>brands</b>: mock data; 300 rows" in panel.static_html()
     panel.form.limit.box.value = "7"
     panel.form.limit.box.value = "1000"
     assert earlier()  # the same question, but not what was sent last
@@ -766,7 +766,7 @@ def test_progress_of_a_download_is_shown_while_it_runs(panel, vendors):
 def test_negative_limit_is_refused_before_anything_is_sent(panel):
     """It is a whole number, so its control takes it; the sentence is below the form."""
     panel.form.limit.box.value = "-1"
-    assert "limit must be a number of records, 0 or more, not -1." in panel._problem.value
+    assert "limit must be a number of records, 0 or more, not -1." in panel._status.value
     assert panel._go.disabled
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Final
 
@@ -37,14 +37,14 @@ class Choice:
 
 def configured(vendor: str) -> Choice:
     """Return the choice that `connect` would take from the settings; local if they cannot be read."""
-    kind, prefix = CLIENTS[vendor], vendor.upper()
+    kind, names = CLIENTS[vendor], [f"{vendor.upper()}_{name}" for name in ("ENVIRONMENT", "COUNTRY")]
     try:
-        found = read_settings((f"{prefix}_ENVIRONMENT", f"{prefix}_COUNTRY"))
+        found = read_settings(tuple(names))
     except VendorkitError:
         return Choice(vendor)
-    environment, country = found.get(f"{prefix}_ENVIRONMENT"), (found.get(f"{prefix}_COUNTRY") or "").lower()
+    environment, country = (found.get(name) or "" for name in names)
     known = environment in kind.environments
-    return Choice(vendor, str(environment) if known else "local", country if country in kind.countries else None)
+    return Choice(vendor, environment if known else "local", {one: one for one in kind.countries}.get(country.lower()))
 
 
 def check_connection(choice: Choice) -> tuple[Client, Checkup]:
@@ -55,16 +55,12 @@ def check_connection(choice: Choice) -> tuple[Client, Checkup]:
         SettingsError: Settings are missing or malformed; nothing was sent.
         Cancelled: The user pressed Cancel.
     """
-    client = connect(choice.vendor, environment=choice.environment, country=choice.country)
+    client = connect(**asdict(choice))
     return client, examine(client)
 
 
-def findings_html(findings: Sequence[Finding]) -> str:
-    """Return one row per finding: whether it is fine, what was checked, the result, what to do."""
-    return info_html(
-        (f"{MARKS[one.fine]} {html.escape(one.check)}", html.escape(f"{one.said} {one.remedy}".strip()))
-        for one in findings
-    )
+def _said(one: Finding) -> str:
+    return f"{one.said} {one.remedy}".strip()
 
 
 def glance(vendor: str, client: Client | None = None, findings: Sequence[Finding] = ()) -> list[str]:
@@ -73,25 +69,24 @@ def glance(vendor: str, client: Client | None = None, findings: Sequence[Finding
 
     Nothing is sent. *client* and *findings* are those of a test call; before it, the vendor is taken as configured.
     """
-    choice, problem = configured(vendor), ""
+    chosen = configured(vendor)
+    environment = client.environment if client else chosen.environment
+    is_local = environment == "local"
     try:
-        if client is None and choice.environment != "local":
-            client = connect(vendor, environment=choice.environment, country=choice.country)
-        found = settings_found(vendor, client.environment if client else choice.environment)
-        missing = [name for name in found.loc[~found["set"], "setting"] if is_credential(name)]
-        there = found.loc[found["set"], "source"].unique()
-        problem = f"missing: {', '.join(missing)}. " * bool(missing) + f"from: {', '.join(there) or 'nowhere'}"
+        client = client if client or is_local else connect(**asdict(chosen))
+        found = settings_found(vendor, environment)
+        missing = ", ".join(filter(is_credential, found.loc[~found["set"], "setting"]))
+        there = ", ".join(found.loc[found["set"], "source"].unique()) or "nowhere"
+        settings = f"missing: {missing}. " * bool(missing) + f"from: {there}"
     except VendorkitError as exc:
-        problem = exc.what
-    environment = client.environment if client else choice.environment
-    said = {one.check: f"{MARKS[one.fine]} {one.said} {one.remedy}".strip() for one in findings}
-    left = client.session.budget.left() if client and environment != "local" else None
-    cells = [CLIENTS[vendor].label, "mock data" if environment == "local" else f"real: {environment}", problem]
-    cells += ["this machine" if environment == "local" else client.base_url if client else "", said.get("proxy", "")]
-    if client is not None and not said and "proxy" in client.endpoint.remarks:
-        cells[-1] = client.endpoint.remarks["proxy"]
-    cells += [said.get("TLS", ""), said.get("rate budget", "" if left is None else f"{left} requests left")]
-    return [html.escape(cell) for cell in [*cells, said.get("test call", "not tested")]]
+        settings = exc.what
+    left = client.session.budget.left() if client and not is_local else None
+    said = {"rate budget": "" if left is None else f"{left} requests left", "test call": "not tested"}
+    said |= {**client.endpoint.remarks} if client else {}
+    said |= {one.check: f"{MARKS[one.fine]} {_said(one)}" for one in findings}
+    cells = [CLIENTS[vendor].label, "mock data" if is_local else f"real: {environment}", settings]
+    cells += ["this machine" if is_local else client.base_url if client else ""]
+    return [html.escape(cell) for cell in (*cells, *(said.get(check, "") for check in _HEADS[len(cells) :]))]
 
 
 class ConnectPanel(WorkPanel):
@@ -104,26 +99,24 @@ class ConnectPanel(WorkPanel):
 
     def __init__(self, vendor: str | None = None) -> None:
         super().__init__()
-        vendor = vendor or next(iter(CLIENTS))
         self.client: Client | None = None
         labels = [(kind.label, name) for name, kind in CLIENTS.items()]
-        self._vendor = widgets.Dropdown(options=labels, value=vendor, description="Vendor", style=WHOLE)
-        self._environment = widgets.Dropdown(description="Environment", style=WHOLE)
-        self._country = widgets.Dropdown(description="Country", style=WHOLE)
-        self._choosers = (self._vendor, self._environment, self._country)
-        self._settings = widgets.HTML()
+        self._choosers = [
+            widgets.Dropdown(description=name, style=WHOLE) for name in ("Vendor", "Environment", "Country")
+        ]
+        self._vendor, self._environment, self._country = self._choosers
+        self._vendor.options, self._vendor.index = labels, 0
+        self._settings, self._glance = widgets.HTML(), widgets.HTML()
+        self._rows = {name: glance(name) for name in CLIENTS}
         self._test = button("Test call", self.start, self.fail, button_style="primary")
+        self._tests = [button(f"Test {label}", partial(self.test, name), self.fail) for label, name in labels]
         for chooser, act in zip(self._choosers, (self._offer, self._changed, self._changed), strict=True):
             chooser.observe(guarded(act, self.fail), names="value")
-        self._rows, self._glance = {name: glance(name) for name in CLIENTS}, widgets.HTML()
-        self._tests = [button(f"Test {label}", partial(self.test, name), self.fail) for label, name in labels]
-        buttons, tests = widgets.HBox([self._test, self._stop]), widgets.HBox(self._tests, layout=WRAP)
-        chosen = widgets.HBox(self._choosers, layout=WRAP)
-        self.fill([self._glance, tests, chosen, self._settings, buttons, self._status])
+        rows = [widgets.HBox(row, layout=WRAP) for row in (self._tests, self._choosers, (self._test, self._stop))]
+        self.fill([self._glance, rows[0], rows[1], self._settings, rows[2], self._status])
         self._show_glance()
         self._offer()
-        start = configured(vendor)
-        self.choose(environment=start.environment, country=start.country)
+        self.choose(**asdict(configured(vendor or next(iter(CLIENTS)))))
 
     @property
     def choice(self) -> Choice:
@@ -139,9 +132,7 @@ class ConnectPanel(WorkPanel):
 
     def test(self, vendor: str) -> None:
         """Make the test call of a vendor as it is configured, in a thread."""
-        self.choose(vendor=vendor)
-        found = configured(vendor)
-        self.choose(environment=found.environment, country=found.country)
+        self.choose(**asdict(configured(vendor)))
         self.start()
 
     def _show_glance(self) -> None:
@@ -177,7 +168,8 @@ class ConnectPanel(WorkPanel):
         self._show_glance()
         self.client = client if found.error is None else None
         result = good_html(f"{client.title}: {call.said}") if found.error is None else error_html(found.error)
-        self._status.value = f"{result}{findings_html(others)}"
+        facts = info_html([html.escape(f"{MARKS[one.fine]} {one.check}"), html.escape(_said(one))] for one in others)
+        self._status.value = f"{result}{facts}"
 
     def show_busy(self, busy: bool) -> None:
         """Let a test call be made and something else be chosen, or not now."""

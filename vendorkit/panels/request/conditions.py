@@ -10,8 +10,7 @@ import ipywidgets as widgets
 
 from vendorkit.ask import Filter, choice, find_filter
 from vendorkit.panels.base import LABELLED, WIDE, WRAP, Act, Failed, button, guarded
-from vendorkit.panels.request.controls import Control
-from vendorkit.panels.request.lookup import Lookup
+from vendorkit.panels.request.controls import Control, Lookup
 from vendorkit.resource import Resource
 
 Match = Literal["all", "any", "none"]

@@ -15,8 +15,7 @@ from vendorkit.errors import UsageError
 from vendorkit.frames import Kind, Schema
 from vendorkit.panels.base import LABELLED, WIDE, WRAP, Act, Failed, button, guarded
 from vendorkit.panels.request.conditions import Conditions
-from vendorkit.panels.request.controls import Control
-from vendorkit.panels.request.lookup import Lookup
+from vendorkit.panels.request.controls import Control, Lookup
 from vendorkit.pull import check_limit
 from vendorkit.query import Query
 from vendorkit.resource import Resource

@@ -40,21 +40,18 @@ def plan_text(plan: Plan) -> str:
     return f"{plan.total:,} match. Fetching {fetched} takes {requests} and {duration(plan.seconds)}{why}."
 
 
-def caption(frame: pd.DataFrame, declared: Iterable[str]) -> str:
-    """Return one sentence on *frame*: rows, of how many, when, whether complete, and undeclared columns."""
+def caption(frame: pd.DataFrame, declared: Iterable[str], seconds: float) -> str:
+    """Return one sentence on *frame*: rows, of how many, when, in which time, whether complete, undeclared columns."""
     about, known = frame.attrs["vendorkit"], set(declared)
-    parts = ["mock data"] if is_mock(about) else []
-    parts += [_rows(frame), counted(len(frame.columns), "column"), counted(about["pages"], "page")]
-    parts += [f"fetched at {about['fetched_at']}"]
-    parts += [] if about["complete"] else ["more records match"]
+    of = "" if about["total"] in (None, len(frame)) else f" of {about['total']:,}"
     added = [str(name) for name in frame.columns if name not in known]
-    parts += [f"not declared: {', '.join(added)}"] if added else []
+    parts = ["mock data"] * is_mock(about) + [
+        f"{counted(len(frame), 'row')}{of}",
+        counted(len(frame.columns), "column"),
+    ]
+    parts += [counted(about["pages"], "page"), f"fetched at {about['fetched_at']} in {duration(seconds)}"]
+    parts += ["more records match"] * (not about["complete"]) + [f"not declared: {', '.join(added)}"] * bool(added)
     return "; ".join(parts) + "."
-
-
-def _rows(frame: pd.DataFrame) -> str:
-    total = frame.attrs["vendorkit"]["total"]
-    return counted(len(frame), "row") + ("" if total in (None, len(frame)) else f" of {total:,}")
 
 
 class ProgressBar(widgets.HTML):  # type: ignore[misc]
@@ -136,12 +133,11 @@ class Outcome(widgets.VBox):  # type: ignore[misc]
         table: Table = self._place.children[0]
         return table
 
-    def show(self, frame: pd.DataFrame, asked: Asked, seconds: float, *, broken: bool = False) -> None:
-        """Show the rows that *asked* brought within *seconds*; *broken* if it ended early, by an error or Cancel."""
+    def show(self, frame: pd.DataFrame, asked: Asked, said: str, *, broken: bool = False) -> None:
+        """Show the rows that *asked* brought, below what is *said* of them; *broken* if it ended early."""
         self.frame, self._asked = frame, asked
-        took = f"fetched at {frame.attrs['vendorkit']['fetched_at']} in {duration(seconds)}"
         early = '<b class="vk-fault">Incomplete, the download was ended early.</b> ' if broken else ""
-        self._name = f"{early}<b>{html.escape(asked[0].resource)}</b>: {_rows(frame)}, {took}"
+        self._name = f"{early}<b>{html.escape(asked[0].resource)}</b>: {html.escape(said)}"
         # One table for all: ipywidgets keeps every widget that was ever created, and its frame with it.
         if self._place.children:
             self.table.show(frame)

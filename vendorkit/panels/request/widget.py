@@ -56,10 +56,10 @@ class RequestPanel(WorkPanel):
         self.client = client
         self._forms: dict[str, Form] = {}  # each keeps its values
         self._ready = self._edited = False
-        self._running: tuple[Asked, float] | None = None  # the download under way, and when it began
+        self._running: tuple[Asked, float]  # the last download, and when it began
         names = list(client.declared)
         self._resource = widgets.Dropdown(options=names, description="Resource", style=LABELLED, layout=WIDE)
-        self._about, self._problem, self._code = (widgets.HTML() for _ in range(3))
+        self._about, self._code = widgets.HTML(), widgets.HTML()
         self._exchange, self.saving = ExchangePane(client, self.fail), SavePane(self.save_all, self.fail)
         self.history = History(client, self._now, self.restore, self.say, self.fail)
         self._place, self._result, self._progress = widgets.VBox(), Outcome(), ProgressBar()
@@ -87,7 +87,6 @@ class RequestPanel(WorkPanel):
             widgets.HTML(f"<b>{html.escape(source_title(self.client))}</b> {html.escape(self.client.footnote)}"),
             widgets.HBox([self._resource, self._about], layout=WRAP),
             self._place,
-            self._problem,
             widgets.HBox([self._count, self._go, self._stop, self._progress]),
             self._status,
             titled(widgets.Tab, pages),
@@ -142,7 +141,7 @@ class RequestPanel(WorkPanel):
                 self.history.note(query, options, type(exc).__name__, exc.arrived)
                 raise
             self.history.note(query, options, counted(len(frame), "row"), frame)
-            return partial(self._show_frame, frame, caption(frame, query.schema.arrow.names))
+            return lambda: self.say(self._show_rows(frame))
 
         self._start(work)
 
@@ -186,20 +185,20 @@ class RequestPanel(WorkPanel):
     def _changed(self) -> None:
         if self._resource.value not in self._forms:  # the controls report changes while they are created
             return
-        self._status.value = self._problem.value = ""
+        self._status.value = ""
         self._edited = self.busy
         try:
             self.query.request()
-            self._compare()
+            self._mark_result()
             self._ready = True
         except VendorkitError as exc:
             self._ready = False
             if not self.form.faulty:  # that is shown next to its control
-                self._problem.value = f'<div role="status">{dim_html(f"{exc.what} {exc.remedy}")}</div>'
+                self._status.value = f'<div role="status">{dim_html(f"{exc.what} {exc.remedy}")}</div>'
         self.show_busy(self.busy)
         self._show_code()
 
-    def _compare(self) -> None:
+    def _mark_result(self) -> None:
         self._result.compare((self.query.ask, self.form.options()))
 
     def _forget(self) -> None:
@@ -230,17 +229,15 @@ class RequestPanel(WorkPanel):
             self._status.value += dim_html(f"{len(arrived):,} rows had arrived: they are shown, and are not complete.")
         self._status.value += self._of_which()
 
-    def _show_rows(self, frame: pd.DataFrame, *, broken: bool = False) -> None:
-        if self._running is not None:
-            asked, started = self._running
-            self._forms[asked[0].resource].columns.note(frame)
-            self._result.show(frame, asked, time.monotonic() - started, broken=broken)
+    def _show_rows(self, frame: pd.DataFrame, *, broken: bool = False) -> str:
+        """Show the rows of what ran last, and return what is said of them."""
+        asked, started = self._running
+        self._forms[asked[0].resource].columns.note(frame)
+        said = caption(frame, self.client.resource_of(asked[0]).schema.arrow.names, time.monotonic() - started)
+        self._result.show(frame, asked, said, broken=broken)
         with suppress(VendorkitError):  # the form may have been changed meanwhile, or hold something wrong
-            self._compare()
-
-    def _show_frame(self, frame: pd.DataFrame, said: str) -> None:
-        self._show_rows(frame)
-        self.say(said)
+            self._mark_result()
+        return said
 
     def _of_which(self) -> str:
         return dim_html("This is of the request before the last change." if self._edited and self.busy else "")
@@ -254,7 +251,7 @@ class RequestPanel(WorkPanel):
     def static_html(self) -> str:
         """Return the code of the query, the last status, and the page of the table that is shown."""
         code = code_html(self.snippet()) if self._ready else ""
-        shown = [code, self._problem.value, self._status.value, self._result.static_html()]
+        shown = [code, self._status.value, self._result.static_html()]
         return f"<b>{html.escape(source_title(self.client))}</b>{''.join(shown)}"
 
     def static_text(self) -> str:
