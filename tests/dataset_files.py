@@ -35,7 +35,7 @@ def leftovers(folder: Path) -> set[str]:
 def begin(monkeypatch: pytest.MonkeyPatch, query: vk.Query, folder: Path, keep: int, **how: object) -> list[Path]:
     """Save, but die before the commit, and lose all but the first parts."""
 
-    def deadly(*_):
+    def deadly(*_, **__):
         raise Died
 
     with monkeypatch.context() as patched:

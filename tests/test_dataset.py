@@ -232,9 +232,9 @@ def test_a_save_that_dies_at_any_write_goes_on(mediagenix, tmp_path, monkeypatch
                 raise Died
             rename(source, target)
 
-        def committed(*args, fatal=fatal):
+        def committed(*args, fatal=fatal, **how):
             if fatal:
-                commit(*args)
+                commit(*args, **how)
             raise Died
 
         folder = tmp_path / str(fatal)
@@ -616,7 +616,7 @@ def _tables(folder: Path) -> Iterator[pa.Table]:
     """The parts one after the other, each with all columns of the dataset."""
     stored = newest(folder)
     for part in stored.parts:
-        yield stored.table(part, [*stored.declared.names, "_position", "__undeclared"])
+        yield stored.table(part, [*stored.note.schema.names, "_position", "__undeclared"])
 
 
 def _assert_same_rows(left: Path, right: Path) -> int:

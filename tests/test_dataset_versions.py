@@ -19,7 +19,7 @@ from tests.dataset_files import leftovers, newest, part_files
 from vendorkit.errors import IncompletePull, SettingsError, UsageError
 from vendorkit.frames import Drift, fold
 from vendorkit.resource import Changes
-from vendorkit.saved import log, update
+from vendorkit.saved import commits, log
 from vendorkit.saved import write as filling
 from vendorkit.saved.dataset import Dataset
 from vendorkit.vendors.mediagenix.changes import FeedChanges
@@ -248,24 +248,18 @@ def test_a_stale_commit_is_refused(medipim, vendors, tmp_path, monkeypatch):
     query, folder = medipim.products.query(brand=9), tmp_path / "p"
     ids = list(query.save(folder, columns=FEW).frame()["id"])
     vendors["medipim"].change("edit", ids[0])
-    commit = update.commit
 
-    def late(target, old, *args):
-        monkeypatch.setattr(update, "commit", commit)
-        log.commit(target, old, {**old.note, "rows": _rows_of(old), "added": 0, "changed": 0, "removed": 0}, [], [])
-        return commit(target, old, *args)
+    def late(target, old, note, **how):
+        commits.commit(target, old, old.note, keeps=True)
+        return commits.commit(target, old, note, **how)
 
-    monkeypatch.setattr(update, "commit", late)
+    monkeypatch.setattr(filling, "commit", late)
     with pytest.raises(UsageError, match=r"Another process wrote to .*; nothing was changed\. Try again"):
         query.update(folder)
     assert newest(folder).number == 1
+    monkeypatch.setattr(filling, "commit", commits.commit)
     query.update(folder)
     assert vk.load(folder)["public_price"][0] == 1_000_000
-
-
-def _rows_of(version: log.Version) -> int:
-    """The records of a version."""
-    return sum(part.rows for part in version.parts)
 
 
 def test_a_new_declaration_is_a_whole_download(medipim, vendors, tmp_path):
@@ -275,8 +269,9 @@ def test_a_new_declaration_is_a_whole_download(medipim, vendors, tmp_path):
     path = folder / "_delta_log" / f"{0:020}.json"
     lines = path.read_text("utf-8").splitlines()
     found = json.loads(lines[0])
-    older = newest(folder).declared.set(2, pa.field("public_price", pa.string()))
-    found["commitInfo"]["vendorkit"]["schema"] = log.encoded(older)
+    older = newest(folder).note
+    older.schema = older.schema.set(2, pa.field("public_price", pa.string()))
+    found["commitInfo"]["vendorkit"] = json.loads(log.encoded(older))
     path.write_text("\n".join([json.dumps(found), *lines[1:]]), "utf-8")
     dataset = query.update(folder)
     assert dataset.version == 1
@@ -333,11 +328,11 @@ def test_a_missing_library_is_named(medipim, vendors, tmp_path, monkeypatch):
     query = medipim.brands.query()
     query.save(tmp_path / "b")
     vendors["medipim"].clear_log()
-    monkeypatch.setattr(log, "find_spec", lambda _: None)
+    monkeypatch.setattr(commits, "find_spec", lambda _: None)
     with pytest.raises(SettingsError, match=r"deltalake is not installed\. .*pip install 'vendorkit\[datasets\]'"):
         query.save(tmp_path / "c")
     with pytest.raises(SettingsError, match=r"vendorkit\[datasets\]"):
-        log.check_writable(tmp_path / "b")
+        commits.check_writable(tmp_path / "b")
     assert not (tmp_path / "c").exists()
     assert vendors["medipim"].requests == 0
     assert len(vk.load(tmp_path / "b")) == 300

@@ -7,6 +7,7 @@ import os
 import time
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -20,7 +21,6 @@ from vendorkit.errors import IncompletePull, MalformedAnswer, NotAllowed, NotFou
 from vendorkit.frames import page_of
 from vendorkit.pull.drive import drive
 from vendorkit.saved import files
-from vendorkit.saved import update as updating
 from vendorkit.saved import write as filling
 from vendorkit.vendors.mediagenix.changes import FeedChanges
 from vendorkit.vendors.medipim.changes import Updated
@@ -54,7 +54,7 @@ def _by_key(frame: pd.DataFrame) -> pd.DataFrame:
 def _assert_up_to_date(query: vk.Query, folder: Path) -> pd.DataFrame:
     """The dataset holds what a fresh pull gives, in an order of its own; it says how it came about."""
     stored = vk.load(folder)
-    asked = newest(folder).note["question"]
+    asked = newest(folder).note.question
     fresh = query.frame(columns=asked["columns"], locale=asked["locale"])
     pd.testing.assert_frame_equal(_by_key(stored), _by_key(fresh))
     told = stored.attrs["vendorkit"]
@@ -249,7 +249,7 @@ def test_update_with_nothing_new_writes_no_part(mediagenix, vendors, tmp_path):
     dataset = query.update(folder)
     assert [one["path"] for one in vendors["mediagenix"].log() if one["status"] == 200].count("/api/titles") == 1
     assert newest(folder).parts == stored.parts
-    assert (dataset.version, dataset.fetched_at >= stored.note["fetched_at"]) == (1, True)
+    assert (dataset.version, dataset.fetched_at >= stored.note.fetched_at) == (1, True)
     assert dataset.history()[["added", "changed", "removed"]].to_numpy().tolist() == [[0, 0, 0], [2000, 0, 0]]
 
 
@@ -266,10 +266,10 @@ def test_update_reads_late_events_again(mediagenix, vendors, change, tmp_path):
     """An event whose id is lower than one that was seen already may come late; the last minutes are read again."""
     query, folder = mediagenix.titles.query(), tmp_path / "t"
     query.save(folder, columns=["id", "external_id"])
-    place = newest(folder).note["mark"]
+    place = newest(folder).note.mark
     change("edit", "titles/17")
     query.update(folder)
-    assert newest(folder).note["mark"] == place
+    assert newest(folder).note.mark == place
 
 
 @pytest.mark.parametrize(
@@ -399,7 +399,7 @@ def test_an_update_that_dies_at_any_write_leaves_the_old_or_the_new(medipim, cha
             raise Died
         return act(*args)
 
-    rename, commit = os.replace, updating.commit
+    rename, commit = os.replace, filling.commit
     while True:
         old, left = _by_key(vk.load(folder)), fatal
         change("edit", ids[fatal], ids[-1])
@@ -407,7 +407,7 @@ def test_an_update_that_dies_at_any_write_leaves_the_old_or_the_new(medipim, cha
             change("delete", ids[20 + fatal])
         with monkeypatch.context() as patched:
             patched.setattr(files.Path, "replace", lambda *args: deadly(rename, *args))
-            patched.setattr(updating, "commit", lambda *args: deadly(commit, *args))
+            patched.setattr(filling, "commit", lambda *args, **how: deadly(partial(commit, **how), *args))
             try:
                 query.update(folder)
             except Died:

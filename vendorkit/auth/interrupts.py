@@ -21,7 +21,7 @@ from vendorkit.deadline import current_deadline
 
 T = TypeVar("T")
 E = TypeVar("E", bound=BaseException)
-_KNOWN: Final = sys.stdlib_module_names | {"requests", "urllib3", "vendorkit", "idna", "lxml"}
+_KNOWN: Final = sys.stdlib_module_names | {"requests", "urllib3", "vendorkit", "idna", "lxml", "pyarrow", "msgspec"}
 _CALLING: Final = ("requests.", "vendorkit.http.", "vendorkit.auth.")
 
 

@@ -20,8 +20,8 @@ CHANGES: Final = pa.schema(
 
 def check_key(version: Version) -> None:
     """Raise `UsageError` if the records of a dataset have no key."""
-    key = version.note["key"]
-    if key not in version.declared.names:
+    key = version.note.key
+    if key not in version.note.schema.names:
         what = f"{version.folder} was saved without {key!r}, which identifies its records."
         raise UsageError(what, remedy=f"Save another one with {key!r} among the columns.")
 
@@ -32,7 +32,7 @@ def compare(old: Version, new: Version, columns: Sequence[str] | None = None) ->
     check_key(old)
     kept = {part.name for part in old.parts} & {part.name for part in new.parts}
     before, after = ([part for part in one.parts if part.name not in kept] for one in (old, new))
-    old_ids, new_ids = old.ids(*before).combine_chunks(), new.ids(*after).combine_chunks()
+    old_ids, new_ids = old.ids(*before), new.ids(*after)
     place = pc.index_in(old_ids, value_set=new_ids, skip_nulls=True)
     row = 0
     for part in before:
@@ -72,7 +72,7 @@ def differing(old: Any, new: Any, start: int = 0) -> list[int]:
 
 
 def _wanted(version: Version, columns: Sequence[str] | None) -> pa.Schema:
-    declared = version.declared
+    declared = version.note.schema
     names = [name for name in version.columns if columns is None or name in columns]
     return pa.schema([declared.field(name) if name in declared.names else (name, _TEXT) for name in names])
 

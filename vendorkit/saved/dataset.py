@@ -20,15 +20,17 @@ from vendorkit.ask import suggestion
 from vendorkit.errors import IncompletePull, UsageError
 from vendorkit.frames import to_frame
 from vendorkit.saved.changes import CHANGES, compare
-from vendorkit.saved.files import POSITION, DamagedError, locked, names_in, parts_in, sweep
-from vendorkit.saved.log import Version, newest, stored_schema, versions
-from vendorkit.saved.unfinished import unfinished
-from vendorkit.saved.version1 import Version1, version_1
+from vendorkit.saved.files import POSITION, DamagedError, locked, names_in, sweep
+from vendorkit.saved.log import Version, newest, stored_schema, unfinished, versions
+from vendorkit.saved.version1 import version_1
 
 _MOST_DAYS: Final = 1e6
 _READS: Final = 3  # of a folder that is updated and compacted meanwhile
 SAVE_AGAIN: Final = "Save again: it is downloaded as the next version."
-_COUNTS: Final = ("version", "rows", "added", "changed", "removed")
+_COUNTS: Final = ("rows", "added", "changed", "removed")
+_HISTORY: Final = pa.schema(
+    [("version", pa.int64()), ("at", pa.timestamp("us", "UTC")), *((name, pa.int64()) for name in _COUNTS)]
+)
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,9 @@ class Dataset:
         removed.
         """
         own = self._number()
-        found = [one for one in versions(self.path) if (one.number or 0) <= own][::-1]
-        columns = {name: pa.array([one.note.get(name, one.number) for one in found], pa.int64()) for name in _COUNTS}
-        at = pa.array([one.at for one in found], pa.timestamp("ms", "UTC")).cast(pa.timestamp("us", "UTC"))
-        return to_frame(pa.table({"version": columns.pop("version"), "at": at, **columns}))
+        found = [one for one in versions(self.path) if one.following <= own + 1][::-1]
+        rows = [(one.number, one.at * 1000, *(getattr(one.note, name) for name in _COUNTS)) for one in found]
+        return to_frame(pa.table([*map(list, zip(*rows, strict=True))], schema=_HISTORY))
 
     def changes(self, since: int, *, columns: str | Iterable[str] | None = None) -> pd.DataFrame:
         """
@@ -89,7 +90,7 @@ class Dataset:
             IncompletePull: A file is damaged.
         """
         new, old = self._version(), version_in(self.path, since, "since")
-        if (old.number or 0) > (new.number or 0):
+        if old.following > new.following:
             what = f"since must be a version before {new.number}, not {since}."
             raise UsageError(what, remedy="Compare the newer Dataset: vk.load and changes() both look back.")
         names = arguments.columns(columns)
@@ -111,7 +112,7 @@ class Dataset:
         kind = pads.ParquetFileFormat(
             default_fragment_scan_options=pads.ParquetFragmentScanOptions(page_checksum_verification=True)
         )
-        schema, files, at = stored_schema(found.declared), LocalFileSystem(), pc.field(POSITION)
+        schema, files, at = stored_schema(found.note.schema), LocalFileSystem(), pc.field(POSITION)
         fragments = []
         for part in found.parts:
             if not part.is_there(self.path):
@@ -139,12 +140,7 @@ class Dataset:
             times = [one.at for one in found[1:]]
             kept = {part.name for one, next_at in zip(found, [*times, limit], strict=True) if next_at >= limit
                     for part in one.parts}  # fmt: skip
-            sweep(self.path, len(found) - 1)
-            gone = [self.path / name for name in parts_in(self.path) if name not in kept]
-            freed = sum(path.lstat().st_size for path in gone)
-            for path in gone:
-                path.unlink()
-            return freed
+            return sweep(self.path, 0, kept)
 
     def _number(self) -> int:
         if self.version is None:
@@ -161,13 +157,10 @@ class Dataset:
         return f"<Dataset {self.path}: {self.rows:,}{of} rows in {self.parts} parts, {self.fetched_at}, {state}>"
 
 
-def summary(found: Any) -> Dataset:
+def summary(found: Version) -> Dataset:
     """Return a version, or what is stored, as a value for the caller."""
-    rows = sum(part.rows for part in found.parts)
-    note = found.note
-    return Dataset(
-        found.folder, rows, found.complete, len(found.parts), note["total"], note["fetched_at"], found.number
-    )
+    note, parts = found.note, len(found.parts)
+    return Dataset(found.folder, note.stored_rows, found.complete, parts, note.total, note.fetched_at, found.number)
 
 
 @arguments.checked
@@ -203,23 +196,24 @@ def load(
     complete = used.complete and sound == len(used.parts)
     frame = to_frame(table)
     frame.attrs["vendorkit"] = {
-        **{name: used.note["question"][name] for name in ("vendor", "environment", "request")},
-        **{name: used.note[name] for name in ("fetched_at", "pages", "total")},
+        **{name: value for name, value in used.note.question.items() if name in {"vendor", "environment", "request"}},
+        **{name: getattr(used.note, name) for name in ("fetched_at", "pages", "total")},
         "complete": complete,
     }
     if partial or complete:
         return frame
-    total = "not all" if used.note["total"] is None else f"of {used.note['total']:,}"
+    total = "not all" if used.note.total is None else f"of {used.note.total:,}"
     why = "it was not finished" if sound == len(used.parts) else f"{used.parts[sound].name} is damaged"
     what = f"{folder} holds {len(table):,} rows, {total}: {why}."
     remedy = "Call save() again: it goes on. Or load(..., partial=True)."
     raise IncompletePull(what, arrived=frame, remedy=remedy)
 
 
-def _readable(folder: Path, version: int | None) -> Version | Version1:
-    given = newest(folder) if version is None else version_in(folder, version)
-    found = given or unfinished(folder) or version_1(folder)
-    if found is None:
+def _readable(folder: Path, version: int | None) -> Version:
+    found = newest(folder) if version is None else version_in(folder, version)
+    if found is None and (begun := unfinished(folder)):
+        return Version(folder, None, begun.note)
+    if found is None and (found := version_1(folder)) is None:
         what = f"{folder} is not a saved dataset."
         raise UsageError(what, remedy="Check the path, or create one with query.save(path).")
     return found
@@ -246,12 +240,12 @@ def check_columns(folder: Path, names: Iterable[str], known: Sequence[str]) -> N
         raise UsageError(what, remedy=suggestion(unknown[0], known))
 
 
-def _table(found: Any, columns: Sequence[str] | None, filters: Any) -> tuple[pa.Table, int]:
+def _table(found: Version, columns: Sequence[str] | None, filters: Any) -> tuple[pa.Table, int]:
     """Return the columns from the parts before the first that is damaged, and how many parts these are."""
     names = found.columns if columns is None else list(dict.fromkeys(columns))
     condition, used = _condition(filters, found.columns)
     check_columns(found.folder, [*names, *used], found.columns)
-    kinds = dict(zip(found.declared.names, found.declared.types, strict=True))
+    kinds = dict(zip(found.note.schema.names, found.note.schema.types, strict=True))
     wanted = pa.schema([(name, kinds.get(name, pa.string())) for name in dict.fromkeys([*names, *used])])
     tables = [wanted.empty_table().select(names)]
     for part in found.parts:

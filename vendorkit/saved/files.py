@@ -6,31 +6,33 @@ A folder may come from a stranger: no link is followed, only names of parts are 
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sqlite3
 import stat
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from msgspec import Meta, Struct
 
+from vendorkit.auth.interrupts import from_outside, tolerated
 from vendorkit.errors import IncompletePull, UsageError
 
 LOG: Final = "_delta_log"
 POSITION: Final = "_position"  # the vendor's order, for readers that do not keep the order of files
 MARK: Final = b"vendorkit"  # our key in the footers of parts
-BATCH_ROWS: Final = 5_000  # rows of a row group, and of what an update holds of a part in memory
+BATCH_ROWS: Final = 5_000  # rows of a row group
 MOST_BYTES: Final = 1 << 30  # of a part; ours have about 64 MB in memory, and a few MB on disk
 MOST_ROWS: Final = 1 << 24
 _PART: Final = re.compile(r"part-(\d{8})-(\d{6})\.parquet(?:\.tmp)?")
 _LOCK: Final = ".lock"
+# What a file that is not ours leads to: it cannot be read, is of another form, or nested too deeply.
+_FAULTS: Final = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, pa.ArrowException)
 
 
 class DamagedError(Exception):
@@ -40,8 +42,18 @@ class DamagedError(Exception):
         super().__init__(f"{name} is damaged")
 
 
-@dataclass(frozen=True)
-class Part:
+@contextmanager
+def checked(error: Exception) -> Iterator[None]:
+    """Raise *error* if a file cannot be read or is not what was written; what comes from outside passes as it is."""
+    try:
+        yield
+    except _FAULTS as exc:
+        if from_outside(exc):
+            raise
+        raise error from None
+
+
+class Part(Struct, frozen=True, array_like=True):
     """
     One Parquet file.
 
@@ -53,43 +65,37 @@ class Part:
         members: The columns of the members in `__undeclared`.
     """
 
-    name: str
-    size: int
-    rows: int
-    first: int
-    last: int
+    name: Annotated[str, Meta(pattern=r"\Apart-[0-9]{8}-[0-9]{6}\.parquet\Z")]
+    size: Annotated[int, Meta(gt=0, le=MOST_BYTES)]
+    rows: Annotated[int, Meta(gt=0, le=MOST_ROWS)]
+    first: Annotated[int, Meta(ge=0)]
+    last: Annotated[int, Meta(lt=1 << 62)]
     crc: int
-    members: Mapping[str, str]
+    members: dict[str, str]
 
     def open(self, folder: Path) -> pq.ParquetFile:
         """Return the checked file; `DamagedError` if it is not what was written."""
-        try:
+        with checked(DamagedError(self.name)):
             body = read_file(folder / self.name, self.size)
-            if zlib.crc32(body) == self.crc:
-                return parquet(body)
-        except (OSError, pa.ArrowException):
-            pass
-        raise DamagedError(self.name)
+            if zlib.crc32(body) != self.crc:
+                raise ValueError(self.name)
+            return parquet(body)
 
     def is_there(self, folder: Path) -> bool:
         """Whether the file is a plain file of the right size."""
-        try:
+        with tolerated(OSError):
             found = (folder / self.name).lstat()
-        except OSError:
-            return False
-        return stat.S_ISREG(found.st_mode) and found.st_size == self.size
+            return stat.S_ISREG(found.st_mode) and found.st_size == self.size
+        return False
 
-    def table(self, folder: Path, names: Iterable[str], schema: pa.Schema) -> pa.Table:
+    def table(self, folder: Path, wanted: pa.Schema) -> pa.Table:
         """Return stored columns; `DamagedError` if the file is not what was written."""
-        wanted = pa.schema([schema.field(name) for name in names])
         file = self.open(folder)
-        try:
+        with checked(DamagedError(self.name)):
             table = file.read(wanted.names).select(wanted.names).cast(wanted)
-        except (OSError, KeyError, ValueError, pa.ArrowException):
-            table = None
-        if table is None or table.num_rows != self.rows:
-            raise DamagedError(self.name)
-        return table
+            if table.num_rows != self.rows:
+                raise ValueError(self.name)
+            return table
 
 
 def part_name(version: int, number: int) -> str:
@@ -104,8 +110,8 @@ def version_of(name: str) -> int | None:
 
 
 def names_in(folder: Path) -> list[str]:
-    """Return the names of all files in *folder*."""
-    return [path.name for path in folder.iterdir()]
+    """Return the names of all files in *folder*; none if there is no such folder."""
+    return [path.name for path in folder.iterdir()] if folder.is_dir() else []
 
 
 def parts_in(folder: Path) -> list[str]:
@@ -113,13 +119,27 @@ def parts_in(folder: Path) -> list[str]:
     return sorted(name for name in names_in(folder) if version_of(name) is not None and not name.endswith(".tmp"))
 
 
-def sweep(folder: Path, newest: int) -> None:
-    """Delete leftovers: temporary files, and parts of versions after the newest."""
-    for name in names_in(folder):
-        version = version_of(name)
-        if version is not None and (version > newest or name.endswith(".tmp")):
-            with suppress(OSError):
-                (folder / name).unlink()
+def sweep(folder: Path, version: int, kept: Collection[str] = ()) -> int:
+    """
+    Delete what no version needs; what cannot be deleted stays.
+
+    Args:
+        folder: Only temporary files and parts in it are deleted.
+        version: The parts of this version and later ones.
+        kept: The names of those that stay.
+
+    Returns:
+        How many bytes that freed.
+    """
+    freed = 0
+    for path in [folder / name for name in names_in(folder) if name not in kept]:
+        number = version_of(path.name)
+        if number is not None and (number >= version or path.suffix == ".tmp"):
+            with tolerated(OSError):
+                size = path.lstat().st_size
+                path.unlink()
+                freed += size
+    return freed
 
 
 def read_file(path: Path, most: int) -> bytes:
@@ -127,7 +147,7 @@ def read_file(path: Path, most: int) -> bytes:
     if not stat.S_ISREG(path.lstat().st_mode):
         raise OSError(str(path))
     # Without waiting: a pipe may take the file's place in between.
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    flags = os.O_RDONLY | sum(getattr(os, f"O_{name}", 0) for name in ("NOFOLLOW", "NONBLOCK", "BINARY"))
     with os.fdopen(os.open(path, flags), "rb") as file:
         found = os.fstat(file.fileno())
         if not stat.S_ISREG(found.st_mode) or found.st_size > min(most, MOST_BYTES):
@@ -140,30 +160,24 @@ def parquet(body: bytes) -> pq.ParquetFile:
     file = pq.ParquetFile(pa.BufferReader(body), page_checksum_verification=True)
     groups = [file.metadata.row_group(number).total_byte_size for number in range(file.metadata.num_row_groups)]
     if not 0 <= file.metadata.num_rows <= MOST_ROWS or not 0 <= sum(groups) <= MOST_BYTES:
-        raise OSError
+        raise ValueError(len(groups))
     return file
 
 
-def write_part(folder: Path, name: str, schema: pa.Schema, tables: Iterable[pa.Table], note: Any) -> Part | None:
+def write_part(folder: Path, name: str, table: pa.Table, members: dict[str, str], note: bytes) -> Part:
     """
-    Write tables of *schema* as one part whose footer has *note*; None if they have no rows. It has no members yet.
+    Write a table, which has rows, as one part whose footer has *note*.
 
     Raises:
         IncompletePull: The disk is full, or does not allow it.
     """
-    sink, rows, first, last = pa.BufferOutputStream(), 0, 0, 0
-    noted = schema.with_metadata({MARK: json.dumps(note)})
-    with pq.ParquetWriter(sink, noted, compression="zstd", write_page_checksum=True) as out:
-        for table in tables:
-            if table.num_rows:
-                out.write_table(table.cast(noted, safe=True), BATCH_ROWS)
-                first = first if rows else table[POSITION][0].as_py()
-                last, rows = table[POSITION][-1].as_py(), rows + table.num_rows
-    if not rows:
-        return None
+    sink = pa.BufferOutputStream()
+    noted = table.replace_schema_metadata({MARK: note})
+    pq.write_table(noted, sink, row_group_size=BATCH_ROWS, compression="zstd", write_page_checksum=True)
     body = sink.getvalue()
     write_atomically(folder / name, body)
-    return Part(name, body.size, rows, first, last, zlib.crc32(body), {})
+    first, last = table[POSITION][0].as_py(), table[POSITION][-1].as_py()
+    return Part(name, body.size, len(table), first, last, zlib.crc32(body), members)
 
 
 def write_atomically(path: Path, body: bytes | pa.Buffer) -> None:
@@ -183,8 +197,10 @@ def write_atomically(path: Path, body: bytes | pa.Buffer) -> None:
         temporary.replace(path)
         sync_folder(path.parent)
     except OSError as exc:
-        with suppress(OSError):
+        with tolerated(OSError):
             temporary.unlink()
+        if from_outside(exc):
+            raise
         what = f"{path} could not be written: {exc.strerror or exc}. What was stored before is untouched."
         raise IncompletePull(what, remedy="Free space or allow writing, and try again: save() continues.") from exc
 
@@ -212,6 +228,8 @@ def locked(folder: Path) -> Iterator[None]:
         names = names_in(folder)
         odd = [name for name in names if name.startswith(_LOCK) and not _plain(folder / name)]
     except (OSError, ValueError) as exc:  # a name that no file can have is a ValueError
+        if from_outside(exc):
+            raise
         what = f"{str(folder)!r} cannot be used as a folder for a dataset: {getattr(exc, 'strerror', None) or exc}."
         raise UsageError(what, remedy="Choose another folder, or allow writing to it.") from exc
     foreign = [name for name in names if not name.startswith(".") and name != LOG and version_of(name) is None]

@@ -1,8 +1,9 @@
 """
-The log of a Delta table: read by us, committed by deltalake.
+What a folder has of a dataset: the versions in the log of its Delta table, or the parts of a download that broke off.
 
-The log is plain JSON, and a folder may come from a stranger. Read here it takes bounded time and memory, works without
-deltalake and in forked processes, and is refused if any commit is not ours.
+The log is read by us and committed by deltalake. It is plain JSON, and a folder may come from a stranger: read here it
+takes bounded time and memory, and works without deltalake and in forked processes. Each commit has all that is known of
+its version, so that one file is read for it; a dataset whose newest commit is not ours is refused.
 """
 
 from __future__ import annotations
@@ -12,53 +13,93 @@ import json
 import os
 import re
 import stat
-import sys
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from importlib.util import find_spec
-from itertools import count
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final, TypedDict
 
 import msgspec
 import pyarrow as pa
+from msgspec import Meta, Struct
 
-from vendorkit.errors import IncompletePull, SettingsError, UsageError
+from vendorkit.errors import UsageError
 from vendorkit.frames import UNDECLARED, expand
-from vendorkit.saved.files import (
-    LOG,
-    MOST_BYTES,
-    MOST_ROWS,
-    POSITION,
-    DamagedError,
-    Part,
-    names_in,
-    read_file,
-    sync_folder,
-    version_of,
-)
+from vendorkit.saved import files
+from vendorkit.saved.files import BATCH_ROWS, LOG, MARK, POSITION, DamagedError, Part, checked, names_in
 
-_KEY: Final = "vendorkit"  # our part of a commit's information
-_MOST_LOG: Final = 64 << 20  # bytes: a million records updated daily for ten years take half of it
-_MOST_LINE: Final = 8 << 20
-_KEPT: Final = "interval 3650 days"  # deltalake deletes log files after 30 days otherwise, and knows no "never"
-_KINDS: Final = {"question": dict, "key": str, "fetched_at": str, "pages": int}
-_COUNTS: Final = ("rows", "added", "changed", "removed")
-_REFUSED: Final = re.compile(r"[%\x00-\x1f]|\w\w:[/\\]" if os.name == "nt" else r"[%\\\x00-\x1f]|\w\w:/")
-_OURS: Final = re.compile(r"\d{20}\.json|_commit_[\w-]+\.json\.tmp")
-_forked = False
+_MOST_COMMIT: Final = 8 << 20  # bytes: ten million records have about 1,000 parts, which take less than one
+_MOST_LOG: Final = 128 << 20  # bytes: a million records updated daily for ten years take half of it
+_COMMIT: Final = re.compile(r"(0{10}\d{10})\.json")
+Count = Annotated[int, Meta(ge=0)]
 
 
-def _after_fork() -> None:
-    # The runtime inside deltalake does not survive a fork. The user may have started it without us.
-    global _forked  # noqa: PLW0603
-    _forked = _forked or "deltalake" in sys.modules
+class Question(TypedDict):
+    """What a dataset is the answer to."""
+
+    vendor: str
+    environment: str
+    resource: str
+    request: dict[str, Any]
+    columns: list[str] | None
+    locale: str | None
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows, which cannot fork
-    os.register_at_fork(after_in_child=_after_fork)
+class Note(Struct):
+    """
+    What is known about a version, or about what is stored of one that is not complete.
+
+    Attributes:
+        question: What it is the answer to.
+        key: The column that identifies records.
+        schema: The declared columns.
+        mark: The vendor's position before the download, for a later update; None: it cannot be updated.
+        total: Records that the vendor announced; None if it did not.
+        fetched_at: When the download, or the last update, began; ISO 8601, UTC.
+        pages: How many were downloaded for it.
+        parts: The files, in the vendor's order.
+        rows, added, changed, removed: Numbers of records, in all and compared with the version before.
+    """
+
+    question: Question
+    key: str
+    schema: pa.Schema
+    mark: tuple[int, bool] | None
+    total: Count | None
+    fetched_at: str
+    pages: Count
+    parts: list[Part]
+    rows: Count
+    added: Count
+    changed: Count
+    removed: Count
+
+    @property
+    def stored_rows(self) -> int:
+        """The number of records in the parts."""
+        return sum(part.rows for part in self.parts)
+
+    @property
+    def end(self) -> int:
+        """The position after all records."""
+        return self.parts[-1].last + 1 if self.parts else 0
+
+
+class Footer(Struct):
+    """What the footer of a part has for `save` to continue; the parts in its note are those before it."""
+
+    note: Note
+    cursor: Any
+    done: bool
+    members: dict[str, str]
+    unknown: dict[str, int]
+    unfit: dict[str, int]
+
+
+class _Information(Struct):
+    timestamp: Annotated[int, Meta(gt=0, lt=1 << 48)]
+    vendorkit: Note
 
 
 @dataclass(frozen=True)
@@ -69,28 +110,30 @@ class Version:
     Attributes:
         folder: Where it is.
         number: Of the version; None: not complete.
-        parts: The files, in the vendor's order.
-        note: What is known about it: question, key, schema, mark, total, fetched_at, pages, rows, added, changed,
-            removed. The schema is that of the declared columns.
+        note: What is known about it.
         at: When it was committed, in milliseconds since 1970.
     """
 
     folder: Path
     number: int | None
-    parts: tuple[Part, ...]
-    note: Mapping[str, Any]
+    note: Note
     at: int = 0
 
     @property
-    def declared(self) -> pa.Schema:
-        """The declared columns."""
-        return self.note["schema"]
+    def parts(self) -> list[Part]:
+        """The files, in the vendor's order."""
+        return self.note.parts
+
+    @property
+    def following(self) -> int:
+        """The number of the next version."""
+        return 0 if self.number is None else self.number + 1
 
     @property
     def columns(self) -> list[str]:
         """The columns of its frame: the declared ones, and after them by name the others."""
-        others = {name for part in self.parts for name in part.members.values()}
-        return [*self.declared.names, *sorted(others - {*self.declared.names})]
+        declared = self.note.schema.names
+        return [*declared, *sorted({name for part in self.parts for name in part.members.values()} - {*declared})]
 
     @property
     def complete(self) -> bool:
@@ -99,32 +142,31 @@ class Version:
 
     def table(self, part: Part, names: Iterable[str]) -> pa.Table:
         """Return stored columns of a part; `DamagedError` if it is not what was written."""
-        return part.table(self.folder, names, stored_schema(self.declared))
+        stored = stored_schema(self.note.schema)
+        return part.table(self.folder, pa.schema([stored.field(name) for name in names]))
 
     def frame_table(self, part: Part, wanted: pa.Schema) -> pa.Table:
         """Return columns of the frame from a part; `DamagedError` if it is not what was written."""
-        declared = [name for name in wanted.names if name in self.declared.names]
+        declared = [name for name in wanted.names if name in self.note.schema.names]
         others = {*wanted.names} - {*declared}
         members = {member: name for member, name in part.members.items() if name in others}
         table = self.table(part, [*declared, *([UNDECLARED] if members else [])])
         arrays = {name: table[name] for name in declared}
-        try:
+        with checked(DamagedError(part.name)):
             arrays |= expand(table[UNDECLARED], members) if members else {}
-        except (msgspec.DecodeError, RecursionError) as exc:
-            raise DamagedError(part.name) from exc
         return pa.table([arrays.get(one.name, pa.nulls(part.rows, one.type)) for one in wanted], schema=wanted)
 
-    def ids(self, *parts: Part) -> pa.ChunkedArray:
+    def ids(self, *parts: Part) -> pa.Array:
         """Return the keys of the records in these parts; `DamagedError` if one of them is not what was written."""
-        key = self.note["key"]
-        return pa.chunked_array([one for part in parts for one in self.table(part, [key])[key].chunks], pa.string())
+        key = self.note.key
+        chunks = [one for part in parts for one in self.table(part, [key])[key].chunks]
+        return pa.concat_arrays([pa.array([], pa.string()), *chunks])
 
     def intact(self) -> bool:
         """Whether all files are what was written."""
-        try:
+        with suppress(DamagedError):
             return all(part.open(self.folder) is not None for part in self.parts)
-        except DamagedError:
-            return False
+        return False
 
 
 def stored_schema(declared: pa.Schema) -> pa.Schema:
@@ -132,190 +174,96 @@ def stored_schema(declared: pa.Schema) -> pa.Schema:
     return pa.schema([*declared, (POSITION, pa.int64()), (UNDECLARED, pa.string())])
 
 
-def encoded(schema: pa.Schema) -> str:
-    """Return a schema as text."""
-    return base64.b64encode(schema.remove_metadata().serialize()).decode()
+def encoded(note: Note | Footer) -> bytes:
+    """Return a note as JSON, its schema as base64."""
+    return msgspec.json.encode(note, enc_hook=lambda schema: schema.remove_metadata().serialize().to_pybytes())
 
 
-def merged(note: Mapping[str, Any], news: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *note* with the news of a commit or a footer; an error of any kind if it is not ours."""
-    found = {**note, **news}
-    if "schema" in news:
-        found["schema"] = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(news["schema"])))
-    names, total, mark = found["schema"].names, found["total"], found["mark"]
-    wrong = [name for name, kind in _KINDS.items() if type(found[name]) is not kind]
-    wrong += [name for name in ("vendor", "environment", "request") if name not in found["question"]]
-    is_known = total is None or type(total) is int
-    has_mark = mark is None or [*map(type, mark)] == [int, bool]
-    if wrong or not is_known or not has_mark or len({*names, POSITION, UNDECLARED}) < len(names) + 2:
-        raise ValueError
-    return found
-
-
-def newest(folder: Path) -> Version | None:
-    """Return the newest version of *folder*, None if it has none; `UsageError` if it is not ours."""
-    found = None
-    for found in versions(folder):  # noqa: B007 - the last one is wanted
-        pass
+def schema_of(_: type, text: Any) -> pa.Schema:
+    """Return the schema in a text, as msgspec wants it."""
+    found = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text)))
+    if len({*found.names, POSITION, UNDECLARED}) < len(found) + 2:
+        raise ValueError(found.names)
     return found
 
 
 def versions(folder: Path) -> Iterator[Version]:
     """Yield all versions of *folder* in order, whether their parts are there or not; `UsageError` if it is not ours."""
-    live: dict[str, Part] = {}
-    note: dict[str, Any] = {}
     left = _MOST_LOG
-    for number in count():
-        problem = None
-        try:
-            if number == 0 and not stat.S_ISDIR((folder / LOG).lstat().st_mode):
-                raise OSError  # noqa: TRY301 - handled like any other foreign folder
-            body = read_file(folder / LOG / f"{number:020}.json", left)
-            left -= len(body)
-            at, news = _apply(body.split(b"\n"), live)
-            note = merged(note, news)
-        except (FileNotFoundError, NotADirectoryError):
-            return
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, pa.ArrowException) as exc:
-            problem = type(exc).__name__
-        if problem:
-            what = f"{folder} cannot be read as a dataset: version {number} in {LOG} is not one that vendorkit wrote."
-            raise UsageError(what, remedy="Choose another folder, or delete this one.")
-        yield Version(folder, number, tuple(sorted(live.values(), key=lambda part: part.first)), note, at)
+    for number in _numbers(folder):
+        yield _version(folder, number, left)
+        left -= log_file(folder, number).lstat().st_size
 
 
-def _apply(lines: Sequence[bytes], live: dict[str, Part]) -> tuple[int, dict[str, Any]]:
-    """Apply the actions of a commit to the parts; return its time, and our note in it."""
-    if max(map(len, lines)) > _MOST_LINE:
-        raise ValueError
-    found = [one for line in lines if line for (one,) in [json.loads(line).items()]]
-    (info,) = [action for kind, action in found if kind == "commitInfo"]
-    note = dict(info[_KEY])
-    details = note.pop("parts")
-    is_known = True
-    for kind, action in found:
-        if kind == "add":
-            part = _part(action, *details[action["path"]])
-            live[part.name] = part
-        elif kind == "remove":
-            live.pop(action["path"])
-        elif kind == "protocol":
-            is_known = (action["minReaderVersion"], action["minWriterVersion"]) == (1, 2)
-        else:
-            is_known = kind in {"commitInfo", "metaData"}
-        if not is_known:
-            raise ValueError
-    if (
-        note["rows"] != sum(part.rows for part in live.values())
-        or any(type(note[name]) is not int or note[name] < 0 for name in _COUNTS)
-        or not 0 < info["timestamp"] < 1 << 48
-    ):
-        raise ValueError
-    return info["timestamp"], note
+def newest(folder: Path) -> Version | None:
+    """Return the newest version of *folder*, None if it has none; `UsageError` if it is not ours."""
+    numbers = _numbers(folder)
+    return _version(folder, numbers[-1]) if numbers else None
 
 
-def _part(action: dict[str, Any], crc: int, members: dict[str, str]) -> Part:
-    stats = json.loads(action["stats"])
-    first, last = stats["minValues"][POSITION], stats["maxValues"][POSITION]
-    part = Part(action["path"], action["size"], stats["numRecords"], first, last, crc, members)
-    numbers = (part.size, part.rows, part.first, part.last, crc)
-    is_plain = all(type(number) is int for number in numbers)
-    if version_of(part.name) is None or part.name.endswith(".tmp") or action.get("deletionVector") or not is_plain:
-        raise ValueError
-    is_bounded = 0 < part.size <= MOST_BYTES and 0 < part.rows <= min(MOST_ROWS, part.last - part.first + 1)
-    if not is_bounded or part.first < 0 or part.last >= 1 << 62 or set(map(type, members.values())) - {str}:
-        raise ValueError
-    return part
+def unfinished(folder: Path) -> Footer | None:
+    """Return what the newest part says up to which all parts are whole, itself in its note; None if there is none."""
+    for name in reversed(files.parts_in(folder)):
+        with suppress(DamagedError), checked(DamagedError(name)):
+            body = files.read_file(folder / name, files.MOST_BYTES)
+            file = files.parquet(body)
+            found = msgspec.json.decode(file.metadata.metadata[MARK], type=Footer, dec_hook=schema_of)
+            parts, first = found.note.parts, found.note.end
+            rows = sum(batch.num_rows for batch in file.iter_batches(BATCH_ROWS))
+            parts.append(Part(name, len(body), rows, first, first + rows - 1, zlib.crc32(body), found.members))
+            named = [part.name for part in parts] == [files.part_name(0, number) for number in range(len(parts))]
+            if rows and named and Version(folder, None, found.note).intact():
+                return found
+    return None
 
 
-# -- commits
+def log_file(folder: Path, number: int) -> Path:
+    """Return the path of a commit."""
+    return folder / LOG / f"{number:020}.json"
 
 
-def check_writable(folder: Path) -> None:
-    """Raise an error if deltalake is missing or cannot be used in this process or for this path."""
-    if find_spec("deltalake") is None:
-        what = "Datasets are Delta tables, and deltalake is not installed."
-        raise SettingsError(what, remedy="Install it with: pip install 'vendorkit[datasets]'")
-    if _forked:
-        what = "Datasets cannot be written in this forked process, because deltalake was imported before the fork."
-        raise UsageError(what, remedy='Start it with the method "spawn" or "forkserver" of multiprocessing.')
-    # deltalake decodes "%20", takes "\" for "/", and would then open another folder.
-    if found := _REFUSED.search(str(folder)) or _REFUSED.search(str(folder.absolute())):
-        what = f"A dataset cannot be saved at {str(folder)!r}: {found[0]!r} in a path is not possible for Delta tables."
-        raise UsageError(what, remedy="Choose another folder.")
+def _foreign(folder: Path, number: int) -> UsageError:
+    what = f"{folder} cannot be read as a dataset: version {number} in {LOG} is not one that vendorkit wrote."
+    return UsageError(what, remedy="Choose another folder, or delete this one.")
 
 
-def commit(
-    folder: Path, old: Version | None, news: dict[str, Any], added: Sequence[Part], removed: Sequence[Part] | None
-) -> None:
-    """
-    Commit parts as the next version after *old*; the other parts stay. No removed parts at all (None): no others stay.
-
-    Raises:
-        UsageError: There is a newer version than *old*; nothing was changed.
-        IncompletePull: The commit could not be written.
-    """
-    now = int(time.time() * 1000)
-    known = {} if old is None else old.note
-    note = {name: value for name, value in news.items() if name in _COUNTS or name not in known or known[name] != value}
-    note |= {"schema": encoded(news["schema"])} if "schema" in note else {}
-    note["parts"] = {one.name: [one.crc, one.members] for one in added}
-    # Without a retry: deltalake would otherwise accept a commit that was made for an older version.
-    with _deltalake(folder) as delta:
-        how = {
-            "commit_properties": delta.CommitProperties(custom_metadata={_KEY: note}, max_commit_retries=0),
-            "post_commithook_properties": delta.PostCommitHookProperties(
-                create_checkpoint=False, cleanup_expired_logs=False
-            ),
-        }
-        kind = delta.Schema.from_arrow(stored_schema(news["schema"]))
-        actions = [delta.transaction.AddAction(one.name, one.size, {}, now, True, _stats(one)) for one in added]
-        path = str(folder.absolute())
-        if old is None:
-            kept = dict.fromkeys(("delta.logRetentionDuration", "delta.deletedFileRetentionDuration"), _KEPT)
-            delta.transaction.create_table_with_add_actions(path, kind, actions, "error", configuration=kept, **how)
-        else:
-            # "append" with removals, because "overwrite" would have to name the parts that stay: it then removes and
-            # adds the same path in one commit, which the protocol forbids.
-            actions += [delta.transaction.RemoveAction(one.name, True, now, one.size) for one in removed or ()]
-            mode = "overwrite" if removed is None else "append"
-            delta.DeltaTable(path, version=old.number).create_write_transaction(actions, mode, kind, [], **how)
-        written = folder / LOG / f"{0 if old is None else (old.number or 0) + 1:020}.json"
-        with written.open("rb+") as file:  # deltalake does not flush it, and a power cut could leave an empty file
-            os.fsync(file.fileno())
-        sync_folder(folder / LOG)
-
-
-def _stats(part: Part) -> str:
-    ends = {"minValues": {POSITION: part.first}, "maxValues": {POSITION: part.last}, "nullCount": {POSITION: 0}}
-    return json.dumps({"numRecords": part.rows, **ends})
-
-
-@contextmanager
-def _deltalake(folder: Path) -> Iterator[Any]:
-    """Give the library; what it raises, panics included, becomes our error, without its text."""
+def _numbers(folder: Path) -> list[int]:
+    """Return the numbers of all versions in order."""
     log = folder / LOG
-    if log.is_dir() and (foreign := [name for name in names_in(log) if not _OURS.fullmatch(name)]):
-        what = f"{folder} was written to by another program: there is {foreign[0]!r} in {LOG}."
-        raise UsageError(what, remedy="Save into another folder.")
-    import deltalake.exceptions  # noqa: PLC0415 - an extra, and heavy; a fork before it does no harm
-    import deltalake.transaction  # noqa: PLC0415
+    with checked(_foreign(folder, 0)):
+        if not os.path.lexists(log):
+            return []
+        if not stat.S_ISDIR(log.lstat().st_mode):
+            raise ValueError(LOG)
+        return sorted(int(found[1]) for name in names_in(log) if (found := _COMMIT.fullmatch(name)))
 
-    failure = None
-    try:
-        yield deltalake
-    except deltalake.exceptions.CommitFailedError:
-        failure = "newer"
-    except (deltalake.exceptions.DeltaError, OSError, ValueError):
-        failure = "disk"
-    except BaseException as exc:
-        if type(exc).__name__ != "PanicException":
-            raise
-        failure = "disk"
-    if failure == "newer":
-        what = f"Another process wrote to {folder} meanwhile; nothing was changed."
-        raise UsageError(what, remedy="Try again.") from None
-    if failure:
-        what = f"The next version of {folder} could not be written; what was stored before is untouched."
-        remedy = "Use a local disk that has room and allows hard links, and call it again."
-        raise IncompletePull(what, remedy=remedy) from None
+
+def _version(folder: Path, number: int, most: int = _MOST_COMMIT) -> Version:
+    """Return one version; `UsageError` if its commit is not ours."""
+    with checked(_foreign(folder, number)):
+        lines = files.read_file(log_file(folder, number), min(most, _MOST_COMMIT)).splitlines()
+        actions = [one for line in lines if line for (one,) in [msgspec.json.decode(line, type=dict[str, Any]).items()]]
+        (told,) = [action for kind, action in actions if kind == "commitInfo"]
+        found = msgspec.convert(told, _Information, dec_hook=schema_of)
+        note = found.vendorkit
+        parts = {part.name: part for part in note.parts}
+        if note.rows != note.stored_rows or not all(_fits(kind, action, parts) for kind, action in actions):
+            raise ValueError(number)
+        return Version(folder, number, note, found.timestamp)
+
+
+def _fits(kind: str, action: dict[str, Any], parts: dict[str, Part]) -> bool:
+    """Whether an action in a commit is one that we write, and other readers get from it what the note says."""
+    if kind == "add":
+        part = parts[action["path"]]
+        same = (action["size"], json.loads(action["stats"])) == (part.size, stats(part))
+        return same and action.get("deletionVector") is None
+    if kind == "protocol":
+        return (action["minReaderVersion"], action["minWriterVersion"]) == (1, 2)
+    return kind in {"commitInfo", "metaData"} or (kind == "remove" and action["path"] not in parts)
+
+
+def stats(part: Part) -> dict[str, Any]:
+    """Return what the log says of a part for other readers."""
+    ends = {"minValues": {POSITION: part.first}, "maxValues": {POSITION: part.last}, "nullCount": {POSITION: 0}}
+    return {"numRecords": part.rows, **ends}

@@ -2,7 +2,7 @@
 The next version of a dataset: what changed is merged into the parts that have it.
 
 What changed is downloaded into parts of the next version, checked like any download. Then the parts with changed or
-deleted records are written anew, a few rows in memory at a time, and one commit exchanges them. The old parts stay for
+deleted records are written anew, one in memory at a time, and one commit exchanges them. The old parts stay for
 the old versions. Whenever the process dies, readers see the version before or the version after.
 
 A changed record takes the place of the old one, a new one comes last. Records that left are found by comparison: a
@@ -12,29 +12,31 @@ if it does not agree, or more than a tenth of the records changed, everything is
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from vendorkit import arguments
 from vendorkit.ask import Ask, Since
 from vendorkit.errors import IncompletePull, UsageError
-from vendorkit.frames import Schema
+from vendorkit.frames import UNDECLARED, Schema, members_of
 from vendorkit.pull import Pull, run
-from vendorkit.resource import Source, changes_of
+from vendorkit.resource import Changes, Source, changes_of
 from vendorkit.saved import write
-from vendorkit.saved.changes import check_key, compare, count
+from vendorkit.saved.changes import check_key, compare, count, differing
+from vendorkit.saved.commits import check_writable
 from vendorkit.saved.dataset import Dataset, summary
-from vendorkit.saved.files import DamagedError, locked, sweep
-from vendorkit.saved.log import Version, check_writable, commit, newest
-from vendorkit.saved.merge import Merge, count_true, is_among, joined
-from vendorkit.saved.unfinished import unfinished
+from vendorkit.saved.files import POSITION, DamagedError, Part, locked, sweep
+from vendorkit.saved.log import Note, Version, newest, stored_schema, unfinished
 from vendorkit.saved.version1 import refuse_version_1
-from vendorkit.saved.write import Stored, TooManyError, Writer
+from vendorkit.saved.write import Download, MovedError, TooManyError
 
 _MOST: Final = 10  # at most one record in so many is merged; beyond, a whole download is quicker
 
@@ -45,7 +47,7 @@ def update(source: Source, ask: Ask, path: str | Path) -> Dataset:
     if ask.since is not None:
         what = "A query with since= has no dataset that could be updated."
         raise UsageError(what, remedy="Save and update the query without since=.")
-    changes_of(source.resource_of(ask), ask, source.title)
+    changes = changes_of(source.resource_of(ask), ask, source.title)
     _existing(folder)  # else the lock would create a folder
     check_writable(folder)
     with locked(folder):
@@ -53,10 +55,10 @@ def update(source: Source, ask: Ask, path: str | Path) -> Dataset:
         schema, note = _checked(source, ask, old)
         if ask.matches_nothing:
             return summary(old)
-        sweep(folder, old.number or 0)
+        new = Download(source, ask, schema, folder, old.following, note)
+        new.restart()
         try:
-            _Update(source, ask, schema, old, note).run()
-            return summary(newest(folder))
+            return _updated(old, new, changes)
         except IncompletePull as exc:
             what = f"{folder} is as it was before the update: {exc.what}"
             raise IncompletePull(what, arrived=summary(old), remedy="Call update() again.") from exc
@@ -64,7 +66,7 @@ def update(source: Source, ask: Ask, path: str | Path) -> Dataset:
             what = f"{folder} is not complete: {exc}."
             raise UsageError(what, remedy="Call save() first: it downloads it again.") from exc
         finally:
-            sweep(folder, (newest(folder) or old).number or 0)
+            sweep(folder, (newest(folder) or old).following)
 
 
 def _existing(folder: Path) -> Version:
@@ -78,68 +80,152 @@ def _existing(folder: Path) -> Version:
     return found
 
 
-def _checked(source: Source, ask: Ask, old: Version) -> tuple[Schema, dict[str, Any]]:
+def _checked(source: Source, ask: Ask, old: Version) -> tuple[Schema, Note]:
     """Return the columns, and the note of the next version; check that it can be updated."""
-    question = old.note["question"]
-    columns, locale = arguments.columns(question.get("columns")), arguments.locale(question.get("locale"))
+    columns, locale = old.note.question["columns"], old.note.question["locale"]
     plain = write.new_note(source, ask, None, None)[1]  # the projection may be that of another resource
-    write.same_question(old.folder, old.note, {"question": {**plain["question"], "columns": columns, "locale": locale}})
+    plain.question |= {"columns": columns, "locale": locale}
+    write.same_question(old.folder, old.note, plain)
     schema, note = write.new_note(source, ask, columns, locale)
     check_key(old)
-    if old.note["mark"] is None and not ask.matches_nothing:
+    if old.note.mark is None and not ask.matches_nothing:
         what = f"{old.folder} does not say at which position of the vendor's changes it was saved."
         raise UsageError(what, remedy="Delete it and save again; if it stays, the feed is empty or closed to you.")
     return schema, note
 
 
-class _Update:
-    """One update. The parts of `old` stay as they are."""
+def _updated(old: Version, new: Download, changes: Changes) -> Dataset:
+    """Download, compare, merge; commit."""
+    ask = new.ask
+    # First the position: later changes come with the next update.
+    new.note.mark = run(changes.position(ask), new.source)
+    if old.note.schema.equals(new.note.schema):
+        merge = _Merge(old, new)
+        if merge.downloaded(changes):
+            merge.run()
+            return new.commit(old, merge.counts, keeps=True)
+    new.restart()
+    new.ask, new.most = ask, None
+    new.run_all()
+    return new.commit(old, count(compare(old, new.stored)))
 
-    def __init__(self, source: Source, ask: Ask, schema: Schema, old: Version, note: dict[str, Any]) -> None:
-        self._source, self._ask, self._schema, self._old = source, ask, schema, old
-        self._changes = changes_of(source.resource_of(ask), ask, source.title)
-        self._new = Stored(old.folder, (old.number or 0) + 1, note)
+
+class _Merge:
+    """
+    Merging changed records into the parts of the version before, which stay as they are.
+
+    Args:
+        old: The version before.
+        new: The next one: first the changed records are its parts, then what is merged.
+
+    Attributes:
+        counts: How many records were added, changed and removed.
+    """
+
+    def __init__(self, old: Version, new: Download) -> None:
+        self._old, self._new, self._columns = old, new, stored_schema(old.note.schema).names
+        self._ids = [old.ids(part) for part in old.parts]
+        self._known = _joined(self._ids)
+        self.counts = {"added": 0, "changed": 0, "removed": 0}
+
+    def downloaded(self, changes: Changes) -> bool:
+        """Download what changed since; return False if everything has to be downloaded."""
+        old, new, known, ask = self._old, self._new, self._known, self._new.ask
+        assert old.note.mark is not None  # noqa: S101 - it was checked
+        new.ask, new.most = replace(ask, since=Since(*old.note.mark)), len(known) // _MOST
+        # Before the download, or what changes meanwhile would leave.
+        pull = Pull(changes.changed_ids(new.ask), new.source, ask.resource, quiet=True)
+        with closing(pull.accepted()) as accepted:
+            changed_ids = pa.array([key for one in accepted for key in changes.keys(one.page)], pa.string())
+        try:
+            new.run()
+        except (TooManyError, MovedError):
+            return False
+        self._changes = list(new.note.parts)
+        self._fresh = [new.stored.ids(part) for part in self._changes]
+        changed = _joined(self._fresh)
+        self._gone = known.filter(pc.and_(_among(known, changed_ids), pc.invert(_among(known, changed))))
+        self.counts["added"] = _count(pc.invert(_among(changed, known)))
+        rows = len(known) - len(self._gone) + self.counts["added"]
+        total = new.note.total = run(new.source.resource_of(ask).paging.count(ask), new.source)
+        return (len(changed) + len(self._gone)) * _MOST <= len(known) and total in {None, rows}
 
     def run(self) -> None:
-        """Download, compare, merge; commit."""
-        old, new = self._old, self._new
-        # First the position: later changes come with the next update.
-        position = run(self._changes.position(self._ask), self._source)
-        new.note["mark"] = None if position is None else [*position]
-        if old.declared.equals(self._schema.arrow) and self._merged():
-            return
-        new.restart()
-        write.download(self._source, self._ask, self._schema, new)
-        commit(old.folder, old, new.news(rows=new.rows, **count(compare(old, new.found))), new.parts, None)
-
-    def _merged(self) -> bool:
-        """Download and merge what changed; False if everything has to be downloaded."""
-        old, new = self._old, self._new
-        since = replace(self._ask, since=Since(*old.note["mark"]))
-        ids = [old.ids(part).combine_chunks() for part in old.parts]
-        known = joined(ids)
-        changed_ids = self._changed_ids(since)  # before the download, or what changes meanwhile would leave
-        try:
-            Writer(self._source, since, self._schema, new, most=len(known) // _MOST).run()
-        except TooManyError:
-            return False
-        changes = new.found
-        changed = joined([changes.ids(part).combine_chunks() for part in changes.parts])
-        gone = known.filter(pc.and_(is_among(known, changed_ids), pc.invert(is_among(known, changed))))
-        rows = len(known) - len(gone) + count_true(pc.invert(is_among(changed, known)))
-        total = run(self._source.resource_of(self._ask).paging.count(self._ask), self._source)
-        if (len(changed) + len(gone)) * _MOST > len(known) or total not in {None, rows}:
-            return False
-        new.parts, new.note["total"] = [], total
-        new.note["pages"] += old.note["pages"]
-        merge = Merge(old, ids, changes, gone, new)
-        replaced = merge.run()
-        for part in changes.parts:  # before the commit, after which they would look like parts of the version
+        """Write the parts that differ; the others stay."""
+        old, added, merged = self._old, self.counts["added"], list[Part]()
+        touched = _joined([*self._fresh, self._gone])
+        # New records join the last part as long as it is small.
+        joined = old.parts[-1] if added and old.parts and old.parts[-1].rows + added <= write.PART_ROWS else None
+        for part, ids in zip(old.parts, self._ids, strict=True):
+            tail = list(self._new_rows()) if part is joined else []
+            merged += self._merged(part, ids, tail) if tail or _count(_among(ids, touched)) else [part]
+        for table in [] if joined else self._new_rows():
+            merged += self._written(table, {})
+        for part in self._changes:  # before the commit, after which they would look like parts of the version
             (old.folder / part.name).unlink()
-        commit(old.folder, old, new.news(rows=rows, **merge.counts), new.parts, replaced)
-        return True
+        self._new.note.parts = merged
+        self._new.note.pages += old.note.pages
 
-    def _changed_ids(self, since: Ask) -> pa.Array:
-        pull = Pull(self._changes.changed_ids(since), self._source, since.resource, quiet=True)
-        with closing(pull.accepted()) as accepted:
-            return pa.array([key for one in accepted for key in self._changes.keys(one.page)], pa.string())
+    def _merged(self, part: Part, ids: pa.Array, tail: list[pa.Table]) -> list[Part]:
+        """Write a part anew: changed records in place of the old ones, without those that are gone, the tail behind."""
+        table, fresh = self._old.table(part, self._columns), self._fresh_rows(ids)
+        found = pc.index_in(ids, value_set=_joined(fresh[self._old.note.key].chunks), skip_nulls=True)
+        places, leaves = pc.indices_nonzero(pc.is_valid(found)), _among(ids, self._gone)
+        before = table.take(places)
+        after = _placed(fresh.take(found.drop_null()), before[POSITION])
+        changed, removed = len(differing(before, after)), _count(leaves)
+        if not (changed or removed or tail):  # the vendor calls records changed that are as before
+            return [part]
+        self.counts["changed"] += changed
+        self.counts["removed"] += removed
+        order = np.arange(len(table))
+        order[places] = len(table) + np.arange(len(places))
+        rows = pa.concat_tables([table, after]).take(order[~leaves.to_numpy(zero_copy_only=False)])
+        return self._written(pa.concat_tables([rows, *tail]), part.members)
+
+    def _fresh_rows(self, ids: pa.Array) -> pa.Table:
+        """Return the changed records with these keys."""
+        found = [self._rows(part, _among(fresh, ids)) for part, fresh in zip(self._changes, self._fresh, strict=True)]
+        return pa.concat_tables([stored_schema(self._old.note.schema).empty_table(), *found])
+
+    def _new_rows(self) -> Iterator[pa.Table]:
+        """Yield the new records, with positions after all others."""
+        first = self._old.note.end
+        for part, fresh in zip(self._changes, self._fresh, strict=True):
+            table = self._rows(part, pc.invert(_among(fresh, self._known)))
+            yield _placed(table, pa.array(np.arange(first, first + len(table))))
+            first += len(table)
+
+    def _rows(self, part: Part, mask: pa.Array) -> pa.Table:
+        """Return some of the changed records in a part; it is only read for them."""
+        if not _count(mask):
+            return stored_schema(self._old.note.schema).empty_table()
+        return self._new.stored.table(part, self._columns).filter(mask)
+
+    def _written(self, table: pa.Table, members: dict[str, str]) -> list[Part]:
+        """Write a part; none for no rows."""
+        if not len(table):
+            return []
+        present = members_of(table[UNDECLARED])
+        every = {**members, **{member: name for part in self._changes for member, name in part.members.items()}}
+        note = json.dumps({"question": self._old.note.question}).encode()
+        return [self._new.add(table, {member: name for member, name in every.items() if member in present}, note)]
+
+
+def _joined(ids: Iterable[pa.Array]) -> pa.Array:
+    """Return all keys as one array."""
+    return pa.concat_arrays([pa.array([], pa.string()), *ids])
+
+
+def _among(ids: pa.Array, others: pa.Array) -> pa.Array:
+    """Return which of *ids* are among *others*; a missing one never is."""
+    return pc.is_in(ids, value_set=others, skip_nulls=True)
+
+
+def _count(are: pa.Array) -> int:
+    """Return how many are true."""
+    return pc.sum(are).as_py() or 0
+
+
+def _placed(table: pa.Table, positions: Any) -> pa.Table:
+    return table.set_column(table.schema.get_field_index(POSITION), POSITION, positions)

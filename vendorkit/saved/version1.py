@@ -2,81 +2,80 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import json
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Final, Literal
 
+import msgspec
 import pyarrow as pa
+from msgspec import Meta, Struct
 
 from vendorkit.errors import UsageError
-from vendorkit.saved.files import MOST_BYTES, DamagedError, parquet, read_file
+from vendorkit.saved.files import MOST_BYTES, DamagedError, Part, checked, parquet, read_file
+from vendorkit.saved.log import Count, Note, Question, Version, schema_of
 
 _MANIFEST: Final = "_manifest.json"
 _MOST: Final = 64 << 20  # bytes of a manifest
-_PART: Final = re.compile(r"part-\d{5,}\.parquet")
 
 
-@dataclass(frozen=True)
-class _Part:
-    name: str
-    rows: int
+class _Stored(Struct):
+    file: Annotated[str, Meta(pattern=r"\Apart-[0-9]{5,}\.parquet\Z")]
+    rows: Count
     sha256: str
-    pages: int
+    pages: Count
     appended: list[str]
 
 
-@dataclass(frozen=True)
-class Version1:
-    """A dataset of version 1; see `Readable`."""
-
-    folder: Path
-    parts: tuple[_Part, ...]
-    note: Mapping[str, Any]
+class _Manifest(Struct):
+    format: Literal[1]
+    asked: Question
+    schema: pa.Schema
+    parts: list[_Stored]
+    total: int | None
     complete: bool
-    declared: pa.Schema
-    columns: list[str]
-    number: None = None
+    fetched_at: str
 
-    def frame_table(self, part: _Part, wanted: pa.Schema) -> pa.Table:
+
+@dataclass(frozen=True)
+class _Version1(Version):
+    """A dataset of version 1; its parts have different columns."""
+
+    complete: bool = False
+    stored: dict[str, _Stored] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns of its frame."""
+        declared = self.note.schema.names
+        return [*declared, *sorted({name for part in self.stored.values() for name in part.appended} - {*declared})]
+
+    def frame_table(self, part: Part, wanted: pa.Schema) -> pa.Table:
         """Return columns of the frame from a part; `DamagedError` if it is not what was written."""
-        try:
+        with checked(DamagedError(part.name)):
             body = read_file(self.folder / part.name, MOST_BYTES)
-            if hashlib.sha256(body).hexdigest() == part.sha256:
-                file = parquet(body)
-                found = file.read([name for name in wanted.names if name in file.schema_arrow.names])
-                missing = [name for name in wanted.names if name not in found.column_names]
-                for name in missing:
-                    found = found.append_column(name, pa.nulls(found.num_rows, wanted.field(name).type))
-                return found.select(wanted.names).cast(wanted)
-        except (OSError, ValueError, pa.ArrowException):
-            pass
-        raise DamagedError(part.name)
+            if hashlib.sha256(body).hexdigest() != self.stored[part.name].sha256:
+                raise ValueError(part.name)
+            file = parquet(body)
+            found = file.read([name for name in wanted.names if name in file.schema_arrow.names])
+            for name in {*wanted.names} - {*found.column_names}:
+                found = found.append_column(name, pa.nulls(found.num_rows, wanted.field(name).type))
+            return found.select(wanted.names).cast(wanted)
 
 
-def version_1(folder: Path) -> Version1 | None:
+def version_1(folder: Path) -> Version | None:
     """Return the dataset of version 1 in *folder*, None if there is none; `UsageError` if it is something else."""
-    try:
-        found = json.loads(read_file(folder / _MANIFEST, _MOST))
-        schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(found["schema"])))
-        parts = tuple(_part(one) for one in found["parts"])
-        asked, total = found["asked"], found["total"]
-        question = {name: asked[name] for name in ("vendor", "environment", "request")}
-        pages = sum(part.pages for part in parts) or int(found["complete"])
-        note = {"question": question, "fetched_at": str(found["fetched_at"]), "total": total, "pages": pages}
-        appended = {name for part in parts for name in part.appended} - {*schema.names}
-        if found["format"] != 1 or type(found["complete"]) is not bool or not (total is None or type(total) is int):
-            raise ValueError  # noqa: TRY301 - handled like any other foreign file
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, pa.ArrowException) as exc:
-        what = f"{folder / _MANIFEST} cannot be read as the manifest of a dataset."
-        raise UsageError(what, remedy="Choose another folder, or delete this one.") from exc
-    return Version1(folder, parts, note, found["complete"], schema, [*schema.names, *sorted(appended)])
+    path = folder / _MANIFEST
+    what = f"{path} cannot be read as the manifest of a dataset."
+    with checked(UsageError(what, remedy="Choose another folder, or delete this one.")):
+        if not os.path.lexists(path):
+            return None
+        found = msgspec.json.decode(read_file(path, _MOST), type=_Manifest, dec_hook=schema_of)
+    pages = sum(part.pages for part in found.parts) or int(found.complete)
+    parts = [Part(one.file, 0, one.rows, 0, 0, 0, {}) for one in found.parts]
+    note = Note(found.asked, "", found.schema, None, found.total, found.fetched_at, pages, parts, 0, 0, 0, 0)
+    return _Version1(folder, None, note, 0, found.complete, {one.file: one for one in found.parts})
 
 
 def refuse_version_1(folder: Path) -> None:
@@ -84,11 +83,3 @@ def refuse_version_1(folder: Path) -> None:
     if version_1(folder) is not None:
         what = f"{folder} was saved by version 1 of vendorkit: vk.load() reads it, but it cannot be written to."
         raise UsageError(what, remedy="Save into another folder, or delete this one and save again.")
-
-
-def _part(found: Mapping[str, Any]) -> _Part:
-    part = _Part(found["file"], found["rows"], found["sha256"], found["pages"], list(found["appended"]))
-    is_right = _PART.fullmatch(part.name) and type(part.rows) is type(part.pages) is int and part.rows >= 0
-    if not is_right or not all(type(name) is str for name in part.appended):
-        raise ValueError
-    return part

@@ -7,8 +7,8 @@ import re
 import time
 import warnings
 from collections import Counter
-from collections.abc import Generator, Iterator
-from contextlib import closing, suppress
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -19,25 +19,15 @@ import pyarrow as pa
 
 from vendorkit import arguments
 from vendorkit.ask import Ask
-from vendorkit.errors import (
-    AuthError,
-    Cancelled,
-    DataError,
-    IncompletePull,
-    NotAllowed,
-    RequestRefused,
-    UsageError,
-    VendorkitError,
-    VendorUnavailable,
-)
+from vendorkit.errors import AuthError, Cancelled, IncompletePull, NotAllowed, UsageError, VendorkitError
 from vendorkit.frames import UNDECLARED, Batch, Drift, Schema, TableReader, combine, fold
 from vendorkit.frames.drift import levels_to_caller
 from vendorkit.pull import TOGETHER, Group, Pull, run, utc_now
-from vendorkit.resource import Source, describe
+from vendorkit.resource import Resource, Source, describe
+from vendorkit.saved.commits import check_writable, commit
 from vendorkit.saved.dataset import Dataset, summary
-from vendorkit.saved.files import POSITION, DamagedError, Part, locked, part_name, parts_in, sweep, write_part
-from vendorkit.saved.log import Version, check_writable, commit, encoded, newest, stored_schema
-from vendorkit.saved.unfinished import unfinished
+from vendorkit.saved.files import POSITION, DamagedError, Part, locked, part_name, sweep, write_part
+from vendorkit.saved.log import Footer, Note, Question, Version, encoded, newest, unfinished
 from vendorkit.saved.version1 import refuse_version_1
 
 # A part ends at whichever limit comes first. Time counts because pages come at the pace of the vendor's rate budget: a
@@ -45,8 +35,8 @@ from vendorkit.saved.version1 import refuse_version_1
 PART_ROWS: Final = 65_536
 PART_BYTES: Final = 64 << 20  # in Arrow's memory
 PART_SECONDS: Final = 30.0
-_KEPT: Final = ("question", "key", "schema", "mark", "total", "fetched_at", "pages")
 _LOCAL_ORIGIN: Final = re.compile(r"https://127\.0\.0\.1:\d+")
+_FATAL: Final = (AuthError, Cancelled, UsageError)  # nothing is gained by going on, or by saying how far it came
 
 
 class MovedError(Exception):
@@ -57,73 +47,6 @@ class TooManyError(Exception):
     """More rows than are wanted."""
 
 
-@dataclass
-class Stored:
-    """
-    What a download has stored, and what is known about it.
-
-    Attributes:
-        folder: Where.
-        version: The version that the parts belong to once they are committed.
-        note: As in `Version`.
-        parts: The files, in order.
-        drift: What did not match the schema.
-        cursor: Where the vendor's paging continues; None: at the start.
-        done: Whether nothing follows.
-        number: Of the next part.
-    """
-
-    folder: Path
-    version: int
-    note: dict[str, Any]
-    parts: list[Part] = field(default_factory=list)
-    drift: Drift = field(default_factory=Drift)
-    cursor: Any = None
-    done: bool = False
-    number: int = 0
-
-    @property
-    def rows(self) -> int:
-        """How many records are stored."""
-        return sum(part.rows for part in self.parts)
-
-    @property
-    def found(self) -> Version:
-        """What is stored, to be read."""
-        return Version(self.folder, None, tuple(self.parts), self.note)
-
-    def next_name(self) -> str:
-        """Return the name of the next part."""
-        self.number += 1
-        return part_name(self.version, self.number - 1)
-
-    def store(self, table: pa.Table, schema: Schema, drift: Drift, pages: int) -> None:
-        """Write a table of the frame's columns as the next part."""
-        texts, members = fold(table, schema, drift)
-        first = self.parts[-1].last + 1 if self.parts else 0
-        place = pa.array(np.arange(first, first + table.num_rows))
-        stored = table.select(schema.arrow.names).append_column(POSITION, place).append_column(UNDECLARED, texts)
-        self.drift.merge(drift)
-        self.note["pages"] += pages
-        counts = {"unknown": self.drift.unknown, "unfit": self.drift.unfit}
-        place_of_part = {"cursor": self.cursor, "done": self.done, "first": first, "pages": pages}
-        found = {"members": members, "drift": counts, "previous": self.parts[-1].crc if self.parts else 0}
-        note = {**self.note, "schema": encoded(self.note["schema"]), **place_of_part, **found}
-        part = write_part(self.folder, self.next_name(), stored_schema(schema.arrow), [stored], note)
-        assert part is not None  # noqa: S101 - it has rows
-        self.parts.append(replace(part, members=members))
-
-    def news(self, **counts: int) -> dict[str, Any]:
-        """Return what a commit says."""
-        return {**{name: self.note[name] for name in _KEPT}, **counts}
-
-    def restart(self) -> None:
-        """Forget all parts."""
-        sweep(self.folder, self.version - 1)
-        self.parts, self.drift, self.cursor, self.done, self.number = [], Drift(), None, False, 0
-        self.note.update(total=None, fetched_at=utc_now(), pages=0)
-
-
 def save(source: Source, ask: Ask, path: Any, *, columns: Any, locale: Any) -> Dataset:
     """Download *ask* into a folder. This is `Query.save`, which says more."""
     folder, columns, locale = arguments.folder(path), arguments.columns(columns), arguments.locale(locale)
@@ -132,109 +55,131 @@ def save(source: Source, ask: Ask, path: Any, *, columns: Any, locale: Any) -> D
     check_writable(folder)
     with locked(folder):
         old = newest(folder)
+        new = Download(source, ask, schema, folder, 0 if old is None else old.following, note)
         if old is None:
-            stored = _resumed(folder, note)
+            new.resume()
         else:
             same_question(folder, old.note, note)
-            sweep(folder, old.number or 0)
+            new.restart()
             if old.intact():
                 return summary(old)
-            stored = Stored(folder, (old.number or 0) + 1, note)
         try:
-            download(source, ask, schema, stored)
-            rows, before = stored.rows, 0 if old is None else old.note["rows"]
-            commit(folder, old, stored.news(rows=rows, added=rows, changed=0, removed=before), stored.parts, None)
+            new.run_all()
+            before = 0 if old is None else old.note.rows
+            return new.commit(old, {"added": new.note.stored_rows, "removed": before})
         except IncompletePull as exc:
-            exc.arrived = summary(stored.found if old is None else old)
+            exc.arrived = summary(old or new.stored)
             raise
-        return summary(newest(folder))
 
 
-def download(source: Source, ask: Ask, schema: Schema, stored: Stored) -> None:
-    """Store the whole answer to *ask*, after what is stored of it; the drift is reported as a warning."""
-    while True:
-        try:
-            Writer(source, ask, schema, stored).run()
-        except MovedError:
-            stored.restart()
-        else:
-            stored.drift.warn(schema.name)
-            return
-
-
-def new_note(source: Source, ask: Ask, columns: Any, locale: Any) -> tuple[Schema, dict[str, Any]]:
+def new_note(source: Source, ask: Ask, columns: Any, locale: Any) -> tuple[Schema, Note]:
     """Return the columns of a dataset of *ask*, and the note of one that holds nothing yet."""
     schema = source.resource_of(ask).columns_of(ask).project(columns, locale)
-    question = {
+    question: Question = {
         "vendor": source.vendor_name,
         "environment": source.environment,
         "resource": ask.resource,
-        "request": describe(source, ask),
+        "request": json.loads(json.dumps(describe(source, ask))),
         "columns": None if columns is None else list(columns),
         "locale": locale,
     }
-    known = {"question": json.loads(json.dumps(question)), "key": schema.key, "schema": schema.arrow}
-    return schema, {**known, "mark": None, "total": None, "fetched_at": utc_now(), "pages": 0}
+    return schema, Note(question, schema.key, schema.arrow, None, None, utc_now(), 0, [], 0, 0, 0, 0)
 
 
-def same_question(folder: Path, found: Any, wanted: Any) -> None:
+def same_question(folder: Path, found: Note, wanted: Note) -> None:
     """Raise `UsageError` if the dataset that was found is that of another query."""
-    before, asked = _comparable(found["question"]), _comparable(wanted["question"])
-    if changed := [name for name in asked if asked[name] != before.get(name)]:
+    before, asked = _comparable(found.question), _comparable(wanted.question)
+    if changed := [name for name in asked if asked[name] != before[name]]:
         what = f"{folder} holds the dataset of another query; different: {', '.join(changed)}."
         raise UsageError(what, remedy="Save into another folder, or delete this one.")
 
 
-def _comparable(question: Any) -> dict[str, Any]:
+def _comparable(question: Question) -> dict[str, Any]:
     """Return what makes two queries the same; a mock server has another port at each start."""
     text = json.dumps(question)
-    found: dict[str, Any] = json.loads(_LOCAL_ORIGIN.sub("", text) if question.get("environment") == "local" else text)
+    found: dict[str, Any] = json.loads(_LOCAL_ORIGIN.sub("", text) if question["environment"] == "local" else text)
     return found
 
 
-def _resumed(folder: Path, note: dict[str, Any]) -> Stored:
-    """Return what the folder holds of a dataset that is not complete; parts after a damaged one are deleted."""
-    found = unfinished(folder)
-    if found is None or not found.note["schema"].equals(note["schema"]):
-        if found is not None:
-            same_question(folder, found.note, note)
-        sweep(folder, -1)
-        return Stored(folder, 0, note)
-    same_question(folder, found.note, note)
-    whole = {part.name for part in found.parts}
-    for name in {*parts_in(folder)} - whole:
-        (folder / name).unlink()
-    sweep(folder, 0)
-    kept = {**{name: found.note[name] for name in _KEPT}, "question": note["question"]}
-    drift = found.note["drift"]
-    counted = Drift(Counter(drift["unknown"]), Counter(drift["unfit"]))
-    return Stored(
-        folder, 0, kept, list(found.parts), counted, found.note["cursor"], found.note["done"], len(found.parts)
-    )
-
-
-class Writer:
+@dataclass
+class Download:
     """
-    One run that stores a download, after the parts that are stored already.
+    A download into the parts of one version, after those that are stored already.
 
-    Args:
+    Attributes:
         source: Fetches the pages.
         ask: The query.
         schema: Its columns, projected.
-        stored: What is stored; kept up to date.
+        folder: Where the parts are.
+        version: The version that they belong to once they are committed.
+        note: What is known about it, with the parts; kept up to date.
         most: End with `TooManyError` at more rows; None: never.
+        cursor: Where the vendor's paging continues; None: at the start.
+        done: Whether nothing follows.
+        drift: What did not match the schema.
+        number: Of the next part.
     """
 
-    def __init__(self, source: Source, ask: Ask, schema: Schema, stored: Stored, most: int | None = None) -> None:
-        self._source, self._ask, self._schema, self._stored, self._most = source, ask, schema, stored, most
-        self._resource = source.resource_of(ask)
-        # If all was there and did not fit together, from the start.
-        cursor = None if stored.done else stored.cursor
-        self._pull = Pull(self._resource.paging_of(ask).pages(ask, cursor), source, ask.resource)
-        self._continues = cursor is not None or not stored.parts
-        self._pending: list[Group[Batch]] = []
-        self._started = time.monotonic()
-        self._broken: VendorkitError | None = None
+    source: Source
+    ask: Ask
+    schema: Schema
+    folder: Path
+    version: int
+    note: Note
+    most: int | None = None
+    cursor: Any = None
+    done: bool = False
+    drift: Drift = field(default_factory=Drift)
+    number: int = 0
+    _pending: list[Group[Batch]] = field(default_factory=list)
+    _started: float = 0.0
+    _broken: VendorkitError | None = None
+
+    @property
+    def stored(self) -> Version:
+        """What is stored, to be read."""
+        return Version(self.folder, None, self.note)
+
+    def resume(self) -> None:
+        """Go on from what the folder holds of a dataset that is not complete; parts after a damaged one are deleted."""
+        found = unfinished(self.folder)
+        if found is not None:
+            same_question(self.folder, found.note, self.note)
+        if found is None or not found.note.schema.equals(self.note.schema):
+            self.restart()
+        else:
+            sweep(self.folder, 0, {part.name for part in found.note.parts})
+            found.note.question = self.note.question
+            self.note, self.cursor, self.done, self.number = found.note, found.cursor, found.done, len(found.note.parts)
+            self.drift = Drift(Counter(found.unknown), Counter(found.unfit))
+
+    def restart(self) -> None:
+        """Forget all parts, and delete what interrupted runs left."""
+        sweep(self.folder, self.version)
+        self.drift, self.cursor, self.done, self.number = Drift(), None, False, 0
+        self.note.parts, self.note.total, self.note.fetched_at, self.note.pages = [], None, utc_now(), 0
+
+    def commit(self, old: Version | None, counts: dict[str, int], *, keeps: bool = False) -> Dataset:
+        """Make the parts the next version after *old*; *keeps* as in `commit`."""
+        for name, number in {"rows": self.note.stored_rows, **counts}.items():
+            setattr(self.note, name, number)
+        commit(self.folder, old, self.note, keeps=keeps)
+        return summary(Version(self.folder, self.version, self.note))
+
+    def add(self, table: pa.Table, members: dict[str, str], note: bytes) -> Part:
+        """Write a table of stored columns as the next part; *note* is for its footer."""
+        self.number += 1
+        return write_part(self.folder, part_name(self.version, self.number - 1), table, members, note)
+
+    def run_all(self) -> None:
+        """Store the whole answer, from the start if nothing can be continued; the drift is reported as a warning."""
+        while True:
+            try:
+                self.run()
+            except MovedError:
+                self.restart()
+            else:
+                return self.drift.warn(self.schema.name)
 
     def run(self) -> None:
         """
@@ -245,83 +190,84 @@ class Writer:
             MovedError: Nothing can be continued, it has to start over.
             TooManyError: There are more rows than wanted.
         """
-        if self._stored.done and not self._difference():
+        if self.done and self._difference() is None:
             return  # the process ended after the last part
-        with closing(self._arriving()) as groups:
+        # If all was there and did not fit together, from the start.
+        cursor = None if self.done else self.cursor
+        pull = Pull(self._resource.paging_of(self.ask).pages(self.ask, cursor), self.source, self.ask.resource)
+        self._pending, self._started = [], time.monotonic()
+        with closing(self._arriving(pull, self.note.stored_rows if cursor is None else 0)) as groups:
             for group in groups:
                 self._add(group)
-        self._stored.done = self._broken is None
+        self.done, broken = self._broken is None, self._broken
         self._flush()
-        broken = self._broken
-        if isinstance(broken, (AuthError, Cancelled, UsageError)):
+        if isinstance(broken, _FATAL):
             raise broken
         if broken is not None:
-            what = f"The download of {self._ask.resource} broke off at row {self._stored.rows:,}: {broken.what}"
+            what = f"The download of {self.ask.resource} broke off at row {self.note.stored_rows:,}: {broken.what}"
             resumes = "" if isinstance(broken, IncompletePull) else " save() continues from there."
             raise IncompletePull(what, remedy=f"{broken.remedy}{resumes}") from broken
         if why := self._difference():
-            raise self._pull.incomplete(why)
+            raise pull.incomplete(why)
 
-    def _arriving(self) -> Generator[Group[Batch], None, None]:
-        """Yield what is not stored yet; keep the error that ends it early."""
+    @property
+    def _resource(self) -> Resource:
+        return self.source.resource_of(self.ask)
+
+    def _arriving(self, pull: Pull, stored: int) -> Generator[Group[Batch], None, None]:
+        """Yield what comes after the first *stored* rows, which have to be those stored; keep the error at its end."""
+        self._broken = None
+        ids, parts, key = pa.chunked_array([], pa.string()), iter(self.note.parts), self.schema.key
+        if stored and key not in self.schema.arrow.names:
+            raise MovedError
         try:
             self._note_position()
-            groups = self._same_total(self._pull.read(TableReader(self._schema).read, min(TOGETHER, PART_ROWS)))
-            yield from groups if self._continues else self._after_stored(groups)
+            for group in pull.read(TableReader(self.schema).read, min(TOGETHER, PART_ROWS)):
+                self._check_total(group.total)
+                table = group.value.table
+                drop = min(len(table), stored)
+                while len(ids) < drop:
+                    ids = pa.chunked_array([*ids.chunks, self._ids(next(parts))])
+                if drop and not table[key].slice(0, drop).equals(ids.slice(0, drop)):
+                    raise MovedError
+                ids, stored = ids.slice(drop), stored - drop
+                if not drop or drop < len(table):
+                    yield replace(group, value=replace(group.value, table=table.slice(drop)))
         except VendorkitError as exc:
             self._broken = exc
+        else:
+            if stored:
+                raise MovedError
 
     def _note_position(self) -> None:
         """Before the first page, note the vendor's position for a later update, if it reports changes."""
-        ask, changes, stored = self._ask, self._resource.changes, self._stored
-        if stored.parts or stored.note["mark"] is not None or ask.since is not None or ask.matches_nothing:
+        ask, changes, note = self.ask, self._resource.changes, self.note
+        if note.parts or note.mark is not None or ask.since is not None or ask.matches_nothing:
             return
         if changes is None or changes.why_not_incremental(ask) is not None:
             return
-        with suppress(NotAllowed):  # not every user may read the feed
-            try:
-                position = run(changes.position(ask), self._source)
-                stored.note["mark"] = None if position is None else [*position]
-            except (RequestRefused, DataError, VendorUnavailable) as exc:
-                what = f"{ask.resource}: updates of this dataset will not be possible. {exc.what}"
-                warnings.warn(what, UserWarning, stacklevel=levels_to_caller())
-
-    def _same_total(self, groups: Iterator[Group[Batch]]) -> Iterator[Group[Batch]]:
-        note = self._stored.note
-        begun = bool(self._stored.parts)
-        for group in groups:
-            total = group.total
-            if not begun or note["total"] is None:
-                note["total"], begun = total, True
-            if total is not None and total != note["total"]:
-                before = f"{self._stored.folder} was begun when there were {note['total']:,} records"
-                what = f"{before}; now there are {total:,}."
-                raise IncompletePull(what, remedy="Delete the folder and save again, or save into another one.")
-            yield group
-
-    def _after_stored(self, groups: Iterator[Group[Batch]]) -> Iterator[Group[Batch]]:
-        """Drop the stored rows from a download that only starts at its beginning; the ids have to be the same."""
-        key, found = self._schema.key, self._stored.found
-        if key not in self._schema.arrow.names:
-            raise MovedError
-        parts = iter(found.parts)
-        left, ids = self._stored.rows, pa.chunked_array([], pa.string())
-        for group in groups:
-            table = group.value.table
-            drop = min(len(table), left)
-            while len(ids) < drop:
-                ids = pa.chunked_array([*ids.chunks, *self._ids(next(parts)).chunks], pa.string())
-            if not table[key].slice(0, drop).equals(ids.slice(0, drop)):
-                raise MovedError
-            ids, left = ids.slice(drop), left - drop
-            if drop < len(table):
-                yield replace(group, value=replace(group.value, table=table.slice(drop)))
-        if left:
-            raise MovedError
-
-    def _ids(self, part: Part) -> pa.ChunkedArray:
         try:
-            return self._stored.found.ids(part)
+            note.mark = run(changes.position(ask), self.source)
+        except VendorkitError as exc:
+            if isinstance(exc, NotAllowed):  # not every user may read the feed
+                return
+            if isinstance(exc, _FATAL):
+                raise
+            what = f"{ask.resource}: updates of this dataset will not be possible. {exc.what}"
+            warnings.warn(what, UserWarning, stacklevel=levels_to_caller())
+
+    def _check_total(self, total: int | None) -> None:
+        note = self.note
+        if note.total is None or not (note.parts or self._pending):
+            note.total = total
+        if total is not None and total != note.total:
+            before = f"{self.folder} was begun when there were {note.total:,} records"
+            what = f"{before}; now there are {total:,}."
+            raise IncompletePull(what, remedy="Delete the folder and save again, or save into another one.")
+
+    def _ids(self, part: Part) -> pa.Array:
+        try:
+            return self.stored.ids(part)
         except DamagedError:
             raise MovedError from None
 
@@ -332,37 +278,39 @@ class Writer:
         if time.monotonic() - self._started >= PART_SECONDS or rows >= PART_ROWS or size >= PART_BYTES:
             self._flush()
         self._pending.append(group)
-        if self._most is not None and self._stored.rows + rows + group.rows > self._most:
+        if self.most is not None and self.note.stored_rows + rows + group.rows > self.most:
             raise TooManyError
 
     def _flush(self) -> None:
         """Write what is pending as one part."""
         if not self._pending:
             return
-        table, drift = combine([one.value for one in self._pending], self._schema)
-        cursor, pages = self._pending[-1].cursor, sum(one.pages for one in self._pending)
-        if not table.num_rows:
-            self._stored.note["pages"] += pages
-        else:
+        table, drift = combine([one.value for one in self._pending], self.schema)
+        cursor = self._pending[-1].cursor
+        self.note.pages += sum(one.pages for one in self._pending)
+        if table.num_rows:
             # A mock server has another port at its next start.
-            is_link = isinstance(cursor, str)
-            self._stored.cursor = cursor.removeprefix(self._source.base_url) if is_link else cursor
-            self._stored.store(table, self._schema, drift, pages)
+            self.cursor = cursor.removeprefix(self.source.base_url) if isinstance(cursor, str) else cursor
+            self.drift.merge(drift)
+            texts, members = fold(table, self.schema, drift)
+            first = self.note.end
+            place = pa.array(np.arange(first, first + table.num_rows))
+            stored = table.select(self.schema.arrow.names).append_column(POSITION, place)
+            footer = Footer(self.note, self.cursor, self.done, members, self.drift.unknown, self.drift.unfit)
+            self.note.parts.append(self.add(stored.append_column(UNDECLARED, texts), members, encoded(footer)))
         self._pending, self._started = [], time.monotonic()
 
     def _difference(self) -> str | None:
         """Compare with the total, and look for doubled ids: records that moved from page to page meanwhile."""
-        stored, total = self._stored, self._stored.note["total"]
-        if total is not None and stored.rows != total:
-            return f"{stored.rows:,} rows arrived where {total:,} were announced"
-        if stored.note["pages"] > 1 and self._has_doubles():
-            return "the same id came twice"
-        return None
+        total = self.note.total
+        if total is not None and self.note.stored_rows != total:
+            return f"{self.note.stored_rows:,} rows arrived where {total:,} were announced"
+        return "the same id came twice" if self.note.pages > 1 and self._has_doubles() else None
 
     def _has_doubles(self) -> bool:
-        if self._schema.key not in self._schema.arrow.names:
+        if self.schema.key not in self.schema.arrow.names:
             return False
         # 8 bytes per id: a million records take 8 MB, and two hashes of 64 bits meet by chance once in 10**7 datasets.
-        ids = (self._ids(part).drop_null().to_pandas() for part in self._stored.parts)
+        ids = (self._ids(part).drop_null().to_pandas() for part in self.note.parts)
         found = np.sort(np.concatenate([pd.util.hash_array(some.to_numpy(dtype=object)) for some in ids]))
         return bool((found[1:] == found[:-1]).any())
