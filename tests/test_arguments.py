@@ -27,25 +27,27 @@ class SentError(Exception):
 
 @dataclass(frozen=True)
 class Clients:
-    """One client per vendor, none of which sends anything."""
+    """One client per vendor, none of which sends anything; and a dataset."""
 
     medipim: Any
     pledg: Any
     mediagenix: Any
     sent: list[Call]
+    dataset: vk.Dataset
 
 
 @pytest.fixture(scope="module")
-def clients(servers):
+def clients(servers, tmp_path_factory):
     """Each call that would be sent is prepared, so that its parts can be written, and noted."""
     sent: list[Call] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(local, "shared", lambda *_: servers)
         made = [vk.connect(name, environment="local", writable=True) for name in ("medipim", "pledg", "mediagenix")]
+        dataset = made[0].brands.query(id=[9, 10]).save(tmp_path_factory.mktemp("saved"))
         for client in made:
             for name in ("send", "stream"):
                 patch.setattr(client.session, name, partial(catch, client.session, sent))
-        yield Clients(*made, sent)
+        yield Clients(*made, sent, dataset)
 
 
 def catch(session: Session, sent: list[Call], call: Call) -> None:
@@ -120,6 +122,19 @@ CALLS: dict[str, Callable[[Clients, Any], Any]] = {
     "load(version=)": lambda c, v: vk.load("nowhere", version=v),
     "load(filters=)": lambda c, v: vk.load("nowhere", filters=v),
     "load(filters=value)": lambda c, v: vk.load("nowhere", filters=[("id", "==", v)]),
+    "load(columns=), of a dataset": lambda c, v: vk.load(c.dataset.path, columns=v),
+    "load(partial=), of a dataset": lambda c, v: vk.load(c.dataset.path, partial=v),
+    "load(version=), of a dataset": lambda c, v: vk.load(c.dataset.path, version=v),
+    "load(filters=), of a dataset": lambda c, v: vk.load(c.dataset.path, filters=v),
+    "load(filters=condition), of a dataset": lambda c, v: vk.load(c.dataset.path, filters=[v]),
+    "load(filters=column), of a dataset": lambda c, v: vk.load(c.dataset.path, filters=[(v, "==", "9")]),
+    "load(filters=operator), of a dataset": lambda c, v: vk.load(c.dataset.path, filters=[("id", v, "9")]),
+    "load(filters=value), of a dataset": lambda c, v: vk.load(c.dataset.path, filters=[("id", "==", v)]),
+    "load(filters=values), of a dataset": lambda c, v: vk.load(c.dataset.path, filters=[("id", "in", [v])]),
+    "dataset.frame(columns=)": lambda c, v: c.dataset.frame(columns=v),
+    "dataset.changes(since)": lambda c, v: c.dataset.changes(v),
+    "dataset.changes(columns=)": lambda c, v: c.dataset.changes(0, columns=v),
+    "dataset.compact(keep_days)": lambda c, v: c.dataset.compact(v),
     "for_each(df)": lambda c, v: c.medipim.brands.for_each(v, id="id"),
     "for_each(filter)": lambda c, v: c.medipim.brands.for_each(pd.DataFrame({"id": [1]}), id="id", search=v),
     "for_each(values)": lambda c, v: c.medipim.products.for_each(pd.DataFrame({"a": [v]}, dtype="object"), brand="a"),

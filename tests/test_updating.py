@@ -55,7 +55,7 @@ def _assert_up_to_date(query: vk.Query, folder: Path) -> pd.DataFrame:
     """The dataset holds what a fresh pull gives, in an order of its own; it says how it came about."""
     stored = vk.load(folder)
     asked = newest(folder).note.question
-    fresh = query.frame(columns=asked["columns"], locale=asked["locale"])
+    fresh = query.frame(columns=asked.columns, locale=asked.locale)
     pd.testing.assert_frame_equal(_by_key(stored), _by_key(fresh))
     told = stored.attrs["vendorkit"]
     same = ("vendor", "environment", "request", "complete")

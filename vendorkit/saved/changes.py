@@ -28,8 +28,11 @@ def check_key(version: Version) -> None:
 
 def compare(old: Version, new: Version, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
     """Yield changes as tables of `CHANGES`; the changes of one record are in one table. Keys are all in memory."""
-    check_key(new)
-    check_key(old)
+    for one in (new, old):
+        check_key(one)
+    schemas = [
+        one.frame_schema(name for name in one.columns if columns is None or name in columns) for one in (old, new)
+    ]
     kept = {part.name for part in old.parts} & {part.name for part in new.parts}
     before, after = ([part for part in one.parts if part.name not in kept] for one in (old, new))
     old_ids, new_ids = old.ids(*before), new.ids(*after)
@@ -41,11 +44,9 @@ def compare(old: Version, new: Version, columns: Sequence[str] | None = None) ->
             inside = pc.and_(pc.greater_equal(there, first), pc.less(there, first + other.rows))
             rows = pc.indices_nonzero(pc.fill_null(inside, fill_value=False))
             if len(rows):
-                pair = (
-                    old.frame_table(part, _wanted(old, columns)).take(rows),
-                    new.frame_table(other, _wanted(new, columns)).take(pc.subtract(there.take(rows), first)),
-                )
-                yield from _changed(pair, old_ids.slice(row, part.rows).take(rows), new.number)
+                before_table = old.frame_table(part, schemas[0]).take(rows)
+                after_table = new.frame_table(other, schemas[1]).take(pc.subtract(there.take(rows), first))
+                yield from _changed((before_table, after_table), old_ids.slice(row, part.rows).take(rows), new.number)
             first += other.rows
         row += part.rows
     yield _told(new_ids.filter(_missing(new_ids, old_ids)), new.number, "added")
@@ -69,12 +70,6 @@ def differing(old: Any, new: Any, start: int = 0) -> list[int]:
         return [start]
     half = len(old) // 2
     return differing(old[:half], new[:half], start) + differing(old[half:], new[half:], start + half)
-
-
-def _wanted(version: Version, columns: Sequence[str] | None) -> pa.Schema:
-    declared = version.note.schema
-    names = [name for name in version.columns if columns is None or name in columns]
-    return pa.schema([declared.field(name) if name in declared.names else (name, _TEXT) for name in names])
 
 
 def _changed(pair: tuple[pa.Table, pa.Table], ids: pa.Array, version: int | None) -> Iterator[pa.Table]:

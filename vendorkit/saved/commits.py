@@ -60,15 +60,10 @@ def commit(folder: Path, old: Version | None, note: Note, *, keeps: bool) -> Non
     before = {} if old is None else {part.name: part for part in old.parts}
     left = {part.name for part in note.parts}
     with _deltalake(folder) as delta:
-        how = {
-            # Without a retry: deltalake would otherwise accept a commit that was made for an older version.
-            "commit_properties": delta.CommitProperties(
-                custom_metadata={"vendorkit": json.loads(encoded(note))}, max_commit_retries=0
-            ),
-            "post_commithook_properties": delta.PostCommitHookProperties(
-                create_checkpoint=False, cleanup_expired_logs=False
-            ),
-        }
+        # Without a retry: deltalake would otherwise accept a commit that was made for an older version.
+        told = delta.CommitProperties(custom_metadata={"vendorkit": json.loads(encoded(note))}, max_commit_retries=0)
+        hooks = delta.PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+        how = {"commit_properties": told, "post_commithook_properties": hooks}
         kind, act = delta.Schema.from_arrow(stored_schema(note.schema)), delta.transaction
         new = [part for part in note.parts if part.name not in before]
         actions = [act.AddAction(part.name, part.size, {}, now, True, json.dumps(stats(part))) for part in new]

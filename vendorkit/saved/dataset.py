@@ -20,13 +20,12 @@ from vendorkit.ask import suggestion
 from vendorkit.errors import IncompletePull, UsageError
 from vendorkit.frames import to_frame
 from vendorkit.saved.changes import CHANGES, compare
-from vendorkit.saved.files import POSITION, DamagedError, locked, names_in, sweep
+from vendorkit.saved.files import POSITION, DamagedError, locked, names_in, plain_size, sweep
 from vendorkit.saved.log import Version, newest, stored_schema, unfinished, versions
 from vendorkit.saved.version1 import version_1
 
 _MOST_DAYS: Final = 1e6
 _READS: Final = 3  # of a folder that is updated and compacted meanwhile
-SAVE_AGAIN: Final = "Save again: it is downloaded as the next version."
 _COUNTS: Final = ("rows", "added", "changed", "removed")
 _HISTORY: Final = pa.schema(
     [("version", pa.int64()), ("at", pa.timestamp("us", "UTC")), *((name, pa.int64()) for name in _COUNTS)]
@@ -69,8 +68,9 @@ class Dataset:
         """
         own = self._number()
         found = [one for one in versions(self.path) if one.following <= own + 1][::-1]
-        rows = [(one.number, one.at * 1000, *(getattr(one.note, name) for name in _COUNTS)) for one in found]
-        return to_frame(pa.table([*map(list, zip(*rows, strict=True))], schema=_HISTORY))
+        counts = [{name: getattr(one.note, name) for name in _COUNTS} for one in found]
+        rows = [{"version": one.number, "at": one.at * 1000, **of} for one, of in zip(found, counts, strict=True)]
+        return to_frame(pa.Table.from_pylist(rows, _HISTORY))
 
     def changes(self, since: int, *, columns: str | Iterable[str] | None = None) -> pd.DataFrame:
         """
@@ -96,11 +96,7 @@ class Dataset:
         names = arguments.columns(columns)
         found = list(dict.fromkeys([*new.columns, *old.columns]))
         check_columns(self.path, names or [], found)
-        try:
-            return to_frame(pa.concat_tables([CHANGES.empty_table(), *compare(old, new, names)]))
-        except DamagedError as exc:
-            what = f"{self.path}: {exc}."
-            raise IncompletePull(what, remedy=SAVE_AGAIN) from exc
+        return to_frame(pa.concat_tables([CHANGES.empty_table(), *compare(old, new, names)]))
 
     def arrow(self) -> pads.Dataset:
         """
@@ -109,15 +105,13 @@ class Dataset:
         Undeclared fields are in `__undeclared`, a JSON object per row; `_position` is the place in the vendor's order.
         """
         found = self._version()
-        kind = pads.ParquetFileFormat(
-            default_fragment_scan_options=pads.ParquetFragmentScanOptions(page_checksum_verification=True)
-        )
+        checked = pads.ParquetFragmentScanOptions(page_checksum_verification=True)
+        kind = pads.ParquetFileFormat(default_fragment_scan_options=checked)
         schema, files, at = stored_schema(found.note.schema), LocalFileSystem(), pc.field(POSITION)
         fragments = []
         for part in found.parts:
-            if not part.is_there(self.path):
-                what = f"{self.path / part.name} is damaged."
-                raise IncompletePull(what, remedy=SAVE_AGAIN)
+            if plain_size(self.path / part.name) != part.size:
+                raise DamagedError(self.path / part.name)
             between = (at >= part.first) & (at <= part.last)
             fragments.append(kind.make_fragment(str(self.path.absolute() / part.name), files, between))
         return pads.FileSystemDataset(fragments, schema, kind, files)
@@ -137,10 +131,9 @@ class Dataset:
         self._number()
         with locked(self.path):
             found, limit = list(versions(self.path)), (time.time() - keep_days * 86_400) * 1000
-            times = [one.at for one in found[1:]]
-            kept = {part.name for one, next_at in zip(found, [*times, limit], strict=True) if next_at >= limit
-                    for part in one.parts}  # fmt: skip
-            return sweep(self.path, 0, kept)
+            replaced = [*(one.at for one in found[1:]), limit]
+            needed = [one for one, at in zip(found, replaced, strict=False) if at >= limit]
+            return sweep(self.path, 0, {part.name for one in needed for part in one.parts})
 
     def _number(self) -> int:
         if self.version is None:
@@ -160,7 +153,7 @@ class Dataset:
 def summary(found: Version) -> Dataset:
     """Return a version, or what is stored, as a value for the caller."""
     note, parts = found.note, len(found.parts)
-    return Dataset(found.folder, note.stored_rows, found.complete, parts, note.total, note.fetched_at, found.number)
+    return Dataset(found.folder, note.rows, found.complete, parts, note.total, note.fetched_at, found.number)
 
 
 @arguments.checked
@@ -196,7 +189,7 @@ def load(
     complete = used.complete and sound == len(used.parts)
     frame = to_frame(table)
     frame.attrs["vendorkit"] = {
-        **{name: value for name, value in used.note.question.items() if name in {"vendor", "environment", "request"}},
+        **{name: getattr(used.note.question, name) for name in ("vendor", "environment", "request")},
         **{name: getattr(used.note, name) for name in ("fetched_at", "pages", "total")},
         "complete": complete,
     }
@@ -245,8 +238,7 @@ def _table(found: Version, columns: Sequence[str] | None, filters: Any) -> tuple
     names = found.columns if columns is None else list(dict.fromkeys(columns))
     condition, used = _condition(filters, found.columns)
     check_columns(found.folder, [*names, *used], found.columns)
-    kinds = dict(zip(found.note.schema.names, found.note.schema.types, strict=True))
-    wanted = pa.schema([(name, kinds.get(name, pa.string())) for name in dict.fromkeys([*names, *used])])
+    wanted = found.frame_schema(dict.fromkeys([*names, *used]))
     tables = [wanted.empty_table().select(names)]
     for part in found.parts:
         try:
@@ -269,9 +261,10 @@ def _condition(filters: Any, columns: Sequence[str]) -> tuple[Any, Sequence[str]
             return filters, columns
         groups: list[Any] = filters if isinstance(filters, list) else [None]  # other iterables may be endless
         flat: list[Any] = [two for one in groups for two in (one if isinstance(one, list) else [one])]
-        if not all(isinstance(one, tuple) and len(one) == 3 and _is_plain(one[2]) for one in flat):
+        used = [arguments.word(name, "filters") for name, _, _ in flat]
+        if not all(isinstance(one, tuple) and isinstance(one[1], str) and _is_plain(one[2]) for one in flat):
             raise TypeError  # noqa: TRY301 - handled like any other
-        return pq.filters_to_expression(filters), [str(one[0]) for one in flat]
+        return pq.filters_to_expression(filters), used
     except (TypeError, ValueError, IndexError, KeyError, OverflowError, pa.ArrowException):
         arguments.refuse("filters", 'a list of conditions such as [("status", "==", "active")]', filters)
 

@@ -35,11 +35,11 @@ _LOCK: Final = ".lock"
 _FAULTS: Final = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, pa.ArrowException)
 
 
-class DamagedError(Exception):
-    """A file is missing, damaged, or not a plain file."""
+class DamagedError(IncompletePull):
+    """A file is missing, damaged, or not a plain file; or what is stored cannot be continued."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(f"{name} is damaged")
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} is damaged.", remedy="Save again: it is downloaded as the next version.")
 
 
 @contextmanager
@@ -75,27 +75,11 @@ class Part(Struct, frozen=True, array_like=True):
 
     def open(self, folder: Path) -> pq.ParquetFile:
         """Return the checked file; `DamagedError` if it is not what was written."""
-        with checked(DamagedError(self.name)):
+        with checked(DamagedError(folder / self.name)):
             body = read_file(folder / self.name, self.size)
             if zlib.crc32(body) != self.crc:
                 raise ValueError(self.name)
             return parquet(body)
-
-    def is_there(self, folder: Path) -> bool:
-        """Whether the file is a plain file of the right size."""
-        with tolerated(OSError):
-            found = (folder / self.name).lstat()
-            return stat.S_ISREG(found.st_mode) and found.st_size == self.size
-        return False
-
-    def table(self, folder: Path, wanted: pa.Schema) -> pa.Table:
-        """Return stored columns; `DamagedError` if the file is not what was written."""
-        file = self.open(folder)
-        with checked(DamagedError(self.name)):
-            table = file.read(wanted.names).select(wanted.names).cast(wanted)
-            if table.num_rows != self.rows:
-                raise ValueError(self.name)
-            return table
 
 
 def part_name(version: int, number: int) -> str:
@@ -109,14 +93,17 @@ def version_of(name: str) -> int | None:
     return int(found[1]) if found else None
 
 
+def plain_size(path: Path) -> int:
+    """Return the size of a plain file, which a link is not; -1 if it is none."""
+    with tolerated(OSError):
+        found = path.lstat()
+        return found.st_size if stat.S_ISREG(found.st_mode) else -1
+    return -1
+
+
 def names_in(folder: Path) -> list[str]:
     """Return the names of all files in *folder*; none if there is no such folder."""
     return [path.name for path in folder.iterdir()] if folder.is_dir() else []
-
-
-def parts_in(folder: Path) -> list[str]:
-    """Return the names of all parts in *folder*, in order; temporary files are left out."""
-    return sorted(name for name in names_in(folder) if version_of(name) is not None and not name.endswith(".tmp"))
 
 
 def sweep(folder: Path, version: int, kept: Collection[str] = ()) -> int:
@@ -144,7 +131,7 @@ def sweep(folder: Path, version: int, kept: Collection[str] = ()) -> int:
 
 def read_file(path: Path, most: int) -> bytes:
     """Return the bytes of a plain file of at most *most* bytes; `OSError` if it is something else."""
-    if not stat.S_ISREG(path.lstat().st_mode):
+    if plain_size(path) < 0:
         raise OSError(str(path))
     # Without waiting: a pipe may take the file's place in between.
     flags = os.O_RDONLY | sum(getattr(os, f"O_{name}", 0) for name in ("NOFOLLOW", "NONBLOCK", "BINARY"))
@@ -226,7 +213,7 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         names = names_in(folder)
-        odd = [name for name in names if name.startswith(_LOCK) and not _plain(folder / name)]
+        odd = [name for name in names if name.startswith(_LOCK) and plain_size(folder / name) < 0]
     except (OSError, ValueError) as exc:  # a name that no file can have is a ValueError
         if from_outside(exc):
             raise
@@ -249,7 +236,3 @@ def locked(folder: Path) -> Iterator[None]:
                 remedy = "Wait until that is done, or choose another folder."
             raise UsageError(what, remedy=remedy) from exc
         yield
-
-
-def _plain(path: Path) -> bool:
-    return stat.S_ISREG(path.lstat().st_mode)

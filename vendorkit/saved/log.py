@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
 import stat
 import zlib
@@ -18,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, TypedDict
+from typing import Annotated, Any, Final
 
 import msgspec
 import pyarrow as pa
@@ -35,7 +34,7 @@ _COMMIT: Final = re.compile(r"(0{10}\d{10})\.json")
 Count = Annotated[int, Meta(ge=0)]
 
 
-class Question(TypedDict):
+class Question(Struct):
     """What a dataset is the answer to."""
 
     vendor: str
@@ -59,7 +58,7 @@ class Note(Struct):
         fetched_at: When the download, or the last update, began; ISO 8601, UTC.
         pages: How many were downloaded for it.
         parts: The files, in the vendor's order.
-        rows, added, changed, removed: Numbers of records, in all and compared with the version before.
+        added, changed, removed: Numbers of records, compared with the version before.
     """
 
     question: Question
@@ -70,14 +69,13 @@ class Note(Struct):
     fetched_at: str
     pages: Count
     parts: list[Part]
-    rows: Count
     added: Count
     changed: Count
     removed: Count
 
     @property
-    def stored_rows(self) -> int:
-        """The number of records in the parts."""
+    def rows(self) -> int:
+        """The number of records."""
         return sum(part.rows for part in self.parts)
 
     @property
@@ -143,7 +141,17 @@ class Version:
     def table(self, part: Part, names: Iterable[str]) -> pa.Table:
         """Return stored columns of a part; `DamagedError` if it is not what was written."""
         stored = stored_schema(self.note.schema)
-        return part.table(self.folder, pa.schema([stored.field(name) for name in names]))
+        with checked(DamagedError(self.folder / part.name)):
+            wanted = pa.schema([stored.field(name) for name in names])
+            table = part.open(self.folder).read(wanted.names).select(wanted.names).cast(wanted)
+            if table.num_rows != part.rows:
+                raise ValueError(part.name)
+            return table
+
+    def frame_schema(self, names: Iterable[str]) -> pa.Schema:
+        """Return columns of the frame as they are before it is one."""
+        kinds = dict(zip(self.note.schema.names, self.note.schema.types, strict=True))
+        return pa.schema([(name, kinds.get(name, pa.string())) for name in names])
 
     def frame_table(self, part: Part, wanted: pa.Schema) -> pa.Table:
         """Return columns of the frame from a part; `DamagedError` if it is not what was written."""
@@ -152,7 +160,7 @@ class Version:
         members = {member: name for member, name in part.members.items() if name in others}
         table = self.table(part, [*declared, *([UNDECLARED] if members else [])])
         arrays = {name: table[name] for name in declared}
-        with checked(DamagedError(part.name)):
+        with checked(DamagedError(self.folder / part.name)):
             arrays |= expand(table[UNDECLARED], members) if members else {}
         return pa.table([arrays.get(one.name, pa.nulls(part.rows, one.type)) for one in wanted], schema=wanted)
 
@@ -203,8 +211,9 @@ def newest(folder: Path) -> Version | None:
 
 def unfinished(folder: Path) -> Footer | None:
     """Return what the newest part says up to which all parts are whole, itself in its note; None if there is none."""
-    for name in reversed(files.parts_in(folder)):
-        with suppress(DamagedError), checked(DamagedError(name)):
+    names = sorted(name for name in names_in(folder) if files.version_of(name) == 0)
+    for name in reversed(names):
+        with suppress(DamagedError), checked(DamagedError(folder / name)):
             body = files.read_file(folder / name, files.MOST_BYTES)
             file = files.parquet(body)
             found = msgspec.json.decode(file.metadata.metadata[MARK], type=Footer, dec_hook=schema_of)
@@ -231,11 +240,11 @@ def _numbers(folder: Path) -> list[int]:
     """Return the numbers of all versions in order."""
     log = folder / LOG
     with checked(_foreign(folder, 0)):
-        if not os.path.lexists(log):
-            return []
-        if not stat.S_ISDIR(log.lstat().st_mode):
-            raise ValueError(LOG)
-        return sorted(int(found[1]) for name in names_in(log) if (found := _COMMIT.fullmatch(name)))
+        with suppress(FileNotFoundError, NotADirectoryError):
+            if not stat.S_ISDIR(log.lstat().st_mode):
+                raise ValueError(LOG)
+            return sorted(int(found[1]) for name in names_in(log) if (found := _COMMIT.fullmatch(name)))
+        return []
 
 
 def _version(folder: Path, number: int, most: int = _MOST_COMMIT) -> Version:
@@ -247,7 +256,7 @@ def _version(folder: Path, number: int, most: int = _MOST_COMMIT) -> Version:
         found = msgspec.convert(told, _Information, dec_hook=schema_of)
         note = found.vendorkit
         parts = {part.name: part for part in note.parts}
-        if note.rows != note.stored_rows or not all(_fits(kind, action, parts) for kind, action in actions):
+        if not all(_fits(kind, action, parts) for kind, action in actions):
             raise ValueError(number)
         return Version(folder, number, note, found.timestamp)
 

@@ -12,13 +12,13 @@ if it does not agree, or more than a tenth of the records changed, everything is
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -36,7 +36,7 @@ from vendorkit.saved.dataset import Dataset, summary
 from vendorkit.saved.files import POSITION, DamagedError, Part, locked, sweep
 from vendorkit.saved.log import Note, Version, newest, stored_schema, unfinished
 from vendorkit.saved.version1 import refuse_version_1
-from vendorkit.saved.write import Download, MovedError, TooManyError
+from vendorkit.saved.write import Download
 
 _MOST: Final = 10  # at most one record in so many is merged; beyond, a whole download is quicker
 
@@ -59,12 +59,12 @@ def update(source: Source, ask: Ask, path: str | Path) -> Dataset:
         new.restart()
         try:
             return _updated(old, new, changes)
+        except DamagedError as exc:
+            what = f"{folder} is not complete: {exc.what}"
+            raise UsageError(what, remedy="Call save() first: it downloads it again.") from exc
         except IncompletePull as exc:
             what = f"{folder} is as it was before the update: {exc.what}"
             raise IncompletePull(what, arrived=summary(old), remedy="Call update() again.") from exc
-        except DamagedError as exc:
-            what = f"{folder} is not complete: {exc}."
-            raise UsageError(what, remedy="Call save() first: it downloads it again.") from exc
         finally:
             sweep(folder, (newest(folder) or old).following)
 
@@ -82,9 +82,9 @@ def _existing(folder: Path) -> Version:
 
 def _checked(source: Source, ask: Ask, old: Version) -> tuple[Schema, Note]:
     """Return the columns, and the note of the next version; check that it can be updated."""
-    columns, locale = old.note.question["columns"], old.note.question["locale"]
+    columns, locale = old.note.question.columns, old.note.question.locale
     plain = write.new_note(source, ask, None, None)[1]  # the projection may be that of another resource
-    plain.question |= {"columns": columns, "locale": locale}
+    plain.question.columns, plain.question.locale = columns, locale
     write.same_question(old.folder, old.note, plain)
     schema, note = write.new_note(source, ask, columns, locale)
     check_key(old)
@@ -106,7 +106,7 @@ def _updated(old: Version, new: Download, changes: Changes) -> Dataset:
             return new.commit(old, merge.counts, keeps=True)
     new.restart()
     new.ask, new.most = ask, None
-    new.run_all()
+    new.run()
     return new.commit(old, count(compare(old, new.stored)))
 
 
@@ -137,9 +137,8 @@ class _Merge:
         pull = Pull(changes.changed_ids(new.ask), new.source, ask.resource, quiet=True)
         with closing(pull.accepted()) as accepted:
             changed_ids = pa.array([key for one in accepted for key in changes.keys(one.page)], pa.string())
-        try:
-            new.run()
-        except (TooManyError, MovedError):
+        new.run()
+        if new.note.rows > new.most:
             return False
         self._changes = list(new.note.parts)
         self._fresh = [new.stored.ids(part) for part in self._changes]
@@ -208,7 +207,7 @@ class _Merge:
             return []
         present = members_of(table[UNDECLARED])
         every = {**members, **{member: name for part in self._changes for member, name in part.members.items()}}
-        note = json.dumps({"question": self._old.note.question}).encode()
+        note = msgspec.json.encode({"question": self._old.note.question})
         return [self._new.add(table, {member: name for member, name in every.items() if member in present}, note)]
 
 

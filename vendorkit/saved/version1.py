@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -53,7 +52,7 @@ class _Version1(Version):
 
     def frame_table(self, part: Part, wanted: pa.Schema) -> pa.Table:
         """Return columns of the frame from a part; `DamagedError` if it is not what was written."""
-        with checked(DamagedError(part.name)):
+        with checked(DamagedError(self.folder / part.name)):
             body = read_file(self.folder / part.name, MOST_BYTES)
             if hashlib.sha256(body).hexdigest() != self.stored[part.name].sha256:
                 raise ValueError(part.name)
@@ -69,12 +68,14 @@ def version_1(folder: Path) -> Version | None:
     path = folder / _MANIFEST
     what = f"{path} cannot be read as the manifest of a dataset."
     with checked(UsageError(what, remedy="Choose another folder, or delete this one.")):
-        if not os.path.lexists(path):
+        try:
+            path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
             return None
         found = msgspec.json.decode(read_file(path, _MOST), type=_Manifest, dec_hook=schema_of)
     pages = sum(part.pages for part in found.parts) or int(found.complete)
     parts = [Part(one.file, 0, one.rows, 0, 0, 0, {}) for one in found.parts]
-    note = Note(found.asked, "", found.schema, None, found.total, found.fetched_at, pages, parts, 0, 0, 0, 0)
+    note = Note(found.asked, "", found.schema, None, found.total, found.fetched_at, pages, parts, 0, 0, 0)
     return _Version1(folder, None, note, 0, found.complete, {one.file: one for one in found.parts})
 
 

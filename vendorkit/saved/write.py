@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -23,7 +24,7 @@ from vendorkit.errors import AuthError, Cancelled, IncompletePull, NotAllowed, U
 from vendorkit.frames import UNDECLARED, Batch, Drift, Schema, TableReader, combine, fold
 from vendorkit.frames.drift import levels_to_caller
 from vendorkit.pull import TOGETHER, Group, Pull, run, utc_now
-from vendorkit.resource import Resource, Source, describe
+from vendorkit.resource import Source, describe
 from vendorkit.saved.commits import check_writable, commit
 from vendorkit.saved.dataset import Dataset, summary
 from vendorkit.saved.files import POSITION, DamagedError, Part, locked, part_name, sweep, write_part
@@ -37,14 +38,6 @@ PART_BYTES: Final = 64 << 20  # in Arrow's memory
 PART_SECONDS: Final = 30.0
 _LOCAL_ORIGIN: Final = re.compile(r"https://127\.0\.0\.1:\d+")
 _FATAL: Final = (AuthError, Cancelled, UsageError)  # nothing is gained by going on, or by saying how far it came
-
-
-class MovedError(Exception):
-    """What the vendor sends from the start is not what is stored, so nothing can be continued."""
-
-
-class TooManyError(Exception):
-    """More rows than are wanted."""
 
 
 def save(source: Source, ask: Ask, path: Any, *, columns: Any, locale: Any) -> Dataset:
@@ -64,9 +57,8 @@ def save(source: Source, ask: Ask, path: Any, *, columns: Any, locale: Any) -> D
             if old.intact():
                 return summary(old)
         try:
-            new.run_all()
-            before = 0 if old is None else old.note.rows
-            return new.commit(old, {"added": new.note.stored_rows, "removed": before})
+            new.run()
+            return new.commit(old, {"added": new.note.rows, "removed": 0 if old is None else old.note.rows})
         except IncompletePull as exc:
             exc.arrived = summary(old or new.stored)
             raise
@@ -75,30 +67,19 @@ def save(source: Source, ask: Ask, path: Any, *, columns: Any, locale: Any) -> D
 def new_note(source: Source, ask: Ask, columns: Any, locale: Any) -> tuple[Schema, Note]:
     """Return the columns of a dataset of *ask*, and the note of one that holds nothing yet."""
     schema = source.resource_of(ask).columns_of(ask).project(columns, locale)
-    question: Question = {
-        "vendor": source.vendor_name,
-        "environment": source.environment,
-        "resource": ask.resource,
-        "request": json.loads(json.dumps(describe(source, ask))),
-        "columns": None if columns is None else list(columns),
-        "locale": locale,
-    }
-    return schema, Note(question, schema.key, schema.arrow, None, None, utc_now(), 0, [], 0, 0, 0, 0)
+    request = json.loads(json.dumps(describe(source, ask)))
+    question = Question(source.vendor_name, source.environment, ask.resource, request, columns, locale)
+    return schema, Note(question, schema.key, schema.arrow, None, None, utc_now(), 0, [], 0, 0, 0)
 
 
 def same_question(folder: Path, found: Note, wanted: Note) -> None:
     """Raise `UsageError` if the dataset that was found is that of another query."""
-    before, asked = _comparable(found.question), _comparable(wanted.question)
+    # A mock server has another port at each start.
+    texts = [_LOCAL_ORIGIN.sub("", msgspec.json.encode(one.question).decode()) for one in (found, wanted)]
+    before, asked = map(json.loads, texts)
     if changed := [name for name in asked if asked[name] != before[name]]:
         what = f"{folder} holds the dataset of another query; different: {', '.join(changed)}."
         raise UsageError(what, remedy="Save into another folder, or delete this one.")
-
-
-def _comparable(question: Question) -> dict[str, Any]:
-    """Return what makes two queries the same; a mock server has another port at each start."""
-    text = json.dumps(question)
-    found: dict[str, Any] = json.loads(_LOCAL_ORIGIN.sub("", text) if question["environment"] == "local" else text)
-    return found
 
 
 @dataclass
@@ -113,7 +94,7 @@ class Download:
         folder: Where the parts are.
         version: The version that they belong to once they are committed.
         note: What is known about it, with the parts; kept up to date.
-        most: End with `TooManyError` at more rows; None: never.
+        most: More rows than these, if any, are not wanted: it ends soon after them.
         cursor: Where the vendor's paging continues; None: at the start.
         done: Whether nothing follows.
         drift: What did not match the schema.
@@ -160,8 +141,10 @@ class Download:
         self.note.parts, self.note.total, self.note.fetched_at, self.note.pages = [], None, utc_now(), 0
 
     def commit(self, old: Version | None, counts: dict[str, int], *, keeps: bool = False) -> Dataset:
-        """Make the parts the next version after *old*; *keeps* as in `commit`."""
-        for name, number in {"rows": self.note.stored_rows, **counts}.items():
+        """Make the parts the next version after *old*; *keeps* as in `commit`. Drift in a whole answer is a warning."""
+        if not keeps:
+            self.drift.warn(self.schema.name)
+        for name, number in counts.items():
             setattr(self.note, name, number)
         commit(self.folder, old, self.note, keeps=keeps)
         return summary(Version(self.folder, self.version, self.note))
@@ -171,32 +154,29 @@ class Download:
         self.number += 1
         return write_part(self.folder, part_name(self.version, self.number - 1), table, members, note)
 
-    def run_all(self) -> None:
-        """Store the whole answer, from the start if nothing can be continued; the drift is reported as a warning."""
-        while True:
-            try:
-                self.run()
-            except MovedError:
-                self.restart()
-            else:
-                return self.drift.warn(self.schema.name)
-
     def run(self) -> None:
         """
         Store page after page until the vendor has no more, and check that the result is complete.
 
         Raises:
             IncompletePull: The download or the disk failed, or the data changed meanwhile; what arrived is stored.
-            MovedError: Nothing can be continued, it has to start over.
-            TooManyError: There are more rows than wanted.
         """
+        while True:
+            try:
+                return self._run()
+            except DamagedError:  # what the vendor sends from the start is not what is stored: nothing can be continued
+                self.restart()
+
+    def _run(self) -> None:
         if self.done and self._difference() is None:
             return  # the process ended after the last part
         # If all was there and did not fit together, from the start.
         cursor = None if self.done else self.cursor
-        pull = Pull(self._resource.paging_of(self.ask).pages(self.ask, cursor), self.source, self.ask.resource)
+        flow = self.source.resource_of(self.ask).paging_of(self.ask).pages(self.ask, cursor)
+        limit = None if self.most is None else self.most + 1
+        pull = Pull(flow, self.source, self.ask.resource, limit=limit)
         self._pending, self._started = [], time.monotonic()
-        with closing(self._arriving(pull, self.note.stored_rows if cursor is None else 0)) as groups:
+        with closing(self._arriving(pull, after_stored=cursor is None and bool(self.note.parts))) as groups:
             for group in groups:
                 self._add(group)
         self.done, broken = self._broken is None, self._broken
@@ -204,44 +184,37 @@ class Download:
         if isinstance(broken, _FATAL):
             raise broken
         if broken is not None:
-            what = f"The download of {self.ask.resource} broke off at row {self.note.stored_rows:,}: {broken.what}"
+            what = f"The download of {self.ask.resource} broke off at row {self.note.rows:,}: {broken.what}"
             resumes = "" if isinstance(broken, IncompletePull) else " save() continues from there."
             raise IncompletePull(what, remedy=f"{broken.remedy}{resumes}") from broken
-        if why := self._difference():
+        if (self.most is None or self.note.rows <= self.most) and (why := self._difference()):
             raise pull.incomplete(why)
 
-    @property
-    def _resource(self) -> Resource:
-        return self.source.resource_of(self.ask)
-
-    def _arriving(self, pull: Pull, stored: int) -> Generator[Group[Batch], None, None]:
-        """Yield what comes after the first *stored* rows, which have to be those stored; keep the error at its end."""
+    def _arriving(self, pull: Pull, *, after_stored: bool) -> Generator[Group[Batch], None, None]:
+        """Yield what arrives, or what comes *after_stored* records, which come again; keep the error that ends it."""
         self._broken = None
-        ids, parts, key = pa.chunked_array([], pa.string()), iter(self.note.parts), self.schema.key
-        if stored and key not in self.schema.arrow.names:
-            raise MovedError
+        ids, key = self.stored.ids(*self.note.parts if after_stored else ()), self.schema.key
         try:
             self._note_position()
             for group in pull.read(TableReader(self.schema).read, min(TOGETHER, PART_ROWS)):
                 self._check_total(group.total)
                 table = group.value.table
-                drop = min(len(table), stored)
-                while len(ids) < drop:
-                    ids = pa.chunked_array([*ids.chunks, self._ids(next(parts))])
-                if drop and not table[key].slice(0, drop).equals(ids.slice(0, drop)):
-                    raise MovedError
-                ids, stored = ids.slice(drop), stored - drop
-                if not drop or drop < len(table):
-                    yield replace(group, value=replace(group.value, table=table.slice(drop)))
+                again, ids = ids[: len(table)], ids[len(table) :]
+                if len(again) and not table[key].slice(0, len(again)).equals(pa.chunked_array([again])):
+                    raise DamagedError(self.folder)  # noqa: TRY301 - it passes
+                if not len(again) or len(again) < len(table):
+                    yield replace(group, value=replace(group.value, table=table.slice(len(again))))
+        except DamagedError:
+            raise
         except VendorkitError as exc:
             self._broken = exc
         else:
-            if stored:
-                raise MovedError
+            if len(ids):
+                raise DamagedError(self.folder)
 
     def _note_position(self) -> None:
         """Before the first page, note the vendor's position for a later update, if it reports changes."""
-        ask, changes, note = self.ask, self._resource.changes, self.note
+        ask, note, changes = self.ask, self.note, self.source.resource_of(self.ask).changes
         if note.parts or note.mark is not None or ask.since is not None or ask.matches_nothing:
             return
         if changes is None or changes.why_not_incremental(ask) is not None:
@@ -265,12 +238,6 @@ class Download:
             what = f"{before}; now there are {total:,}."
             raise IncompletePull(what, remedy="Delete the folder and save again, or save into another one.")
 
-    def _ids(self, part: Part) -> pa.Array:
-        try:
-            return self.stored.ids(part)
-        except DamagedError:
-            raise MovedError from None
-
     def _add(self, group: Group[Batch]) -> None:
         """Add pages to the next part; the last one is written when it is known to be that."""
         rows = sum(len(one.value.table) for one in self._pending)
@@ -278,8 +245,6 @@ class Download:
         if time.monotonic() - self._started >= PART_SECONDS or rows >= PART_ROWS or size >= PART_BYTES:
             self._flush()
         self._pending.append(group)
-        if self.most is not None and self.note.stored_rows + rows + group.rows > self.most:
-            raise TooManyError
 
     def _flush(self) -> None:
         """Write what is pending as one part."""
@@ -303,14 +268,14 @@ class Download:
     def _difference(self) -> str | None:
         """Compare with the total, and look for doubled ids: records that moved from page to page meanwhile."""
         total = self.note.total
-        if total is not None and self.note.stored_rows != total:
-            return f"{self.note.stored_rows:,} rows arrived where {total:,} were announced"
+        if total is not None and self.note.rows != total:
+            return f"{self.note.rows:,} rows arrived where {total:,} were announced"
         return "the same id came twice" if self.note.pages > 1 and self._has_doubles() else None
 
     def _has_doubles(self) -> bool:
         if self.schema.key not in self.schema.arrow.names:
             return False
         # 8 bytes per id: a million records take 8 MB, and two hashes of 64 bits meet by chance once in 10**7 datasets.
-        ids = (self._ids(part).drop_null().to_pandas() for part in self.note.parts)
+        ids = (self.stored.ids(part).drop_null().to_pandas() for part in self.note.parts)
         found = np.sort(np.concatenate([pd.util.hash_array(some.to_numpy(dtype=object)) for some in ids]))
         return bool((found[1:] == found[:-1]).any())
