@@ -76,11 +76,11 @@ WRONG = {
     "time of another type": lambda a: a[0]["commitInfo"].update(timestamp="x"),
     "no parts": lambda a: a[0]["commitInfo"]["vendorkit"].pop("parts"),
     **{f"no {name}": lambda a, name=name: a[0]["commitInfo"]["vendorkit"].pop(name)
-       for name in ("question", "key", "schema", "mark", "total", "fetched_at", "added", "pages")},
+       for name in ("question", "key", "schema", "mark", "total", "fetched_at", "counts", "pages")},
     **{f"{name}={value!r}": lambda a, name=name, value=value: a[0]["commitInfo"]["vendorkit"].update({name: value})
        for name, value in (("question", {}), ("question", 5), ("key", None), ("schema", "AAAA"), ("schema", 7),
                            ("mark", "x"), ("mark", [1]), ("total", "5"),
-                           ("added", -1), ("added", True), ("added", 1e30),
+                           ("counts", {"added": -1}), ("counts", {"added": True}), ("counts", {"added": 1e30}),
                            ("pages", None), ("fetched_at", 5), ("parts", []), ("parts", {"x": 1}), ("parts", [[]]))},
     **{f"add {name}={value!r}": lambda a, name=name, value=value: a[-1]["add"].update({name: value})
        for name, value in (("size", "1"), ("size", -1), ("size", 2**80), ("size", True), ("stats", "{}"),

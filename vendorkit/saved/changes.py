@@ -62,6 +62,11 @@ def count(changes: Iterator[pa.Table]) -> dict[str, int]:
     return found
 
 
+def among(ids: pa.Array, others: pa.Array) -> pa.Array:
+    """Return which of *ids* are among *others*; a missing one never is."""
+    return pc.is_in(ids, value_set=others, skip_nulls=True)
+
+
 def differing(old: Any, new: Any, start: int = 0) -> list[int]:
     """Return which rows of two arrays or tables differ, by halving: exact for every type, nested ones too."""
     if old.equals(new):
@@ -103,5 +108,5 @@ def _texts(column: Any) -> Any:
     return pa.array(texts, _TEXT)
 
 
-def _missing(ids: Any, among: Any) -> Any:
-    return pc.and_(pc.is_valid(ids), pc.invert(pc.is_in(ids, value_set=among, skip_nulls=True)))
+def _missing(ids: Any, others: Any) -> Any:
+    return pc.and_(pc.is_valid(ids), pc.invert(among(ids, others)))

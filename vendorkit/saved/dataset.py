@@ -26,10 +26,8 @@ from vendorkit.saved.version1 import version_1
 
 _MOST_DAYS: Final = 1e6
 _READS: Final = 3  # of a folder that is updated and compacted meanwhile
-_COUNTS: Final = ("rows", "added", "changed", "removed")
-_HISTORY: Final = pa.schema(
-    [("version", pa.int64()), ("at", pa.timestamp("us", "UTC")), *((name, pa.int64()) for name in _COUNTS)]
-)
+_COUNTS: Final = [(name, pa.int64()) for name in ("rows", "added", "changed", "removed")]
+_HISTORY: Final = pa.schema([("version", pa.int64()), ("at", pa.timestamp("us", "UTC")), *_COUNTS])
 
 
 @dataclass(frozen=True)
@@ -68,8 +66,7 @@ class Dataset:
         """
         own = self._number()
         found = [one for one in versions(self.path) if one.following <= own + 1][::-1]
-        counts = [{name: getattr(one.note, name) for name in _COUNTS} for one in found]
-        rows = [{"version": one.number, "at": one.at * 1000, **of} for one, of in zip(found, counts, strict=True)]
+        rows = [{"version": v.number, "at": v.at * 1000, "rows": v.note.rows, **v.note.counts} for v in found]
         return to_frame(pa.Table.from_pylist(rows, _HISTORY))
 
     def changes(self, since: int, *, columns: str | Iterable[str] | None = None) -> pd.DataFrame:

@@ -58,7 +58,7 @@ class Note(Struct):
         fetched_at: When the download, or the last update, began; ISO 8601, UTC.
         pages: How many were downloaded for it.
         parts: The files, in the vendor's order.
-        added, changed, removed: Numbers of records, compared with the version before.
+        counts: How many records were added, changed and removed since the version before.
     """
 
     question: Question
@@ -69,9 +69,7 @@ class Note(Struct):
     fetched_at: str
     pages: Count
     parts: list[Part]
-    added: Count
-    changed: Count
-    removed: Count
+    counts: dict[str, Count]
 
     @property
     def rows(self) -> int:
@@ -167,14 +165,18 @@ class Version:
     def ids(self, *parts: Part) -> pa.Array:
         """Return the keys of the records in these parts; `DamagedError` if one of them is not what was written."""
         key = self.note.key
-        chunks = [one for part in parts for one in self.table(part, [key])[key].chunks]
-        return pa.concat_arrays([pa.array([], pa.string()), *chunks])
+        return joined(one for part in parts for one in self.table(part, [key])[key].chunks)
 
     def intact(self) -> bool:
         """Whether all files are what was written."""
         with suppress(DamagedError):
             return all(part.open(self.folder) is not None for part in self.parts)
         return False
+
+
+def joined(ids: Iterable[pa.Array]) -> pa.Array:
+    """Return all keys as one array."""
+    return pa.concat_arrays([pa.array([], pa.string()), *ids])
 
 
 def stored_schema(declared: pa.Schema) -> pa.Schema:

@@ -12,7 +12,7 @@ if it does not agree, or more than a tenth of the records changed, everything is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -30,11 +30,11 @@ from vendorkit.frames import UNDECLARED, Schema, members_of
 from vendorkit.pull import Pull, run
 from vendorkit.resource import Changes, Source, changes_of
 from vendorkit.saved import write
-from vendorkit.saved.changes import check_key, compare, count, differing
+from vendorkit.saved.changes import among, check_key, compare, count, differing
 from vendorkit.saved.commits import check_writable
 from vendorkit.saved.dataset import Dataset, summary
 from vendorkit.saved.files import POSITION, DamagedError, Part, locked, sweep
-from vendorkit.saved.log import Note, Version, newest, stored_schema, unfinished
+from vendorkit.saved.log import Note, Version, joined, newest, stored_schema, unfinished
 from vendorkit.saved.version1 import refuse_version_1
 from vendorkit.saved.write import Download
 
@@ -125,7 +125,7 @@ class _Merge:
     def __init__(self, old: Version, new: Download) -> None:
         self._old, self._new, self._columns = old, new, stored_schema(old.note.schema).names
         self._ids = [old.ids(part) for part in old.parts]
-        self._known = _joined(self._ids)
+        self._known = joined(self._ids)
         self.counts = {"added": 0, "changed": 0, "removed": 0}
 
     def downloaded(self, changes: Changes) -> bool:
@@ -142,9 +142,9 @@ class _Merge:
             return False
         self._changes = list(new.note.parts)
         self._fresh = [new.stored.ids(part) for part in self._changes]
-        changed = _joined(self._fresh)
-        self._gone = known.filter(pc.and_(_among(known, changed_ids), pc.invert(_among(known, changed))))
-        self.counts["added"] = _count(pc.invert(_among(changed, known)))
+        changed = joined(self._fresh)
+        self._gone = known.filter(pc.and_(among(known, changed_ids), pc.invert(among(known, changed))))
+        self.counts["added"] = _count(pc.invert(among(changed, known)))
         rows = len(known) - len(self._gone) + self.counts["added"]
         total = new.note.total = run(new.source.resource_of(ask).paging.count(ask), new.source)
         return (len(changed) + len(self._gone)) * _MOST <= len(known) and total in {None, rows}
@@ -152,24 +152,24 @@ class _Merge:
     def run(self) -> None:
         """Write the parts that differ; the others stay."""
         old, added, merged = self._old, self.counts["added"], list[Part]()
-        touched = _joined([*self._fresh, self._gone])
+        touched = joined([*self._fresh, self._gone])
         # New records join the last part as long as it is small.
-        joined = old.parts[-1] if added and old.parts and old.parts[-1].rows + added <= write.PART_ROWS else None
+        last = old.parts[-1] if added and old.parts and old.parts[-1].rows + added <= write.PART_ROWS else None
         for part, ids in zip(old.parts, self._ids, strict=True):
-            tail = list(self._new_rows()) if part is joined else []
-            merged += self._merged(part, ids, tail) if tail or _count(_among(ids, touched)) else [part]
-        for table in [] if joined else self._new_rows():
+            tail = list(self._new_rows()) if part is last else []
+            merged += self._merged(part, ids, tail) if tail or _count(among(ids, touched)) else [part]
+        for table in [] if last else self._new_rows():
             merged += self._written(table, {})
-        for part in self._changes:  # before the commit, after which they would look like parts of the version
-            (old.folder / part.name).unlink()
+        # Before the commit, after which the changed records would look like parts of the version.
+        sweep(old.folder, self._new.version, {part.name for part in merged})
         self._new.note.parts = merged
         self._new.note.pages += old.note.pages
 
     def _merged(self, part: Part, ids: pa.Array, tail: list[pa.Table]) -> list[Part]:
         """Write a part anew: changed records in place of the old ones, without those that are gone, the tail behind."""
         table, fresh = self._old.table(part, self._columns), self._fresh_rows(ids)
-        found = pc.index_in(ids, value_set=_joined(fresh[self._old.note.key].chunks), skip_nulls=True)
-        places, leaves = pc.indices_nonzero(pc.is_valid(found)), _among(ids, self._gone)
+        found = pc.index_in(ids, value_set=joined(fresh[self._old.note.key].chunks), skip_nulls=True)
+        places, leaves = pc.indices_nonzero(pc.is_valid(found)), among(ids, self._gone)
         before = table.take(places)
         after = _placed(fresh.take(found.drop_null()), before[POSITION])
         changed, removed = len(differing(before, after)), _count(leaves)
@@ -184,14 +184,14 @@ class _Merge:
 
     def _fresh_rows(self, ids: pa.Array) -> pa.Table:
         """Return the changed records with these keys."""
-        found = [self._rows(part, _among(fresh, ids)) for part, fresh in zip(self._changes, self._fresh, strict=True)]
+        found = [self._rows(part, among(fresh, ids)) for part, fresh in zip(self._changes, self._fresh, strict=True)]
         return pa.concat_tables([stored_schema(self._old.note.schema).empty_table(), *found])
 
     def _new_rows(self) -> Iterator[pa.Table]:
         """Yield the new records, with positions after all others."""
         first = self._old.note.end
         for part, fresh in zip(self._changes, self._fresh, strict=True):
-            table = self._rows(part, pc.invert(_among(fresh, self._known)))
+            table = self._rows(part, pc.invert(among(fresh, self._known)))
             yield _placed(table, pa.array(np.arange(first, first + len(table))))
             first += len(table)
 
@@ -209,16 +209,6 @@ class _Merge:
         every = {**members, **{member: name for part in self._changes for member, name in part.members.items()}}
         note = msgspec.json.encode({"question": self._old.note.question})
         return [self._new.add(table, {member: name for member, name in every.items() if member in present}, note)]
-
-
-def _joined(ids: Iterable[pa.Array]) -> pa.Array:
-    """Return all keys as one array."""
-    return pa.concat_arrays([pa.array([], pa.string()), *ids])
-
-
-def _among(ids: pa.Array, others: pa.Array) -> pa.Array:
-    """Return which of *ids* are among *others*; a missing one never is."""
-    return pc.is_in(ids, value_set=others, skip_nulls=True)
 
 
 def _count(are: pa.Array) -> int:

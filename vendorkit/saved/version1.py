@@ -75,7 +75,7 @@ def version_1(folder: Path) -> Version | None:
         found = msgspec.json.decode(read_file(path, _MOST), type=_Manifest, dec_hook=schema_of)
     pages = sum(part.pages for part in found.parts) or int(found.complete)
     parts = [Part(one.file, 0, one.rows, 0, 0, 0, {}) for one in found.parts]
-    note = Note(found.asked, "", found.schema, None, found.total, found.fetched_at, pages, parts, 0, 0, 0)
+    note = Note(found.asked, "", found.schema, None, found.total, found.fetched_at, pages, parts, {})
     return _Version1(folder, None, note, 0, found.complete, {one.file: one for one in found.parts})
 
 

@@ -58,7 +58,8 @@ def save(source: Source, ask: Ask, path: Any, *, columns: Any, locale: Any) -> D
                 return summary(old)
         try:
             new.run()
-            return new.commit(old, {"added": new.note.rows, "removed": 0 if old is None else old.note.rows})
+            removed = 0 if old is None else old.note.rows
+            return new.commit(old, {"added": new.note.rows, "changed": 0, "removed": removed})
         except IncompletePull as exc:
             exc.arrived = summary(old or new.stored)
             raise
@@ -69,7 +70,7 @@ def new_note(source: Source, ask: Ask, columns: Any, locale: Any) -> tuple[Schem
     schema = source.resource_of(ask).columns_of(ask).project(columns, locale)
     request = json.loads(json.dumps(describe(source, ask)))
     question = Question(source.vendor_name, source.environment, ask.resource, request, columns, locale)
-    return schema, Note(question, schema.key, schema.arrow, None, None, utc_now(), 0, [], 0, 0, 0)
+    return schema, Note(question, schema.key, schema.arrow, None, None, utc_now(), 0, [], {})
 
 
 def same_question(folder: Path, found: Note, wanted: Note) -> None:
@@ -144,8 +145,7 @@ class Download:
         """Make the parts the next version after *old*; *keeps* as in `commit`. Drift in a whole answer is a warning."""
         if not keeps:
             self.drift.warn(self.schema.name)
-        for name, number in counts.items():
-            setattr(self.note, name, number)
+        self.note.counts = counts
         commit(self.folder, old, self.note, keeps=keeps)
         return summary(Version(self.folder, self.version, self.note))
 
