@@ -31,7 +31,7 @@ from vendorkit.frames.elements import (
     type_of,
 )
 from vendorkit.frames.lossless import LosslessReader
-from vendorkit.frames.page import Batch, combine
+from vendorkit.frames.page import Batch
 from vendorkit.frames.schema import Column, Kind, Schema, Struct, Type, frame_type
 from vendorkit.frames.values import dumps
 from vendorkit.strictjson import REPEATED
@@ -76,27 +76,33 @@ class XmlTyper:
         Raises:
             MalformedAnswer: Lists and objects are nested too deep, or a name occurs twice in one object.
         """
-        batches = [self._read(records[row : row + _ROWS]) for row in range(0, len(records), _ROWS)]
-        return batches[0] if len(batches) == 1 else Batch(*combine(batches, self._schema))
-
-    def _read(self, records: Sequence[etree._Element]) -> Batch:
-        cells, odd = self._walk(records)
+        parts: dict[str, list[pa.Array]] = {name: [pa.array([], pa.string())] for name in self._kinds}
+        odd: Odd = defaultdict(dict)
+        for start in range(0, len(records), _ROWS):
+            for name, texts in self._walk(records[start : start + _ROWS], start, odd).items():
+                parts[name].append(pa.array(texts, pa.string()))
         columns = {}
-        for name, texts in cells.items():
-            array = pa.array(texts, pa.string())
+        for name, found in parts.items():
+            array = pa.concat_arrays(found)
             typed = array if name == RESOURCE_TYPE else _typed(array, self._kinds[name])
             if typed is None:
-                tag, kind, found = self._tags[name], self._kinds[name], odd[name]
-                again = (row for row, text in enumerate(texts) if text is not None and row not in found)
-                found |= {row: self._elements.value(next(records[row].iterchildren(tag)), kind) for row in again}
+                self._again(name, array.is_valid().to_pylist(), records, odd[name])
             else:
                 columns[self._names[name]] = typed
         undeclared = {name: odd.pop(name) for name in odd.keys() - self._names.keys()}
-        shown = {name: {row: dumps(item) for row, item in found.items()} for name, found in undeclared.items()}
+        shown = {name: {row: dumps(item) for row, item in cells.items()} for name, cells in undeclared.items()}
         return self._lossless.completed(columns, len(records), odd, shown)
 
-    def _walk(self, records: Sequence[etree._Element]) -> tuple[dict[str, list[Any]], Odd]:
-        """Return the texts of fields and links by name, None in rows that have none; and the odd members."""
+    def _again(
+        self, name: str, there: Sequence[bool], records: Sequence[etree._Element], found: dict[int, Any]
+    ) -> None:
+        """Read a field one value at a time."""
+        tag, kind = self._tags[name], self._kinds[name]
+        rows = (row for row, is_there in enumerate(there) if is_there and row not in found)
+        found |= {row: self._elements.value(next(records[row].iterchildren(tag)), kind) for row in rows}
+
+    def _walk(self, records: Sequence[etree._Element], start: int, odd: Odd) -> dict[str, list[Any]]:
+        """Return the texts of fields and links by name, None in rows that have none; keep odd members, from *start*."""
         cells: dict[str, list[Any]] = {name: [None] * len(records) for name in self._kinds}
         if RESOURCE_TYPE in cells:
             cells[RESOURCE_TYPE] = [type_of(record) for record in records]
@@ -104,7 +110,6 @@ class XmlTyper:
         links: dict[str | None, list[Any]] = {
             rel: cells[name] for rel, name in self._rels.items() if self._kinds.get(name) is Kind.LINK
         }
-        odd: Odd = defaultdict(dict)
         for row, record in enumerate(records):
             for child in record:
                 tag = child.tag
@@ -116,12 +121,12 @@ class XmlTyper:
                         text, is_odd = _text_of(record, child)
                         slot = None if is_odd else slot
                 if slot is None or slot[row] is not None or len(child):
-                    self._keep(child, row, cells, odd)
+                    self._keep(child, row, start, cells, odd)
                 else:
                     slot[row] = text
-        return cells, odd
+        return cells
 
-    def _keep(self, child: etree._Element, row: int, cells: Mapping[str, list[Any]], odd: Odd) -> None:
+    def _keep(self, child: etree._Element, row: int, start: int, cells: Mapping[str, list[Any]], odd: Odd) -> None:
         """Read an element that is not the one text of its column."""
         if len(child):
             check_depth(child)
@@ -131,10 +136,10 @@ class XmlTyper:
             if name not in self._names and not self._all:
                 continue
             slot = cells.get(name)
-            is_twice = row in odd[name] or (slot is not None and slot[row] is not None)
+            is_twice = start + row in odd[name] or (slot is not None and slot[row] is not None)
             if is_twice and self._all:
                 raise twice(name)
-            odd[name][row] = REPEATED if is_twice else item
+            odd[name][start + row] = REPEATED if is_twice else item
             if slot is not None:
                 slot[row] = ""  # so that another one is seen to be the second
 
