@@ -29,7 +29,7 @@ ROOMS = {
     "httpfile": 240,
     "vendors": 2_600,
     "query": 130,
-    "saved": 1_245,
+    "saved": 1_076,
     "tools": 230,
     "pull": 635,
     "resource": 140,

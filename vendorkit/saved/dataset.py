@@ -21,7 +21,7 @@ from vendorkit.errors import IncompletePull, UsageError
 from vendorkit.frames import to_frame
 from vendorkit.saved.changes import CHANGES, compare
 from vendorkit.saved.files import POSITION, DamagedError, locked, names_in, plain_size, sweep
-from vendorkit.saved.log import Version, newest, stored_schema, unfinished, versions
+from vendorkit.saved.log import Version, newest, numbers, stored_schema, unfinished, version, versions
 from vendorkit.saved.version1 import version_1
 
 _MOST_DAYS: Final = 1e6
@@ -202,7 +202,7 @@ def load(
 def _readable(folder: Path, version: int | None) -> Version:
     found = newest(folder) if version is None else version_in(folder, version)
     if found is None and (begun := unfinished(folder)):
-        return Version(folder, None, begun.note)
+        return Version(folder, None, begun.note, complete=False)
     if found is None and (found := version_1(folder)) is None:
         what = f"{folder} is not a saved dataset."
         raise UsageError(what, remedy="Check the path, or create one with query.save(path).")
@@ -212,15 +212,17 @@ def _readable(folder: Path, version: int | None) -> Version:
 def version_in(folder: Path, number: Any, name: str = "version") -> Version:
     """Return a version of which all files are there; `UsageError` with the versions that exist if there is none."""
     number = arguments.integer(number, name, "the number of a version, 0 or more", low=0)
-    found = list(versions(folder))
-    there = set(names_in(folder)) if found else set()
-    # The newest is never taken away: if a file of it is missing, that is damage.
-    exist = [one for one in found if one is found[-1] or all(part.name in there for part in one.parts)]
-    for one in exist:
-        if one.number == number:
-            return one
-    what = f"{folder} has no version {number}{' any more' if number < len(found) else ''}."
-    raise UsageError(what, remedy=f"There are: {', '.join(str(one.number) for one in exist) or '(none)'}.")
+    known, there = numbers(folder), {*names_in(folder)}
+
+    def exists(found: Version) -> bool:
+        # The newest is never taken away: if a file of it is missing, that is damage.
+        return found.number == known[-1] or all(part.name in there for part in found.parts)
+
+    if number in known and exists(found := version(folder, number)):
+        return found
+    what = f"{folder} has no version {number}{' any more' if number in known else ''}."
+    others = ", ".join(str(one.number) for one in versions(folder) if exists(one))
+    raise UsageError(what, remedy=f"There are: {others or '(none)'}.")
 
 
 def check_columns(folder: Path, names: Iterable[str], known: Sequence[str]) -> None:

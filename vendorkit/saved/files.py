@@ -77,9 +77,10 @@ class Part(Struct, frozen=True, array_like=True):
         """Return the checked file; `DamagedError` if it is not what was written."""
         with checked(DamagedError(folder / self.name)):
             body = read_file(folder / self.name, self.size)
-            if zlib.crc32(body) != self.crc:
+            file = parquet(body)
+            if zlib.crc32(body) != self.crc or file.metadata.num_rows != self.rows:
                 raise ValueError(self.name)
-            return parquet(body)
+            return file
 
 
 def part_name(version: int, number: int) -> str:

@@ -29,7 +29,7 @@ from vendorkit.saved import files
 from vendorkit.saved.files import BATCH_ROWS, LOG, MARK, POSITION, DamagedError, Part, checked, names_in
 
 _MOST_COMMIT: Final = 8 << 20  # bytes: ten million records have about 1,000 parts, which take less than one
-_MOST_LOG: Final = 128 << 20  # bytes: a million records updated daily for ten years take half of it
+_MOST_LOG: Final = 128 << 20  # bytes: 16 parts, which all change in each update, take 100 MB in ten years of days
 _COMMIT: Final = re.compile(r"(0{10}\d{10})\.json")
 Count = Annotated[int, Meta(ge=0)]
 
@@ -105,15 +105,17 @@ class Version:
 
     Attributes:
         folder: Where it is.
-        number: Of the version; None: not complete.
+        number: Of the version; None: it is not complete, or of version 1 of vendorkit.
         note: What is known about it.
         at: When it was committed, in milliseconds since 1970.
+        complete: Whether these are all records.
     """
 
     folder: Path
     number: int | None
     note: Note
     at: int = 0
+    complete: bool = True
 
     @property
     def parts(self) -> list[Part]:
@@ -131,20 +133,12 @@ class Version:
         declared = self.note.schema.names
         return [*declared, *sorted({name for part in self.parts for name in part.members.values()} - {*declared})]
 
-    @property
-    def complete(self) -> bool:
-        """Whether these are all records."""
-        return self.number is not None
-
     def table(self, part: Part, names: Iterable[str]) -> pa.Table:
         """Return stored columns of a part; `DamagedError` if it is not what was written."""
         stored = stored_schema(self.note.schema)
         with checked(DamagedError(self.folder / part.name)):
             wanted = pa.schema([stored.field(name) for name in names])
-            table = part.open(self.folder).read(wanted.names).select(wanted.names).cast(wanted)
-            if table.num_rows != part.rows:
-                raise ValueError(part.name)
-            return table
+            return part.open(self.folder).read(wanted.names).select(wanted.names).cast(wanted)
 
     def frame_schema(self, names: Iterable[str]) -> pa.Schema:
         """Return columns of the frame as they are before it is one."""
@@ -153,14 +147,16 @@ class Version:
 
     def frame_table(self, part: Part, wanted: pa.Schema) -> pa.Table:
         """Return columns of the frame from a part; `DamagedError` if it is not what was written."""
-        declared = [name for name in wanted.names if name in self.note.schema.names]
-        others = {*wanted.names} - {*declared}
-        members = {member: name for member, name in part.members.items() if name in others}
-        table = self.table(part, [*declared, *([UNDECLARED] if members else [])])
-        arrays = {name: table[name] for name in declared}
         with checked(DamagedError(self.folder / part.name)):
+            file = part.open(self.folder)
+            stored = {*file.schema_arrow.names} - {POSITION, UNDECLARED}
+            columns = [name for name in wanted.names if name in stored]
+            members = {member: name for member, name in part.members.items() if name in {*wanted.names} - {*columns}}
+            table = file.read([*columns, *([UNDECLARED] if members else [])])
+            arrays = {name: table[name] for name in columns}
             arrays |= expand(table[UNDECLARED], members) if members else {}
-        return pa.table([arrays.get(one.name, pa.nulls(part.rows, one.type)) for one in wanted], schema=wanted)
+            found = [arrays.get(one.name, pa.nulls(part.rows, one.type)).cast(one.type) for one in wanted]
+            return pa.table(found, schema=wanted)
 
     def ids(self, *parts: Part) -> pa.Array:
         """Return the keys of the records in these parts; `DamagedError` if one of them is not what was written."""
@@ -200,15 +196,15 @@ def schema_of(_: type, text: Any) -> pa.Schema:
 def versions(folder: Path) -> Iterator[Version]:
     """Yield all versions of *folder* in order, whether their parts are there or not; `UsageError` if it is not ours."""
     left = _MOST_LOG
-    for number in _numbers(folder):
-        yield _version(folder, number, left)
+    for number in numbers(folder):
+        yield version(folder, number, left)
         left -= log_file(folder, number).lstat().st_size
 
 
 def newest(folder: Path) -> Version | None:
     """Return the newest version of *folder*, None if it has none; `UsageError` if it is not ours."""
-    numbers = _numbers(folder)
-    return _version(folder, numbers[-1]) if numbers else None
+    found = numbers(folder)
+    return version(folder, found[-1]) if found else None
 
 
 def unfinished(folder: Path) -> Footer | None:
@@ -238,8 +234,8 @@ def _foreign(folder: Path, number: int) -> UsageError:
     return UsageError(what, remedy="Choose another folder, or delete this one.")
 
 
-def _numbers(folder: Path) -> list[int]:
-    """Return the numbers of all versions in order."""
+def numbers(folder: Path) -> list[int]:
+    """Return the numbers of all versions in order; `UsageError` if their log is not a folder."""
     log = folder / LOG
     with checked(_foreign(folder, 0)):
         with suppress(FileNotFoundError, NotADirectoryError):
@@ -249,7 +245,7 @@ def _numbers(folder: Path) -> list[int]:
         return []
 
 
-def _version(folder: Path, number: int, most: int = _MOST_COMMIT) -> Version:
+def version(folder: Path, number: int, most: int = _MOST_COMMIT) -> Version:
     """Return one version; `UsageError` if its commit is not ours."""
     with checked(_foreign(folder, number)):
         lines = files.read_file(log_file(folder, number), min(most, _MOST_COMMIT)).splitlines()

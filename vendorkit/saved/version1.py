@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import msgspec
 import pyarrow as pa
+import pyarrow.parquet as pq
 from msgspec import Meta, Struct
 
 from vendorkit.errors import UsageError
-from vendorkit.saved.files import MOST_BYTES, DamagedError, Part, checked, parquet, read_file
+from vendorkit.saved.files import MOST_BYTES, Part, checked, parquet, read_file
 from vendorkit.saved.log import Count, Note, Question, Version, schema_of
 
 _MANIFEST: Final = "_manifest.json"
@@ -37,30 +37,15 @@ class _Manifest(Struct):
     fetched_at: str
 
 
-@dataclass(frozen=True)
-class _Version1(Version):
-    """A dataset of version 1; its parts have different columns."""
+class _Part(Part, frozen=True):
+    sha256: str = ""
 
-    complete: bool = False
-    stored: dict[str, _Stored] = field(default_factory=dict)
-
-    @property
-    def columns(self) -> list[str]:
-        """The columns of its frame."""
-        declared = self.note.schema.names
-        return [*declared, *sorted({name for part in self.stored.values() for name in part.appended} - {*declared})]
-
-    def frame_table(self, part: Part, wanted: pa.Schema) -> pa.Table:
-        """Return columns of the frame from a part; `DamagedError` if it is not what was written."""
-        with checked(DamagedError(self.folder / part.name)):
-            body = read_file(self.folder / part.name, MOST_BYTES)
-            if hashlib.sha256(body).hexdigest() != self.stored[part.name].sha256:
-                raise ValueError(part.name)
-            file = parquet(body)
-            found = file.read([name for name in wanted.names if name in file.schema_arrow.names])
-            for name in {*wanted.names} - {*found.column_names}:
-                found = found.append_column(name, pa.nulls(found.num_rows, wanted.field(name).type))
-            return found.select(wanted.names).cast(wanted)
+    def open(self, folder: Path) -> pq.ParquetFile:
+        """Return the checked file, which has the undeclared fields as columns."""
+        body = read_file(folder / self.name, MOST_BYTES)
+        if hashlib.sha256(body).hexdigest() != self.sha256:
+            raise ValueError(self.name)
+        return parquet(body)
 
 
 def version_1(folder: Path) -> Version | None:
@@ -74,9 +59,11 @@ def version_1(folder: Path) -> Version | None:
             return None
         found = msgspec.json.decode(read_file(path, _MOST), type=_Manifest, dec_hook=schema_of)
     pages = sum(part.pages for part in found.parts) or int(found.complete)
-    parts = [Part(one.file, 0, one.rows, 0, 0, 0, {}) for one in found.parts]
+    parts: list[Part] = [
+        _Part(one.file, 0, one.rows, 0, 0, 0, {name: name for name in one.appended}, one.sha256) for one in found.parts
+    ]
     note = Note(found.asked, "", found.schema, None, found.total, found.fetched_at, pages, parts, {})
-    return _Version1(folder, None, note, 0, found.complete, {one.file: one for one in found.parts})
+    return Version(folder, None, note, complete=found.complete)
 
 
 def refuse_version_1(folder: Path) -> None:

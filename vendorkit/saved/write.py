@@ -120,7 +120,7 @@ class Download:
     @property
     def stored(self) -> Version:
         """What is stored, to be read."""
-        return Version(self.folder, None, self.note)
+        return Version(self.folder, None, self.note, complete=False)
 
     def resume(self) -> None:
         """Go on from what the folder holds of a dataset that is not complete; parts after a damaged one are deleted."""
