@@ -295,6 +295,19 @@ def test_a_part_that_is_torn_before_the_end_is_downloaded_again(  # noqa: PLR091
     _assert_same(again.frame(), query.frame(columns=["id", "cnk"]))
 
 
+@pytest.mark.usefixtures("small_parts")
+def test_a_flipped_bit_that_no_page_has_is_noticed_by_the_parts_after_it(medipim, tmp_path, monkeypatch):
+    """W11: Parquet has no checksum for headers and footers; the footer of the next part has one of all bytes."""
+    query, folder = medipim.products.query(), tmp_path / "torn"
+    parts = begin(monkeypatch, query, folder, 5, columns=["id", "cnk"])
+    body = parts[2].read_bytes()
+    assert body.count(b"parquet-cpp") == 1
+    parts[2].write_bytes(body.replace(b"parquet-cpp", b"parquet-cpq"))
+    assert len(pq.read_table(parts[2])) == 1000
+    assert len(vk.load(folder, partial=True)) == 2000
+    _assert_same(query.save(folder, columns=["id", "cnk"]).frame(), query.frame(columns=["id", "cnk"]))
+
+
 def test_a_broken_pull_keeps_what_came(medipim, vendors, tmp_path):
     """An error is the error of `frame()`; the pages before it are stored, and the next call goes on behind them."""
     query = medipim.products.query()

@@ -120,10 +120,12 @@ def test_a_log_of_many_versions_is_bounded(medipim, folder):
     _rewrite(folder, lambda a: a[0]["commitInfo"].update(padding=" " * 1_000_000))
     for version in range(1, 140):
         shutil.copy(folder / LOG, folder / f"_delta_log/{version:020}.json")
+    dataset = Dataset(folder, 0, True, 1, None, "", 139)
     with _bounded(folder):
-        for verb in (Dataset(folder, 0, True, 1, None, "", 139).history, lambda: vk.load(folder, version=0)):
+        for verb in (dataset.history, lambda: dataset.compact(1), lambda: vk.load(folder, version=200)):
             with pytest.raises(UsageError, match=r"cannot be read as a dataset: version 1[23]\d "):
                 verb()
+        assert len(vk.load(folder)) == len(vk.load(folder, version=0))  # only one file is read for these
 
 
 @pytest.mark.parametrize("kind", ["pipe", "link", "dangling", "folder"])

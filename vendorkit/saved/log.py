@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -209,18 +210,26 @@ def newest(folder: Path) -> Version | None:
 
 def unfinished(folder: Path) -> Footer | None:
     """Return what the newest part says up to which all parts are whole, itself in its note; None if there is none."""
-    names = sorted(name for name in names_in(folder) if files.version_of(name) == 0)
-    for name in reversed(names):
+    checksums = list[int]()
+    with suppress(DamagedError), checked(DamagedError(folder)):
+        for number in count():
+            path = folder / files.part_name(0, number)
+            checksums.append(zlib.crc32(files.read_file(path, files.MOST_BYTES)))
+    while checksums:
+        name = files.part_name(0, len(checksums) - 1)
         with suppress(DamagedError), checked(DamagedError(folder / name)):
             body = files.read_file(folder / name, files.MOST_BYTES)
             file = files.parquet(body)
             found = msgspec.json.decode(file.metadata.metadata[MARK], type=Footer, dec_hook=schema_of)
             parts, first = found.note.parts, found.note.end
-            rows = sum(batch.num_rows for batch in file.iter_batches(BATCH_ROWS))
-            parts.append(Part(name, len(body), rows, first, first + rows - 1, zlib.crc32(body), found.members))
+            torn = [number for number, part in enumerate(parts) if part.crc != checksums[number]]
+            del checksums[min(torn, default=len(parts)) + 1 :]
             named = [part.name for part in parts] == [files.part_name(0, number) for number in range(len(parts))]
-            if rows and named and Version(folder, None, found.note).intact():
+            if not torn and named and len(checksums) == len(parts) + 1:
+                rows = sum(batch.num_rows for batch in file.iter_batches(BATCH_ROWS))  # which checks its pages
+                parts.append(Part(name, len(body), rows, first, first + rows - 1, checksums[-1], found.members))
                 return found
+        del checksums[-1]
     return None
 
 
