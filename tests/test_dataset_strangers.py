@@ -128,6 +128,33 @@ def test_a_log_of_many_versions_is_bounded(medipim, folder):
         assert len(vk.load(folder)) == len(vk.load(folder, version=0))  # only one file is read for these
 
 
+@pytest.mark.parametrize("kind", ["pipe", "link", "folder", "upwards", "no note", "long", "gone"])
+def test_an_old_version_of_a_stranger_is_not_given_to_deltalake(medipim, vendors, folder, kind):
+    """It would wait for a pipe, follow a link, and read a log of any size: all versions are read before it is used."""
+    query, path = medipim.products.query(brand=9), folder / LOG
+    vendors["medipim"].change("edit", vk.load(folder)["id"][0])
+    query.update(folder)
+    if kind == "upwards":
+        _rewrite(folder, lambda actions: actions[-1]["add"].update(path="../secret"))
+    elif kind == "no note":
+        _rewrite(folder, WRONG["no note"])
+    elif kind == "long":
+        path.write_bytes(b'{"remove":{"path":"x"}}\n' * 4_000_000)
+    else:
+        path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "link":
+        path.symlink_to(folder.parent / "secret")
+    vendors["medipim"].change("edit", vk.load(folder)["id"][0])
+    with _bounded(folder):
+        for verb in (query.save, query.update):
+            with pytest.raises(UsageError, match="cannot be read as a dataset: version 0"):
+                verb(folder)
+
+
 @pytest.mark.parametrize("kind", ["pipe", "link", "dangling", "folder"])
 def test_a_log_that_is_no_file_is_refused(medipim, folder, kind):
     """A pipe would wait for ever, a link lead outside."""

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -16,7 +17,7 @@ from typing import Any, Final
 from vendorkit.auth.interrupts import from_outside
 from vendorkit.errors import IncompletePull, SettingsError, UsageError
 from vendorkit.saved.files import LOG, names_in, sync_folder
-from vendorkit.saved.log import Note, Version, encoded, log_file, stats, stored_schema
+from vendorkit.saved.log import Note, Version, encoded, log_file, stats, stored_schema, versions
 
 _KEPT: Final = "interval 3650 days"  # deltalake deletes log files after 30 days otherwise, and knows no "never"
 _REFUSED: Final = re.compile(r"[%\x00-\x1f]|\w\w:[/\\]" if os.name == "nt" else r"[%\\\x00-\x1f]|\w\w:/")
@@ -35,7 +36,7 @@ if hasattr(os, "register_at_fork"):  # not on Windows, which cannot fork
 
 
 def check_writable(folder: Path) -> None:
-    """Raise an error if deltalake is missing or cannot be used in this process or for this path."""
+    """Raise an error if deltalake is missing or cannot be used in this process, for this path or for the log there."""
     if find_spec("deltalake") is None:
         what = "Datasets are Delta tables, and deltalake is not installed."
         raise SettingsError(what, remedy="Install it with: pip install 'vendorkit[datasets]'")
@@ -46,6 +47,7 @@ def check_writable(folder: Path) -> None:
     if found := _REFUSED.search(str(folder)) or _REFUSED.search(str(folder.absolute())):
         what = f"A dataset cannot be saved at {str(folder)!r}: {found[0]!r} in a path is not possible for Delta tables."
         raise UsageError(what, remedy="Choose another folder.")
+    deque(versions(folder), maxlen=0)  # deltalake reads all of the log: it must be ours, and bounded
 
 
 def commit(folder: Path, old: Version | None, note: Note, *, keeps: bool) -> None:

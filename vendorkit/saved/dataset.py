@@ -21,7 +21,7 @@ from vendorkit.errors import IncompletePull, UsageError
 from vendorkit.frames import to_frame
 from vendorkit.saved.changes import CHANGES, compare
 from vendorkit.saved.files import POSITION, DamagedError, locked, names_in, plain_size, sweep
-from vendorkit.saved.log import Version, newest, numbers, stored_schema, unfinished, version, versions
+from vendorkit.saved.log import Version, last, newest, stored_schema, unfinished, version, versions
 from vendorkit.saved.version1 import version_1
 
 _MOST_DAYS: Final = 1e6
@@ -212,15 +212,15 @@ def _readable(folder: Path, version: int | None) -> Version:
 def version_in(folder: Path, number: Any, name: str = "version") -> Version:
     """Return a version of which all files are there; `UsageError` with the versions that exist if there is none."""
     number = arguments.integer(number, name, "the number of a version, 0 or more", low=0)
-    known, there = numbers(folder), {*names_in(folder)}
+    newest_number, there = last(folder), {*names_in(folder)}
 
     def exists(found: Version) -> bool:
         # The newest is never taken away: if a file of it is missing, that is damage.
-        return found.number == known[-1] or all(part.name in there for part in found.parts)
+        return found.number == newest_number or all(part.name in there for part in found.parts)
 
-    if number in known and exists(found := version(folder, number)):
+    if number <= newest_number and exists(found := version(folder, number)):
         return found
-    what = f"{folder} has no version {number}{' any more' if number in known else ''}."
+    what = f"{folder} has no version {number}{' any more' if number <= newest_number else ''}."
     others = ", ".join(str(one.number) for one in versions(folder) if exists(one))
     raise UsageError(what, remedy=f"There are: {others or '(none)'}.")
 

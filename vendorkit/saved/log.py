@@ -197,15 +197,15 @@ def schema_of(_: type, text: Any) -> pa.Schema:
 def versions(folder: Path) -> Iterator[Version]:
     """Yield all versions of *folder* in order, whether their parts are there or not; `UsageError` if it is not ours."""
     left = _MOST_LOG
-    for number in numbers(folder):
+    for number in range(last(folder) + 1):
         yield version(folder, number, left)
-        left -= log_file(folder, number).lstat().st_size
+        left -= files.plain_size(log_file(folder, number))
 
 
 def newest(folder: Path) -> Version | None:
     """Return the newest version of *folder*, None if it has none; `UsageError` if it is not ours."""
-    found = numbers(folder)
-    return version(folder, found[-1]) if found else None
+    number = last(folder)
+    return version(folder, number) if number >= 0 else None
 
 
 def unfinished(folder: Path) -> Footer | None:
@@ -243,15 +243,15 @@ def _foreign(folder: Path, number: int) -> UsageError:
     return UsageError(what, remedy="Choose another folder, or delete this one.")
 
 
-def numbers(folder: Path) -> list[int]:
-    """Return the numbers of all versions in order; `UsageError` if their log is not a folder."""
+def last(folder: Path) -> int:
+    """Return the number of the newest version, -1 if there is none; `UsageError` if their log is not a folder."""
     log = folder / LOG
     with checked(_foreign(folder, 0)):
         with suppress(FileNotFoundError, NotADirectoryError):
             if not stat.S_ISDIR(log.lstat().st_mode):
                 raise ValueError(LOG)
-            return sorted(int(found[1]) for name in names_in(log) if (found := _COMMIT.fullmatch(name)))
-        return []
+            return max((int(found[1]) for name in names_in(log) if (found := _COMMIT.fullmatch(name))), default=-1)
+        return -1
 
 
 def version(folder: Path, number: int, most: int = _MOST_COMMIT) -> Version:
