@@ -104,9 +104,10 @@ def app(page, voila, folder, request) -> Callable[[str], Any]:
     """A function that opens a cell as an app."""
     from tests.browser.serving import write_notebook
 
-    def opened(cell: str) -> Any:
-        write_notebook(folder / f"{request.node.name}.ipynb", cell)
-        page.goto(f"{voila}/voila/render/{request.node.name}.ipynb")
+    def opened(cell: str, theme: str = "light") -> Any:
+        name = re.sub(r"\W+", "_", request.node.name)
+        write_notebook(folder / f"{name}.ipynb", cell)
+        page.goto(f"{voila}/voila/render/{name}.ipynb?theme={theme}")
         page.locator("button.jupyter-button").first.wait_for()
         return page
 

@@ -10,7 +10,8 @@ pytest.importorskip("playwright")
 
 from playwright.sync_api import expect
 
-from tests.browser.serving import button
+from tests.browser.conftest import SHOTS
+from tests.browser.serving import button, picture
 
 # One page takes a second, as at a vendor far away; the buttons below the panel make the vendor fail and go fast.
 SLOW = """
@@ -24,6 +25,10 @@ fail.on_click(lambda _: vendor.set(fail_next=["401"]))
 fast.on_click(lambda _: vendor.set(latency_s=0.0))
 widgets.VBox([vk.panel(vk.connect("medipim", environment="local")), fail, fast])
 """
+# What a reader would not see the end of, and could not scroll to.
+TOO_WIDE = """() => [document.scrollingElement, ...document.querySelectorAll('.vk-scroll, pre.vk-code')]
+    .filter(one => one.scrollWidth > one.clientWidth + 1 && one.className != 'vk-scroll'
+        || one.getBoundingClientRect().right > innerWidth + 1).map(one => one.outerHTML.slice(0, 100))"""
 FAST = SLOW.replace("1.0", "0.0")
 
 
@@ -164,3 +169,26 @@ def test_requests_come_back_from_history_and_file_and_all_is_saved(app, folder):
     expect(status(page, re.compile("[1-9][0-9]* rows in all brands"))).to_be_visible()
     expect(page.locator("pre.vk-code:visible").first).to_contain_text("vk.load('all brands')")
     assert (folder / "all brands").is_dir()
+
+
+@pytest.mark.parametrize(("theme", "width", "zoom"), [("light", 800, 1.0), ("dark", 1280, 1.0), ("dark", 1280, 1.5)])
+def test_every_tab_fits_the_page(app, theme, width, zoom):
+    """Narrow, dark, and at 150 %: only tables scroll, each in its own region; pictures of all tabs."""
+    page = app(FAST, theme)
+    page.set_viewport_size({"width": width, "height": 900})
+    page.evaluate(f"() => {{ document.body.style.zoom = {zoom}; }}")
+    button(page, "Add group").click()
+    expect(page.get_by_label("Group", exact=True)).to_be_visible()
+    add_filter(page, "created_at")
+    page.get_by_label("created_at", exact=True).fill("2026-01-31 .. 2026-01-01")
+    expect(page.get_by_role("alert")).to_contain_text("in the order of time")
+    page.get_by_label("created_at", exact=True).fill(".. 2026-01-31")
+    expect(page.get_by_text("until 2026-01-31, included, UTC.")).to_be_visible()
+    page.get_by_role("button", name=re.compile("columns: all")).click()
+    set_limit(page, "300")
+    button(page, "Send").click()
+    expect(status(page, "fetched at")).to_be_visible()
+    for tab in ("Result", "Exchange", "Code", "History"):
+        page.get_by_role("tab", name=tab).click()
+        picture(page, SHOTS / f"request_{theme}_{width}_{zoom:.0%}_{tab}.png".lower().replace("%", ""))
+        assert page.evaluate(TOO_WIDE) == [], tab

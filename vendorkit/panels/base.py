@@ -21,6 +21,7 @@ from vendorkit.vendors.client import Client
 WRAP: Final = {"flex_flow": "row wrap", "align_items": "center"}
 LABELLED: Final = {"description_width": "10em"}
 WIDE: Final = {"width": "28em"}
+WIDER: Final = {"width": "46em", "max_width": "98%"}
 WHOLE: Final = {"description_width": "initial"}
 Act = Callable[[], Any]
 Failed = Callable[[BaseException], None]

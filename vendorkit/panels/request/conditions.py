@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 import ipywidgets as widgets
 
 from vendorkit.ask import Filter, choice, find_filter
-from vendorkit.panels.base import LABELLED, WIDE, WRAP, Act, Failed, button, guarded
+from vendorkit.panels.base import LABELLED, WIDE, WIDER, WRAP, Act, Failed, button, guarded
 from vendorkit.panels.request.controls import Control, Lookup
 from vendorkit.resource import Resource
 
@@ -60,7 +60,7 @@ class Conditions(widgets.VBox):  # type: ignore[misc]
     def _adders(self) -> list[Any]:
         """Return what adds a row: a list of filters, which can be searched if it is long."""
         optional = [(f"{one.name}: {one.about}", one.name) for one in self._resource.filters if not one.required]
-        look = {"style": LABELLED, "layout": {"width": "46em"}}
+        look = {"style": LABELLED, "layout": WIDER}
         chooser = widgets.Select(
             options=optional, rows=min(len(optional), _LISTED) + 1, description="Add filter", **look
         )

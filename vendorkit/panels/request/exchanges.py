@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 import ipywidgets as widgets
 
 from vendorkit.http.exchanges import Exchange, masked_body
-from vendorkit.panels.base import LABELLED, WIDE, Failed, guarded
+from vendorkit.panels.base import LABELLED, WIDE, WIDER, WRAP, Failed, guarded
 from vendorkit.panels.markup import counted, dim_html, folded_html, info_html, scrolled_html
 from vendorkit.vendors.client import Client
 
@@ -33,11 +33,11 @@ class ExchangePane(widgets.VBox):  # type: ignore[misc]
         self._texts: dict[int, list[tuple[str, str]]] = {}
         client.session.exchanges.keep_bytes = SHOWN_BYTES + _MARGIN_BYTES
         self._table, self._open = widgets.HTML(), widgets.HTML()
-        self._chooser = widgets.Dropdown(description="Open", style=LABELLED, layout=WIDE)
+        self._chooser = widgets.Dropdown(description="Open", style=LABELLED, layout=WIDER)
         self.search = widgets.Text(description="Search", continuous_update=False, style=LABELLED, layout=WIDE)
         for box, act in ((self._chooser, self._open_one), (self.search, self._find)):
             box.observe(guarded(act, failed), names="value")
-        super().__init__([self._table, widgets.HBox([self._chooser, self.search]), self._open])
+        super().__init__([self._table, widgets.HBox([self._chooser, self.search], layout=WRAP), self._open])
 
     def show(self, first: int) -> None:
         """Show the exchanges of the client's session from number *first* on."""

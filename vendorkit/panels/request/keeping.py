@@ -14,7 +14,7 @@ import pandas as pd
 from vendorkit import arguments
 from vendorkit.errors import UsageError, VendorkitError
 from vendorkit.httpfile import http_text, save_request, saved_requests
-from vendorkit.panels.base import LABELLED, WIDE, WRAP, Act, Failed, button, guarded
+from vendorkit.panels.base import LABELLED, WHOLE, WIDE, WIDER, WRAP, Act, Failed, button, guarded
 from vendorkit.panels.markup import code_html, copied_html
 from vendorkit.panels.table.columns import labelled
 from vendorkit.panels.table.markup import page_html
@@ -61,7 +61,7 @@ class History(widgets.VBox):  # type: ignore[misc]
         self._client, self._now, self._restore, self._say, self._kept = client, now, restore, say, list[Kept]()
         look = {"style": LABELLED, "layout": WIDE}
         self.search = widgets.Text(description="Search", **look)
-        self.list = widgets.Select(rows=8, description="Requests", style=LABELLED, layout={"width": "60em"})
+        self.list = widgets.Select(rows=8, description="Requests", style=LABELLED, layout=WIDER)
         self.path = widgets.Text("requests.http", description="File", continuous_update=False, **look)
         self.name = widgets.Text(description="Name", continuous_update=False, **look)
         self._detail = widgets.HTML()
@@ -71,7 +71,7 @@ class History(widgets.VBox):  # type: ignore[misc]
         save = button("Save", self.save, failed, "Add what the form says to the file, by its name")
         load = button("Load", self.load, failed, "List the requests of the file")
         files = widgets.HBox([self.path, self.name, save, load], layout=WRAP)
-        super().__init__([self.search, self.list, put_back, self._detail, files])
+        super().__init__([self.search, self.list, widgets.HBox([put_back]), self._detail, files])
 
     def note(self, query: Query, options: Mapping[str, Any], said: str, frame: pd.DataFrame | None = None) -> None:
         """Keep a request, its outcome, and its first rows."""
@@ -131,7 +131,7 @@ class SavePane(widgets.HBox):  # type: ignore[misc]
 
     def __init__(self, save: Act, failed: Failed) -> None:
         self.path = widgets.Text(description="Save all to", placeholder="products", style=LABELLED, layout=WIDE)
-        self.kind = widgets.Dropdown(options=_KINDS, description="as", style={"description_width": "initial"})
+        self.kind = widgets.Dropdown(options=_KINDS, description="as", style=WHOLE, layout={"width": "auto"})
         self.button = button("Save all", save, failed, "Download all that match, whatever the limit, and save them")
         self.code = widgets.HTML()
         super().__init__([self.path, self.kind, self.button, self.code], layout=WRAP)
