@@ -137,21 +137,59 @@ def titled(kind: type[Any], pages: Mapping[str, Any], **options: Any) -> Any:
     return made
 
 
-class Panel(widgets.VBox):  # type: ignore[misc]
+class WorkPanel(widgets.VBox):  # type: ignore[misc]
     """
     A panel: widgets if there is a front end, else its last state as HTML and as text.
+
+    Clicks start work in a thread, one piece at a time; there is a Cancel button and a line for the result. The work
+    returns what shows its result; `busy` tells whether some is under way. A panel creates its controls after this
+    class, and shows them with `fill`.
 
     A saved notebook contains the output of a cell when it ran; for a panel that is the state before the first click.
     So a panel has two outputs: its widgets, and its state for pages without widgets, which `publish()` updates. The
     widgets bring a style that hides the second output while they are shown.
     """
 
-    def __init__(self, children: Sequence[Any]) -> None:
+    def __init__(self) -> None:
         self._mark, self._displayed = f"vendorkit-{uuid.uuid4().hex[:12]}", False
         style = f'<style onload="{_KEEP_KEYS}">{STYLE}.{self._mark}{{display:none}}</style>'
         self._hiding = widgets.HTML(style, layout={"display": "none"})
-        super().__init__([*children, self._hiding])
+        super().__init__([self._hiding])
         self.add_class("vendorkit-panel")
+        self._status, self.busy = widgets.HTML(), False
+        self._worker = Worker(lambda show: show(), self.fail, self._busy_changed)
+        self._stop = button("Cancel", self.cancel, self.fail, "Stop what is under way")
+        look(self._stop, ready=False)
+
+    def fill(self, children: Sequence[Any]) -> None:
+        """Show these widgets."""
+        self.children = [*children, self._hiding]
+
+    def cancel(self) -> None:
+        """Stop what is under way."""
+        self._worker.cancel()
+
+    def join(self, timeout_s: float = 60.0) -> None:
+        """Wait for what is under way."""
+        self._worker.join(timeout_s)
+
+    def say(self, text: str) -> None:
+        """Show a success."""
+        self._status.value = good_html(text)
+
+    def fail(self, exc: BaseException) -> None:
+        """Show an error."""
+        self._status.value = error_html(exc)
+
+    def show_busy(self, busy: bool) -> None:
+        """Disable or enable the controls; each panel has its own."""
+
+    def _busy_changed(self, busy: bool) -> None:
+        self.busy = busy
+        look(self._stop, ready=busy)
+        self.show_busy(busy)
+        if not busy:
+            self.publish()
 
     def close(self) -> None:
         """Close the panel with all its widgets, which ipywidgets would keep until the kernel ends."""
@@ -206,50 +244,3 @@ class Panel(widgets.VBox):  # type: ignore[misc]
 
     def __repr__(self) -> str:
         return self.static_text()
-
-
-class WorkPanel(Panel):
-    """
-    A panel whose clicks start work in a thread, one piece at a time; it has a Cancel button and a line for the result.
-
-    The work returns what shows its result; `busy` tells whether some is under way. A panel creates its controls after
-    this class, and shows them with `fill`.
-    """
-
-    def __init__(self) -> None:
-        super().__init__([])
-        self._status = widgets.HTML()
-        self._worker = Worker(lambda show: show(), self.fail, self._busy_changed)
-        self._stop = button("Cancel", self.cancel, self.fail, "Stop what is under way")
-        self.busy = False
-        look(self._stop, ready=False)
-
-    def fill(self, children: Sequence[Any]) -> None:
-        """Show these widgets."""
-        self.children = [*children, self._hiding]
-
-    def cancel(self) -> None:
-        """Stop what is under way."""
-        self._worker.cancel()
-
-    def join(self, timeout_s: float = 60.0) -> None:
-        """Wait for what is under way."""
-        self._worker.join(timeout_s)
-
-    def say(self, text: str) -> None:
-        """Show a success."""
-        self._status.value = good_html(text)
-
-    def fail(self, exc: BaseException) -> None:
-        """Show an error."""
-        self._status.value = error_html(exc)
-
-    def show_busy(self, busy: bool) -> None:
-        """Disable or enable the controls; each panel has its own."""
-
-    def _busy_changed(self, busy: bool) -> None:
-        self.busy = busy
-        look(self._stop, ready=busy)
-        self.show_busy(busy)
-        if not busy:
-            self.publish()

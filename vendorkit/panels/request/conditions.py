@@ -14,6 +14,7 @@ from vendorkit.panels.request.controls import Control, Lookup
 from vendorkit.resource import Resource
 
 Match = Literal["all", "any", "none"]
+Remove = Callable[[Any], None] | None
 _MATCHES: Final = (("all of these hold", "all"), ("any of these holds", "any"), ("none of these holds", "none"))
 _LISTED: Final = 6  # filters shown at once
 
@@ -36,14 +37,7 @@ class Conditions(widgets.VBox):  # type: ignore[misc]
         remove: Removes this group; None for the outermost.
     """
 
-    def __init__(
-        self,
-        resource: Resource,
-        lookup: Lookup,
-        changed: Act,
-        failed: Failed,
-        remove: Callable[[Conditions], None] | None = None,
-    ) -> None:
+    def __init__(self, resource: Resource, lookup: Lookup, changed: Act, failed: Failed, remove: Remove = None) -> None:
         self._resource, self._lookup, self._changed, self._failed = resource, lookup, changed, failed
         self._match = widgets.Dropdown(options=_MATCHES, description="Group" if remove else "Filters", style=LABELLED)
         self._match.observe(guarded(changed, failed), names="value")

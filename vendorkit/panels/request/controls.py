@@ -26,6 +26,7 @@ from vendorkit.vendors.bound import search_filter
 from vendorkit.vendors.client import Client
 
 Found = list[tuple[str, str]]  # what people read, and the id
+Finder = Callable[[str, Callable[[Any], None]], None]
 LETTERS: Final = 3
 _PAUSE_S: Final = 0.3  # after the last letter
 _SHOWN: Final = 10
@@ -105,24 +106,17 @@ class Control(widgets.HBox):  # type: ignore[misc]
         declared: The filter.
         changed: Called after each change.
         extra: Widgets between the control and its note.
-        large: Whether it is for long texts.
         lookup: Finds the ids that the filter takes by a name, later, and calls back with what it found.
     """
 
     def __init__(
-        self,
-        declared: Filter,
-        changed: Act,
-        extra: Sequence[Any] = (),
-        *,
-        large: bool = False,
-        lookup: Callable[[str, Callable[[Any], None]], None] | None = None,
+        self, declared: Filter, changed: Act, extra: Sequence[Any] = (), *, lookup: Finder | None = None
     ) -> None:
         self.declared, self._changed, self._lookup = declared, changed, lookup
         self._found = widgets.ToggleButtons(value=None, layout={"display": "none"}, style={"button_width": "auto"})
         self._offering = self.faulty = False
         self._found.observe(self._pick, names="value")
-        self.box = _widget_for(declared, large=large)
+        self.box = _widget_for(declared)
         self._note = widgets.HTML(layout={"margin": ".4em 0 .4em .8em", "flex": "1 1 0", "min_width": "0"})
         self.box.observe(self._look, names="value")
         picks = [] if lookup is None else [self._found]
@@ -202,7 +196,7 @@ class Control(widgets.HBox):  # type: ignore[misc]
             self._note.value = dim_html("Required. " * self.declared.required + about)
 
 
-def _widget_for(declared: Filter, *, large: bool) -> Any:
+def _widget_for(declared: Filter) -> Any:
     shared = {"description": declared.name, "style": LABELLED, "layout": WIDE | {"flex": "0 0 auto"}}
     if declared.choices and declared.many:
         return widgets.SelectMultiple(options=declared.choices, rows=min(len(declared.choices), _LISTED), **shared)
@@ -210,7 +204,7 @@ def _widget_for(declared: Filter, *, large: bool) -> Any:
         options: list[tuple[str, Any]] = [(one, one) for one in declared.choices] or [("yes", True), ("no", False)]
         return widgets.Dropdown(options=[("", ""), *options], **shared)
     hint = _HINTS.get(declared.kind, "one, or several with commas" if declared.many else "")
-    return (widgets.Textarea if large else widgets.Text)(placeholder=hint, **shared)
+    return (widgets.Textarea if declared.kind == "object" else widgets.Text)(placeholder=hint, **shared)
 
 
 class Lookup:

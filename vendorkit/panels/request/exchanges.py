@@ -137,17 +137,15 @@ def pretty(text: str) -> str:
 
 def _json_lines(text: str) -> list[str]:
     lines: list[str] = []
-    depth, fresh = 0, True  # whether a line begins with the next word
+    depth, last = 0, ""
     for word in _JSON.findall(text):
-        closing, empty = word in ("}", "]"), bool(lines) and lines[-1][-1:] + word in ("{}", "[]")
-        depth = max(depth - closing, 0)
-        if lines and (empty or not (fresh or closing) or (word == "," and depth == 0)):
-            lines[-1] += word
+        depth = max(depth - (word in ("}", "]")), 0)
+        if lines and (word in (",", ":") or last == ":" or last + word in ("{}", "[]")):
+            lines[-1] += f"{word} " if word == ":" else word
         else:
             lines.append("  " * depth + word)
-        lines[-1] += " " * (word == ":")
         depth += word in ("{", "[")
-        fresh = word in ("{", "[", ",") or (closing and depth == 0)
+        last = word
     return lines
 
 
@@ -157,11 +155,11 @@ def _xml_lines(text: str) -> list[str]:
     for word in filter(str.strip, _XML.findall(text)):
         is_tag, closing = word.startswith("<"), word.startswith("</")
         depth = max(depth - closing, 0)
-        if opened and (closing or not is_tag):
+        joined = opened and (closing or not is_tag)
+        if joined:
             lines[-1] += word.strip()
-            opened = not closing
-            continue
-        lines.append("  " * depth + word.strip())
-        opened = is_tag and not closing and word[1:2] not in ("?", "!") and not word.endswith("/>")
-        depth += opened
+        else:
+            lines.append("  " * depth + word.strip())
+        opens = is_tag and not closing and word[1:2] not in ("?", "!") and not word.endswith("/>")
+        opened, depth = opens or (joined and not closing), depth + opens
     return lines

@@ -71,7 +71,7 @@ class Form(widgets.VBox):  # type: ignore[misc]
         self._client, self._resource, self.lookup = client, resource, Lookup(client)
         self.conditions = Conditions(resource, self.lookup, changed, failed)
         declared = _arguments(client, resource)
-        self.controls = {one.wire: Control(one, changed, large=one is _WHERE) for one in declared}
+        self.controls = {one.wire: Control(one, changed) for one in declared}
         self.limit = self.controls["limit"]
         self.limit.box.value = _FIRST_ROWS
         self.columns = Columns(resource.schema, changed, failed)

@@ -22,6 +22,8 @@ from vendorkit.query import Query
 from vendorkit.saved.files import write_atomically
 from vendorkit.vendors.client import Client
 
+Now = Callable[[], tuple[Query, dict[str, Any]]]
+Restore = Callable[[Query, Mapping[str, Any]], None]
 _KINDS: Final = (("a dataset: a folder that can be updated", "dataset"), ("one Parquet file", "parquet"))
 _KEPT: Final = 100
 _ROWS: Final = 5  # of each result
@@ -50,14 +52,7 @@ class History(widgets.VBox):  # type: ignore[misc]
         failed: Called with the error of a click.
     """
 
-    def __init__(
-        self,
-        client: Client,
-        now: Callable[[], tuple[Query, dict[str, Any]]],
-        restore: Callable[[Query, Mapping[str, Any]], None],
-        say: Callable[[str], None],
-        failed: Failed,
-    ) -> None:
+    def __init__(self, client: Client, now: Now, restore: Restore, say: Callable[[str], None], failed: Failed) -> None:
         self._client, self._now, self._restore, self._say, self._kept = client, now, restore, say, list[Kept]()
         look = {"style": LABELLED, "layout": WIDE}
         self.search = widgets.Text(description="Search", **look)
