@@ -14,6 +14,7 @@ from vendorkit import local
 from vendorkit.local.mediagenix import api as mediagenix
 from vendorkit.local.mediagenix import sequence
 from vendorkit.local.medipim import api as medipim
+from vendorkit.local.medipim.kinds import WORDS
 from vendorkit.local.medipim.writes import WRITERS
 from vendorkit.local.pledg import api as pledg
 from vendorkit.local.server.settings import Settings
@@ -107,11 +108,11 @@ def _mock(vendor: str, method: str, path: str) -> str:
             break
     else:
         return "no"
-    if vendor == "medipim" and path.removeprefix("/v4/") in medipim._WRITES:
+    if vendor == "medipim" and path.removeprefix("/v4/") in WORDS["writes"]:
         return "writes" if path.removeprefix("/v4/") in WRITERS else "refused"
     if method in ("GET", "POST") and vendor in ("medipim", "pledg"):
         return "yes"
-    return "yes" if method == "GET" else "refused" if path.endswith("/metadata") else "writes"
+    return "yes" if method == "GET" else "writes"
 
 
 def page() -> str:

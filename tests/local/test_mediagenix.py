@@ -521,6 +521,116 @@ def test_unknown_records_are_not_found_and_writes_are_refused(vendor):
         assert "read-only" in refused.text
 
 
+# -- writes on the server's own copy
+
+
+@pytest.fixture
+def writable():
+    """Return a library that accepts writes."""
+    return Vendor(titles=30, writes=True)
+
+
+def test_metadata_is_updated_field_by_field_in_both_forms(writable):
+    """PUT has the fields to change, by either style of names; null clears; the answer is the whole document."""
+    before = writable.get("/api/titles/4/metadata")
+    sent = {"title_year": 1999, "title-actors": ["A", "B"], "title_rating": None}
+    answer = writable.ask("PUT", "/api/titles/4/metadata", headers=JSON, json=sent)
+    changed = {"title_year": 1999, "title_actors": ["A", "B"], "title_rating": None}
+    assert (answer.status_code, answer.json()) == (200, {**before, **changed})
+    xml = "<metadata type='document'><title-silent type='boolean'>true</title-silent><title-genres type='array'>"
+    xml += "<title-genre>Noir</title-genre></title-genres><title-rating nil='true'/></metadata>"
+    answer = writable.ask("PUT", "/api/titles/4/metadata", content=xml, headers={"Content-Type": "application/xml"})
+    assert answer.status_code == 200
+    changed |= {"title_silent": True, "title_genres": ["Noir"]}
+    assert writable.get("/api/titles/4/metadata") == {**before, **changed}
+    assert writable.get("/api/titles/4?expand=metadata")["metadata"]["title_year"] == 1999
+    events = writable.get("/api/events")["entries"][-2:]
+    assert [event["event_type"] for event in events] == ["title_metadata_updated"] * 2
+    assert events[0]["changes"] == "title-year,title-actors,title-rating"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("titles/4/metadata", {"title_nope": 1}),
+        ("titles/4/metadata", {"year": 1999}),  # without the prefix of the account
+        ("titles/4/metadata", {"title_silent": "yes"}),
+        ("titles/4/metadata", {"title_actors": "A"}),
+        ("brands/1/metadata", {"brand_reviewed": 1}),
+    ],
+)
+def test_metadata_outside_the_template_is_refused(writable, path, body):
+    """422 for unknown fields and other types; nothing is changed."""
+    before = writable.get(f"/api/{path}")
+    assert writable.ask("PUT", f"/api/{path}", headers=JSON, json=body).status_code == 422
+    assert writable.get(f"/api/{path}") == before
+
+
+@pytest.mark.parametrize("method", ["DELETE", "POST"])
+def test_metadata_is_neither_created_nor_deleted(writable, method):
+    """It has only GET and PUT."""
+    assert writable.ask(method, "/api/titles/4/metadata", headers=JSON, json={}).status_code in (403, 405)
+
+
+@pytest.mark.parametrize("owner", ["titles/4", "titles/1", "brands/1", "contributors/2"])
+def test_an_image_is_created_below_its_owner(writable, owner):
+    """201; size and checksum come later, as the vendor fetches the file; the list of all images has it too."""
+    number = len(writable.get(f"/api/{owner}/images")["entries"])
+    file = {"encoding": "png", "type": "Poster", "file_link": "https://elsewhere.example/a.png?x=1"}
+    made = writable.ask("POST", f"/api/{owner}/images", headers=JSON, json=file)
+    image = made.json()
+    assert made.status_code == 201
+    assert image == writable.get(image["self_link"])
+    assert (image["encoding"], image["file_size"], image["file_md5"]) == ("png", None, None)
+    assert (image["content_link"], image["file_link"]) == (f"{BASE}/api/{owner}", file["file_link"])
+    assert len(writable.get(f"/api/{owner}/images")["entries"]) == number + 1
+    assert writable.all("/api/images?per_page=200")[-1] == image
+    assert writable.ask("DELETE", image["self_link"]).status_code == 204
+    assert len(writable.get(f"/api/{owner}/images")["entries"]) == number
+
+
+def test_a_first_image_a_rendition_and_a_track_are_created(writable):
+    """Below a record that has none yet, and at every depth; a body without what is required is refused."""
+    listed = [(title, f"/api/titles/{title}/images") for title in range(1, 31)]
+    for image in [one for _, path in listed for one in writable.get(path)["entries"]]:
+        writable.ask("DELETE", image["self_link"])
+    assert writable.ask("POST", "/api/titles/9/images", headers=JSON, json={"type": "Poster"}).status_code == 422
+    assert writable.ask("POST", "/api/titles/9/images", headers=JSON, json={"encoding": "jpg"}).status_code == 201
+    assert len(writable.get("/api/titles/9/images")["entries"]) == 1
+    rendition = writable.ask("POST", "/api/assets/1/renditions", headers=JSON, json={"width": 640}).json()
+    assert rendition["asset_link"] == f"{BASE}/api/assets/1"
+    track = {"language": "fra", "original_version": True}
+    made = writable.ask("POST", f"{rendition['self_link']}/audio_tracks", headers=JSON, json=track)
+    assert made.status_code == 201, made.text
+    assert made.json()["rendition_link"] == rendition["self_link"]
+
+
+def test_a_created_title_is_found_by_its_filter_and_its_licensor(writable):
+    """It is in the lists that its own values say, and in no other."""
+    body = {"name": "New", "external_id": "MINE-1", "licensor_link": f"{BASE}/api/licensors/3"}
+    title = writable.ask("POST", "/api/titles", headers=JSON, json=body).json()
+    assert writable.get("/api/titles?external_id=MINE-1")["entries"] == [title]
+    assert writable.get("/api/titles?external_id=ACME-1")["total_entries"] == 1
+    for licensor in (2, 3):
+        assert (title in writable.all(f"/api/licensors/{licensor}/titles")) is (licensor == 3)
+    assert writable.ask("POST", "/api/titles", headers=JSON, json={"title": "no name"}).status_code == 422
+
+
+def test_jobs_of_sequence_are_updated_and_deleted():
+    """Their paths are longer; the feed has the changes."""
+    vendor = Vendor(sequence, titles=30, writes=True)
+    job = "/api/work_areas/2/jobs/5"
+    assert vendor.ask("PUT", job, headers=JSON, json={"name": "Renamed"}).json()["name"] == "Renamed"
+    assert vendor.get(job)["name"] == "Renamed"
+    assert vendor.ask("DELETE", f"{job}/tasks/21").status_code == 204
+    assert [task["id"] for task in vendor.get(f"{job}/tasks")["entries"]] == [22, 23, 24, 25]
+    assert vendor.ask("DELETE", job).status_code == 204
+    assert vendor.ask("GET", f"{job}/tasks").status_code == 404
+    events = vendor.get("/api/events")["entries"][-3:]
+    assert [event["event_type"] for event in events] == ["job_updated", "task_deleted", "job_deleted"]
+    assert events[1]["subject_link"] == f"{BASE}{job}/tasks/21"
+
+
 # -- Sequence
 
 

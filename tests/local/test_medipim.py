@@ -12,7 +12,7 @@ import pytest
 from starlette.applications import Starlette
 
 from vendorkit.local.medipim import api as medipim
-from vendorkit.local.medipim import words as medipim_words
+from vendorkit.local.medipim import kinds
 from vendorkit.local.server.settings import Settings
 
 BASE = "https://127.0.0.1:4430"
@@ -666,8 +666,8 @@ def test_each_country_has_its_locales_and_codes(country):
     """Names come in the country's languages; its codes are found by the filters of their names."""
     caller = Caller(products=300, country=country)
     products = caller.stream({})
-    assert {locale for p in products for locale in p["name"]} == set(medipim_words.LOCALES[country])
-    for code in medipim_words.CODES[country]:
+    assert {locale for p in products for locale in p["name"]} == set(kinds.WORDS["locales"][country])
+    for code in kinds.CODES[country]:
         shown = [p[code.name] for p in products if p[code.name] is not None]
         assert bool(shown) == bool(code.width)
         assert {len(text) for text in shown} <= {code.width}

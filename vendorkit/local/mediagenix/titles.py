@@ -1,155 +1,207 @@
-"""Titles, title groups, brands and licensors of Mediagenix On-Demand."""
+"""Titles, title groups, brands, licensors, metadata and notes of Mediagenix On-Demand."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
-from typing import Any, Final
 
-import numpy as np
-
-from vendorkit.local.mediagenix.data import LICENSORS, Library, ids
-from vendorkit.local.mediagenix.metadata import external_id, find_external_id
-from vendorkit.local.server.nodes import Attribute, Collection, Resource, Table, children, every, numbered, record
-
-# What `expand` does not expand, by the notes on the vendor's pages (3.4).
-_TITLE_PLAIN: Final = frozenset({"blackouts", "rights", "clips"})
-_GROUP_PLAIN: Final = frozenset({"blackouts", "rights", "denied_rights"})
-_TITLE_BELOW: Final = (
-    *("schedule", "linear_schedulings", "availability_windows", "title_groups", "images", "assets", "metadata"),
-    *("blackouts", "rights", "denied_rights", "rules", "clips", "note", "external_ids"),
-)
-_GROUP_BELOW: Final = (
-    *("titles", "schedule", "images", "metadata", "blackouts", "rights", "denied_rights", "rules", "clips", "note"),
-)
-_BRAND_BELOW: Final = ("series", "collections", "titles", "metadata", "images", "clips", "note", "external_ids")
-_TAGS: Final = ("", "Drama,Nordic", "Comedy", "Family,Animation", "Action")
+from vendorkit.local.mediagenix.numbers import WORDS, Facts, Numbers, day, external_id, ids
 
 
-@numbered(len(LICENSORS))
-def _licensor(id_: int) -> Resource:
-    return record("licensor", id_, [("name", "", LICENSORS[id_ - 1])], ("titles",))
+class Titles(Numbers):
+    """The facts of titles, groups, brands, licensors, documents and notes, and the numbers of all records."""
 
+    sparse = frozenset({"rights", "schedulings", "images", "assets", "renditions"})
 
-class Editorial:
-    """Builds titles, title groups, brands, licensors and their relations."""
-
-    def __init__(self, library: Library) -> None:
-        self._library = library
-
-    def table(self) -> Table:
-        """Return path patterns and their builders."""
-        library, title, group, brand = self._library, self.title, self.group, self.brand
-        titles = partial(children, "titles", title)
-        groups = partial(children, "title_groups", group)
-        all_titles = range(1, library.titles + 1)
-        return {
-            "/titles": lambda: Collection("titles", all_titles, title, "pages", self._by_external_id),
-            "/titles/{id}": title,
-            "/titles/{id}/title_groups": groups(title, lambda id_: ids(library.groups_of(id_ - 1))),
-            "/titles/{id}/clips": titles(title, self._clips),
-            "/title_groups": every("title_groups", group, library.groups, "pages"),
-            "/title_groups/{id}": group,
-            "/title_groups/{id}/titles": titles(group, lambda id_: ids(library.titles_in(id_ - 1)), "pages"),
-            "/title_groups/{id}/clips": titles(group, lambda _: []),
-            "/title_groups/{id}/collection_entries": self._entries,
-            "/collection_entries/{id}": self._entry,
-            "/brands": every("brands", brand, library.brands, "pages"),
-            "/brands/{id}": brand,
-            "/brands/{id}/series": groups(brand, lambda id_: range(3 * id_ - 2, min(3 * id_, library.series) + 1)),
-            "/brands/{id}/collections": groups(brand, self._collections_of_brand),
-            "/brands/{id}/titles": titles(brand, lambda id_: ids(library.brand_titles(id_ - 1)), "pages"),
-            "/brands/{id}/clips": titles(brand, lambda _: []),
-            "/licensors": every("licensors", _licensor, len(LICENSORS)),
-            "/licensors/{id}": _licensor,
-            "/licensors/{id}/titles": titles(_licensor, self._licensed, "pages"),
+    def __init__(self, seed: int, titles: int) -> None:
+        super().__init__(seed)
+        blocks, self._episodes = -(-titles // 10), titles // 10 * 6 + min(max(titles % 10 - 3, 0), 6)
+        self._series, collections = -(-self._episodes // 10), -(-titles // 66)
+        groups, brands = self._series + collections, -(-self._series // 3)
+        self._title_rights = 4 * blocks  # places for rights: four for each block of titles, then two for each series
+        # Whose images are numbered one after the other.
+        self._pictured = {
+            "titles": titles,
+            "title_groups": groups,
+            "brands": brands,
+            "contributors": 12,
+            "franchises": 5,
+        }
+        # One title in so many has a restriction, counted from an offset; then one series in so many.
+        self._blacked_out = self._every(titles, 40, 7, 15, 3)
+        self._denied = self._every(titles, 50, 25, 20, 5)
+        self.counts = {
+            **self._pictured,
+            "collection_entries": 1_000 * (groups + 1),
+            "rights": self._title_rights + 2 * self._series,
+            "availability_windows": 16 * (self._title_rights + 2 * self._series),
+            "schedulings": 4 * titles,
+            "publications": 4 * titles,
+            "linear_schedulings": 4 * max(25, titles // 8) if titles else 0,
+            "images": 4 * sum(self._pictured.values()),
+            "assets": 2 * titles,
+            "renditions": 4 * titles,
+            "blackouts": len(self._blacked_out),
+            "denied_rights": len(self._denied),
+            "jobs": max(30, titles // 10),
         }
 
-    # -- titles
+    def path(self, plural: str, id_: int) -> str:
+        """Return the path of a record."""
+        return f"/{plural}/{id_}"
 
-    def title(self, id_: int) -> Resource | None:
-        """Return one title."""
-        library, index = self._library, id_ - 1
-        if not 0 <= index < library.titles:
-            return None
-        episode = library.episode(index)
-        title = library.phrase(index, 20)
-        attributes: list[Attribute] = [
-            ("name", "", f"S{episode[0] % 9 + 1:02}E{episode[1]:02} {title}" if episode else title),
-            ("title", "", title),
-            ("external_id", "", external_id("ACME", index)),
-            ("title_type", "", library.kind(index)),
-        ]
-        if episode:
-            attributes.append(("episode_number", "integer", episode[1]))
-        attributes.append(("tags", "", _TAGS[index % 5]))
-        attributes.append(("acl_hash", "", f"<view@everyone> <edit@team#{index % 7 + 1}>"))
-        links = [*_licensor_link(library.licensor(index)), ("creator", f"/users/{index % 4 + 1}")]
-        return record("title", id_, attributes, _TITLE_BELOW, links=links, plain=_TITLE_PLAIN)
+    def _every(self, titles: int, step: int, first: int, group_step: int, first_group: int) -> list[str]:
+        owners = [f"/titles/{index + 1}" for index in range(first, titles, step)]
+        return owners + [f"/title_groups/{index + 1}" for index in range(first_group, self._series, group_step)]
 
-    def _by_external_id(self, query: Mapping[str, str]) -> Sequence[int]:
-        all_titles = range(1, self._library.titles + 1)
-        return find_external_id("ACME", query["external_id"], all_titles) if "external_id" in query else all_titles
+    # -- titles and their groups
 
-    def _clips(self, id_: int) -> list[int]:
-        trailer = id_ + 9  # the trailer of a block promotes its first feature
-        return [trailer] if id_ % 10 == 1 and trailer <= self._library.titles else []
-
-    # -- title groups, brands, licensors
-
-    def group(self, id_: int) -> Resource | None:
-        """Return one title group: a series, or a collection."""
-        library, index = self._library, id_ - 1
-        if not 0 <= index < library.groups:
-            return None
-        attributes: list[Attribute] = [("name", "", library.phrase(index, 21))]
-        attributes.append(("external_id", "", external_id("GRP", index)))
-        below: tuple[str, ...] = _GROUP_BELOW
-        if index < library.series:
-            # 3.2: the season number has no type.
-            attributes += [("title_group_type", "", "series"), ("season_number", "", index % 3 + 1),
-                           ("season_reference_id", "", f"REF-{id_}" if index % 4 else None)]  # fmt: skip
-        else:
-            attributes.append(("title_group_type", "", "collection"))
-            below = (*_GROUP_BELOW, "collection_entries")
-        attributes.append(("tags", "", "" if index % 2 else "Launch"))
-        links = [("creator", f"/users/{index % 4 + 1}")]
-        return record("title_group", id_, attributes, below, links=links, plain=_GROUP_PLAIN)
-
-    def _entries(self, id_: int) -> Collection | None:
-        if not self._library.series < id_ <= self._library.groups:
-            return None
-        entries = range(1_000 * id_ + 1, 1_000 * id_ + 1 + len(self._library.titles_in(id_ - 1)))
-        return Collection("collection_entries", entries, self._entry, "pages")
-
-    def _entry(self, id_: int) -> Resource | None:
-        group, position = divmod(id_, 1_000)
-        titles = self._library.titles_in(group - 1) if self._library.series < group <= self._library.groups else []
-        if not 1 <= position <= len(titles):
-            return None
-        links = [("collection", f"/title_groups/{group}"), ("title", f"/titles/{titles[position - 1] + 1}")]
-        attributes: list[Attribute] = [("id", "integer", id_), ("position", "integer", position)]
-        return Resource("collection_entry", f"/collection_entries/{id_}", attributes, links=links)
-
-    def brand(self, id_: int) -> Resource | None:
-        """Return one brand: three series and their collections and titles."""
+    def titles(self, id_: int) -> Facts:
+        """Return the facts of a title."""
         index = id_ - 1
-        if not 0 <= index < self._library.brands:
+        episode, title = self._episode(index), self.phrase(index, 20)
+        return {
+            "title": title,
+            "name": f"S{episode[0] % 9 + 1:02}E{episode[1]:02} {title}" if episode else title,
+            "number": episode and episode[1],
+            "team": index % 7 + 1,
+            "licensor": self._licensor_id(self._licensor(index)),
+            "absent": () if episode else ("episode_number",),
+        }
+
+    def _episode(self, title: int) -> tuple[int, int] | None:
+        """Return series and episode number (from 1) of an episode, None for other titles."""
+        place = title % 10 - 3
+        if not 0 <= place < 6:
             return None
-        attributes: list[Attribute] = [
-            ("external_id", "", external_id("BRAND", index)),
-            ("name", "", f"{self._library.phrase(index, 22)} {id_}"),
-            ("tags", "", ""),
-        ]
-        links = [*_licensor_link(self._library.series_licensor(3 * index)), ("creator", f"/users/{index % 4 + 1}")]
-        return record("brand", id_, attributes, _BRAND_BELOW, links=links)
+        series, number = divmod(title // 10 * 6 + place, 10)
+        return series, number + 1
 
-    def _collections_of_brand(self, id_: int) -> range:
-        return range(self._library.series + id_, self._library.groups + 1, self._library.brands)
+    def _episodes_of(self, series: int) -> list[int]:
+        return [e // 6 * 10 + 3 + e % 6 for e in range(10 * series, min(10 * series + 10, self._episodes))]
 
-    def _licensed(self, id_: int) -> Any:
-        return np.flatnonzero(self._library.licensor(np.arange(self._library.titles)) == id_ - 1) + 1
+    def _licensor(self, title: int) -> int:
+        """Return the licensor of a title, 0 for none: that of its series, or of its block."""
+        episode = self._episode(title)
+        return self._series_licensor(episode[0]) if episode else self.scatter(title // 10, 4) % 13
 
+    def _series_licensor(self, series: int) -> int:
+        return self.scatter(series, 3) % 13
 
-def _licensor_link(licensor: int) -> list[tuple[str, str]]:
-    return [("licensor", f"/licensors/{licensor + 1}")] if licensor else []
+    @staticmethod
+    def _licensor_id(licensor: int) -> int | None:
+        return licensor + 1 if licensor else None
+
+    def select_titles(self, query: Mapping[str, str], every: Sequence[int]) -> Sequence[int]:
+        """Return the titles with an external id: one or none."""
+        if "external_id" not in query:
+            return every
+        number = query["external_id"].rpartition("-")[2]
+        found = int(number) if number.isdecimal() else 0
+        return [found] if found in every and external_id("ACME", found - 1) == query["external_id"] else []
+
+    def title_clips(self, id_: int) -> list[int]:
+        """Return the trailer of a block, which promotes its first feature."""
+        return [id_ + 9] if id_ % 10 == 1 and id_ + 9 <= self.counts["titles"] else []
+
+    def title_groups_of(self, id_: int) -> list[int]:
+        """Return the title groups of a title: its series, then its collections."""
+        episode, place = self._episode(id_ - 1), (id_ - 1) // 66
+        found = [c for c in (place - 1, place) if c >= 0 and self._chosen(id_ - 1, c)]
+        return ids(([episode[0]] if episode else []) + [self._series + c for c in found])
+
+    def _chosen(self, title: int, collection: int) -> bool:
+        return self.scatter(title * 2 + collection % 2, 1) % 5 == 0
+
+    def title_groups(self, id_: int) -> Facts:
+        """Return the facts of a series or a collection."""
+        is_series = id_ <= self._series
+        absent = ("collection_entries",) if is_series else ("season_number", "season_reference_id")
+        return {"name": self.phrase(id_ - 1, 21), "kind": "series" if is_series else "collection", "absent": absent}
+
+    def group_titles(self, id_: int) -> list[int]:
+        """Return the titles of a title group; those of a collection are from 66 titles and the next 66."""
+        if id_ <= self._series:
+            return ids(self._episodes_of(id_ - 1))
+        collection = id_ - 1 - self._series
+        candidates = range(66 * collection, min(66 * collection + 132, self.counts["titles"]))
+        return ids(title for title in candidates if self._chosen(title, collection))
+
+    def group_entries(self, id_: int) -> range | None:
+        """Return the entries of a collection, None for a series."""
+        return None if id_ <= self._series else range(1_000 * id_ + 1, 1_000 * id_ + 1 + len(self.group_titles(id_)))
+
+    def collection_entries(self, id_: int) -> Facts | None:
+        """Return the facts of the entry at a position of a collection."""
+        group, position = divmod(id_, 1_000)
+        if not self._series < group <= self.counts["title_groups"] or id_ not in (self.group_entries(group) or ()):
+            return None
+        return {"position": position, "group": group, "title": self.group_titles(group)[position - 1]}
+
+    def brands(self, id_: int) -> Facts:
+        """Return the facts of a brand."""
+        licensor = self._licensor_id(self._series_licensor(3 * id_ - 3))
+        return {"name": f"{self.phrase(id_ - 1, 22)} {id_}", "licensor": licensor}
+
+    def brand_series(self, id_: int) -> range:
+        """Return the series of a brand."""
+        return range(3 * id_ - 2, min(3 * id_, self._series) + 1)
+
+    def brand_collections(self, id_: int) -> range:
+        """Return the collections of a brand."""
+        return range(self._series + id_, self.counts["title_groups"] + 1, self.counts["brands"])
+
+    def brand_titles(self, id_: int) -> list[int]:
+        """Return the features of a brand: every tenth feature belongs to one."""
+        features = range(10 * id_ - 10, 3 * self._title_rights // 4, 10 * self.counts["brands"])
+        titles = [feature // 3 * 10 + feature % 3 for feature in features]
+        return ids(title for title in titles if title < self.counts["titles"])
+
+    def licensor_titles(self, id_: int) -> list[int]:
+        """Return the titles of a licensor; the first one is the vendor's pseudo entry for none."""
+        return [title + 1 for title in range(self.counts["titles"]) if self._licensor(title) == id_ - 1]
+
+    def licensors(self, id_: int) -> Facts:
+        """Return the name of a licensor."""
+        return {"name": WORDS["licensors"][id_ - 1]}
+
+    # -- documents and notes
+
+    def note(self, id_: int) -> Facts | None:
+        """Return the facts of a note; two records of three have none."""
+        return None if id_ % 3 else {}
+
+    def title_metadata(self, id_: int) -> Facts:
+        """Return the fields of a title; a synopsis is given, null, empty or absent, for analyses of gaps."""
+        title = id_ - 1
+        number, name = self.scatter(title, 30), self.phrase(title, 20)
+        award: Facts = {"name": "Golden Reel", "year": 1990 + number % 30, "won": number % 2 == 0}
+        absent = {"short_synopsis": not number % 11, "long_synopsis": not number % 5}
+        absent |= {"episode_name": not self._episode(title), "awards": number % 8 > 0, "technical": number % 8 > 0}
+        return {
+            "short": (None, "")[number % 2] if number % 7 == 0 else f"{name}: a story of <two> sisters.",
+            "long": WORDS["synopsis"] * (number % 4 + 1),
+            "rating": WORDS["ratings"][number // 16 % 5],
+            "year": 1960 + number // 32 % 67,
+            "silent": number // 64 % 41 == 0,
+            "dvd_release": f"{day(-(number % 6000))}T23:00:00Z" if number % 3 else None,
+            "premiere": day(-(number // 7 % 6000)),
+            "slot_length": "30m" if title % 13 == 4 else f"{number % 2:02}:58:00",
+            "actors": [WORDS["actors"][(number + place) % 6] for place in range(number // 3 % 5)],
+            "genres": [WORDS["genres"][number % 4]],
+            "title": name,
+            # Objects and lists of objects, which a document may contain (section 5).
+            "awards": [award, award | {"name": 'Silver "S"'}],
+            "technical": WORDS["technical"],
+            "absent": [field for field, missing in absent.items() if missing],
+        }
+
+    def metadata(self, id_: int) -> Facts:
+        """Return the fields of other records, with languages as suffixes (section 5)."""
+        number = self.scatter(id_ - 1, 31)
+        return {
+            "name": self.phrase(id_ - 1, 32),
+            "reviewed": number % 2 == 0,
+            "name_fr": "" if number % 7 == 0 else "Maison d'été",
+            "priority": number % 10 if number % 4 else None,
+            "absent": () if number % 3 else ("name_fr",),
+        }

@@ -21,6 +21,7 @@ from starlette.routing import Route
 from vendorkit.local.medipim.catalogue import FIRST_MEDIA, Catalogue
 from vendorkit.local.medipim.fields import get_fields
 from vendorkit.local.medipim.filters import Violation
+from vendorkit.local.medipim.kinds import WORDS
 from vendorkit.local.medipim.lists import LISTS, List, list_at, rows_of
 from vendorkit.local.medipim.lookups import encode
 from vendorkit.local.medipim.minor import minor, subscriptions
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from vendorkit.local.medipim.arrays import Ints
+    from vendorkit.local.medipim.kinds import Ints
     from vendorkit.local.server.settings import Settings
 
     Handler = Callable[[Request], Awaitable[Response]]
@@ -46,23 +47,17 @@ RATE: Final = (100, 60, 0)  # requests, seconds, ban in seconds (Medipim's docum
 OPEN: Final = ("/media/",)  # served without credentials (inferred)
 WINDOW: Final = 10_000
 _CHUNK: Final = 400  # records per chunk of the stream: about 1 MB
-# Only the first two and bad_request are documented (Medipim's documents); the others are inferred.
-_CODES: Final = {
-    401: "authentication.not_authenticated", 429: "too_many_requests", 400: "bad_request", 403: "forbidden",
-    404: "not_found", 405: "method_not_allowed", 422: "validation_failed", 503: "service_unavailable",
-}  # fmt: skip
-_WRITES: Final = (
-    "products/create", "products/update", "products/add-media", "products/remove-media", "product/descriptions/create",
-    "product/descriptions/update", "product/descriptions/delete", "media/upload", "media/create-link", "media/update",
-    "media/publish", "media/unpublish", "organizations/create", "brands/create", "brands/update", "users/create",
-    "api-keys/create", "api-keys/revoke", "corrections/create",
-)  # fmt: skip
 _USER_AGENT: Final = re.compile(r"(?!Mozilla/)[^\s/]+/\S+ \(.+\)")
 
 
 def refusal(status: int, reason: str) -> Response:
     """Return an error in the documented form (Medipim's documents)."""
-    return _json({"error": {"status": status, "code": _CODES.get(status, "internal_error"), "message": reason}}, status)
+    return _json({"error": {"status": status, "code": _code(status), "message": reason}}, status)
+
+
+def _code(status: int) -> str:
+    # Only those of 400, 401 and 429 are documented (Medipim's documents); the others are inferred.
+    return str(WORDS["error_codes"].get(str(status), "internal_error"))
 
 
 def _json(value: Any, status: int = 200) -> Response:
@@ -108,7 +103,7 @@ class Api:
         """Return a validation error; its status and the place and form of `violations` are inferred."""
         status = self.settings.invalid_status
         message = f"{error.field}: {error.message}"
-        inner: dict[str, Any] = {"status": status, "code": _CODES.get(status, "bad_request"), "message": message}
+        inner: dict[str, Any] = {"status": status, "code": _code(status), "message": message}
         body: dict[str, Any] = {"error": inner}
         violations = [{"field": error.field, "message": error.message}]
         (inner if self.settings.violations_inside_error else body)["violations"] = violations
@@ -283,6 +278,6 @@ def routes(settings: Settings, origin: Callable[..., str], credentials: Mapping[
             continue
         table.append(("POST", f"{entry.path}/query", partial(api.list_query, entry)))
         table += [("GET", f"{entry.path}/find", partial(api.list_find, entry))] if entry.root else []
-    table += [("POST", path, partial(api.write, path)) for path in _WRITES]
+    table += [("POST", path, partial(api.write, path)) for path in WORDS["writes"]]
     listed = [Route(f"/v4/{path}", api.guarded(handler), methods=[method]) for method, path, handler in table]
     return [*listed, Route("/media/{item:int}/{name}", api.media_file, methods=["GET"])]

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from vendorkit.local.medipim import oddities, words
-from vendorkit.local.medipim.arrays import Ints
+from vendorkit.local.medipim import oddities
 from vendorkit.local.medipim.catalogue import FIRST_MEDIA, Catalogue
+from vendorkit.local.medipim.kinds import CODES, WORDS, Ints
 from vendorkit.local.medipim.lookups import Lookups, encode
 from vendorkit.local.medipim.rows import PERIOD, REPLACED, MediaRows, Rows
 from vendorkit.local.medipim.shapes import FIELDS, Shapes, Template
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 FIRST_TEXT: Final = 400_000
-_STATUS: Final = [status.encode() for status in words.STATUSES]
+_STATUS: Final = [status.encode() for status in WORDS["statuses"]]
 _NO_EAN: Final = b'"ean":[],"gtin":null,"eanGtin8":null,"eanGtin12":null,"eanGtin13":null,"eanGtin14":null'
 _EAN_8: Final = b'"ean":["%08d"],"gtin":"%014d","eanGtin8":"%08d","eanGtin12":null,"eanGtin13":null,"eanGtin14":"%014d"'
 _EAN_13: Final = b'"ean":[%b],"gtin":"%014d","eanGtin8":null,"eanGtin12":%b,"eanGtin13":"%013d","eanGtin14":"%014d"'
@@ -58,7 +58,7 @@ def _meta(rows: Rows) -> list[bytes]:
 def _national_form(country: str, *, medicine: bool) -> tuple[bytes, Callable[[tuple[int, int]], Any]]:
     """Return the members of a country's codes with places, and the function that picks the numbers for them."""
     members, sources = [], []
-    for code in words.CODES[country]:
+    for code in CODES[country]:
         there = code.width and code.medicine in (None, medicine)
         digits = b'"%b%%0%dd"' % (code.prefix.encode(), code.width - len(code.prefix))
         members.append(b'"%b":%b' % (code.name.encode(), digits if there else b"null"))
@@ -98,7 +98,7 @@ class Bodies:
             yield encode(oddities.apply_oddity(json.loads(body), number % PERIOD)) if odd else body
 
     def _product_columns(self, rows: Rows) -> dict[str, Iterable[Any]]:
-        catalogue, vat = self.catalogue, words.VAT[self.catalogue.country]
+        catalogue, vat = self.catalogue, WORDS["vat"][self.catalogue.country]
         brand_json, brand_text, organization_json, organization_text = self.lookups.encoded
         brands, suppliers = rows.brand.tolist(), catalogue.brand_organization[rows.brand].tolist()
         successors = catalogue.id_numbers((rows.index + 1) % catalogue.at_first)
@@ -112,7 +112,7 @@ class Bodies:
             "national": self._national_codes(rows),
             "price": optional(rows.price),
             "cost": optional(np.where(rows.price < 0, -1, rows.price * 57 // 100)),
-            "vat": [vat[reduced] for reduced in rows.reduced_vat.tolist()],
+            "vat": [vat[reduced].encode() for reduced in rows.reduced_vat.tolist()],
             "brands": [brand_json[b] if there else b"[]" for b, there in zip(brands, rows.has_brand, strict=True)],
             "organizations": [organization_json[supplier] for supplier in suppliers],
             "organization_text": [organization_text[supplier] for supplier in suppliers],

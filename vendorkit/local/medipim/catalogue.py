@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from vendorkit.local.medipim import words
-from vendorkit.local.medipim.arrays import Ints
 from vendorkit.local.medipim.changes import Changed
+from vendorkit.local.medipim.kinds import WORDS, Ints
 
 if TYPE_CHECKING:
     from vendorkit.local.server.settings import Settings
@@ -39,7 +38,7 @@ class Catalogue:
         self.at_first, self.brands = settings.products, max(1, settings.brands)
         self.products = self.at_first + sum(change["action"] == "add" for change in settings.changes)
         self.organizations = max(1, self.brands * 4 // 3)
-        self.locales = words.LOCALES[self.country]
+        self.locales: list[str] = WORDS["locales"][self.country]
         self.index: Ints = np.arange(self.products, dtype=np.int64)
         self._offset = (self.seed * 0x9E3779B97F4A7C15 + 0x548900000) & _ID_MASK
         self.changes = settings.changes

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
-from vendorkit.local.medipim import words
+from vendorkit.local.medipim.kinds import WORDS, Ints
 
-if TYPE_CHECKING:
-    from vendorkit.local.medipim.arrays import Ints
-
-_STATUS: Final = {"deactivate": words.STATUSES.index("inactive"), "replace": words.STATUSES.index("replaced")}
+_STATUS: Final = {"deactivate": WORDS["statuses"].index("inactive"), "replace": WORDS["statuses"].index("replaced")}
 _PRICE: Final = 1_000_000  # above all other prices: an edit always changes the price
 
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from vendorkit.local.medipim import traits, words
-from vendorkit.local.medipim.arrays import Bits, Ints
 from vendorkit.local.medipim.catalogue import Catalogue
+from vendorkit.local.medipim.kinds import MEDIA, WORDS, Bits, Ints, of_kinds
+from vendorkit.local.medipim.lookups import organization_id
 from vendorkit.local.medipim.rows import MediaRows, Rows
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def single(value: Any, field: str) -> tuple[str, Any]:
 
 def listed(value: Any, field: str, kinds: tuple[type, ...]) -> list[Any]:
     """Return a scalar or list as a list whose members are of `kinds`. Raise Violation if it is empty."""
-    values = value if isinstance(value, list) else [value]
+    values = as_list(value)
     bad = [v for v in values if not isinstance(v, kinds) or (isinstance(v, bool) and bool not in kinds)]
     if bad or not values:
         raise Violation(field, f"must be one or more of type {' or '.join(kind.__name__ for kind in kinds)}")
@@ -106,9 +106,9 @@ def combined(value: Any, field: str, size: int, leaf: Callable[[str, Any, str], 
     return leaf(key, inner, path)
 
 
-def of_each(fits: Callable[[int], bool], count: int, column: Ints) -> Bits:
-    """Return where `fits` is true of the number in a column; all numbers are below `count`."""
-    return np.take(np.array([fits(number) for number in range(count)], dtype=np.bool_), column)
+def as_list(value: Any) -> list[Any]:
+    """Return a list as it is, anything else as the only member of one."""
+    return value if isinstance(value, list) else [value]
 
 
 def ordered(keep: Bits, keys: list[Ints], *, descending: bool) -> Ints:
@@ -119,6 +119,14 @@ def ordered(keep: Bits, keys: list[Ints], *, descending: bool) -> Ints:
         parts = [-part for part in parts[:-1]] + [parts[-1] if len(parts) > 1 else -parts[-1]]
     order: Ints = index[np.lexsort(parts[::-1])]
     return order
+
+
+def sort_key(sorting: Any, known: Iterable[str]) -> tuple[str, Any, str]:
+    """Return sort key, direction and path of a request's `sorting`. Raise Violation for an unknown key."""
+    key, way = single(sorting, "sorting")
+    if key not in known:
+        raise Violation(field=f"sorting.{key}", message=f"unknown sort key, known: {', '.join(known)}")
+    return key, way, f"sorting.{key}"
 
 
 def direction(value: Any, field: str) -> bool:
@@ -139,64 +147,40 @@ class MediaFilter:
     """Filters and sorts media (Medipim's documents)."""
 
     SORTS: Final = ("id", "createdAt", "touchedAt")
-    FILTERS: Final = (
-        "published", "organization", "targetGroup", "type", "photoType", "linkType", "visibleSides", "createdAt",
-        "updatedSince", "touchedAt", "product", "available", "locale", "and", "or", "not",
-    )  # fmt: skip
 
-    def __init__(self, catalogue: Catalogue, suppliers: list[int]) -> None:
+    def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
         self.rows = MediaRows(catalogue, np.arange(2 * catalogue.products, dtype=np.int64))
-        self.suppliers = suppliers
 
     def select(self, value: Any, sorting: Any) -> Ints:
         """Return the indexes of the matching media, sorted. Raise Violation for an invalid request."""
-        key, way = single(sorting, "sorting")
-        if key not in self.SORTS:
-            raise Violation(field=f"sorting.{key}", message=f"unknown sort key, known: {', '.join(self.SORTS)}")
-        down = direction(way, f"sorting.{key}")
+        key, way, path = sort_key(sorting, self.SORTS)
+        down = direction(way, path)
         keep = combined(value, "filter", len(self.rows.index), self._leaf)
         times = {"createdAt": self.rows.owner.created, "touchedAt": self.rows.owner.updated}
         return ordered(keep, [times[key], self.rows.index] if key in times else [self.rows.index], descending=down)
 
     def _leaf(self, key: str, value: Any, path: str) -> Bits:
-        rows = self.rows
+        rows, there = self.rows, of_kinds(lambda item: item["there"], self.rows.variant, MEDIA)
+        if key not in WORDS["media_filters"]:
+            raise Violation(path, f"unknown filter, known: {', '.join(WORDS['media_filters'])}")
         if key in {"createdAt", "updatedSince", "touchedAt"}:
             return between(value, path, rows.owner.created if key == "createdAt" else rows.owner.updated)
+        if key in {"published", "available"}:
+            # Every item is available; those that no product shows are not published.
+            return np.equal(there | (key == "available"), flag(value, path))
         if key == "product":
             wanted = [self.catalogue.index_of(v) for v in listed(value, path, (str,))]
             shown = Rows(self.catalogue, np.array([v for v in wanted if v is not None], dtype=np.int64))
-            return np.isin(rows.index // 2, shown.photos_of) & self._by_kind(traits.media_there)
+            return np.isin(rows.index // 2, shown.photos_of) & there
         if key == "organization":
-            ids = listed(value, path, (int,))
-            owned = of_each(lambda n: self.suppliers[n] in ids, len(self.suppliers), self.catalogue.brand_organization)
-            return np.take(owned, rows.owner.brand)
-        return self._by_kind(self._kinds(key, value, path))
-
-    def _by_kind(self, fits: Callable[[int], bool]) -> Bits:
-        return of_each(fits, 2 * traits.VARIANTS, self.rows.variant)
-
-    def _kinds(self, key: str, value: Any, path: str) -> Callable[[int], bool]:
-        """Return the test of one kind of media."""
-        if key in {"published", "available"}:
-            wanted = flag(value, path)
-            # Every item is available; those that no product shows are not published.
-            return lambda item: (key == "available" or traits.media_there(item)) is wanted
-        tests: dict[str, tuple[tuple[str, ...], Callable[[int], list[str]]]] = {
-            "targetGroup": (words.TARGET_GROUPS, traits.media_groups),
-            "type": (words.MEDIA_TYPES, lambda i: [traits.media_type(i), *["frontal"][: traits.frontal(i)]]),
-            "photoType": (words.PHOTO_TYPES, lambda i: [traits.photo_type(i)] if is_photo(i) else []),
-            "linkType": (words.LINK_TYPES, lambda i: [] if is_photo(i) else [traits.link_type(i)]),
-            "visibleSides": (words.SIDES, lambda i: traits.sides_of(i) if is_photo(i) else []),
-            "locale": (self.catalogue.locales, lambda i: list(self.catalogue.locales[: 1 + i % 2])),
-        }
-        if key not in tests:
-            raise Violation(path, f"unknown filter, known: {', '.join(self.FILTERS)}")
-        choices, held = tests[key]
-        wanted_words = set(chosen(value, path, choices))
-        return lambda item: not wanted_words.isdisjoint(held(item))
-
-
-def is_photo(item: int) -> bool:
-    """Return whether a kind of media is a photo."""
-    return traits.media_type(item) == "photo"
+            owners = organization_id(self.catalogue.brand_organization[rows.owner.brand])
+            return np.isin(owners, listed(value, path, (int,)))
+        if key == "locale":
+            numbers = [self.catalogue.locales.index(one) for one in chosen(value, path, self.catalogue.locales)]
+            # The first item of a product has one locale, the second two.
+            has_locale: Bits = rows.index % 2 >= min(numbers)
+            return has_locale
+        name, choices = WORDS["media_filters"][key]
+        words = set(chosen(value, path, choices))
+        return of_kinds(lambda item: not words.isdisjoint(as_list(item[name])), rows.variant, MEDIA)

@@ -2,87 +2,51 @@
 
 from __future__ import annotations
 
+import json
 from itertools import compress
 from operator import itemgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from vendorkit.local.medipim.filters import Violation, between, combined, direction, flag, listed, one, single, text
+from vendorkit.local.medipim.filters import Violation, between, combined, direction, flag, listed, one, sort_key, text
+from vendorkit.local.medipim.kinds import Bits, Record
 from vendorkit.local.medipim.lookups import Lookups
 from vendorkit.local.medipim.minor import minor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
-    from vendorkit.local.medipim.arrays import Bits
-
-Record = dict[str, Any]
 _STATUSES: Final = {"handled": ("solved", "closed")}
 
 
 class List(NamedTuple):
     """
-    One list.
+    One list, a line of `lists.json`.
 
     `path` is the vendor's, singular or plural. `root` is the member that has the answer of `find`, empty if there is no
-    `find`. `filters` has the kind of each filter; `sorts` is empty if the vendor has no sorting.
+    `find`; `organisationItem` and `newsItem` are what the documents say (sic), the real keys are unknown. `filters` has
+    the kind of each filter; `sorts` is empty if the vendor has no sorting, `countries` if all have the list.
     """
 
     path: str
     attribute: str
     root: str
     filters: Mapping[str, str]
-    sorts: tuple[str, ...] = ()
-    countries: tuple[str, ...] = ()  # none: all of them
+    sorts: Sequence[str] = ()
+    countries: Sequence[str] = ()
 
     def records(self, lookups: Lookups) -> list[Record]:
         """Return all records, by id."""
         few = self.attribute not in vars(Lookups)
         records: list[Record] = minor(self.attribute, lookups) if few else getattr(lookups, self.attribute)
-        written = {
-            one["fields"]["id"]: one["fields"] for one in lookups.catalogue.changes if one["record"] == self.path
-        }
+        changes = lookups.catalogue.changes
+        written = {one["fields"]["id"]: one["fields"] for one in changes if one["record"] == self.path}
         return [*(written.pop(one["id"], one) for one in records), *written.values()] if written else records
 
 
-LISTS: Final = (
-    List("brands", "brands", "brand", {"id": "int", "search": "text"}, ("id", "name")),
-    # `organisationItem` and `newsItem` are what the documents say (sic); the real keys are unknown.
-    List(
-        "organizations", "organizations", "organisationItem",
-        {"id": "int", "type": "str", "name": "text", "searchName": "text", "vatNr": "none", "specializations": "none",
-         "apbNr": "none", "rizivNr": "none", "finessNr": "none", "cipNr": "none"},
-        ("id", "name"),
-    ),
-    List("public-categories", "categories", "", {"id": "int", "parent": "int", "search": "localised"}),
-    List("product-families", "families", "", {"id": "int", "search": "text"}, ("id", "name")),
-    List("active-ingredients", "ingredients", "", {"id": "int", "search": "localised"}),
-    List("product/attributes", "attributes", "newsItem", {"id": "int", "code": "str"}, ("id", "name")),
-    List(
-        "product/attribute/options", "options", "attributeOption",
-        {"id": "int", "attribute": "attribute", "type": "str"}, ("id", "name"),
-    ),
-    List(
-        "corrections", "corrections", "correction",
-        {"product": "str", "status": "handled", "organization": "none", "search": "none", "locale": "str",
-         "type": "str", "createdBy": "none", "createdAt": "createdAt"}, ("touchedAt",),
-    ),
-    List("users", "users", "", {"id": "int"}),
-    List("subscription-types", "subscription_types", "", {"id": "int"}),
-    List("bcfi-categories", "bcfi_categories", "", {"id": "str"}, (), ("be",)),
-    List("osp-categories", "osp_categories", "", {"id": "str", "parent": "str"}, (), ("fr",)),
-    List(
-        "medipim-categories", "medipim_categories", "",
-        {"id": "str", "parent": "str", "search": "localised", "deleted": "deleted"}, (), ("fr",),
-    ),
-    List(
-        "updates", "updates", "",
-        {"id": "int", "organization": "none", "newsType": "str", "createdAt": "createdAt", "updatedSince": "updatedAt",
-         "locale": "none", "product": "none", "publicCategory": "none", "brand": "none", "targetGroup": "none"},
-        (), ("be", "fr"),
-    ),
-)  # fmt: skip
+LISTS: Final = [List(**line) for line in json.loads(Path(__file__).with_name("lists.json").read_text("utf-8"))]
 
 
 def list_at(path: str) -> List:
@@ -105,16 +69,13 @@ def rows_of(kind: List, lookups: Lookups, body: Mapping[str, Any]) -> list[Recor
 
         records = list(compress(records, combined(body["filter"], "filter", len(records), fits)))
     if kind.sorts and body.get("sorting"):
-        key, way = single(body["sorting"], "sorting")
-        if key not in kind.sorts:
-            raise Violation(field=f"sorting.{key}", message=f"unknown sort key, known: {', '.join(kind.sorts)}")
-        down = direction(way, f"sorting.{key}")
+        key, way, path = sort_key(body["sorting"], kind.sorts)
         keys: dict[str, Callable[[Record], Any]] = {
             "id": itemgetter("id"),
             "name": lambda record: _text(record["name"]),
             "touchedAt": lambda record: record["meta"]["updatedAt"],
         }
-        records = sorted(records, key=keys[key], reverse=down)
+        records = sorted(records, key=keys[key], reverse=direction(way, path))
     return records
 
 

@@ -6,14 +6,13 @@ import json
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from vendorkit.local.medipim import traits, words
+from vendorkit.local.medipim.kinds import CATEGORIES, WORDS, Record, parent_category
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from vendorkit.local.medipim.catalogue import Catalogue
 
-Record = dict[str, Any]
 _FIRST_CREATED: Final = 1_537_171_222  # 2018-09-17, the oldest `createdAt` of the lists
 _COLUMN: Final = {"nl": 0, "fr": 1, "en": 2, "de": 3, "es": 4}
 
@@ -23,28 +22,23 @@ def encode(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def brand_id(index: int) -> int:
-    """Return the id of a brand: the odd numbers, so that there are gaps, and brand 9 exists."""
+def brand_id(index: Any) -> Any:
+    """Return the id of a brand, or of a column: the odd numbers, so that there are gaps, and brand 9 exists."""
     return 2 * index + 1
 
 
-def organization_id(index: int) -> int:
-    """Return the id of an organization: 2, 5, 8, …"""
+def organization_id(index: Any) -> Any:
+    """Return the id of an organization, or of a column: 2, 5, 8, …"""
     return 3 * index + 2
-
-
-def category_id(index: int) -> int:
-    """Return the id of a public category."""
-    return index + 1
 
 
 def brand_name(index: int) -> str:
     """Return the name of a brand; repeated names get a number."""
-    if index < len(words.BRANDS):
-        return words.BRANDS[index]
-    head, tail = index * 7 % len(words.HEADS), (index // len(words.HEADS) + index * 3) % len(words.TAILS)
-    again = index // (len(words.HEADS) * len(words.TAILS))
-    return f"{words.HEADS[head]}{words.TAILS[tail]}" + (f" {again + 1}" if again else "")
+    named, heads, tails = WORDS["brands"], WORDS["heads"], WORDS["tails"]
+    if index < len(named):
+        return str(named[index])
+    head, tail, again = index * 7 % 20, (index // 20 + index * 3) % 20, index // 400
+    return f"{heads[head]}{tails[tail]}" + (f" {again + 1}" if again else "")
 
 
 def _meta(index: int, *, created: bool = True) -> Record:
@@ -79,8 +73,8 @@ class Lookups:
         return [self._organization(n, owned.get(n, []), supplier=n < suppliers) for n in range(count)]
 
     def _organization(self, number: int, brands: list[int], *, supplier: bool) -> Record:
-        name = f"{words.HEADS[number % 20]}{words.TAILS[number // 20 % 20]} {('NV', 'SA', 'GmbH', 'Pty')[number % 4]}"
-        kind = "supplier" if supplier else words.ORGANIZATION_TYPES[1 + number % 3]
+        name = f"{WORDS['heads'][number % 20]}{WORDS['tails'][number // 20 % 20]} {WORDS['company_forms'][number % 4]}"
+        kind = "supplier" if supplier else WORDS["organization_types"][1 + number % 3]
         record: Record = {"id": organization_id(number), "name": name, "type": kind, "brands": brands}
         record["productFamilies"] = [number % 13 + 1] if number % 5 == 0 else []
         record["meta"] = _meta(number, created=number % 3 != 0)
@@ -92,7 +86,7 @@ class Lookups:
         """Return an address; both `zipCode` (the vendor's table) and `zipcode` (its example) occur."""
         return {
             "address": f"Kerkstraat {number + 1}",
-            "city": words.CITIES[number % len(words.CITIES)],
+            "city": WORDS["cities"][number % len(WORDS["cities"])],
             "zipcode" if number % 7 else "zipCode": f"{number * 37 % 9000 + 100:04d}",
             "region": {"value": "BE-VOV", "label": "Oost-Vlaanderen"} if number % 2 else None,
             "country": self.catalogue.country.upper(),
@@ -102,39 +96,39 @@ class Lookups:
     @cached_property
     def categories(self) -> list[Record]:
         """The tree of public categories; a root has `parent` null (inferred)."""
-        return [self._category(n) for n in range(traits.CATEGORIES)]
+        return [self._category(n) for n in range(CATEGORIES)]
 
     def _category(self, number: int) -> Record:
         root = number
-        while (parent := traits.parent_category(root)) is not None:
+        while (parent := parent_category(root)) is not None:
             root = parent
         tail = "" if root == number else f" {number}"
-        name = {loc: words.ROOT_CATEGORIES[root][_COLUMN[loc]] + tail for loc in self.locales[:2]}
-        above = traits.parent_category(number)
-        record: Record = {"id": category_id(number), "name": name}
-        record["parent"] = None if above is None else category_id(above)
+        name = {loc: WORDS["root_categories"][root][_COLUMN[loc]] + tail for loc in self.locales[:2]}
+        above = parent_category(number)
+        record: Record = {"id": number + 1, "name": name}
+        record["parent"] = None if above is None else above + 1
         return record | {"order": number % 8, "meta": _meta(number, created=number % 2 == 0)}
 
     @cached_property
     def families(self) -> list[Record]:
         """The product families."""
-        return self._named((name, {}) for name in words.FAMILIES)
+        return self._named((name, {}) for name in WORDS["families"])
 
     @cached_property
     def ingredients(self) -> list[Record]:
         """The active ingredients."""
-        numbers = range(traits.INGREDIENTS)
-        return self._named((f"{words.INGREDIENTS[n % 10]} {n // 10 or ''}".strip(), {}) for n in numbers)
+        numbers = range(50)
+        return self._named((f"{WORDS['ingredients'][n % 10]} {n // 10 or ''}".strip(), {}) for n in numbers)
 
     @cached_property
     def attributes(self) -> list[Record]:
         """The attributes, such as colour or galenic shape."""
-        return self._named((code.replace("_", " ").capitalize(), {"code": code}) for code in words.ATTRIBUTES)
+        return self._named((code.replace("_", " ").capitalize(), {"code": code}) for code in WORDS["attributes"])
 
     @cached_property
     def options(self) -> list[Record]:
         """The options of all attributes; `type` is the code of the attribute."""
-        return self._named((name, {"type": code}) for code, names in words.ATTRIBUTES.items() for name in names)
+        return self._named((name, {"type": code}) for code, names in WORDS["attributes"].items() for name in names)
 
     def _named(self, records: Iterable[tuple[str, Record]]) -> list[Record]:
         """Return records with ids from 1, their other members, and the same name in the first two locales."""
@@ -155,15 +149,14 @@ class Lookups:
             [encode(org["name"])[1:-1] for org in suppliers],
         )
 
-    def of_variant(self, variant: int) -> Record:
+    def of_kind(self, kind: Record) -> Record:
         """Return what a product of this kind links to: categories, families, attributes, ingredients."""
-        categories = [self.categories[n] for n in traits.categories_of(variant)]
-        gs1 = traits.gs1_of(variant) if self.catalogue.country == "au" else None
+        categories = [self.categories[n - 1] for n in kind["publicCategory"]]
+        gs1 = kind["gs1Category"] if self.catalogue.country == "au" else None
         return {
-            "notApplicableField": traits.not_applicable(variant),
             "publicCategories": [{k: c[k] for k in ("id", "name", "parent", "meta")} for c in categories],
-            "gs1Category": gs1 and {"code": gs1, "level": 4, "parent": gs1[:6], "title": "Brick", "active": True},
-            "productFamilies": [self.families[n] for n in traits.families_of(variant)],
-            "attributes": [self.options[n] for n in traits.options_of(variant)],
-            "activeIngredients": [self.ingredients[n] for n in traits.ingredients_of(variant)],
+            "gs1": gs1 and {"code": gs1, "level": 4, "parent": gs1[:6], "title": "Brick", "active": True},
+            "productFamilies": [self.families[n - 1] for n in kind["productFamily"]],
+            "options": [self.options[n - 1] for n in kind["attributes"]],
+            "ingredients": [self.ingredients[n - 1] for n in kind["activeIngredient"]],
         }

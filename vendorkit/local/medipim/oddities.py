@@ -23,14 +23,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from vendorkit.local.medipim import words
+from vendorkit.local.medipim.kinds import WORDS, Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vendorkit.local.server.settings import Settings
 
-Record = dict[str, Any]
 HARD_HTML: Final = '<p class="a">“Zacht” & \'mild\' | 100&nbsp;%;\n\tvoor baby 👶🏽 \\ "huid"</p>\r\n<p>é</p>'
 BIG: Final = 2**53 + 1  # the first integer that a double cannot represent
 NO_SEO_NAME: Final = 807
@@ -132,4 +131,4 @@ def corrupt(record: Record, number: int, rate: float) -> Record:
         {"meta": {key: None if value is None else str(value) for key, value in meta.items()}},
         {"meta": []},
     ]
-    return record | changed[number % 4] | {"newField": {"since": words.STATUSES[number % 4]}}
+    return record | changed[number % 4] | {"newField": {"since": WORDS["statuses"][number % 4]}}

@@ -24,8 +24,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
-from vendorkit.local.medipim import traits, words
-from vendorkit.local.medipim.arrays import Bits, Ints
+from vendorkit.local.medipim.kinds import CODES, WORDS, Bits, Ints, column
 
 if TYPE_CHECKING:
     from vendorkit.local.medipim.catalogue import Catalogue
@@ -36,7 +35,9 @@ ANCHOR: Final = 1_793_491_200  # 2026-11-01, the "now" of the data: no time is l
 FIRST: Final = 1_483_228_800  # 2017-01-01, the oldest createdAt
 LEADING_ZERO, NATIONAL_ZERO, WRONG_CHECK_DIGIT, SHARED_EAN, EAN_8, SHARED_MEDIA = 7, 107, 207, 307, 407, 507
 TIED: Final = range(500, 800)
-REPLACED: Final = words.STATUSES.index("replaced")
+REPLACED: Final = WORDS["statuses"].index("replaced")
+_USUAL_PRICE: Final[Ints] = column("usual_price")
+_MEDICINE: Final[Bits] = column("medicine")
 
 
 def check_digit(body: Ints) -> Ints:
@@ -161,14 +162,14 @@ class Rows:
     @cached_property
     def price(self) -> Ints:
         """Public price in cents, including VAT: by form, brand and pack size, with a little variation."""
-        usual = np.take(traits.USUAL_PRICE, self.variant) * np.take(self.catalogue.brand_factor, self.brand) // 100
+        usual = _USUAL_PRICE[self.variant] * np.take(self.catalogue.brand_factor, self.brand) // 100
         price = usual * (85 + _slice(self._b, 50, 5)) // 100 // 5 * 5
         return self._changed("price", np.where(_slice(self._b, 55, 4) == 0, -1, price))
 
     @cached_property
     def medicine(self) -> Bits:
         """Whether the form is a medicine."""
-        return np.take(traits.MEDICINE, self.variant)
+        return _MEDICINE[self.variant]
 
     @cached_property
     def reduced_vat(self) -> Bits:
@@ -193,7 +194,7 @@ class Rows:
         return np.where(several, self._gtin(self.index + 5_000_000_000), -1)
 
     def _gtin(self, index: Ints) -> Ints:
-        prefix = np.where(self.rest == LEADING_ZERO, 0, words.EAN_PREFIX[self.catalogue.country])
+        prefix = np.where(self.rest == LEADING_ZERO, 0, WORDS["ean_prefix"][self.catalogue.country])
         body = prefix * 10**10 + (index * 7_368_787 + self.catalogue.seed * 1_234_567) % 10**10
         body = np.where(body < 10**9, body + 10**9, body)
         return body * 10 + check_digit(body)
@@ -206,7 +207,7 @@ class Rows:
     @cached_property
     def national(self) -> Ints:
         """The number in the country's codes; not unique for artgId of Australia, as at the vendor."""
-        width = words.CODES[self.catalogue.country][0].width or 8
+        width = CODES[self.catalogue.country][0].width or 8
         index = self.index // 2 if self.catalogue.country == "au" else self.index
         low: int = 10 ** (width - 1)
         number = low + (index * 2_345_677 + self.catalogue.seed) % (9 * low)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from vendorkit.local.medipim.arrays import Ints
+    from vendorkit.local.medipim.kinds import Ints
     from vendorkit.local.server.settings import Settings
 
 PAGE_SIZES: Final = (10, 50, 100, 250)
@@ -80,9 +80,8 @@ class Shop:
         self.catalogue = Catalogue(settings)
         self.lookups = Lookups(self.catalogue)
         self.bodies = Bodies(self.catalogue, self.lookups, base_url, files_url)
-        suppliers = [org["id"] for org in self.lookups.organizations]
         self.products = ProductFilter(self.catalogue, self.lookups)
-        self.media = MediaFilter(self.catalogue, suppliers)
+        self.media = MediaFilter(self.catalogue)
         self.deleted = self.catalogue.changed.deleted
         self._answers: OrderedDict[str, Ints] = OrderedDict()
 

@@ -1,4 +1,4 @@
-"""What Mediagenix's APIs answer: records, metadata documents and collections, and the functions that build them."""
+"""What Mediagenix's APIs answer: records, metadata documents and collections."""
 
 from __future__ import annotations
 
@@ -36,10 +36,11 @@ class Resource:
 
 @dataclass(slots=True)
 class Document:
-    """The free-form `metadata` of one record: fields may be absent, null, empty, lists or nested."""
+    """The free-form `metadata` of one record: `kinds` has all fields of its template; they may be absent or null."""
 
     entity: str
     fields: list[Attribute]
+    kinds: Mapping[str, str]
 
 
 @dataclass(slots=True)
@@ -49,24 +50,22 @@ class Collection:
 
     Args:
         name: Plural resource type, with underscores.
-        members: Numbers of the records, in order: a range, list or numpy column.
-        build: Returns the record of a number.
+        members: Ids of the records, in order.
+        build: Returns the record of an id.
         paging: "pages" (always), "optional" (with `pagination=true`), "cursor", or "none". It is documented for a
             few collections only (3.5); the rest is inferred.
         select: Returns the members for a query, if the collection has filters.
     """
 
     name: str
-    members: Any
-    build: Callable[..., Any]
+    members: Sequence[int]
+    build: Callable[[int], Resource | None]
     paging: str = "optional"
     select: Callable[[Mapping[str, str]], Sequence[int]] | None = None
 
 
 Node = Resource | Document | Collection
-Build = Callable[..., Node | None]
-"""Returns the answer for the ids in a path; None if there is no such record."""
-Table = dict[str, Build]
+Table = dict[str, Callable[..., Node | None]]
 """From a path below `/api`, such as `/titles/{id}/images`, to the function that builds the answer from its ids."""
 
 
@@ -75,36 +74,3 @@ def found_in(table: Table, path: str) -> Node | None:
     parts = path.split("/")
     pattern = "/".join("{id}" if part.isdecimal() else part for part in parts)
     return table[pattern](*(int(part) for part in parts if part.isdecimal())) if pattern in table else None
-
-
-def record(
-    name: str,
-    id_: int,
-    attributes: list[Attribute],
-    below: tuple[str, ...] = (),
-    *,
-    links: Sequence[tuple[str, str]] = (),
-    plain: frozenset[str] = frozenset(),
-) -> Resource:
-    """Return the record at `/<name>s/<id>`; its first attribute is the id. For the rest see `Resource`."""
-    return Resource(name, f"/{name}s/{id_}", [("id", "integer", id_), *attributes], below, list(links), plain)
-
-
-def numbered(count: int) -> Callable[[Callable[[int], Resource]], Callable[[int], Resource | None]]:
-    """Return a decorator: the function is called for ids from 1 to *count*; there is no record for all others."""
-    return lambda build: lambda id_: build(id_) if 1 <= id_ <= count else None
-
-
-def every(plural: str, build: Build, count: int, paging: str = "optional") -> Build:
-    """Return the builder of the collection of all records, whose ids are 1 to *count*."""
-    return lambda: Collection(plural, range(1, count + 1), build, paging)
-
-
-def child(owner: Build, build: Build) -> Build:
-    """Return *build* for something that exists only if the owner does, which has the same ids."""
-    return lambda *ids: owner(*ids) and build(*ids)
-
-
-def children(plural: str, build: Build, owner: Build, members: Callable[..., Any], paging: str = "optional") -> Build:
-    """Return the builder of a collection below an owner; *members* gets the ids of the owner."""
-    return child(owner, lambda *ids: Collection(plural, members(*ids), build, paging))

@@ -1,9 +1,8 @@
-"""The HTTP side of `hypermedia`: content negotiation, pages, cursors, and the errors of Mediagenix's APIs."""
+"""The HTTP side of Mediagenix's APIs: content negotiation, pages, cursors and errors."""
 
 from __future__ import annotations
 
 import json
-import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -16,10 +15,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from vendorkit.local.server.hypermedia import Paging, Renderer
-from vendorkit.local.server.hypermedia_changes import DONE, Changed
-from vendorkit.local.server.hypermedia_writes import Refused, write
-from vendorkit.local.server.nodes import Collection, Node, Table, found_in
+from vendorkit.local.mediagenix.answers import Paging, Renderer
+from vendorkit.local.mediagenix.changes import DONE, Changed, Refused, Writer
+from vendorkit.local.mediagenix.nodes import Collection, Node, Resource, Table, found_in
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -45,52 +43,58 @@ def error(status: int, message: str, *, as_json: bool = False) -> Response:
     return Response(f"<error>{inner}</error>\n", status, media_type="application/xml" + _UTF8)
 
 
-def hypermedia_routes(settings: Settings, origin: Callable[..., str], table: Table) -> list[Route]:
-    """Return one route for each path of the table."""
-    endpoint = _Endpoint(settings, origin, table)
-    return [Route(_route_path(pattern), endpoint) for pattern in table]
-
-
 def not_changeable(settings: Settings, table: Table, action: str, records: Sequence[str]) -> str:
     """Return which of *records* cannot be changed, because they are not there or there is no such action."""
-    resolve = Changed(settings, partial(found_in, table)).resolve
-    there = [bool(re.fullmatch(r"[a-z_]+/[0-9]+", one)) and resolve(f"/{one}") is not None for one in records]
-    known = action in DONE and bool(records)
-    wrong = [one for one, found in zip(records, there, strict=True) if not (known and found)]
-    return ", ".join(wrong) or "anything" * (not known)
+    resolve, known = Changed(settings, partial(found_in, table)).resolve, action in DONE and bool(records)
+
+    def fits(path: str) -> bool:
+        return known and path.rpartition("/")[2].isdecimal() and isinstance(resolve(f"/{path}"), Resource)
+
+    return ", ".join(one for one in records if not fits(one)) or "anything" * (not known)
 
 
-class _Endpoint:
-    """One ASGI application for all routes, so that they take every method and refuse writes as the vendor does."""
+class Endpoint:
+    """
+    One ASGI application for all routes, so that they take every method and refuse writes as the vendor does.
 
-    def __init__(self, settings: Settings, origin: Callable[..., str], table: Table) -> None:
-        self._settings = settings
-        self._origin = origin
-        self._table = table
-        self._resolve = Changed(settings, self._computed).resolve
+    Args:
+        settings: Read at each request.
+        origin: Returns the origin of this server, or of another one.
+        table: What is at which path.
+        example: Returns any record of a plural.
+    """
+
+    def __init__(
+        self, settings: Settings, origin: Callable[..., str], table: Table, example: Callable[[str], Resource | None]
+    ) -> None:
+        self._settings, self._origin, self._table = settings, origin, table
+        self._resolve = Changed(settings, partial(found_in, table)).resolve
+        self._writer = Writer(settings, self._resolve, example)
+
+    def routes(self) -> list[Route]:
+        """Return one route for each path of the table."""
+        return [Route(_route_path(pattern), self) for pattern in self._table]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
         request = Request(scope, receive)
         as_json = False
         try:
             as_json = _wants_json(request.headers.get("accept", ""))
             status, path = 200, request.url.path.removeprefix("/api")
             if request.method not in {"GET", "HEAD"}:
-                asked, kind = (request.method, path), request.headers.get("content-type", "")
-                status, path = write(self._settings, self._resolve, asked, await request.body(), kind)
-            response = self._answer(request, path, as_json=as_json) if status != 204 else Response(status_code=204)
+                kind = request.headers.get("content-type", "")
+                status, path = self._writer.write(request.method, path, await request.body(), kind)
+            response = Response(status_code=204) if status == 204 else self._answer(request, path, as_json=as_json)
             response.status_code = status
         except Refused as refused:
             response = error(refused.status, refused.message, as_json=as_json)
         await response(scope, receive, send)
 
-    def _computed(self, path: str) -> Node | None:
-        return found_in(self._table, path)
-
     def _answer(self, request: Request, path: str, *, as_json: bool) -> Response:
         # Rails, on which the vendor seems to run, treats blank parameters as absent; a public poller sends one.
         query = {name: value for name, value in request.query_params.items() if value.strip()}
-        node = self._resolve(path)
+        node: Node | None = self._resolve(path)
         if node is None:
             raise Refused(404, f"No record at {request.url.path}")
         paging = Paging()
@@ -105,9 +109,8 @@ class _Endpoint:
 
 def _wants_json(accept: str) -> bool:
     """Whether to answer in JSON. No Accept means XML; the first known type wins; no known type is 406 (inferred)."""
-    known = [
-        name for name in accept.replace(";", ",").replace(" ", "").split(",") if name.endswith(("json", "xml", "*"))
-    ]
+    parts = accept.replace(";", ",").replace(" ", "").split(",")
+    known = [name for name in parts if name.endswith(("json", "xml", "*"))]
     if accept and not known:
         raise Refused(406, "Answers are application/xml or application/json.")
     return bool(known) and known[0].endswith("json")
@@ -121,39 +124,28 @@ def _page(collection: Collection, query: Mapping[str, str], url: str, *, unescap
     size = _number(query, "per_page", PER_PAGE)
     if size > PER_PAGE_MAX:
         raise Refused(422, f"per_page maximum value is {PER_PAGE_MAX}")
+    by_cursor = collection.paging == "cursor"
+    number = 1 if by_cursor else _number(query, "page", 1)
+    start = _after(members, query, size) if by_cursor else (number - 1) * size
+    part, more = members[start : start + size], start + size < len(members)
 
-    def link(**position: int) -> str:
-        kept = {name: value for name, value in query.items() if name not in {"page", "after", "before"}}
-        kept.update((name, str(value)) for name, value in position.items())
-        if unescaped:
-            return url + "?" + "&".join(f"{name}={value}" for name, value in kept.items())
-        return url + "?" + urlencode(kept, safe=",")
+    def link(name: str, value: int) -> str:
+        kept = {key: given for key, given in query.items() if key not in {"page", "after", "before"}} | {name: value}
+        plain = "&".join(f"{key}={given}" for key, given in kept.items())
+        return f"{url}?{plain if unescaped else urlencode(kept, safe=',')}"
 
-    if collection.paging == "cursor":
-        return _page_by_cursor(collection, members, query, size, link)
-    number = _number(query, "page", 1)
-    start = (number - 1) * size
-    paging = Paging(
-        total=len(members),
-        prev=link(page=number - 1) if number > 1 else None,
-        next=link(page=number + 1) if start + size < len(members) else None,
-    )
-    return replace(collection, members=members[start : start + size]), paging
+    if by_cursor:
+        back = link("before", part[0]) if start and len(part) else None
+        return replace(collection, members=part), Paging(None, back, link("after", part[-1]) if more else None)
+    back = link("page", number - 1) if number > 1 else None
+    return replace(collection, members=part), Paging(len(members), back, link("page", number + 1) if more else None)
 
 
-def _page_by_cursor(
-    collection: Collection, members: Sequence[int], query: Mapping[str, str], size: int, link: Callable[..., str]
-) -> tuple[Collection, Paging]:
-    """Return the part `after` or `before` an id (3.5: the key begins with `af`; names from server code of 2013)."""
-    start = bisect_right(members, _number(query, "after", 0, least=0))
+def _after(members: Sequence[int], query: Mapping[str, str], size: int) -> int:
+    """Return where the part `after` or `before` an id starts (3.5: a key begins with `af`; names from code of 2013)."""
     if "before" in query:
-        start = max(0, bisect_left(members, _number(query, "before", 0, least=0)) - size)
-    part = members[start : start + size]
-    paging = Paging(
-        prev=link(before=int(part[0])) if start and len(part) else None,
-        next=link(after=int(part[-1])) if start + size < len(members) else None,
-    )
-    return replace(collection, members=part), paging
+        return max(0, bisect_left(members, _number(query, "before", 0, least=0)) - size)
+    return bisect_right(members, _number(query, "after", 0, least=0))
 
 
 def _number(query: Mapping[str, str], name: str, default: int, *, least: int = 1) -> int:

@@ -1,0 +1,268 @@
+"""
+Records, collections and links of a Mediagenix mock server, generated from its table.
+
+The table is `records` of `on_demand.json` or `sequence.json`: one entry per kind of record, by its plural.
+
+    count        How many records there are, with ids from 1; else `counts` of the library has it. A method of the
+                 library with the name of the plural gives the facts of a record, None if there is no such record. Facts
+                 are values for the places in texts; `absent` names the attributes and rels that the record has not.
+    owners, most Or each owner has up to `most` records; "=name" is a method of the library that returns which of 8
+                 places are taken. They have the facts `place`, `owner` (a path), `owner_id` and the links of the owner.
+    list         How the address of all records is paged; without it there is no such address.
+    path         The address of a record, if it is not /PLURAL/{id}.
+    hidden       ["id"] if the record does not show its id.
+    plain        The rels that `expand` does not expand (3.4).
+
+    attributes   [name, type in XML, value, N: null in one of N records]. A value is
+                 [..., ...]      one of these, in turn
+                 "1..9"          a number; of dates days from the library's today, of durations minutes
+                 "1/3"           how often a boolean is true
+                 "place"         the position below the owner
+                 "external X"    the customer's id, X-{id}; some are null, a few empty
+                 "{fact}"        the fact itself; else a text with facts, {id} and {phrase}
+    links        [rel, target, N: missing in one of N records]. A target is a path with facts, left out if one is null;
+                 paths in turn; "/titles/*", any one; "/contributors/%", by the number of the owner; "files:/...".
+    below        [rel, plural, how, paging]: what is at the address of the record, followed by the rel. How is
+                 ""              the records that this one owns
+                 a rel           the records whose link of that name leads here
+                 "=name"         ids from a method of the library
+                 "*", "none"     all records; no records
+                 "share"         every n-th record
+                 "single"        one record instead of a list
+    unlinked     As `below`, but the record shows no link to it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+from vendorkit.local.mediagenix.nodes import Attribute, Collection, Document, Node, Resource, Table
+from vendorkit.local.mediagenix.numbers import Facts, day, external_id
+
+_PLACES: Final = 8  # ids for each owner
+_RANGE: Final = re.compile(r"(-?\d+)\.\.(-?\d+)")
+_FACT: Final = re.compile(r"\{(\w+)\}")
+
+
+class Kind:
+    """One entry of a table, with its values and links as functions of a record's facts."""
+
+    def __init__(self, plural: str, entry: Mapping[str, Any], library: Any) -> None:
+        self.plural, self.library = plural, library
+        self.name = f"{plural[:-3]}y" if plural.endswith("ies") else plural.removesuffix("s")
+        self.path: str = entry.get("path", f"/{plural}/{{id}}")
+        self.pattern = _FACT.sub("{id}", self.path)
+        self.owners: list[str] = entry.get("owners", [])
+        self.most: int | str = entry.get("most", 0)
+        self.count: int = library.counts.get(plural, 0)
+        self.listed: str | None = entry.get("list")
+        rows = [["id", "integer", "{id}"], *entry.get("attributes", [])]
+        self._attributes = [
+            (row[0], row[1], self._value(*row)) for row in rows if row[0] not in entry.get("hidden", [])
+        ]
+        self.types = {name: kind for name, kind, _ in self._attributes}
+        self.relations = {row[0]: row for row in (*entry.get("below", []), *entry.get("unlinked", []))}
+        self._below = tuple(row[0] for row in entry.get("below", []))
+        self._links = [(row[0], self._value(row[0], "", *row[1:])) for row in entry.get("links", [])]
+        self._plain = frozenset(entry.get("plain", []))
+
+    def facts(self, id_: int) -> Facts | None:
+        """Return the facts of a record that no other one owns; None if there is none."""
+        find = getattr(self.library, self.plural, None)
+        found: Facts | None = find(id_) if find else {}
+        return None if found is None else {"id": id_, **found}
+
+    def attributes(self, facts: Facts) -> list[Attribute]:
+        """Return the attributes of a record."""
+        absent = facts.get("absent", ())
+        return [(name, kind, value(facts)) for name, kind, value in self._attributes if name not in absent]
+
+    def resource(self, facts: Facts, path: str = "") -> Resource:
+        """Return a record; *path* is that of one that has no id."""
+        absent = facts.get("absent", ())
+        links = [(rel.format_map(facts), target) for rel, find in self._links if (target := find(facts))]
+        below = tuple(rel for rel in self._below if rel not in absent) if absent else self._below
+        path = path or self.path.format_map(facts)
+        return Resource(self.name, path, self.attributes(facts), below, links, self._plain)
+
+    def _value(self, name: str, kind: str, value: Any, gap: int = 0) -> Callable[[Facts], Any]:
+        """Return the function that computes a value from the facts."""
+        given, salt = self._given(kind, value), f"{self.plural}.{name}"
+
+        def computed(facts: Facts) -> Any:
+            number = self.library.number(facts["id"], salt)
+            return None if gap and number % gap == 0 else given(number // (gap or 1), facts)
+
+        return computed if gap or self.owners or _is_drawn(value) else partial(given, 0)
+
+    def _given(self, kind: str, value: Any) -> Callable[[int, Facts], Any]:
+        if isinstance(value, list):
+            choices = [self._given("", one) for one in value]
+            # Without owners the records are few: each has the next of the values.
+            return lambda n, facts: choices[(n if self.owners else facts["id"] - 1) % len(choices)](n, facts)
+        if not isinstance(value, str):
+            return lambda _, __: value
+        if found := _RANGE.fullmatch(value):
+            low, high = map(int, found.groups())
+            return lambda n, _: _of_range(kind, low + n % (high - low + 1))
+        if kind == "boolean" and value.startswith("1/"):
+            return lambda n, _: n % int(value[2:]) == 0
+        if value.startswith("external "):
+            return lambda _, facts: external_id(value[9:], facts["id"] - 1)
+        if value.startswith("/") and "{" not in value:
+            return partial(self._one_of, value)
+        return self._text("{place}" if value == "place" else value)
+
+    def _one_of(self, value: str, number: int, facts: Facts) -> str | None:
+        """Return the path of a record of a collection, None if that is empty."""
+        count = self.library.counts[value.split("/")[1]]
+        number = facts["owner_id"] if value.endswith("%") else number
+        return re.sub(r"[*%]$", str(number % count + 1), value) if count else None
+
+    def _text(self, value: str) -> Callable[[int, Facts], Any]:
+        names = _FACT.findall(value)
+        if not names:
+            return lambda _, __: value
+        if "phrase" in names:
+            return lambda _, facts: value.format(**facts, phrase=self.library.phrase(facts["id"], 90))
+        if value == f"{{{names[0]}}}":
+            return lambda _, facts: facts.get(names[0])
+        return lambda _, facts: None if any(facts[name] is None for name in names) else value.format_map(facts)
+
+
+class Tables:
+    """
+    The records of one table.
+
+    Args:
+        table: The content of the file.
+        library: Gives facts, counts and pseudo-random numbers.
+    """
+
+    def __init__(self, table: Mapping[str, Any], library: Any) -> None:
+        self._library = library
+        library.counts |= {plural: entry["count"] for plural, entry in table.items() if "count" in entry}
+        self.kinds = {plural: Kind(plural, entry, library) for plural, entry in table.items()}
+        self._ids: dict[str, Sequence[int]] = {}
+        self._targets: dict[tuple[str, str], dict[str, list[int]]] = {}
+
+    def patterns(self) -> Table:
+        """Return the patterns of all addresses and the functions that return what is there."""
+        found: Table = {}
+        for plural, kind in self.kinds.items():
+            if kind.count or kind.owners or plural in self._library.counts:
+                found[kind.pattern] = partial(self._at, kind)
+            if kind.listed:
+                found[f"/{plural}"] = partial(self._list, kind)
+            for rel, row in kind.relations.items():
+                found[f"{kind.pattern}/{rel}"] = partial(self._below, kind, row)
+        return found
+
+    def record(self, plural: str, id_: int) -> Resource | None:
+        """Return one record; None if it is not there."""
+        kind = self.kinds[plural]
+        facts = self._facts(kind, id_)
+        return None if facts is None else kind.resource(facts)
+
+    def example(self, plural: str) -> Resource | None:
+        """Return the first record of a kind, if there is one."""
+        return next((self.record(plural, id_) for id_ in self.ids(self.kinds[plural])), None)
+
+    def _facts(self, kind: Kind, id_: int) -> Facts | None:
+        if not kind.owners:
+            return kind.facts(id_) if 1 <= id_ <= kind.count else None
+        number, place = divmod(id_, _PLACES)
+        owner_id, position = divmod(number, len(kind.owners))
+        owner = self.record(kind.owners[position], owner_id)
+        if owner is None or id_ not in self._owned(kind, kind.owners[position], owner_id):
+            return None
+        links = {f"owner_{rel}": target for rel, target in owner.links}
+        about = {"place": place + 1, "owner": owner.path, "owner_name": owner.name, "owner_id": owner_id}
+        return {**links, **(kind.facts(id_) or {}), **about}
+
+    def _owned(self, kind: Kind, owner: str, owner_id: int) -> list[int]:
+        first = (owner_id * len(kind.owners) + kind.owners.index(owner)) * _PLACES
+        if isinstance(kind.most, str):
+            return [first + place for place in getattr(self._library, kind.most[1:])(owner, owner_id, first)]
+        return [*range(first, first + self._library.number(first, kind.plural) % (kind.most + 1))]
+
+    def ids(self, kind: Kind) -> Sequence[int]:
+        """Return the ids of all records of a kind, in order; found once."""
+        if kind.plural not in self._ids:
+            self._ids[kind.plural] = range(1, kind.count + 1)
+            if kind.owners:
+                self._ids[kind.plural] = sorted(self._all_owned(kind))
+            elif kind.plural in self._library.sparse:
+                self._ids[kind.plural] = [n for n in range(1, kind.count + 1) if kind.facts(n) is not None]
+        return self._ids[kind.plural]
+
+    def _all_owned(self, kind: Kind) -> Iterator[int]:
+        for owner in kind.owners:
+            for owner_id in self.ids(self.kinds[owner]):
+                yield from self._owned(kind, owner, owner_id)
+
+    def _leading_to(self, kind: Kind, rel: str, path: str) -> list[int]:
+        """Return the ids of the records whose link *rel* leads to *path*."""
+        if (kind.plural, rel) not in self._targets:
+            targets = self._targets[kind.plural, rel] = defaultdict(list)
+            for id_ in self.ids(kind):
+                record = self.record(kind.plural, id_)
+                targets[dict(record.links).get(rel, "") if record else ""].append(id_)
+        return self._targets[kind.plural, rel].get(path, [])
+
+    # -- what is at an address
+
+    def _at(self, kind: Kind, *ids: int) -> Resource | None:
+        found = self.record(kind.plural, ids[-1])
+        return found if found and [int(part) for part in found.path.split("/") if part.isdecimal()] == [*ids] else None
+
+    def _list(self, kind: Kind) -> Collection:
+        select = getattr(self._library, f"select_{kind.plural}", None)
+        chosen = select and (lambda query: select(query, self.ids(kind)))
+        return Collection(kind.plural, self.ids(kind), partial(self.record, kind.plural), kind.listed or "", chosen)
+
+    def _below(self, owner_kind: Kind, row: Sequence[str], *ids: int) -> Node | None:
+        owner = self._at(owner_kind, *ids)
+        rel, plural, how = row[:3]
+        if owner is None:
+            return None
+        kind = self.kinds[plural]
+        if how == "single":
+            facts = kind.facts(ids[-1])
+            if facts is None:
+                return None
+            if plural.endswith("metadata"):
+                return Document(owner.name, kind.attributes(facts), kind.types)
+            return kind.resource({**facts, "owner": owner.path, "owner_name": owner.name}, f"{owner.path}/{rel}")
+        members = self._members(kind, how, owner_kind, owner.path, ids[-1])
+        paging = row[3] if len(row) > 3 else "optional"
+        return None if members is None else Collection(plural, members, partial(self.record, plural), paging)
+
+    def _members(self, kind: Kind, how: str, owner: Kind, path: str, owner_id: int) -> Sequence[int] | None:
+        if how.startswith("="):
+            found: Sequence[int] | None = getattr(self._library, how[1:])(owner_id)
+            return found
+        every: dict[str, Callable[[], Sequence[int]]] = {
+            "": lambda: self._owned(kind, owner.plural, owner_id),
+            "*": lambda: self.ids(kind),
+            "share": lambda: self.ids(kind)[owner_id - 1 :: owner.count],
+            "none": list,
+        }
+        return every[how]() if how in every else self._leading_to(kind, how, path)
+
+
+def _is_drawn(value: Any) -> bool:
+    """Whether a value is drawn by the record's pseudo-random number."""
+    return isinstance(value, str) and bool(_RANGE.fullmatch(value) or re.fullmatch(r"1/\d+|.*/\*", value))
+
+
+def _of_range(kind: str, number: int) -> Any:
+    if kind == "duration":
+        return f"{number // 60:02}:{number % 60:02}:00.000"
+    if kind in ("date", "datetime"):
+        return day(number) + ("T06:00:00Z" if kind == "datetime" else "")
+    return number
