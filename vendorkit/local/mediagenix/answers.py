@@ -11,13 +11,11 @@ import json
 import zlib
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
 from vendorkit.local.mediagenix.nodes import Attribute, Collection, Document, Node, Resource
-
-if TYPE_CHECKING:
-    from vendorkit.local.server.settings import Settings
+from vendorkit.local.server.settings import Settings
 
 # 3.2: these two keep the underscore in XML, as the vendor's samples do.
 UNDERSCORED: Final = {("image", "external_id"), ("rendition", "external_id")}

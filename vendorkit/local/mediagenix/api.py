@@ -7,7 +7,7 @@ Links to resources that the mock server does not have are left out, so that ever
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from starlette.routing import Route
 
@@ -15,9 +15,7 @@ from vendorkit.local.mediagenix.library import Library
 from vendorkit.local.mediagenix.product import Product
 from vendorkit.local.mediagenix.routes import error
 from vendorkit.local.server.files import picture
-
-if TYPE_CHECKING:
-    from vendorkit.local.server.settings import Settings
+from vendorkit.local.server.settings import Settings
 
 VENDOR: Final = "mediagenix"
 AUTH: Final = "digest"

@@ -7,13 +7,11 @@ import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from vendorkit.local.mediagenix.nodes import Collection, Document, Node, Resource
 from vendorkit.local.mediagenix.numbers import WORDS
-
-if TYPE_CHECKING:
-    from vendorkit.local.server.settings import Settings
+from vendorkit.local.server.settings import Settings
 
 ADDED: Final = 200_000_000  # the id of an added record is this + the number of the change: above all other ids
 DONE: Final = {"add": "created", "edit": "updated", "delete": "deleted"}

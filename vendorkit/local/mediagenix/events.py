@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from vendorkit.local.mediagenix.changes import DONE, kind_and_id, subject
 from vendorkit.local.mediagenix.nodes import Attribute, Collection, Resource
 from vendorkit.local.mediagenix.numbers import day
 from vendorkit.local.mediagenix.tables import Tables
-
-if TYPE_CHECKING:
-    from vendorkit.local.server.settings import Settings
+from vendorkit.local.server.settings import Settings
 
 BATCH: Final = 50
 Kind = Sequence[Any]

@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from starlette.routing import Route
 
 from vendorkit.local.mediagenix.events import Events
 from vendorkit.local.mediagenix.nodes import Resource, Table
 from vendorkit.local.mediagenix.routes import Endpoint, not_changeable
 from vendorkit.local.mediagenix.tables import Tables
-
-if TYPE_CHECKING:
-    from starlette.routing import Route
-
-    from vendorkit.local.server.settings import Settings
+from vendorkit.local.server.settings import Settings
 
 
 class Product:

@@ -7,22 +7,19 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlencode
 from xml.sax.saxutils import escape
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from vendorkit.local.mediagenix.answers import Paging, Renderer
 from vendorkit.local.mediagenix.changes import DONE, Changed, Refused, Writer
 from vendorkit.local.mediagenix.nodes import Collection, Node, Resource, Table, found_in
-
-if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
-
-    from vendorkit.local.server.settings import Settings
+from vendorkit.local.server.settings import Settings
 
 PER_PAGE: Final = 50
 PER_PAGE_MAX: Final = 200

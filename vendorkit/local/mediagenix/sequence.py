@@ -8,17 +8,15 @@ origin. The fields of hooks and work areas are not known: a minimum.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+from starlette.routing import Route
 
 from vendorkit.local.mediagenix.library import Library
 from vendorkit.local.mediagenix.numbers import WORDS, Facts, Numbers, day, external_id, job_path
 from vendorkit.local.mediagenix.product import Product
 from vendorkit.local.mediagenix.routes import error
-
-if TYPE_CHECKING:
-    from starlette.routing import Route
-
-    from vendorkit.local.server.settings import Settings
+from vendorkit.local.server.settings import Settings
 
 VENDOR: Final = "sequence"
 AUTH: Final = "digest"

@@ -1,9 +1,9 @@
 """
-The Medipim mock server: the read endpoints of API v4, written from the vendor's documents (Medipim's documents).
+The Medipim mock server: the endpoints of API v4, written from the vendor's documents (Medipim's documents).
 
 The handlers do not deal with authentication, rates, faults and logs; `vendorkit.local.server.checks` does. Undocumented
-behaviour is marked inferred, and `Settings` has a switch for it if it matters. Writes are refused with 403: the vendor
-restricts them by subscription. Media files are public on the vendor's CDN (inferred), see OPEN.
+behaviour is marked inferred, and `Settings` has a switch for it if it matters. Writes are refused with 403 unless a
+switch is on: the vendor restricts them by subscription. Media files are public on the vendor's CDN (inferred).
 """
 
 from __future__ import annotations
@@ -11,35 +11,28 @@ from __future__ import annotations
 import html
 import json
 import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from vendorkit.local.medipim.catalogue import FIRST_MEDIA, Catalogue
-from vendorkit.local.medipim.fields import get_fields
-from vendorkit.local.medipim.filters import Violation
-from vendorkit.local.medipim.kinds import WORDS
-from vendorkit.local.medipim.lists import LISTS, List, list_at, rows_of
-from vendorkit.local.medipim.lookups import encode
-from vendorkit.local.medipim.minor import minor, subscriptions
+from vendorkit.local.medipim.filters import Refused, Violation
+from vendorkit.local.medipim.kinds import WORDS, Ints, Record
+from vendorkit.local.medipim.lists import LISTS, List, get_fields, list_at, rows_of
+from vendorkit.local.medipim.lookups import encode, minor, subscriptions
 from vendorkit.local.medipim.oddities import corrupt
 from vendorkit.local.medipim.products import EANS
-from vendorkit.local.medipim.shop import BadRequest, Shop, need, page_of, read_json
-from vendorkit.local.medipim.writes import WRITERS, Missing
+from vendorkit.local.medipim.shop import Shop, need, page_of, read_json
+from vendorkit.local.medipim.writes import WRITERS
 from vendorkit.local.server.files import picture
+from vendorkit.local.server.settings import Settings
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-
-    from starlette.requests import Request
-
-    from vendorkit.local.medipim.kinds import Ints
-    from vendorkit.local.server.settings import Settings
-
-    Handler = Callable[[Request], Awaitable[Response]]
+Handler = Callable[[Request], Awaitable[Response]]
 
 VENDOR: Final = "medipim"
 AUTH: Final = "basic"
@@ -50,14 +43,15 @@ _CHUNK: Final = 400  # records per chunk of the stream: about 1 MB
 _USER_AGENT: Final = re.compile(r"(?!Mozilla/)[^\s/]+/\S+ \(.+\)")
 
 
+def _error(status: int, message: str) -> Record:
+    # Only the codes of 400, 401 and 429 are documented (Medipim's documents); the others are inferred.
+    code = WORDS["error_codes"].get(str(status), "internal_error")
+    return {"status": status, "code": code, "message": message}
+
+
 def refusal(status: int, reason: str) -> Response:
     """Return an error in the documented form (Medipim's documents)."""
-    return _json({"error": {"status": status, "code": _code(status), "message": reason}}, status)
-
-
-def _code(status: int) -> str:
-    # Only those of 400, 401 and 429 are documented (Medipim's documents); the others are inferred.
-    return str(WORDS["error_codes"].get(str(status), "internal_error"))
+    return _json({"error": _error(status, reason)}, status)
 
 
 def _json(value: Any, status: int = 200) -> Response:
@@ -80,10 +74,9 @@ class Api:
     @property
     def shop(self) -> Shop:
         """The catalogue for the current settings."""
-        s = self.settings
-        key = (s.seed, s.country, s.products, s.brands, repr(s.changes))
+        key = repr(self.settings.changes)
         if self._shop is None or self._shop[0] != key:
-            self._shop = (key, Shop(s, self.origin(), self.origin("files")))
+            self._shop = (key, Shop(self.settings, self.origin(), self.origin("files")))
         return self._shop[1]
 
     def guarded(self, handler: Handler) -> Handler:
@@ -92,8 +85,8 @@ class Api:
         async def answer(request: Request) -> Response:
             try:
                 return await handler(request)
-            except BadRequest as error:
-                return refusal(400, str(error))
+            except Refused as error:
+                return refusal(error.status, error.message)
             except Violation as error:
                 return self.invalid(error)
 
@@ -101,13 +94,11 @@ class Api:
 
     def invalid(self, error: Violation) -> Response:
         """Return a validation error; its status and the place and form of `violations` are inferred."""
-        status = self.settings.invalid_status
-        message = f"{error.field}: {error.message}"
-        inner: dict[str, Any] = {"status": status, "code": _code(status), "message": message}
-        body: dict[str, Any] = {"error": inner}
-        violations = [{"field": error.field, "message": error.message}]
-        (inner if self.settings.violations_inside_error else body)["violations"] = violations
-        return _json(body, status)
+        status, violations = self.settings.invalid_status, [{"field": error.field, "message": error.message}]
+        inner = _error(status, f"{error.field}: {error.message}")
+        if self.settings.violations_inside_error:
+            return _json({"error": {**inner, "violations": violations}}, status)
+        return _json({"error": inner, "violations": violations}, status)
 
     # -- products and media
 
@@ -116,16 +107,14 @@ class Api:
         body = await read_json(request)
         need(body, ("filter", "sorting", "page"), ("filter", "sorting", "page"))
         number, size = page_of(body)
-        found = self.shop.select(kind, body)
-        start = number * size
+        found, start = self.shop.select(kind, body), number * size
         if start >= WINDOW and self.settings.beyond_window == "error":
-            field = "page.no"
-            raise Violation(field, f"only the first {WINDOW} results can be paged; use the stream endpoint")
-        index = found[start : min(start + size, WINDOW)]
-        records = b",".join(self.shop.encoded(kind, index))
-        total = min(len(found), WINDOW)
-        meta = b'{"total":%d,"page":{"no":%d,"offset":%d,"size":%d}}' % (total, number, start, size)
-        return Response(b'{"meta":%b,"results":[%b]}' % (meta, records), media_type="application/json")
+            message = f"only the first {WINDOW} results can be paged; use the stream endpoint"
+            raise Violation(field="page.no", message=message)
+        records = b",".join(self.shop.encoded(kind, found[start : min(start + size, WINDOW)]))
+        meta = {"total": min(len(found), WINDOW), "page": {"no": number, "offset": start, "size": size}}
+        body_text = b'{"meta":%b,"results":[%b]}' % (encode(meta), records)
+        return Response(body_text, media_type="application/json")
 
     async def stream(self, kind: str, request: Request) -> Response:
         """Answer `products/stream` or `media/stream`: NDJSON, or 204 if no record matches."""
@@ -145,32 +134,24 @@ class Api:
 
     async def find_product(self, request: Request) -> Response:
         """Answer `products/find`, by id or any identifier of the country; the first match if there are several."""
-        shop = self.shop
-        known = ("id", *EANS, *shop.products.codes)
-        key, value = self._one_parameter(request, known)
-        body = {"filter": {key: value}, "sorting": {"id": "ASC"}}
-        return self._found(shop.select("products", body), "product", "products", f"{key} {value!r}")
+        key, value = _one_parameter(request, ("id", *EANS, *self.shop.products.codes))
+        return self._found(self._products({key: value}), "product", "products", f"{key} {value!r}")
+
+    def _products(self, wanted: Record) -> Ints:
+        return self.shop.select("products", {"filter": wanted, "sorting": {"id": "ASC"}})
 
     async def find_media(self, request: Request) -> Response:
         """Answer `media/find`, by id."""
-        _, value = self._one_parameter(request, ("id",))
+        _, value = _one_parameter(request, ("id",))
         index = int(value) - FIRST_MEDIA if value.isdecimal() else -1
         there = 0 <= index < 2 * self.shop.catalogue.products and index // 2 not in self.shop.deleted
         return self._found(np.array([index] if there else [], dtype=np.int64), "mediaItem", "media", f"id {value!r}")
 
     def _found(self, index: Ints, root: str, kind: str, what: str) -> Response:
         if not len(index):
-            return refusal(404, f"No record of {kind} has {what}.")  # inferred: 404 (Medipim's documents)
+            raise Refused(404, f"No record of {kind} has {what}.")  # inferred: 404 (Medipim's documents)
         (record,) = self.shop.encoded(kind, index[:1])
         return Response(b'{"%b":%b}' % (root.encode(), record), media_type="application/json")
-
-    @staticmethod
-    def _one_parameter(request: Request, known: tuple[str, ...]) -> tuple[str, str]:
-        given = request.query_params.multi_items()
-        if len(given) != 1 or given[0][0] not in known:
-            field = "query"
-            raise Violation(field, f"must be exactly one of {', '.join(known)}")
-        return given[0]
 
     async def fields(self, kind: str, _request: Request) -> Response:
         """Answer `products/get-fields` or `media/get-fields`."""
@@ -183,7 +164,7 @@ class Api:
         body = await read_json(request)
         need(body, ("filter", "page", *(("sorting",) if kind.sorts else ())), ())
         records = rows_of(kind, self.shop.lookups, body)
-        meta: dict[str, Any] = {"total": len(records)}
+        meta: Record = {"total": len(records)}
         if body.get("page") is not None:
             number, size = page_of(body)
             meta["page"] = {"no": number, "offset": number * size, "size": size}
@@ -205,34 +186,30 @@ class Api:
 
     async def list_find(self, kind: List, request: Request) -> Response:
         """Answer a list's `find`."""
-        _, value = self._one_parameter(request, ("id",))
-        records = [r for r in kind.records(self.shop.lookups) if str(r["id"]) == value]
-        return _json({kind.root: records[0]}) if records else refusal(404, f"{kind.path} has no id {value!r}.")
+        _, value = _one_parameter(request, ("id",))
+        for record in kind.records(self.shop.lookups):
+            if str(record["id"]) == value:
+                return _json({kind.root: record})
+        raise Refused(404, f"{kind.path} has no id {value!r}.")
 
     async def write(self, path: str, request: Request) -> Response:
         """Write a record of the server's own data if the switch is on; 403 else, and for what is not written here."""
         if not self.settings.writes or path not in WRITERS:
-            return refusal(403, "This mock server is read-only: nothing was changed.")
+            raise Refused(403, "This mock server is read-only: nothing was changed.")
         root, writer = WRITERS[path]
-        try:
-            kind, identifier = writer(self.settings, self.shop, await read_json(request))
-        except Missing as missing:
-            return refusal(404, str(missing))
+        kind, identifier = writer(self.settings, self.shop, await read_json(request))
         if kind == "products":
-            body = {"filter": {"id": identifier}, "sorting": {"id": "ASC"}}
-            return self._found(self.shop.select(kind, body), root, kind, identifier)
-        listed = list_at(kind)
-        return _json({root: next(one for one in listed.records(self.shop.lookups) if one["id"] == identifier)})
+            return self._found(self._products({"id": identifier}), root, kind, identifier)
+        return _json({root: next(one for one in list_at(kind).records(self.shop.lookups) if one["id"] == identifier)})
 
     async def embed(self, request: Request) -> Response:
         """Answer `products/embed`, a page with the product's name; signed links are not supported."""
         given = request.query_params
         if not set(given) <= {"id", "locale"} or "id" not in given:
-            field = "query"
-            raise Violation(field, "must be id, and optionally locale")
+            raise Violation(field="query", message="must be id, and optionally locale")
         index = self.shop.catalogue.index_of(given["id"])
         if index is None:
-            return refusal(404, f"No product has id {given['id']!r}.")
+            raise Refused(404, f"No product has id {given['id']!r}.")
         (record,) = self.shop.bodies.products(np.array([index]))
         names = json.loads(record)["name"]
         name = html.escape(names.get(given.get("locale", ""), next(iter(names.values()))))
@@ -241,8 +218,15 @@ class Api:
     async def media_file(self, request: Request) -> Response:
         """Answer an image to a User-Agent of the form `App/1.0 (contact)`, 403 to any other (inferred)."""
         if not _USER_AGENT.match(request.headers.get("user-agent", "")):
-            return refusal(403, "Send a descriptive User-Agent: YourAppName/Version (Contact Information).")
+            raise Refused(403, "Send a descriptive User-Agent: YourAppName/Version (Contact Information).")
         return await picture(request)
+
+
+def _one_parameter(request: Request, known: tuple[str, ...]) -> tuple[str, str]:
+    given = request.query_params.multi_items()
+    if len(given) != 1 or given[0][0] not in known:
+        raise Violation(field="query", message=f"must be exactly one of {', '.join(known)}")
+    return given[0]
 
 
 def unknown(settings: Settings, action: str, records: list[str]) -> str:
@@ -252,32 +236,33 @@ def unknown(settings: Settings, action: str, records: list[str]) -> str:
     return ", ".join(one for one in records if not fits or index_of(one) is None) or "anything" * (not fits)
 
 
-def routes(settings: Settings, origin: Callable[..., str], credentials: Mapping[str, str]) -> list[Route]:
+def routes(settings: Settings, origin: Callable[..., str], _credentials: Mapping[str, str]) -> list[Route]:
     """
     Return the routes of the Medipim mock server.
 
     Args:
         settings: Switches and sizes, read at each request.
         origin: Returns the origin of this server, or of its "files".
-        credentials: Not used: no handler checks them.
     """
-    del credentials
     api = Api(settings, origin)
-    table: list[tuple[str, str, Handler]] = []
-    for kind, find in (("products", api.find_product), ("media", api.find_media)):
-        table += [
-            ("POST", f"{kind}/query", partial(api.query, kind)),
-            ("POST", f"{kind}/stream", partial(api.stream, kind)),
-        ]
-        table += [("GET", f"{kind}/find", find), ("GET", f"{kind}/get-fields", partial(api.fields, kind))]
-    table.append(("GET", "products/embed", api.embed))
-    table.append(("GET", "corrections/types", api.correction_types))
-    table.append(("POST", "organizations/check/subscription", api.subscriptions))
+    table: dict[str, Handler] = {
+        "POST products/query": partial(api.query, "products"),
+        "POST products/stream": partial(api.stream, "products"),
+        "GET products/find": api.find_product,
+        "GET products/get-fields": partial(api.fields, "products"),
+        "POST media/query": partial(api.query, "media"),
+        "POST media/stream": partial(api.stream, "media"),
+        "GET media/find": api.find_media,
+        "GET media/get-fields": partial(api.fields, "media"),
+        "GET products/embed": api.embed,
+        "GET corrections/types": api.correction_types,
+        "POST organizations/check/subscription": api.subscriptions,
+    }
     for entry in LISTS:
-        if entry.countries and settings.country not in entry.countries:
-            continue
-        table.append(("POST", f"{entry.path}/query", partial(api.list_query, entry)))
-        table += [("GET", f"{entry.path}/find", partial(api.list_find, entry))] if entry.root else []
-    table += [("POST", path, partial(api.write, path)) for path in WORDS["writes"]]
-    listed = [Route(f"/v4/{path}", api.guarded(handler), methods=[method]) for method, path, handler in table]
-    return [*listed, Route("/media/{item:int}/{name}", api.media_file, methods=["GET"])]
+        if not entry.countries or settings.country in entry.countries:
+            table[f"POST {entry.path}/query"] = partial(api.list_query, entry)
+            table |= {f"GET {entry.path}/find": partial(api.list_find, entry)} if entry.root else {}
+    table |= {f"POST {path}": partial(api.write, path) for path in WORDS["writes"]}
+    calls = [(call.split(), handler) for call, handler in table.items()]
+    listed = [Route(f"/v4/{path}", api.guarded(handler), methods=[method]) for (method, path), handler in calls]
+    return [*listed, Route("/media/{item:int}/{name}", api.guarded(api.media_file), methods=["GET"])]

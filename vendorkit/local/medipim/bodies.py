@@ -9,9 +9,10 @@ few records with an oddity in their body (see `oddities`) are decoded and encode
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable, Iterator
 from itertools import repeat
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -21,9 +22,6 @@ from vendorkit.local.medipim.kinds import CODES, WORDS, Ints
 from vendorkit.local.medipim.lookups import Lookups, encode
 from vendorkit.local.medipim.rows import PERIOD, REPLACED, MediaRows, Rows
 from vendorkit.local.medipim.shapes import FIELDS, Shapes, Template
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
 
 FIRST_TEXT: Final = 400_000
 _STATUS: Final = [status.encode() for status in WORDS["statuses"]]

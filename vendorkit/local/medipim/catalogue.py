@@ -7,16 +7,14 @@ The Medipim catalogue: everything about a record is computed from its index and 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from vendorkit.local.medipim.changes import Changed
 from vendorkit.local.medipim.kinds import WORDS, Ints
-
-if TYPE_CHECKING:
-    from vendorkit.local.server.settings import Settings
+from vendorkit.local.server.settings import Settings
 
 FIRST_MEDIA: Final = 500_000
 _ID_BITS: Final = 36
@@ -56,8 +54,8 @@ class Catalogue:
         index = (number - self._offset) * _ID_BACK & _ID_MASK
         return index if index < self.products and text[1:].isalnum() and text == text.upper() else None
 
-    def id_numbers(self, index: Ints) -> Ints:
-        """Return the numbers in the ids: `"M%09X" % number`."""
+    def id_numbers(self, index: Any) -> Any:
+        """Return the numbers in the ids of an index or a column: `"M%09X" % number`."""
         return (index * _ID_STEP + self._offset) & _ID_MASK
 
     def noise(self, index: Ints, salt: int) -> npt.NDArray[np.uint64]:

@@ -7,7 +7,8 @@ booleans, which NumPy combines by `and`, `or` and `not`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
 import numpy as np
 
@@ -16,10 +17,15 @@ from vendorkit.local.medipim.kinds import MEDIA, WORDS, Bits, Ints, of_kinds
 from vendorkit.local.medipim.lookups import organization_id
 from vendorkit.local.medipim.rows import MediaRows, Rows
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
 _DEPTH: Final = 50  # deeper nesting is refused, before it becomes a RecursionError
+
+
+class Refused(Exception):
+    """The request is refused for another reason than its fields."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status, self.message = status, message
 
 
 class Violation(Exception):

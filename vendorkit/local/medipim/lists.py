@@ -1,22 +1,19 @@
-"""The short lists of Medipim: their paths, filters and sort keys (Medipim's documents)."""
+"""The short lists of Medipim: paths, filters and sort keys (Medipim's documents); the answers of get-fields."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping, Sequence
 from itertools import compress
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from vendorkit.local.medipim.filters import Violation, between, combined, direction, flag, listed, one, sort_key, text
-from vendorkit.local.medipim.kinds import Bits, Record
-from vendorkit.local.medipim.lookups import Lookups
-from vendorkit.local.medipim.minor import minor
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+from vendorkit.local.medipim.kinds import CODES, WORDS, Bits, Record
+from vendorkit.local.medipim.lookups import Lookups, minor
 
 _STATUSES: Final = {"handled": ("solved", "closed")}
 
@@ -109,3 +106,24 @@ def _test(sort: str, key: str, value: Any, path: str, lookups: Lookups) -> Calla
         return lambda record: record["type"] in codes
     wanted = listed(value, path, (int,) if sort == "int" else (str,))
     return lambda record: record[key] in wanted
+
+
+def get_fields(kind: str, country: str) -> list[Record]:
+    """
+    Return the fields of `products` or `media`, including the codes of the country.
+
+    `words.json` has code, type and group; "*" after the type means several values, "~" localised. The names of the
+    types are inferred.
+    """
+    table = WORDS["media_fields"]
+    if kind == "products":
+        codes = [[code.name, "string", "identifiers"] for code in CODES[country]]
+        missing = WORDS["no_prices_in_us"] if country == "us" else ()
+        table = [row for row in WORDS["product_fields"] if row[0] not in missing] + codes
+    return [_field(*row) for row in table]
+
+
+def _field(code: str, sort: str, group: str) -> Record:
+    grouped = {"attributeGroup": group} if group else {}
+    flags = {"isMulti": "*" in sort, "isLocalized": "~" in sort, "allowedToUpdate": code not in WORDS["read_only"]}
+    return {"code": code, "type": sort.rstrip("*~"), **grouped, **flags}

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from vendorkit.local.medipim.catalogue import Catalogue
 from vendorkit.local.medipim.kinds import CATEGORIES, WORDS, Record, parent_category
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from vendorkit.local.medipim.catalogue import Catalogue
-
+_START: Final = 1_600_000_000  # of the minor lists
+_FACT: Final = re.compile(r"\{(\w+)\}")
 _FIRST_CREATED: Final = 1_537_171_222  # 2018-09-17, the oldest `createdAt` of the lists
 _COLUMN: Final = {"nl": 0, "fr": 1, "en": 2, "de": 3, "es": 4}
 
@@ -160,3 +160,59 @@ class Lookups:
             "options": [self.options[n - 1] for n in kind["attributes"]],
             "ingredients": [self.ingredients[n - 1] for n in kind["activeIngredient"]],
         }
+
+
+# -- the shorter lists, to which nothing else refers: corrections, users, national categories, news
+
+
+def minor(name: str, lookups: Lookups) -> list[Record]:
+    """
+    Return all records of a shorter list, by id, from `minor` of `words.json`: how many there are, and their members.
+
+    Of a list, each record has one in turn. A text is filled with facts, and null if one of them is missing;
+    `{"2": text}` is the text in the first two locales. The fields of news were not visible (inferred).
+    """
+    count, members = WORDS["minor"][name]
+    every = (_facts(lookups, number) for number in range(1, count + 1))
+    return [{key: _filled(value, facts, lookups.locales) for key, value in members.items()} for facts in every]
+
+
+def _facts(lookups: Lookups, n: int) -> Record:
+    catalogue, organizations = lookups.catalogue, lookups.organizations
+    product: Any = catalogue.id_numbers(n * 7 % max(1, catalogue.products))
+    return {
+        "n": n,
+        "next": n + 1,
+        **({} if n < 4 else {"above": n // 4}),
+        "meta": {"createdAt": _START + n * 86_400, "updatedAt": _START + n * 90_000},
+        "product": f"M{product:09X}",
+        "locale": lookups.locales[n % min(2, len(lookups.locales))],
+        "organization": organizations[n % len(organizations)]["id"],
+    }
+
+
+def _filled(value: Any, facts: Record, locales: list[str]) -> Any:
+    if isinstance(value, list):
+        return value[facts["n"] % len(value)]
+    if isinstance(value, dict):
+        ((count, text),) = value.items()
+        return dict.fromkeys(locales[: int(count)], text.format_map(facts))
+    if found := _FACT.fullmatch(value):
+        return facts[found[1]]
+    try:
+        return value.format_map(facts)
+    except KeyError:
+        return None
+
+
+def subscriptions(lookups: Lookups) -> list[Record]:
+    """Return what `organizations/check/subscription` says of every third organization, key secrets included."""
+    plan = {"type": "plan_1", "name": dict.fromkeys(lookups.locales[:2], "Plan 1"), "start": _START}
+    found = []
+    for number, one in enumerate(lookups.organizations[::3]):
+        secret = f"{(number + 1) * 0x9E3779B97F4A7C15 % 2**64:016x}" * 2
+        key = {"id": number + 1, "user": number % 25 + 1, "name": "Shop", "secret": secret, "isEnabled": True}
+        record = {"organization": one["id"], "name": one["name"]}
+        record |= {"activeSubscriptions": [{**plan, "end": _START + 10**8 + number}], "apiKeys": [key]}
+        found.append(record)
+    return found

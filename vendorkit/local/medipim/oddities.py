@@ -21,27 +21,17 @@ By index modulo 2,000 (`rows` has the oddities of the columns):
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from vendorkit.local.medipim.kinds import WORDS, Record
+from vendorkit.local.server.settings import Settings
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from vendorkit.local.server.settings import Settings
-
-HARD_HTML: Final = '<p class="a">“Zacht” & \'mild\' | 100&nbsp;%;\n\tvoor baby 👶🏽 \\ "huid"</p>\r\n<p>é</p>'
-BIG: Final = 2**53 + 1  # the first integer that a double cannot represent
 NO_SEO_NAME: Final = 807
 NO_LEAFLETS: Final = 907
 NO_BRANDS: Final = 1607
 NEW_FIELDS: Final = {"sustainabilityScore": 3, "packagingMaterials": ["glass", "paper"]}
 NEW_META: Final = {"revision": 7}
-_CONTACT: Final = {"address": "Kerkstraat 1", "city": "Brussel", "zipcode": "0170", "country": "BE", "url": None}
-
-
-def _put(**members: Any) -> Callable[[Record], None]:
-    return lambda product: product.update(members)
 
 
 def _localised_brand(product: Record) -> None:
@@ -52,15 +42,6 @@ def _localised_brand(product: Record) -> None:
 def _absent(product: Record) -> None:
     for key in ("leaflets", "links", "notApplicableField", "weight"):
         del product[key]
-
-
-def _hard_html(product: Record) -> None:
-    _add_text(product, {next(iter(product["name"])): HARD_HTML})
-
-
-def _big_integer(product: Record) -> None:
-    if "manufacturerPrice" in product:
-        product["manufacturerPrice"] = BIG
 
 
 def _odd_spaces(product: Record) -> None:
@@ -80,29 +61,28 @@ def _add_text(product: Record, content: Any) -> None:
     product["descriptions"].append(text | {"content": content, "meta": dict(product["meta"])})
 
 
+# The others are members of `odd_members` of `words.json`, set where a product has them.
 _ODDITIES: Final[dict[int, Callable[[Record], None]]] = {
     607: lambda product: product["meta"].update(createdAt=None),
     707: _localised_brand,
-    NO_SEO_NAME: _put(seoName=[]),
     NO_LEAFLETS: _absent,
-    1007: _put(packageContent="", supplierReference="", atc=""),
-    1107: _hard_html,
-    1207: _big_integer,
+    1107: lambda product: _add_text(product, {next(iter(product["name"])): WORDS["hard_html"]}),
     1307: _odd_spaces,
-    1407: _put(packageQuantity="750 ml"),
     1507: _listed_gtin,
-    NO_BRANDS: _put(brands=None),
     1707: lambda product: _add_text(product, []),
-    1807: lambda product: product["organizations"][0].update(contactInformation=_CONTACT),
+    1807: lambda product: product["organizations"][0].update(contactInformation=WORDS["odd_contact"]),
     1907: _whole_floats,
 }
-ODD_REMAINDERS: Final = tuple(_ODDITIES)
+ODD_REMAINDERS: Final = (*_ODDITIES, *map(int, WORDS["odd_members"]))
 
 
 def apply_oddity(product: Record, remainder: int) -> Record:
-    """Return `product` with the oddity of `remainder`, one of ODD_REMAINDERS; changed in place."""
-    _ODDITIES[remainder](product)
-    return product
+    """Return `product` with the oddity of `remainder`, one of ODD_REMAINDERS; it may be changed in place."""
+    if remainder in _ODDITIES:
+        _ODDITIES[remainder](product)
+        return product
+    members = WORDS["odd_members"][str(remainder)]
+    return product | {name: value for name, value in members.items() if name in product}
 
 
 def later(product: Record, settings: Settings) -> Record:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -13,9 +14,6 @@ from vendorkit.local.medipim.filters import Violation
 from vendorkit.local.medipim.kinds import CODES, KINDS, MEDIA, WORDS, Bits, Ints, of_kinds
 from vendorkit.local.medipim.lookups import Lookups, brand_id, organization_id
 from vendorkit.local.medipim.rows import Rows
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 MAX_CODES: Final = 1_000
 EANS: Final = ("ean", "gtin", "eanGtin8", "eanGtin12", "eanGtin13", "eanGtin14")

@@ -19,15 +19,13 @@ brands), replaced products, whose EANs are null (1 in 64).
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from vendorkit.local.medipim.catalogue import Catalogue
 from vendorkit.local.medipim.kinds import CODES, WORDS, Bits, Ints, column
-
-if TYPE_CHECKING:
-    from vendorkit.local.medipim.catalogue import Catalogue
 
 PERIOD: Final = 2_000
 SAME_TIME: Final = 1_709_251_200  # 2024-03-01, the updatedAt of products 500 to 799
@@ -79,7 +77,8 @@ class Rows:
     @cached_property
     def id_number(self) -> Ints:
         """The number in the id."""
-        return self.catalogue.id_numbers(self.index)
+        numbers: Ints = self.catalogue.id_numbers(self.index)
+        return numbers
 
     @cached_property
     def brand(self) -> Ints:

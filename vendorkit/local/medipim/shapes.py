@@ -9,18 +9,14 @@ a product: name, countries ("": all of them) and value, where `"{fact}"` is a fa
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from vendorkit.local.medipim.catalogue import Catalogue
 from vendorkit.local.medipim.kinds import KINDS, MEDIA, WORDS, Record
-from vendorkit.local.medipim.lookups import encode
+from vendorkit.local.medipim.lookups import Lookups, encode
 from vendorkit.local.medipim.rows import FIRST
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from vendorkit.local.medipim.catalogue import Catalogue
-    from vendorkit.local.medipim.lookups import Lookups
 
 FIELDS: Final = (
     "id", "status", "replacement", "brand_text", "codes", "national", "price", "cost", "vat", "brands",

@@ -4,31 +4,23 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 import numpy as np
+from starlette.requests import Request
 
 from vendorkit.local.medipim import oddities
 from vendorkit.local.medipim.bodies import Bodies
 from vendorkit.local.medipim.catalogue import Catalogue
-from vendorkit.local.medipim.filters import MediaFilter, Violation
+from vendorkit.local.medipim.filters import MediaFilter, Refused, Violation
+from vendorkit.local.medipim.kinds import Ints
 from vendorkit.local.medipim.lookups import Lookups, encode
 from vendorkit.local.medipim.products import ProductFilter
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from starlette.requests import Request
-
-    from vendorkit.local.medipim.kinds import Ints
-    from vendorkit.local.server.settings import Settings
+from vendorkit.local.server.settings import Settings
 
 PAGE_SIZES: Final = (10, 50, 100, 250)
 _KEPT: Final = 8  # results of filters, of 8 MB each for a million records
-
-
-class BadRequest(Exception):
-    """The body is not a JSON object."""
 
 
 async def read_json(request: Request) -> dict[str, Any]:
@@ -39,13 +31,11 @@ async def read_json(request: Request) -> dict[str, Any]:
     try:
         value = json.loads(raw)
     except (ValueError, RecursionError) as error:
-        text = "The request body is not valid JSON."
-        raise BadRequest(text) from error
+        raise Refused(400, "The request body is not valid JSON.") from error
     if value == []:
         return {}
     if not isinstance(value, dict):
-        text = "The request body must be a JSON object."
-        raise BadRequest(text)
+        raise Refused(400, "The request body must be a JSON object.")
     return value
 
 

@@ -5,22 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from vendorkit.local.medipim.fields import get_fields
-from vendorkit.local.medipim.filters import Violation, text
-from vendorkit.local.medipim.lists import list_at
+from vendorkit.local.medipim.filters import Refused, Violation, text
+from vendorkit.local.medipim.kinds import Record
+from vendorkit.local.medipim.lists import get_fields, list_at
 from vendorkit.local.medipim.shop import Shop, need
+from vendorkit.local.server.settings import Settings
 
-if TYPE_CHECKING:
-    from vendorkit.local.server.settings import Settings
-
-Record = dict[str, Any]
-Writer = Callable[["Settings", Shop, Record], tuple[str, Any]]
-
-
-class Missing(Exception):
-    """The record that is to be written is not there."""
+Writer = Callable[[Settings, Shop, Record], tuple[str, Any]]
 
 
 def _note(settings: Settings, action: str, record: str, fields: Record) -> None:
@@ -42,13 +35,13 @@ def _create(kind: str, settings: Settings, shop: Shop, body: Record) -> tuple[st
 
 def _update_brand(settings: Settings, shop: Shop, body: Record) -> tuple[str, Any]:
     need(body, ("id", "data"), ("id", "data"))
-    brand = next((one for one in list_at("brands").records(shop.lookups) if one["id"] == body["id"]), None)
-    if brand is None:
-        message = f"brands has no id {body['id']!r}."
-        raise Missing(message)
-    meta = {**brand["meta"], "updatedAt": int(time.time())}
-    _note(settings, "list", "brands", {**brand, "name": text(body["data"].get("name"), "data.name"), "meta": meta})
-    return "brands", brand["id"]
+    for brand in list_at("brands").records(shop.lookups):
+        if brand["id"] == body["id"]:
+            meta = {**brand["meta"], "updatedAt": int(time.time())}
+            name = text(body["data"].get("name"), "data.name")
+            _note(settings, "list", "brands", {**brand, "name": name, "meta": meta})
+            return "brands", brand["id"]
+    raise Refused(404, f"brands has no id {body['id']!r}.")
 
 
 def _create_product(settings: Settings, _shop: Shop, body: Record) -> tuple[str, Any]:
@@ -61,8 +54,7 @@ def _create_product(settings: Settings, _shop: Shop, body: Record) -> tuple[str,
 def _update_product(settings: Settings, shop: Shop, body: Record) -> tuple[str, Any]:
     need(body, ("product", "data"), ("product", "data"))
     if shop.catalogue.index_of(body["product"]) is None:
-        message = f"No product has id {body['product']!r}."
-        raise Missing(message)
+        raise Refused(404, f"No product has id {body['product']!r}.")
     _note(settings, "edit", str(body["product"]), _fields(settings, body["data"], "data"))
     return "products", str(body["product"])
 
@@ -74,8 +66,7 @@ def _fields(settings: Settings, given: Any, field: str) -> Record:
         raise Violation(field, "must be an object")
     for name in given:
         if name not in known:
-            path = f"{field}.{name}"
-            raise Violation(path, "unknown field, or not allowed to update")
+            raise Violation(field=f"{field}.{name}", message="unknown field, or not allowed to update")
     return given
 
 

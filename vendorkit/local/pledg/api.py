@@ -20,22 +20,18 @@ import html
 import json
 import re
 import secrets
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from vendorkit.local.pledg import schedule as pledg_schedule
 from vendorkit.local.pledg import signing as pledg_signing
 from vendorkit.local.pledg.tokens import Tokens
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from starlette.requests import Request
-
-    from vendorkit.local.server.settings import Settings
+from vendorkit.local.server.settings import Settings
 
 VENDOR: Final = "pledg"
 AUTH: Final = "per-route"

@@ -19,7 +19,8 @@ import ssl
 import string
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, TextIO
 
 import trustme
 import uvicorn
@@ -31,10 +32,6 @@ from vendorkit.local.pledg import api as pledg
 from vendorkit.local.server.checks import application
 from vendorkit.local.server.settings import Settings
 from vendorkit.local.server.vendor import Vendor
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from typing import TextIO
 
 CA_NAME: Final = "vendorkit local test CA, trust it on loopback only"
 KEEP_ALIVE_S: Final = 90  # longer than the pauses of a notebook user, and than the 60 s of common proxies

@@ -12,15 +12,13 @@ import os
 import shutil
 import tempfile
 import weakref
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from vendorkit.errors import UsageError
 from vendorkit.local.server.process import LocalVendor, LocalVendors
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _FILES: Final[weakref.WeakKeyDictionary[LocalVendors, Path]] = weakref.WeakKeyDictionary()
 

@@ -16,20 +16,17 @@ import hmac
 import re
 import secrets
 import time
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any, Final
 
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
+from starlette.types import Scope
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from types import ModuleType
+from vendorkit.local.server.settings import Settings
 
-    from starlette.types import Scope
-
-    from vendorkit.local.server.settings import Settings
-
-    Refusal = Callable[[int, str], Response]
+Refusal = Callable[[int, str], Response]
 
 REALMS: Final = {"medipim": "Medipim API", "mediagenix": "Local Movida", "sequence": "Local Sequence"}
 PARAMETER: Final = re.compile(r'([\w*]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')  # RFC 9110 11.2

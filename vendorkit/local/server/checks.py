@@ -12,20 +12,18 @@ import re
 import sys
 import time
 import traceback
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vendorkit.local.server import control, faults
 from vendorkit.local.server.vendor import Vendor
 from vendorkit.local.server.whitespace import spaced
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
-    from starlette.responses import Response
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SMALLEST_GZIP: Final = 500  # bytes; below, compressing costs more than it saves
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 import dataclasses
 import hmac
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.types import Receive, Scope, Send
 
-if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
-
-    from vendorkit.local.server.vendor import Vendor
-
+from vendorkit.local.server.vendor import Vendor
 
 RATE_SWITCHES: Final = {"rate_limit", "rate_limit_requests", "rate_limit_window_s", "rate_limit_ban_s"}
 

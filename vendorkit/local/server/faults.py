@@ -5,21 +5,17 @@ from __future__ import annotations
 import asyncio
 import gzip
 import random
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
 
 from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.types import Message, Receive, Scope, Send
 
+from vendorkit.local.server.settings import Settings
+from vendorkit.local.server.vendor import Vendor
 from vendorkit.local.server.whitespace import spaced
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from starlette.types import Message, Receive, Scope, Send
-
-    from vendorkit.local.server.settings import Settings
-    from vendorkit.local.server.vendor import Vendor
-
-    Answer = Callable[[Scope, Receive, Send], Awaitable[None]]
+Answer = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 SLOW_BYTE_S: Final = 0.15
 GARBAGE: Final = b"\x16\x03\x01 this is no HTTP\r\n\r\n"

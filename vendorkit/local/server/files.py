@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
 
 # One grey pixel.
 _PNG: Final = base64.b64decode(

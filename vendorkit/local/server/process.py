@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, NoReturn
@@ -28,8 +29,6 @@ from vendorkit.errors import SettingsError, UsageError, VendorUnavailable
 from vendorkit.local.server.settings import check_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from typing_extensions import Self
 
 VENDORS: Final = ("medipim", "pledg", "mediagenix", "sequence")

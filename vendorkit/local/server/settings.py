@@ -5,14 +5,12 @@ from __future__ import annotations
 import difflib
 import re
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import UnionType
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from vendorkit.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 # See `fail_next`.
 _FAULTS: Final = (

@@ -5,18 +5,15 @@ from __future__ import annotations
 import socket
 import struct
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any, Final
+
+from starlette.responses import Response
+from starlette.types import Scope
 
 from vendorkit.local.server.authenticate import Check, check_for
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from types import ModuleType
-
-    from starlette.responses import Response
-    from starlette.types import Scope
-
-    from vendorkit.local.server.settings import Settings
+from vendorkit.local.server.settings import Settings
 
 LOG_LENGTH: Final = 50_000
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from starlette.datastructures import MutableHeaders
-
-if TYPE_CHECKING:
-    from starlette.types import Message, Send
+from starlette.types import Message, Send
 
 # A string has no raw line feed in JSON, so every "\n" is between tokens.
 _FORMS: Final = {"pretty": ("  ", "\n"), "crlf": ("\t", "\r\n")}
