@@ -64,8 +64,8 @@ class Canned:
         self._session, self._answer = session, answer
 
     def send(self, call: Call) -> Any:
-        """Return the answer to *call*."""
-        return SimpleNamespace(content=self._answer(call), headers={})
+        """Return the stored answer to *call*."""
+        return SimpleNamespace(content=self._answer(call), headers={}, url=self._session.prepare(call).url)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._session, name)

@@ -11,15 +11,15 @@ import threading
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
 
 import vendorkit as vk
 from vendorkit.deadline import Deadline
-from vendorkit.errors import Cancelled, DeadlineExceeded
-from vendorkit.http.budget import Budget
+from vendorkit.errors import Cancelled, DeadlineExceeded, RateLimited, VendorUnavailable
+from vendorkit.http.budget import Budget, Lanes
 
 
 @pytest.fixture(autouse=True)
@@ -251,3 +251,55 @@ def open_files() -> int:
     """The number of open files of this process; 0 where there is no /proc."""
     folder = Path("/proc/self/fd")
     return len(list(folder.iterdir())) if folder.exists() else 0
+
+
+def test_eight_requests_are_under_way_to_a_host_and_fewer_after_it_asked_for_patience():
+    """Of all clients and threads of the process; each answer that is no 429 and no 503 makes room again, slowly."""
+    lanes, busy, most = Lanes(), [0], [0]
+
+    def ask(error=None):
+        with suppress(RateLimited, VendorUnavailable), lanes.one(Deadline(10.0)):
+            busy[0] += 1
+            most[0] = max(most[0], busy[0])
+            time.sleep(0.02)
+            busy[0] -= 1
+            if error is not None:
+                raise error
+
+    def wave(requests, error=None):
+        most[0] = 0
+        with ThreadPoolExecutor(requests) as pool:
+            list(pool.map(lambda _: ask(error), range(requests)))
+        return most[0]
+
+    assert wave(30) == 8
+    assert wave(8, RateLimited("slow down", status=429)) == 8
+    assert lanes.width == 4  # refused together, and counted once
+    assert wave(3, RateLimited("slow down", status=429)) == 3
+    assert lanes.width == 2
+    assert wave(2, VendorUnavailable("busy", status=500)) == 2
+    assert 2 <= wave(12) < 8
+    assert wave(60) == 8
+
+
+def test_a_request_that_waits_for_its_turn_ends_with_its_call():
+    """By the deadline; its place is free again."""
+    lanes = Lanes()
+    with ExitStack() as stack:
+        for _ in range(8):
+            stack.enter_context(lanes.one(Deadline(1.0)))
+        with pytest.raises(DeadlineExceeded), lanes.one(Deadline(0.05)):
+            pass
+    with lanes.one(Deadline(0.05)):
+        pass
+
+
+def test_clients_of_one_host_share_its_lanes(vendors):
+    """Two clients, whatever they ask for, and the mock server sees no more than eight at once."""
+    vendors["medipim"].set(latency_s=0.1)
+    clients = [vk.connect("medipim", environment="local") for _ in range(2)]
+    started = time.monotonic()
+    with ThreadPoolExecutor(2) as pool:
+        frames = list(pool.map(lambda client: client.products.query().frame(columns=["id"]), clients))
+    assert [len(frame) for frame in frames] == [5000, 5000]
+    assert time.monotonic() - started >= 40 / 8 * 0.1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -163,3 +164,34 @@ def test_token_lives_on_wherever_it_is_interrupted():
         for auth in (fresh, used):
             elsewhere(lambda: ask(auth))  # noqa: B023
     assert number > 30
+
+
+LOOK = """
+import gc, threading
+from vendorkit.auth.interrupts import is_calling
+
+class Garbage:
+    def __init__(self):
+        self.local, self.myself = threading.local(), self
+
+def wait(depth, event):
+    wait(depth - 1, event) if depth else event.wait()
+
+for _ in range(20):  # frames that nobody looked at yet: to look allocates objects, and that collects garbage
+    threading.Thread(target=wait, args=(10, threading.Event()), daemon=True).start()
+gc.set_threshold(2, 1, 1)
+for _ in range(200):
+    gc.disable()
+    kept = [Garbage() for _ in range(20)]
+    del kept
+    gc.enable()
+    is_calling(threading.get_ident())
+print(gc.isenabled())
+"""
+
+
+def test_a_look_at_other_threads_does_not_stop_the_process():
+    """Python 3.11 waits for itself where garbage with a threading.local is collected amid that look."""
+    command, home = [sys.executable, "-c", LOOK], Path(vendorkit.__file__).parents[1]
+    told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=60, cwd=home)
+    assert told.stdout.strip() == "True"

@@ -8,6 +8,7 @@ again. What raised an exception shows the difference.
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -100,7 +101,15 @@ def is_calling(thread: int) -> bool:
 
     If it is not, nothing more will come of a call that it began: the thread has ended, or an exception took it out.
     """
-    frame = sys._current_frames().get(thread)  # noqa: SLF001 - documented
+    # Python has a lock of its own meanwhile, and takes it again where it deletes a threading.local: a collection of
+    # garbage that begins right then would stop the whole process for ever.
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        frame = sys._current_frames().get(thread)  # noqa: SLF001 - documented
+    finally:
+        if collects:
+            gc.enable()
     while frame is not None:
         if f"{frame.f_globals.get('__name__')}.".startswith(_CALLING):
             return True

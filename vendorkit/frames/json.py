@@ -42,6 +42,7 @@ class JsonPage(Page):
     raws: Sequence[bytes]
     envelope: Mapping[str, Any] = field(default_factory=dict)
     at: float | None = None
+    url: str = ""
 
     @property
     def rows(self) -> int:

@@ -34,10 +34,12 @@ class Page(ABC):
     Attributes:
         envelope: The answer without its records as plain Python values, for instance `{"meta": {"total": 7}}`.
         at: The date of the answer in unix seconds, if known.
+        url: The address that answered, if known.
     """
 
     envelope: Mapping[str, Any]
     at: float | None
+    url: str
 
     @property
     @abstractmethod

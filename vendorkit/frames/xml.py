@@ -47,6 +47,7 @@ class XmlPage(Page):
     elements: Sequence[etree._Element]
     envelope: Mapping[str, Any] = field(default_factory=dict)
     at: float | None = None
+    url: str = ""
 
     @property
     def rows(self) -> int:

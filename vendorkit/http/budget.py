@@ -1,4 +1,7 @@
-"""The vendor's rate budget, kept on this side: by one object, or by all processes of a machine with the same key."""
+"""
+How fast a vendor is asked: its rate budget, kept by one object or by all processes with the same key, and how many
+requests may be under way at once.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,9 +22,12 @@ from typing import Final
 from vendorkit.auth.forks import PerProcess
 from vendorkit.auth.interrupts import from_outside
 from vendorkit.deadline import Deadline
+from vendorkit.errors import VendorkitError
 
 BUDGET_DIR_VARIABLE: Final = "VENDORKIT_BUDGET_DIR"
+AT_ONCE: Final = 8  # requests under way to one host, of all clients of this process: more gain little
 _POLL_S: Final = 0.05  # between two tries for a slot, and the longest wait for the file
+_TURN_S: Final = 0.01  # between two looks whether it is a request's turn
 
 Rates = tuple[tuple[int, float], ...]
 
@@ -154,3 +160,50 @@ class Budget(PerProcess):
         """Return about how many seconds *requests* would wait for their slots in all, from now on."""
         more = requests - (self.left() or 0)
         return max((math.ceil(more / n) * seconds for n, seconds in self.rates if more > 0), default=0.0)
+
+
+class Lanes(PerProcess):
+    """
+    How many requests may be under way to one host: `AT_ONCE`, and half as many each time it says 429 or 503.
+
+    Each answer that is none of these makes room again, slowly. Requests queue in a list, whose single operations are
+    atomic: an exception from outside can leave no lock behind.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begin()
+
+    def begin(self) -> None:
+        """Know no request that is under way."""
+        self._queue: list[object] = []
+        self.width, self._narrowed = float(AT_ONCE), 0.0
+
+    @contextmanager
+    def one(self, deadline: Deadline) -> Iterator[None]:
+        """Wait inside *deadline* until it is the turn of one more request, which is under way inside this block."""
+        turn = object()
+        try:
+            self._queue.append(turn)
+            while self._queue.index(turn) >= int(self.width):
+                deadline.sleep(_TURN_S)
+            began = time.monotonic()
+            try:
+                yield
+            except VendorkitError as exc:
+                # Requests that were under way together are refused together, and that counts once.
+                if exc.status in {429, 503} and began > self._narrowed:
+                    self.width, self._narrowed = max(1.0, self.width / 2), time.monotonic()
+                raise
+            self.width = min(float(AT_ONCE), self.width + 1 / self.width)
+        finally:
+            with suppress(ValueError):  # in a forked child the queue is another one
+                self._queue.remove(turn)
+
+
+_lanes: dict[str, Lanes] = {}
+
+
+def lanes_of(origin: str) -> Lanes:
+    """Return the lanes to an origin, shared by all sessions of this process."""
+    return _lanes.get(origin) or _lanes.setdefault(origin, Lanes())

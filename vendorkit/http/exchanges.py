@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -31,6 +32,19 @@ _BODY_SECRETS: Final = re.compile(
 )
 _ADDRESSES: Final = {"location", "content-location", "referer"}
 _HIDDEN: Final = {"cookie", "set-cookie", "proxy-authorization"}
+
+
+class Stop(threading.Event):
+    """
+    Ends one call from another thread.
+
+    Attributes:
+        requests: How many were sent for the call.
+        discarded: Whether its answer was not wanted any more.
+    """
+
+    requests = 0
+    discarded = False
 
 
 @dataclass(repr=False)
@@ -73,6 +87,7 @@ class Exchange:
         started: When it was sent, on the monotonic clock.
         number: 1 for the first of its session.
         body: What arrived after the headers.
+        stop: What ends the call that it was sent for, if that can be ended.
     """
 
     method: str
@@ -84,6 +99,12 @@ class Exchange:
     started: float = 0.0
     number: int = 0
     body: Body = field(default_factory=Body, repr=False)
+    stop: Stop | None = field(default=None, repr=False)
+
+    @property
+    def discarded(self) -> bool:
+        """Whether nobody wanted the answer any more: what was asked for ahead turned out to be another page."""
+        return self.stop is not None and self.stop.discarded
 
     def text(self) -> str:
         """Return the exchange as it would be printed: request line, headers, status, headers."""
@@ -130,14 +151,15 @@ class Exchanges:
         sent: Mapping[str, str],
         received: Mapping[str, str],
         seconds: float,
+        stop: Stop | None = None,
     ) -> Exchange:
         """Keep one exchange that has just ended, masked and bounded, and return it."""
         for credential in _credentials(url, sent):
             self._redactor.learn(credential)
         self.total += 1
         started, there, back = time.monotonic() - seconds, masked(_bounded(sent)), masked(_bounded(received))
-        one = self._cleaned(Exchange(method, masked_url(url), status, there, back, seconds, started, self.total))
-        self._kept.append(one)
+        one = Exchange(method, masked_url(url), status, there, back, seconds, started, self.total, stop=stop)
+        self._kept.append(one := self._cleaned(one))
         return one
 
     def all(self) -> list[Exchange]:

@@ -36,7 +36,7 @@ from vendorkit.errors import (
 )
 from vendorkit.http import tls
 from vendorkit.http.answers import ANSWER_LIMIT_BYTES, CorruptAnswer, body_of, chunks, error_for, form_error
-from vendorkit.http.budget import Budget
+from vendorkit.http.budget import Budget, lanes_of
 from vendorkit.http.call import Call, Policy
 from vendorkit.http.exchanges import Exchanges, body_notes, masked_request
 from vendorkit.http.failures import Judge
@@ -225,13 +225,18 @@ class Session(PerProcess):
     def _attempt(self, call: Call, deadline: Deadline, *, stream: bool) -> requests.Response:
         asked = self._asked(call)
         with deadline.hold():
-            outcome = self._judge.outcome(lambda: self._exchange(call, asked, stream=stream), asked)
+            outcome = self._judge.outcome(lambda: self._in_turn(call, asked, deadline, stream=stream), asked)
         if isinstance(outcome, (requests.Response, VendorkitError)):
             deadline.check()
         if isinstance(outcome, BaseException):
             # A fresh traceback: the old one leads through frames of requests that hold the credentials.
             raise cut(outcome)
         return outcome
+
+    def _in_turn(self, call: Call, asked: str, deadline: Deadline, *, stream: bool) -> requests.Response:
+        # A stream is under way until its headers are there: its reader may pause it, and wait for another request.
+        with lanes_of(origin_of(self.absolute(call.url))).one(deadline):
+            return self._exchange(call, asked, stream=stream)
 
     def _exchange(self, call: Call, asked: str, *, stream: bool) -> requests.Response:
         response = self._follow(call)

@@ -27,7 +27,7 @@ from vendorkit.deadline import SLICE_S, Deadline, current_deadline
 from vendorkit.echoes import printable
 from vendorkit.errors import OriginRefused, UsageError
 from vendorkit.http.budget import Budget
-from vendorkit.http.exchanges import Exchanges, attach_notes, masked_url
+from vendorkit.http.exchanges import Exchanges, Stop, attach_notes, masked_url
 from vendorkit.http.proxy import DIRECT, Route
 from vendorkit.http.sockets import BoundedSocket, started
 from vendorkit.http.tls import Trust
@@ -206,6 +206,9 @@ class Adapter(PerProcess, HTTPAdapter):
         deadline = current_deadline() or Deadline(self._read_timeout_s)
         self._budget.take(deadline)
         deadline.check()
+        stop = next((event for event in reversed(deadline.events) if isinstance(event, Stop)), None)
+        if stop is not None:
+            stop.requests += 1
         started, response = time.monotonic(), None
         try:
             response = super().send(request, stream=stream, timeout=cast("Any", self._timeout), verify=True)
@@ -213,7 +216,7 @@ class Adapter(PerProcess, HTTPAdapter):
             status, received = (None, {}) if response is None else (response.status_code, response.headers)
             seconds = time.monotonic() - started
             url, method = request.url or "", request.method or ""
-            noted = self.exchanges.note(method, url, status, request.headers, received, seconds)
+            noted = self.exchanges.note(method, url, status, request.headers, received, seconds, stop)
         attach_notes(response, noted.body)
         return response
 

@@ -6,58 +6,38 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing, suppress
 from contextvars import Context, copy_context
 from typing import Any, Final, TypeVar, cast
 
-from vendorkit.auth.interrupts import tolerated
 from vendorkit.deadline import check_cancelled
 from vendorkit.errors import Cancelled, VendorkitError
 from vendorkit.frames import Page
+from vendorkit.http.budget import AT_ONCE
 from vendorkit.http.call import Call
+from vendorkit.http.exchanges import Stop
+from vendorkit.pull.threads import SLICE_S, Threads
 from vendorkit.resource import Accept, Do, Flow, Source
 
 T = TypeVar("T")
 Fetch = Callable[[Call, threading.Event], Iterator[Page]]
 
-WIDTH: Final = 4  # calls under way at once; as many more may be finished and wait, so that a slow one holds up few
+AHEAD: Final = 2 * AT_ONCE  # calls that are under way or finished, so that a slow one holds up few
 BLOCKS: Final = 3  # blocks of a stream that may wait to be read
-SLICE_S: Final = 0.1  # the longest wait between two looks at Cancel
-
-
-def submitted(pool: ThreadPoolExecutor, work: Callable[[], T]) -> Future[T] | None:
-    """
-    Let a thread of *pool* do *work*, in a copy of this context, which carries the events that cancel.
-
-    None if no further thread can be started, as in a container with few: it is for the caller then, although a thread
-    of the pool that becomes free may do it too.
-    """
-    with tolerated(RuntimeError):
-        return pool.submit(copy_context().run, work)
-    return None
-
-
-def finished(future: Future[T]) -> T:
-    """Return what *future* returns, or raise what it raises, with a look at Cancel again and again."""
-    # wait() says by its result that time is up. The TimeoutError of result() is also what a signal handler may raise.
-    while True:
-        check_cancelled()
-        if wait([future], timeout=SLICE_S).done:
-            return future.result()
 
 
 class _Answer:
     """One call that runs in a thread of the pool, and its pages, a few at most, until they are wanted."""
 
-    def __init__(self, call: Call, fetch: Fetch, arrived: Callable[[Page], None], pool: ThreadPoolExecutor) -> None:
-        self.call, self._arrived, self._stop = call, arrived, threading.Event()
-        self._pages = cast("Generator[Page, None, None]", fetch(call, self._stop))
+    def __init__(self, call: Call, fetch: Fetch, arrived: Callable[[Page], None], threads: Threads) -> None:
+        self.call, self._arrived, self.stop = call, arrived, Stop()
+        self._pages = cast("Generator[Page, None, None]", fetch(call, self.stop))
         self._items: queue.Queue[Any] = queue.Queue(BLOCKS)
         self._begun = threading.Lock()  # locked by the thread that fetches the pages, for ever
         # If that is the thread that wants them: a fetch that waits to go on must not change its context.
         self._here: Context | None = None
-        self._thread = submitted(pool, self._fill)
+        self.used = False  # whether somebody wanted its pages
+        self._thread = threads.submit(self._fill)
 
     def _fill(self) -> None:
         if not self._begun.acquire(blocking=False):
@@ -71,13 +51,14 @@ class _Answer:
             self._put(exc)
 
     def _put(self, item: Any) -> None:
-        while not self._stop.is_set():
+        while not self.stop.is_set():
             with suppress(queue.Full):
                 return self._items.put(item, timeout=SLICE_S)
         return None
 
     def next(self, waited: Callable[[], None]) -> Page | None:
         """Return the next page, None at the end; raise the call's error. *waited* is called again and again."""
+        self.used = True
         if self._thread is None and self._begun.acquire(blocking=False):
             self._here = copy_context()
         while True:
@@ -102,7 +83,7 @@ class _Answer:
 
     def end(self) -> None:
         """Stop the call and forget its pages: a kept error would keep its frames, and with them this answer."""
-        self._stop.set()
+        self.stop.set()
         with suppress(queue.Empty):
             while True:
                 self._items.get_nowait()
@@ -110,15 +91,37 @@ class _Answer:
             self._here.run(self._pages.close)
 
 
-class _Queue:
-    """The calls of a flow, sent in order, and their answers in the same order."""
+class Queue:
+    """
+    The calls of a flow, sent in order, and their answers in the same order.
 
-    def __init__(self, fetch: Fetch, arrived: Callable[[Page], None], waited: Callable[[], None]) -> None:
+    Args:
+        fetch: Sends one call and yields its pages; called in several threads.
+        arrived: Called for each page as it arrives, in the thread that fetched it.
+        waited: Called in the consumer's thread while it waits.
+
+    Attributes:
+        threads: Where calls are sent.
+        begun: How many calls were taken from the queue, or sent ahead of it.
+    """
+
+    def __init__(
+        self,
+        fetch: Fetch,
+        arrived: Callable[[Page], None] = lambda _: None,
+        waited: Callable[[], None] = lambda: None,
+    ) -> None:
         self._fetch, self._arrived, self._waited = fetch, arrived, waited
-        self._pool = ThreadPoolExecutor(WIDTH, thread_name_prefix="vendorkit-fetch")
+        self.threads, self.begun = Threads(AT_ONCE, "fetch"), 0
         self._waiting, self._started = deque[Call](), deque[_Answer]()
+        self._discarded: list[Stop] = []
 
-    def answer(self, step: Call | Sequence[Call] | Do) -> Page | None:
+    @property
+    def discarded(self) -> int:
+        """How many requests were sent whose answers nobody wanted any more."""
+        return sum(stop.requests for stop in self._discarded)
+
+    def _answer(self, step: Call | Sequence[Call] | Do) -> Page | None:
         """Do what a flow yielded, and return what it is sent."""
         if isinstance(step, Call):
             return self._now(step)
@@ -133,6 +136,7 @@ class _Queue:
 
     def _now(self, call: Call) -> Page | None:
         check_cancelled()
+        self.begun += 1
         with closing(cast("Generator[Page, None, None]", self._fetch(call, threading.Event()))) as pages:
             page = next(pages, None)
         if page is not None:
@@ -140,8 +144,9 @@ class _Queue:
         return page
 
     def _start(self) -> None:
-        while self._waiting and len(self._started) < 2 * WIDTH:
-            self._started.append(_Answer(self._waiting.popleft(), self._fetch, self._arrived, self._pool))
+        while self._waiting and len(self._started) < AHEAD:
+            self.begun += 1
+            self._started.append(_Answer(self._waiting.popleft(), self._fetch, self._arrived, self.threads))
 
     def _next(self) -> Page | None:
         while self._started:
@@ -159,55 +164,47 @@ class _Queue:
 
     def _drop(self) -> None:
         for answer in self._started:
+            if not answer.used:
+                answer.stop.discarded = True
+                self._discarded.append(answer.stop)
             answer.end()
         self._started.clear()
         self._waiting.clear()
 
-    def close(self) -> None:
-        self._drop()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+    def drive(self, flow: Flow[T]) -> Generator[Accept, None, T]:
+        """
+        Run *flow*: yield the pages that it accepts, return what it returns.
+
+        Nothing new is sent while the consumer does not take a page. Closing it stops every call that is under way.
+        """
+        reply: Page | None = None
+        error: VendorkitError | None = None
+        try:
+            while True:
+                try:
+                    step = flow.send(reply) if error is None else flow.throw(error)
+                except StopIteration as end:  # caught only here: one that escapes from `fetch` is not the flow's end
+                    return cast("T", end.value)
+                reply = error = None
+                if isinstance(step, Accept):
+                    yield step
+                    continue
+                try:
+                    reply = self._answer(step)
+                except Cancelled:
+                    raise  # a flow must not catch it
+                except VendorkitError as exc:
+                    error = exc
+        finally:
+            error = None  # as in next(): this frame is part of the error's traceback
+            flow.close()
+            self._drop()
+            self.threads.close()
 
 
-def drive(
-    flow: Flow[T],
-    fetch: Fetch,
-    arrived: Callable[[Page], None] = lambda _: None,
-    waited: Callable[[], None] = lambda: None,
-) -> Generator[Accept, None, T]:
-    """
-    Run *flow*: yield the pages that it accepts, return what it returns.
-
-    Nothing new is sent while the consumer does not take a page. Closing it stops every call that is under way.
-
-    Args:
-        flow: The flow.
-        fetch: Sends one call and yields its pages; called in several threads.
-        arrived: Called for each page as it arrives, in the thread that fetched it.
-        waited: Called in the consumer's thread while it waits.
-    """
-    ahead = _Queue(fetch, arrived, waited)
-    reply: Page | None = None
-    error: VendorkitError | None = None
-    try:
-        while True:
-            try:
-                step = flow.send(reply) if error is None else flow.throw(error)
-            except StopIteration as end:  # caught only here: one that escapes from `fetch` is not the flow's end
-                return cast("T", end.value)
-            reply = error = None
-            if isinstance(step, Accept):
-                yield step
-                continue
-            try:
-                reply = ahead.answer(step)
-            except Cancelled:
-                raise  # a flow must not catch it
-            except VendorkitError as exc:
-                error = exc
-    finally:
-        error = None  # as in next(): this frame is part of the error's traceback
-        flow.close()
-        ahead.close()
+def drive(flow: Flow[T], fetch: Fetch, arrived: Callable[[Page], None] = lambda _: None) -> Generator[Accept, None, T]:
+    """Run *flow* with a queue of its own, see there: yield the pages that it accepts, return what it returns."""
+    return Queue(fetch, arrived).drive(flow)
 
 
 def run(flow: Flow[T], source: Source) -> T:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict, deque
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
@@ -18,10 +18,11 @@ from vendorkit.ask import Ask
 from vendorkit.deadline import cancellable
 from vendorkit.errors import AuthError, Cancelled, InvalidRequest, NotAllowed, SettingsError, VendorkitError
 from vendorkit.frames import Batch, Nested, Schema, combine, to_frame
-from vendorkit.pull.drive import WIDTH, finished, submitted
+from vendorkit.http.budget import AT_ONCE
 from vendorkit.pull.progress import Progress, progress_to, reporting
 from vendorkit.pull.pull import utc_now
 from vendorkit.pull.result import Result, table_of
+from vendorkit.pull.threads import Threads, finished
 from vendorkit.resource import Source
 
 ERROR: Final = "for_each_error"
@@ -78,15 +79,15 @@ class Each:
         step = 1 if self.bulk is None else BULK
         jobs = deque(range(first, min(first + step, len(self.asks))) for first in range(0, len(self.asks), step))
         progress, stop = Progress(total=len(self.asks)), threading.Event()
-        pool = ThreadPoolExecutor(WIDTH, thread_name_prefix="vendorkit-each")
+        threads = Threads(AT_ONCE, "each")
         try:
             # Each query would report its own progress.
             with cancellable(stop), reporting(progress, name, quiet=False) as report, progress_to(lambda _: None):
                 waiting = deque[tuple[Future[dict[int, Answer]] | None, range]]()
                 while jobs or waiting:
                     # Not all at once: the first refusal of the credentials is to be the last.
-                    while jobs and len(waiting) < 2 * WIDTH:
-                        waiting.append((submitted(pool, partial(self._answer, jobs[0])), jobs.popleft()))
+                    while jobs and len(waiting) < 2 * AT_ONCE:
+                        waiting.append((threads.submit(partial(self._answer, jobs[0])), jobs.popleft()))
                     future, job = waiting.popleft()
                     answers: dict[int, Answer] = self._answer(job) if future is None else finished(future)
                     self.answers.update(answers)
@@ -94,7 +95,7 @@ class Each:
                     report()
         finally:
             stop.set()
-            pool.shutdown(wait=False, cancel_futures=True)
+            threads.close()
 
     def _answer(self, places: Sequence[int]) -> dict[int, Answer]:
         ask = self.asks[places[0]]

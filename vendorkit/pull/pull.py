@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from contextlib import closing
 from contextvars import Context
 from dataclasses import dataclass, replace
@@ -21,8 +21,9 @@ from vendorkit.auth.interrupts import tolerated
 from vendorkit.deadline import cancellable, check_cancelled
 from vendorkit.errors import Cancelled, IncompletePull, VendorkitError
 from vendorkit.frames import Page
-from vendorkit.pull.drive import drive, finished, submitted
+from vendorkit.pull.drive import Queue
 from vendorkit.pull.progress import Progress, reporting
+from vendorkit.pull.threads import Threads, finished
 from vendorkit.resource import Accept, Flow, Source
 
 T = TypeVar("T")
@@ -65,6 +66,7 @@ class Pull:
         pages, rows: What was given out.
         total: The total that the vendor announced last; None if it did not.
         fetched_at: When it began; ISO 8601, UTC.
+        discarded: How many requests were sent ahead for pages that turned out to be others.
     """
 
     def __init__(
@@ -72,7 +74,7 @@ class Pull:
     ) -> None:
         self._flow, self._source, self._limit, self._quiet = flow, source, limit, quiet
         self.name = name
-        self.pages = self.rows = 0
+        self.pages = self.rows = self.discarded = 0
         self.total: int | None = None
         self.fetched_at = utc_now()
         self.first_at: float | None = None  # the vendor's time of the first page
@@ -86,8 +88,8 @@ class Pull:
         """Yield the accepted pages in order, the last one cut at the limit; report progress meanwhile."""
         left = self._limit
         with reporting(self._progress, self.name, quiet=self._quiet) as report:
-            driven = drive(self._flow, self._source.fetch, self._arrived, report)
-            with closing(driven):
+            ahead = Queue(self._source.fetch, self._arrived, report)
+            with closing(ahead.drive(self._flow)) as driven:
                 for one in driven:
                     page = one.page if left is None else one.page.head(left)
                     self.first_at = page.at if self.first_at is None else self.first_at
@@ -96,6 +98,7 @@ class Pull:
                     yield one if page is one.page else replace(one, page=page)
                     if left is not None and (left := left - page.rows) <= 0:
                         return
+                self.discarded = ahead.discarded
 
     def read(self, read: Callable[[Sequence[Page]], T], together: int = 0) -> Generator[Group[T], None, None]:
         """
@@ -107,7 +110,7 @@ class Pull:
             read: Turns pages into a value.
             together: Read pages in groups of at least so many rows.
         """
-        pool = ThreadPoolExecutor(READERS, thread_name_prefix="vendorkit-read")
+        threads = Threads(READERS, "read")
         waiting: deque[tuple[Future[T] | None, list[Accept]]] = deque()
         group: list[Accept] = []
         failure: VendorkitError | None = None
@@ -122,7 +125,7 @@ class Pull:
                     one, failure = None, exc
                 group += [] if one is None else [one]
                 if group and (one is None or sum(each.page.rows for each in group) >= together):
-                    waiting.append((submitted(pool, partial(read, _pages(group))), group))
+                    waiting.append((threads.submit(partial(read, _pages(group))), group))
                     group = []
                 while waiting and (one is None or len(waiting) > READERS):
                     done = _group(waiting[0][0], read, waiting[0][1])
@@ -132,7 +135,7 @@ class Pull:
                     break
         finally:
             accepted.close()
-            pool.shutdown(wait=False, cancel_futures=True)
+            threads.close()
             self._unread = [one.page for _, each in (*waiting, (None, group)) for one in each]
         if failure is not None:
             raise failure
@@ -142,16 +145,16 @@ class Pull:
         until = time.monotonic() + _REST_S
         late = cast("Event", SimpleNamespace(is_set=lambda: time.monotonic() > until))
         # In a thread that is left behind: reading looks at Cancel only now and then.
-        pool = ThreadPoolExecutor(1, thread_name_prefix="vendorkit-read")
+        threads = Threads(1, "read")
         try:
             with tolerated(VendorkitError, RuntimeError):
                 for page in takewhile(lambda page: page.rows <= TOGETHER, self._unread):
-                    future = pool.submit(Context().run, _read_until, late, partial(read, [page]))
-                    if not wait([future], timeout=max(until - time.monotonic(), 0.0)).done:
+                    future = Context().run(threads.submit, partial(_read_until, late, partial(read, [page])))
+                    if future is None or not wait([future], timeout=max(until - time.monotonic(), 0.0)).done:
                         return
                     yield future.result()
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            threads.close()
 
     @property
     def moved_pages(self) -> list[int]:

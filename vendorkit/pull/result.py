@@ -167,6 +167,7 @@ def finish(result: Result, table: pa.Table | None = None, *, nested: Nested = "l
         "pages": result.pull.pages,
         "total": result.pull.total,
         "complete": result.complete,
+        "discarded": result.pull.discarded,
     }
     return frame
 

@@ -328,6 +328,7 @@ class Client:
             "authorization": [one.sent.get("Authorization", "") for one in last],
             "challenge": [one.received.get("WWW-Authenticate", "") for one in last],
             "milliseconds": [round(one.seconds * 1000, 1) for one in last],
+            "discarded": [one.discarded for one in last],
         }
         return pd.DataFrame(columns)
 

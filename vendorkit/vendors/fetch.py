@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from threading import Event
 from typing import Final
 
@@ -28,7 +29,7 @@ def pages_of(session: Session, call: Call, stop: Event) -> Iterator[Page]:
         if not call.lines:
             response = session.send(call)
             read = xml_page if call.accept == "xml" else json_page
-            page = read(response.content, call.records, at=answered_at(response))
+            page = replace(read(response.content, call.records, at=answered_at(response)), url=response.url)
             body_notes(response).records = page.rows
             yield page
             return

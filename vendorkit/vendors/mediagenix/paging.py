@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -10,15 +9,16 @@ from typing import Any, Final, NoReturn
 from urllib.parse import parse_qs, quote, urlsplit
 
 from vendorkit.ask import Ask, Span
-from vendorkit.errors import IncompletePull, MalformedAnswer, UsageError
+from vendorkit.errors import AuthError, IncompletePull, MalformedAnswer, UsageError, VendorkitError
 from vendorkit.frames import Page
+from vendorkit.http.budget import AT_ONCE
 from vendorkit.http.call import Call
-from vendorkit.resource import NEXT, Accept, Cost, Flow, Paging, announced
+from vendorkit.resource import DROP, NEXT, Accept, Cost, Flow, Paging, announced
+from vendorkit.vendors.mediagenix.guess import SECOND_PAGE, Guess
 
 PER_PAGE: Final = 200  # more is refused with 422
 PAGES: Final = 10_000  # of a collection without a total, if no limit is given: two million records
 _SINGLE: Final = {"metadata", "schedule", "note", "workflow", "payload", "log", "api"}
-_SECOND_PAGE: Final = re.compile(r"([?&]page=)2(?=&|$)")  # not that of per_page
 
 
 @dataclass(frozen=True)
@@ -68,25 +68,42 @@ class Linked(Paging):
             return
         call = self.call(ask, PER_PAGE if ask.limit is None else max(1, min(ask.limit, PER_PAGE)))
         yield [replace(call, url=cursor, params={}) if cursor else call]
-        seen, rows, first = set[str](), 0, None
-        while (page := (yield NEXT)) is not None:
+        seen, rows, first, link, guess = set[str](), 0, None, cursor, Guess()
+        while (page := (yield from self._next(guess, replace(call, url=link or "", params={})))) is not None:
             link, total = link_of(page, "next_link"), total_of(page)
+            if guess.is_open and not guess.leads_to(link or "", total):
+                guess.last = 0
+                yield DROP
             rows, first = rows + page.rows, total if first is None else first
             if not link or (not page.rows and total is not None and rows >= total):
                 yield Accept(page, link, total)
                 return
             # A few more than first announced may be copies of records that moved to the next page meanwhile.
             endless = link in seen or not page.rows or (first is not None and rows > 2 * first + PER_PAGE)
+            if not seen and cursor is None and total and page.rows:
+                guess.begin(call, page.url, link, total, -(-min(total, ask.limit or total) // page.rows))
             seen.add(link)
             too_many = first is None and ask.limit is None and len(seen) >= PAGES
             if not (endless or too_many) and (ask.limit is None or rows < ask.limit):
-                yield [replace(call, url=link, params={})]
+                yield [replace(call, url=url, params={}) for url in guess.ahead(link)]
             yield Accept(page, link, total)
             if too_many:
                 stop_counting(self.name)
             if endless:
                 what = f"The `next` links of {self.name} form a circle, or have no end."
                 raise IncompletePull(what, remedy="Query again; if it stays, report it to the vendor.")
+
+    def _next(self, guess: Guess, linked: Call) -> Flow[Page | None]:
+        """Return the next page; one that was asked for ahead and is refused is asked for again, by the link to it."""
+        try:
+            return (yield NEXT)  # type: ignore[no-any-return]
+        except VendorkitError as exc:
+            if not guess.is_open or exc.status is None or isinstance(exc, AuthError):
+                raise
+        guess.last = 0
+        yield DROP
+        yield [linked]
+        return (yield NEXT)  # type: ignore[no-any-return]
 
     def adjacent(self, ask: Ask, cursor: Any, one: Accept) -> tuple[Any, Any]:  # noqa: ARG002
         """Return the vendor's links to the pages before and after."""
@@ -103,7 +120,7 @@ class Linked(Paging):
             return [ask]
         page = yield call
         total, link = total_of(page), link_of(page, "next_link")
-        if not total or not link or not _SECOND_PAGE.search(link):
+        if not total or not link or not SECOND_PAGE.search(link):
             return [ask]
         pages = -(-total // PER_PAGE)
         edges = sorted({pages * part // parts for part in range(parts + 1)})
@@ -116,7 +133,7 @@ class Linked(Paging):
         link, start, stop, total = span.asked
         call = replace(self.call(ask), params={})
         numbers = range(start + 1, stop + 1)
-        yield [replace(call, url=_SECOND_PAGE.sub(rf"\g<1>{number}", link)) for number in numbers]
+        yield [replace(call, url=SECOND_PAGE.sub(rf"\g<1>{number}", link)) for number in numbers]
         while (page := (yield NEXT)) is not None:
             if (found := total_of(page)) != total:
                 what = f"{self.name} changed: there are {found} where {total} were planned."
@@ -133,7 +150,8 @@ class Linked(Paging):
         """Count the pages."""
         if self.call(ask, 1).records is None:
             return super().cost(ask, rows)
-        return Cost(max(1, -(-rows // PER_PAGE)), "links", f"pages of {PER_PAGE} lead to each other by links")
+        why = f"pages of {PER_PAGE} lead to each other by links; numbered ones are asked for a few at once, and checked"
+        return Cost(max(1, -(-rows // PER_PAGE)), "links", why, AT_ONCE)
 
     def get(self, ask: Ask, identifier: str) -> Flow[Page]:  # noqa: ARG002
         """GET the record by its path."""

@@ -15,8 +15,8 @@ from typing import Any, Final, NoReturn
 from vendorkit.ask import Ask
 from vendorkit.errors import IncompletePull, MalformedAnswer, NotFound
 from vendorkit.frames import Page, page_of
+from vendorkit.http.budget import AT_ONCE
 from vendorkit.http.call import Call
-from vendorkit.pull.drive import WIDTH
 from vendorkit.resource import NEXT, Accept, Cost, Flow, Paging
 from vendorkit.vendors.medipim.windows import PAGE, WINDOW, Windows, pages_as_spans, total_of
 
@@ -248,9 +248,11 @@ class Windowed(Lookup):
         """Count the pages; beyond the window the first page and the stream, or pages that windows leave half full."""
         pages = max(1, -(-rows // PAGE))
         if rows <= WINDOW:
-            return Cost(pages, "pages", f"pages of {PAGE} reach as far as {WINDOW:,} records", WIDTH)
+            return Cost(pages, "pages", f"pages of {PAGE} reach as far as {WINDOW:,} records", AT_ONCE)
         if ask.strategy == "windows":
-            return Cost(pages + 2 * -(-rows // WINDOW), "windows", "requested; resumable, oldest records first", WIDTH)
+            return Cost(
+                pages + 2 * -(-rows // WINDOW), "windows", "requested; resumable, oldest records first", AT_ONCE
+            )
         return Cost(2, "stream", f"pages show only the first {WINDOW:,} records")
 
     def _windows(self) -> Windows:
