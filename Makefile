@@ -42,7 +42,7 @@ build/requests-%/.ready: $(READY)
 	$(INTO) $(@D) --no-deps requests==$*
 	touch $@
 
-browser: $(READY)  ## notebooks in JupyterLab and panels in Voila, by Debian's Chromium; screenshots in build/screenshots/
+browser: $(READY) build/lab3/.ready build/widgets7/.ready  ## notebooks and panels in JupyterLab and Voila, by Debian's Chromium; screenshots in build/screenshots/
 	$(BIN)/python -m pytest -m browser tests/browser
 
 # With a newer kernel it warns of what it does itself.
@@ -57,6 +57,12 @@ httpyac: build/httpyac/.ready  ## another reader of .http files, for the test th
 
 build/httpyac/.ready:
 	npm install --silent --no-audit --no-fund --prefix $(@D) httpyac@6.16.7
+	touch $@
+
+# Its kernels are those of .venv with build/widgets7.
+build/lab3/.ready:
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check jupyterlab==3.6.8 jupyterlab-widgets==1.1.1
 	touch $@
 
 build/pandas-%/.ready: $(READY)

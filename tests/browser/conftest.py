@@ -112,3 +112,14 @@ def app(page, voila, folder, request) -> Callable[[str], Any]:
         return page
 
     return opened
+
+
+@pytest.fixture(scope="session")
+def lab3(folder, tmp_path_factory) -> Iterator[str]:
+    """As `lab`, with JupyterLab 3.6 and ipywidgets 7.7.1."""
+    from tests.browser.serving import LAB3, serving
+
+    if not LAB3.exists():
+        pytest.skip("JupyterLab 3.6 is not installed: make build/lab3/.ready")
+    with serving("lab3", folder, tmp_path_factory.mktemp("lab3")) as address:
+        yield address

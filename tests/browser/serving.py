@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -33,20 +34,24 @@ FLAGS = [
 WAIT_MS = 60_000  # machines that test may be slow
 _START_S = 60
 _ROOT = Path(__file__).parents[2]
-# No outside news, no look for updates, nothing to install; and no token, for it listens on loopback for one test run.
+# JupyterLab 3.6 with the front end of ipywidgets 7, in an environment of its own, and the kernel's side of the latter.
+LAB3, _WIDGETS7 = _ROOT / "build" / "lab3" / "bin" / "python", _ROOT / "build" / "widgets7"
+# No token, for it listens on loopback for one test run.
 _LAB = (
     "--allow-root",
     "--ServerApp.port_retries=0",
     "--IdentityProvider.token=",
     "--ServerApp.password=",
     "--ServerApp.disable_check_xsrf=True",
-    "--LabApp.news_url=None",
-    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-    "--LabApp.extension_manager=readonly",
     "--LabApp.expose_app_in_browser=True",
     # Kernels of pages that were closed would stay; nobody waits for their end.
     "--MappingKernelManager.cull_idle_timeout=5",
     "--MappingKernelManager.cull_interval=2",
+)
+_NO_NEWS = (  # no look for updates, nothing to install; version 3 has neither, and refuses the names
+    "--LabApp.news_url=None",
+    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    "--LabApp.extension_manager=readonly",
 )
 _VOILA = ("--Voila.ip=127.0.0.1", "--Voila.port_retries=0", "--show_tracebacks=True")
 _SETTINGS = {
@@ -76,15 +81,36 @@ def environment(home: Path, *, theme: str = "Light") -> dict[str, str]:
     return kept | own | {"IPYTHONDIR": str(home / "ipython"), "VENDORKIT_ENV_FILE": str(home / "empty.env")}
 
 
+def _with_widgets7(home: Path) -> dict[str, str]:
+    """Write a kernel that runs the package that is tested with ipywidgets 7, and return what lets a server find it."""
+    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    paths = {"PYTHONPATH": os.pathsep.join([str(_WIDGETS7), environment(home)["PYTHONPATH"]])}
+    written = {"argv": command, "display_name": "Python 3", "language": "python", "env": paths}
+    path = home / "data" / "kernels" / "python3" / "kernel.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(written), encoding="utf-8")
+    return {"JUPYTER_PREFER_ENV_PATH": "0"}
+
+
 @contextmanager
 def serving(kind: str, notebooks: Path, home: Path, *, theme: str = "Light") -> Iterator[str]:
-    """Run `lab` or `voila` on the folder *notebooks* and yield its address; its whole process group ends with it."""
+    """Run `lab`, `lab3` or `voila` on a folder and yield its address; its whole process group ends with it."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     home.mkdir(parents=True, exist_ok=True)
-    if kind == "lab":
-        command = ["-m", "jupyterlab", "--ip=127.0.0.1", *_LAB, f"--ServerApp.root_dir={notebooks}"]
+    own, python = environment(home, theme=theme), sys.executable
+    if kind == "lab3":
+        own, python = own | _with_widgets7(home), str(LAB3)
+    if kind != "voila":
+        command = [
+            "-m",
+            "jupyterlab",
+            "--ip=127.0.0.1",
+            *_LAB,
+            *(_NO_NEWS if kind == "lab" else ()),
+            f"--ServerApp.root_dir={notebooks}",
+        ]
         ready = f"http://127.0.0.1:{port}/api/status"
     else:
         command = ["-m", "voila", str(notebooks), *_VOILA, f"--theme={theme.lower()}"]
@@ -92,9 +118,9 @@ def serving(kind: str, notebooks: Path, home: Path, *, theme: str = "Light") -> 
     log = home / f"{kind}.log"
     with log.open("wb") as out:
         server = subprocess.Popen(
-            [sys.executable, *command, "--no-browser", f"--port={port}"],
+            [python, *command, "--no-browser", f"--port={port}"],
             cwd=notebooks,
-            env=environment(home, theme=theme),
+            env=own,
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -10,6 +10,7 @@ pytest.importorskip("playwright")
 
 from playwright.sync_api import expect
 
+from tests.browser.hands import Keyboard, Mouse
 from tests.browser.serving import button
 
 CONNECT = """
@@ -64,44 +65,36 @@ def test_connect_panel_shows_the_error_of_a_wrong_secret(app):
     assert "made-up" not in page.content()
 
 
-def test_browser_follows_links(app):
-    """From the root to a list, to one record, to what that is linked with; and back."""
+@pytest.mark.parametrize("kind", [Mouse, Keyboard])
+def test_browser_follows_links_opens_expands_searches_and_goes_back(app, kind):
+    """From the root to a list, a record with what is embedded in it, what it links to; the focus is never lost."""
     page = app(BROWSE)
-    address = page.get_by_label("Address")
-    button(page, "titles").click()
+    hand, address = kind(page), page.get_by_label("Address")
+    address.focus()
+    hand.press(button(page, "titles"))
     expect(address).to_have_value(re.compile(r"^/api/titles\?"))
-    page.locator(".vk-rows button").first.click()
-    expect(address).to_have_value("/api/titles/1")
-    button(page, "availability_windows").click()
-    expect(address).to_have_value(re.compile(r"^/api/titles/1/availability_windows"))
-    button(page, "Back").click()
-    expect(address).to_have_value("/api/titles/1")
-
-
-def test_browser_keeps_the_focus_of_the_keyboard(app):
-    """After a page, a record that is opened, a link and a step back it is on something of the panel."""
-    page = app(BROWSE)
-    address = page.get_by_label("Address")
-    inside = """() => { const now = document.activeElement;
-        return !!now.closest('.vendorkit-panel') && (now.textContent.trim() || now.tagName); }"""
-
-    def pressed(one) -> str:
-        one.focus()
-        page.keyboard.press("Enter")
-        page.wait_for_timeout(1_500)
-        return page.evaluate(inside)
-
-    assert pressed(button(page, "titles")).startswith("titles")
-    expect(address).to_have_value(re.compile(r"^/api/titles\?"))
-    assert pressed(button(page, "Next page")) == "Next page"
-    assert pressed(page.locator(".vk-rows button").nth(1)).startswith("title 52")
-    expect(address).to_have_value("/api/titles/52")
-    assert pressed(button(page, "assets"))
-    expect(address).to_have_value(re.compile("^/api/titles/52/assets"))
-    assert pressed(button(page, "Back")) == "Back"
-    assert page.locator(".vendorkit-panel [title='null']").count() == 0
-    region = page.get_by_role("region", name="title 52").first
-    expect(region).to_be_visible()
+    hand.stays("titles")
+    hand.press(button(page, "Next page"))
+    expect(page.locator("table.vk-grid tbody tr").first).to_contain_text("51")
+    hand.stays("Next page")
+    hand.write(page.get_by_label("Filter", exact=True), "tides")
+    expect(page.locator(".vk-status")).to_contain_text("any column: tides")
+    hand.stays("INPUT")
+    wanted = page.locator("table.vk-grid tbody tr").nth(1).locator("td").nth(1).inner_text()
+    hand.press(page.locator(".vk-rows button").nth(1))
+    expect(address).to_have_value(f"/api/titles/{wanted}")
+    hand.stays(f"title {wanted}")
+    hand.press(page.get_by_label("images", exact=True))
+    hand.press(button(page, "Expand"))
+    expect(address).to_have_value(f"/api/titles/{wanted}?expand=images")
+    expect(page.locator("summary").first).to_contain_text("images")
+    hand.stays("Expand")
+    hand.press(button(page, "assets"))
+    expect(address).to_have_value(re.compile(f"^/api/titles/{wanted}/assets"))
+    hand.press(button(page, "Back"))
+    expect(address).to_have_value(f"/api/titles/{wanted}?expand=images")
+    hand.stays("Back")
+    expect(page.get_by_role("region", name=f"title {wanted}").first).to_be_visible()
 
 
 def test_request_panel_builds_a_filtered_query(app):

@@ -26,8 +26,10 @@ WHOLE: Final = {"description_width": "initial"}
 Act = Callable[[], Any]
 Failed = Callable[[BaseException], None]
 _VIEW: Final = "application/vnd.jupyter.widget-view+json"
-# JupyterLab takes arrows and letters from a list that has the focus: "b" would insert a cell, and nothing be chosen.
-_KEEP_KEYS: Final = html.escape(Path(__file__).with_name("keys.js").read_text("utf-8"))
+_HERE: Final = Path(__file__).parent
+# For widgets alone: pages without them have nothing to press.
+_SCRIPT: Final = html.escape(_HERE.joinpath("panel.js").read_text("utf-8"))
+_GRID_STYLE: Final = _HERE.joinpath("grid.css").read_text("utf-8")
 
 
 def connected(client: Any) -> Client:
@@ -152,7 +154,7 @@ class WorkPanel(widgets.VBox):  # type: ignore[misc]
 
     def __init__(self) -> None:
         self._mark, self._displayed = f"vendorkit-{uuid.uuid4().hex[:12]}", False
-        style = f'<style onload="{_KEEP_KEYS}">{STYLE}.{self._mark}{{display:none}}</style>'
+        style = f'<style onload="{_SCRIPT}">{STYLE}{_GRID_STYLE}.{self._mark}{{display:none}}</style>'
         self._hiding = widgets.HTML(style, layout={"display": "none"})
         super().__init__([self._hiding])
         self.add_class("vendorkit-panel")

@@ -16,7 +16,7 @@ from vendorkit.panels.browse import markup
 from vendorkit.panels.browse.response import Response
 from vendorkit.panels.browse.tour import Tour
 from vendorkit.panels.markup import dim_html
-from vendorkit.panels.table.widget import GRID_STYLE, Table
+from vendorkit.panels.table.widget import Table
 from vendorkit.query import Query
 from vendorkit.vendors.client import Client
 
@@ -53,8 +53,9 @@ class Browser(Tour):
         }
         self._tabs = titled(widgets.Tab, tabs | ({"XML": self._xml} if "xml" in client.accepts else {}))
         self._tabs.observe(guarded(self._chose_tab, self.fail), names="selected_index")
-        style = widgets.HTML(GRID_STYLE, layout={"display": "none"})
-        self.fill([self._bar(), self._status, self._heading, self._about, self._ticks, self._tabs, style])
+        # Expand is no child of the ticks, which are new for each response: the focus would be lost on it.
+        expanding = widgets.HBox([self._ticks, self._expand], layout=WRAP)
+        self.fill([self._bar(), self._status, self._heading, self._about, expanding, self._tabs])
         self.add_class("vk-browse")
         # At once and in this thread: the next cell, and a page without a kernel, need the response.
         try:
@@ -82,7 +83,7 @@ class Browser(Tour):
         """Show *response*; the widgets of the one before are closed."""
         super().show(response)
         old, self._made = self._made, []
-        self._address.value, self._status.value = response.address.url, ""
+        self._status.value = ""
         self._heading.value = markup.heading_html(response, source_title(self.client))
         self._body.value = markup.record_html(response)
         self._json.value = markup.json_html(response.resource)
@@ -91,6 +92,7 @@ class Browser(Tour):
         self._offer_links(response)
         self._offer_ticks(response)
         self._show_list(response)
+        self._address.value = response.address.url  # the last one: what waits for it finds all the others
         for widget in old:
             for part in (widget.layout, widget.style, widget):
                 part.close()
@@ -111,7 +113,7 @@ class Browser(Tour):
             widgets.Checkbox(value=value, description=rel, indent=False, layout={"width": "auto"})
             for rel, value in ticked.items()
         ]
-        self._ticks.children = [*boxes, self._expand] if boxes else []
+        self._ticks.children, self._expand.layout.display = boxes, "" if boxes else "none"
         self._about.value = markup.expands_html(self.client, ticked) if boxes else ""
         self._made += boxes
 
@@ -137,7 +139,7 @@ class Browser(Tour):
 
     def _expand_ticked(self) -> None:
         if self.response is not None:
-            ticked = [box.description for box in self._ticks.children[:-1] if box.value]
+            ticked = [box.description for box in self._ticks.children if box.value]
             self.go(self.response.address.url, expand=ticked)
 
     def _typed(self) -> None:

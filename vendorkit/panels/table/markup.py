@@ -95,7 +95,7 @@ def grid_css(mark: str, numbers: Sequence[bool], widths: Sequence[float], sorted
     tracks = f"{GUTTER}em {' '.join(f'{em}em' for em in widths)} minmax(0,1fr)"
     whole = f"max(100%,{GUTTER + sum(widths):.2f}em)"
     heads = f".{mark} .vk-heads"
-    css = [f"{heads}>div{{grid-template-columns:{tracks}}}.{mark} :is(.vk-heads,.vk-body){{width:{whole}!important}}"]
+    css = [f"{heads}>div{{grid-template-columns:{tracks}}}.{mark}>*{{width:{whole}!important}}"]
     right = ",".join(f":nth-child({at})" for at, number in enumerate(numbers, 1) if number)
     if right:
         css.append(f"{heads}.vk-heads button:is({right}){{text-align:right;padding:0 10px 0 18px}}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import ipywidgets as widgets
@@ -24,11 +23,6 @@ from vendorkit.panels.table.view import View
 
 _PAGE_SIZES: Final = (10, 20, 50, 100, 500)
 _QUICK_S: Final = 0.3  # what takes no longer is done when the handler returns; the rest goes on in its thread
-_PANELS: Final = Path(__file__).parents[1]
-_STYLE: Final = _PANELS.joinpath("grid.css").read_text("utf-8")
-_SCRIPT: Final = html.escape(_PANELS.joinpath("grid.js").read_text("utf-8"))
-GRID_STYLE: Final = f'<style onload="{_SCRIPT}">{_STYLE}</style>'
-"""For a widget inside a panel: how a grid looks, names for groups of buttons, and where the focus goes."""
 
 
 class Table(View, WorkPanel):
@@ -60,13 +54,12 @@ class Table(View, WorkPanel):
         self._info.add_class("vk-status")
         self._grid = Grid(self._press_head, self.open_row, self.fail, whole_rows=opened is not None, look=auto)
         self._chips = buttons("vk-chips", self._drop, self.fail, **self._grid.alike)
-        style = widgets.HTML(GRID_STYLE, layout=self._hiding.layout, style=plain)
         bars = [widgets.HBox(one, layout=auto) for one in (self._finders(auto), self._turners(auto, page_size))]
         for bar in (*bars, self._chips):
             bar.add_class("vk-bar")
         self._pane = widgets.VBox(layout=auto)
         shown = [bars[0], self._hint, self._status, self._chips, self._pane, bars[1], self._grid, self._detail]
-        self.fill([*shown, style])
+        self.fill(shown)
         self.add_class("vk-table")
         View.__init__(self, frame, page_size)
 

@@ -1,6 +1,7 @@
 // Once per outermost panel: names for groups of buttons, live regions that exist before their text changes, no tooltip
 // "null", and the focus. Front ends build groups of buttons anew and disable buttons: what had the focus is gone or
-// cannot have it, and the keyboard would begin at the top of the page again.
+// cannot have it, and the keyboard would begin at the top of the page again. JupyterLab takes arrows and letters from a
+// list that has the focus: "b" would insert a cell, and nothing be chosen.
 let top = this.closest('.vendorkit-panel');
 for (let outer; (outer = top?.parentElement?.closest('.vendorkit-panel')); ) top = outer;
 if (top && !top.dataset.vkFocus) {
@@ -20,6 +21,8 @@ if (top && !top.dataset.vkFocus) {
     top.querySelectorAll('.vk-bar>.widget-toggle-button').forEach(
       one => one.setAttribute('aria-expanded', one.classList.contains('mod-active')));
     top.querySelectorAll('[title=null]').forEach(one => one.removeAttribute('title'));
+    top.querySelectorAll('.vk-off:not([aria-disabled])').forEach(one => one.setAttribute('aria-disabled', 'true'));
+    top.querySelectorAll('[aria-disabled]:not(.vk-off)').forEach(one => one.removeAttribute('aria-disabled'));
   };
   let last, around = [], place = 0;
   const keep = () => {
@@ -51,5 +54,6 @@ if (top && !top.dataset.vkFocus) {
   new MutationObserver(() => { label(); keep(); }).observe(top, {
     childList: true, subtree: true, attributes: true, attributeFilter: ['disabled', 'title', 'class', 'style'],
   });
+  top.addEventListener('keydown', event => event.ctrlKey || event.metaKey || event.altKey || event.stopPropagation());
   label();
 }
