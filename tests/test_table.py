@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import re
+import threading
 import time
 import zipfile
 from datetime import datetime, timezone
@@ -25,8 +26,7 @@ from tests.clicking import labelled as control
 from vendorkit.deadline import check_cancelled
 from vendorkit.errors import UsageError
 from vendorkit.panels.table import Table, panes
-from vendorkit.panels.table.columns import holds, labelled, order, texts
-from vendorkit.panels.table.facts import Facts, facts
+from vendorkit.panels.table.columns import Facts, facts, holds, labelled, order, texts
 from vendorkit.panels.table.files import csv_bytes, excel_bytes, parquet_bytes, tab_text
 from vendorkit.panels.table.markup import COLUMNS, page_html
 from vendorkit.panels.table.panes import FilesPane, offer
@@ -198,6 +198,33 @@ def test_press_of_a_head_sorts_then_turns_then_ends_the_order(products):
     assert table.frame.index.tolist()[0] == 0
     assert 'aria-sort="ascending"' in table._grid._body.value
     assert {one["name"] for one in sent} == {"value"}
+
+
+def test_presses_while_it_still_sorts_wait_for_their_turn(products, monkeypatch):
+    """On a busy machine the second press arrives before the first has ended: none is lost, and Cancel drops them."""
+    table, begun, go_on = Table(products), threading.Event(), threading.Event()
+
+    def slow(column, *, descending):
+        begun.set()
+        go_on.wait(10)
+        check_cancelled()
+        return order(column, descending=descending)
+
+    monkeypatch.setattr("vendorkit.panels.table.view.order", slow)
+    press(group(table, "vk-heads"), "name")
+    assert begun.wait(10)
+    press(group(table, "vk-heads"), "cents")
+    control(table, "Filter").value = "soap"
+    go_on.set()
+    table.join()
+    assert table.summary() == "rows 1 to 2 of 2 (of 5 in all); any column: soap; sorted by cents, ascending"
+    go_on.clear()
+    for name in ("name", "created"):
+        press(group(table, "vk-heads"), name)
+    button(table, "Cancel").click()
+    go_on.set()
+    table.join()
+    assert table.summary().endswith("sorted by cents, ascending")
 
 
 def test_columns_are_chosen_by_search_ticks_and_presets(products):

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import html
 import threading
+import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -46,7 +49,7 @@ def source_title(client: Client) -> str:
 
 class Worker:
     """
-    Runs one piece of work at a time in a thread; a second start while busy does nothing.
+    Runs one piece of work at a time in a thread; a second start while busy does nothing, or waits for its turn.
 
     Callbacks of widgets run one after another on the kernel's main thread: a Cancel button could not reach a handler
     that blocks, and no front end shows an exception of a callback. This class solves both.
@@ -61,33 +64,41 @@ class Worker:
         self._done, self._failed, self._busy_changed = done, failed, busy_changed
         self._lock, self._cancel = threading.Lock(), threading.Event()
         self._thread: threading.Thread | None = None
+        self._waiting: deque[Act] = deque()
 
-    def start(self, work: Act) -> bool:
-        """Start *work*; return False if something is still running."""
+    def start(self, work: Act, *, wait: bool = False) -> bool:
+        """Start *work*; if something is still running, return False, and if *wait*, start it when its turn comes."""
         if not self._lock.acquire(blocking=False):
+            if wait and work not in self._waiting:
+                self._waiting.append(work)
+                self._go_on()  # what was running may have ended meanwhile
             return False
         self._cancel = threading.Event()
         try:
             self._busy_changed(True)
-            self._thread = threading.Thread(target=self._run, args=(work, self._cancel), daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._run, args=(work, self._cancel), daemon=True)
+            thread.start()
+            self._thread = thread
         except BaseException:  # an interrupt of the kernel may come at any line
             self._end()
             raise
         return True
 
     def cancel(self) -> None:
-        """Stop the running work; it ends within half a second, waits included."""
+        """Stop the running work, which ends within half a second, waits included, and what waits for its turn."""
+        self._waiting.clear()
         self._cancel.set()
 
     def join(self, timeout_s: float = 10.0) -> None:
-        """Wait for the end of the running work; an interrupt of the kernel ends it."""
-        if self._thread is not None:
-            try:
-                self._thread.join(timeout_s)
-            except KeyboardInterrupt:
-                self.cancel()
-                raise
+        """Wait for the end of the running work and of what waits; an interrupt of the kernel ends it."""
+        until, joined = time.monotonic() + timeout_s, threading.current_thread()
+        try:
+            while (thread := self._thread) is not None and thread is not joined:
+                thread.join(max(until - time.monotonic(), 0))
+                joined = thread
+        except KeyboardInterrupt:
+            self.cancel()
+            raise
 
     def _run(self, work: Act, cancel: threading.Event) -> None:
         try:
@@ -105,6 +116,13 @@ class Worker:
             self._busy_changed(False)
         finally:
             self._lock.release()
+            self._go_on()
+
+    def _go_on(self) -> None:
+        with suppress(IndexError):  # nothing waits
+            work = None if self._lock.locked() else self._waiting.popleft()
+            if work is not None:
+                self.start(work, wait=True)
 
 
 def guarded(act: Act, failed: Failed) -> Callable[[Any], None]:
@@ -126,9 +144,14 @@ def button(text: str, act: Act, failed: Failed, tip: str = "", **options: Any) -
     return made
 
 
+def mark(widget: Any, name: str, on: bool) -> None:
+    """Give a widget this class, or take it away."""
+    (widget.add_class if on else widget.remove_class)(name)
+
+
 def look(control: Any, *, ready: bool) -> None:
     """Let a control look ready or not. It stays enabled: a browser takes the focus from what is disabled."""
-    (control.remove_class if ready else control.add_class)("vk-off")
+    mark(control, "vk-off", not ready)
 
 
 def titled(kind: type[Any], pages: Mapping[str, Any], **options: Any) -> Any:

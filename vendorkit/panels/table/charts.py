@@ -25,6 +25,14 @@ SPANS: Final = {"day": "D", "week": "W", "month": "MS"}
 """How rows are counted over time: the words, and the frequencies of pandas."""
 
 _SIZE: Final = (8, 3.5)  # inches
+_LINES: Final = {
+    "Histogram": 'axes.hist(shown[{x}].dropna().astype("float64"), bins=30)',
+    "Counts": 'counts = shown[{x}].astype("string").value_counts().head(20)[::-1]\naxes.barh(counts.index, counts)',
+    "Over time": "counts = pd.Series(1, pd.DatetimeIndex(shown[{x}].dropna())).resample({span}).size()\n"
+    'axes.step(counts.index, counts, where="post")',
+    "Scatter": 'both = shown[[{x}, {y}]].dropna().astype("float64")\n'
+    "axes.scatter(both.iloc[:, 0], both.iloc[:, 1], s=10, alpha=0.5)",
+}
 
 
 @dataclass(frozen=True)
@@ -52,36 +60,19 @@ class Chart:
         )
 
     def draw(self, axes: Any, shown: pd.DataFrame) -> None:
-        """Draw it; `code` has the same lines."""
-        if self.kind == "Histogram":
-            axes.hist(shown[self.x].dropna().astype("float64"), bins=30)
-        elif self.kind == "Counts":
-            counts = shown[self.x].astype("string").value_counts().head(20)[::-1]
-            axes.barh(counts.index, counts)
-        elif self.kind == "Over time":
-            counts = pd.Series(1, pd.DatetimeIndex(shown[self.x].dropna())).resample(SPANS[self.span]).size()
-            axes.step(counts.index, counts, where="post")
-        else:
-            both = shown[[self.x, self.y]].dropna().astype("float64")
-            axes.scatter(both.iloc[:, 0], both.iloc[:, 1], s=10, alpha=0.5)
-        axes.set_title(self.title)
+        """Draw it by the lines of `code`, so that the two cannot differ."""
+        exec(self._lines, {"axes": axes, "shown": shown, "pd": pd})  # noqa: S102 - what varies in them are literals
+
+    @property
+    def _lines(self) -> str:
+        names = {"x": literal(self.x), "y": literal(self.y), "span": literal(SPANS[self.span])}
+        return f"{_LINES[self.kind].format(**names)}\naxes.set_title({literal(self.title)})"
 
     def code(self, rows: str) -> str:
         """Return the lines that draw it in a cell; *rows* is the expression of the frame."""
-        x, y = literal(self.x), literal(self.y)
-        lines = {
-            "Histogram": f'axes.hist(shown[{x}].dropna().astype("float64"), bins=30)',
-            "Counts": f'counts = shown[{x}].astype("string").value_counts().head(20)[::-1]\n'
-            "axes.barh(counts.index, counts)",
-            "Over time": f"counts = pd.Series(1, pd.DatetimeIndex(shown[{x}].dropna()))"
-            f'.resample("{SPANS[self.span]}").size()\naxes.step(counts.index, counts, where="post")',
-            "Scatter": f'both = shown[[{x}, {y}]].dropna().astype("float64")\n'
-            "axes.scatter(both.iloc[:, 0], both.iloc[:, 1], s=10, alpha=0.5)",
-        }[self.kind]
         return (
             "import matplotlib.pyplot as plt\nimport pandas as pd\nimport vendorkit as vk\n\n"
-            f'shown = {rows}\nfigure, axes = plt.subplots(figsize={_SIZE}, layout="constrained")\n'
-            f"{lines}\naxes.set_title({literal(self.title)})"
+            f'shown = {rows}\nfigure, axes = plt.subplots(figsize={_SIZE}, layout="constrained")\n{self._lines}'
         )
 
 

@@ -19,9 +19,8 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from vendorkit.errors import SettingsError, UsageError
-from vendorkit.panels.table.columns import arrow, texts, without_midnight
+from vendorkit.panels.table.columns import Columns, arrow, texts, without_midnight
 
-Columns = Mapping[str, "pd.Series[Any]"]
 About = Mapping[str, Any]  # attrs["vendorkit"]
 _NOTHING: Final[About] = MappingProxyType({})
 MOCK: Final = (

@@ -13,22 +13,21 @@ change.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import ipywidgets as widgets
-import pandas as pd
 
-from vendorkit.panels.base import Failed, guarded
-from vendorkit.panels.table.columns import dtype_name, is_number
-from vendorkit.panels.table.facts import Facts
-from vendorkit.panels.table.markup import grid_css, grid_html
+from vendorkit.panels.base import Failed, guarded, mark
+from vendorkit.panels.table.columns import dtype_name
+from vendorkit.panels.table.markup import Page, grid_css, grid_html
 
+Pressed = Callable[[int], None]
 NONE: Final = "vk-none"
 """The class of what is hidden."""
 
 
-def buttons(name: str, act: Callable[[int], None], failed: Failed, **options: Any) -> widgets.ToggleButtons:
+def buttons(name: str, act: Pressed, failed: Failed, **options: Any) -> widgets.ToggleButtons:
     """Return a group of buttons of the class *name* that calls *act* with the number of the one that is pressed."""
     made = widgets.ToggleButtons(options=(), **options)
     made.add_class(name).add_class("vk-group-of-buttons")
@@ -42,7 +41,7 @@ def label_buttons(made: widgets.ToggleButtons, labels: Sequence[str], tips: Sequ
     made.tooltips = list(tips)
     if made.options != tuple(labels):
         made.options = tuple(labels)
-        (made.remove_class if labels else made.add_class)(NONE)
+        mark(made, NONE, not labels)
 
 
 class Grid(widgets.Box):  # type: ignore[misc]
@@ -50,25 +49,17 @@ class Grid(widgets.Box):  # type: ignore[misc]
     One page of rows.
 
     Args:
-        pressed_head: Called with the number of the head that is pressed.
-        pressed_row: Called with the number of the row that is opened, 0 for the first of the page.
+        head: Called with the number of the head that is pressed.
+        row: Called with the number of the row that is opened, 0 for the first of the page.
         failed: Called with the error of either.
         whole_rows: A click anywhere in a row opens it; else its number does, and texts can be selected.
         look: The layout of all parts; each layout is a message, and part of what the first page waits for.
     """
 
-    def __init__(
-        self,
-        pressed_head: Callable[[int], None],
-        pressed_row: Callable[[int], None],
-        failed: Failed,
-        *,
-        whole_rows: bool,
-        look: widgets.Layout,
-    ) -> None:
-        self._heads = buttons("vk-heads", pressed_head, failed, layout=look)
+    def __init__(self, head: Pressed, row: Pressed, failed: Failed, whole_rows: bool, look: widgets.Layout) -> None:
+        self._heads = buttons("vk-heads", head, failed, layout=look)
         self.alike = {"layout": look, "style": self._heads.style}
-        self._rows = buttons("vk-whole-rows" if whole_rows else "vk-row-numbers", pressed_row, failed, **self.alike)
+        self._rows = buttons("vk-whole-rows" if whole_rows else "vk-row-numbers", row, failed, **self.alike)
         self._body = widgets.HTML(layout=look)
         self._mark = f"vk-{uuid.uuid4().hex[:8]}"
         super().__init__([self._heads, self._body, self._rows], layout=look)
@@ -76,22 +67,10 @@ class Grid(widgets.Box):  # type: ignore[misc]
         self._body.add_class("vk-body")
         self.add_class("vk-gridbox").add_class(self._mark)
 
-    def paint(
-        self,
-        columns: Mapping[str, pd.Series[Any]],
-        widths: Sequence[float],
-        first: int,
-        sort: tuple[str, bool],
-        facts: Mapping[str, Facts] | None,
-    ) -> None:
-        """Show these rows; the arguments are those of `grid_html`, *sort* is the column and whether descending."""
-        labels = list(columns)
-        numbers = [is_number(column) for column in columns.values()]
-        sorted_at = labels.index(sort[0]) if sort[0] in columns else -1
-        css = grid_css(self._mark, numbers, widths, sorted_at, sort[1])
-        self._body.value = css + grid_html(columns, widths, first, sort=sort[0], descending=sort[1], facts=facts)
-        tips = [f"{label}: {dtype_name(column)}; press to sort" for label, column in columns.items()]
-        label_buttons(self._heads, labels, tips)
-        count = max(map(len, columns.values()), default=0)
-        label_buttons(self._rows, [f"{number:,}" for number in range(first + 1, first + count + 1)])
-        (self.add_class if facts is not None else self.remove_class)("vk-facts-open")
+    def paint(self, page: Page) -> None:
+        """Show these rows."""
+        self._body.value = grid_css(self._mark, page) + grid_html(page)
+        tips = [f"{label}: {dtype_name(column)}; press to sort" for label, column in page.columns.items()]
+        label_buttons(self._heads, list(page.columns), tips)
+        label_buttons(self._rows, page.numbers)
+        mark(self, "vk-facts-open", page.facts is not None)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import pandas as pd
 import pyarrow as pa
 
 from vendorkit.panels.markup import scrolled_html, shortened
-from vendorkit.panels.table.columns import arrow, dtype_name, is_number, texts
-from vendorkit.panels.table.facts import Facts
+from vendorkit.panels.table.columns import Columns, Facts, arrow, dtype_name, is_number, texts
 
 COLUMNS: Final = 100
 """How many columns a page shows; more would take the browser seconds."""
@@ -26,9 +26,7 @@ _NARROWEST, _WIDEST = 3.5, 22.0  # em
 _NARROW, _WIDE = frozenset("ijltfr.,:;'|!()[] "), frozenset("mwMW@%")
 
 
-def page_html(
-    columns: Mapping[str, pd.Series[Any]], *, title: str, sort: str = "", descending: bool = False, dtypes: bool = True
-) -> str:
+def page_html(columns: Columns, *, title: str, sort: str = "", descending: bool = False, dtypes: bool = True) -> str:
     """Return the rows as a table by itself; *title* is for screen readers. Only the first `COLUMNS` are shown."""
     heads, shown = [], []
     for label, column in list(columns.items())[:COLUMNS]:
@@ -42,67 +40,64 @@ def page_html(
     return scrolled_html(body, title)
 
 
-def grid_html(
-    columns: Mapping[str, pd.Series[Any]],
-    widths: Sequence[float],
-    first: int,
-    *,
-    sort: str = "",
-    descending: bool = False,
-    facts: Mapping[str, Facts] | None = None,
-) -> str:
+@dataclass(frozen=True)
+class Page:
     """
-    Return the rows as the table below a row of heads that are buttons; its own heads are for screen readers.
+    What a grid shows: the rows of one page.
 
-    Args:
+    Attributes:
         columns: The rows of the page, at most `COLUMNS` columns.
         widths: Of each column, in em.
         first: The number of rows before this page.
-        sort: The column that they are sorted by.
-        descending: How.
+        sort, descending: The column that they are sorted by, "" if by none, and how.
         facts: Shown below the heads if given; those not counted yet are missing.
     """
-    heads, shown = [], []
-    for label, column in columns.items():
-        marks = f"{_side(column)}{_order(descending)[0] if label == sort else ''}"
-        about = "" if facts is None else facts_html(facts.get(label))
-        heads.append(f'<th scope="col"{marks}><span class="vk-sr">{html.escape(label)}</span>{about}</th>')
-        at = f"{_side(column)}{' data-sorted' if label == sort else ''}"
+
+    columns: Columns
+    widths: Sequence[float]
+    first: int
+    sort: str
+    descending: bool
+    facts: Mapping[str, Facts] | None
+
+    @property
+    def numbers(self) -> list[str]:
+        """The numbers of the rows."""
+        count = max(map(len, self.columns.values()), default=0)
+        return [f"{number:,}" for number in range(self.first + 1, self.first + count + 1)]
+
+
+def grid_html(page: Page) -> str:
+    """Return the rows as the table below a row of heads that are buttons; its own heads are for screen readers."""
+    heads, shown = ['<th scope="col"><span class="vk-sr">Row</span></th>'], []
+    for label, column in page.columns.items():
+        side, is_sorted = _side(column), label == page.sort
+        order = _order(page.descending)[0] if is_sorted else ""
+        about = "" if page.facts is None else facts_html(page.facts.get(label))
+        heads.append(f'<th scope="col"{side}{order}><span class="vk-sr">{html.escape(label)}</span>{about}</th>')
+        at = f"{side}{' data-sorted' * is_sorted}"
         shown.append([f"<td{at}>{cell}</td>" for cell in cells(column)])
-    count = max(map(len, columns.values()), default=0)
-    numbers = (f'<th scope="row">{number:,}</th>' for number in range(first + 1, first + count + 1))
+    numbers = (f'<th scope="row">{number}</th>' for number in page.numbers)
     rows = "".join(f"<tr>{''.join(row)}<td></td></tr>" for row in zip(numbers, *shown, strict=True))
-    cols = "".join(f'<col style="width:{em}em">' for em in (GUTTER, *widths))
-    corner = '<th scope="col"><span class="vk-sr">Row</span></th>'
-    kind = "vk vk-grid" if facts is None else "vk vk-grid vk-with-facts"
+    cols = "".join(f'<col style="width:{em}em">' for em in (GUTTER, *page.widths))
     return (
-        f'<table class="{kind}"><colgroup>{cols}<col></colgroup><thead><tr>{corner}{"".join(heads)}<td></td></tr>'
-        f"</thead><tbody>{rows}</tbody></table>"
+        f'<table class="vk vk-grid{"" if page.facts is None else " vk-with-facts"}"><colgroup>{cols}<col></colgroup>'
+        f"<thead><tr>{''.join(heads)}<td></td></tr></thead><tbody>{rows}</tbody></table>"
     )
 
 
-def grid_css(mark: str, numbers: Sequence[bool], widths: Sequence[float], sorted_at: int, descending: bool) -> str:
-    """
-    Return how wide head and body are, which heads are those of numbers, and the mark of the sorted one.
-
-    Args:
-        mark: The class of the table that it is for.
-        numbers: Whether each column is one of numbers.
-        widths: Of each column, in em.
-        sorted_at: The position of the sorted column; -1 if none is.
-        descending: How it is sorted.
-    """
-    tracks = f"{GUTTER}em {' '.join(f'{em}em' for em in widths)} minmax(0,1fr)"
-    whole = f"max(100%,{GUTTER + sum(widths):.2f}em)"
-    heads = f".{mark} .vk-heads"
-    css = [f"{heads}>div{{grid-template-columns:{tracks}}}.{mark}>*{{width:{whole}!important}}"]
-    right = ",".join(f":nth-child({at})" for at, number in enumerate(numbers, 1) if number)
+def grid_css(mark: str, page: Page) -> str:
+    """Return how wide head and body of the grid of the class *mark* are, and where the heads say number and order."""
+    heads, labels = f".{mark} .vk-heads.vk-heads button", list(page.columns)
+    css = [f".{mark}{{--tracks:{GUTTER}em {' '.join(f'{em}em' for em in page.widths)} minmax(0,1fr);"]
+    css += [f"--whole:max(100%,{GUTTER + sum(page.widths):.2f}em)}}"]
+    right = ",".join(f":nth-child({at})" for at, label in enumerate(labels, 1) if is_number(page.columns[label]))
     if right:
-        css.append(f"{heads}.vk-heads button:is({right}){{text-align:right;padding:0 10px 0 18px}}")
-        css.append(f"{heads}.vk-heads button:is({right})::after{{right:auto;left:4px}}")
-    if sorted_at >= 0:
-        sign, word = ("▼", "descending") if descending else ("▲", "ascending")
-        at = f"{heads}.vk-heads button:nth-child({sorted_at + 1})"
+        css.append(f"{heads}:is({right}){{text-align:right;padding:0 10px 0 18px}}")
+        css.append(f"{heads}:is({right})::after{{right:auto;left:4px}}")
+    if page.sort in page.columns:
+        sign, word = ("▼", "descending") if page.descending else ("▲", "ascending")
+        at = f"{heads}:nth-child({labels.index(page.sort) + 1})"
         css.append(f'{at}::after{{content:"{sign}"!important;content:"{sign}" / ", sorted {word}"!important}}')
         css.append(f"{at}{{position:sticky!important;left:{GUTTER}em;right:0;z-index:1}}")
     return f"<style>{''.join(css)}</style>"
@@ -132,13 +127,9 @@ def facts_html(fact: Facts | None) -> str:
     heights = [math.ceil(18 * count / top) for count in fact.bars]
     bars = "".join(f"M{4 * at} 18v-{height}h3v{height}z" for at, height in enumerate(heights))
     drawing = f'<svg width="80" height="18" role="img" aria-label="Histogram"><path d="{bars}"/></svg>'
-    lines = [
-        fact.spread or ("all different" if fact.bars else "no values"),
-        f"{fact.distinct:,} distinct",
-        f"{_percent(fact.null_share)} null",
-        fact.kind,
-    ]
-    words = "<br>".join([html.escape(lines[0]), html.escape(" · ".join(lines[1:3])), html.escape(fact.kind)])
+    spread = fact.spread or ("all different" if fact.bars else "no values")
+    lines = [spread, f"{fact.distinct:,} distinct · {_percent(fact.null_share)} null", fact.kind]
+    words = "<br>".join(map(html.escape, lines))
     return f'<div title="{html.escape("; ".join(lines)[:_TOOLTIP])}">{drawing}<br>{words}</div>'
 
 

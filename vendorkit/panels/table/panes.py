@@ -12,11 +12,11 @@ from typing import Any, Final
 import ipywidgets as widgets
 import pandas as pd
 
-from vendorkit.panels.base import WHOLE, WRAP, Act, Worker, button
+from vendorkit.panels.base import WHOLE, WRAP, Act, Worker, button, mark
 from vendorkit.panels.markup import copied_html, dim_html, error_html, good_html
 from vendorkit.panels.table.charts import CHARTS, SPANS, Chart, picture_html
-from vendorkit.panels.table.columns import kind_of
-from vendorkit.panels.table.files import MOCK, WRITERS, Columns, is_mock, tab_text
+from vendorkit.panels.table.columns import Columns, kind_of
+from vendorkit.panels.table.files import MOCK, WRITERS, is_mock, tab_text
 from vendorkit.panels.table.grid import NONE, buttons, label_buttons
 from vendorkit.panels.table.view import PRESETS, View
 from vendorkit.saved.files import write_atomically
@@ -63,12 +63,13 @@ class ColumnsPane(Pane):
 
     def __init__(self, view: View, guard: Callable[[Act], None]) -> None:
         super().__init__(view)
-        self._guard, self._setting = guard, False
+        self._guard = guard
         self._find = widgets.Text(description="Search columns", style=WHOLE, layout={"width": "20em"})
         self._find.observe(lambda _: guard(self._offer), "value")
-        choose = lambda number: view.choose(view.preset(list(PRESETS)[number]))  # noqa: E731 - too short for a name
-        presets = buttons("vk-presets", choose, self._fail, layout={"width": "auto"})
-        label_buttons(presets, list(PRESETS))
+        names = list(PRESETS)
+        act = lambda number: view.choose(view.preset(names[number]))  # noqa: E731 - too short for a name
+        presets = buttons("vk-presets", act, self._fail, layout={"width": "auto"})
+        label_buttons(presets, names)
         self._box = widgets.Box()
         self._box.add_class("vk-ticks")
         self._ticks: dict[str, widgets.Checkbox] = {}
@@ -95,18 +96,13 @@ class ColumnsPane(Pane):
         return self._ticks[label]
 
     def _choose(self) -> None:
-        if not self._setting:
-            chosen = {*self._view.visible}
-            for label, box in self._ticks.items():
-                (chosen.add if box.value else chosen.discard)(label)
-            self._view.choose(list(chosen))
+        ticked = {label: box.value for label, box in self._ticks.items()}
+        self._view.choose([one for one in self._view.columns if ticked.get(one, one in self._view.visible)])
 
     def refresh(self) -> None:
-        """Tick the columns that are shown."""
-        self._setting = True
+        """Tick the columns that are shown; the table counts nothing as clicked while it paints."""
         for label, box in self._ticks.items():
             box.value = label in self._view.visible
-        self._setting = False
 
 
 class ChartPane(Pane):
@@ -137,20 +133,14 @@ class ChartPane(Pane):
             self._offered = kind.value
             for control in (x, y):
                 control.options, control.index = self._fit[kind.value], 0
-            for control, wanted in ((y, "Scatter"), (span, "Over time")):
-                (control.remove_class if kind.value == wanted else control.add_class)(NONE)
-        self._again = True
-        self._worker.start(self._draw)
+            mark(y, NONE, kind.value != "Scatter")
+            mark(span, NONE, kind.value != "Over time")
+        self._worker.start(self._draw, wait=True)
 
     def _draw(self) -> str:
-        """Draw until nothing else is chosen meanwhile."""
-        shown = ""
-        while self._again:
-            self._again = False
-            chart = Chart(*(control.value for control in self._choices))
-            frame = pd.DataFrame({label: self._view.column(label, shown=True) for label in (chart.x, chart.y)})
-            shown = picture_html(chart, frame) + copied_html(chart.code(self._view.rows_code()), "Copy the code")
-        return shown
+        chart = Chart(*(control.value for control in self._choices))
+        frame = pd.DataFrame({label: self._view.column(label, shown=True) for label in (chart.x, chart.y)})
+        return picture_html(chart, frame) + copied_html(chart.code(self._view.rows_code()), "Copy the code")
 
 
 class FilesPane(Pane):

@@ -15,9 +15,8 @@ from vendorkit.ask import suggestion
 from vendorkit.deadline import check_cancelled
 from vendorkit.errors import UsageError
 from vendorkit.panels.markup import counted
-from vendorkit.panels.table.columns import holds, kind_of, labelled, order, unordered
+from vendorkit.panels.table.columns import Columns, Facts, facts, holds, kind_of, labelled, order, unordered
 from vendorkit.panels.table.conditions import condition, literal, looks_typed
-from vendorkit.panels.table.facts import Facts, facts
 from vendorkit.panels.table.files import WRITERS, is_mock
 from vendorkit.saved.files import write_atomically
 
@@ -26,6 +25,7 @@ PRESETS: Final = {"With values": "", "All": "", "Numbers": "number", "Texts": "t
 
 _Rows = Union[slice, "npt.NDArray[np.intp]"]
 _ALL: Final[_Rows] = slice(None)  # as they are
+_Show = Callable[[], None]
 
 
 class View:
@@ -52,7 +52,11 @@ class View:
     @property
     def code(self) -> str:
         """An expression of pandas that gives `frame`, if df is the whole frame and vk is vendorkit."""
-        return self.rows_code() + self._columns_code()
+        if len(self._chosen) == len(self._columns):
+            return self.rows_code()
+        if all(map(self.is_plain, self._chosen)):
+            return f"{self.rows_code()}[[{', '.join(map(literal, self._chosen))}]]"
+        return f"{self.rows_code()}.iloc[:, {self._positions()}]"
 
     def show(self, frame: Any) -> None:
         """Show another DataFrame from its first row, without filters."""
@@ -63,7 +67,7 @@ class View:
         self._data = frame.copy(deep=False)
         self._columns = labelled(self._data)
         self._chosen, self._visible = tuple(self._columns), tuple(self.preset("With values"))
-        self._show_rows(self._data, {}, "", False, _ALL)
+        self._show_rows({}, "", False, _ALL)
 
     def filter(self, text: str, column: str | None = None) -> None:
         """
@@ -76,24 +80,24 @@ class View:
         """
         self.filtering(text, column)()
 
-    def filtering(self, text: str, column: str | None = None) -> Callable[[], None]:
+    def filtering(self, text: str, column: str | None = None) -> _Show:
         """Find the rows of `filter` and return what shows them."""
         text = arguments.text(text, "text")
         label = "" if column is None else self._known(column)
         kept = {name: one for name, one in self._filters.items() if name != label}
-        return self._finding(kept | ({label: text} if text else {}), self._sort, self._descending)
+        return self._finding(kept | ({label: text} if text else {}))
 
     def clear(self) -> None:
         """Remove all filters."""
-        self._finding({}, self._sort, self._descending)()
+        self._finding({})()
 
     def sort(self, column: str | None, *, descending: bool = False) -> None:
         """Sort by a column, nulls last; None goes back to the order of the frame."""
         self.sorting(column, descending=descending)()
 
-    def sorting(self, column: str | None, *, descending: bool = False) -> Callable[[], None]:
+    def sorting(self, column: str | None, *, descending: bool = False) -> _Show:
         """Find the order of `sort` and return what shows it."""
-        return self._finding(self._filters, "" if column is None else self._known(column), descending)
+        return self._finding(self._filters, ("" if column is None else self._known(column), descending))
 
     def matches(self, text: str, column: str | None = None) -> npt.NDArray[np.bool_]:
         """Return which rows of the whole frame fit one filter."""
@@ -142,6 +146,10 @@ class View:
         """The filters by the label of their column; "" is any column."""
         return dict(self._filters)
 
+    def chips(self) -> list[str]:
+        """Return the filters in words."""
+        return [f"{label or 'any column'}: {text}" for label, text in self._filters.items()]
+
     def facts(self, columns: Iterable[str] | None = None) -> dict[str, Facts]:
         """Return what is known of each column, or of these; reads the whole frame."""
         return {label: facts(self._columns[label]) for label in (self._columns if columns is None else columns)}
@@ -157,13 +165,13 @@ class View:
         if not isinstance(path, (str, Path)):
             arguments.refuse("path", "the path of a file", path)
         path = Path(path)
-        suffix = path.suffix.lower().removeprefix(".")
+        suffix, what = path.suffix.lower().removeprefix("."), ""
         if suffix not in WRITERS:
             what = f"{path.name} does not end in one of {', '.join(f'.{name}' for name in WRITERS)}."
-            raise UsageError(what, remedy="The ending says in which format to save.")
-        if not path.parent.is_dir() or path.is_dir():
-            what = f"There is no folder {path.parent}." if not path.parent.is_dir() else f"{path} is a folder."
-            raise UsageError(what, remedy="Create the folder first, or give another path.")
+        elif not path.parent.is_dir() or path.is_dir():
+            what = f"{path} is a folder." if path.is_dir() else f"There is no folder {path.parent}."
+        if what:
+            raise UsageError(what, remedy="Give the path of a file in a folder that exists; its ending is the format.")
         write_atomically(path, WRITERS[suffix](self.selected(), self.about))
         return path
 
@@ -188,9 +196,12 @@ class View:
             raise UsageError(what, remedy=suggestion(column, self._columns))
         return column
 
-    def _finding(self, filters: Mapping[str, str], sort: str, descending: bool) -> Callable[[], None]:
-        data, rows = self._data, self._found(filters, sort, descending)
-        return lambda: self._show_rows(data, filters, sort, descending, rows)
+    def _finding(self, filters: Mapping[str, str], order_by: tuple[str, bool] | None = None) -> _Show:
+        """Find the rows of these filters, in this order or that of now, and return what shows them."""
+        data, sorting = self._data, order_by or (self._sort, self._descending)
+        rows = self._found(filters, *sorting)
+        # Meanwhile another frame may be shown.
+        return lambda: self._show_rows(filters, *sorting, rows) if data is self._data else None
 
     def _found(self, filters: Mapping[str, str], sort: str, descending: bool) -> _Rows:
         """Return the rows that pass all filters, in order."""
@@ -204,13 +215,9 @@ class View:
             rows = ordered if isinstance(rows, slice) else rows[ordered]
         return rows
 
-    def _show_rows(
-        self, data: pd.DataFrame, filters: Mapping[str, str], sort: str, descending: bool, rows: _Rows
-    ) -> None:
-        if data is not self._data:  # meanwhile another frame is shown
-            return
+    def _show_rows(self, filters: Mapping[str, str], sort: str, descending: bool, rows: _Rows) -> None:
         self._filters, self._sort, self._descending = dict(filters), sort, descending
-        self._rows, self._count, self._page = rows, len(data.index[rows]), 1
+        self._rows, self._count, self._page = rows, len(self._data.index[rows]), 1
         self.changed()
 
     def _hits(self, label: str, text: str, rows: _Rows) -> npt.NDArray[np.bool_]:
@@ -228,8 +235,7 @@ class View:
     def _positions(self) -> list[int]:
         """Return the positions of the chosen columns in the frame."""
         levels = len(self._columns) - self._data.shape[1]  # of the index, which come first
-        found = [at - levels for at, label in enumerate(self._columns) if label in self._chosen]
-        return [at for at in found if at >= 0]
+        return [at for at, label in enumerate(self.columns[levels:]) if label in self._chosen]
 
     def is_plain(self, label: str) -> bool:
         """Return whether df[label] is this column: it is no level of the index, and no other has this name."""
@@ -251,35 +257,29 @@ class View:
             return f"vk.table(df).matches({', '.join(map(literal, (text, label) if label else (text,)))})"
         return typed.code(f"df[{literal(label)}]")
 
-    def _columns_code(self) -> str:
-        if len(self._chosen) == len(self._columns):
-            return ""
-        plain = all(map(self.is_plain, self._chosen))
-        return f"[[{', '.join(map(literal, self._chosen))}]]" if plain else f".iloc[:, {self._positions()}]"
-
     def column(self, label: str, *, shown: bool = False) -> pd.Series[Any]:
         """Return one column; if *shown*, the rows of `frame` of it."""
         return self._columns[self._known(label)].iloc[self._rows if shown else _ALL]
 
-    def selected(self) -> dict[str, pd.Series[Any]]:
+    def selected(self) -> Columns:
         """Return `frame` as columns by their labels, those of the index among them."""
         return {label: self._columns[label].iloc[self._rows] for label in self._chosen}
 
-    def on_page(self) -> dict[str, pd.Series[Any]]:
+    def on_page(self) -> Columns:
         """Return the visible columns for the rows of the page alone."""
-        first, last = self._first_and_last()
-        rows = slice(first, last) if isinstance(self._rows, slice) else self._rows[first:last]
+        page = slice(self._first, self._first + self._page_size)
+        rows = page if isinstance(self._rows, slice) else self._rows[page]
         return {label: self._columns[label].iloc[rows] for label in self._visible}
 
-    def row(self, number: int) -> tuple[int, dict[str, pd.Series[Any]]]:
+    def row(self, number: int) -> tuple[int, Columns]:
         """Return the position in the frame of a row of the page, 0 for the first, and all its values."""
-        at = self._first_and_last()[0] + number
+        at = self._first + number
         position = at if isinstance(self._rows, slice) else int(self._rows[at])
         return position, {label: column.iloc[[position]] for label, column in self._columns.items()}
 
-    def _first_and_last(self) -> tuple[int, int]:
-        first = (self._page - 1) * self._page_size
-        return first, min(first + self._page_size, self._count)
+    @property
+    def _first(self) -> int:
+        return (self._page - 1) * self._page_size
 
     @property
     def about(self) -> Mapping[str, Any]:
@@ -289,8 +289,8 @@ class View:
 
     def summary(self) -> str:
         """Return in words which rows are on the page, and which are left out and why."""
-        first, last = self._first_and_last()
-        said = f"rows {first + 1:,} to {last:,} of {self._count:,}" if self._count else "no rows"
+        last = min(self._first + self._page_size, self._count)
+        said = f"rows {self._first + 1:,} to {last:,} of {self._count:,}" if self._count else "no rows"
         if self._filters:
             said += f" (of {len(self._data):,} in all)"
         if len(self._chosen) < len(self._columns):
@@ -299,8 +299,7 @@ class View:
             said += f"; {counted(len(self._columns) - len(self._visible), 'column')} without values hidden"
         if is_mock(self.about):
             said += "; mock data"
-        for label, text in self._filters.items():
-            said += f"; {label or 'any column'}: {text}"
+        said += "".join(f"; {chip}" for chip in self.chips())
         return f"{said}; sorted by {self._sort}, {'de' if self._descending else 'a'}scending" if self._sort else said
 
 

@@ -11,13 +11,12 @@ import ipywidgets as widgets
 import pandas as pd
 
 from vendorkit import arguments
-from vendorkit.panels.base import WHOLE, WorkPanel, button, guarded
+from vendorkit.panels.base import WHOLE, WorkPanel, button, guarded, look
 from vendorkit.panels.markup import dim_html, info_html, scrolled_html
-from vendorkit.panels.table.columns import kind_of, texts
+from vendorkit.panels.table.columns import Facts, kind_of, texts
 from vendorkit.panels.table.conditions import HINTS
-from vendorkit.panels.table.facts import Facts
 from vendorkit.panels.table.grid import Grid, buttons, label_buttons
-from vendorkit.panels.table.markup import COLUMNS, cells, page_html, width_of
+from vendorkit.panels.table.markup import COLUMNS, Page, cells, page_html, width_of
 from vendorkit.panels.table.panes import ChartPane, ColumnsPane, FilesPane
 from vendorkit.panels.table.view import View
 
@@ -52,7 +51,7 @@ class Table(View, WorkPanel):
         auto, plain = widgets.Layout(width="auto"), self._hiding.style
         self._info, self._hint, self._detail = (widgets.HTML(layout=auto, style=plain) for _ in range(3))
         self._info.add_class("vk-status")
-        self._grid = Grid(self._press_head, self.open_row, self.fail, whole_rows=opened is not None, look=auto)
+        self._grid = Grid(self._press_head, self.open_row, self.fail, opened is not None, auto)
         self._chips = buttons("vk-chips", self._drop, self.fail, **self._grid.alike)
         bars = [widgets.HBox(one, layout=auto) for one in (self._finders(auto), self._turners(auto, page_size))]
         for bar in (*bars, self._chips):
@@ -73,10 +72,10 @@ class Table(View, WorkPanel):
         self._when(self._text, lambda _: self._typed())
         opens = {"Columns": ColumnsPane, "Facts": None, "Chart": ChartPane, "Code and files": FilesPane}
         self._toggles: dict[widgets.ToggleButton, type[Any] | None] = {}
-        look = {"layout": auto}
+        shared = {"layout": auto}
         for name, pane in opens.items():
-            toggle = widgets.ToggleButton(description=name, **look)
-            look["style"] = toggle.style
+            toggle = widgets.ToggleButton(description=name, **shared)
+            shared["style"] = toggle.style
             self._toggles[toggle] = pane
             self._when(toggle, lambda _: self._open())
         self._facts_on = list(self._toggles)[1]
@@ -103,17 +102,18 @@ class Table(View, WorkPanel):
             guarded(act, self.fail)(None)
 
     def _begin(self, find: Callable[[], Callable[[], None]]) -> None:
-        """Find rows in a thread, so that Cancel can be pressed; what is quick is shown at once."""
-        self._worker.start(find)
+        """Find rows in a thread, so that Cancel can be pressed; what is quick is shown at once, no press is lost."""
+        self._worker.start(find, wait=True)
         self._worker.join(_QUICK_S)
 
     def _press_head(self, number: int) -> None:
         """Sort ascending, then descending, then not."""
-        label = self.visible[number]
+        self._begin(partial(self._turning, self.visible[number]))
+
+    def _turning(self, label: str) -> Callable[[], None]:
         if self._sort != label:
-            self._begin(partial(self.sorting, label))
-        else:
-            self._begin(partial(self.sorting, None if self._descending else label, descending=True))
+            return self.sorting(label)
+        return self.sorting(None if self._descending else label, descending=True)
 
     def _typed(self) -> None:
         """Filter by what was typed; what does not fit stays to be corrected."""
@@ -122,7 +122,7 @@ class Table(View, WorkPanel):
             self._begin(partial(self.filtering, text, label))
 
     def _drop(self, number: int) -> None:
-        self._begin(partial(self.filtering, "", list(self._filters)[number] or None))
+        self._begin(partial(self.filtering, "", list(self.filters)[number] or None))
 
     def _show_hint(self) -> None:
         # Not as the placeholder of the text: a trait that arrives while somebody types replaces what was typed.
@@ -137,7 +137,7 @@ class Table(View, WorkPanel):
             return
         self._open_at = -1 if self._open_at == position else position
         fields = ((html.escape(label), cells(value, bounded=False)[0]) for label, value in values.items())
-        title = f"Row {self._first_and_last()[0] + number + 1:,}"
+        title = f"Row {self._first + number + 1:,}"
         shown = scrolled_html(f"<b>{title}</b>{info_html(fields)}", title)
         self._detail.value = "" if self._open_at < 0 else f'<div class="vk-detail">{shown}</div>'
 
@@ -158,17 +158,16 @@ class Table(View, WorkPanel):
             if label not in self._widths:
                 self._widths[label] = width_of(label, self._columns[label])
         facts = self._facts if self._facts_on.value else None
-        first, sort = self._first_and_last()[0], (self._sort, self._descending)
-        self._grid.paint(page, [self._widths[label] for label in page], first, sort, facts)
+        widths = [self._widths[label] for label in page]
+        self._grid.paint(Page(page, widths, self._first, self._sort, self._descending, facts))
         self._info.value = html.escape(self._caption())
         self._status.value = self._detail.value = ""
         self._open_at = -1
-        label_buttons(self._chips, [f"{label or 'any column'}: {text}" for label, text in self._filters.items()])
+        label_buttons(self._chips, self.chips())
         self._text.value = ""
         self._number.max, self._number.value = self.pages, self.page
-        # Not disabled, for a browser takes the focus from a disabled button: at the ends they only look so.
-        for turner, end in ((self._back, 1), (self._on, self.pages)):
-            (turner.add_class if self.page == end else turner.remove_class)("vk-off")
+        look(self._back, ready=self.page > 1)
+        look(self._on, ready=self.page < self.pages)
         for pane in self._pane.children:
             pane.refresh()
         if facts is not None:
