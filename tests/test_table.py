@@ -227,6 +227,23 @@ def test_presses_while_it_still_sorts_wait_for_their_turn(products, monkeypatch)
     assert table.summary().endswith("sorted by cents, ascending")
 
 
+def test_what_is_typed_while_the_rows_are_painted_counts(products, monkeypatch):
+    """Only what the painting itself sets is no click."""
+    table, painting, go_on = Table(products), threading.Event(), threading.Event()
+
+    def slow():
+        painting.set()
+        go_on.wait(10)
+
+    monkeypatch.setattr(table, "publish", slow)
+    press(group(table, "vk-heads"), "cents")
+    assert painting.wait(10)
+    control(table, "Filter").value = "soap"
+    go_on.set()
+    table.join()
+    assert table.summary() == "rows 1 to 2 of 2 (of 5 in all); any column: soap; sorted by cents, ascending"
+
+
 def test_columns_are_chosen_by_search_ticks_and_presets(products):
     """Columns without values are hidden until they are asked for, and no file loses them meanwhile."""
     table = Table(products.assign(nothing=pd.Series([None] * 5, dtype="Int64")))

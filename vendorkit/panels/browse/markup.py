@@ -11,7 +11,7 @@ import pandas as pd
 
 from vendorkit.panels.browse.response import Response
 from vendorkit.panels.markup import code_html, counted, dim_html, info_html, scrolled_html, shortened
-from vendorkit.panels.table.columns import labelled
+from vendorkit.panels.table.columns import dtype_name, labelled
 from vendorkit.panels.table.markup import page_html
 from vendorkit.vendors.client import Client
 
@@ -96,44 +96,31 @@ def text_html(text: str) -> str:
 
 def dataframe_html(response: Response) -> str:
     """Return the attributes that the next cell can use, and the columns of the table with their dtypes."""
-    lines = [("panel.resource", "the response as the vendor sent it")]
-    if response.frame is not None:
-        rows, columns = response.frame.shape
-        size = f"{counted(rows, 'row')}, {counted(columns, 'column')}"
-        lines.append(("panel.frame", f"what is shown, as a table: {size}"))
+    frame, lines = response.frame, {"panel.resource": "the response as the vendor sent it"}
+    if frame is not None:
+        size = f"{counted(len(frame), 'row')}, {counted(frame.shape[1], 'column')}"
+        lines["panel.frame"] = f"what is shown, as a table: {size}"
     if response.address.query is not None:
         pages = "all pages" if response.total is None else f"all {response.total:,} rows"
         whole = "the same" if response.records is None else pages
-        lines.append(("panel.query.frame()", f"{whole}, downloaded again; the query is lazy"))
-    attributes = info_html((f"<code>{html.escape(code)}</code>", html.escape(about)) for code, about in lines)
+        lines["panel.query.frame()"] = f"{whole}, downloaded again; the query is lazy"
     intro = dim_html("For the next cell, if panel is what browse() returned:")
-    if response.frame is None:
-        return intro + attributes
-    shown = page_html(labelled(response.frame.head(ROWS_LIMIT)), title="panel.frame")
-    return f"{intro}{attributes}{shown}{scrolled_html(_columns(response, response.frame), 'Columns')}"
+    intro += info_html((f"<code>{code}</code>", about) for code, about in lines.items())
+    if frame is None:
+        return intro
+    shown = page_html(labelled(frame.head(ROWS_LIMIT)), title="panel.frame")
+    return f"{intro}{shown}{scrolled_html(_columns(response, frame), 'Columns')}"
 
 
 def _columns(response: Response, frame: pd.DataFrame) -> str:
-    drifted = {*response.drift.unknown, *response.drift.unfit}
-    declared = () if response.address.resource is None else response.address.resource.schema.columns
-    about = {column.name: column.about for column in declared}
+    drifted, resource = {*response.drift.unknown, *response.drift.unfit}, response.address.resource
+    about = {} if resource is None else {column.name: column.about for column in resource.schema.columns}
     rows = [
-        (
-            html.escape(str(name)),
-            html.escape(_short(dtype)),
-            html.escape(about.get(str(name), "")),
-            str(name) in drifted,
-        )
-        for name, dtype in frame.dtypes.items()
+        (html.escape(name), dtype_name(column), html.escape(about.get(name, "")), "drift" * (name in drifted))
+        for name, column in labelled(frame).items()
     ]
-    note = "drift: not declared, or with values that do not fit" if any(drift for *_, drift in rows) else ""
-    marked = ([*row, "drift" if drift else ""] for *row, drift in rows)
-    return info_html(marked, ("column", "dtype", "description", "")) + dim_html(note)
-
-
-def _short(dtype: Any) -> str:
-    text = str(dtype).removesuffix("[pyarrow]")
-    return text if len(text) <= 60 else f"{text[:57]}…"
+    note = "drift: not declared, or with values that do not fit" * any(row[-1] for row in rows)
+    return info_html(rows, ("column", "dtype", "description", "")) + dim_html(note)
 
 
 def _value(value: Any) -> str:

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import ipywidgets as widgets
+import pandas as pd
 
 from vendorkit import arguments
-from vendorkit.errors import VendorkitError
-from vendorkit.panels.base import WHOLE, WRAP, button, connected, guarded, source_title, titled
+from vendorkit.ask import suggestion
+from vendorkit.errors import UsageError, VendorkitError
+from vendorkit.panels.base import WHOLE, WRAP, WorkPanel, button, connected, guarded, source_title, titled
 from vendorkit.panels.browse import markup
-from vendorkit.panels.browse.response import Response
-from vendorkit.panels.browse.tour import Tour
+from vendorkit.panels.browse.response import Response, fetch, with_xml
 from vendorkit.panels.markup import dim_html
 from vendorkit.panels.table.widget import Table
 from vendorkit.query import Query
+from vendorkit.vendors.browsing import Address
 from vendorkit.vendors.client import Client
 
 _XML: Final = 3  # the tab
+_KEPT: Final = 50  # responses to go back to
 _ROWS: Final = 50  # of a list on one page of the panel
 
 
-class Browser(Tour):
+class Browser(WorkPanel):
     """
     Look at one address of a vendor after another; what is shown can be used by the next cell.
 
@@ -33,11 +37,21 @@ class Browser(Tour):
         start: A URL, a query, or None for the vendor's root.
 
     Attributes:
-        response, resource, frame, query: What is shown, as in `Tour`.
+        response: What is shown; None before the first response, as are the next three.
+        resource: What is shown, as the vendor sent it; with `links` if the vendor has links.
+        frame: What is shown, as a table: one record or one page; None if it makes no table.
+        query: A lazy query for all pages of what is shown; None if no declared resource is there.
     """
 
     def __init__(self, client: Client, start: str | Query | None = None) -> None:
-        super().__init__(client)
+        super().__init__()
+        self.client = client
+        self.response: Response | None = None
+        self.resource: Any = None
+        self.frame: pd.DataFrame | None = None
+        self.query: Query | None = None
+        self._past: list[Response] = []
+        self._at, self._xml_open = -1, False
         self._made: list[widgets.Widget] = []  # for what is shown, and closed with it
         self._list: Table | None = None  # one for all lists, created for the first
         self._ticks, self._links, self._heading = widgets.HBox(layout=WRAP), widgets.HBox(layout=WRAP), widgets.HTML()
@@ -76,12 +90,96 @@ class Browser(Tour):
         return widgets.HBox(bar, layout=WRAP)
 
     def _chose_tab(self) -> None:
-        self.xml_open = self._tabs.selected_index == _XML
-        self.fetch_xml()
+        self._xml_open = self._tabs.selected_index == _XML
+        self._fetch_xml()
+
+    def go(self, to: str | Query | None = None, *, expand: Sequence[str] | None = None) -> None:
+        """
+        Go somewhere, in a thread; `join` waits for it.
+
+        Args:
+            to: A URL, a query, or None for the start.
+            expand: Links to embed; None for those that the URL or the query names.
+        """
+        self._worker.start(lambda: self._fetch(self._address_of(to, expand)))
+
+    def follow(self, name: str) -> None:
+        """
+        Follow the link *name* of what is shown.
+
+        Raises:
+            UsageError: It has no such link.
+        """
+        links = {} if self.response is None else self.response.links
+        if name not in links:
+            what = f"What is shown has no link {name!r}."
+            raise UsageError(what, remedy=suggestion(name, links))
+        self.go(links[name])
+
+    def open_record(self, number: int) -> None:
+        """
+        Go to one record of the page that is shown, 0 for the first.
+
+        Raises:
+            UsageError: There is no such record, or it has no URL.
+        """
+        response = self.response
+        records = [] if response is None or response.records is None else response.records
+        url = None
+        if response is not None and 0 <= number < len(records):
+            url = self.client.browsing.record_url(response.address, records[number])
+        if url is None:
+            what = f"Record {number} of {len(records)} cannot be opened."
+            raise UsageError(what, remedy="Count from 0; not every resource has a URL per record.")
+        self.go(url)
+
+    def turn(self, pages: int) -> None:
+        """Go to the page after (1) or before (-1) this one; stay if there is none."""
+        response = self.response
+        adjacent = None if response is None else response.after if pages > 0 else response.before
+        if adjacent is not None:
+            self._worker.start(partial(self._fetch, adjacent))
+
+    def reload(self) -> None:
+        """Fetch what is shown again."""
+        if self.response is not None:
+            self._worker.start(partial(self._fetch, self.response.address, self._at))
+
+    def step(self, steps: int) -> None:
+        """Go back (-1) or forward (1) to an earlier response, as it was then; only XML not seen yet is fetched."""
+        if not self.busy and 0 <= self._at + steps < len(self._past):
+            self._at += steps
+            self.show(self._past[self._at])
+            self._busy_changed(False)
+            self._fetch_xml()
+
+    def _fetch_xml(self) -> None:
+        """Fetch what is shown in XML too if that is shown, unless it was."""
+        response, at = self.response, self._at
+        if self._xml_open and response is not None and response.xml is None:
+            self._worker.start(lambda: partial(self._arrive, with_xml(self.client, response), at))
+
+    def _address_of(self, to: str | Query | None, expand: Sequence[str] | None = None) -> Address:
+        browsing = self.client.browsing
+        return browsing.page(to) if isinstance(to, Query) else browsing.at(to or browsing.start_url, expand)
+
+    def _fetch(self, address: Address, at: int | None = None) -> Callable[[], None]:
+        """Fetch *address* and return what shows it; *at* is its position in the history, None for a new one."""
+        response = fetch(self.client, address)
+        return partial(self._arrive, with_xml(self.client, response) if self._xml_open else response, at)
+
+    def _arrive(self, response: Response, at: int | None = None) -> None:
+        if at is None:
+            self._past = [*self._past[: self._at + 1], response][-_KEPT:]
+            self._at = len(self._past) - 1
+        else:
+            self._past[at] = response
+        self.show(response)
 
     def show(self, response: Response) -> None:
         """Show *response*; the widgets of the one before are closed."""
-        super().show(response)
+        self.response, self.query = response, response.address.query
+        self.resource, self.frame = response.resource, response.frame
         old, self._made = self._made, []
         self._status.value = ""
         self._heading.value = markup.heading_html(response, source_title(self.client))
@@ -149,15 +247,11 @@ class Browser(Tour):
 
     def show_busy(self, busy: bool) -> None:
         """Let the buttons be clicked that lead somewhere, or none now."""
-        self._busy = busy
-        response = self.response
-        self._back.disabled = busy or self._at <= 0
-        self._forward.disabled = busy or self._at + 1 >= len(self._past)
-        self._again.disabled = busy or response is None
-        self._previous.disabled = busy or response is None or response.before is None
-        self._next.disabled = busy or response is None or response.after is None
-        for control in (self._start, self._expand, *self._links.children[1:]):
-            control.disabled = busy
+        shown = self.response
+        ends = {self._back: self._at <= 0, self._forward: self._at + 1 >= len(self._past), self._again: shown is None}
+        ends |= {self._previous: not (shown and shown.before), self._next: not (shown and shown.after)}
+        for control in (*ends, self._start, self._expand, *self._links.children[1:]):
+            control.disabled = busy or ends.get(control, False)
 
     def static_html(self) -> str:
         """Return the response with the names of its links, and the last error."""

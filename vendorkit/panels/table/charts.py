@@ -55,9 +55,8 @@ class Chart:
     @property
     def title(self) -> str:
         """What is drawn, in words."""
-        return {"Over time": f"{self.x} per {self.span}", "Scatter": f"{self.y} by {self.x}"}.get(
-            self.kind, f"{self.kind} of {self.x}"
-        )
+        named = {"Over time": f"{self.x} per {self.span}", "Scatter": f"{self.y} by {self.x}"}
+        return named.get(self.kind, f"{self.kind} of {self.x}")
 
     def draw(self, axes: Any, shown: pd.DataFrame) -> None:
         """Draw it by the lines of `code`, so that the two cannot differ."""

@@ -154,12 +154,11 @@ def _between(column: pd.Series[Any], kind: str, first: str, last: str) -> tuple[
     low = _span(column, kind, first)[0] if first.strip() else None
     low_of_last, end = _span(column, kind, last) if last.strip() else (None, None)
     high = low_of_last if end is None else end
+    if low is not None and high is not None:
+        return (Step("between", (low, high), {} if end is None else {"inclusive": "left"}),)
     if low is None and high is None:
         raise ValueError
-    if low is None or high is None:
-        upper = "le" if end is None else "lt"
-        return (Step("ge", (low,)) if high is None else Step(upper, (high,)),)
-    return (Step("between", (low, high), {} if end is None else {"inclusive": "left"}),)
+    return (Step("ge", (low,)) if high is None else Step("le" if end is None else "lt", (high,)),)
 
 
 def _span(column: pd.Series[Any], kind: str, text: str) -> tuple[Any, Any]:

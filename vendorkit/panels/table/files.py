@@ -6,9 +6,9 @@ import datetime as dt
 import io
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from decimal import Decimal
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -18,8 +18,10 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from vendorkit import arguments
 from vendorkit.errors import SettingsError, UsageError
 from vendorkit.panels.table.columns import Columns, arrow, texts, without_midnight
+from vendorkit.saved.files import write_atomically
 
 About = Mapping[str, Any]  # attrs["vendorkit"]
 _NOTHING: Final[About] = MappingProxyType({})
@@ -106,6 +108,22 @@ def excel_bytes(columns: Columns, about: About = _NOTHING) -> bytes:
 WRITERS: Final = {"csv": csv_bytes, "parquet": parquet_bytes, "xlsx": excel_bytes}
 
 
+def write_columns(columns: Columns, path: str | Path, about: About = _NOTHING) -> Path:
+    """Save the columns in the format that the ending of *path* names, as `View.save`; return the path."""
+    if not isinstance(path, (str, Path)):
+        arguments.refuse("path", "the path of a file", path)
+    path = Path(path)
+    suffix, what = path.suffix.lower().removeprefix("."), ""
+    if suffix not in WRITERS:
+        what = f"{path.name} does not end in one of {', '.join(f'.{name}' for name in WRITERS)}."
+    elif not path.parent.is_dir() or path.is_dir():
+        what = f"{path} is a folder." if path.is_dir() else f"There is no folder {path.parent}."
+    if what:
+        raise UsageError(what, remedy="Give the path of a file in a folder that exists; its ending is the format.")
+    write_atomically(path, WRITERS[suffix](columns, about))
+    return path
+
+
 def _delimited(columns: Columns, delimiter: str) -> bytes:
     names = _disarmed(pa.chunked_array([pa.array(list(columns), pa.large_string())])).to_pylist()
     arrays = [_flat(column) for column in columns.values()]
@@ -137,28 +155,24 @@ def _looks_like_formula(shown: pa.ChunkedArray) -> pa.ChunkedArray:
 def _excel_values(name: str, column: pd.Series[Any]) -> list[Any]:
     """Return booleans, numbers and times as far as Excel knows them, all else as texts."""
     array = without_midnight(arrow(column))
-    kind, values = array.type, array.to_pylist()
-    if pa.types.is_boolean(kind):
-        return list(values)
-    if pa.types.is_floating(kind):
-        return [value if value is None or math.isfinite(value) else str(value) for value in values]
-    if pa.types.is_integer(kind) or pa.types.is_decimal(kind):
-        return [value if value is None or _digits(value) <= _EXCEL_DIGITS else str(value) for value in values]
+    kind = array.type
+    known: Callable[[Any], bool] | None = None  # whether Excel has a number for a value
     if pa.types.is_timestamp(kind):
-        moments = pc.cast(array, pa.timestamp("us", kind.tz), safe=False).to_pylist()
-        values = [m.astimezone(dt.timezone.utc).replace(tzinfo=None) if m and m.tzinfo else m for m in moments]
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        return [value if value is None or value.year >= _EXCEL_FIRST_YEAR else str(value) for value in values]
+        array = pc.cast(pc.cast(array, pa.timestamp("us", kind.tz), safe=False), pa.timestamp("us"))  # in UTC
+    if pa.types.is_boolean(kind) or pa.types.is_floating(kind):
+        known = math.isfinite
+    elif pa.types.is_integer(kind) or pa.types.is_decimal(kind):
+        known = lambda value: len(str(abs(value)).replace(".", "").strip("0")) <= _EXCEL_DIGITS  # noqa: E731
+    elif pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        known = lambda value: value.year >= _EXCEL_FIRST_YEAR  # noqa: E731
+    if known is not None:
+        return [value if value is None or known(value) else str(value) for value in array.to_pylist()]
     shown = texts(column)
     longest = pc.max(pc.utf8_length(shown)).as_py() or 0
     if longest > _EXCEL_TEXT:
         what = f"A text of {longest:,} characters in {name} is longer than the {_EXCEL_TEXT:,} of a cell of Excel."
         raise UsageError(what, remedy="Leave the column out, or save as Parquet or CSV.")
     return list(shown.to_pylist())
-
-
-def _digits(value: int | Decimal) -> int:
-    return len(str(abs(value)).replace(".", "").strip("0"))
 
 
 def _write_column(sheet: Any, number: int, values: list[Any], as_text: Any, date: Any) -> None:

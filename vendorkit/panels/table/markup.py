@@ -152,9 +152,7 @@ def _order(descending: bool) -> tuple[str, str]:
 
 def _percent(share: float) -> str:
     """Return a share in percent that is 0 or 100 only if it is exactly that."""
-    if share in (0, 1):
-        return f"{share:.0%}"
-    return f"{min(max(share, 0.001), 0.999):.1%}"
+    return f"{share:.0%}" if share in (0, 1) else f"{min(max(share, 0.001), 0.999):.1%}"
 
 
 def _bounded(text: str, full: str | None = None) -> str:

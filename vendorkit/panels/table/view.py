@@ -17,8 +17,7 @@ from vendorkit.errors import UsageError
 from vendorkit.panels.markup import counted
 from vendorkit.panels.table.columns import Columns, Facts, facts, holds, kind_of, labelled, order, unordered
 from vendorkit.panels.table.conditions import condition, literal, looks_typed
-from vendorkit.panels.table.files import WRITERS, is_mock
-from vendorkit.saved.files import write_atomically
+from vendorkit.panels.table.files import is_mock, write_columns
 
 PRESETS: Final = {"With values": "", "All": "", "Numbers": "number", "Texts": "text", "Dates": "date"}
 """Sets of columns by name, with their kind, as `kind_of` returns it."""
@@ -162,18 +161,7 @@ class View:
             UsageError: The ending is another, there is no such folder, or Excel cannot hold it.
             IncompletePull: The file could not be written; an existing file is unchanged.
         """
-        if not isinstance(path, (str, Path)):
-            arguments.refuse("path", "the path of a file", path)
-        path = Path(path)
-        suffix, what = path.suffix.lower().removeprefix("."), ""
-        if suffix not in WRITERS:
-            what = f"{path.name} does not end in one of {', '.join(f'.{name}' for name in WRITERS)}."
-        elif not path.parent.is_dir() or path.is_dir():
-            what = f"{path} is a folder." if path.is_dir() else f"There is no folder {path.parent}."
-        if what:
-            raise UsageError(what, remedy="Give the path of a file in a folder that exists; its ending is the format.")
-        write_atomically(path, WRITERS[suffix](self.selected(), self.about))
-        return path
+        return write_columns(self.selected(), path, self.about)
 
     @property
     def columns(self) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
@@ -41,7 +42,7 @@ class Table(View, WorkPanel):
 
     def __init__(self, frame: pd.DataFrame, page_size: int = 20, opened: Callable[[int], None] | None = None) -> None:
         page_size = arguments.integer(page_size, "page_size", "a number of rows")
-        self._quiet = True  # until its methods run, the observers of what they set do nothing
+        self._painting = {threading.get_ident()}  # threads; what they set was not clicked
         WorkPanel.__init__(self)
         self._opened, self._open_at = opened, -1
         self._widths: dict[str, float] = {}
@@ -98,7 +99,7 @@ class Table(View, WorkPanel):
 
     def _try(self, act: Callable[[], None]) -> None:
         """Do what was clicked or chosen; what is set by painting counts as neither."""
-        if not self._quiet:
+        if threading.get_ident() not in self._painting:  # a click may come while another thread paints
             guarded(act, self.fail)(None)
 
     def _begin(self, find: Callable[[], Callable[[], None]]) -> None:
@@ -143,12 +144,12 @@ class Table(View, WorkPanel):
 
     def changed(self) -> None:
         """Show what the view is now."""
-        self._quiet = True
+        self._painting.add(threading.get_ident())
         try:
             self._paint()
             self.publish()
         finally:
-            self._quiet = False
+            self._painting.discard(threading.get_ident())
 
     def _paint(self) -> None:
         if self._offered is not self._columns:
