@@ -21,6 +21,10 @@ if (top && !top.dataset.vkFocus) {
     top.querySelectorAll('.vk-bar>.widget-toggle-button').forEach(
       one => one.setAttribute('aria-expanded', one.classList.contains('mod-active')));
     top.querySelectorAll('[title=null]').forEach(one => one.removeAttribute('title'));
+    top.querySelectorAll('[role=tab]:not([tabindex])').forEach(one => {  // JupyterLab 3: tabs are for mice alone
+      one.tabIndex = 0;
+      one.dataset.vkTab = '';
+    });
     top.querySelectorAll('.vk-off:not([aria-disabled])').forEach(one => one.setAttribute('aria-disabled', 'true'));
     top.querySelectorAll('[aria-disabled]:not(.vk-off)').forEach(one => one.removeAttribute('aria-disabled'));
   };
@@ -49,11 +53,20 @@ if (top && !top.dataset.vkFocus) {
     around = [];
     for (let box = last; box !== top; ) around.push((box = box.parentElement));
   });
-  top.addEventListener('pointerdown', event => { if (!event.target.closest('button,input,select,a,summary')) last = null; });
+  top.addEventListener('pointerdown', event => { if (!event.target.closest('button,input,select,a,summary,[role=tab]')) last = null; });
   document.addEventListener('pointerdown', event => { if (!top.contains(event.target)) last = null; });
   new MutationObserver(() => { label(); keep(); }).observe(top, {
     childList: true, subtree: true, attributes: true, attributeFilter: ['disabled', 'title', 'class', 'style'],
   });
-  top.addEventListener('keydown', event => event.ctrlKey || event.metaKey || event.altKey || event.stopPropagation());
+  top.addEventListener('keydown', event => {
+    const tab = event.target.closest('[data-vk-tab]');
+    if (tab && ['Enter', ' '].includes(event.key)) {
+      const {left, right, top: above, bottom} = tab.getBoundingClientRect();
+      const where = {bubbles: true, clientX: (left + right) / 2, clientY: (above + bottom) / 2};
+      for (const kind of ['pointerdown', 'pointerup']) tab.dispatchEvent(new PointerEvent(kind, where));
+      event.preventDefault();
+    }
+    event.ctrlKey || event.metaKey || event.altKey || event.stopPropagation();
+  });
   label();
 }

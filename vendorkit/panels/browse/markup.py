@@ -116,7 +116,7 @@ def _columns(response: Response, frame: pd.DataFrame) -> str:
     drifted, resource = {*response.drift.unknown, *response.drift.unfit}, response.address.resource
     about = {} if resource is None else {column.name: column.about for column in resource.schema.columns}
     rows = [
-        (html.escape(name), dtype_name(column), html.escape(about.get(name, "")), "drift" * (name in drifted))
+        (*map(html.escape, (name, dtype_name(column), about.get(name, ""))), "drift" * (name in drifted))
         for name, column in labelled(frame).items()
     ]
     note = "drift: not declared, or with values that do not fit" * any(row[-1] for row in rows)
