@@ -76,8 +76,7 @@ def expands_html(client: Client, expands: Iterable[str]) -> str:
 
 def frame_html(frame: pd.DataFrame, title: str, *, dtypes: bool = True) -> str:
     """Return the first rows of a table, without the columns that hold no values, or only links."""
-    kept = [name for name in frame.columns if not str(name).endswith("_link") and frame[name].notna().any()]
-    shown = frame[kept]
+    shown = frame[[name for name in frame.columns if not str(name).endswith("_link") and frame[name].notna().any()]]
     left_out = frame.shape[1] - shown.shape[1]
     more = [counted(len(frame) - ROWS_LIMIT, "more row")] if len(frame) > ROWS_LIMIT else []
     more += [f"{counted(left_out, 'column')} of links or without values left out"] if left_out else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -89,24 +90,19 @@ def indented(body: bytes) -> str:
         MalformedAnswer: It is not XML.
     """
     parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_blank_text=True)
-    try:
-        root = etree.fromstring(body, parser)
-    except etree.XMLSyntaxError:
-        root = None
-    if root is None:
-        what = "The answer is not XML."
-        raise MalformedAnswer(what, remedy="Look at it as JSON.")
-    return etree.tostring(root, pretty_print=True, encoding="unicode")
+    with suppress(etree.XMLSyntaxError):
+        return etree.tostring(etree.fromstring(body, parser), pretty_print=True, encoding="unicode")
+    what = "The answer is not XML."
+    raise MalformedAnswer(what, remedy="Look at it as JSON.")
 
 
 def _table(client: Client, address: Address, page: Page | None) -> tuple[pd.DataFrame | None, Drift]:
     """Return the records as a table; none if they are of another shape than declared."""
     query = address.query
     schema = _UNDECLARED if address.resource is None else address.resource.schema if query is None else query.schema
-    try:
+    batch = None
+    with suppress(MalformedAnswer):
         batch = None if page is None else page.table(schema)
-    except MalformedAnswer:
-        batch = None
     if batch is None:
         return None, Drift()
     frame = to_frame(batch.table)

@@ -197,20 +197,16 @@ class Browser(WorkPanel):
 
     def _offer_links(self, response: Response) -> None:
         # Disabled until the work that shows them has ended: a click before that would be lost.
-        links = [
-            button(name, partial(self.go, url), self.fail, url, disabled=True) for name, url in response.links.items()
-        ]
-        label = [widgets.Label("Links")] if links else []
-        self._links.children = [*label, *links]
+        off = {"disabled": True}
+        links = [button(name, partial(self.go, url), self.fail, url, **off) for name, url in response.links.items()]
+        self._links.children = [widgets.Label("Links"), *links] if links else []
         self._made += self._links.children
 
     def _offer_ticks(self, response: Response) -> None:
         query = response.address.query
         ticked = {} if query is None else {rel: rel in query.expand for rel in query.resource.expands}
-        boxes = [
-            widgets.Checkbox(value=value, description=rel, indent=False, layout={"width": "auto"})
-            for rel, value in ticked.items()
-        ]
+        auto = {"indent": False, "layout": {"width": "auto"}}
+        boxes = [widgets.Checkbox(value=value, description=rel, **auto) for rel, value in ticked.items()]
         self._ticks.children, self._expand.layout.display = boxes, "" if boxes else "none"
         self._about.value = markup.expands_html(self.client, ticked) if boxes else ""
         self._made += boxes
@@ -249,7 +245,8 @@ class Browser(WorkPanel):
         """Let the buttons be clicked that lead somewhere, or none now."""
         shown = self.response
         ends = {self._back: self._at <= 0, self._forward: self._at + 1 >= len(self._past), self._again: shown is None}
-        ends |= {self._previous: not (shown and shown.before), self._next: not (shown and shown.after)}
+        ends[self._previous] = shown is None or shown.before is None
+        ends[self._next] = shown is None or shown.after is None
         for control in (*ends, self._start, self._expand, *self._links.children[1:]):
             control.disabled = busy or ends.get(control, False)
 

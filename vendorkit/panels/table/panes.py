@@ -12,7 +12,7 @@ from typing import Any, Final
 import ipywidgets as widgets
 import pandas as pd
 
-from vendorkit.panels.base import WHOLE, WRAP, Act, Worker, button, mark
+from vendorkit.panels.base import WHOLE, WRAP, Act, Worker, button, look, mark
 from vendorkit.panels.markup import copied_html, dim_html, error_html, good_html
 from vendorkit.panels.table.charts import CHARTS, SPANS, Chart, picture_html
 from vendorkit.panels.table.columns import Columns, kind_of
@@ -170,7 +170,7 @@ class FilesPane(Pane):
         self._worker.start(lambda: offer(columns, path, about))
 
     def _show_busy(self, busy: bool) -> None:
-        self._make.disabled = busy
+        look(self._make, ready=not busy)
         if busy:
             self._shown.value = "<i>Writing …</i>"
 

@@ -155,9 +155,8 @@ class Table(View, WorkPanel):
         if self._offered is not self._columns:
             self._offer()
         page = dict(list(self.on_page().items())[:COLUMNS])
-        for label in page:
-            if label not in self._widths:
-                self._widths[label] = width_of(label, self._columns[label])
+        for label in page.keys() - self._widths.keys():
+            self._widths[label] = width_of(label, self._columns[label])
         facts = self._facts if self._facts_on.value else None
         widths = [self._widths[label] for label in page]
         self._grid.paint(Page(page, widths, self._first, self._sort, self._descending, facts))
@@ -180,8 +179,7 @@ class Table(View, WorkPanel):
 
     def _count_facts(self, labels: list[str]) -> None:
         """Count the facts that are missing, in a thread, and show them."""
-        missing = [label for label in labels if label not in self._facts]
-        if missing:
+        if missing := [label for label in labels if label not in self._facts]:
             self._begin(lambda: partial(self._show_facts, self._columns, self.facts(missing)))
 
     def _show_facts(self, columns: Any, found: dict[str, Facts]) -> None:
