@@ -31,7 +31,7 @@ def stub(*, settings=None, auth="open", **handlers) -> Vendor:
         VENDOR="medipim",
         AUTH=auth,
         RATE=(100, 60.0, 0.0),
-        refusal=lambda status, reason: JSONResponse({"refused": reason}, status),
+        refusal=lambda status, reason, *_: JSONResponse({"refused": reason}, status),
         routes=lambda *_: [Route(f"/{name}", handler) for name, handler in handlers.items()],
     )
     return Vendor(module=module, settings=settings or Settings(), credentials={}, port=1, control_token="token")

@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
 from vendorkit.local.medipim import api as medipim
 from vendorkit.local.medipim import kinds
@@ -26,7 +28,12 @@ class Caller:
     def __init__(self, **settings: Any) -> None:
         self.settings = Settings(**settings)
         routes = medipim.routes(self.settings, lambda name="": f"https://{name}.example" if name else BASE, {})
-        self.transport = httpx.ASGITransport(app=Starlette(routes=routes))
+
+        def refused(_request: Any, exc: Any) -> Response:
+            return medipim.refusal(exc.status_code, exc.detail, self.settings, exc)
+
+        app = Starlette(routes=routes, exception_handlers={HTTPException: refused})
+        self.transport = httpx.ASGITransport(app=app)
 
     def send(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Send one request."""

@@ -290,3 +290,22 @@ def test_wrong_types_come_by_a_switch(pledg, client, merchants):
     lines = simulate(client, merchants[0], {"amount_cents": 200, "created": "2021-12-17"}).json()["INSTALLMENT"]
     assert [line["amount_cents"] for line in lines] == ["68", "66", "66"]
     assert all("comment" in line for line in lines)
+
+
+@pytest.mark.parametrize(("rounding", "fees"), [("half_up", (1, 1)), ("down", (0, 1)), ("up", (1, 2))])
+def test_fees_with_a_part_of_a_cent_are_rounded_by_a_switch(pledg, client, merchants, rounding, fees):
+    """One per cent of 50 and of 149 cents; no document says which way."""
+    pledg.set(fees_rounding=rounding)
+    path = f"/api/users/me/merchants/{merchants[0].uid}/simulate_payment_schedule"
+    answers = [client.post(path, json={"amount_cents": cents, "created": "2026-01-01"}).json() for cents in (50, 149)]
+    assert tuple(answer["INSTALLMENT"][0]["fees"] for answer in answers) == fees
+
+
+def test_errors_may_have_nothing_but_their_debug_text(pledg, client):
+    """Only `error.debug` is known; type and message next to it are inferred."""
+    whole = client.get("/api/merchants/nope").json()["error"]
+    pledg.set(error_body="debug")
+    for path in ("/api/merchants/nope", "/nope"):
+        assert set(client.get(path).json()["error"]) == {"debug"}
+    assert client.get("/api/merchants/nope").json()["error"] == {"debug": whole["debug"]}
+    assert set(whole) == {"type", "message", "debug"}

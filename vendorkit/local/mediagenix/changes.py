@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from starlette.exceptions import HTTPException
+
 from vendorkit.local.mediagenix.nodes import Collection, Document, Node, Resource
 from vendorkit.local.mediagenix.numbers import WORDS
 from vendorkit.local.server.settings import Settings
@@ -18,15 +20,6 @@ DONE: Final = {"add": "created", "edit": "updated", "delete": "deleted"}
 _TYPES: Final = {"integer": int, "boolean": bool, "array": list}
 
 Change = Mapping[str, Any]
-
-
-class Refused(Exception):
-    """The request is refused: status, and message in the vendor's wording."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
 
 
 def subject(changes: Sequence[Change], number: int) -> str:
@@ -150,13 +143,13 @@ class Writer:
         Change the records; return the status and the path to answer.
 
         Raises:
-            Refused: Nothing is there, it cannot be written, or an attribute is unknown or of another type.
+            HTTPException: Nothing is there, it cannot be written, or an attribute is unknown or of another type.
         """
         if not self._settings.writes:
-            raise Refused(403, "This mock server is read-only: nothing was changed.")
+            raise HTTPException(403, "This mock server is read-only: nothing was changed.")
         node = self._resolve(path)
         if node is None:
-            raise Refused(404, f"No record at /api{path}")
+            raise HTTPException(404, f"No record at /api{path}")
         if method == "POST" and isinstance(node, Collection):
             return 201, self._note(self._created(node, path, _read(body, content_type)))
         if method == "PUT" and isinstance(node, Document):
@@ -165,9 +158,9 @@ class Writer:
             self._note({"action": "edit", "record": record, "document": document})
             return 200, path
         if method not in ("PUT", "DELETE"):
-            raise Refused(405, f"{method} is not possible at /api{path}")
+            raise HTTPException(405, f"{method} is not possible at /api{path}")
         if not isinstance(node, Resource) or not path.rpartition("/")[2].isdecimal():
-            raise Refused(403, "This mock server writes only records with an id, and metadata.")
+            raise HTTPException(403, "This mock server writes only records with an id, and metadata.")
         if method == "DELETE":
             self._note({"action": "delete", "record": path.removeprefix("/")})
             return 204, path
@@ -181,11 +174,11 @@ class Writer:
     def _created(self, node: Collection, path: str, given: Mapping[str, Any]) -> dict[str, Any]:
         example = node.build(node.members[0]) if len(node.members) else self._example(node.name)
         if example is None or not example.path.rpartition("/")[2].isdecimal():
-            raise Refused(403, f"This mock server has no {node.name} to write.")
+            raise HTTPException(403, f"This mock server has no {node.name} to write.")
         checked = _checked(example, given)
         for needed in WORDS["required"].get(node.name, ()):
             if checked["fields"].get(needed) in (None, ""):
-                raise Refused(422, f"{needed} can't be blank")
+                raise HTTPException(422, f"{needed} can't be blank")
         # What leads to an owner of the kind that the path names leads to that owner.
         owner = path.rpartition("/")[0]
         owned = {rel: owner for rel, target in example.links if owner and target.split("/")[1] == owner.split("/")[1]}
@@ -199,7 +192,7 @@ class Writer:
         for name, value in given.items():
             field = name.replace("-", "_").removeprefix(prefix)
             if field not in node.kinds or not name.replace("-", "_").startswith(prefix):
-                raise Refused(422, f"{name} is unknown")
+                raise HTTPException(422, f"{name} is unknown")
             found[field] = _fitting(name, node.kinds[field], value)
         return found
 
@@ -215,7 +208,7 @@ def _read(body: bytes, content_type: str) -> dict[str, Any]:
             name = f"{element.get('rel')}_link" if is_link else element.tag.replace("-", "_")
             found[name] = element.get("href") if is_link else _value(element)
     except (ValueError, TypeError, ET.ParseError):
-        raise Refused(400, "The body is not an object in the format of its Content-Type.") from None
+        raise HTTPException(400, "The body is not an object in the format of its Content-Type.") from None
     return found
 
 
@@ -234,7 +227,7 @@ def _value(element: ET.Element) -> Any:
 def _fitting(name: str, kind: str, value: Any) -> Any:
     wanted = _TYPES.get(kind, str)
     if kind and value is not None and type(value) is not wanted:
-        raise Refused(422, f"{name} must be a {kind}")
+        raise HTTPException(422, f"{name} must be a {kind}")
     return value
 
 
@@ -250,5 +243,5 @@ def _checked(target: Resource, given: Mapping[str, Any]) -> dict[str, Any]:
         elif name != rel and rel in rels:
             links[rel] = f"/{value.partition('/api/')[2]}" if "/api/" in str(value) else str(value)
         else:
-            raise Refused(422, f"{name} is unknown")
+            raise HTTPException(422, f"{name} is unknown")
     return {"fields": fields, "links": links}

@@ -11,13 +11,14 @@ from typing import Any, Final
 from urllib.parse import urlencode
 from xml.sax.saxutils import escape
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from vendorkit.local.mediagenix.answers import Paging, Renderer
-from vendorkit.local.mediagenix.changes import DONE, Changed, Refused, Writer
+from vendorkit.local.mediagenix.changes import DONE, Changed, Writer
 from vendorkit.local.mediagenix.nodes import Collection, Node, Resource, Table, found_in
 from vendorkit.local.server.settings import Settings
 
@@ -27,7 +28,7 @@ _DIGITS: Final = 18  # longer numbers are refused
 _UTF8: Final = "; charset=utf-8"
 
 
-def error(status: int, message: str, *, as_json: bool = False) -> Response:
+def error(status: int, message: str, *_: object, as_json: bool = False) -> Response:
     """
     Return an error as the vendor writes it.
 
@@ -84,8 +85,8 @@ class Endpoint:
                 status, path = self._writer.write(request.method, path, await request.body(), kind)
             response = Response(status_code=204) if status == 204 else self._answer(request, path, as_json=as_json)
             response.status_code = status
-        except Refused as refused:
-            response = error(refused.status, refused.message, as_json=as_json)
+        except HTTPException as exc:
+            response = error(exc.status_code, exc.detail, as_json=as_json)
         await response(scope, receive, send)
 
     def _answer(self, request: Request, path: str, *, as_json: bool) -> Response:
@@ -93,7 +94,7 @@ class Endpoint:
         query = {name: value for name, value in request.query_params.items() if value.strip()}
         node: Node | None = self._resolve(path)
         if node is None:
-            raise Refused(404, f"No record at {request.url.path}")
+            raise HTTPException(404, f"No record at {request.url.path}")
         paging = Paging()
         if isinstance(node, Collection):
             node, paging = _page(node, query, f"{self._origin()}/api{path}", unescaped=self._settings.unescaped_next)
@@ -109,7 +110,7 @@ def _wants_json(accept: str) -> bool:
     parts = accept.replace(";", ",").replace(" ", "").split(",")
     known = [name for name in parts if name.endswith(("json", "xml", "*"))]
     if accept and not known:
-        raise Refused(406, "Answers are application/xml or application/json.")
+        raise HTTPException(406, "Answers are application/xml or application/json.")
     return bool(known) and known[0].endswith("json")
 
 
@@ -120,7 +121,7 @@ def _page(collection: Collection, query: Mapping[str, str], url: str, *, unescap
         return replace(collection, members=members), Paging()
     size = _number(query, "per_page", PER_PAGE)
     if size > PER_PAGE_MAX:
-        raise Refused(422, f"per_page maximum value is {PER_PAGE_MAX}")
+        raise HTTPException(422, f"per_page maximum value is {PER_PAGE_MAX}")
     by_cursor = collection.paging == "cursor"
     number = 1 if by_cursor else _number(query, "page", 1)
     start = _after(members, query, size) if by_cursor else (number - 1) * size
@@ -148,7 +149,7 @@ def _after(members: Sequence[int], query: Mapping[str, str], size: int) -> int:
 def _number(query: Mapping[str, str], name: str, default: int, *, least: int = 1) -> int:
     text = query.get(name, str(default))
     if not text.isdecimal() or len(text) > _DIGITS or int(text) < least:
-        raise Refused(422, f"{name} must be an integer of {least} or more")
+        raise HTTPException(422, f"{name} must be an integer of {least} or more")
     return int(text)
 
 

@@ -154,8 +154,9 @@ class Tables:
         """Return the patterns of all addresses and the functions that return what is there."""
         found: Table = {}
         for plural, kind in self.kinds.items():
-            if kind.count or kind.owners or plural in self._library.counts:
-                found[kind.pattern] = partial(self._at, kind)
+            if not kind.owners and plural not in self._library.counts:
+                continue  # a single record below others
+            found[kind.pattern] = partial(self._at, kind)
             if kind.listed:
                 found[f"/{plural}"] = partial(self._list, kind)
             for rel, row in kind.relations.items():

@@ -16,12 +16,13 @@ from functools import partial
 from typing import Any, Final
 
 import numpy as np
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from vendorkit.local.medipim.catalogue import FIRST_MEDIA, Catalogue
-from vendorkit.local.medipim.filters import Refused, Violation
+from vendorkit.local.medipim.filters import Violation
 from vendorkit.local.medipim.kinds import WORDS, Ints, Record
 from vendorkit.local.medipim.lists import LISTS, List, get_fields, list_at, rows_of
 from vendorkit.local.medipim.lookups import encode, minor, subscriptions
@@ -43,15 +44,20 @@ _CHUNK: Final = 400  # records per chunk of the stream: about 1 MB
 _USER_AGENT: Final = re.compile(r"(?!Mozilla/)[^\s/]+/\S+ \(.+\)")
 
 
-def _error(status: int, message: str) -> Record:
+def refusal(status: int, reason: str, settings: Settings | None = None, exc: Exception | None = None) -> Response:
+    """
+    Return an error in the documented form (Medipim's documents).
+
+    Of an invalid request, the status and the place and form of `violations` are inferred.
+    """
+    invalid = isinstance(exc, Violation) and settings is not None
+    status = settings.invalid_status if settings is not None and invalid else status
     # Only the codes of 400, 401 and 429 are documented (Medipim's documents); the others are inferred.
     code = WORDS["error_codes"].get(str(status), "internal_error")
-    return {"status": status, "code": code, "message": message}
-
-
-def refusal(status: int, reason: str) -> Response:
-    """Return an error in the documented form (Medipim's documents)."""
-    return _json({"error": _error(status, reason)}, status)
+    body: Record = {"error": {"status": status, "code": code, "message": reason}}
+    if isinstance(exc, Violation) and settings is not None:
+        (body["error"] if settings.violations_inside_error else body)["violations"] = exc.violations
+    return _json(body, status)
 
 
 def _json(value: Any, status: int = 200) -> Response:
@@ -78,27 +84,6 @@ class Api:
         if self._shop is None or self._shop[0] != key:
             self._shop = (key, Shop(self.settings, self.origin(), self.origin("files")))
         return self._shop[1]
-
-    def guarded(self, handler: Handler) -> Handler:
-        """Return `handler` with its exceptions turned into the vendor's errors."""
-
-        async def answer(request: Request) -> Response:
-            try:
-                return await handler(request)
-            except Refused as error:
-                return refusal(error.status, error.message)
-            except Violation as error:
-                return self.invalid(error)
-
-        return answer
-
-    def invalid(self, error: Violation) -> Response:
-        """Return a validation error; its status and the place and form of `violations` are inferred."""
-        status, violations = self.settings.invalid_status, [{"field": error.field, "message": error.message}]
-        inner = _error(status, f"{error.field}: {error.message}")
-        if self.settings.violations_inside_error:
-            return _json({"error": {**inner, "violations": violations}}, status)
-        return _json({"error": inner, "violations": violations}, status)
 
     # -- products and media
 
@@ -149,7 +134,7 @@ class Api:
 
     def _found(self, index: Ints, root: str, kind: str, what: str) -> Response:
         if not len(index):
-            raise Refused(404, f"No record of {kind} has {what}.")  # inferred: 404 (Medipim's documents)
+            raise HTTPException(404, f"No record of {kind} has {what}.")  # inferred: 404 (Medipim's documents)
         (record,) = self.shop.encoded(kind, index[:1])
         return Response(b'{"%b":%b}' % (root.encode(), record), media_type="application/json")
 
@@ -190,12 +175,12 @@ class Api:
         for record in kind.records(self.shop.lookups):
             if str(record["id"]) == value:
                 return _json({kind.root: record})
-        raise Refused(404, f"{kind.path} has no id {value!r}.")
+        raise HTTPException(404, f"{kind.path} has no id {value!r}.")
 
     async def write(self, path: str, request: Request) -> Response:
         """Write a record of the server's own data if the switch is on; 403 else, and for what is not written here."""
         if not self.settings.writes or path not in WRITERS:
-            raise Refused(403, "This mock server is read-only: nothing was changed.")
+            raise HTTPException(403, "This mock server is read-only: nothing was changed.")
         root, writer = WRITERS[path]
         kind, identifier = writer(self.settings, self.shop, await read_json(request))
         if kind == "products":
@@ -209,7 +194,7 @@ class Api:
             raise Violation(field="query", message="must be id, and optionally locale")
         index = self.shop.catalogue.index_of(given["id"])
         if index is None:
-            raise Refused(404, f"No product has id {given['id']!r}.")
+            raise HTTPException(404, f"No product has id {given['id']!r}.")
         (record,) = self.shop.bodies.products(np.array([index]))
         names = json.loads(record)["name"]
         name = html.escape(names.get(given.get("locale", ""), next(iter(names.values()))))
@@ -218,7 +203,7 @@ class Api:
     async def media_file(self, request: Request) -> Response:
         """Answer an image to a User-Agent of the form `App/1.0 (contact)`, 403 to any other (inferred)."""
         if not _USER_AGENT.match(request.headers.get("user-agent", "")):
-            raise Refused(403, "Send a descriptive User-Agent: YourAppName/Version (Contact Information).")
+            raise HTTPException(403, "Send a descriptive User-Agent: YourAppName/Version (Contact Information).")
         return await picture(request)
 
 
@@ -264,5 +249,5 @@ def routes(settings: Settings, origin: Callable[..., str], _credentials: Mapping
             table |= {f"GET {entry.path}/find": partial(api.list_find, entry)} if entry.root else {}
     table |= {f"POST {path}": partial(api.write, path) for path in WORDS["writes"]}
     calls = [(call.split(), handler) for call, handler in table.items()]
-    listed = [Route(f"/v4/{path}", api.guarded(handler), methods=[method]) for (method, path), handler in calls]
-    return [*listed, Route("/media/{item:int}/{name}", api.guarded(api.media_file), methods=["GET"])]
+    listed = [Route(f"/v4/{path}", handler, methods=[method]) for (method, path), handler in calls]
+    return [*listed, Route("/media/{item:int}/{name}", api.media_file, methods=["GET"])]

@@ -11,29 +11,23 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import numpy as np
+from starlette.exceptions import HTTPException
 
 from vendorkit.local.medipim.catalogue import Catalogue
 from vendorkit.local.medipim.kinds import MEDIA, WORDS, Bits, Ints, of_kinds
 from vendorkit.local.medipim.lookups import organization_id
 from vendorkit.local.medipim.rows import MediaRows, Rows
 
+INVALID: Final = 422  # the real status is inferred, and a switch
 _DEPTH: Final = 50  # deeper nesting is refused, before it becomes a RecursionError
 
 
-class Refused(Exception):
-    """The request is refused for another reason than its fields."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status, self.message = status, message
-
-
-class Violation(Exception):
+class Violation(HTTPException):
     """One error in a request: `field` as a dotted path, and a message."""
 
     def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field, self.message = field, message
+        super().__init__(INVALID, f"{field}: {message}")
+        self.violations = [{"field": field, "message": message}]
 
 
 def single(value: Any, field: str) -> tuple[str, Any]:

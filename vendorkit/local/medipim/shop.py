@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from vendorkit.local.medipim import oddities
 from vendorkit.local.medipim.bodies import Bodies
 from vendorkit.local.medipim.catalogue import Catalogue
-from vendorkit.local.medipim.filters import MediaFilter, Refused, Violation
+from vendorkit.local.medipim.filters import MediaFilter, Violation
 from vendorkit.local.medipim.kinds import Ints
 from vendorkit.local.medipim.lookups import Lookups, encode
 from vendorkit.local.medipim.products import ProductFilter
@@ -31,11 +32,11 @@ async def read_json(request: Request) -> dict[str, Any]:
     try:
         value = json.loads(raw)
     except (ValueError, RecursionError) as error:
-        raise Refused(400, "The request body is not valid JSON.") from error
+        raise HTTPException(400, "The request body is not valid JSON.") from error
     if value == []:
         return {}
     if not isinstance(value, dict):
-        raise Refused(400, "The request body must be a JSON object.")
+        raise HTTPException(400, "The request body must be a JSON object.")
     return value
 
 

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from vendorkit.local.medipim.filters import Refused, Violation, text
+from starlette.exceptions import HTTPException
+
+from vendorkit.local.medipim.filters import Violation, text
 from vendorkit.local.medipim.kinds import Record
 from vendorkit.local.medipim.lists import get_fields, list_at
 from vendorkit.local.medipim.shop import Shop, need
@@ -41,7 +43,7 @@ def _update_brand(settings: Settings, shop: Shop, body: Record) -> tuple[str, An
             name = text(body["data"].get("name"), "data.name")
             _note(settings, "list", "brands", {**brand, "name": name, "meta": meta})
             return "brands", brand["id"]
-    raise Refused(404, f"brands has no id {body['id']!r}.")
+    raise HTTPException(404, f"brands has no id {body['id']!r}.")
 
 
 def _create_product(settings: Settings, _shop: Shop, body: Record) -> tuple[str, Any]:
@@ -54,7 +56,7 @@ def _create_product(settings: Settings, _shop: Shop, body: Record) -> tuple[str,
 def _update_product(settings: Settings, shop: Shop, body: Record) -> tuple[str, Any]:
     need(body, ("product", "data"), ("product", "data"))
     if shop.catalogue.index_of(body["product"]) is None:
-        raise Refused(404, f"No product has id {body['product']!r}.")
+        raise HTTPException(404, f"No product has id {body['product']!r}.")
     _note(settings, "edit", str(body["product"]), _fields(settings, body["data"], "data"))
     return "products", str(body["product"])
 

@@ -8,9 +8,8 @@ Written from Pledg's documents. The authentication differs by route; these do no
     token             POST /api/merchants/UID/simulate_payment_schedule
     token or Basic    refunds: the page documents Basic, the newest shop module sends a token
 
-All merchants have the same secret, that of
-PLEDG_MERCHANT_UID. The vendor has no path `GET /api/local/notifications?count=100`: it answers what the vendor's
-webhooks would have sent to a shop.
+All merchants have the same secret, that of PLEDG_MERCHANT_UID. The vendor has no path
+`GET /api/local/notifications?count=100`: it answers what the vendor's webhooks would have sent to a shop.
 """
 
 from __future__ import annotations
@@ -20,10 +19,10 @@ import html
 import json
 import re
 import secrets
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -36,22 +35,30 @@ from vendorkit.local.server.settings import Settings
 VENDOR: Final = "pledg"
 AUTH: Final = "per-route"
 RATE: Final = (100, 60.0, 0.0)  # invented: no source has a limit of Pledg
-ERROR_TYPES: Final = {503: "maintenance", 429: "too_many_requests", 401: "authentication_error"}
 MOST_CENTS: Final = 1_000_000  # of a purchase, as of 2021
 MOST_SIMULATED_CENTS: Final = 10**12  # of this mock server: above it, fees are not exact
 LAST_YEAR: Final = 9990  # of this mock server: a schedule must end within Python's calendar
 MOST_NOTIFICATIONS: Final = 100_000
+_CHALLENGES: Final = (
+    'Bearer realm="Pledg API", error="invalid_token"',
+    'Basic realm="Pledg API", charset="UTF-8"',
+)
+_ANYBODY: Final = {"Access-Control-Allow-Origin": "*"}
 
 
-def refusal(status: int, reason: str) -> Response:
-    """Return the vendor's error body; only `error.debug` is known, the rest is inferred."""
-    kind = ERROR_TYPES.get(status, "internal_error" if status >= 500 else "invalid_request_error")
-    return JSONResponse({"error": {"type": kind, "message": reason, "debug": reason}}, status)
+def refusal(status: int, reason: str, settings: Settings | None = None, _exc: object = None) -> Response:
+    """Return the vendor's error body; only `error.debug` is known, the rest is inferred: the switch leaves it out."""
+    kind = pledg_schedule.TERMS["error_types"].get(str(status))
+    kind = kind or ("internal_error" if status >= 500 else "invalid_request_error")
+    more = {} if settings is not None and settings.error_body == "debug" else {"type": kind, "message": reason}
+    response = JSONResponse({"error": {**more, "debug": reason}}, status)
+    for challenge in _CHALLENGES if status == 401 else ():
+        response.headers.append("WWW-Authenticate", challenge)
+    return response
 
 
-def unknown(settings: Settings, action: str, records: list[str]) -> str:
+def unknown(_settings: Settings, _action: str, records: list[str]) -> str:
     """Return what cannot be changed: anything."""
-    del settings, action
     return ", ".join(records) or "anything"
 
 
@@ -67,22 +74,23 @@ def routes(settings: Settings, base_url: Callable[[], str], credentials: Mapping
     """Return the routes; the path that ends in "/" is also answered without it."""
     pledg = _Pledg(settings, base_url, credentials)
     simulate = "simulate_payment_schedule"
-    post: Callable[..., Route] = partial(Route, methods=["POST"])
-    return [
-        post("/api/token", pledg.tokens.issue),
-        post("/api/users/me/merchants/{uid}/" + simulate, pledg.simulate),
-        post("/api/users/me/companies/{uid}/" + simulate, pledg.simulate_company),
-        post("/api/merchants/{uid}/" + simulate, pledg.simulate_protected),
-        Route("/api/merchants/{uid}", pledg.merchant),
-        post("/api/purchase_link/", pledg.purchase_link),
-        post("/api/purchase_link", pledg.purchase_link),
-        post("/api/payment_by_transfer", pledg.payment_by_transfer),
-        post("/api/purchases/{uid}/credit_by_transfer", pledg.credit_by_transfer),
-        post("/api/purchases/{uid}/release", pledg.release),
-        Route("/purchase", pledg.purchase_page),
-        Route("/payment_solutions", pledg.purchase_page),
-        Route("/api/local/notifications", pledg.notifications),
-    ]
+    table: dict[str, Callable[[Request], Awaitable[Response]]] = {
+        "POST /api/token": pledg.tokens.issue,
+        f"POST /api/users/me/merchants/{{uid}}/{simulate}": pledg.simulate,
+        f"POST /api/users/me/companies/{{uid}}/{simulate}": pledg.simulate_company,
+        f"POST /api/merchants/{{uid}}/{simulate}": pledg.simulate_protected,
+        "GET /api/merchants/{uid}": pledg.merchant,
+        "POST /api/purchase_link/": pledg.purchase_link,
+        "POST /api/purchase_link": pledg.purchase_link,
+        "POST /api/payment_by_transfer": pledg.payment_by_transfer,
+        "POST /api/purchases/{uid}/credit_by_transfer": pledg.credit_by_transfer,
+        "POST /api/purchases/{uid}/release": pledg.release,
+        "GET /purchase": pledg.purchase_page,
+        "GET /payment_solutions": pledg.purchase_page,
+        "GET /api/local/notifications": pledg.notifications,
+    }
+    calls = [(call.split(), handler) for call, handler in table.items()]
+    return [Route(path, handler, methods=[method]) for (method, path), handler in calls]
 
 
 class _Pledg:
@@ -95,57 +103,48 @@ class _Pledg:
         self._company_uid = pledg_schedule.uid("cmp", settings.seed, 1)
         self._linked: dict[str, int] = {}  # purchases created by link: uid to cents
         self._left: dict[str, int] = {}  # cents that can still be refunded, of purchases with a refund or release
-        self.tokens = Tokens(settings, base_url, credentials, refusal)
+        self.tokens = Tokens(settings, base_url, credentials)
+
+    def _merchant(self, request: Request) -> pledg_schedule.Merchant:
+        found = self._merchants.get(request.path_params["uid"])
+        if found is None:
+            raise HTTPException(404, "There is no such merchant.")
+        return found
 
     async def simulate(self, request: Request) -> Response:
         """Answer a merchant's schedule (4.1), without authentication, to scripts of any origin."""
-        merchant = self._merchants.get(request.path_params["uid"])
-        if merchant is None:
-            return refusal(404, "There is no such merchant.")
-        terms = await _simulation(request)
-        if isinstance(terms, Response):
-            return terms
-        answer = pledg_schedule.company_item(merchant, *terms)
-        if not self._settings.simulation_rates:
-            answer = pledg_schedule.schedule(merchant, *terms)
-        corrupted = pledg_schedule.corrupt(answer, self._settings.seed, self._settings.wrong_type_rate)
-        return JSONResponse(corrupted, headers={"Access-Control-Allow-Origin": "*"})
+        return JSONResponse(await self._simulated(request), headers=_ANYBODY)
+
+    async def _simulated(self, request: Request) -> dict[str, Any]:
+        settings, merchant = self._settings, self._merchant(request)
+        plan = pledg_schedule.schedule(merchant, *await _simulation(request), settings.fees_rounding)
+        answer = pledg_schedule.with_rates(plan) if settings.simulation_rates else plan
+        return pledg_schedule.corrupt(answer, settings.seed, settings.wrong_type_rate)
 
     async def simulate_company(self, request: Request) -> Response:
         """Answer the plans of all merchants of the company (4.2)."""
         if request.path_params["uid"] != self._company_uid:
-            return refusal(404, "There is no such company.")
-        terms = await _simulation(request)
-        if isinstance(terms, Response):
-            return terms
+            raise HTTPException(404, "There is no such company.")
+        terms, rounding = await _simulation(request), self._settings.fees_rounding
         offers = [merchant for merchant in self._merchants.values() if merchant.payment_type == "INSTALLMENT"]
-        items = [pledg_schedule.company_item(merchant, *terms) for merchant in offers]
+        plans = [pledg_schedule.schedule(merchant, *terms, rounding) for merchant in offers]
         # The only known client accepts both spellings, and items without rates, so there is an item of each kind.
+        items = [plans[0], *map(pledg_schedule.with_rates, plans[1:])]
         items[-1]["installment"] = items[-1].pop("INSTALLMENT")
-        del items[0]["taeg"], items[0]["debit_rate"]
-        return JSONResponse({"items": items}, headers={"Access-Control-Allow-Origin": "*"})
+        return JSONResponse({"items": items}, headers=_ANYBODY)
 
     async def simulate_protected(self, request: Request) -> Response:
         """Answer a merchant's schedule to a request with a token, and not to scripts of other origins."""
-        response = self.tokens.refuse(request, basic=False) or await self.simulate(request)
-        if "Access-Control-Allow-Origin" in response.headers:
-            del response.headers["Access-Control-Allow-Origin"]
-        return response
+        self.tokens.check(request, basic=False)
+        return JSONResponse(await self._simulated(request))
 
     async def merchant(self, request: Request) -> Response:
         """Answer a merchant's conditions (4.3)."""
-        merchant = self._merchants.get(request.path_params["uid"])
-        return (
-            JSONResponse(merchant.as_json(self._settings.threshold_name))
-            if merchant
-            else refusal(404, "There is no such merchant.")
-        )
+        return JSONResponse(self._merchant(request).as_json(self._settings.threshold_name))
 
     async def purchase_link(self, request: Request) -> Response:
         """Create a purchase from signed settings, and answer the link for the buyer (the form is inferred)."""
         uid = self._purchase(request)
-        if isinstance(uid, Response):
-            return uid
         link = f"{self._base_url()}/purchase?uid={uid}"
         answers = {"link": {"purchase_link": link, "uid": uid}, "url": {"url": link}}
         answer = answers.get(self._settings.link_answer)
@@ -153,45 +152,40 @@ class _Pledg:
 
     async def payment_by_transfer(self, request: Request) -> Response:
         """Create a purchase that the buyer pays by bank transfer, with the uid as its reference."""
-        uid = self._purchase(request)
-        return uid if isinstance(uid, Response) else JSONResponse({"uid": uid})
+        return JSONResponse({"uid": self._purchase(request)})
 
-    def _purchase(self, request: Request) -> str | Response:
+    def _purchase(self, request: Request) -> str:
         try:
             data = self._signed_settings(request)
         except ValueError as exc:
-            return refusal(400, str(exc))
+            raise HTTPException(400, str(exc)) from exc
         uid = pledg_schedule.uid("pur", secrets.randbits(48), 0)
         self._linked[uid] = data["amountCents"]
         return uid
 
     def _signed_settings(self, request: Request) -> dict[str, Any]:
+        """Return the settings of a purchase. Raise ValueError if they are not signed, or one is missing or wrong."""
         token = request.query_params.get("signature")
-        if not token:
-            message = "The parameter signature is missing."
-            raise ValueError(message)
-        data = pledg_signing.read_jwt(token, self._secret).get("data")
-        if not isinstance(data, dict):
-            message = "The claim data is missing."
-            raise ValueError(message)  # noqa: TRY004  the vendor refuses it, which is not a type error
-        self._check(data)
-        return data
+        data = pledg_signing.read_jwt(token, self._secret).get("data") if token else None
+        message = f"The {'claim data' if token else 'parameter signature'} is missing."
+        if isinstance(data, dict):
+            wrong = self._wrong(data)
+            if wrong is None:
+                return data
+            message = f"The provided property {wrong} is invalid"
+        raise ValueError(message)
 
-    def _check(self, data: dict[str, Any]) -> None:
-        """Raise ValueError for the first setting that is missing or wrong, with the vendor's message (4.5)."""
+    def _wrong(self, data: dict[str, Any]) -> str | None:
+        """Return the first setting that is missing or wrong (4.5)."""
         known = str(data.get("merchantUid")) in self._merchants or data.get("companyUid") == self._company_uid
-        amount = data.get("amountCents")
         good = {
             "merchantUid": known,
-            "amountCents": isinstance(amount, int) and not isinstance(amount, bool) and 0 < amount <= MOST_CENTS,
+            "amountCents": _is_amount(data.get("amountCents"), MOST_CENTS),
             "email": re.fullmatch(r"[^@\s]+@[^@\s]+", str(data.get("email", ""))) is not None,
             "title": bool(data.get("title")),
             "reference": bool(data.get("reference")),
         }
-        for name, right in good.items():
-            if not right:
-                message = f"The provided property {name} is invalid"
-                raise ValueError(message)
+        return next((name for name, right in good.items() if not right), None)
 
     async def purchase_page(self, request: Request) -> Response:
         """Answer the buyer's page, reduced to whether the signature is valid."""
@@ -208,55 +202,55 @@ class _Pledg:
 
     async def credit_by_transfer(self, request: Request) -> Response:
         """Refund a purchase, in full or in part (4.4)."""
-        purchase_uid = request.path_params["uid"]
-        if refused := self.tokens.refuse(request) or self._unknown(purchase_uid):
-            return refused
-        amount = (await _object(request)).get("amount_cents")
+        purchase_uid = self._refundable(request)
+        amount: Any = (await _object(request)).get("amount_cents")
         left = self._left[purchase_uid]
-        if not isinstance(amount, int) or isinstance(amount, bool) or not 0 < amount <= left:
+        if not _is_amount(amount, left):
             reason = f"The provided property amount_cents is invalid: 1 to {left} can be refunded"
-            as_text = self._settings.refund_errors == "text"
-            return PlainTextResponse(reason, 400) if as_text else refusal(400, reason)
+            if self._settings.refund_errors == "text":
+                return PlainTextResponse(reason, 400)
+            raise HTTPException(400, reason)
         self._left[purchase_uid] -= amount
         answer = {"purchase_uid": purchase_uid, "amount_cents": amount}
         return JSONResponse(answer) if self._settings.refund_answer == "json" else Response(b"", 200)
 
     async def release(self, request: Request) -> Response:
         """Release a purchase that is not debited yet. The body of the answer is empty (inferred)."""
-        purchase_uid = request.path_params["uid"]
-        if refused := self.tokens.refuse(request) or self._unknown(purchase_uid):
-            return refused
+        purchase_uid = self._refundable(request)
         if not self._left[purchase_uid]:
-            return refusal(400, "The purchase is refunded or released already")
+            raise HTTPException(400, "The purchase is refunded or released already")
         self._left[purchase_uid] = 0
         as_json = self._settings.release_answer == "json"
         return JSONResponse({"purchase_uid": purchase_uid}) if as_json else Response(b"", 200)
 
-    def _unknown(self, purchase_uid: str) -> Response | None:
-        """Return 404 for a purchase that is neither in the notifications nor created by link."""
-        seed = self._settings.seed
+    def _refundable(self, request: Request) -> str:
+        """Return the purchase of the path, which is in the notifications or created by link; it has an entry then."""
+        self.tokens.check(request)
+        purchase_uid, seed = request.path_params["uid"], self._settings.seed
         index = pledg_schedule.index_of(purchase_uid, "pur", seed)
-        if purchase_uid not in self._linked and index is None:
-            return refusal(404, "There is no such purchase.")
-        amount = self._linked[purchase_uid] if index is None else pledg_signing.amount_of(seed, index)
+        amount = self._linked.get(purchase_uid) if index is None else pledg_signing.amount_of(seed, index)
+        if amount is None:
+            raise HTTPException(404, "There is no such purchase.")
         self._left.setdefault(purchase_uid, amount)
-        return None
+        return str(purchase_uid)
 
     async def notifications(self, request: Request) -> Response:
         """Answer a log of webhook bodies, genuine and forged; the vendor has no such path."""
         count = request.query_params.get("count", "100")
         if not count.isdecimal() or int(count) > MOST_NOTIFICATIONS:
-            return refusal(400, f"The provided property count is invalid: 0 to {MOST_NOTIFICATIONS}")
+            raise HTTPException(400, f"The provided property count is invalid: 0 to {MOST_NOTIFICATIONS}")
         log = pledg_signing.notifications(self._settings.seed, int(count), self._secret)
         return JSONResponse({"notifications": [entry["body"] for entry in log], "kinds": [e["kind"] for e in log]})
 
 
 def _page(verdict: str, text: str, *, status: int = 200) -> Response:
     title = html.escape(verdict)
-    content = (
-        f"<!DOCTYPE html><html><head><title>{title}</title></head><body><h1>{title}</h1><p>{html.escape(text)}</p>"
-    )
-    return HTMLResponse(f"{content}</body></html>", status)
+    body = f"<h1>{title}</h1><p>{html.escape(text)}</p>"
+    return HTMLResponse(f"<!DOCTYPE html><html><head><title>{title}</title></head><body>{body}</body></html>", status)
+
+
+def _is_amount(given: Any, most: int) -> bool:
+    return isinstance(given, int) and not isinstance(given, bool) and 0 < given <= most
 
 
 async def _object(request: Request) -> dict[str, Any]:
@@ -268,19 +262,20 @@ async def _object(request: Request) -> dict[str, Any]:
     return given if isinstance(given, dict) else {}
 
 
-async def _simulation(request: Request) -> tuple[int, dt.date, dt.date | None] | Response:
-    """Return amount and dates of a simulation, or the refusal if one of them is wrong."""
+async def _simulation(request: Request) -> tuple[int, dt.date, dt.date | None]:
+    """Return amount and dates of a simulation."""
     given = await _object(request)
-    amount = given.get("amount_cents")
-    if not isinstance(amount, int) or isinstance(amount, bool) or not 0 < amount <= MOST_SIMULATED_CENTS:
-        return refusal(400, "The provided property amount_cents is invalid")
-    created = _day(given.get("created"))
-    if created is None:
-        return refusal(400, "The provided property created is invalid")
+    amount, created = given.get("amount_cents"), _day(given.get("created"))
     second = _day(given.get("second_installment_date"))
-    if second is None and given.get("second_installment_date") is not None:
-        return refusal(400, "The provided property second_installment_date is invalid")
-    return amount, created, second
+    good = {
+        "amount_cents": _is_amount(amount, MOST_SIMULATED_CENTS),
+        "created": created is not None,
+        "second_installment_date": (second is None) == (given.get("second_installment_date") is None),
+    }
+    for name, right in good.items():
+        if not right:
+            raise HTTPException(400, f"The provided property {name} is invalid")
+    return amount or 0, created or dt.date.min, second
 
 
 def _day(given: Any) -> dt.date | None:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
+import decimal
 import hashlib
+import json
 import random
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
+TERMS: Final[dict[str, Any]] = json.loads(Path(__file__).with_name("terms.json").read_text("utf-8"))
+"""`merchants` has type, number of instalments, days of delay, and fees: least amount in cents, percent."""
 MOST_MONTHS: Final = 12  # of funding; later shares are added to the last one
+ROUNDING: Final = {"half_up": decimal.ROUND_HALF_UP, "down": decimal.ROUND_DOWN, "up": decimal.ROUND_UP}
 
 
 def uid(prefix: str, seed: int, index: int) -> str:
@@ -41,9 +47,11 @@ class Merchant:
     delay_in_days: int | None
     fees: tuple[tuple[int, float], ...]  # (least amount in cents, percent), ascending
 
-    def fees_percent(self, amount_cents: int) -> float:
-        """Return the buyer's fees in percent for an amount."""
-        return [percent for least, percent in self.fees if amount_cents >= least][-1]
+    def fees_of(self, amount_cents: int, rounding: str) -> int:
+        """Return the buyer's fees for an amount, in cents; no document says how a remainder is rounded."""
+        percent = [percent for least, percent in self.fees if amount_cents >= least][-1]
+        exact = decimal.Decimal(amount_cents * percent / 100)
+        return int(exact.quantize(decimal.Decimal(1), ROUNDING[rounding]))
 
     def as_json(self, threshold: str) -> dict[str, Any]:
         """Return the merchant as GET answers it, with *threshold* as the name of an amount from which fees hold."""
@@ -58,44 +66,35 @@ class Merchant:
 
 def merchants(seed: int) -> dict[str, Merchant]:
     """Return the merchants by uid; the first is that of the credentials, and all belong to one company."""
-    terms: tuple[tuple[str, int | None, int | None, tuple[tuple[int, float], ...]], ...] = (
-        ("INSTALLMENT", 3, None, ((0, 1.0),)),
-        ("INSTALLMENT", 4, None, ((0, 2.2), (50_000, 1.8), (150_000, 1.45))),
-        ("DEFERRED", None, 30, ((0, 0.0),)),
-        ("INSTALLMENT", 10, None, ((0, 4.9), (100_000, 3.9))),
-        ("DEFERRED", None, 15, ((0, 0.75),)),
-    )
-    made = [Merchant(uid("mer", seed, index), *term) for index, term in enumerate(terms, start=1)]
+    made = [Merchant(uid("mer", seed, index), *term) for index, term in enumerate(TERMS["merchants"], start=1)]
     return {merchant.uid: merchant for merchant in made}
 
 
 def schedule(
-    merchant: Merchant, amount_cents: int, created: dt.date, second: dt.date | None = None
-) -> dict[str, list[dict[str, Any]] | dict[str, Any]]:
+    merchant: Merchant, amount_cents: int, created: dt.date, second: dt.date | None = None, rounding: str = "half_up"
+) -> dict[str, Any]:
     """Return the simulation's answer: a list of lines below INSTALLMENT, or one line below DEFERRED."""
-    # Half a cent is rounded up (inferred: no document has a remainder).
-    fees = int(amount_cents * merchant.fees_percent(amount_cents) / 100 + 0.5)
+    fees = merchant.fees_of(amount_cents, rounding)
     if merchant.payment_type == "DEFERRED":
         due = created + dt.timedelta(days=merchant.delay_in_days or 0)
         return {"DEFERRED": {"amount_cents": amount_cents, "fees": fees, "payment_date": due.isoformat()}}
     count = merchant.installments_nb or 1
     share = amount_cents // count
-    amounts = [amount_cents - share * (count - 1)] + [share] * (count - 1)
     last_day = add_months(created, MOST_MONTHS)
-    lines: list[dict[str, Any]] = []
-    for amount, due in zip(amounts, _due_dates(created, second, count), strict=True):
-        if lines and due > last_day:
-            lines[-1]["amount_cents"] += amount
+    first: dict[str, Any] = {
+        "amount_cents": amount_cents - share * (count - 1),
+        "fees": fees,
+        "payment_date": created.isoformat(),
+    }
+    lines = [first]
+    for months in range(1, count):
+        late = second is not None and second >= created
+        due = add_months(second, months - 1) if second is not None and late else add_months(created, months)
+        if due > last_day:
+            lines[-1]["amount_cents"] += share
         else:
-            lines.append({"amount_cents": amount, "fees": 0, "payment_date": due.isoformat()})
-    lines[0]["fees"] = fees
+            lines.append({"amount_cents": share, "fees": 0, "payment_date": due.isoformat()})
     return {"INSTALLMENT": lines}
-
-
-def _due_dates(created: dt.date, second: dt.date | None, count: int) -> list[dt.date]:
-    if second is None or second < created:
-        return [add_months(created, months) for months in range(count)]
-    return [created] + [add_months(second, months) for months in range(count - 1)]
 
 
 def add_months(day: dt.date, months: int) -> dt.date:
@@ -105,23 +104,19 @@ def add_months(day: dt.date, months: int) -> dt.date:
     return dt.date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
 
-def company_item(
-    merchant: Merchant, amount_cents: int, created: dt.date, second: dt.date | None = None
-) -> dict[str, Any]:
+def with_rates(plan: dict[str, Any]) -> dict[str, Any]:
     """Return one plan: the payments, and for instalments the yearly and the nominal rate in percent."""
-    item: dict[str, Any] = dict(schedule(merchant, amount_cents, created, second))
-    if merchant.payment_type == "DEFERRED":
-        return item
-    yearly = _yearly_rate(item["INSTALLMENT"], amount_cents, created)
-    return {**item, "taeg": round(100 * yearly, 2), "debit_rate": round(1200 * ((1 + yearly) ** (1 / 12) - 1), 2)}
+    if "INSTALLMENT" not in plan:
+        return plan
+    yearly = _yearly_rate(plan["INSTALLMENT"])
+    return {**plan, "taeg": round(100 * yearly, 2), "debit_rate": round(1200 * ((1 + yearly) ** (1 / 12) - 1), 2)}
 
 
-def _yearly_rate(lines: list[dict[str, Any]], amount_cents: int, created: dt.date) -> float:
+def _yearly_rate(lines: list[dict[str, Any]]) -> float:
     """Return the rate at which the payments are worth the amount on the first day, by bisection."""
-    paid = [
-        (line["amount_cents"] + line["fees"], (dt.date.fromisoformat(line["payment_date"]) - created).days / 365)
-        for line in lines
-    ]
+    days = [dt.date.fromisoformat(line["payment_date"]).toordinal() for line in lines]
+    paid = [(line["amount_cents"] + line["fees"], (day - days[0]) / 365) for day, line in zip(days, lines, strict=True)]
+    amount_cents = sum(line["amount_cents"] for line in lines)
     low, high = 0.0, 1e6
     for _ in range(80):
         rate = (low + high) / 2
@@ -136,6 +131,5 @@ def corrupt(answer: dict[str, Any], seed: int, rate: float) -> dict[str, Any]:
     for kind, lines in plans.items():
         for number, line in enumerate(lines if isinstance(lines, list) else [lines]):
             if random.Random(f"{seed}:{kind}:{number}:{line}").random() < rate:
-                line["amount_cents"] = str(line["amount_cents"])
-                line["comment"] = "not announced"
+                line |= {"amount_cents": str(line["amount_cents"]), "comment": "not announced"}
     return answer

@@ -15,18 +15,12 @@ import random
 import time
 from typing import Any, Final
 
-from vendorkit.local.pledg.schedule import merchants, uid
+from vendorkit.local.pledg.schedule import TERMS, merchants, uid
 
 FIRST_DAY: Final = dt.datetime(2026, 5, 1, 8, tzinfo=dt.timezone.utc)  # fixed, so that equal seeds give equal logs
 # The kinds of the notifications, repeated: 13 of 20 are genuine, the others forged, damaged or sent twice.
-KINDS: Final = (
-    "back-text", "transfer", "back-bool", "transfer", "error-old", "back-text", "forged-back", "transfer",
-    "replayed-transfer", "error-new", "back-bool", "unsigned-transfer", "transfer", "forged-jwt", "back-text",
-    "truncated-jwt", "transfer", "alg-none", "back-bool", "truncated-body",
-)  # fmt: skip
+KINDS: Final[list[str]] = TERMS["notifications"]
 SIGNED_KEYS: Final = ("created_at", "error", "id", "reference", "sandbox", "status")
-STATUSES: Final = ("completed",) * 12 + ("pending", "authorized", "failed", "voided", "refunded", "in-review")
-REFUSED_STATES: Final = ("PRIMARY_KO", "SCORING_KO", "VCP_KO", "CONNECTOR_KO")
 
 
 def _encode(data: bytes) -> str:
@@ -130,12 +124,12 @@ def _reference(seed: int, index: int) -> str:
 
 def _back_body(seed: int, index: int, kind: str, secret: str) -> str:
     draw = random.Random(f"{seed}:back:{index}")
-    status = draw.choice(STATUSES)
+    status = draw.choice(TERMS["statuses"])
     body: dict[str, Any] = {
         "created_at": _moment(seed, index).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "id": f"psp_{draw.randrange(16**12):012x}",
         "additional_data": {"charge_id": f"ch_{draw.randrange(16**8):08x}"},
-        "metadata": {"basket": draw.choice(["shoes", "trip to Évora", "books"])},
+        "metadata": {"basket": draw.choice(TERMS["baskets"])},
         "status": status,
         # The documents have the string "true", the tests of the shop modules the JSON value.
         "sandbox": "true" if kind == "back-text" else True,
@@ -161,17 +155,10 @@ def _transfer(seed: int, index: int) -> dict[str, Any]:
 
 
 def _error(seed: int, index: int, kind: str) -> dict[str, Any]:
-    state = REFUSED_STATES[index % len(REFUSED_STATES)]
+    state = TERMS["refused_states"][index % 4]
+    reference, purchase = {"reference": _reference(seed, index)}, uid("pur", seed, index)
     if kind == "error-old":  # the names in the documents
-        return {
-            "reference": _reference(seed, index),
-            "purchase_state": state,
-            "purchase_uid": uid("pur", seed, index),
-        }
-    return {  # the names that newer modules read
-        "reference": _reference(seed, index),
-        "state": state,
-        "acceptance_state": "REJECTED",
-        "acceptance_rejection_type": "SCORING",
-        "uid": uid("pur", seed, index),
-    }
+        return reference | {"purchase_state": state, "purchase_uid": purchase}
+    # The names that newer modules read.
+    rejected = {"acceptance_state": "REJECTED", "acceptance_rejection_type": "SCORING"}
+    return reference | {"state": state, **rejected, "uid": purchase}

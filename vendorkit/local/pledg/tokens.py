@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from vendorkit.local.pledg import signing as pledg_signing
+from vendorkit.local.pledg.schedule import TERMS
 from vendorkit.local.server.authenticate import basic_pair, same
 from vendorkit.local.server.settings import Settings
 
@@ -19,14 +21,8 @@ from vendorkit.local.server.settings import Settings
 class Tokens:
     """Issues and checks tokens. None is stored: each contains its time of expiry, and is signed."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        base_url: Callable[[], str],
-        credentials: Mapping[str, str],
-        refusal: Callable[[int, str], Response],
-    ) -> None:
-        self._settings, self._base_url, self._refusal = settings, base_url, refusal
+    def __init__(self, settings: Settings, base_url: Callable[[], str], credentials: Mapping[str, str]) -> None:
+        self._settings, self._base_url = settings, base_url
         self._client = credentials["PLEDG_API_KEY"], credentials["PLEDG_API_SECRET"]
         self._dashboard = credentials["PLEDG_DASHBOARD_EMAIL"], credentials["PLEDG_DASHBOARD_PASSWORD"]
         self._signing_key = secrets.token_hex(32)
@@ -57,17 +53,8 @@ class Tokens:
         lifetime_s = self._settings.token_lifetime_s
         whole: float = int(lifetime_s) if lifetime_s == int(lifetime_s) else lifetime_s
         answer: dict[str, Any] = {"access_token": self._token(), "token_type": "Bearer", "expires_in": whole}
-        changes: dict[str, dict[str, Any]] = {
-            "null": {"expires_in": None},
-            "zero": {"expires_in": 0},
-            "negative": {"expires_in": -600},
-            "text": {"expires_in": "soon"},
-            "number-text": {"expires_in": str(whole)},
-            "float-text": {"expires_in": f"{lifetime_s + 0.5}"},
-            "empty": {"access_token": ""},
-            "mac": {"token_type": "MAC"},
-        }
-        answer |= changes.get(variant, {})
+        for name, value in TERMS["token_answers"].get(variant, {}).items():
+            answer[name] = value.format(whole=whole, more=lifetime_s + 0.5) if isinstance(value, str) else value
         if variant == "missing":
             del answer["expires_in"]
         return JSONResponse([answer] if variant == "list" else answer)
@@ -81,13 +68,13 @@ class Tokens:
         }
         return pledg_signing.jwt(claims, self._signing_key)
 
-    def refuse(self, request: Request, *, basic: bool = True) -> Response | None:
-        """Return 401 unless the request has a valid token, or, if *basic*, the dashboard's credentials."""
+    def check(self, request: Request, *, basic: bool = True) -> None:
+        """Raise 401 unless the request has a valid token, or, if *basic*, the dashboard's credentials."""
         header = request.headers.get("authorization", "")
-        if basic and _is(self._dashboard, basic_pair(header)):
-            return None
         scheme, _, token = header.partition(" ")
         reason = "The Authorization header is missing or wrong."
+        if basic and _is(self._dashboard, basic_pair(header)):
+            return
         if scheme.lower() == "bearer":
             try:
                 claims = pledg_signing.read_jwt(token.strip(), self._signing_key)
@@ -95,12 +82,9 @@ class Tokens:
                 reason = "The access token is wrong or has expired."
             else:
                 if claims["expirations"] == self._settings.expirations:
-                    return None
+                    return
                 reason = "The access token has expired."
-        response = self._refusal(401, reason)
-        response.headers.append("WWW-Authenticate", 'Bearer realm="Pledg API", error="invalid_token"')
-        response.headers.append("WWW-Authenticate", 'Basic realm="Pledg API", charset="UTF-8"')
-        return response
+        raise HTTPException(401, reason)
 
 
 def _is(expected: tuple[str, str], pair: tuple[str, str] | None) -> bool:

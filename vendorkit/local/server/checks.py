@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
@@ -30,30 +31,31 @@ SMALLEST_GZIP: Final = 500  # bytes; below, compressing costs more than it saves
 
 def application(vendor: Vendor) -> ASGIApp:
     """Return the ASGI application of *vendor*: its routes with all checks around them."""
-    settings = vendor.settings
-    routes = vendor.module.routes(settings, vendor.origin, vendor.credentials)
-    known = ", ".join(
-        sorted({f"{'|'.join(sorted((route.methods or set()) - {'HEAD'}))} {route.path}" for route in routes})
-    )
+    return _Checks(vendor, routed(vendor))
 
-    def not_found(request: Request, exc: Exception) -> Response:
-        detail = getattr(exc, "detail", "")
-        default = f"Unknown path {request.url.path}. This mock server has: {known}."
-        return vendor.refusal(404, detail if detail not in ("", "Not Found") else default)
 
-    def not_allowed(request: Request, exc: Exception) -> Response:
-        reason = f"{request.url.path} does not take {request.method}. This mock server has: {known}."
-        response = vendor.refusal(405, reason)
+def routed(vendor: Vendor) -> Starlette:
+    """Return the routes of *vendor*, with the vendor's form of errors; a handler refuses by an HTTPException."""
+    routes = vendor.module.routes(vendor.settings, vendor.origin, vendor.credentials)
+    calls = {f"{'|'.join(sorted((route.methods or set()) - {'HEAD'}))} {route.path}" for route in routes}
+    known = f"This mock server has: {', '.join(sorted(calls))}."
+
+    def refused(request: Request, exc: Exception) -> Response:
+        status, detail = getattr(exc, "status_code", 500), getattr(exc, "detail", "")
+        defaults = {
+            404: f"Unknown path {request.url.path}. {known}",
+            405: f"{request.url.path} does not take {request.method}. {known}",
+            500: f"The mock server failed at {request.url.path}: {exc!r}",
+        }
+        is_own = detail not in ("", "Not Found", "Method Not Allowed")
+        response = vendor.refusal(status, detail if is_own else defaults[status], exc)
         response.headers.update(getattr(exc, "headers", None) or {})
         return response
 
-    def broken(request: Request, exc: Exception) -> Response:
-        return vendor.refusal(500, f"The mock server failed at {request.url.path}: {exc!r}")
-
-    handlers: dict[Any, Any] = {404: not_found, 405: not_allowed, Exception: broken}
+    handlers: dict[Any, Any] = {HTTPException: refused, Exception: refused}
     inner = Starlette(routes=routes, exception_handlers=handlers)
     inner.router.redirect_slashes = False  # no vendor is known to send these redirects
-    return _Checks(vendor, inner)
+    return inner
 
 
 class _Checks:

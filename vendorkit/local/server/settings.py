@@ -70,6 +70,8 @@ class Settings:
     digest_uri: Literal["target", "any"] = "target"
     nextnonce: bool = False  # send the next nonce in Authentication-Info
     signature_required: bool = True  # Pledg: a tick box per account
+    fees_rounding: Literal["half_up", "down", "up"] = "half_up"  # inferred: Pledg's fees with a part of a cent
+    error_body: Literal["whole", "debug"] = "whole"  # inferred: Pledg's type and message next to `debug`
     simulation_rates: bool = True  # Pledg: taeg and debit_rate next to a plan, on the newest page only
     link_answer: Literal["link", "url", "empty"] = "link"  # inferred: the answer to purchase_link
     refund_answer: Literal["json", "empty"] = "json"  # inferred

@@ -50,9 +50,9 @@ class Vendor:
             return self.base_url.replace("127.0.0.1", "localhost")
         return self._origins.get(name, f"https://{name}.example") if name else self.base_url
 
-    def refusal(self, status: int, reason: str) -> Response:
+    def refusal(self, status: int, reason: str, exc: Exception | None = None) -> Response:
         """Return the vendor's error body, with Retry-After if the switch is set."""
-        response: Response = self.module.refusal(status, reason)
+        response: Response = self.module.refusal(status, reason, self.settings, exc)
         if status in (429, 503) and self.settings.retry_after is not None:
             response.headers["Retry-After"] = self.settings.retry_after
         return response
