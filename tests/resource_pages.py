@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import vendorkit as vk
-from vendorkit.frames.schema import Embedded, EmbeddedMany, Kind, ListOf, Struct, Type
+from vendorkit.frames.kinds import Embedded, EmbeddedMany, Kind, ListOf, Struct, Type
 from vendorkit.resource import Resource
 from vendorkit.vendors.registry import CLIENTS
 

@@ -23,7 +23,7 @@ import vendorkit as vk
 from tests.https import JSON, SECRET, always, answer, client_of, raw_server, session_of
 from vendorkit.auth.interrupts import from_outside
 from vendorkit.errors import Cancelled, VendorkitError, VendorUnavailable
-from vendorkit.frames.read import TableReader
+from vendorkit.frames import TableReader
 from vendorkit.http.call import Call, Policy
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="timers that raise are POSIX's")

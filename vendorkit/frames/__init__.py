@@ -5,10 +5,10 @@ from __future__ import annotations
 from vendorkit.frames.drift import Drift, SchemaDrift
 from vendorkit.frames.frame import NESTED, Nested, flattened, to_frame
 from vendorkit.frames.json import json_page, page_of
+from vendorkit.frames.kinds import Column, Embedded, EmbeddedMany, Kind, ListOf, Struct
 from vendorkit.frames.lines import lines_page
-from vendorkit.frames.page import Batch, Page, combine
-from vendorkit.frames.read import TableReader
-from vendorkit.frames.schema import Column, Embedded, EmbeddedMany, Kind, ListOf, Schema, Struct
+from vendorkit.frames.page import Batch, Page, TableReader, combine
+from vendorkit.frames.schema import Schema
 from vendorkit.frames.tables import child_tables
 from vendorkit.frames.undeclared import UNDECLARED, expand, fold, gathered, members_of
 from vendorkit.frames.xml import xml_page

@@ -1,21 +1,19 @@
-"""
-What Arrow's JSON parser is given as the type of a record, and how its arrays become the frame's columns.
-
-Records and rows of the frame differ in names, nesting and types:
-`{"meta": {"createdAt": 1535726805}}` becomes a timestamp in the column
-`meta_created_at`. Everything here works on whole arrays.
-"""
+"""How the arrays that Arrow's JSON parser makes of members of records become the frame's columns."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vendorkit.frames.schema import (
+from vendorkit.frames.kinds import (
+    BLANKS,
+    EXACT,
+    FIRST_SECOND,
+    LAST_SECOND,
     TIMESTAMP,
     Column,
     Embedded,
@@ -23,64 +21,17 @@ from vendorkit.frames.schema import (
     Kind,
     Leaf,
     ListOf,
-    Schema,
     Struct,
     Type,
-    struct_type,
+    frame_type,
 )
+from vendorkit.frames.schema import Schema
 
 Conversion = Callable[[pa.Array], pa.Array]
-
-ENTRIES: Final = "entries"
-BLANKS: Final = " \t\r\n"  # a text of only these says nothing
-EXACT: Final = 2**53  # integers below this are exact in a float64
-FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799  # the years 1 to 9999, which pandas can print
-_FREE: Final = {Kind.JSON, Kind.DOCUMENT}
 
 
 class UnfitError(Exception):
     """A column has a value that only the lossless reader reads without loss."""
-
-
-_WIRE_TYPES: Final = {
-    Kind.ID: pa.int64(),
-    Kind.INTEGER: pa.int64(),
-    Kind.EPOCH: pa.int64(),
-    Kind.NUMBER: pa.float64(),
-    Kind.BOOLEAN: pa.bool_(),
-    Kind.DATETIME: TIMESTAMP,
-}
-
-
-def element(of: Any) -> Any:
-    """The kind of the elements of a `ListOf`."""
-    return Struct(of) if isinstance(of, tuple) else of
-
-
-def is_free(kind: Any) -> bool:
-    """Whether values of the kind hold anything, for which Arrow has no type."""
-    match kind:
-        case ListOf(of):
-            return is_free(element(of))
-        case Struct(fields) | Embedded(fields) | EmbeddedMany(fields):
-            return any(is_free(column.kind) for column in fields)
-        case _:
-            return kind in _FREE
-
-
-def wire_type(kind: Any, locales: tuple[str, ...]) -> pa.DataType:
-    """The Arrow type that the JSON parser is given for one kind that is not free."""
-    match kind:
-        case ListOf(of):
-            return pa.list_(wire_type(element(of), locales))
-        case Struct(fields) | Embedded(fields):
-            return pa.struct([(column.wire, wire_type(column.kind, locales)) for column in fields])
-        case EmbeddedMany(fields):
-            return pa.struct([(ENTRIES, wire_type(ListOf(fields), locales))])
-        case Kind.LOCALISED:
-            return pa.struct([(locale, pa.string()) for locale in locales])
-        case _:
-            return _WIRE_TYPES.get(kind, pa.string())
 
 
 class ColumnBuilder:
@@ -146,8 +97,8 @@ def first_text(texts: Sequence[pa.Array]) -> pa.Array:
 def conversion(kind: Type, locales: tuple[str, ...]) -> Conversion | None:
     """The function from arrays of `wire_type` to arrays of `frame_type`; None where they are the same."""
     match kind:
-        case ListOf(of):
-            inner = conversion(of, locales) if isinstance(of, Kind) else _struct_conversion(of, locales)
+        case ListOf():
+            inner = conversion(kind.element, locales)
             return inner and _list_conversion(inner)
         case Struct(fields) | Embedded(fields):
             return _struct_conversion(fields, locales)
@@ -169,9 +120,9 @@ def _list_conversion(inner: Conversion) -> Conversion:
 
 
 def _struct_conversion(fields: tuple[Column, ...], locales: tuple[str, ...]) -> Conversion:
-    target = list(struct_type(fields, locales))
+    target = list(frame_type(Struct(fields), locales))
+    localised = frame_type(Kind.LOCALISED, locales)
     plans = [(column.kind, conversion(column.kind, locales)) for column in fields]
-    localised = pa.struct([(locale, pa.string()) for locale in locales])
 
     def convert(array: pa.StructArray) -> pa.StructArray:
         children = []

@@ -19,9 +19,8 @@ from typing import Any, Final
 from lxml import etree
 
 from vendorkit.errors import MalformedAnswer
-from vendorkit.frames.columns import ENTRIES
+from vendorkit.frames.kinds import BLANKS, ENTRIES, Column, Embedded, EmbeddedMany, Kind, ListOf, Struct, Type
 from vendorkit.frames.names import STYLES, snake_case
-from vendorkit.frames.schema import Column, Embedded, EmbeddedMany, Kind, ListOf, Struct, Type
 from vendorkit.frames.values import loads, malformed
 from vendorkit.strictjson import MAX_DEPTH, REPEATED, Literal
 
@@ -31,7 +30,6 @@ _TOTAL_TAG: Final = "total-entries"
 NUMBERS: Final = frozenset({Kind.INTEGER, Kind.NUMBER, Kind.EPOCH})
 _NO_TEXTS: Final = NUMBERS | {Kind.BOOLEAN, Kind.DATE, Kind.DATETIME}
 UNTYPED: Final = (None, "string")  # values of the attribute `type` under which blanks are text
-BLANKS: Final = " \t\r\n"  # those of XML; other white space is text
 _JSON_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
@@ -106,8 +104,8 @@ class Elements:
         if mixed := _mixed(element):
             return mixed
         if given == "array":
-            of = kind.of if isinstance(kind, ListOf) else None
-            return [self.value(child, Struct(of) if isinstance(of, tuple) else of) for child in element]
+            of = kind.element if isinstance(kind, ListOf) else None
+            return [self.value(child, of) for child in element]
         return self.object(element, self._declared(kind))
 
     def object(self, element: etree._Element, declared: Members | None) -> dict[str, Any]:

@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 
 from vendorkit.frames.page import Batch, Page
-from vendorkit.frames.raw import NULL, cut, is_object, member_of, quoted
+from vendorkit.frames.raw import NULL, cut, is_object, is_utf8, member_of, quoted
 from vendorkit.frames.schema import Schema
 from vendorkit.frames.typed import JsonTyper
-from vendorkit.frames.utf8 import is_utf8
 from vendorkit.frames.values import dumps, loads, malformed, plain
 from vendorkit.strictjson import MAX_DEPTH, on_any_stack
 
@@ -30,24 +29,8 @@ _LIST: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _ONE: Final = msgspec.json.Decoder(msgspec.Raw).decode
 
 
-@dataclass(frozen=True)
 class JsonPage(Page):
-    """
-    The records of one answer in JSON.
-
-    Attributes:
-        raws: The text of each record, a JSON object.
-    """
-
-    raws: Sequence[bytes]
-    envelope: Mapping[str, Any] = field(default_factory=dict)
-    at: float | None = None
-    url: str = ""
-
-    @property
-    def rows(self) -> int:
-        """Number of records."""
-        return len(self.raws)
+    """The records of one answer in JSON: the text of each, an object."""
 
     def values(self, path: str) -> list[Any]:
         """The member at *path* of each record as a plain value; None if there is none."""
@@ -60,19 +43,14 @@ class JsonPage(Page):
         """The records as the vendor sent them, with ordinary Python numbers."""
         return _values(self.raws)
 
-    def head(self, rows: int) -> JsonPage:
-        """The page of the first *rows* records."""
-        return replace(self, raws=self.raws[:rows])
-
     def under(self, name: str) -> JsonPage:
         """The page in which each record *r* is `{name: r}`."""
         return replace(self, raws=[b"{%b:%b}" % (quoted(name), raw) for raw in self.raws])
 
-    @classmethod
-    def reader(cls, schema: Schema) -> Callable[[Sequence[JsonPage]], Batch]:
-        """Return the function that reads such pages under *schema*."""
-        typer = JsonTyper(schema)
-        return lambda pages: typer.read([raw for page in pages for raw in page.raws])
+    @staticmethod
+    def reader(schema: Schema) -> Callable[[Sequence[bytes]], Batch]:
+        """Return the function that reads such records under *schema*."""
+        return JsonTyper(schema).read
 
 
 def json_page(body: bytes, records: str | None, *, at: float | None = None) -> JsonPage:

@@ -15,8 +15,7 @@ import msgspec
 
 from vendorkit.errors import MalformedAnswer
 from vendorkit.frames.json import BYTE_ORDER_MARK, JsonPage
-from vendorkit.frames.raw import NULL, cut, is_object, member_of
-from vendorkit.frames.utf8 import is_utf8
+from vendorkit.frames.raw import NULL, cut, is_object, is_utf8, member_of
 from vendorkit.frames.values import dumps, loads, malformed, plain
 from vendorkit.strictjson import MAX_DEPTH, on_any_stack
 

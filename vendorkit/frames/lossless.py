@@ -15,11 +15,11 @@ import numpy as np
 import pyarrow as pa
 
 from vendorkit.deadline import check_cancelled
-from vendorkit.frames.columns import BLANKS, ENTRIES
-from vendorkit.frames.extras import Extras, Path
+from vendorkit.frames.drift import Extras, Path
+from vendorkit.frames.kinds import BLANKS, ENTRIES, Column, Embedded, EmbeddedMany, Kind, Leaf, ListOf, Struct, Type
 from vendorkit.frames.names import snake_case
 from vendorkit.frames.page import Batch
-from vendorkit.frames.schema import Column, Embedded, EmbeddedMany, Kind, Leaf, ListOf, Schema, Struct, Type
+from vendorkit.frames.schema import Schema
 from vendorkit.frames.values import MisfitError, dumps, fit, malformed
 
 Convert = Callable[[Any, Path, list[Path]], Any]
@@ -164,8 +164,8 @@ def _replaced(array: pa.Array, rows: Sequence[int], values: pa.Array | None) -> 
 def _converter(kind: Type, locales: tuple[str, ...]) -> Convert:
     """The function for values of *kind*, which raises MisfitError for those that do not fit."""
     match kind:
-        case ListOf(of):
-            return _list(_converter(of if isinstance(of, Kind) else Struct(of), locales))
+        case ListOf():
+            return _list(_converter(kind.element, locales))
         case Struct(fields) | Embedded(fields):
             return _object(fields, locales)
         case EmbeddedMany(fields):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any
 
 import pyarrow as pa
@@ -27,24 +28,31 @@ class Batch:
     drift: Drift = field(default_factory=Drift)
 
 
+@dataclass(frozen=True)
 class Page(ABC):
     """
     One answer, or one block of a stream: checked, and split into records that are not typed yet.
 
     Attributes:
+        raws: The records as they came.
         envelope: The answer without its records as plain Python values, for instance `{"meta": {"total": 7}}`.
         at: The date of the answer in unix seconds, if known.
         url: The address that answered, if known.
     """
 
-    envelope: Mapping[str, Any]
-    at: float | None
-    url: str
+    raws: Sequence[Any]
+    envelope: Mapping[str, Any] = field(default_factory=dict)
+    at: float | None = None
+    url: str = ""
 
     @property
-    @abstractmethod
     def rows(self) -> int:
         """Number of records."""
+        return len(self.raws)
+
+    def head(self, rows: int) -> Page:
+        """The page of the first *rows* records."""
+        return replace(self, raws=self.raws[:rows])
 
     @abstractmethod
     def values(self, path: str) -> list[Any]:
@@ -52,24 +60,53 @@ class Page(ABC):
 
     @abstractmethod
     def records(self) -> list[dict[str, Any]]:
-        """The records as the vendor sent them, with ordinary Python numbers."""
-
-    @abstractmethod
-    def head(self, rows: int) -> Page:
-        """The page of the first *rows* records."""
+        """The records as the vendor sends them in JSON, with ordinary Python numbers."""
 
     @abstractmethod
     def under(self, name: str) -> Page:
         """The page in which each record *r* is `{name: r}`."""
 
-    @classmethod
+    @staticmethod
     @abstractmethod
-    def reader(cls, schema: Schema) -> Callable[[Sequence[Any]], Batch]:
-        """Return the function that reads pages of this class under *schema*; threads may share it."""
+    def reader(schema: Schema) -> Callable[[Sequence[Any]], Batch]:
+        """Return the function that reads records of such pages under *schema*; threads may share it."""
 
     def table(self, schema: Schema) -> Batch:
         """Read the records under *schema*. Raises MalformedAnswer if one of them is not an object."""
-        return self.reader(schema)([self])
+        return self.reader(schema)(self.raws)
+
+
+class TableReader:
+    """
+    Reads pages under one schema. What it returns depends on the pages and the schema only, in whatever order they come.
+
+    Args:
+        schema: The declared columns.
+    """
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._readers: dict[type, Callable[[Sequence[Any]], Batch]] = {}
+
+    def read(self, pages: Sequence[Page]) -> Batch:
+        """
+        Read several pages at once, which is faster than one by one; rows are in order.
+
+        Raises:
+            MalformedAnswer: A record is not an object, or not strict JSON or XML.
+        """
+        batches = []
+        for form, group in groupby(pages, type):
+            together = list(group)
+            if form not in self._readers:
+                self._readers[form] = together[0].reader(self._schema)
+            batches.append(self._readers[form]([raw for page in together for raw in page.raws]))
+        return joined(batches, self._schema)
+
+
+def joined(batches: Sequence[Batch], schema: Schema) -> Batch:
+    """Join batches in order, as `combine` does."""
+    return batches[0] if len(batches) == 1 else Batch(*combine(batches, schema))
 
 
 def combine(batches: Iterable[Batch], schema: Schema) -> tuple[pa.Table, Drift]:

@@ -11,7 +11,6 @@ import difflib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 from functools import cached_property
 
 import pandas as pd
@@ -20,114 +19,8 @@ import pyarrow as pa
 from vendorkit.ask import choice
 from vendorkit.errors import UsageError
 from vendorkit.frames.frame import to_frame
+from vendorkit.frames.kinds import Column, Kind, Leaf, frame_type, leaves_of
 from vendorkit.frames.names import undeclared_column
-
-TIMESTAMP = pa.timestamp("us", tz="UTC")
-
-
-class Kind(Enum):
-    """What a value means; it decides the column's dtype and how strictly the wire is read."""
-
-    TEXT = "text"
-    CODE = "code"  # an identifier that is text on the wire: leading zeros count
-    ID = "id"  # an identifier that is an integer on the wire, text tolerated; text in the frame
-    INTEGER = "integer"  # int64
-    NUMBER = "number"  # float64
-    BOOLEAN = "boolean"
-    EPOCH = "epoch"  # unix seconds -> UTC timestamp
-    DATETIME = "datetime"  # ISO 8601 -> UTC timestamp; no offset means UTC, a bare date its first moment
-    DATE = "date"  # YYYY-MM-DD -> date32
-    DURATION = "duration"  # kept as the vendor's text: "02:13:21.000" and "30m" both occur
-    JSON = "json"  # anything, kept as compact JSON text
-    DOCUMENT = "document"  # the same for account-defined documents, where `-` and `_` in names are one
-    LOCALISED = "localised"  # an object keyed by locale
-    TEXT_OR_LOCALISED = "text_or_localised"  # plain text, or an object keyed by locale
-    LINK = "link"  # JSON `<rel>_link`, XML `<link rel href>`; the column is called `<rel>_link`
-
-
-@dataclass(frozen=True)
-class ListOf:
-    """A list of plain values (`ListOf(Kind.CODE)`) or of objects (`ListOf((Column(...), ...))`)."""
-
-    of: Kind | tuple[Column, ...]
-
-
-@dataclass(frozen=True)
-class Struct:
-    """An object with known fields. At top level it becomes `parent_child` columns, in a list a struct."""
-
-    fields: tuple[Column, ...]
-
-
-@dataclass(frozen=True)
-class Embedded:
-    """A linked resource that the vendor expanded in place: a struct, null where it was not expanded."""
-
-    fields: tuple[Column, ...]
-
-
-@dataclass(frozen=True)
-class EmbeddedMany:
-    """A linked collection expanded in place (`{"entries": [...]}`): a list of structs."""
-
-    fields: tuple[Column, ...]
-
-
-Type = Kind | ListOf | Struct | Embedded | EmbeddedMany
-
-
-@dataclass(frozen=True)
-class Column:
-    """
-    One declared field.
-
-    Args:
-        name: The name in the frame, snake_case.
-        kind: What the value is.
-        source: The vendor's name (`"eanGtin13"`), at top level also a path
-            (`"meta.createdAt"`). Default: the same as `name`.
-        unit: The unit of a number (`"cent"`, `"g"`), if any.
-        about: One sentence on the meaning.
-        tag: The name of its element in XML. Default: the kebab-case of `source`.
-    """
-
-    name: str
-    kind: Type
-    source: str = ""
-    unit: str = ""
-    about: str = ""
-    tag: str = ""
-
-    @cached_property
-    def wire(self) -> str:
-        """The vendor's name of the field in JSON; for a link `<rel>_link`, whichever was declared."""
-        name = self.source or self.name
-        return f"{name.removesuffix('_link')}_link" if self.kind is Kind.LINK else name
-
-
-@dataclass(frozen=True)
-class Leaf:
-    """
-    One column of the frame, and where its value is in a record.
-
-    Args:
-        name: The column's name.
-        path: The vendor's keys from the record down to the value.
-        kind: What the value is.
-        column: The declaration this leaf comes from.
-        pick: For a localised value, the locales to take the text from, best first.
-    """
-
-    name: str
-    path: tuple[str, ...]
-    kind: Type
-    column: Column
-    pick: tuple[str, ...] = ()
-
-    @property
-    def plain(self) -> bool:
-        """Whether the plain form of a TEXT_OR_LOCALISED value belongs into this column."""
-        return self.name == self.column.name
 
 
 @dataclass(frozen=True)
@@ -172,7 +65,7 @@ class Schema:
     def _all_leaves(self, locale: str | None) -> Iterator[Leaf]:
         order = () if locale is None else tuple(dict.fromkeys((locale, *self.locales)))
         for column in self.columns:
-            yield from _leaves(column, "", (), self.locales, order)
+            yield from leaves_of(column, "", (), self.locales, order)
 
     @cached_property
     def _possible(self) -> frozenset[str]:
@@ -229,29 +122,6 @@ class Schema:
         return pd.DataFrame(rows, columns=["column", "dtype", "unit", "source", "about"], dtype="string")
 
 
-def _leaves(
-    column: Column, prefix: str, path: tuple[str, ...], locales: tuple[str, ...], order: tuple[str, ...]
-) -> Iterator[Leaf]:
-    """The columns of one declaration; `order` is the locales to pick from where only one is wanted."""
-    name, path = prefix + column.name, (*path, *column.wire.split("."))
-    whole = replace(column, name=name)
-    match column.kind:
-        case Struct(fields):
-            for child in fields:
-                yield from _leaves(child, f"{name}_", path, locales, order)
-        case Kind.LOCALISED | Kind.TEXT_OR_LOCALISED if order:
-            yield Leaf(name, path, column.kind, whole, pick=order)
-        case Kind.LOCALISED:
-            for locale in locales:
-                yield Leaf(f"{name}_{locale}", (*path, locale), Kind.TEXT, column)
-        case Kind.TEXT_OR_LOCALISED:
-            yield Leaf(name, path, column.kind, whole, pick=locales)
-            for locale in locales:
-                yield Leaf(f"{name}_{locale}", path, column.kind, whole, pick=(locale,))
-        case _:
-            yield Leaf(name, path, column.kind, whole)
-
-
 def _matching(wanted: str, schema: Schema) -> list[str]:
     names = [leaf.name for leaf in schema.leaves]
     if wanted in names:
@@ -268,38 +138,3 @@ def _matching(wanted: str, schema: Schema) -> list[str]:
 def _spread_of(leaf: Leaf) -> str:
     # The declared name that a spread column such as `name_nl` or `meta_created_at` comes from.
     return leaf.name.removesuffix(f"_{leaf.path[-1]}") if leaf.kind is Kind.TEXT else leaf.column.name
-
-
-_FRAME_TYPES = {
-    Kind.INTEGER: pa.int64(),
-    Kind.NUMBER: pa.float64(),
-    Kind.BOOLEAN: pa.bool_(),
-    Kind.EPOCH: TIMESTAMP,
-    Kind.DATETIME: TIMESTAMP,
-    Kind.DATE: pa.date32(),
-}
-
-
-def frame_type(kind: Type, locales: tuple[str, ...]) -> pa.DataType:
-    """The Arrow type that values of this kind have in the frame, inside a list or struct."""
-    match kind:
-        case ListOf(of):
-            return pa.list_(frame_type(of, locales) if isinstance(of, Kind) else struct_type(of, locales))
-        case Struct(fields) | Embedded(fields):
-            return struct_type(fields, locales)
-        case EmbeddedMany(fields):
-            return pa.list_(struct_type(fields, locales))
-        case Kind.LOCALISED:
-            return pa.struct([(locale, pa.string()) for locale in locales])
-        case _:
-            return _FRAME_TYPES.get(kind, pa.string())
-
-
-def struct_type(fields: tuple[Column, ...], locales: tuple[str, ...]) -> pa.DataType:
-    """The Arrow struct of these fields; plain text or localised takes two, `name` and `name_localised`."""
-    pairs = []
-    for column in fields:
-        pairs.append((column.name, frame_type(column.kind, locales)))
-        if column.kind is Kind.TEXT_OR_LOCALISED:
-            pairs.append((f"{column.name}_localised", frame_type(Kind.LOCALISED, locales)))
-    return pa.struct(pairs)

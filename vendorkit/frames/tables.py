@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vendorkit.frames.columns import first_text
+from vendorkit.frames.kinds import Kind
 from vendorkit.frames.names import singular
-from vendorkit.frames.schema import Kind
 from vendorkit.frames.values import dumps, loads
 from vendorkit.strictjson import Literal
 

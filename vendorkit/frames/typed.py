@@ -22,12 +22,12 @@ import msgspec
 import pyarrow as pa
 from pyarrow import json as arrow_json
 
-from vendorkit.frames.columns import ColumnBuilder, UnfitError, is_free, wire_type
-from vendorkit.frames.fits import fitting
+from vendorkit.frames.columns import ColumnBuilder, UnfitError
+from vendorkit.frames.kinds import fitting, is_free, object_type, wire_type
 from vendorkit.frames.leftout import check_left_out
 from vendorkit.frames.lossless import LosslessReader
-from vendorkit.frames.page import Batch, combine
-from vendorkit.frames.raw import members_in, members_of, object_type, spliced
+from vendorkit.frames.page import Batch, joined
+from vendorkit.frames.raw import members_in, members_of, spliced
 from vendorkit.frames.schema import Schema
 from vendorkit.frames.values import compact, loads
 from vendorkit.strictjson import MAX_DEPTH, on_any_stack
@@ -83,7 +83,7 @@ class JsonTyper:
             MalformedAnswer: A record is not strict JSON.
         """
         batches = [on_any_stack(self._read)(chunk) for chunk in _chunks(raws)]
-        return batches[0] if len(batches) == 1 else Batch(*combine(batches, self._schema))
+        return joined(batches, self._schema)
 
     def _read(self, raws: Sequence[bytes]) -> Batch:
         usual, columns = self._usual, None
@@ -101,7 +101,7 @@ class JsonTyper:
         if len(raws) == 1:
             return self._lossless.read(self._loads(raws))
         half = len(raws) // 2
-        return Batch(*combine([self._read(raws[:half]), self._read(raws[half:])], self._schema))
+        return joined([self._read(raws[:half]), self._read(raws[half:])], self._schema)
 
     def _make_finder(self, usual: frozenset[str]) -> Find:
         """Return the search for all odd members, of which the *usual* ones need no look."""

@@ -18,8 +18,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from vendorkit.errors import MalformedAnswer
-from vendorkit.frames.columns import FIRST_SECOND, LAST_SECOND
-from vendorkit.frames.schema import TIMESTAMP, Kind
+from vendorkit.frames.kinds import FIRST_SECOND, LAST_SECOND, TIMESTAMP, Kind
 from vendorkit.strictjson import INT64, MAX_DEPTH, REPEATED, Literal, StrictJsonError, strict_value
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")

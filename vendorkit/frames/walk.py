@@ -19,7 +19,6 @@ import pyarrow.compute as pc
 from lxml import etree
 
 from vendorkit.frames.elements import (
-    BLANKS,
     NUMBERS,
     RESOURCE_TYPE,
     UNTYPED,
@@ -30,9 +29,10 @@ from vendorkit.frames.elements import (
     twice,
     type_of,
 )
+from vendorkit.frames.kinds import BLANKS, Column, Kind, Struct, Type, frame_type
 from vendorkit.frames.lossless import LosslessReader
 from vendorkit.frames.page import Batch
-from vendorkit.frames.schema import Column, Kind, Schema, Struct, Type, frame_type
+from vendorkit.frames.schema import Schema
 from vendorkit.frames.values import dumps
 from vendorkit.strictjson import REPEATED
 

@@ -10,17 +10,18 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import chain
 from json import detect_encoding
 from typing import Any, Final
 
 from lxml import etree
 
-from vendorkit.frames.elements import BLANKS, RESOURCE_TYPE, TOTAL, Elements, Members, check_depth, type_of, wrapped
+from vendorkit.frames.elements import RESOURCE_TYPE, TOTAL, Elements, Members, check_depth, type_of, wrapped
+from vendorkit.frames.kinds import BLANKS
 from vendorkit.frames.page import Batch, Page
+from vendorkit.frames.raw import is_utf8
 from vendorkit.frames.schema import Schema
-from vendorkit.frames.utf8 import is_utf8
 from vendorkit.frames.values import malformed, plain
 from vendorkit.frames.walk import XmlTyper
 from vendorkit.strictjson import BYTE_ORDER_MARK, on_any_stack
@@ -35,46 +36,25 @@ _UNDECLARED: Final = Members.of(())
 _FREE: Final = Elements("snake")
 
 
-@dataclass(frozen=True)
 class XmlPage(Page):
-    """
-    The records of one answer in XML.
-
-    Attributes:
-        elements: The element of each record.
-    """
-
-    elements: Sequence[etree._Element]
-    envelope: Mapping[str, Any] = field(default_factory=dict)
-    at: float | None = None
-    url: str = ""
-
-    @property
-    def rows(self) -> int:
-        """Number of records."""
-        return len(self.elements)
+    """The records of one answer in XML: the element of each."""
 
     def values(self, path: str) -> list[Any]:
         """The member at *path* of each record as a plain value; None if there is none."""
-        return on_any_stack(lambda: [_value(element, *path.split(".")) for element in self.elements])()
+        return on_any_stack(lambda: [_value(element, *path.split(".")) for element in self.raws])()
 
     def records(self) -> list[dict[str, Any]]:
         """The records as JSON has them, with ordinary Python numbers."""
-        return on_any_stack(lambda: [plain(dict(_members(element))) for element in self.elements])()
-
-    def head(self, rows: int) -> XmlPage:
-        """The page of the first *rows* records."""
-        return replace(self, elements=self.elements[:rows])
+        return on_any_stack(lambda: [plain(dict(_members(element))) for element in self.raws])()
 
     def under(self, name: str) -> XmlPage:
         """The page in which each record *r* is `{name: r}`."""
-        return replace(self, elements=[wrapped(element, name) for element in self.elements])
+        return replace(self, raws=[wrapped(element, name) for element in self.raws])
 
-    @classmethod
-    def reader(cls, schema: Schema) -> Callable[[Sequence[XmlPage]], Batch]:
-        """Return the function that reads such pages under *schema*."""
-        read = on_any_stack(XmlTyper(schema).read)
-        return lambda pages: read([element for page in pages for element in page.elements])
+    @staticmethod
+    def reader(schema: Schema) -> Callable[[Sequence[etree._Element]], Batch]:
+        """Return the function that reads such records under *schema*."""
+        return on_any_stack(XmlTyper(schema).read)
 
 
 def xml_page(body: bytes, records: str | None, *, at: float | None = None) -> XmlPage:

@@ -1,0 +1,260 @@
+"""
+What a value means, and the types it has: in the vendor's JSON, for Arrow's and msgspec's parsers, and in the frame.
+
+Records and rows of the frame differ in names, nesting and types: `{"meta": {"createdAt": 1535726805}}` becomes a
+timestamp in the column `meta_created_at`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import Enum
+from functools import cached_property
+from types import GenericAlias
+from typing import Annotated, Any, Final
+
+import msgspec
+import pyarrow as pa
+
+from vendorkit.strictjson import INT64
+
+ENTRIES: Final = "entries"
+BLANKS: Final = " \t\r\n"  # a text of only these says nothing
+EXACT: Final = 2**53  # integers below this are exact in a float64
+FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799  # the years 1 to 9999, which pandas can print
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+
+
+class Kind(Enum):
+    """What a value means; it decides the column's dtype and how strictly the wire is read."""
+
+    TEXT = "text"
+    CODE = "code"  # an identifier that is text on the wire: leading zeros count
+    ID = "id"  # an identifier that is an integer on the wire, text tolerated; text in the frame
+    INTEGER = "integer"  # int64
+    NUMBER = "number"  # float64
+    BOOLEAN = "boolean"
+    EPOCH = "epoch"  # unix seconds -> UTC timestamp
+    DATETIME = "datetime"  # ISO 8601 -> UTC timestamp; no offset means UTC, a bare date its first moment
+    DATE = "date"  # YYYY-MM-DD -> date32
+    DURATION = "duration"  # kept as the vendor's text: "02:13:21.000" and "30m" both occur
+    JSON = "json"  # anything, kept as compact JSON text
+    DOCUMENT = "document"  # the same for account-defined documents, where `-` and `_` in names are one
+    LOCALISED = "localised"  # an object keyed by locale
+    TEXT_OR_LOCALISED = "text_or_localised"  # plain text, or an object keyed by locale
+    LINK = "link"  # JSON `<rel>_link`, XML `<link rel href>`; the column is called `<rel>_link`
+
+
+@dataclass(frozen=True)
+class ListOf:
+    """A list of plain values (`ListOf(Kind.CODE)`) or of objects (`ListOf((Column(...), ...))`)."""
+
+    of: Kind | tuple[Column, ...]
+
+    @property
+    def element(self) -> Type:
+        """The kind of the elements."""
+        return Struct(self.of) if isinstance(self.of, tuple) else self.of
+
+
+@dataclass(frozen=True)
+class Struct:
+    """An object with known fields. At top level it becomes `parent_child` columns, in a list a struct."""
+
+    fields: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A linked resource that the vendor expanded in place: a struct, null where it was not expanded."""
+
+    fields: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class EmbeddedMany:
+    """A linked collection expanded in place (`{"entries": [...]}`): a list of structs."""
+
+    fields: tuple[Column, ...]
+
+    @property
+    def element(self) -> Type:
+        """The kind of its entries."""
+        return Struct(self.fields)
+
+
+Type = Kind | ListOf | Struct | Embedded | EmbeddedMany
+
+
+@dataclass(frozen=True)
+class Column:
+    """
+    One declared field.
+
+    Args:
+        name: The name in the frame, snake_case.
+        kind: What the value is.
+        source: The vendor's name (`"eanGtin13"`), at top level also a path
+            (`"meta.createdAt"`). Default: the same as `name`.
+        unit: The unit of a number (`"cent"`, `"g"`), if any.
+        about: One sentence on the meaning.
+        tag: The name of its element in XML. Default: the kebab-case of `source`.
+    """
+
+    name: str
+    kind: Type
+    source: str = ""
+    unit: str = ""
+    about: str = ""
+    tag: str = ""
+
+    @cached_property
+    def wire(self) -> str:
+        """The vendor's name of the field in JSON; for a link `<rel>_link`, whichever was declared."""
+        name = self.source or self.name
+        return f"{name.removesuffix('_link')}_link" if self.kind is Kind.LINK else name
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """
+    One column of the frame, and where its value is in a record.
+
+    Args:
+        name: The column's name.
+        path: The vendor's keys from the record down to the value.
+        kind: What the value is.
+        column: The declaration this leaf comes from.
+        pick: For a localised value, the locales to take the text from, best first.
+    """
+
+    name: str
+    path: tuple[str, ...]
+    kind: Type
+    column: Column
+    pick: tuple[str, ...] = ()
+
+    @property
+    def plain(self) -> bool:
+        """Whether the plain form of a TEXT_OR_LOCALISED value belongs into this column."""
+        return self.name == self.column.name
+
+
+def leaves_of(
+    column: Column, prefix: str, path: tuple[str, ...], locales: tuple[str, ...], order: tuple[str, ...]
+) -> Iterator[Leaf]:
+    """The columns of one declaration; `order` is the locales to pick from where only one is wanted."""
+    name, path = prefix + column.name, (*path, *column.wire.split("."))
+    whole = replace(column, name=name)
+    match column.kind:
+        case Struct(fields):
+            for child in fields:
+                yield from leaves_of(child, f"{name}_", path, locales, order)
+        case Kind.LOCALISED | Kind.TEXT_OR_LOCALISED if order:
+            yield Leaf(name, path, column.kind, whole, pick=order)
+        case Kind.LOCALISED:
+            for locale in locales:
+                yield Leaf(f"{name}_{locale}", (*path, locale), Kind.TEXT, column)
+        case Kind.TEXT_OR_LOCALISED:
+            yield Leaf(name, path, column.kind, whole, pick=locales)
+            for locale in locales:
+                yield Leaf(f"{name}_{locale}", path, column.kind, whole, pick=(locale,))
+        case _:
+            yield Leaf(name, path, column.kind, whole)
+
+
+_WIRE_TYPES: Final[dict[Type, pa.DataType]] = {
+    Kind.ID: pa.int64(),
+    Kind.INTEGER: pa.int64(),
+    Kind.EPOCH: pa.int64(),
+    Kind.NUMBER: pa.float64(),
+    Kind.BOOLEAN: pa.bool_(),
+    Kind.DATETIME: TIMESTAMP,
+}
+_FRAME_TYPES: Final = _WIRE_TYPES | {Kind.ID: pa.string(), Kind.EPOCH: TIMESTAMP, Kind.DATE: pa.date32()}
+
+# What fits a declared type: msgspec takes what Arrow's parser and the conversions after it take, and so tells which
+# records and members those will refuse. No time fits that Arrow refuses, not even a day that is not in its month; 29
+# February is left to the lossless reader.
+_INT64: Final = Annotated[int, msgspec.Meta(ge=INT64.start, le=INT64.stop - 1)]
+_DAY: Final = "((0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)"
+_TIME: Final = r"[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?(Z|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])?"
+_MOMENT: Final = rf"\A[0-9]{{4}}-{_DAY}({_TIME})?\Z"
+_FITTING: Final[dict[Type, Any]] = {
+    Kind.ID: _INT64,
+    Kind.INTEGER: _INT64,
+    Kind.EPOCH: Annotated[int, msgspec.Meta(ge=FIRST_SECOND, le=LAST_SECOND)],
+    Kind.NUMBER: Annotated[float, msgspec.Meta(gt=-EXACT, lt=EXACT)],
+    Kind.BOOLEAN: bool,
+    Kind.DATETIME: Annotated[str, msgspec.Meta(pattern=_MOMENT)],
+    Kind.DATE: date,
+}
+
+
+def wire_members(kind: Type, locales: tuple[str, ...]) -> dict[str, Type] | None:
+    """The members that an object of this kind has in the vendor's JSON; None if it is no object."""
+    match kind:
+        case Struct(fields) | Embedded(fields):
+            return {column.wire: column.kind for column in fields}
+        case EmbeddedMany(fields):
+            return {ENTRIES: ListOf(fields)}
+        case _:
+            return dict.fromkeys(locales, Kind.TEXT) if kind is Kind.LOCALISED else None
+
+
+def is_free(kind: Type) -> bool:
+    """Whether values of the kind hold anything, for which Arrow has no type."""
+    if isinstance(kind, ListOf):
+        return is_free(kind.element)
+    return kind in (Kind.JSON, Kind.DOCUMENT) or any(map(is_free, (wire_members(kind, ()) or {}).values()))
+
+
+def wire_type(kind: Type, locales: tuple[str, ...]) -> pa.DataType:
+    """The Arrow type that the JSON parser is given for a kind that is not free."""
+    if isinstance(kind, ListOf):
+        return pa.list_(wire_type(kind.element, locales))
+    if (members := wire_members(kind, locales)) is not None:
+        return pa.struct({name: wire_type(item, locales) for name, item in members.items()})
+    return _WIRE_TYPES.get(kind, pa.string())
+
+
+def fitting(kind: Type, locales: tuple[str, ...], *, closed: bool) -> Any:
+    """The msgspec type of values of *kind*, null included; of a free kind none fits: Arrow has no type for them."""
+    if is_free(kind):
+        return None
+    if isinstance(kind, ListOf):
+        return GenericAlias(list, (fitting(kind.element, locales, closed=closed),)) | None
+    if (members := wire_members(kind, locales)) is None:
+        return _FITTING.get(kind, str) | None
+    fields = {name: fitting(item, locales, closed=closed) for name, item in members.items()}
+    return object_type(fields, closed=closed) | None
+
+
+def object_type(fields: Mapping[str, Any], *, closed: bool = False) -> type[Any]:
+    """The msgspec type of objects with the members `f0`, `f1`, ..., None if missing; others are refused if *closed*."""
+    names = {f"f{place}": name for place, name in enumerate(fields)}
+    typed = [(f"f{place}", kind, None) for place, kind in enumerate(fields.values())]
+    return msgspec.defstruct("Object", typed, rename=names, forbid_unknown_fields=closed, gc=False)
+
+
+def frame_type(kind: Type, locales: tuple[str, ...]) -> pa.DataType:
+    """
+    The Arrow type in the frame, inside a list or struct; plain text or localised takes two fields, `name` and
+    `name_localised`.
+    """
+    match kind:
+        case ListOf() | EmbeddedMany():
+            return pa.list_(frame_type(kind.element, locales))
+        case Struct(fields) | Embedded(fields):
+            pairs = []
+            for column in fields:
+                pairs.append((column.name, frame_type(column.kind, locales)))
+                if column.kind is Kind.TEXT_OR_LOCALISED:
+                    pairs.append((f"{column.name}_localised", frame_type(Kind.LOCALISED, locales)))
+            return pa.struct(pairs)
+        case Kind.LOCALISED:
+            return pa.struct([(locale, pa.string()) for locale in locales])
+        case _:
+            return _FRAME_TYPES.get(kind, pa.string())
