@@ -8,16 +8,21 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import zip_longest
-from typing import Final
+from typing import Any, Final
 
+import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from vendorkit.deadline import check_cancelled
+from vendorkit.frames.raw import quoted
 from vendorkit.frames.schema import Schema
 
 Path = tuple[str, ...]
+
+UNDECLARED: Final = "__undeclared"  # the column that holds all of that in tables whose columns have to be fixed
+_MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 _SHOWN: Final = 20  # names in a warning; an answer may have thousands
 _LONGEST: Final = 100  # characters of each
@@ -102,16 +107,22 @@ class Extras:
         arrays = {}
         for name, found in sorted(self._cells.items()):
             check_cancelled()  # there may be as many names as records
-            if len(found) == 1:
-                arrays[name] = _scattered(next(iter(found.values())), rows)
-                continue
-            columns = [[cells.get(row) for row in range(rows)] for _, cells in sorted(found.items())]
-            if len(columns) > 1:  # by the chance of equal CRCs; if both are in one row, there are two columns
-                texts = ([text for text in row if text is not None] for row in zip(*columns, strict=True))
-                columns = [list(column) for column in zip_longest(*texts)]
+            columns = [next(iter(found.values()))] if len(found) == 1 else _apart(found)
             for number, column in enumerate(columns, 1):
-                arrays[f"{name}_{number}" if number > 1 else name] = pa.array(column, pa.string())
+                arrays[f"{name}_{number}" if number > 1 else name] = _scattered(column, rows)
         return arrays
+
+
+def _apart(found: Mapping[Path, Mapping[int, str]]) -> list[dict[int, str]]:
+    """The texts of fields that share a column by the chance of equal CRCs; a second column for rows that have both."""
+    columns: list[dict[int, str]] = []
+    for _, cells in sorted(found.items()):
+        for row, text in cells.items():
+            free = next((column for column in columns if row not in column), None)
+            if free is None:
+                columns.append(free := {})
+            free[row] = text
+    return columns
 
 
 def _scattered(cells: Mapping[int, str], rows: int) -> pa.Array:
@@ -119,3 +130,58 @@ def _scattered(cells: Mapping[int, str], rows: int) -> pa.Array:
     index = np.full(rows, -1)
     index[list(cells)] = range(len(cells))
     return pa.array(list(cells.values()), pa.string()).take(pa.array(index, mask=index < 0))
+
+
+def gathered(table: pa.Table, schema: Schema, drift: Drift) -> pa.Table:
+    """
+    Return the declared columns of *table*, and all others in the text column `__undeclared`.
+
+    Args:
+        table: A table under *schema*, as `combine` gives it.
+        schema: The declared columns.
+        drift: What did not match the schema; it has the vendor's names.
+
+    Returns:
+        In `__undeclared` one JSON object per row: undeclared fields by the vendor's name (`meta.author`), values that
+        do not fit as `<column>__raw`. Null for rows without any.
+    """
+    return table.select(schema.arrow.names).append_column(UNDECLARED, fold(table, schema, drift)[0])
+
+
+def fold(table: pa.Table, schema: Schema, drift: Drift) -> tuple[pa.Array, dict[str, str]]:
+    """Return the column `__undeclared` of `gathered`, and the column that each member of its objects came from."""
+    rows = table.num_rows
+    columns = [name for name in table.column_names if name not in schema.arrow.names]
+    table = table.select(columns).combine_chunks()
+    vendor = {schema.undeclared(path): name for name in drift.unknown for path in ((name,), tuple(name.split(".")))}
+    members: dict[str, str] = {}
+    for column in columns:
+        name = vendor.get(column, column)
+        members[column if name in columns or name in members else name] = column
+    # Arrow loses rows in which all texts are null, so these are empty.
+    cells = [_joined(f",{quoted(name).decode()}:", table[column], "") for name, column in members.items()]
+    inner = _joined(pa.repeat("", rows), *(pc.fill_null(cell, "").combine_chunks() for cell in cells), "")
+    return pc.if_else(pc.equal(inner, ""), None, _joined("{", pc.utf8_slice_codeunits(inner, 1), "}", "")), members
+
+
+def expand(texts: pa.ChunkedArray, members: Mapping[str, str]) -> dict[str, pa.Array]:
+    """Return columns as they were before `fold`, JSON text per row. *members*: the columns of those to look for."""
+    found: dict[str, list[str | None]] = {column: [None] * len(texts) for column in members.values()}
+    for row, text in enumerate(texts.to_pylist()):
+        for member, value in _decoded(text).items():
+            if member in members:
+                found[members[member]][row] = bytes(value).decode()
+    return {column: pa.array(values, pa.string()) for column, values in found.items()}
+
+
+def members_of(texts: pa.ChunkedArray) -> set[str]:
+    """Return the names of all members in a column that `fold` made."""
+    return {member for text in texts.drop_null().to_pylist() for member in _decoded(text)}
+
+
+def _joined(*texts: Any) -> Any:
+    return pc.binary_join_element_wise(*texts)
+
+
+def _decoded(text: str | None) -> dict[str, msgspec.Raw]:
+    return {} if text is None else _MEMBERS.decode(text)

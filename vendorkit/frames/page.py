@@ -54,9 +54,12 @@ class Page(ABC):
         """The page of the first *rows* records."""
         return replace(self, raws=self.raws[:rows])
 
-    @abstractmethod
     def values(self, path: str) -> list[Any]:
         """The member at *path* (`"meta.createdAt"`) of each record as a plain value; None if there is none."""
+        found: list[Any] = self.records()
+        for name in path.split("."):
+            found = [one.get(name) if isinstance(one, dict) else None for one in found]
+        return found
 
     @abstractmethod
     def records(self) -> list[dict[str, Any]]:

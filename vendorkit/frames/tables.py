@@ -8,7 +8,8 @@ list inside a photo gives `product_photo_organizations`.
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterator
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,15 +18,11 @@ import pyarrow.compute as pc
 from vendorkit.frames.columns import first_text
 from vendorkit.frames.kinds import Kind
 from vendorkit.frames.names import singular
+from vendorkit.frames.schema import Schema
 from vendorkit.frames.values import dumps, loads
 from vendorkit.strictjson import Literal
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-
-    from vendorkit.frames.schema import Schema
-
-    Columns = dict[str, Any]
+Columns = dict[str, Any]
 
 POSITION = "position"
 _ROWS_AT_A_TIME = 100_000  # an Arrow text array holds 2 GB; long descriptions stay far below

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
 from json import detect_encoding
 from typing import Any, Final
 
@@ -39,13 +38,9 @@ _FREE: Final = Elements("snake")
 class XmlPage(Page):
     """The records of one answer in XML: the element of each."""
 
-    def values(self, path: str) -> list[Any]:
-        """The member at *path* of each record as a plain value; None if there is none."""
-        return on_any_stack(lambda: [_value(element, *path.split(".")) for element in self.raws])()
-
     def records(self) -> list[dict[str, Any]]:
         """The records as JSON has them, with ordinary Python numbers."""
-        return on_any_stack(lambda: [plain(dict(_members(element))) for element in self.raws])()
+        return on_any_stack(lambda: [plain(_record(element)) for element in self.raws])()
 
     def under(self, name: str) -> XmlPage:
         """The page in which each record *r* is `{name: r}`."""
@@ -104,19 +99,13 @@ def _is_old_collection(records: Sequence[etree._Element], around: Mapping[str, A
     return len({record.tag for record in records}) == 1 and all(len(record) for record in records)
 
 
-def _members(record: etree._Element) -> Iterable[tuple[str, Any]]:
-    name = type_of(record)
-    for child in record:
+def _record(element: etree._Element) -> dict[str, Any]:
+    name = type_of(element)
+    found: dict[str, Any] = {} if name is None else {RESOURCE_TYPE: name}
+    for child in element:
         check_depth(child)
-    members = (member for child in record for member in _FREE.members(child, _UNDECLARED))
-    return chain([] if name is None else [(RESOURCE_TYPE, name)], members)
-
-
-def _value(record: etree._Element, first: str, *below: str) -> Any:
-    found = next((item for name, item in _members(record) if name == first), None)
-    for name in below:
-        found = found.get(name) if isinstance(found, dict) else None
-    return plain(found)
+        found.update(_FREE.members(child, _UNDECLARED))
+    return found
 
 
 def parse(body: bytes) -> etree._Element:
