@@ -28,8 +28,8 @@ def bench(size: Size) -> Report:
     count = size.of(20_000, 400)
     report = Report("03", f"XML to frame, {count:,} titles in pages of 200", base=FLOOR)
     report.packages = ("lxml", "pandas", "pyarrow", "xmltodict")
-    bodies = vendor.titles_xml(count)
-    with local.start(vendors=("mediagenix", "sequence"), titles=1) as servers:
+    with local.start(vendors=("mediagenix", "sequence"), titles=count, gzip=False) as servers:
+        bodies = vendor.titles_xml(servers, count)
         query = vendor.mediagenix_on(bodies, servers).titles.query(accept="xml")
         contenders = [Contender(FLOOR, lambda: _parse(bodies), lambda _: _by_lxml(bodies))]
         contenders += [Contender(OURS, lambda: vendor.frame(query), _of_ours)]

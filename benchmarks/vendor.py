@@ -148,11 +148,10 @@ def sharing(servers: local.LocalVendors) -> AbstractContextManager[Any]:
     return patch.object(local, "shared", lambda *_: servers)
 
 
-def titles_xml(count: int) -> list[bytes]:
+def titles_xml(servers: local.LocalVendors, count: int) -> list[bytes]:
     """Return all titles of a local Mediagenix as it serves them: XML in pages of 200, over HTTPS."""
-    with local.start(vendors=("mediagenix", "sequence"), titles=count, gzip=False) as servers:
-        client = connect("mediagenix", servers)
-        return [
-            client.get("/api/titles", params={"per_page": TITLES, "page": number}).content
-            for number in range(1, -(-count // TITLES) + 1)
-        ]
+    client = connect("mediagenix", servers)
+    return [
+        client.get("/api/titles", params={"per_page": TITLES, "page": number}).content
+        for number in range(1, -(-count // TITLES) + 1)
+    ]
