@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from types import SimpleNamespace
 from typing import Any, Final, TypeVar
 from unittest.mock import patch
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import msgspec
 import numpy as np
@@ -64,8 +64,9 @@ class Canned:
         self._session, self._answer = session, answer
 
     def send(self, call: Call) -> Any:
-        """Return the stored answer to *call*."""
-        return SimpleNamespace(content=self._answer(call), headers={}, url=self._session.prepare(call).url)
+        """Return the answer to *call*."""
+        asked = f"?{urlencode(call.params)}" if call.params else ""
+        return SimpleNamespace(content=self._answer(call), headers={}, url=self._session.absolute(call.url) + asked)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._session, name)
