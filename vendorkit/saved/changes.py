@@ -30,9 +30,9 @@ def compare(old: Version, new: Version, columns: Sequence[str] | None = None) ->
     """Yield changes as tables of `CHANGES`; the changes of one record are in one table. Keys are all in memory."""
     for one in (new, old):
         check_key(one)
-    schemas = [
-        one.frame_schema(name for name in one.columns if columns is None or name in columns) for one in (old, new)
-    ]
+    known = dict.fromkeys([*new.columns, *old.columns])
+    names = [name for name in known if columns is None or name in columns]
+    old_schema, new_schema = old.frame_schema(names), new.frame_schema(names)
     kept = {part.name for part in old.parts} & {part.name for part in new.parts}
     before, after = ([part for part in one.parts if part.name not in kept] for one in (old, new))
     old_ids, new_ids = old.ids(*before), new.ids(*after)
@@ -43,10 +43,10 @@ def compare(old: Version, new: Version, columns: Sequence[str] | None = None) ->
         for other in after:
             inside = pc.and_(pc.greater_equal(there, first), pc.less(there, first + other.rows))
             rows = pc.indices_nonzero(pc.fill_null(inside, fill_value=False))
-            if len(rows):
-                before_table = old.frame_table(part, schemas[0]).take(rows)
-                after_table = new.frame_table(other, schemas[1]).take(pc.subtract(there.take(rows), first))
-                yield from _changed((before_table, after_table), old_ids.slice(row, part.rows).take(rows), new.number)
+            if len(rows) and names:
+                before_table = old.frame_table(part, old_schema).take(rows)
+                after_table = new.frame_table(other, new_schema).take(pc.subtract(there.take(rows), first))
+                yield from _changed(before_table, after_table, old_ids.slice(row, part.rows).take(rows), new.number)
             first += other.rows
         row += part.rows
     yield _told(new_ids.filter(_missing(new_ids, old_ids)), new.number, "added")
@@ -77,11 +77,10 @@ def differing(old: Any, new: Any, start: int = 0) -> list[int]:
     return differing(old[:half], new[:half], start) + differing(old[half:], new[half:], start + half)
 
 
-def _changed(pair: tuple[pa.Table, pa.Table], ids: pa.Array, version: int | None) -> Iterator[pa.Table]:
-    old, new = pair
+def _changed(old: pa.Table, new: pa.Table, ids: pa.Array, version: int | None) -> Iterator[pa.Table]:
     found = []
-    for name in dict.fromkeys([*new.column_names, *old.column_names]):
-        was, now = (one[name] if name in one.column_names else pa.nulls(len(ids), _TEXT) for one in pair)
+    for name in old.column_names:
+        was, now = old[name], new[name]
         if was.type != now.type:
             was, now = _texts(was), _texts(now)
         if rows := differing(was, now):

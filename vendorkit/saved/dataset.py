@@ -91,8 +91,7 @@ class Dataset:
             what = f"since must be a version before {new.number}, not {since}."
             raise UsageError(what, remedy="Compare the newer Dataset: vk.load and changes() both look back.")
         names = arguments.columns(columns)
-        found = list(dict.fromkeys([*new.columns, *old.columns]))
-        check_columns(self.path, names or [], found)
+        check_columns(self.path, names or [], [*new.columns, *old.columns])
         return to_frame(pa.concat_tables([CHANGES.empty_table(), *compare(old, new, names)]))
 
     def arrow(self) -> pads.Dataset:

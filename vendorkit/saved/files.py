@@ -214,12 +214,12 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         names = names_in(folder)
-        odd = [name for name in names if name.startswith(_LOCK) and plain_size(folder / name) < 0]
     except (OSError, ValueError) as exc:  # a name that no file can have is a ValueError
         if from_outside(exc):
             raise
         what = f"{str(folder)!r} cannot be used as a folder for a dataset: {getattr(exc, 'strerror', None) or exc}."
         raise UsageError(what, remedy="Choose another folder, or allow writing to it.") from exc
+    odd = [name for name in names if name.startswith(_LOCK) and plain_size(folder / name) < 0]
     foreign = [name for name in names if not name.startswith(".") and name != LOG and version_of(name) is None]
     if odd or (foreign and LOG not in names):
         what = f"{folder} is not empty and not a dataset: it holds {[*odd, *foreign][0]!r}."
