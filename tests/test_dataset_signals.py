@@ -57,7 +57,7 @@ def _interrupted(owner: Any, name: str, at: int, make: Callable[[], BaseExceptio
 
 @pytest.mark.parametrize("verb", ["save", "save again", "load", "arrow", "history", "changes", "compact", "update"])
 def test_what_is_raised_amid_file_work_passes_and_harms_nothing(medipim, vendors, tmp_path, verb):
-    """Not taken for damage, a full disk or a folder of another program, whatever it is; the same call then works."""
+    """X05: not taken for damage, a full disk or a folder of another program; the same call then works."""
     query, folder, kinds = medipim.products.query(brand=9), tmp_path / "p", count()
     dataset = query.save(folder, columns=FEW)
     edited = dataset.frame()["id"][0]
