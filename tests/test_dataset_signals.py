@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import signal
 import sys
@@ -18,7 +19,7 @@ import pytest
 
 import vendorkit as vk
 from tests.dataset_files import leftovers
-from tests.test_signals import KINDS, caught_from
+from tests.test_signals import IDS, KINDS, caught_from
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(signal, "raise_signal") or os.name != "posix", reason="signals as POSIX has them"),
@@ -83,3 +84,12 @@ def test_what_is_raised_amid_file_work_passes_and_harms_nothing(medipim, vendors
     work[verb]()
     pd.testing.assert_frame_equal(vk.load(folder), query.frame(columns=FEW))
     assert not leftovers(folder)
+
+
+@pytest.mark.parametrize("make", KINDS, ids=IDS)
+def test_what_is_raised_while_a_commit_is_decoded_passes(medipim, tmp_path, make):
+    """X05: the decoder wraps some of it."""
+    medipim.brands.query(id=9).save(tmp_path / "b")
+    with _interrupted(base64, "b64decode", 1, make) as raised:
+        exc = caught_from(lambda: vk.load(tmp_path / "b"))
+    assert [exc] == raised

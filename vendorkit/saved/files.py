@@ -12,7 +12,7 @@ import sqlite3
 import stat
 import zlib
 from collections.abc import Collection, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -48,8 +48,8 @@ def checked(error: Exception) -> Iterator[None]:
     try:
         yield
     except _FAULTS as exc:
-        if from_outside(exc):
-            raise
+        if outside := from_outside(exc):  # msgspec wraps what is raised while it converts
+            raise outside  # noqa: B904 - it is the cause
         raise error from None
 
 
@@ -212,8 +212,9 @@ def locked(folder: Path) -> Iterator[None]:
         UsageError: It cannot be written, holds something else, or is being written by another process.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        names = names_in(folder)
+        with suppress(FileExistsError):  # exist_ok=True would suppress others too
+            folder.mkdir(parents=True)
+        names = [path.name for path in folder.iterdir()]
     except (OSError, ValueError) as exc:  # a name that no file can have is a ValueError
         if from_outside(exc):
             raise
