@@ -1,4 +1,4 @@
-"""What came of a request: what it will take, its progress, and the table of the last one that brought rows."""
+"""A request from its estimate over its progress to its table, which stays until another one brought rows."""
 
 from __future__ import annotations
 
