@@ -34,7 +34,12 @@ TIMES = [
     pd.Timestamp("2026-01-31 01:00", tz="Europe/Brussels"),
     np.datetime64("2026-01-31T00:00:00.000000000"),
 ]
-NO_TIME = [pd.NaT, np.datetime64("NaT"), pd.Timedelta(days=1), np.datetime64("300000-01-01"), True, 0.5, "yesterday"]
+NO_TIME = [
+    *(pd.NaT, np.datetime64("NaT"), pd.Timedelta(days=1), np.datetime64("300000-01-01"), True, 0.5, "yesterday"),
+    # Neither a day nor a moment; what NumPy would wrap around; milliseconds.
+    *(np.datetime64("2026-01"), np.datetime64("2026"), np.datetime64("2026-01-31", "W"), "2026-W05", "2026W05"),
+    *(np.datetime64(2**62, "s"), np.datetime64(-(2**62), "ms"), 1_769_817_600_000, np.int64(2**62)),
+]
 
 
 def named(value) -> str:

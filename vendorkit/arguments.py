@@ -273,10 +273,16 @@ def parameters(given: Any, name: str) -> dict[str, Any]:
 
 
 def day_or_moment(given: Any) -> date | None:
-    """Return a date or datetime, also NumPy's and pandas', as Python's; None if it is none, or missing."""
+    """
+    Return a date or datetime, also NumPy's and pandas', as Python's; None if it is none, or missing.
+
+    NumPy's weeks, months and years are neither a day nor a moment.
+    """
     if isinstance(given, np.datetime64):
-        is_day = np.datetime_data(given)[0] == "D"
-        given = given.item() if is_day else given.astype("datetime64[us]").item()
+        unit = np.datetime_data(given)[0]
+        year = 1970 + int(given.astype("datetime64[Y]").astype(int))  # to finer units NumPy wraps around
+        is_one = unit not in ("Y", "M", "W") and year in range(1, 10_000)
+        given = (given if unit == "D" else given.astype("datetime64[us]")).item() if is_one else None
     # NaT is a datetime that is not equal to itself.
     return given if isinstance(given, date) and given == given else None  # noqa: PLR0124
 

@@ -16,6 +16,8 @@ from vendorkit.errors import UnknownName, UsageError
 
 FilterKind = Literal["text", "code", "integer", "boolean", "time", "moment", "object", "date"]
 _DAY_S: Final = 86_400
+_SECONDS: Final = range(-62_135_596_800, 253_402_300_800)  # the years 1 to 9999
+_WEEK: Final = re.compile(r"W[0-9]{2}(?!-?[0-9])")
 _LONGEST: Final = 100  # characters of a name that are compared: that takes the square of them
 _MOMENT: Final = "a date, a datetime, an ISO 8601 text or unix seconds"
 _WANTED: Final = {"integer": "a whole number", "boolean": "True or False", "date": "a date, or a text as YYYY-MM-DD"}
@@ -184,11 +186,8 @@ class Filter:
         return arguments.identifier(given, self.name)
 
     def _day(self, given: Any) -> str:
-        found = arguments.day_or_moment(given)
-        if isinstance(given, str):
-            with suppress(ValueError):
-                found = date.fromisoformat(given)
-        if found is None:
+        found = _day_or_moment(given)
+        if found is None or (isinstance(given, str) and isinstance(found, datetime)):
             arguments.refuse(self.name, self._wanted, given)
         return (found.date() if isinstance(found, datetime) else found).isoformat()
 
@@ -212,28 +211,32 @@ class Filter:
         return self._second(given) + (_DAY_S - 1 if is_end and _is_day(given) else 0)
 
     def _second(self, given: Any) -> int:
-        found = arguments.day_or_moment(given)
-        if isinstance(given, str):
-            with suppress(ValueError):
-                found = datetime.fromisoformat(given.replace("Z", "+00:00"))
-        if isinstance(found, datetime):
-            return int((found if found.tzinfo else found.replace(tzinfo=timezone.utc)).timestamp())
-        if found is not None:
-            return int(datetime(found.year, found.month, found.day, tzinfo=timezone.utc).timestamp())
+        found = _day_or_moment(given)
         number = None if isinstance(given, str) else arguments.whole(given)
-        if number is None:
+        if found is not None:
+            moment = found if isinstance(found, datetime) else datetime(found.year, found.month, found.day)  # noqa: DTZ001
+            number = int((moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp())
+        if number is None or number not in _SECONDS:
             pair = ", or a pair (from, until) of these" if self.kind == "time" else ""
             arguments.refuse(self.name, f"{_MOMENT}{pair}", given)
         return number
 
 
+def _day_or_moment(given: Any) -> date | None:
+    """Return a date or datetime of any library, or an ISO 8601 text, as Python's; None if it is none of these."""
+    if not isinstance(given, str):
+        return arguments.day_or_moment(given)
+    if _WEEK.search(given):  # for Python, a week without a day is its Monday
+        return None
+    for read in (date.fromisoformat, datetime.fromisoformat):
+        with suppress(ValueError):
+            return read(given.replace("Z", "+00:00"))
+    return None
+
+
 def _is_day(given: Any) -> bool:
     """Tell whether *given* is a date without a time, also as a text."""
-    if isinstance(given, str):
-        with suppress(ValueError):
-            return bool(date.fromisoformat(given))
-        return False
-    found = arguments.day_or_moment(given)
+    found = _day_or_moment(given)
     return found is not None and not isinstance(found, datetime)
 
 

@@ -9,7 +9,7 @@ import json
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime, timezone
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
@@ -83,10 +83,7 @@ def _text_of(declared: Filter, value: Any) -> str:
 
 
 def _utc(at: int) -> str:
-    try:
-        return datetime.fromtimestamp(at, timezone.utc).isoformat(" ")[:19]
-    except (ValueError, OverflowError, OSError):  # after the year 9999
-        return str(at)
+    return (datetime(1970, 1, 1) + timedelta(seconds=at)).isoformat(" ")  # noqa: DTZ001 - all of it is UTC
 
 
 def span_text(value: Any) -> str:
