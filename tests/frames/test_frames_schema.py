@@ -160,6 +160,17 @@ def test_two_undeclared_fields_never_share_a_column(style):
         assert whole[column] == found == [str(value)]
 
 
+@pytest.mark.parametrize("name", ["a\nb", 'a"b', "a\\b", "\x00", "a\x1f", "\x7f", "\ud800", "\u200b", "\U0001f600", ""])
+def test_an_undeclared_field_may_have_any_name(name):
+    """Also in all records of several pages."""
+    schema = Schema("x", (Column("id", Kind.ID),))
+    reader = TableReader(schema)
+    for _ in range(3):
+        batch = reader.read([json_page(json.dumps([{"id": "1", name: 7}] * 3).encode(), None)])
+        assert [column.to_pylist() for column in batch.table.columns] == [["1"] * 3, ["7"] * 3]
+        assert batch.drift.unknown == {name: 3}
+
+
 def test_the_column_of_an_undeclared_field_depends_on_its_name_only():
     """`meta.author` and `metaAuthor` have two columns, whichever comes, and the order does not matter."""
     schema = Schema("x", (Column("created_at", Kind.EPOCH, "meta.createdAt"),), style="camel")

@@ -13,6 +13,7 @@ because both readers agree on what fits.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -33,6 +34,7 @@ from vendorkit.frames.values import compact, loads
 from vendorkit.strictjson import MAX_DEPTH, on_any_stack
 
 _CHUNK: Final = 1 << 23  # bytes of text for Arrow, which is quickest with a few megabytes
+_ESCAPED: Final = re.compile(r'[\x00-\x1f"\\]')
 _MOST: Final = 100  # members that are looked for first
 _SAMPLE: Final = 64  # records that show what most records have
 
@@ -192,7 +194,8 @@ def _part(raws: Sequence[bytes], find: Find | None) -> _Parted:
 def _often(parted: _Parted) -> frozenset[str]:
     """Return the members that are odd in most records."""
     often = (name for name, texts in parted.odd.items() if len(texts) * 2 > len(parted.texts))
-    return frozenset(sorted(often)[:_MOST])
+    # msgspec looks for no names that JSON has to write with escapes.
+    return frozenset(sorted(name for name in often if not _ESCAPED.search(name))[:_MOST])
 
 
 @lru_cache(maxsize=64)
