@@ -126,7 +126,7 @@ def parse(body: bytes) -> etree._Element:
     try:
         return etree.fromstring(body, parser)
     except etree.XMLSyntaxError as error:
-        problem = f"not well-formed XML: {str(error.msg)[:200]}"
+        problem = f"not well-formed XML: {' '.join(str(error.msg).split())[:200]}"
         if "Excessive depth" in problem:
             problem = "nested too deep"
     what = f"The answer is {problem}."
