@@ -153,6 +153,10 @@ def test_a_name_in_both_frames_is_refused_unless_there_is_a_prefix(pledg, vendor
             ),
             "more than once",
         ),
+        (
+            lambda p: p.payment_schedule.for_each(AMOUNTS, amount_cents="amount", since="2026-01-31"),
+            "no filter 'since'. There are: amount_cents",
+        ),
     ],
 )
 def test_what_is_wrong_for_every_row_is_refused_before_anything_is_sent(pledg, vendors, call, said):

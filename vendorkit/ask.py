@@ -256,7 +256,8 @@ def find_filter(filters: Iterable[Filter], name: str, resource: str, others: Ite
     if name in known:
         return known[name]
     what = f"{resource} has no filter {name!r}."
-    raise UsageError(what, remedy=suggestion(name, [*(one.name for one in known.values()), *others]))
+    meant = [*(one.name for one in known.values()), *(one for one in others if one != name)]
+    raise UsageError(what, remedy=suggestion(name, meant))
 
 
 def suggestion(name: Any, known: Iterable[str]) -> str:
