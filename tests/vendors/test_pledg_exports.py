@@ -37,6 +37,9 @@ def test_separators_in_quotes_and_blank_lines_are_no_columns(pledg):
     frame = pledg.exports.read(b'"a,b,c";d\n1,5;2\n\n;\n"x\ny";3\n')
     assert frame.to_dict("list") == {"a,b,c": ["1,5", "x\ny"], "d": ["2", "3"]}
     assert pledg.exports.read(b"a;b\n").empty
+    assert list(pledg.exports.read(b'"a\nb","c"\n1,2\n')) == ["a\nb", "c"]
+    assert list(pledg.exports.read(b" \r\n \na,b\n1,2\n")) == ["a", "b"]
+    assert pledg.exports.read(b"a,b\r1;x,5\r2,3;4;5\r").to_dict("list") == {"a": ["1;x", "2"], "b": ["5", "3;4;5"]}
 
 
 @pytest.mark.parametrize(
@@ -47,6 +50,8 @@ def test_separators_in_quotes_and_blank_lines_are_no_columns(pledg):
         (b"a;\n1;2\n", "first line"),
         (b"a;b\n1;2\n1;2;3\n", "line 3 has 3 fields instead of 2"),
         (b'a;b\n"1;2\n', "line 2"),
+        (b"PK\x03\x04\x00\x00", "zero bytes"),
+        ("a;b\n1;2\n".encode("utf-16-le"), "zero bytes"),
     ],
 )
 def test_what_is_no_table_is_refused_with_its_line(pledg, content, problem):
@@ -70,7 +75,7 @@ def test_a_file_that_is_not_there_is_a_usage_error(pledg, given):
         *(("1'234.50", 123450), ("1.234.567", 123456700), ("EUR 10", 1000), ("\u22125,00", -500), ("19,990", None)),
         *(("1.234", None), ("1,234", None), ("12,345,6", None), ("1,2,3", None), ("1.5.2,5", None), ("abc", None)),
         *(("1,001", None), ("1e3", None), ("--5", None), (",5", None), ("5,", 500), ("1.23,456", None)),
-        *(("12345678901,00", 1234567890100),),
+        *(("12345678901,00", 1234567890100), ("12345678901234567890", None), ("92233720368547758,08", None)),
     ],
 )
 def test_amounts_become_cents_or_are_refused(pledg, text, cents):
@@ -113,6 +118,24 @@ def test_an_export_is_compared_with_the_notifications(pledg):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_payments_without_a_reference_are_compared_too(pledg):
+    """However they are missing; nothing is left out of the sums."""
+    log = pd.DataFrame({"verified": True, "repeated": False, "amount_cents": [500, 100], "reference": [None, "A"]})
+    for missing in (None, "", " ", pd.NA):
+        export = pd.DataFrame({"ref": ["A", missing, missing], "m": ["1", "2", "3,50"]})
+        found = pledg.exports.compare(export, log, reference="ref", amount="m").set_index("reference")
+        assert found["export_cents"].to_dict() == {"": 550, "A": 100}
+        assert found["notified_cents"].to_dict() == {"": 500, "A": 100}
+
+
+@pytest.mark.parametrize("log", [None, [1], pd.DataFrame({"reference": ["A"]}), pd.Series([1])])
+def test_what_is_no_table_of_notifications_is_a_usage_error(pledg, log):
+    """Not a KeyError of pandas."""
+    export = pd.DataFrame({"ref": ["A"], "m": ["1"]})
+    with pytest.raises(UsageError, match="notifications must be the table"):
+        pledg.exports.compare(export, log, reference="ref", amount="m")
+
+
 def test_a_pipe_without_a_writer_is_refused_at_once(pledg, tmp_path):
     """It would be waited for without an end; its name is shown on one line."""
     os.mkfifo(tmp_path / "a\nb.csv")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import time
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from vendorkit.auth import sign_jwt, verify_jwt
@@ -33,6 +35,17 @@ def test_redelivery_is_repeated_however_it_is_written():
     turned = dict(reversed(signed({**FIELDS, "error": None}, metadata={"try": 2}).items()))
     bodies = [json.dumps(first), json.dumps(first, indent=3).encode(), turned, signed({**FIELDS, "id": "pur_2"})]
     assert repeated(*bodies) == [False, True, True, False]
+
+
+def test_numbers_and_lists_of_numpy_and_arrow_are_those_of_json():
+    """A43: a notification from a table is the one that was posted; a list may be Arrow's."""
+    posted = signed(FIELDS, amount_cents=500)
+    from_table = {**posted, "amount_cents": np.int64(500), "sandbox": np.True_}
+    assert repeated(json.dumps(posted), from_table) == [False, True]
+    notifications = Notifications(Secret(SECRET))
+    assert notifications.verify(from_table)["amount_cents"] == 500
+    for kind in (pa.string(), pa.binary()):
+        assert notifications.frame(pa.array([json.dumps(posted)], kind))["verified"].tolist() == [True]
 
 
 def test_token_is_repeated_by_its_claims():

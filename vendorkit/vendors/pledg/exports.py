@@ -25,6 +25,8 @@ LIMIT_BYTES: Final = 1 << 28
 _SEPARATORS: Final = (";", "\t", ",")
 _AMOUNT: Final = re.compile(r"(?P<sign>[+-]?)(?P<body>[0-9][0-9.,']{0,20})")
 _WHOLE: Final = re.compile(r"[0-9]+|[0-9]{1,3}(?:([.,'])[0-9]{3})(?:\1[0-9]{3})*")
+_DIGITS: Final = 16  # of the euros, with their marks: then the cents have 64 bits
+_USED: Final = {"verified", "repeated", "amount_cents", "reference"}  # columns of notifications
 _BLANKS: Final = re.compile("[\\s\u00a0\u202f€]|EUR")
 
 
@@ -44,7 +46,9 @@ class Exports:
             MalformedAnswer: No header, doubled names, or a line with more or fewer fields; the message names the line.
         """
         text = _decoded(file if isinstance(file, bytes) else _content(file))
-        head = re.sub(r'"[^"]*"', "", text.lstrip("\r\n").partition("\n")[0])
+        if "\0" in text:
+            _refuse("it has zero bytes, as workbooks have")
+        head = re.split("[\r\n]", re.sub(r'"[^"]*"', "", text.lstrip(" \r\n")), maxsplit=1)[0]
         separator = max(_SEPARATORS, key=head.count)
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
         try:
@@ -97,14 +101,17 @@ class Exports:
             decimal: As in `cents`.
 
         Returns:
-            Columns reference, export_cents, notified_cents, difference_cents and state: "equal", "different", "only in
-            the export", "only in the notifications".
+            Columns reference, "" where there is none, export_cents, notified_cents, difference_cents and state:
+            "equal", "different", "only in the export", "only in the notifications".
         """
         cents = self.cents(export, amount, decimal=decimal)
-        ours = cents.groupby(_column(export, reference).str.strip()).sum(min_count=1)
+        ours = cents.groupby(_column(export, reference).fillna("").str.strip()).sum(min_count=1)
+        if not isinstance(notifications, pd.DataFrame) or not {*notifications.columns} >= _USED:
+            arguments.refuse("notifications", "the table of notifications.frame()", notifications)
         genuine = notifications[(notifications["verified"] == True) & (notifications["repeated"] == False)]  # noqa: E712
         genuine = genuine[genuine["amount_cents"].notna()]
-        theirs = genuine["amount_cents"].astype("Int64").groupby(genuine["reference"].astype("string")).sum()
+        references = genuine["reference"].astype("string").fillna("")
+        theirs = genuine["amount_cents"].astype("Int64").groupby(references).sum()
         both = pd.DataFrame({"export_cents": ours.astype("Int64"), "notified_cents": theirs.astype("Int64")})
         both["difference_cents"] = both["export_cents"] - both["notified_cents"]
         both["state"] = both["difference_cents"].eq(0).map({True: "equal", False: "different"}).astype("string")
@@ -155,7 +162,7 @@ def _cents(text: str, decimal: str | None) -> int:
     given = _BLANKS.sub("", text).replace("\u2212", "-")
     found = _AMOUNT.fullmatch(given)
     sign, whole, part = _parts(found["sign"], found["body"], decimal) if found else ("", "", "")
-    if not _WHOLE.fullmatch(whole) or len(part.rstrip("0")) > 2:
+    if not _WHOLE.fullmatch(whole) or len(part.rstrip("0")) > 2 or len(whole) > _DIGITS:
         what = f"{text[:40]!r} is not an amount in euros and cents."
         raise UsageError(what, remedy='Write it as 1234,56; give decimal="," or "." if it could be read in two ways.')
     return int(f"{sign}{re.sub('[^0-9]', '', whole)}{part[:2].ljust(2, '0')}")

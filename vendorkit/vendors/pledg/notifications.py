@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from vendorkit import arguments
@@ -31,7 +32,7 @@ class Notifications:
         Raises:
             SignatureInvalid: It is unsigned, forged, or damaged.
         """
-        return dict(verify_notification(body, self._secret.reveal()).fields)
+        return dict(verify_notification(_plain(body), self._secret.reveal()).fields)
 
     def frame(self, bodies: Iterable[bytes | str | Mapping[str, Any]]) -> pd.DataFrame:
         """
@@ -45,15 +46,21 @@ class Notifications:
         if not (one or several):
             arguments.refuse("bodies", "a list of notifications", bodies)
         seen, rows = set[tuple[bool, str]](), []
-        listed: Iterable[Any] = [bodies] if one else bodies
+        listed: Iterable[Any] = [bodies] if one else getattr(bodies, "to_pylist", lambda: bodies)()
         for given in listed:
-            body = bytes(given) if isinstance(given, (bytearray, memoryview)) else given
-            row, identity = _examined(body, self._secret)
+            row, identity = _examined(_plain(given), self._secret)
             rows.append({**row, "repeated": (row["verified"], identity) in seen})
             seen.add((row["verified"], identity))
         batch = page_of(rows).table(read_resources(FILE)["notifications"].schema)
         batch.drift.warn("notifications")
         return to_frame(batch.table)
+
+
+def _plain(body: Any) -> Any:
+    """Return a body in bytes or a dictionary with Python's own values in place of NumPy's; others as they are."""
+    if isinstance(body, Mapping):
+        return {name: value.item() if isinstance(value, np.generic) else value for name, value in body.items()}
+    return bytes(body) if isinstance(body, (bytearray, memoryview)) else body
 
 
 def _text(body: Any) -> str:
