@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import requests
@@ -235,7 +236,9 @@ BODY = '\n{"filter": {"search": "a"}, "sorting": {"id": "ASC"}}'
         (GOOD + '\n{"filter": {"search": 1}}', 2, "search must be"),
         (GOOD + '\n{"filter": [1]}', 2, "where must be"),
         (GOOD + "\nno JSON", 4, "not JSON"),
-        (GOOD + "\n" + "[" * 100_000, 4, "not JSON"),
+        (GOOD + '\n{"filter": {"search": "a"}, "filter": {"search": "b"}}', 4, "name twice"),
+        (GOOD + '\n{"filter": {"id": NaN}}', 4, "contains NaN"),
+        (GOOD + "\n" + "[" * 100_000, 4, "nested more than"),
         (GOOD + "\n< ./body.json", 4, "Another file"),
         (GOOD + "\n<@ ./body.json", 4, "Another file"),
         (GOOD + BODY + "\n\n> {% client.log(1) %}", 6, "Another file, or a script"),
@@ -324,6 +327,36 @@ def test_requests_are_added_and_none_is_lost(medipim, tmp_path):
         save_request(tmp_path / "no" / "x.http", "one", medipim.brands.query(), medipim)
     assert place.read_text(encoding="utf-8") == text
     assert [one.name for one in tmp_path.iterdir()] == [place.name]
+
+
+@pytest.mark.parametrize("end", ["\u2028", "\u2029", "\x85", "\x1c", "\x0b", "\x0c", "\n", "\r\n"])
+def test_text_with_any_line_end_is_saved(medipim, tmp_path, end):
+    """Lines of the file end where editors end them."""
+    query = medipim.products.query(search={"query": f"a{end}b", "locale": "nl"})
+    save_request(tmp_path / "x.http", "x", query, medipim)
+    again = saved_requests(tmp_path / "x.http", medipim)["x"]
+    assert json.loads(again.request().body) == json.loads(query.request().body)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"name": None}, "name must be"),
+        ({"name": 3}, "name must be"),
+        ({"query": "brands"}, "query must be"),
+        ({"options": "limit"}, "options must be"),
+    ],
+)
+def test_wrong_arguments_are_usage_errors(medipim, tmp_path, wrong, said):
+    """Options may hold NumPy's numbers; columns are given by name."""
+    given = {"name": "x", "query": medipim.brands.query(), "client": medipim, "options": {"limit": np.int64(3)}}
+    with pytest.raises(UsageError, match=said):
+        save_request(tmp_path / "x.http", **{**given, **wrong})
+    save_request(tmp_path / "x.http", **given)
+    saved = saved_requests(tmp_path / "x.http", medipim)["x"]
+    assert len(saved.frame()) == 3
+    with pytest.raises(UsageError, match="positional"):
+        saved.frame(["id"])
 
 
 def test_query_that_is_no_single_request_is_not_saved(mediagenix, tmp_path):

@@ -26,6 +26,7 @@ from vendorkit.files import read_bounded
 from vendorkit.pull import check_limit
 from vendorkit.query import Query, checked_nested
 from vendorkit.resource import first_call
+from vendorkit.strictjson import StrictJsonError, strict_value
 from vendorkit.vendors.client import Client
 
 __all__ = ["SavedQuery", "http_text", "save_request", "saved_requests"]
@@ -42,6 +43,7 @@ _SETTING: Final = r"\{\{\$(?:dotenv|processEnv) (\w+)\}\}"
 _SIGNED: Final = re.compile(rf"(?:(?:Basic|Digest)\s+{_SETTING}[\s:]{_SETTING}|Bearer\s+{_SETTING})")
 
 
+@arguments.checked
 @dataclass(frozen=True, repr=False)
 class SavedQuery(Query):
     """
@@ -104,7 +106,8 @@ class _File:
     def __init__(self, text: str, name: str, client: Client) -> None:
         if not isinstance(client, Client):
             arguments.refuse("client", "a connected client, such as vk.connect(...) returns", client)
-        self._lines, self._name, self._client = list(enumerate(text.splitlines(), 1)), name, client
+        # Not splitlines: other line ends of Unicode may be in JSON texts.
+        self._lines, self._name, self._client = list(enumerate(re.split("\r\n?|\n", text), 1)), name, client
         # Variables count in the whole file, wherever they are.
         found = (_VARIABLE.fullmatch(line) for _, line in self._lines)
         self._variables = {one[1]: one[2] for one in found if one is not None}
@@ -182,10 +185,10 @@ class _File:
 
     def _json(self, lines: list[tuple[int, str]]) -> Any:
         try:
-            return json.loads("\n".join(line for _, line in lines))
-        except (ValueError, RecursionError):
-            pass
-        return self._fail(lines[0][0], "The body is not JSON.", "Write a JSON value.")
+            return strict_value("\n".join(line for _, line in lines))
+        except StrictJsonError as error:
+            problem = str(error)
+        return self._fail(lines[0][0], f"The body {problem}.", "Write a JSON value.")
 
     def _body(self, block: _Block) -> Any:
         lines = [(number, line) for number, line in block.body if line.strip()]
@@ -283,8 +286,11 @@ def save_request(
         UsageError: The name is in use or has other characters than letters, digits, "-" and "_"; the file is no such
             file, or for another host; or the query cannot be written as one request.
     """
-    if not re.fullmatch(r"[\w-]{1,80}", name):
+    if not re.fullmatch(r"[\w-]{1,80}", arguments.word(name, "name")):
         arguments.refuse("name", 'letters, digits, "-" and "_"', name)
+    if not isinstance(query, Query):
+        arguments.refuse("query", "a query", query)
+    options = arguments.json_object(options or {}, "options")
     place = arguments.folder(path)
     before = _text_of(place) if place.exists() else f"@host = {client.base_url}\n"
     text = f"{before.rstrip()}\n\n{http_text(query, name, options)}"
@@ -294,7 +300,7 @@ def save_request(
         raise UsageError(what, remedy="Save the lines of vendorkit.")
     temporary = place.with_name(f".{place.name}.new")
     try:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(text.encode())  # with the line ends that are there
         temporary.replace(place)
     except OSError as exc:
         what = f"{place.name} cannot be written ({exc.strerror})."
