@@ -108,6 +108,27 @@ def test_a_log_that_is_no_json_is_refused(medipim, folder, body):
     _refused(medipim.products.query(brand=9), folder)
 
 
+@pytest.mark.parametrize("gone", [0, 1])
+def test_a_log_with_a_gap_is_not_written_to(medipim, folder, gone):
+    """An older version is not taken for the newest one, which loads, and nothing is written in between."""
+    query = medipim.products.query(brand=9)
+    for _ in range(2):
+        newest_one = query.update(folder)
+    (folder / f"_delta_log/{gone:020}.json").unlink()
+    for verb in (query.save, query.update):
+        with pytest.raises(UsageError, match=f"version {gone} in _delta_log"):
+            verb(folder)
+    assert len(vk.load(folder)) == newest_one.rows
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "desktop.ini"])
+def test_a_file_of_a_file_manager_is_no_damage(medipim, folder, name):
+    """Wherever it is."""
+    for place in (folder, folder / "_delta_log"):
+        (place / name).write_bytes(b"x")
+    assert medipim.products.query(brand=9).update(folder).version == 1
+
+
 @pytest.mark.parametrize("line", [b'{"remove":{"path":"x"}}\n', b"[0]\n", b" " * 1000])
 def test_a_log_of_a_hundred_megabytes_is_refused(medipim, folder, line):
     """In one file or in many, of short lines and of one long one."""

@@ -21,7 +21,7 @@ from vendorkit.saved.log import Note, Version, encoded, log_file, stats, stored_
 
 _KEPT: Final = "interval 3650 days"  # deltalake deletes log files after 30 days otherwise, and knows no "never"
 _REFUSED: Final = re.compile(r"[%\x00-\x1f]|\w\w:[/\\]" if os.name == "nt" else r"[%\\\x00-\x1f]|\w\w:/")
-_OURS: Final = re.compile(r"\d{20}\.json|_commit_[\w-]+\.json\.tmp")
+_OURS: Final = re.compile(r"\d{20}\.json|_commit_[\w-]+\.json\.tmp|\.DS_Store|desktop\.ini")  # or a file manager's
 _forked = False
 
 
