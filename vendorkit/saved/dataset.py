@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -269,5 +270,6 @@ def _condition(filters: Any, columns: Sequence[str]) -> tuple[Any, Sequence[str]
 
 def _is_plain(value: Any) -> bool:
     """Whether a value is one, or a list of some: Arrow does not survive a list that is inside of itself."""
+    value = value.tolist() if isinstance(value, (pd.Series, pd.Index, np.ndarray)) else value
     found = value if isinstance(value, (list, tuple, set, frozenset)) else [value]
     return all(isinstance(one, (str, bytes)) or not isinstance(one, Iterable) for one in found)
