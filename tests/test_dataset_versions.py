@@ -6,9 +6,11 @@ import itertools
 import json
 import multiprocessing
 import traceback
+from functools import partial
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -53,6 +55,22 @@ def test_a_dataset_is_one_version(two):
     for wrong in (-1, True, "1", 1.5):
         with pytest.raises(UsageError, match="version must be the number of a version"):
             vk.load(first.path, version=wrong)
+
+
+def test_no_columns_are_no_damage(two):
+    """As for `frame()`."""
+    query, _, second, _ = two
+    for call in (query.frame, query.tables, second.frame, partial(vk.load, second.path), partial(second.changes, 0)):
+        with pytest.raises(UsageError, match=r"columns must be a list of column names, not \[\]"):
+            call(columns=[])
+
+
+def test_a_tilde_is_the_users_own_folder(medipim, tmp_path, monkeypatch):
+    """As in pandas; no folder of that name is made."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    assert medipim.brands.query(id=9).save("~/brands").path == tmp_path / "home" / "brands"
+    assert len(vk.load(Path("~/brands"))) == 1
 
 
 def test_history_has_a_row_per_version(two):
@@ -136,6 +154,8 @@ def test_filters_are_those_of_pandas(two):
     pd.testing.assert_frame_equal(some, expected)
     either = vk.load(second.path, filters=[[("id", "==", ids[5])], [("id", "in", [ids[9]])]])
     assert either["id"].tolist() == [ids[5], ids[9]]
+    for kind in (set, tuple, pd.Series, pd.Index, np.array):
+        assert len(vk.load(second.path, columns="id", filters=[("id", "in", kind([ids[5], ids[9]]))])) == 2
     with pytest.raises(UsageError, match=r"no column 'statos'.*status"):
         vk.load(second.path, filters=[("statos", "==", "active")])
     circle: list = []

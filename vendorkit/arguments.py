@@ -193,8 +193,11 @@ def names(given: Any, name: str, wanted: str) -> list[str]:
 
 
 def columns(given: Any) -> list[str] | None:
-    """Return the names of columns; None means all."""
-    return None if given is None else names(given, "columns", "a list of column names")
+    """Return the names of columns, one or more; None means all."""
+    found = None if given is None else names(given, "columns", "a list of column names")
+    if found == []:
+        refuse("columns", "a list of column names", given, "Name at least one, or leave it out for all.")
+    return found
 
 
 def locale(given: Any) -> str | None:
@@ -288,9 +291,9 @@ def day_or_moment(given: Any) -> date | None:
 
 
 def folder(given: Any) -> Path:
-    """Return *given* as the path of a folder; `UsageError` if no folder can have that name."""
+    """Return *given* as the path of a folder, `~` as the user's own; `UsageError` if no folder can have that name."""
     path = os.fspath(given) if isinstance(given, os.PathLike) else given
-    found = Path(text(path, "path", "the path of a folder"))
+    found = Path(os.path.expanduser(text(path, "path", "the path of a folder")))  # noqa: PTH111 - which never raises
     if not str(path).strip() or _CONTROL.search(str(path)) or any(len(os.fsencode(one)) > _NAME for one in found.parts):
         refuse("path", "the path of a folder", given)
     return found
