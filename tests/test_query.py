@@ -204,6 +204,34 @@ def test_pages_are_read_again_if_a_record_left_and_another_came_meanwhile(reques
     assert found["id"].tolist() == now["id"].tolist() != before
 
 
+def test_a_row_that_slid_once_is_read_again(pages, monkeypatch):
+    """P16 and P17 together, and then the vendor is at rest: the second reading is whole."""
+    second = [brand(2), brand(3)]
+    query, sent = pages((4, [brand(1), brand(2)]), (4, second)), []
+    send = query.client.session.send
+
+    def counted(call):
+        response = send(call)
+        sent.append(call)
+        if len(sent) == 2:
+            second[:] = [brand(3), brand(4)]
+        return response
+
+    monkeypatch.setattr(query.client.session, "send", counted)
+    frame = query.frame()
+    assert list(frame["id"]) == ["1", "2", "3", "4"]
+    assert frame.attrs["vendorkit"]["complete"] is True
+    assert len(sent) == 4
+
+
+def test_a_limit_is_no_excuse_for_a_missing_row(pages):
+    """P17: fewer rows than were asked for are the whole only if there are no more."""
+    for total, whole in ((3, True), (5, False), (None, True)):
+        frame = pages((total, [brand(1), brand(2)]), (total, [brand(2), brand(3)])).frame(limit=4)
+        assert list(frame["id"]) == ["1", "2", "3"]
+        assert frame.attrs["vendorkit"]["complete"] is whole
+
+
 def test_data_that_never_rests_is_said_to_be_incomplete(medipim, vendors, monkeypatch):
     """After three readings: the rows of the last one, and a warning that names the pages."""
     gone = iter(medipim.products.query().frame(columns=["id"])["id"].tolist())

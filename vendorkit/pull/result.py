@@ -40,6 +40,7 @@ class Result:
         drift: What did not match the schema.
         complete: Whether these are all records that match.
         moved: The pages between which the data moved while they came, also if they were read again; the first is 1.
+        slid: Whether a record came twice and another one never, as if it had slid from page to page.
         came: Names of what came meanwhile, as the vendor says; of earlier readings too.
     """
 
@@ -51,13 +52,14 @@ class Result:
     drift: Drift
     complete: bool
     moved: tuple[int, ...] = ()
+    slid: bool = False
     came: frozenset[str] = frozenset()
 
     @property
     def whole(self) -> bool:
         """Whether no limit cut anything off."""
-        limit, rows = self.ask.limit, self.table.num_rows
-        return limit is None or rows < limit or rows == self.pull.total
+        limit, rows, total = self.ask.limit, self.table.num_rows, self.pull.total
+        return limit is None or (rows < limit if total is None else rows == total)
 
     @property
     def warning(self) -> str:
@@ -87,7 +89,7 @@ def table_of(source: Source, ask: Ask, schema: Schema) -> Result:
     """
     result = _download(source, ask, schema)
     for _ in range(REREADS):
-        if not result.moved or ask.span is not None or result.pull.pages > MOST_PAGES:
+        if not (result.moved or result.slid) or ask.span is not None or result.pull.pages > MOST_PAGES:
             break
         try:
             result = _download(source, ask, schema, result.came)
@@ -124,9 +126,12 @@ def _download(source: Source, ask: Ask, schema: Schema, known: frozenset[str] = 
             raise broken
         what = f"The download of {resource.name} broke off after {table.num_rows:,} rows: {broken.what}"
         raise IncompletePull(what, arrived=arrived, remedy=broken.remedy) from broken
+    arrived_rows = table.num_rows
     table, differ = without_copies(table, schema.key) if pull.pages > 1 else (table, [])
     pages = {bisect_right(pull.ends, row) + 1 for row in differ}
-    result = Result(source, ask, schema, pull, table, drift, complete=True, moved=tuple({*pages, *pull.moved_pages}))
+    slid = table.num_rows < arrived_rows and pull.difference(table.num_rows) is not None
+    moved = tuple({*pages, *pull.moved_pages})
+    result = Result(source, ask, schema, pull, table, drift, complete=True, moved=moved, slid=slid)
     if result.moved or pull.difference(table.num_rows) is None:
         # What was known before this reading did not come during it; the vendors' clocks have whole seconds.
         came = _came_meanwhile(result)
