@@ -240,6 +240,15 @@ def test_serve_ends_by_itself(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_output_of_serve_is_utf8_in_every_console(tmp_path):
+    """A redirected Windows console has another encoding, and the file would not be read."""
+    for encoding in ("cp1252", "ascii"):
+        environment = {**os.environ, "PYTHONIOENCODING": encoding}
+        command = [*RUN, "serve", "--seconds", "0"]
+        done = subprocess.run(command, check=True, capture_output=True, env=environment, cwd=tmp_path, timeout=60)
+        assert "certificate authority" in done.stdout.decode()
+
+
 def test_output_of_serve_is_the_settings_file_of_vendorkit(served, tmp_path, capfd):
     """From another process each vendor answers, the servers being those that were started; doctor is content."""
     lines, _ = served

@@ -157,7 +157,7 @@ def serve(seconds: float | None) -> None:
     while the servers run.
     """
     with local.start() as servers:
-        click.echo("\n".join(settings_lines(servers)))
+        click.echo("\n".join(settings_lines(servers)).encode())  # a settings file is UTF-8 whatever the terminal is
         try:
             time.sleep(_LONGEST_S if seconds is None else seconds)
         except KeyboardInterrupt:
