@@ -41,7 +41,7 @@ ROOMS = {
     "settings": 560,
     "deadline": 65,
     "errors": 60,
-    "local": 4_215,
+    "local": 4_040,
 }
 CLIENT_BUDGET = 14_130
 

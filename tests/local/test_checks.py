@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import ssl
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 import requests
@@ -53,8 +54,9 @@ def test_basic_credentials_are_utf_8_and_a_password_may_hold_colons():
     """RFC 7617 section 2.1's user and password, whose header is printed there, and a colon in the password."""
 
     def refuse(user, password, header):
-        check = BasicCheck("realm", user, password, lambda status, _: JSONResponse({}, status))
-        return check.refuse({"type": "http", "headers": [(b"authorization", header)]})
+        module = SimpleNamespace(VENDOR="medipim", OPEN=(), refusal=lambda status, _: JSONResponse({}, status))
+        check = BasicCheck(module, Settings(), user, password)
+        return check.refuse({"type": "http", "path": "/", "headers": [(b"authorization", header)]})
 
     assert refuse("test", "123£", b"Basic dGVzdDoxMjPCow==") is None
     assert refuse("Aladdin", "open:sesame", b"basic QWxhZGRpbjpvcGVuOnNlc2FtZQ==") is None

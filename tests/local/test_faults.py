@@ -29,6 +29,7 @@ def stub(*, settings=None, auth="open", **handlers) -> Vendor:
     """Return a mock server in this process, with one route per handler."""
     module = types.SimpleNamespace(
         VENDOR="medipim",
+        OPEN=(),
         AUTH=auth,
         RATE=(100, 60.0, 0.0),
         refusal=lambda status, reason, *_: JSONResponse({"refused": reason}, status),

@@ -37,13 +37,14 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final
 
 from vendorkit.local.mediagenix.nodes import Attribute, Collection, Document, Node, Resource, Table
 from vendorkit.local.mediagenix.numbers import Facts, day, external_id
 
 _PLACES: Final = 8  # ids for each owner
+_KEPT: Final = 10_000  # records that were asked for, of 1 to 2 kB
 _RANGE: Final = re.compile(r"(-?\d+)\.\.(-?\d+)")
 _FACT: Final = re.compile(r"\{(\w+)\}")
 
@@ -147,6 +148,7 @@ class Tables:
         self._library = library
         library.counts |= {plural: entry["count"] for plural, entry in table.items() if "count" in entry}
         self.kinds = {plural: Kind(plural, entry, library) for plural, entry in table.items()}
+        self.record = lru_cache(maxsize=_KEPT)(self._made)
         self._ids: dict[str, Sequence[int]] = {}
         self._targets: dict[tuple[str, str], dict[str, list[int]]] = {}
 
@@ -163,7 +165,7 @@ class Tables:
                 found[f"{kind.pattern}/{rel}"] = partial(self._below, kind, row)
         return found
 
-    def record(self, plural: str, id_: int) -> Resource | None:
+    def _made(self, plural: str, id_: int) -> Resource | None:
         """Return one record; None if it is not there."""
         kind = self.kinds[plural]
         facts = self._facts(kind, id_)

@@ -53,56 +53,52 @@ def parent_category(category: int) -> int | None:
 def _kind(v: int) -> Record:
     form = WORDS["forms"][v % 16]
     step = (v // 16 + v) % 4
-    size, medicine = form["sizes"][step], form["medicine"]
-    leaf = _ROOTS + _SECOND + v % _ROOTS + _ROOTS * (v * 5 % 71)
-    second = leaf - _ROOTS if leaf > 2 * _SECOND else leaf + _ROOTS
-    measures = {
-        "weight": None if v % 8 == 1 else size + 60,
-        "width": 40 + v % 90,
-        "length": 90 + v,
-        "depth": 30 + v % 50,
-    }
-    gs1 = f"1000{v % 16:04d}" if v % 6 == 0 else None
-    items = [_media(2 * v), _media(2 * v + 1)]
+    size, atc, items = form["sizes"][step], form["atc"], [_media(2 * v), _media(2 * v + 1)]
+    weight = None if v % 8 == 1 else size + 60
     return {
         **form,
         **WORDS["storage"]["refrigerator" if v % 16 == 6 else "room"],
-        **measures,
-        **{f"{name}WithUnit": _with_unit(name, value) for name, value in measures.items()},
+        **_measures(weight=weight, width=40 + v % 90, length=90 + v, depth=30 + v % 50),
+        **_links(v, medicine=form["medicine"]),
         "line": WORDS["lines"][v // 16],
         "tail": f"{size}{form['unit']}",
         "usual_price": form["price"] * (4 + step) // 5,
-        "publicCategory": [leaf + 1] if v % 5 else [leaf + 1, second + 1],
-        "productFamily": [v % 13 + 1] if v % 3 == 0 else [],
-        "activeIngredient": [v % 50 + 1, (v * 7 + 1) % 50 + 1][: 1 + v % 2] if medicine else [],
-        "attributes": [v % 30 + 1, (v + 11) % 30 + 1] if v % 4 == 0 else [],
         "notApplicableField": ["depth"] if v % 20 == 0 else [],
         "allowedSpecies": WORDS["species"][v % 40 == 7],
-        "atcCategory": [form["atc"]] if form["atc"] else [],
-        "gs1Category": gs1,
+        "atcCategory": [atc] if atc else [],
         "biocide": v % 64 == 5,
         "narcotic": False,
-        "prescription": form["atc"] is not None and v % 3 == 0,
-        "written": form["atc"] is not None and v % 7 == 0,
-        "apb": WORDS["apb"][v % 3] if v % 2 else None,
-        "bcfi": f"000{v % 40 + 1:04d}" if medicine else None,
-        "reimbursed": 65 if medicine else None,
+        "prescription": atc is not None and v % 3 == 0,
+        "written": atc is not None and v % 7 == 0,
         "packageContent": None if v % 4 else f"{size} {form['unit']}",
         "packageQuantity": str(size),
         "usage": v % 4 == 0,  # whether there is also a description of this type, in the first locale
-        "languages": [
-            True,
-            True,
-            (v + 2) % 3 == 0,
-            v % 3 == 0,
-        ],  # whether there is a name in each locale
+        "languages": WORDS["languages"][v % 3],  # whether there is a name in each locale
         "shows": items,
         "photos": [item["number"] for item in items if item["there"] and item["type"] == "photo"],
     }
 
 
-def _with_unit(name: str, value: int | None) -> Record | None:
-    return None if value is None else {"value": value, "unit": "g" if name == "weight" else "mm"}
+def _links(v: int, *, medicine: bool) -> Record:
+    """Return the ids and codes of what a kind belongs to."""
+    leaf = _ROOTS + _SECOND + v % _ROOTS + _ROOTS * (v * 5 % 71)
+    second = leaf - _ROOTS if leaf > 2 * _SECOND else leaf + _ROOTS
+    return {
+        "publicCategory": [leaf + 1] if v % 5 else [leaf + 1, second + 1],
+        "productFamily": [v % 13 + 1] if v % 3 == 0 else [],
+        "activeIngredient": [v % 50 + 1, (v * 7 + 1) % 50 + 1][: 1 + v % 2] if medicine else [],
+        "attributes": [v % 30 + 1, (v + 11) % 30 + 1] if v % 4 == 0 else [],
+        "gs1Category": f"1000{v % 16:04d}" if v % 6 == 0 else None,
+        "apb": WORDS["apb"][v % 3] if v % 2 else None,
+        "bcfi": f"000{v % 40 + 1:04d}" if medicine else None,
+        "reimbursed": 65 if medicine else None,
+    }
+
+
+def _measures(**values: int | None) -> Record:
+    units = {name: "g" if name == "weight" else "mm" for name in values}
+    more = {name: value and {"value": value, "unit": units[name]} for name, value in values.items()}
+    return {**values, **{f"{name}WithUnit": measure for name, measure in more.items()}}
 
 
 def _media(item: int) -> Record:

@@ -192,18 +192,17 @@ class ProductFilter:
         locale = filters.one(value["locale"], f"{path}.locale", self.catalogue.locales)
         filters.one(value.get("type", "contains"), f"{path}.type", ("contains",))
         query = filters.text(value["query"], f"{path}.query")
-        keep, brands = self._named(locale), [brand["name"].casefold() for brand in self.lookups.brands]
-        tails = [tail.casefold() for tail in self._tails(locale)]
+        keep: Bits = self._named(locale)
         for word in query.casefold().split():
-            in_brand, in_tail = (
-                np.array([word in name for name in names], dtype=np.bool_) for names in (brands, tails)
-            )
+            in_brand = np.array([word in brand["name"].casefold() for brand in self.lookups.brands])
+            in_tail = np.array([word in tail.casefold() for tail in self._tails(locale)])
             keep = keep & (in_brand[self.rows.brand] | in_tail[self.rows.variant])
         return keep
 
     def _minimum(self) -> Bits:
         """Image, description and public category, as since 2024-12 (Medipim's documents)."""
-        return self._content["photos"]() & (self.rows.first_description | self.rows.second_description)
+        described: Bits = self.rows.first_description | self.rows.second_description
+        return self._content["photos"]() & described
 
     def _has_content(self, value: Any, path: str) -> Bits:
         if not isinstance(value, dict) or not {"flag"} <= set(value) <= {"flag", "locale"}:

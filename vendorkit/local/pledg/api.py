@@ -34,6 +34,7 @@ from vendorkit.local.server.settings import Settings
 
 VENDOR: Final = "pledg"
 AUTH: Final = "per-route"
+OPEN: Final = ()
 RATE: Final = (100, 60.0, 0.0)  # invented: no source has a limit of Pledg
 MOST_CENTS: Final = 1_000_000  # of a purchase, as of 2021
 MOST_SIMULATED_CENTS: Final = 10**12  # of this mock server: above it, fees are not exact

@@ -84,19 +84,16 @@ async def serve(names: list[str], switches: Mapping[str, Any], ready: TextIO) ->
     # The ssl module reads keys from files only: trustme writes the server's key to a file of mode 600 and deletes it.
     # The CA's key is never written.
     authority.issue_cert("127.0.0.1", "localhost", "::1").configure_cert(context)
-    control_token = secrets.token_urlsafe(32)
-    credentials = make_credentials(names, Settings(**switches))
+    control_token, credentials = secrets.token_urlsafe(32), make_credentials(names, Settings(**switches))
     vendors, servers, runs, origins = {}, [], [], dict[str, str]()
     for name in names:
         listener = _listener()
-        server, vendor = _server_for(
-            name, Settings(**switches), credentials[name], listener, control_token=control_token, origins=origins
-        )
+        port = listener.getsockname()[1]
+        vendor = Vendor(MODULES[name], Settings(**switches), credentials[name], port, control_token, origins)
         origins[name] = vendor.base_url
-        server.config.ssl = context
-        servers.append(server)
-        runs.append(asyncio.ensure_future(server.serve(sockets=[listener])))
-        vendors[name] = {"port": vendor.port, "credentials": vendor.credentials}
+        servers.append(_server_for(vendor, context))
+        runs.append(asyncio.ensure_future(servers[-1].serve(sockets=[listener])))
+        vendors[name] = {"port": port, "credentials": vendor.credentials}
     while not all(server.started for server in servers):  # noqa: ASYNC110  uvicorn reports its start only by a flag
         await asyncio.sleep(0.005)
     ready_line = {"vendors": vendors, "ca_pem": authority.cert_pem.bytes().decode(), "control_token": control_token}
@@ -112,23 +109,7 @@ def _listener() -> socket.socket:
     return listener
 
 
-def _server_for(
-    name: str,
-    settings: Settings,
-    credentials: Mapping[str, str],
-    listener: socket.socket,
-    *,
-    control_token: str,
-    origins: Mapping[str, str],
-) -> tuple[_Server, Vendor]:
-    vendor = Vendor(
-        module=MODULES[name],
-        settings=settings,
-        credentials=credentials,
-        port=listener.getsockname()[1],
-        control_token=control_token,
-        origins=origins,
-    )
+def _server_for(vendor: Vendor, context: ssl.SSLContext) -> _Server:
     config = uvicorn.Config(
         application(vendor),
         http="h11",  # the same parser on every machine, even if a faster one is installed
@@ -140,9 +121,10 @@ def _server_for(
         timeout_keep_alive=KEEP_ALIVE_S,
     )
     config.load()
+    config.ssl = context
     server = _Server(config)
     vendor.connections = server.server_state.connections
-    return server, vendor
+    return server
 
 
 def _end_with_input() -> None:

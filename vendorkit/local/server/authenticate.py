@@ -34,11 +34,22 @@ MOST_NONCES: Final = 10_000  # for which `strict_nonce_count` remembers the coun
 
 
 class Check:
-    """How a server checks the Authorization header; this one accepts all requests: the routes choose their scheme."""
+    """
+    How a server checks the Authorization header, except for paths that start with one of the module's OPEN.
+
+    This one accepts all requests: the routes choose their scheme.
+    """
+
+    def __init__(self, module: Any, settings: Settings, user: str = "", password: str = "") -> None:
+        self._settings, self._refusal, self._public = settings, module.refusal, module.OPEN
+        self._realm, self._user, self._password = REALMS.get(module.VENDOR, ""), user, password
 
     def refuse(self, scope: Scope) -> Response | None:
         """Return the answer to a request that is refused, None if it is accepted."""
-        del scope
+        is_open = self._public and scope["path"].startswith(self._public)
+        return None if is_open else self._judge(scope, Headers(scope=scope).get("authorization", ""))
+
+    def _judge(self, _scope: Scope, _header: str) -> Response | None:
         return None
 
     def headers(self) -> list[tuple[bytes, bytes]]:
@@ -49,12 +60,17 @@ class Check:
 def check_for(module: ModuleType, settings: Settings, credentials: Mapping[str, str]) -> Check:
     """Return the check that the vendor's module names by its constant AUTH."""
     if module.AUTH == "basic":
-        user, password = credentials["MEDIPIM_API_KEY_ID"], credentials["MEDIPIM_API_KEY_SECRET"]
-        return BasicCheck(REALMS[module.VENDOR], user, password, module.refusal, module.OPEN)
+        return BasicCheck(module, settings, credentials["MEDIPIM_API_KEY_ID"], credentials["MEDIPIM_API_KEY_SECRET"])
     if module.AUTH == "digest":
         user, password = credentials["MEDIAGENIX_ROBOT_USER"], credentials["MEDIAGENIX_ROBOT_PASSWORD"]
-        return DigestCheck(REALMS[module.VENDOR], user, password, module.refusal, settings, public=module.OPEN)
-    return Check()
+        return DigestCheck(module, settings, user, password)
+    return Check(module, settings)
+
+
+def target_of(scope: Scope) -> str:
+    """Return path and query of a request as they are on the wire."""
+    query: bytes = scope["query_string"]
+    return (scope["raw_path"] + (b"?" + query if query else b"")).decode("latin-1")  # type: ignore[no-any-return]
 
 
 def basic_pair(header: str) -> tuple[str, str] | None:
@@ -75,22 +91,15 @@ def same(given: str, expected: str) -> bool:
 
 
 class BasicCheck(Check):
-    """HTTP Basic for one user; paths that start with one of *public* need no credentials."""
+    """HTTP Basic for one user."""
 
-    def __init__(self, realm: str, user: str, password: str, refusal: Refusal, public: tuple[str, ...] = ()) -> None:
-        self._realm, self._user, self._password, self._refusal = realm, user, password, refusal
-        self._public = public
-
-    def refuse(self, scope: Scope) -> Response | None:
+    def _judge(self, _scope: Scope, header: str) -> Response | None:
         """Return 401 with a challenge unless user and password are right."""
-        if scope.get("path", "").startswith(self._public):
-            return None
-        header = Headers(scope=scope).get("authorization", "")
         pair = basic_pair(header)
         if pair is not None and same(pair[0], self._user) & same(pair[1], self._password):
             return None
         reason = "The credentials are wrong." if header else "The Authorization header is missing."
-        response = self._refusal(401, reason)
+        response: Response = self._refusal(401, reason)
         response.headers["WWW-Authenticate"] = f'Basic realm="{self._realm}", charset="UTF-8"'
         return response
 
@@ -98,40 +107,25 @@ class BasicCheck(Check):
 class DigestCheck(Check):
     """HTTP Digest for one user."""
 
-    def __init__(
-        self,
-        realm: str,
-        user: str,
-        password: str,
-        refusal: Refusal,
-        settings: Settings,
-        *,
-        public: tuple[str, ...] = (),
-    ) -> None:
-        self._public = public
-        self._realm, self._user, self._password, self._refusal = realm, user, password, refusal
-        self._settings = settings
+    def __init__(self, module: Any, settings: Settings, user: str, password: str) -> None:
+        super().__init__(module, settings, user, password)
         self._secret = secrets.token_bytes(32)
         self._opaque = hashlib.md5(self._secret, usedforsecurity=False).hexdigest()
         self._last_issue = 0.0
         self._counts: dict[str, int] = {}
 
-    def refuse(self, scope: Scope) -> Response | None:
+    def _judge(self, scope: Scope, header: str) -> Response | None:
         """Return 401 with a new challenge, or 400 if `uri` is not the request's target; None if accepted."""
-        if self._public and scope.get("path", "").startswith(self._public):
-            return None
-        scheme, _, rest = Headers(scope=scope).get("authorization", "").partition(" ")
+        scheme, _, rest = header.partition(" ")
         if scheme.lower() != "digest":
             return self._challenge(stale=False)
-        given = {
-            name.lower(): re.sub(r"\\(.)", r"\1", quoted) or plain for name, quoted, plain in PARAMETER.findall(rest)
-        }
+        found = PARAMETER.findall(rest)
+        given = {name.lower(): re.sub(r"\\(.)", r"\1", quoted) or plain for name, quoted, plain in found}
         # A trailing "?" makes no difference, as in Rails.
-        target = scope["raw_path"].decode("latin-1")
-        if scope["query_string"]:
-            target += "?" + scope["query_string"].decode("latin-1")
+        target = target_of(scope)
         if self._settings.digest_uri == "target" and given.get("uri", "").removesuffix("?") != target:
-            return self._refusal(400, f"The digest's uri is not the request's target {target}.")
+            wrong: Response = self._refusal(400, f"The digest's uri is not the request's target {target}.")
+            return wrong
         if not self._proves_password(given, scope["method"]):
             return self._challenge(stale=False)
         if not self._nonce_lives(given["nonce"]):
@@ -171,7 +165,9 @@ class DigestCheck(Check):
     def _expected(self, given: Mapping[str, str], method: str) -> str | None:
         algorithm = self._settings.digest_algorithm
         digest: Any = hashlib.sha256 if algorithm.startswith("SHA-256") else hashlib.md5
-        as_sent = {name: given.get(name, "").encode("latin-1") for name in ("nonce", "nc", "cnonce", "qop", "uri")}
+        # Starlette decodes header bytes as Latin-1.
+        names = ("nonce", "nc", "cnonce", "qop", "uri")
+        nonce, count, cnonce, qop, uri = (given.get(name, "").encode("latin-1") for name in names)
 
         def hexhash(*parts: bytes) -> bytes:
             hashed: bytes = digest(b":".join(parts), usedforsecurity=False).hexdigest().encode()
@@ -179,14 +175,13 @@ class DigestCheck(Check):
 
         ha1 = hexhash(self._user.encode(), self._realm.encode(), self._password.encode())
         if algorithm.endswith("-sess"):
-            ha1 = hexhash(ha1, as_sent["nonce"], as_sent["cnonce"])
-        ha2 = hexhash(method.encode(), as_sent["uri"])
-        if self._settings.digest_qop is None and not as_sent["qop"]:
-            return hexhash(ha1, as_sent["nonce"], ha2).decode()
-        if as_sent["qop"] != b"auth" or not as_sent["cnonce"] or not re.fullmatch(rb"[0-9a-fA-F]{8}", as_sent["nc"]):
+            ha1 = hexhash(ha1, nonce, cnonce)
+        ha2 = hexhash(method.encode(), uri)
+        if self._settings.digest_qop is None and not qop:
+            return hexhash(ha1, nonce, ha2).decode()
+        if qop != b"auth" or not cnonce or not re.fullmatch(rb"[0-9a-fA-F]{8}", count):
             return None
-        middle = (as_sent["nonce"], as_sent["nc"], as_sent["cnonce"], as_sent["qop"])
-        return hexhash(ha1, *middle, ha2).decode()
+        return hexhash(ha1, nonce, count, cnonce, qop, ha2).decode()
 
     def _new_nonce(self) -> str:
         # Fractions of a second that always rise, so that no nonce is issued twice; Rails has whole seconds.

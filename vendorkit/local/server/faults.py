@@ -11,6 +11,7 @@ from typing import Any, Final
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
+from vendorkit.local.server.authenticate import target_of
 from vendorkit.local.server.settings import Settings
 from vendorkit.local.server.vendor import Vendor
 from vendorkit.local.server.whitespace import spaced
@@ -53,16 +54,49 @@ async def apply(  # noqa: PLR0917  three of ASGI, and three more
     elif name == "hang":
         await _until_gone(receive)
     elif name in ("truncate", "reset"):
-        reset = name == "reset"
-        await answer(scope, receive, _truncating(vendor, scope, send, int(argument) if argument else None, reset=reset))
-        await _leave(vendor, scope, receive, reset=reset)
+        start, body = await _collected(answer, scope, receive)
+        part = body[: int(argument) if argument else len(body) // 2]
+        await send(start)
+        await send({"type": "http.response.body", "body": part, "more_body": True})
+        await _leave(vendor, scope, receive, reset=name == "reset")
     elif name == "slow":
-        await answer(scope, receive, _dripping(vendor, scope, send))
+        start, body = await _collected(answer, scope, receive)
+        await send(start)
+        for index in range(len(body)):
+            if not vendor.connected(scope):
+                return
+            await send({"type": "http.response.body", "body": body[index : index + 1], "more_body": True})
+            await asyncio.sleep(SLOW_BYTE_S)
+        await send({"type": "http.response.body", "body": b""})
     elif name in ("gzip-cut", "gzip-sum"):
-        await answer(scope, receive, _corrupting_gzip(send, _cut if name == "gzip-cut" else _wrong_sum))
+        await _send_corrupted(name, *await _collected(answer, scope, receive), send)
     else:
         response = _instead(name, vendor, scope)
         await response(scope, receive, spaced(vendor.settings.json_whitespace, send))
+
+
+async def _collected(answer: Answer, scope: Scope, receive: Receive) -> tuple[Message, bytes]:
+    """Return the first message and the whole body of the vendor's answer."""
+    messages: list[Message] = []
+
+    async def collect(message: Message) -> None:
+        messages.append(message)
+
+    await answer(scope, receive, collect)
+    return messages[0], b"".join(message.get("body", b"") for message in messages[1:])
+
+
+async def _send_corrupted(name: str, start: Message, body: bytes, send: Send) -> None:
+    """Compress the body if it is not, corrupt the result, and send that with its right Content-Length."""
+    headers = dict(start["headers"])
+    whole = body if headers.get(b"content-encoding") == b"gzip" else gzip.compress(body, 1)
+    if name == "gzip-cut":
+        corrupted = whole[: max(1, len(whole) * 3 // 5)]
+    else:
+        corrupted = whole[:-8] + bytes(byte ^ 0xFF for byte in whole[-8:-4]) + whole[-4:]
+    headers |= {b"content-encoding": b"gzip", b"content-length": str(len(corrupted)).encode()}
+    await send({**start, "headers": list(headers.items())})
+    await send({"type": "http.response.body", "body": corrupted})
 
 
 def _instead(name: str, vendor: Vendor, scope: Scope) -> Response:
@@ -72,9 +106,7 @@ def _instead(name: str, vendor: Vendor, scope: Scope) -> Response:
     if name == "empty":
         return Response(b"", 200)
     if name == "redirect":
-        query = scope["query_string"].decode("latin-1")
-        target = scope["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
-        return RedirectResponse(f"https://localhost:{vendor.port}{target}", 302)
+        return RedirectResponse(f"https://localhost:{vendor.port}{target_of(scope)}", 302)
     return vendor.refusal(int(name), "This error was set by a switch of the mock server.")
 
 
@@ -87,67 +119,3 @@ async def _leave(vendor: Vendor, scope: Scope, receive: Receive, **how: Any) -> 
     """Close the connection, and return once uvicorn has noticed: before that it would answer 500 itself."""
     vendor.drop(scope, **how)
     await _until_gone(receive)
-
-
-def _truncating(vendor: Vendor, scope: Scope, send: Send, limit: int | None, *, reset: bool) -> Send:
-    """Send the headers and the first *limit* bytes of the body (None: half of its first piece); then close."""
-    left: list[int | None] = [limit]
-
-    async def sending(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            await send(message)
-            return
-        body = message.get("body", b"")
-        allowed = len(body) // 2 if left[0] is None else left[0]
-        if vendor.connected(scope):
-            await send({"type": "http.response.body", "body": body[:allowed], "more_body": True})
-        left[0] = max(0, allowed - len(body)) if left[0] is not None else 0
-        if not left[0]:
-            vendor.drop(scope, reset=reset)
-
-    return sending
-
-
-def _dripping(vendor: Vendor, scope: Scope, send: Send) -> Send:
-    async def sending(message: Message) -> None:
-        body = message.get("body", b"")
-        if message["type"] == "http.response.body":
-            for index in range(len(body)):
-                if not vendor.connected(scope):
-                    return
-                await send({"type": "http.response.body", "body": body[index : index + 1], "more_body": True})
-                await asyncio.sleep(SLOW_BYTE_S)
-            message = {**message, "body": b""}
-        await send(message)
-
-    return sending
-
-
-def _cut(whole: bytes) -> bytes:
-    return whole[: max(1, len(whole) * 3 // 5)]
-
-
-def _wrong_sum(whole: bytes) -> bytes:
-    return whole[:-8] + bytes(byte ^ 0xFF for byte in whole[-8:-4]) + whole[-4:]
-
-
-def _corrupting_gzip(send: Send, corrupt: Callable[[bytes], bytes]) -> Send:
-    """Compress the first piece of the body, corrupt the result, and send that with its right Content-Length."""
-    start: dict[str, Any] = {}
-
-    async def sending(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            start.update(message)
-            return
-        if not start or (not message.get("body") and message.get("more_body")):
-            return
-        headers = dict(start.pop("headers"))
-        body = message.get("body", b"")
-        whole = body if headers.get(b"content-encoding") == b"gzip" else gzip.compress(body, 1)
-        corrupted = corrupt(whole)
-        headers |= {b"content-encoding": b"gzip", b"content-length": str(len(corrupted)).encode()}
-        await send({**start, "headers": list(headers.items())})
-        await send({"type": "http.response.body", "body": corrupted})
-        start.clear()
-
-    return sending

@@ -6,49 +6,43 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Final
 
 from starlette.responses import Response
 from starlette.types import Scope
 
-from vendorkit.local.server.authenticate import Check, check_for
+from vendorkit.local.server.authenticate import check_for
 from vendorkit.local.server.settings import Settings
 
 LOG_LENGTH: Final = 50_000
 
 
+@dataclass(eq=False)
 class Vendor:
     """One mock server of the running process: its module, switches, credentials, address and state."""
 
-    def __init__(
-        self,
-        *,
-        module: ModuleType,
-        settings: Settings,
-        credentials: Mapping[str, str],
-        port: int,
-        control_token: str,
-        origins: Mapping[str, str] | None = None,
-    ) -> None:
-        self.module = module
-        self.settings = settings
-        self.credentials = dict(credentials)
-        self.port = port
-        self.base_url = f"https://127.0.0.1:{port}"
-        self._origins = {} if origins is None else origins
-        self.control_token = control_token
-        self.connections: Any = set()  # uvicorn's, of this server
-        self.log: deque[dict[str, Any]] = deque(maxlen=LOG_LENGTH)
-        self.count = 0
-        self.limit = RateLimit(settings, module.RATE)
-        self.check: Check = check_for(module, settings, self.credentials)
+    module: ModuleType
+    settings: Settings
+    credentials: Mapping[str, str]
+    port: int
+    control_token: str
+    origins: Mapping[str, str] = field(default_factory=dict)  # of all servers, by name
+    connections: Any = field(default_factory=set)  # uvicorn's, of this server
+    log: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=LOG_LENGTH))
+    count: int = 0
+
+    def __post_init__(self) -> None:
+        self.base_url = f"https://127.0.0.1:{self.port}"
+        self.limit = RateLimit(self.settings, self.module.RATE)
+        self.check = check_for(self.module, self.settings, self.credentials)
 
     def origin(self, name: str = "") -> str:
         """Return the origin of this server, of another one by its name, or of the "files" that it links to."""
         if name == "files":  # another host for a client, as a CDN is
             return self.base_url.replace("127.0.0.1", "localhost")
-        return self._origins.get(name, f"https://{name}.example") if name else self.base_url
+        return self.origins.get(name, f"https://{name}.example") if name else self.base_url
 
     def refusal(self, status: int, reason: str, exc: Exception | None = None) -> Response:
         """Return the vendor's error body, with Retry-After if the switch is set."""
@@ -78,9 +72,8 @@ class RateLimit:
     """A budget of requests per time window, and a ban for exceeding it (Medipim: no ban; Mediagenix: 300 s)."""
 
     def __init__(self, settings: Settings, rate: tuple[int, float, float]) -> None:
-        self._settings = settings
-        self._requests, self._window_s, self._ban_s = rate
-        self._times: deque[float] = deque()
+        self._settings, self._rate = settings, rate
+        self._times = deque[float]()
         self._banned_until = 0.0
 
     def seconds_to_wait(self, now: float) -> float:
@@ -88,8 +81,8 @@ class RateLimit:
         settings = self._settings
         if not settings.rate_limit:
             return 0.0
-        requests = self._requests if settings.rate_limit_requests is None else settings.rate_limit_requests
-        window_s = self._window_s if settings.rate_limit_window_s is None else settings.rate_limit_window_s
+        set_ = (settings.rate_limit_requests, settings.rate_limit_window_s, settings.rate_limit_ban_s)
+        requests, window_s, ban_s = (own if one is None else one for one, own in zip(set_, self._rate, strict=True))
         if now < self._banned_until:
             return self._banned_until - now
         # A sliding window (inferred): no document says which kind, and this is the stricter one.
@@ -98,7 +91,6 @@ class RateLimit:
         if len(self._times) < requests:
             self._times.append(now)
             return 0.0
-        ban_s = self._ban_s if settings.rate_limit_ban_s is None else settings.rate_limit_ban_s
         if ban_s:
             self._banned_until = now + ban_s
             self._times.clear()
