@@ -15,7 +15,7 @@ from vendorkit.local.mediagenix import api as mediagenix
 from vendorkit.local.mediagenix import sequence
 from vendorkit.local.medipim import api as medipim
 from vendorkit.local.medipim.kinds import WORDS
-from vendorkit.local.medipim.writes import WRITERS
+from vendorkit.local.medipim.shop import WRITERS
 from vendorkit.local.pledg import api as pledg
 from vendorkit.local.server.settings import Settings
 from vendorkit.vendors.registry import connect_local

@@ -4,7 +4,7 @@ Mock servers of the vendors: real HTTPS servers on loopback, written independent
 Importing this needs nothing but the standard library: the servers run in another process.
 """
 
+from vendorkit.local.server.address_file import shared_servers as shared
 from vendorkit.local.server.process import LocalVendor, LocalVendors, start
-from vendorkit.local.server.sharing import shared_servers as shared
 
 __all__ = ["LocalVendor", "LocalVendors", "shared", "start"]

@@ -1,5 +1,5 @@
 """
-The format of Mediagenix's answers: a resource as XML or JSON, with its links expanded on request.
+What Mediagenix's APIs answer, as XML or JSON, with links expanded on request.
 
 Rules: Mediagenix's documents on XML, JSON and expand. XML is concatenated from strings and not built by an XML
 library, because a page of 200 titles has to be written within a few milliseconds.
@@ -9,13 +9,83 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final, NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
-from vendorkit.local.mediagenix.nodes import Attribute, Collection, Document, Node, Resource
 from vendorkit.local.server.settings import Settings
+
+Attribute = tuple[str, str, Any]
+"""Name with underscores, value of the XML `type` attribute ("": no attribute), value."""
+
+
+@dataclass(slots=True)
+class Resource:
+    """
+    One record.
+
+    Args:
+        name: Resource type, with underscores.
+        path: Path below `/api`; "" for the root, which has no self link.
+        attributes: In the order of the answer.
+        below: Rels whose link is the path of the record followed by the rel.
+        links: Rel and path of all other links; "sequence:/api/jobs/1" is at another origin.
+        plain: Rels that `expand` does not expand.
+        embedded: What `expand` puts under a rel, if that is not the resource at the link.
+    """
+
+    name: str
+    path: str
+    attributes: list[Attribute]
+    below: tuple[str, ...] = ()
+    links: list[tuple[str, str]] = field(default_factory=list)
+    plain: frozenset[str] = frozenset()
+    embedded: Mapping[str, Resource] | None = None
+
+
+@dataclass(slots=True)
+class Document:
+    """The free-form `metadata` of one record: `kinds` has all fields of its template; they may be absent or null."""
+
+    entity: str
+    fields: list[Attribute]
+    kinds: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class Collection:
+    """
+    A list of records, each built from its number.
+
+    Args:
+        name: Plural resource type, with underscores.
+        members: Ids of the records, in order.
+        build: Returns the record of an id.
+        paging: "pages" (always), "optional" (with `pagination=true`), "cursor", or "none". It is documented for a
+            few collections only (3.5); the rest is inferred.
+        select: Returns the members for a query, if the collection has filters.
+    """
+
+    name: str
+    members: Sequence[int]
+    build: Callable[[int], Resource | None]
+    paging: str = "optional"
+    select: Callable[[Mapping[str, str]], Sequence[int]] | None = None
+
+
+Node = Resource | Document | Collection
+Table = dict[str, Callable[..., Node | None]]
+"""From a path below `/api`, such as `/titles/{id}/images`, to the function that builds the answer from its ids."""
+
+
+def found_in(table: Table, path: str) -> Node | None:
+    """Return what a table has at *path*; None if nothing is there."""
+    parts = path.split("/")
+    pattern = "/".join("{id}" if part.isdecimal() else part for part in parts)
+    return table[pattern](*(int(part) for part in parts if part.isdecimal())) if pattern in table else None
+
 
 # 3.2: these two keep the underscore in XML, as the vendor's samples do.
 UNDERSCORED: Final = {("image", "external_id"), ("rendition", "external_id")}

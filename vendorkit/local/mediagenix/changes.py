@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from starlette.exceptions import HTTPException
 
-from vendorkit.local.mediagenix.nodes import Collection, Document, Node, Resource
+from vendorkit.local.mediagenix.answers import Collection, Document, Node, Resource
 from vendorkit.local.mediagenix.numbers import WORDS
 from vendorkit.local.server.settings import Settings
 

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from starlette.routing import Route
 
+from vendorkit.local.mediagenix.answers import Attribute, Collection, Resource, Table
 from vendorkit.local.mediagenix.changes import DONE, kind_and_id, subject
-from vendorkit.local.mediagenix.nodes import Attribute, Collection, Resource, Table
 from vendorkit.local.mediagenix.numbers import day
 from vendorkit.local.mediagenix.routes import Endpoint, not_changeable
 from vendorkit.local.mediagenix.tables import Tables

@@ -17,9 +17,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from vendorkit.local.mediagenix.answers import Paging, Renderer
+from vendorkit.local.mediagenix.answers import Collection, Node, Paging, Renderer, Resource, Table, found_in
 from vendorkit.local.mediagenix.changes import DONE, Changed, Writer
-from vendorkit.local.mediagenix.nodes import Collection, Node, Resource, Table, found_in
 from vendorkit.local.server.settings import Settings
 
 PER_PAGE: Final = 50

@@ -40,7 +40,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any, Final
 
-from vendorkit.local.mediagenix.nodes import Attribute, Collection, Document, Node, Resource, Table
+from vendorkit.local.mediagenix.answers import Attribute, Collection, Document, Node, Resource, Table
 from vendorkit.local.mediagenix.numbers import Facts, day, external_id
 
 _PLACES: Final = 8  # ids for each owner

@@ -28,8 +28,7 @@ from vendorkit.local.medipim.lists import LISTS, List, get_fields, list_at, rows
 from vendorkit.local.medipim.lookups import encode, minor, subscriptions
 from vendorkit.local.medipim.oddities import corrupt
 from vendorkit.local.medipim.products import EANS
-from vendorkit.local.medipim.shop import Shop, need, page_of, read_json
-from vendorkit.local.medipim.writes import WRITERS
+from vendorkit.local.medipim.shop import WRITERS, Shop, need, page_of, read_json
 from vendorkit.local.server.files import picture
 from vendorkit.local.server.settings import Settings
 

@@ -29,7 +29,7 @@ from starlette.routing import Route
 
 from vendorkit.local.pledg import schedule as pledg_schedule
 from vendorkit.local.pledg import signing as pledg_signing
-from vendorkit.local.pledg.tokens import Tokens
+from vendorkit.local.pledg.signing import Tokens
 from vendorkit.local.server.settings import Settings
 
 VENDOR: Final = "pledg"
@@ -40,10 +40,7 @@ MOST_CENTS: Final = 1_000_000  # of a purchase, as of 2021
 MOST_SIMULATED_CENTS: Final = 10**12  # of this mock server: above it, fees are not exact
 LAST_YEAR: Final = 9990  # of this mock server: a schedule must end within Python's calendar
 MOST_NOTIFICATIONS: Final = 100_000
-_CHALLENGES: Final = (
-    'Bearer realm="Pledg API", error="invalid_token"',
-    'Basic realm="Pledg API", charset="UTF-8"',
-)
+_CHALLENGES: Final = ('Bearer realm="Pledg API", error="invalid_token"', 'Basic realm="Pledg API", charset="UTF-8"')
 _ANYBODY: Final = {"Access-Control-Allow-Origin": "*"}
 
 

@@ -1,5 +1,6 @@
 """
-The address file, by which other processes of the same user reach these mock servers: the workers of a cluster, say.
+Where mock servers are: those that a whole process shares, and the address file, by which other processes of the same
+user reach them, such as the workers of a cluster.
 
 Only its owner can read the file; the other process gets its path, which is no secret. It is removed together with the
 `LocalVendors` that it describes.
@@ -7,18 +8,52 @@ Only its owner can read the file; the other process gets its path, which is no s
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import shutil
 import tempfile
+import threading
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 from urllib.parse import urlsplit
 
 from vendorkit.errors import UsageError
-from vendorkit.local.server.process import LocalVendor, LocalVendors
+from vendorkit.local.server.process import LocalVendor, LocalVendors, start
+
+
+class _Shared:
+    """The shared servers by country, and the lock that lets one thread start them."""
+
+    lock = threading.Lock()
+    servers: ClassVar[dict[str, LocalVendors]] = {}
+
+
+def shared_servers(country: str = "be") -> LocalVendors:
+    """
+    Return the mock servers of this process, with default settings: started on first use, stopped at exit.
+
+    Each country of Medipim has a separate server process. A forked process uses the servers of its parent as long as
+    these run.
+    """
+    with _Shared.lock:
+        servers = _Shared.servers.get(country)
+        if servers is None or not servers.running:
+            servers = _Shared.servers[country] = start(country=country)
+            atexit.register(servers.stop)
+        return servers
+
+
+def _renew_lock() -> None:
+    # Another thread of the parent may have held the lock at the moment of the fork.
+    _Shared.lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
+
 
 _FILES: Final[weakref.WeakKeyDictionary[LocalVendors, Path]] = weakref.WeakKeyDictionary()
 

@@ -22,8 +22,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vendorkit.local.server import control, faults
-from vendorkit.local.server.vendor import Vendor
+from vendorkit.local.server import faults
+from vendorkit.local.server.vendor import Vendor, control
 from vendorkit.local.server.whitespace import spaced
 
 SMALLEST_GZIP: Final = 500  # bytes; below, compressing costs more than it saves
@@ -68,7 +68,7 @@ class _Checks:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         vendor = self._vendor
         if scope["path"].startswith("/__local__/"):
-            await control.answer(vendor, scope, receive, send)
+            await control(vendor, scope, receive, send)
             return
         entry = _entry(vendor, scope)
         receive, send = _counting(entry, receive, send)
