@@ -95,15 +95,12 @@ class Changed:
         shown: dict[str, Any] = {"id": kind_and_id(path)[1]}
         links: dict[str, str] = dict(found.links)
         for number, change in self._edits(path):
-            if change["action"] == "add":
-                # Of a record that a request created, nothing is copied.
-                shown |= {name: None for name, _, _ in found.attributes if name != "id"} if "fields" in change else {}
-            elif "document" not in change:
-                shown |= change.get("fields", {"external_id": f"EDIT-{number}"})
-                links |= change.get("links", {})
-            if change["action"] == "add":
-                shown |= change.get("fields", {})
-                links |= change.get("links", {})
+            is_new = change["action"] == "add"
+            if is_new and "fields" in change:  # created by a request: nothing is copied
+                shown |= {name: None for name, _, _ in found.attributes if name != "id"}
+            plain = {} if is_new or "document" in change else {"external_id": f"EDIT-{number}"}
+            shown |= change.get("fields", plain)
+            links |= change.get("links", {})
         attributes = [(name, kind, shown.get(name, value)) for name, kind, value in found.attributes]
         return replace(found, path=path, attributes=attributes, links=list(links.items()))
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
 from starlette.routing import Route
 
-from vendorkit.local.mediagenix.answers import Attribute, Collection, Resource, Table
-from vendorkit.local.mediagenix.changes import DONE, kind_and_id, subject
+from vendorkit.local.mediagenix.answers import Attribute, Collection, Resource, Table, found_in
+from vendorkit.local.mediagenix.changes import DONE, Changed, kind_and_id, subject
 from vendorkit.local.mediagenix.numbers import day
-from vendorkit.local.mediagenix.routes import Endpoint, not_changeable
+from vendorkit.local.mediagenix.routes import Endpoint
 from vendorkit.local.mediagenix.tables import Tables
 from vendorkit.local.server.settings import Settings
 
@@ -135,5 +136,11 @@ class Product:
         return Endpoint(self._settings, origin, self._table, self._tables.example).routes()
 
     def unknown(self, action: str, records: Sequence[str]) -> str:
-        """Return which of *records* cannot be changed; "" if all can."""
-        return not_changeable(self._settings, self._table, action, records)
+        """Return which of *records* cannot be changed, because they are not there or there is no such action."""
+        known = action in DONE and bool(records)
+        resolve = Changed(self._settings, partial(found_in, self._table)).resolve
+
+        def fits(path: str) -> bool:
+            return known and path.rpartition("/")[2].isdecimal() and isinstance(resolve(f"/{path}"), Resource)
+
+        return ", ".join(one for one in records if not fits(one)) or "anything" * (not known)

@@ -18,7 +18,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from vendorkit.local.mediagenix.answers import Collection, Node, Paging, Renderer, Resource, Table, found_in
-from vendorkit.local.mediagenix.changes import DONE, Changed, Writer
+from vendorkit.local.mediagenix.changes import Changed, Writer
 from vendorkit.local.server.settings import Settings
 
 PER_PAGE: Final = 50
@@ -38,16 +38,6 @@ def error(status: int, message: str, *_: object, as_json: bool = False) -> Respo
         return Response(json.dumps(body), status, media_type="application/json" + _UTF8)
     inner = f"<message>{escape(message)}</message>" if status == 422 else escape(message)
     return Response(f"<error>{inner}</error>\n", status, media_type="application/xml" + _UTF8)
-
-
-def not_changeable(settings: Settings, table: Table, action: str, records: Sequence[str]) -> str:
-    """Return which of *records* cannot be changed, because they are not there or there is no such action."""
-    resolve, known = Changed(settings, partial(found_in, table)).resolve, action in DONE and bool(records)
-
-    def fits(path: str) -> bool:
-        return known and path.rpartition("/")[2].isdecimal() and isinstance(resolve(f"/{path}"), Resource)
-
-    return ", ".join(one for one in records if not fits(one)) or "anything" * (not known)
 
 
 class Endpoint:

@@ -43,6 +43,9 @@ from typing import Any, Final
 from vendorkit.local.mediagenix.answers import Attribute, Collection, Document, Node, Resource, Table
 from vendorkit.local.mediagenix.numbers import Facts, day, external_id
 
+Draw = Callable[[], int]
+"""Returns the pseudo-random number of a record and an attribute or link."""
+
 _PLACES: Final = 8  # ids for each owner
 _KEPT: Final = 10_000  # records that were asked for, of 1 to 2 kB
 _RANGE: Final = re.compile(r"(-?\d+)\.\.(-?\d+)")
@@ -95,36 +98,38 @@ class Kind:
         given, salt = self._given(kind, value), f"{self.plural}.{name}"
 
         def computed(facts: Facts) -> Any:
-            number = self.library.number(facts["id"], salt)
-            return None if gap and number % gap == 0 else given(number // (gap or 1), facts)
+            draw = partial(self.library.number, facts["id"], salt)
+            if not gap:
+                return given(draw, facts)
+            return None if draw() % gap == 0 else given(lambda: draw() // gap, facts)
 
-        return computed if gap or self.owners or _is_drawn(value) else partial(given, 0)
+        return computed
 
-    def _given(self, kind: str, value: Any) -> Callable[[int, Facts], Any]:
+    def _given(self, kind: str, value: Any) -> Callable[[Draw, Facts], Any]:
         if isinstance(value, list):
             choices = [self._given("", one) for one in value]
             # Without owners the records are few: each has the next of the values.
-            return lambda n, facts: choices[(n if self.owners else facts["id"] - 1) % len(choices)](n, facts)
+            return lambda n, facts: choices[(n() if self.owners else facts["id"] - 1) % len(choices)](n, facts)
         if not isinstance(value, str):
             return lambda _, __: value
         if found := _RANGE.fullmatch(value):
             low, high = map(int, found.groups())
-            return lambda n, _: _of_range(kind, low + n % (high - low + 1))
+            return lambda n, _: _of_range(kind, low + n() % (high - low + 1))
         if kind == "boolean" and value.startswith("1/"):
-            return lambda n, _: n % int(value[2:]) == 0
+            return lambda n, _: n() % int(value[2:]) == 0
         if value.startswith("external "):
             return lambda _, facts: external_id(value[9:], facts["id"] - 1)
         if value.startswith("/") and "{" not in value:
             return partial(self._one_of, value)
         return self._text("{place}" if value == "place" else value)
 
-    def _one_of(self, value: str, number: int, facts: Facts) -> str | None:
+    def _one_of(self, value: str, draw: Draw, facts: Facts) -> str | None:
         """Return the path of a record of a collection, None if that is empty."""
         count = self.library.counts[value.split("/")[1]]
-        number = facts["owner_id"] if value.endswith("%") else number
+        number = facts["owner_id"] if value.endswith("%") else draw()
         return re.sub(r"[*%]$", str(number % count + 1), value) if count else None
 
-    def _text(self, value: str) -> Callable[[int, Facts], Any]:
+    def _text(self, value: str) -> Callable[[Draw, Facts], Any]:
         names = _FACT.findall(value)
         if not names:
             return lambda _, __: value
@@ -256,11 +261,6 @@ class Tables:
             "none": list,
         }
         return every[how]() if how in every else self._leading_to(kind, how, path)
-
-
-def _is_drawn(value: Any) -> bool:
-    """Whether a value is drawn by the record's pseudo-random number."""
-    return isinstance(value, str) and bool(_RANGE.fullmatch(value) or re.fullmatch(r"1/\d+|.*/\*", value))
 
 
 def _of_range(kind: str, number: int) -> Any:

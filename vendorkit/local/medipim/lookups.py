@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
 from functools import cached_property
 from typing import Any, Final
 
@@ -110,33 +109,16 @@ class Lookups:
         return record | {"order": number % 8, "meta": _meta(number, created=number % 2 == 0)}
 
     @cached_property
-    def families(self) -> list[Record]:
-        """The product families."""
-        return self._named((name, {}) for name in WORDS["families"])
-
-    @cached_property
-    def ingredients(self) -> list[Record]:
-        """The active ingredients."""
-        numbers = range(50)
-        return self._named((f"{WORDS['ingredients'][n % 10]} {n // 10 or ''}".strip(), {}) for n in numbers)
-
-    @cached_property
-    def attributes(self) -> list[Record]:
-        """The attributes, such as colour or galenic shape."""
-        return self._named((code.replace("_", " ").capitalize(), {"code": code}) for code in WORDS["attributes"])
-
-    @cached_property
-    def options(self) -> list[Record]:
-        """The options of all attributes; `type` is the code of the attribute."""
-        return self._named((name, {"type": code}) for code, names in WORDS["attributes"].items() for name in names)
-
-    def _named(self, records: Iterable[tuple[str, Record]]) -> list[Record]:
-        """Return records with ids from 1, their other members, and the same name in the first two locales."""
+    def named(self) -> dict[str, list[Record]]:
+        """Product families, active ingredients, attributes and their options, with ids from 1, named in two locales."""
         locales = self.locales[:2]  # the vendor's lists lack further locales, too
-        return [
-            {"id": n + 1, **more, "name": dict.fromkeys(locales, name), "meta": _meta(n)}
-            for n, (name, more) in enumerate(records)
-        ]
+        return {
+            kind: [
+                {"id": n, **row, "name": dict.fromkeys(locales, row["name"]), "meta": _meta(n - 1)}
+                for n, row in enumerate(rows, start=1)
+            ]
+            for kind, rows in WORDS["named"].items()
+        }
 
     @cached_property
     def encoded(self) -> tuple[list[bytes], list[bytes], list[bytes], list[bytes]]:
@@ -152,13 +134,14 @@ class Lookups:
     def of_kind(self, kind: Record) -> Record:
         """Return what a product of this kind links to: categories, families, attributes, ingredients."""
         categories = [self.categories[n - 1] for n in kind["publicCategory"]]
+        named = self.named
         gs1 = kind["gs1Category"] if self.catalogue.country == "au" else None
         return {
             "publicCategories": [{k: c[k] for k in ("id", "name", "parent", "meta")} for c in categories],
             "gs1": gs1 and {"code": gs1, "level": 4, "parent": gs1[:6], "title": "Brick", "active": True},
-            "productFamilies": [self.families[n - 1] for n in kind["productFamily"]],
-            "options": [self.options[n - 1] for n in kind["attributes"]],
-            "ingredients": [self.ingredients[n - 1] for n in kind["activeIngredient"]],
+            "productFamilies": [named["families"][n - 1] for n in kind["productFamily"]],
+            "options": [named["options"][n - 1] for n in kind["attributes"]],
+            "ingredients": [named["ingredients"][n - 1] for n in kind["activeIngredient"]],
         }
 
 
