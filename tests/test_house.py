@@ -33,7 +33,7 @@ ROOMS = {
     "tools": 210,
     "pull": 660,
     "resource": 140,
-    "frames": 1_940,
+    "frames": 1_875,
     "ask": 390,
     "http": 1_440,
     "auth": 1_180,
@@ -43,7 +43,7 @@ ROOMS = {
     "errors": 60,
     "local": 4_040,
 }
-CLIENT_BUDGET = 14_130
+CLIENT_BUDGET = 14_065
 
 
 def name_of(path: Path) -> str:

@@ -169,6 +169,8 @@ DOUBLED = [
     '<name nil="true"/><name nil="true"/>',
     "<name>a</name><name/>",
     "<name><b/></name><name>a</name>",
+    '<rate type="decimal"> </rate><rate type="decimal">1</rate>',
+    '<enabled type="boolean"/><enabled type="boolean">true</enabled>',
     '<link rel="self" href="a"/><link rel="self" href="b"/>',
     '<link rel="show" href="a"/><link rel="show" href="a"><show><id>1</id></show></link>',
     '<link rel="name" href="a"><name><id>1</id></name></link><name>a</name>',

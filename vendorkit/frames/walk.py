@@ -147,11 +147,12 @@ class XmlTyper:
 def _text_of(record: etree._Element, element: etree._Element) -> tuple[str | None, bool]:
     """The text of an element that is empty, or has blanks around its text; and whether it needs a closer look."""
     text, given = element.text or "", element.get("type")
-    if text.strip(BLANKS):
-        return (text if given in UNTYPED else text.strip(BLANKS)), False
-    if element.get("nil") == "true":  # no cell would show that there is another one
-        return None, len(list(record.iterchildren(element.tag))) > 1
-    return (text if given in UNTYPED else None), given in ("array", "document")
+    if given in UNTYPED and (text.strip(BLANKS) or element.get("nil") != "true"):
+        return text, False
+    if text := text.strip(BLANKS):
+        return text, False
+    # Of a null no cell would show that there is another one.
+    return None, given in ("array", "document") or len(list(record.iterchildren(element.tag))) > 1
 
 
 def _with_objects(columns: Iterable[Column]) -> list[Column]:
