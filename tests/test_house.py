@@ -29,7 +29,7 @@ ROOMS = {
     "httpfile": 215,
     "vendors": 2_655,
     "query": 130,
-    "saved": 1_072,
+    "saved": 1_075,
     "tools": 210,
     "pull": 660,
     "resource": 140,

@@ -163,7 +163,7 @@ def load(
     filters: Any = None,
 ) -> pd.DataFrame:
     """
-    Return a saved dataset as `frame()` would give it: the same rows, dtypes and `attrs`.
+    Return a saved dataset as `frame()` would give it: the same rows, dtypes and `attrs`, but for `discarded` requests.
 
     Args:
         path: The folder that `save` was given.

@@ -104,7 +104,9 @@ def plain_size(path: Path) -> int:
 
 def names_in(folder: Path) -> list[str]:
     """Return the names of all files in *folder*; none if there is no such folder."""
-    return [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return [path.name for path in folder.iterdir()]
+    return []
 
 
 def sweep(folder: Path, version: int, kept: Collection[str] = ()) -> int:
