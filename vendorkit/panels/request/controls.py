@@ -146,7 +146,8 @@ class Control(widgets.HBox):  # type: ignore[misc]
         elif value is None:
             self.box.value = ""
         else:
-            self.box.value = _text_of(self.declared, value) if hasattr(self.box, "placeholder") else value
+            is_text = hasattr(self.box, "placeholder")
+            self.box.value = _text_of(self.declared, value) if is_text else self.declared.value(value)
 
     def _look(self, _: Any) -> None:
         self._found.layout.display = "none"

@@ -116,6 +116,7 @@ class Form(widgets.VBox):  # type: ignore[misc]
             self.conditions.add(name).write(value)
         given = {**vars(ask), **options, "where": where or None, "since": None if ask.since is None else ask.since.at}
         given |= {"expand": list(ask.expand), "strategy": ask.strategy or None, "limit": options.get("limit")}
+        given["nested"] = None if options.get("nested") == "list" else options.get("nested")
         for name, control in self.controls.items():
             control.write(given.get(name))
         self.columns.choose(options.get("columns") or ())
