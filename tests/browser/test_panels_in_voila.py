@@ -129,6 +129,7 @@ def test_request_panel_works_by_keyboard_and_leaves_typed_text_alone(app):
     expect(box).to_be_focused()
     found.click()
     expect(box).to_have_value("9")
+    expect(button(page, "Send")).to_be_enabled()  # what has no focus yet gets none while it is disabled
     button(page, "Send").focus()
     page.keyboard.press("Space")
     expect(page.get_by_role("status").filter(has_text="fetched at")).to_be_visible()
