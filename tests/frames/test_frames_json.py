@@ -234,6 +234,12 @@ def test_a_bad_line_is_refused_with_its_number(line):
         lines_page(_line(0) + b"\n" + line)
 
 
+def test_counts_of_a_stream_may_be_texts():
+    """As those of pages may."""
+    block = b"\n".join(b'{"meta":{"total":"2","index":"%d"},"result":{"id":%d}}' % (at, at) for at in range(2))
+    assert lines_page(block).envelope == {"meta": {"total": 2, "first_index": 0, "last_index": 1}}
+
+
 @pytest.mark.parametrize("indexes", [(0, 2), (0, 0), (1, 0)])
 @pytest.mark.parametrize("record", [b'{"id":%d}', b'{"id":%d,"new":1}'])
 def test_records_that_do_not_follow_each_other_are_refused(indexes, record):

@@ -229,7 +229,8 @@ def _refusal(error: Any, what: str) -> MalformedAnswer:
 
 
 def _count(value: Any) -> int | None:
-    whole = plain(value)
+    is_text = isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 16
+    whole = int(value) if is_text else plain(value)
     return whole if isinstance(whole, int) and not isinstance(whole, bool) and abs(whole) <= _LARGEST else None
 
 
