@@ -264,6 +264,15 @@ def test_every_control_has_a_label_and_every_button_a_text(panel):
     assert all(one.description.strip() for one in controls)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("status", "Active"), ("status", ("nope",)), ("brand", 9), ("brand", ["9"])]
+)
+def test_value_that_a_control_does_not_take_is_a_usage_error(panel, name, value):
+    """Not an error of the widgets."""
+    with pytest.raises(UsageError, match=f"{name} must be what its control takes"):
+        panel.form.conditions.add(name, value)
+
+
 def test_error_is_next_to_its_control_and_nothing_can_be_sent(panel):
     """As it is typed; what was wrong can be put right."""
     control = panel.form.conditions.add("brand", "9, x")

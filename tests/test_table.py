@@ -610,6 +610,25 @@ def test_page_can_be_copied_as_text_for_a_spreadsheet(products):
     assert "Soap" not in pane._copy.value
 
 
+def test_columns_of_any_name_are_named_by_code_too():
+    """A label is the name as text; what names none is refused, also a list."""
+    table = vk.table(pd.DataFrame([[2, "x"], [1, "y"]], columns=[0, ("a", "b")]))
+    table.sort(0)
+    assert table.frame.iloc[:, 1].tolist() == ["y", "x"]
+    table.filter("x", ("a", "b"))
+    assert len(table.frame) == 1
+    for wrong in (7, ["0"], {"0": 1}):
+        with pytest.raises(UsageError, match="has no column"):
+            table.sort(wrong)
+
+
+@pytest.mark.parametrize("wrong", ["a\0.csv", "a\n.csv", f"{'a' * 300}.csv", b"x.csv", "\ud800.csv", "~\0/x.csv"])
+def test_impossible_names_of_files_are_refused(products, wrong):
+    """One typed error."""
+    with pytest.raises(UsageError, match="path"):
+        vk.table(products).save(wrong)
+
+
 def test_page_says_how_it_is_sorted():
     """To those who see and to those who hear it."""
     shown = page_html({"n": pd.Series([1])}, title="rows", sort="n", descending=True)

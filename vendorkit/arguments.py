@@ -290,13 +290,13 @@ def day_or_moment(given: Any) -> date | None:
     return given if isinstance(given, date) and given == given else None  # noqa: PLR0124
 
 
-def folder(given: Any) -> Path:
+def folder(given: Any, wanted: str = "the path of a folder") -> Path:
     """Return *given* as the path of a folder, `~` as the user's own; `UsageError` if no folder can have that name."""
-    path = os.fspath(given) if isinstance(given, os.PathLike) else given
-    found = Path(os.path.expanduser(text(path, "path", "the path of a folder")))  # noqa: PTH111 - which never raises
-    if not str(path).strip() or _CONTROL.search(str(path)) or any(len(os.fsencode(one)) > _NAME for one in found.parts):
-        refuse("path", "the path of a folder", given)
-    return found
+    path = text(os.fspath(given) if isinstance(given, os.PathLike) else given, "path", wanted)
+    found = Path(path)
+    if not path.strip() or _CONTROL.search(path) or any(len(os.fsencode(one)) > _NAME for one in found.parts):
+        refuse("path", wanted, given)
+    return Path(os.path.expanduser(found))  # noqa: PTH111 - which never raises
 
 
 C = TypeVar("C", bound=Callable[..., Any])

@@ -75,7 +75,7 @@ def saved_requests(path: str | Path, client: Client) -> dict[str, SavedQuery]:
     Raises:
         UsageError: A line is not understood, or a request is none of the client's; the message names file and line.
     """
-    place = arguments.folder(path)
+    place = arguments.folder(path, "the path of a file")
     return _File(_text_of(place), place.name, client).queries()
 
 
@@ -291,7 +291,7 @@ def save_request(
     if not isinstance(query, Query):
         arguments.refuse("query", "a query", query)
     options = arguments.json_object(options or {}, "options")
-    place = arguments.folder(path)
+    place = arguments.folder(path, "the path of a file")
     before = _text_of(place) if place.exists() else f"@host = {client.base_url}\n"
     text = f"{before.rstrip()}\n\n{http_text(query, name, options)}"
     # Read as it will be: changes, for example, come from a feed, whose address says nothing of the query.

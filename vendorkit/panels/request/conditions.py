@@ -7,7 +7,9 @@ from functools import partial
 from typing import Any, Final, Literal
 
 import ipywidgets as widgets
+from traitlets import TraitError
 
+from vendorkit import arguments
 from vendorkit.ask import Filter, choice, find_filter
 from vendorkit.panels.base import LABELLED, WIDE, WIDER, WRAP, Act, Failed, button, guarded
 from vendorkit.panels.request.controls import Control, Lookup
@@ -88,7 +90,10 @@ class Conditions(widgets.VBox):  # type: ignore[misc]
         there = [one for one in self._rows.children if isinstance(one, Control) and one.declared is declared]
         control = there[0] if there and not self._resource.nests else self._added(declared)
         if text is not None:
-            control.box.value = text
+            try:
+                control.box.value = text
+            except TraitError:
+                arguments.refuse(name, "what its control takes: a text, or a tuple of choices", text)
         return control
 
     def add_group(self) -> Conditions:

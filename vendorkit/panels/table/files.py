@@ -110,9 +110,7 @@ WRITERS: Final = {"csv": csv_bytes, "parquet": parquet_bytes, "xlsx": excel_byte
 
 def write_columns(columns: Columns, path: str | Path, about: About = _NOTHING) -> Path:
     """Save the columns in the format that the ending of *path* names, as `View.save`; return the path."""
-    if not isinstance(path, (str, Path)):
-        arguments.refuse("path", "the path of a file", path)
-    path = Path(path)
+    path = arguments.folder(path, "the path of a file")
     suffix, what = path.suffix.lower().removeprefix("."), ""
     if suffix not in WRITERS:
         what = f"{path.name} does not end in one of {', '.join(f'.{name}' for name in WRITERS)}."

@@ -178,11 +178,12 @@ class View:
         """The labels of the columns on view: `chosen`, until columns are chosen without those of nulls alone."""
         return self._visible
 
-    def _known(self, column: str) -> str:
-        if column not in self._columns:
-            what = f"The table has no column {column!r}."
-            raise UsageError(what, remedy=suggestion(column, self._columns))
-        return column
+    def _known(self, column: Any) -> str:
+        label = str(column)
+        if label not in self._columns:
+            what = f"The table has no column {arguments.shown(column)}."
+            raise UsageError(what, remedy=suggestion(label, self._columns))
+        return label
 
     def _finding(self, filters: Mapping[str, str], order_by: tuple[str, bool] | None = None) -> _Show:
         """Find the rows of these filters, in this order or that of now, and return what shows them."""
