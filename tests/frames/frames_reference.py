@@ -183,7 +183,7 @@ class Row:
 def first_text(found):
     """The first text that is not blank, else the first that is there."""
     texts = [one for one in found if one is not None]
-    return next((one for one in texts if one.strip(" \t\r\n")), next(iter(texts), None))
+    return next((one for one in texts if one.strip()), next(iter(texts), None))
 
 
 def _there(value, path):

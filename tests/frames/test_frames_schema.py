@@ -221,7 +221,7 @@ def test_a_list_of_codes_keeps_leading_zeros_also_as_numbers():
     assert json_page(b'[{"ean":["00123",45]}]', None).table(schema).table.to_pylist() == [{"ean": ["00123", "45"]}]
 
 
-@pytest.mark.parametrize("blank", ["", " ", "\t\r\n"])
+@pytest.mark.parametrize("blank", ["", " ", "\t\r\n", "\u00a0", "\u2003\u202f\u3000", "\x85\u2028"])
 def test_a_blank_text_is_passed_over_for_the_next_locale(blank):
     """Only if another locale has a text; and never in the column of one locale. The same if records do not fit."""
     schema = Schema(

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vendorkit.frames.kinds import (
-    BLANKS,
     EXACT,
     FIRST_SECOND,
     LAST_SECOND,
@@ -90,7 +89,9 @@ def first_text(texts: Sequence[pa.Array]) -> pa.Array:
     """The first text in each row that is not blank, else the first that is not null."""
     if len(texts) == 1:
         return texts[0]
-    full = [pc.if_else(pc.equal(pc.utf8_trim(text, BLANKS), ""), pa.scalar(None, pa.string()), text) for text in texts]
+    full = [
+        pc.if_else(pc.equal(pc.utf8_trim_whitespace(text), ""), pa.scalar(None, pa.string()), text) for text in texts
+    ]
     return pc.coalesce(*full, *texts)
 
 

@@ -21,7 +21,7 @@ import pyarrow as pa
 from vendorkit.strictjson import INT64
 
 ENTRIES: Final = "entries"
-BLANKS: Final = " \t\r\n"  # a text of only these says nothing
+BLANKS: Final = " \t\r\n"  # those of XML; other white space is text
 EXACT: Final = 2**53  # integers below this are exact in a float64
 FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799  # the years 1 to 9999, which pandas can print
 TIMESTAMP = pa.timestamp("us", tz="UTC")

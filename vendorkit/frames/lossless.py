@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from vendorkit.deadline import check_cancelled
 from vendorkit.frames.drift import Extras, Path
-from vendorkit.frames.kinds import BLANKS, ENTRIES, Column, Embedded, EmbeddedMany, Kind, Leaf, ListOf, Struct, Type
+from vendorkit.frames.kinds import ENTRIES, Column, Embedded, EmbeddedMany, Kind, Leaf, ListOf, Struct, Type
 from vendorkit.frames.names import snake_case
 from vendorkit.frames.page import Batch
 from vendorkit.frames.schema import Schema
@@ -235,7 +235,7 @@ def _either(
 def _first_text(found: Sequence[str | None]) -> str | None:
     """As `columns.first_text`, of one row."""
     texts = [text for text in found if text is not None]
-    return next((text for text in texts if text.strip(BLANKS)), texts[0] if texts else None)
+    return next((text for text in texts if text.strip()), texts[0] if texts else None)
 
 
 def _members(value: Any) -> dict[str, Any]:
