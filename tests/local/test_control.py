@@ -112,3 +112,19 @@ def test_threads_may_share_it(pledg, open_client):
     for thread in threads:
         thread.join()
     assert sorted(entry["seq"] for entry in pledg.log()) == list(range(1, 81))
+
+
+@pytest.mark.parametrize("wrong", ["", None, 3, ["x"]])
+def test_what_is_no_record_is_not_changed(vendors, wrong):
+    """An empty name too: it is none of the records."""
+    for name in ("medipim", "mediagenix"):
+        with pytest.raises(UsageError, match=f"{name} cannot delete"):
+            vendors[name].change("delete", wrong)
+
+
+def test_one_name_is_a_list_of_one_server():
+    """As everywhere; None is none."""
+    with local.start(vendors="pledg") as servers:
+        assert list(servers) == ["pledg"]
+    with pytest.raises(UsageError, match="in an empty list"):
+        local.start(vendors=None)

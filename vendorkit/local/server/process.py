@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, NoReturn
@@ -116,7 +116,8 @@ class LocalVendor:
         Raises:
             UsageError: There is no such record, or the server has no such action; nothing was changed.
         """
-        if refused := self._control("change", {"action": action, "records": records}):
+        wrong = ", ".join(repr(one) for one in records if not isinstance(one, str) or not one)
+        if refused := wrong or self._control("change", {"action": action, "records": records}):
             what = f"{self.name} cannot {action} {refused}."
             raise UsageError(what, remedy="Give ids of products, or paths such as titles/17, that are there.")
 
@@ -198,12 +199,12 @@ class LocalVendors:
             _end(self._process)
 
 
-def start(*, vendors: tuple[str, ...] = VENDORS, **settings: Any) -> LocalVendors:
+def start(*, vendors: str | Sequence[str] = VENDORS, **settings: Any) -> LocalVendors:
     """
     Start mock servers in a new process and wait until they answer.
 
     Args:
-        vendors: Which of "medipim", "pledg", "mediagenix" and "sequence".
+        vendors: One or several of "medipim", "pledg", "mediagenix" and "sequence".
         settings: Switches as in `vendorkit.local.server.settings.Settings`, the same for all of them at first.
 
     Raises:
@@ -211,6 +212,7 @@ def start(*, vendors: tuple[str, ...] = VENDORS, **settings: Any) -> LocalVendor
         SettingsError: The packages of the extra `local` are not installed.
         VendorUnavailable: The servers did not come up within 30 seconds.
     """
+    vendors = (vendors,) if isinstance(vendors, str) else tuple(vendors or ())
     unknown = [name for name in vendors if name not in VENDORS]
     if unknown or not vendors:
         what = f"There is no mock server {', '.join(map(repr, unknown)) or 'in an empty list'}."
