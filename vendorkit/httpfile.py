@@ -1,10 +1,9 @@
 """
 Requests of a `.http` file as queries, and queries as such a file: to be sent elsewhere, and to become frames here.
 
-The syntax is that of VS Code's REST Client (github.com/Huachao/vscode-restclient, README as of 2026-11): requests are
-separated by `###`, lines that begin with `#` or `//` are comments, `# @name x` names a request, `@x = …` is a variable
-of the file, and `{{x}}` its value. What reaches outside of the file (`{{$…}}`, `< ./body.json`, the response of another
-request) is refused, but for settings of the vendor in the header Authorization.
+The syntax is that of VS Code's REST Client (github.com/Huachao/vscode-restclient, README as of 2026-11). What reaches
+outside of the file (`{{$…}}`, `< ./body.json`, the response of another request) is refused, but for settings of the
+vendor in the header Authorization.
 """
 
 from __future__ import annotations
@@ -46,12 +45,7 @@ _SIGNED: Final = re.compile(rf"(?:(?:Basic|Digest)\s+{_SETTING}[\s:]{_SETTING}|B
 @arguments.checked
 @dataclass(frozen=True, repr=False)
 class SavedQuery(Query):
-    """
-    A query of a file; `frame()` takes columns, limit and locale from there unless it is given others.
-
-    Attributes:
-        options: Columns, limit and locale, as `frame` takes them.
-    """
+    """A query of a file; `frame()` takes columns, limit and locale from its *options* unless it is given others."""
 
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -202,10 +196,9 @@ class _File:
 
         def value(used: re.Match[str]) -> str:
             name = used[1].strip()
-            if depth == _DEPTH:
-                self._fail(number, "Variables in a circle.", "Give one of them a value without the others.")
-            if name not in self._variables:
-                what = f"{{{{{name[:40]}}}}} is no variable of this file."
+            if depth == _DEPTH or name not in self._variables:
+                unknown = f"{{{{{name[:40]}}}}} is no variable of this file."
+                what = "Variables in a circle." if depth == _DEPTH else unknown
                 self._fail(number, what, "Give it a value by @name = …; others are used only in Authorization.")
             return self._filled(number, self._variables[name], depth + 1)
 
@@ -219,14 +212,13 @@ class _File:
         unknown = [name for name in options if name not in _OPTIONS]
         if unknown:
             self._fail(block.line, f"@vendorkit has {unknown[0][:40]!r}.", f"There are {', '.join(_OPTIONS)}.")
-        strategy = options.pop("strategy", None)
         try:
             query = client.browsing.asked(block.method, block.url, body)
             accept = next((kind for kind in ("json", "xml") if kind in block.accept), query.ask.accept)
-            choice(accept, client.accepts, f"{client.title} has no format of answers")
-            if strategy is not None:
-                choice(strategy, query.resource.strategies, f"{query.resource.name} has no strategy")
-            ask = replace(query.ask, accept=accept, strategy=strategy or query.ask.strategy)
+            ask = replace(query.ask, accept=choice(accept, client.accepts, f"{client.title} has no format of answers"))
+            if "strategy" in options:
+                what = f"{query.resource.name} has no strategy"
+                ask = replace(ask, strategy=choice(options.pop("strategy"), query.resource.strategies, what))
             query.schema.project(arguments.columns(options.get("columns")), arguments.locale(options.get("locale")))
             check_limit(options.get("limit"))
             checked_nested(options.get("nested", "list"))
@@ -283,8 +275,7 @@ def save_request(
     Add *query* to a `.http` file, which is created if there is none.
 
     Raises:
-        UsageError: The name is in use or has other characters than letters, digits, "-" and "_"; the file is no such
-            file, or for another host; or the query cannot be written as one request.
+        UsageError: The name is in use or no plain word; the file is another one; or the query is no single request.
     """
     if not re.fullmatch(r"[\w-]{1,80}", arguments.word(name, "name")):
         arguments.refuse("name", 'letters, digits, "-" and "_"', name)
