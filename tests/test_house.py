@@ -26,7 +26,7 @@ ROOMS = {
     "cli": 295,
     "doctor": 85,
     "panels": 2_805,
-    "httpfile": 220,
+    "httpfile": 215,
     "vendors": 2_665,
     "query": 130,
     "saved": 1_080,
