@@ -84,8 +84,7 @@ class JsonTyper:
         Raises:
             MalformedAnswer: A record is not strict JSON.
         """
-        batches = [on_any_stack(self._read)(chunk) for chunk in _chunks(raws)]
-        return joined(batches, self._schema)
+        return joined([on_any_stack(self._read)(chunk) for chunk in _chunks(raws)], self._schema)
 
     def _read(self, raws: Sequence[bytes]) -> Batch:
         usual, columns = self._usual, None
@@ -162,10 +161,8 @@ class JsonTyper:
                 odd[name] = values
             else:
                 undeclared[name] = {row: compact(bytes(texts[row]), value) for row, value in values.items()}
-        whole = self._loads([raws[row] for row in parted.whole])
-        return self._lossless.completed(
-            columns, len(raws), odd, undeclared, dict(zip(parted.whole, whole, strict=True))
-        )
+        whole = dict(zip(parted.whole, self._loads([raws[row] for row in parted.whole]), strict=True))
+        return self._lossless.completed(columns, len(raws), odd, undeclared, whole)
 
     def _loads(self, texts: Sequence[bytes], above: int = 0) -> list[Any]:
         """Return the values of texts, above which there are so many levels in a record."""

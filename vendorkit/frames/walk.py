@@ -86,19 +86,17 @@ class XmlTyper:
             array = pa.concat_arrays(found)
             typed = array if name == RESOURCE_TYPE else _typed(array, self._kinds[name])
             if typed is None:
-                self._again(name, array.is_valid().to_pylist(), records, odd[name])
+                self._again(name, array.is_valid(), records, odd[name])
             else:
                 columns[self._names[name]] = typed
         undeclared = {name: odd.pop(name) for name in odd.keys() - self._names.keys()}
         shown = {name: {row: dumps(item) for row, item in cells.items()} for name, cells in undeclared.items()}
         return self._lossless.completed(columns, len(records), odd, shown)
 
-    def _again(
-        self, name: str, there: Sequence[bool], records: Sequence[etree._Element], found: dict[int, Any]
-    ) -> None:
-        """Read a field one value at a time."""
+    def _again(self, name: str, there: pa.Array, records: Sequence[etree._Element], found: dict[int, Any]) -> None:
+        """Read a field one value at a time, in the rows where it is."""
         tag, kind = self._tags[name], self._kinds[name]
-        rows = (row for row, is_there in enumerate(there) if is_there and row not in found)
+        rows = (row for row, is_there in enumerate(there.to_pylist()) if is_there and row not in found)
         found |= {row: self._elements.value(next(records[row].iterchildren(tag)), kind) for row in rows}
 
     def _walk(self, records: Sequence[etree._Element], start: int, odd: Odd) -> dict[str, list[Any]]:
