@@ -33,7 +33,7 @@ ROOMS = {
     "tools": 210,
     "pull": 665,
     "resource": 140,
-    "frames": 1_880,
+    "frames": 1_875,
     "ask": 395,
     "http": 1_440,
     "auth": 1_180,
@@ -43,7 +43,7 @@ ROOMS = {
     "errors": 60,
     "local": 3_990,
 }
-CLIENT_BUDGET = 14_020
+CLIENT_BUDGET = 14_015
 
 
 def name_of(path: Path) -> str:
