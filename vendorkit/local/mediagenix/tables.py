@@ -8,6 +8,7 @@ The table is `records` of `on_demand.json` or `sequence.json`: one entry per kin
                  are values for the places in texts; `absent` names the attributes and rels that the record has not.
     owners, most Or each owner has up to `most` records; "=name" is a method of the library that returns which of 8
                  places are taken. They have the facts `place`, `owner` (a path), `owner_id` and the links of the owner.
+    unlisted     How many places of each owner have a record, even if the owner does not list it: events are about them.
     list         How the address of all records is paged; without it there is no such address.
     path         The address of a record, if it is not /PLURAL/{id}.
     hidden       ["id"] if the record does not show its id.
@@ -47,7 +48,7 @@ Draw = Callable[[], int]
 """Returns the pseudo-random number of a record and an attribute or link."""
 
 _PLACES: Final = 8  # ids for each owner
-_KEPT: Final = 10_000  # records that were asked for, of 1 to 2 kB
+_KEPT: Final = 10_000  # records, of 1 to 2 kB each, that are kept once they are built
 _RANGE: Final = re.compile(r"(-?\d+)\.\.(-?\d+)")
 _FACT: Final = re.compile(r"\{(\w+)\}")
 
@@ -62,6 +63,7 @@ class Kind:
         self.pattern = _FACT.sub("{id}", self.path)
         self.owners: list[str] = entry.get("owners", [])
         self.most: int | str = entry.get("most", 0)
+        self.unlisted: int = entry.get("unlisted", 0)
         self.count: int = library.counts.get(plural, 0)
         self.listed: str | None = entry.get("list")
         rows = [["id", "integer", "{id}"], *entry.get("attributes", [])]
@@ -186,7 +188,7 @@ class Tables:
         number, place = divmod(id_, _PLACES)
         owner_id, position = divmod(number, len(kind.owners))
         owner = self.record(kind.owners[position], owner_id)
-        if owner is None or id_ not in self._owned(kind, kind.owners[position], owner_id):
+        if owner is None or (place >= kind.unlisted and id_ not in self._owned(kind, kind.owners[position], owner_id)):
             return None
         links = {f"owner_{rel}": target for rel, target in owner.links}
         about = {"place": place + 1, "owner": owner.path, "owner_name": owner.name, "owner_id": owner_id}

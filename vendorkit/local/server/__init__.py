@@ -1,1 +1,1 @@
-"""What all mock servers have in common: process, settings, authentication, faults, hypermedia."""
+"""What all mock servers have in common: process, settings, authentication, faults."""
