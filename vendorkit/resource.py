@@ -147,8 +147,12 @@ class Changes(ABC):
     def changed_ids(self, ask: Ask) -> Flow[None]:
         """Accept pages whose `keys` changed since `ask.since`, including those that left what *ask* queries."""
 
+    def times(self, ask: Ask) -> tuple[str, ...]:  # noqa: ARG002
+        """Return the columns by which a record itself says when it may have come; none: `came_since` is asked."""
+        return ()
+
     def came_since(self, ask: Ask, at: float) -> Flow[list[str]]:  # noqa: ARG002
-        """Return names of what came since *at*, by the vendor's clock, or of some of it: by one small request."""
+        """Return names of what came since *at*, by the vendor's clock: by one small request."""
         yield from ()
         return []
 

@@ -61,6 +61,8 @@ class Pull:
         name: Of the resource, for messages.
         limit: At most this many rows; None for all.
         quiet: Whether no bar is shown.
+        came: Asks what came since the vendor's time of the first page. It is sent with the last pages, so that nobody
+            waits for it; again after them, if more pages followed.
 
     Attributes:
         pages, rows: What was given out.
@@ -70,9 +72,17 @@ class Pull:
     """
 
     def __init__(
-        self, flow: Flow[None], source: Source, name: str, *, limit: int | None = None, quiet: bool = False
+        self,
+        flow: Flow[None],
+        source: Source,
+        name: str,
+        *,
+        limit: int | None = None,
+        quiet: bool = False,
+        came: Callable[[float], list[str]] | None = None,
     ) -> None:
         self._flow, self._source, self._limit, self._quiet = flow, source, limit, quiet
+        self._came, self._asked, self._begun = came, Future[list[str]](), 0
         self.name = name
         self.pages = self.rows = self.discarded = 0
         self.total: int | None = None
@@ -95,10 +105,28 @@ class Pull:
                     self.first_at = page.at if self.first_at is None else self.first_at
                     self._count(page.rows, one.total)
                     report()
+                    self._ask_what_came(ahead)
                     yield one if page is one.page else replace(one, page=page)
                     if left is not None and (left := left - page.rows) <= 0:
                         return
+                if ahead.begun != self._begun:
+                    self._asked = Future()
                 self.discarded = ahead.discarded
+
+    def _ask_what_came(self, ahead: Queue) -> None:
+        """Ask it now if the calls for as many pages as the total needs are under way."""
+        due = self._came and not self._begun and self.total and ahead.begun * self.ends[0] >= self.total
+        if self._came is not None and due and self.first_at is not None:
+            self._begun = ahead.begun
+            self._asked = ahead.threads.submit(partial(self._came, self.first_at)) or self._asked
+
+    def newcomers(self) -> list[str]:
+        """Return what came while the pages did; nothing of fewer than three, which come within moments."""
+        if self._came is None or self.first_at is None or self.total is None or self.pages < 3:
+            return []
+        # One that is neither done nor running never will be: its threads have ended.
+        asked = self._asked.running() or (self._asked.done() and not self._asked.cancelled())
+        return finished(self._asked) if asked else self._came(self.first_at)
 
     def read(self, read: Callable[[Sequence[Page]], T], together: int = 0) -> Generator[Group[T], None, None]:
         """

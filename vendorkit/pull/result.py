@@ -5,7 +5,10 @@ from __future__ import annotations
 import warnings
 from bisect import bisect_right
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from functools import partial, reduce
 from typing import Final
 
 import pandas as pd
@@ -18,7 +21,7 @@ from vendorkit.frames import Batch, Drift, Nested, Schema, TableReader, combine,
 from vendorkit.frames.drift import levels_to_caller
 from vendorkit.pull.drive import run
 from vendorkit.pull.pull import TOGETHER, Pull
-from vendorkit.resource import Source, describe
+from vendorkit.resource import Changes, Resource, Source, describe
 
 REREADS: Final = 2
 MOST_PAGES: Final = 50  # of a download that is read again: during more of them the data would change again
@@ -107,20 +110,28 @@ def table_of(source: Source, ask: Ask, schema: Schema) -> Result:
 
 def _download(source: Source, ask: Ask, schema: Schema, known: frozenset[str] = frozenset()) -> Result:
     resource = source.resource_of(ask)
-    pull = Pull(resource.paging_of(ask).pages(ask), source, resource.name, limit=ask.limit, quiet=ask.span is not None)
+    changes = _changes_to_look_for(resource, ask)
+    times = () if changes is None else changes.times(ask)
+    # Columns that say what came are read, and left out of the result unless they are asked for.
+    extra = [name for name in (schema.key, *times) if times and name not in schema.arrow.names]
+    read = replace(schema, only=(*schema.arrow.names, *extra)) if extra else schema
+    came = None if changes is None or times else partial(_came_since, source, changes, ask)
+    flow, quiet = resource.paging_of(ask).pages(ask), ask.span is not None
+    pull = Pull(flow, source, resource.name, limit=ask.limit, quiet=quiet, came=came)
     batches: list[Batch] = []
     broken: VendorkitError | None = None
     try:
         # extend() keeps what it was given before an error.
-        batches.extend(group.value for group in pull.read(TableReader(schema).read, TOGETHER))
+        batches.extend(group.value for group in pull.read(TableReader(read).read, TOGETHER))
     except VendorkitError as exc:
-        batches += pull.read_rest(TableReader(schema).read) if isinstance(exc, Cancelled) else ()
+        batches += pull.read_rest(TableReader(read).read) if isinstance(exc, Cancelled) else ()
         if not batches:
             raise
         broken = exc
-    table, drift = combine(batches, schema)
+    table, drift = combine(batches, read)
+    shown = [name for name in table.column_names if name.removesuffix("__raw") not in extra]
     if broken is not None:
-        arrived = finish(Result(source, ask, schema, pull, table, drift, complete=False))
+        arrived = finish(Result(source, ask, schema, pull, table.select(shown), drift, complete=False))
         if isinstance(broken, (AuthError, Cancelled, UsageError)):
             broken.arrived = arrived
             raise broken
@@ -128,36 +139,46 @@ def _download(source: Source, ask: Ask, schema: Schema, known: frozenset[str] = 
         raise IncompletePull(what, arrived=arrived, remedy=broken.remedy) from broken
     arrived_rows = table.num_rows
     table, differ = without_copies(table, schema.key) if pull.pages > 1 else (table, [])
-    pages = {bisect_right(pull.ends, row) + 1 for row in differ}
     slid = table.num_rows < arrived_rows and pull.difference(table.num_rows) is not None
-    moved = tuple({*pages, *pull.moved_pages})
-    result = Result(source, ask, schema, pull, table, drift, complete=True, moved=moved, slid=slid)
-    if result.moved or pull.difference(table.num_rows) is None:
+    moved = tuple({*(bisect_right(pull.ends, row) + 1 for row in differ), *pull.moved_pages})
+    rows = table.select(shown)
+    result = Result(source, ask, schema, pull, rows, drift, complete=True, moved=moved, slid=slid)
+    if changes is not None and (moved or pull.difference(table.num_rows) is None):
         # What was known before this reading did not come during it; the vendors' clocks have whole seconds.
-        came = _came_meanwhile(result)
-        moved = result.moved or (tuple(range(1, pull.pages + 1)) if came - known else ())
-        result = replace(result, moved=moved, came=came | known)
+        found = frozenset(_newcomers(table, schema.key, times, pull) if times else pull.newcomers())
+        moved = moved or (tuple(range(1, pull.pages + 1)) if found - known else ())
+        result = replace(result, moved=moved, came=found | known)
     return replace(result, complete=result.whole and not result.moved)
 
 
-def _came_meanwhile(result: Result) -> frozenset[str]:
+def _changes_to_look_for(resource: Resource, ask: Ask) -> Changes | None:
     """
-    Return names of records that came while pages did, although all counts add up.
+    Return how to find what came while the pages did, although all counts add up; None if it need not be or cannot.
 
-    Another record left then, and the one after it may have slipped to a page that had been read already.
+    Another record left then, and the one after it may have slipped to a page that had been read already. If every row
+    was there when the first page came, and there are as many as were announced then, none of them is missing.
     """
-    ask, pull, changes = result.ask, result.pull, result.source.resource_of(result.ask).changes
-    # Two pages come within moments, and the question would be half as many requests again.
-    if changes is None or pull.pages < 3 or pull.first_at is None or ask.limit is not None or pull.total is None:
-        return frozenset()
-    if ask.span is not None or ask.since is not None or changes.why_not_incremental(ask) is not None:
-        return frozenset()
+    changes = resource.changes
+    whole = ask.limit is None and ask.span is None and ask.since is None
+    return changes if changes is not None and whole and changes.why_not_incremental(ask) is None else None
+
+
+def _newcomers(table: pa.Table, key: str, times: Sequence[str], pull: Pull) -> list[str]:
+    """Return the keys of rows that came after the first page, by what they say themselves."""
+    if pull.pages < 2 or pull.first_at is None:
+        return []
+    first = pa.scalar(datetime.fromtimestamp(int(pull.first_at), timezone.utc), pa.timestamp("us", "UTC"))
+    masks = [pc.fill_null(pc.greater_equal(table[name], first), fill_value=False) for name in times]
+    return table.filter(reduce(pc.or_, masks))[key].to_pylist()  # type: ignore[no-any-return]
+
+
+def _came_since(source: Source, changes: Changes, ask: Ask, at: float) -> list[str]:
     try:
-        return frozenset(run(changes.came_since(ask, pull.first_at), result.source))
+        return run(changes.came_since(ask, at), source)
     except Cancelled:
         raise
     except VendorkitError:  # not every user may read the feed; and no download is lost for a question about it
-        return frozenset()
+        return []
 
 
 def finish(result: Result, table: pa.Table | None = None, *, nested: Nested = "list") -> pd.DataFrame:
@@ -172,8 +193,9 @@ def finish(result: Result, table: pa.Table | None = None, *, nested: Nested = "l
         "pages": result.pull.pages,
         "total": result.pull.total,
         "complete": result.complete,
-        "discarded": result.pull.discarded,
     }
+    if result.pull.discarded:
+        frame.attrs["vendorkit"]["discarded"] = result.pull.discarded
     return frame
 
 
