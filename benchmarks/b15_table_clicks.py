@@ -1,5 +1,5 @@
 """
-12. The table in JupyterLab, by Chromium: from the cell to the first rows, from a press or a typed filter to its rows.
+15. The table in JupyterLab, by Chromium: from the cell to the first rows, from a press or a typed filter to its rows.
 
 20 columns of products of pandas' own dtypes, 100,000 rows and a million; the frame is built and everything imported
 before. The times are those of kernel and browser together, until the browser has shown the frame with the other rows.
@@ -46,7 +46,7 @@ LIMITS: Final = {100_000: (0.3, 0.5, 0.5), 1_000_000: (1.5, 1.5, 3.0)}
 
 def bench(size: Size) -> Report:
     """Measure it; the first round finds its scripts not yet loaded and does not count."""
-    report = Report("12", "A table of 20 columns: first rows, sorts and filters", base="100,000 rows: first rows")
+    report = Report("15", "A table of 20 columns: first rows, sorts and filters", base="100,000 rows: first rows")
     sizes = [size.of(rows, rows // 1_000) for rows in LIMITS]
     cells = [FRAME + "".join(f"frame_{rows} = products({rows})\n" for rows in sizes)]
     cells += [f"vk.table(frame_{rows})" for rows in sizes]

@@ -1,5 +1,5 @@
 """
-11. A year later: the same products after the vendor changed all of them.
+14. A year later: the same products after the vendor changed all of them.
 
 Two fields are new in each record and one in its `meta`; or codes come as numbers. Both are read without loss, and
 neither may cost more than twice the time of the records that the columns were declared for. Read from memory by one
@@ -31,7 +31,7 @@ def bench(size: Size) -> Report:
     """Measure it."""
     count = size.of(*RECORDS)
     report = Report(
-        "11", f"A year later, {count:,} products in pages of 250", base=OURS, packages=("pyarrow", "msgspec")
+        "14", f"A year later, {count:,} products in pages of 250", base=OURS, packages=("pyarrow", "msgspec")
     )
     records, schema = vendor.products(count, odd=False), read_resources(FILE, "be")["products"].schema
     changed = {OURS: records, LATER: _changed(records, _add_fields), NUMBERS: _changed(records, _number_codes)}
