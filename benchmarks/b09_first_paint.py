@@ -13,7 +13,7 @@ from typing import Final
 from benchmarks.harness import Bar, Measured, Report, Size
 from benchmarks.lab import OURS, notebook, others, timed
 
-LIMIT_S: Final = 0.5
+LIMIT_S: Final = 0.3
 
 FRAME: Final = """
 import numpy as np
