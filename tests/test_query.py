@@ -293,7 +293,7 @@ def test_data_that_never_rests_is_said_to_be_incomplete(medipim, vendors, monkey
         found = medipim.products.query().frame(columns=["id"])
     assert 4_980 <= len(found) <= 5_000  # a record may have slipped past between two pages
     assert found.attrs["vendorkit"]["complete"] is False
-    assert vendors["medipim"].requests == 3 * 20
+    assert 3 * 20 <= vendors["medipim"].requests <= 3 * 21
 
 
 def test_what_came_just_before_is_not_taken_for_a_move(medipim, vendors):
@@ -313,7 +313,8 @@ def test_row_that_slid_between_numbered_pages_is_noticed(medipim, monkeypatch):
         answer = json.loads(response.content)
         if call.json["page"]["no"] == 1:
             answer["results"][0] = before[0]
-        before[:] = answer["results"][-1:]
+        elif call.json["page"]["size"] == 250:  # and not the small one that says what came meanwhile
+            before[:] = answer["results"][-1:]
         response._content = json.dumps(answer).encode()
         return response
 

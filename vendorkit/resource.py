@@ -148,7 +148,7 @@ class Changes(ABC):
         """Accept pages whose `keys` changed since `ask.since`, including those that left what *ask* queries."""
 
     def times(self, ask: Ask) -> tuple[str, ...]:  # noqa: ARG002
-        """Return the columns by which a record itself says when it may have come; none: `came_since` is asked."""
+        """Return the columns by which a record itself says when it may have come to match; none: it does not."""
         return ()
 
     def came_since(self, ask: Ask, at: float) -> Flow[list[str]]:  # noqa: ARG002

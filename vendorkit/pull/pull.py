@@ -114,9 +114,11 @@ class Pull:
                 self.discarded = ahead.discarded
 
     def _ask_what_came(self, ahead: Queue) -> None:
-        """Ask it now if the calls for as many pages as the total needs are under way."""
-        due = self._came and not self._begun and self.total and ahead.begun * self.ends[0] >= self.total
-        if self._came is not None and due and self.first_at is not None:
+        """Ask it now if the calls for as many pages as the total needs are under way, and these are three or more."""
+        if self._came is None or self._begun or self.total is None or self.first_at is None:
+            return
+        size = self.ends[0]
+        if 2 * size < self.total <= ahead.begun * size:
             self._begun = ahead.begun
             self._asked = ahead.threads.submit(partial(self._came, self.first_at)) or self._asked
 

@@ -115,7 +115,7 @@ def _download(source: Source, ask: Ask, schema: Schema, known: frozenset[str] = 
     # Columns that say what came are read, and left out of the result unless they are asked for.
     extra = [name for name in (schema.key, *times) if times and name not in schema.arrow.names]
     read = replace(schema, only=(*schema.arrow.names, *extra)) if extra else schema
-    came = None if changes is None or times else partial(_came_since, source, changes, ask)
+    came = None if changes is None else partial(_came_since, source, changes, ask)
     flow, quiet = resource.paging_of(ask).pages(ask), ask.span is not None
     pull = Pull(flow, source, resource.name, limit=ask.limit, quiet=quiet, came=came)
     batches: list[Batch] = []
@@ -145,7 +145,7 @@ def _download(source: Source, ask: Ask, schema: Schema, known: frozenset[str] = 
     result = Result(source, ask, schema, pull, rows, drift, complete=True, moved=moved, slid=slid)
     if changes is not None and (moved or pull.difference(table.num_rows) is None):
         # What was known before this reading did not come during it; the vendors' clocks have whole seconds.
-        found = frozenset(_newcomers(table, schema.key, times, pull) if times else pull.newcomers())
+        found = frozenset([*_newcomers(table, schema.key, times, pull), *pull.newcomers()])
         moved = moved or (tuple(range(1, pull.pages + 1)) if found - known else ())
         result = replace(result, moved=moved, came=found | known)
     return replace(result, complete=result.whole and not result.moved)
@@ -156,7 +156,8 @@ def _changes_to_look_for(resource: Resource, ask: Ask) -> Changes | None:
     Return how to find what came while the pages did, although all counts add up; None if it need not be or cannot.
 
     Another record left then, and the one after it may have slipped to a page that had been read already. If every row
-    was there when the first page came, and there are as many as were announced then, none of them is missing.
+    was there when the first page came, and there are as many as were announced then, none of them is missing: rows
+    that say when they came prove that. What the vendor says came is read too, although the rows do not show it.
     """
     changes = resource.changes
     whole = ask.limit is None and ask.span is None and ask.since is None
@@ -165,7 +166,7 @@ def _changes_to_look_for(resource: Resource, ask: Ask) -> Changes | None:
 
 def _newcomers(table: pa.Table, key: str, times: Sequence[str], pull: Pull) -> list[str]:
     """Return the keys of rows that came after the first page, by what they say themselves."""
-    if pull.pages < 2 or pull.first_at is None:
+    if not times or pull.pages < 2 or pull.first_at is None:
         return []
     first = pa.scalar(datetime.fromtimestamp(int(pull.first_at), timezone.utc), pa.timestamp("us", "UTC"))
     masks = [pc.fill_null(pc.greater_equal(table[name], first), fill_value=False) for name in times]

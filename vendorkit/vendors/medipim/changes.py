@@ -15,6 +15,7 @@ from vendorkit.ask import Ask, Since
 from vendorkit.frames import Page
 from vendorkit.resource import Changes, Flow
 from vendorkit.vendors.medipim.paging import Windowed
+from vendorkit.vendors.medipim.windows import total_of
 
 LATE_S: Final = 300  # inferred: how late a change may be found
 
@@ -51,6 +52,16 @@ class Updated(Changes):
     def times(self, ask: Ask) -> tuple[str, ...]:
         """Return the time of creation; with filters also that of the last change, which may make a record match."""
         return ("created_at", "updated_at") if ask.filters or ask.where else ("created_at",)
+
+    def came_since(self, ask: Ask, at: float) -> Flow[list[str]]:
+        """Return ids of what was created since, or with filters changed; and how many if these are not all."""
+        if ask.filters or ask.where:
+            since = replace(ask, since=Since(int(at) + 1))  # one second earlier is asked for
+        else:
+            since = replace(ask, filters={"createdAt": {"from": int(at)}})
+        page = yield self.paging.smallest(since)
+        total = total_of(page)
+        return [*self.keys(page), *([f"{total} in all"] if total != page.rows else [])]
 
     def keys(self, page: Page) -> list[str]:
         """Return the ids."""
