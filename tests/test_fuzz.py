@@ -183,7 +183,7 @@ class Body:
     """An answer of 200, read to its end."""
 
     def __init__(self, content):
-        self.content, self.headers = content, {}
+        self.content, self.headers, self.url = content, {}, "https://vendor.example/"
 
 
 NOWHERE = RawServer(1, authority().cert_pem.bytes().decode())

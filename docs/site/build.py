@@ -33,7 +33,7 @@ REFERENCE = {
             "vendorkit.pull.plan.Plan",
             "vendorkit.saved.dataset.Dataset",
             "vendorkit.saved.dataset.load",
-            "vendorkit.httpfile.saved.saved_requests",
+            "vendorkit.httpfile.saved_requests",
         ],
     ),
     "vendors": (
