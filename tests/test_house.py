@@ -23,11 +23,11 @@ PACKAGE = Path(vendorkit.__file__).parent
 # have 8,800 lines, the local servers 3,800.
 ROOMS = {
     "__init__": 50,
-    "cli": 295,
+    "cli": 300,
     "doctor": 85,
     "panels": 2_805,
     "httpfile": 215,
-    "vendors": 2_670,
+    "vendors": 2_705,
     "query": 130,
     "saved": 1_080,
     "tools": 210,
@@ -43,7 +43,7 @@ ROOMS = {
     "errors": 60,
     "local": 3_990,
 }
-CLIENT_BUDGET = 14_055
+CLIENT_BUDGET = 14_095
 
 
 def name_of(path: Path) -> str:

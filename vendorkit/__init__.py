@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from vendorkit.saved.dataset import Dataset as Dataset
     from vendorkit.saved.dataset import load as load
     from vendorkit.vendors.client import Client as Client
-    from vendorkit.vendors.registry import connect as connect
+    from vendorkit.vendors.connecting import connect as connect
 
 _LAZY: Final = {
     "Client": "vendorkit.vendors.client",
@@ -40,7 +40,7 @@ _LAZY: Final = {
     "browse": "vendorkit.panels.browse",
     "cancellable": "vendorkit.deadline",
     "chain": "vendorkit.http.chains",
-    "connect": "vendorkit.vendors.registry",
+    "connect": "vendorkit.vendors.connecting",
     "connect_panel": "vendorkit.panels",
     "load": "vendorkit.saved.dataset",
     "panel": "vendorkit.panels.request",

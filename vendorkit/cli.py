@@ -21,7 +21,8 @@ from vendorkit.envfile import ENV_FILE_VARIABLE
 from vendorkit.errors import SettingsError, UsageError, VendorkitError
 from vendorkit.installed import IS_CHECKOUT, NOTEBOOKS, START, copy_notebooks, create_folder, write_settings
 from vendorkit.local.server.address_file import address_file
-from vendorkit.vendors.registry import CLIENTS, LOCAL_VARIABLE
+from vendorkit.settings import LOCAL_VARIABLE
+from vendorkit.vendors.registry import CLIENTS
 
 LAB_FOLDER: Final = Path("vendorkit-notebooks")
 _LONGEST_S: Final = 1e8  # three years; time.sleep takes no more on some systems

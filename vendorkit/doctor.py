@@ -13,8 +13,9 @@ from vendorkit.errors import VendorkitError
 from vendorkit.files import real_path
 from vendorkit.gitignore import is_ignored, work_tree
 from vendorkit.settings import read_settings
+from vendorkit.vendors.connecting import connect
 from vendorkit.vendors.examine import POLICY, Checkup, Finding, examine, failed
-from vendorkit.vendors.registry import CLIENTS, all_setting_names, connect
+from vendorkit.vendors.registry import CLIENTS, all_setting_names
 
 TOTAL_S: Final = 60.0  # also bounds the resolver, which takes no timeout
 

@@ -22,6 +22,7 @@ from vendorkit.errors import SettingsError, UsageError
 from vendorkit.sources import ENVIRONMENT, GIVEN, REDIRECTING, check_copy, look_up
 
 MASK = "***"
+LOCAL_VARIABLE: Final = "VENDORKIT_LOCAL_SERVERS"  # the file with the addresses of mock servers that already run
 _LEARNED: Final = 128  # tokens, and the digest answers of the requests under way
 _READ: Final = 1 << 16  # characters of a text that are looked through
 

@@ -18,7 +18,7 @@ REFERENCE = {
     "index": (
         "Connecting, and the whole package",
         [
-            "vendorkit.vendors.registry.connect",
+            "vendorkit.vendors.connecting.connect",
             "vendorkit.deadline.cancellable",
             "vendorkit.http.chains.chain",
             "vendorkit.http.call.Policy",

@@ -186,7 +186,7 @@ def test_windows_take_one_small_request_each(beyond, monkeypatch):
     sent = bodies_of(beyond, monkeypatch)
     beyond.products.query(strategy="windows").frame(columns=["id"])
     small = [body for body in sent if body["page"]["size"] == 10]
-    assert len(small) == 4  # the last one asks whether records came meanwhile
+    assert len(small) in (4, 5)  # the last asks whether records came meanwhile; again, if pages followed
     assert {body["page"]["no"] for body in small} == {975, 0}
     # 10,600 records are 43 pages, and the second window ends with one that is not full.
     assert len(sent) - len(small) <= 1 + 44

@@ -19,8 +19,9 @@ from vendorkit.panels.table.columns import labelled
 from vendorkit.panels.table.markup import page_html
 from vendorkit.settings import is_credential, read_settings
 from vendorkit.vendors.client import Client
+from vendorkit.vendors.connecting import connect
 from vendorkit.vendors.examine import Checkup, Finding, examine, settings_found
-from vendorkit.vendors.registry import CLIENTS, connect
+from vendorkit.vendors.registry import CLIENTS
 
 MARKS: Final = {True: "✓", False: "✗", None: "·"}
 _HEADS: Final = ("vendor", "data", "settings", "host", "proxy", "TLS", "rate budget", "test call")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypedDict, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from vendorkit import arguments
@@ -18,7 +18,7 @@ from vendorkit.http import tls
 from vendorkit.http.call import Policy
 from vendorkit.http.proxy import PROXY_VARIABLE, find_route
 from vendorkit.resource import Source
-from vendorkit.settings import Secret, Settings, given_settings, is_credential, read_settings
+from vendorkit.settings import LOCAL_VARIABLE, Secret, Settings, given_settings, is_credential, read_settings
 from vendorkit.vendors.client import Client, Endpoint
 from vendorkit.vendors.files import CONTACT_VARIABLE
 from vendorkit.vendors.mediagenix.client import Mediagenix
@@ -26,12 +26,9 @@ from vendorkit.vendors.medipim.client import Medipim
 from vendorkit.vendors.pledg.client import Pledg
 
 if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
     from vendorkit.local import LocalVendor
 
 CLIENTS: Final[dict[str, type[Client]]] = {}
-LOCAL_VARIABLE: Final = "VENDORKIT_LOCAL_SERVERS"  # the file with the addresses of mock servers that already run
 K = TypeVar("K", bound=type[Client])
 
 
@@ -52,72 +49,26 @@ class Servers(Protocol):
     def __getitem__(self, name: str) -> LocalVendor: ...
 
 
-class Options(TypedDict, total=False):
-    """The keyword arguments of `connect`, for type checkers."""
-
-    environment: str | None
-    country: str | None
-    writable: bool
-    policy: Policy | None
-    settings: Mapping[str, str | None] | None
-    proxy: str | None
-
-
-@overload
-def connect(vendor: Literal["medipim"], **options: Unpack[Options]) -> Medipim: ...
-@overload
-def connect(vendor: Literal["pledg"], **options: Unpack[Options]) -> Pledg: ...
-@overload
-def connect(vendor: Literal["mediagenix"], **options: Unpack[Options]) -> Mediagenix: ...
-@overload
-def connect(vendor: str, **options: Unpack[Options]) -> Client: ...
-def connect(
-    vendor: Any = None,
-    *positional: Any,
-    environment: str | None = None,
-    country: str | None = None,
-    writable: bool = False,
-    policy: Policy | None = None,
-    settings: Mapping[str, str | None] | None = None,
-    proxy: str | None = None,
-    **unknown: Any,
-) -> Client:
-    """
-    Return a client of *vendor*; nothing is sent yet.
-
-    Args:
-        vendor: "medipim", "pledg" or "mediagenix".
-        environment: "local" for the bundled mock server, started on demand and needing no credentials, or one of the
-            vendor's own. None: `<VENDOR>_ENVIRONMENT` from the environment or `.env`; without it "local", and a line
-            on stderr says so.
-        country: Medipim's platform: be, fr, de, es, au or us. None: `MEDIPIM_COUNTRY`, else be.
-        writable: Allow calls that may change data at the vendor.
-        policy: Timeouts and retries.
-        settings: Credentials and other settings by the names of their variables, from a keyring, Colab's secrets or a
-            vault: in place of the environment and `.env`, of which then only the proxy and the rate budget count.
-        proxy: Address of an HTTP proxy: "http://user:password@host:port"; "" for none. None: `VENDORKIT_PROXY` from the
-            environment or `.env`, else `HTTPS_PROXY` and `NO_PROXY` of the environment. Never for this machine itself.
-        positional: Refused.
-        unknown: Refused, with the nearest of the arguments above.
-
-    Raises:
-        UsageError: No such vendor, environment or country, or an argument that cannot be used.
-        SettingsError: Settings are missing or malformed, all of them are named at once; or a settings file would
-            redirect credentials of another source.
-    """
-    # Wrapped before anything can fail: tracebacks may show the locals.
-    given = None if settings is None else Secret(cast("str", settings))
-    argument = None if proxy is None else Secret(proxy)
-    settings = proxy = None
-    strange, extra = list(unknown), bool(positional)
-    unknown.clear()
-    positional = ()
-    if extra:
+def refuse_call(strange: list[str], known: Collection[str]) -> NoReturn:
+    """Raise the error for arguments that `connect` does not have: those of *strange* names, or one without a name."""
+    if not strange:
         what = "connect() takes one argument without a name: the vendor."
-        raise UsageError(what, remedy=f"Give the others by name: {', '.join(sorted(Options.__optional_keys__))}.")
-    if strange:
-        what = f"connect() has no argument {strange[0]!r}."
-        raise UsageError(what, remedy=suggestion(strange[0], Options.__optional_keys__))
+        raise UsageError(what, remedy=f"Give the others by name: {', '.join(sorted(known))}.")
+    what = f"connect() has no argument {strange[0]!r}."
+    raise UsageError(what, remedy=suggestion(strange[0], known))
+
+
+def open_client(
+    vendor: Any,
+    environment: Any = None,
+    country: Any = None,
+    *,
+    writable: Any = False,
+    policy: Any = None,
+    given: Secret | None = None,
+    proxy: Secret | None = None,
+) -> Client:
+    """Return a client of *vendor*, as `connect` says; settings and proxy are wrapped here."""
     vendor = choice(vendor, CLIENTS, "There is no vendor")
     environment = None if environment is None else arguments.word(environment, "environment")
     country = None if country is None else arguments.word(country, "country")
@@ -126,7 +77,7 @@ def connect(
         arguments.refuse("policy", "a Policy", policy)
     kind = CLIENTS[vendor]
     prefix = vendor.upper()
-    found = _settings(kind, environment, given, argument)
+    found = _settings(kind, environment, given, proxy)
     chosen = environment or found.get(f"{prefix}_ENVIRONMENT") or os.environ.get(f"{prefix}_ENVIRONMENT") or None
     if chosen is None:
         # Not a warning: that would be three lines in a notebook, and an error under -W error.
@@ -138,7 +89,7 @@ def connect(
         endpoint, found = _local(kind, country)
     else:
         found = found.trusted()
-        endpoint = _remote(kind, chosen, country, found, argument)
+        endpoint = _remote(kind, chosen, country, found, proxy)
         if given is None:  # a worker would not find what code passed, and might take another account's credentials
             endpoint = replace(endpoint, reopen=partial(_again, vendor, chosen, country))
     return kind(endpoint, _with_country(kind, found, country), writable=writable, policy=policy)
@@ -243,8 +194,7 @@ def _one_of(servers: Servers, kind: type[Client], country: str | None) -> tuple[
 
 
 def _again(vendor: str, environment: str, country: str | None, policy: Policy) -> Callable[[], Source]:
-    by_name: Callable[..., Client] = connect
-    return partial(by_name, vendor, environment=environment, country=country, policy=policy)
+    return partial(open_client, vendor, environment, country, policy=policy)
 
 
 def _local_again(vendor: str, country: str | None, base_url: str, policy: Policy) -> Callable[[], Source]:
