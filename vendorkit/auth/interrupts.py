@@ -101,7 +101,7 @@ def is_calling(thread: int) -> bool:
 
     If it is not, nothing more will come of a call that it began: the thread has ended, or an exception took it out.
     """
-    # Python has a lock of its own meanwhile, and takes it again where it deletes a threading.local: a collection of
+    # Python holds an internal lock meanwhile, and takes it again where it deletes a threading.local: a collection of
     # garbage that begins right then would stop the whole process for ever.
     collects = gc.isenabled()
     gc.disable()

@@ -103,7 +103,7 @@ class Exchange:
 
     @property
     def discarded(self) -> bool:
-        """Whether nobody wanted the answer any more: what was asked for ahead turned out to be another page."""
+        """Whether the answer was not used: a page that was requested ahead turned out to be another one."""
         return self.stop is not None and self.stop.discarded
 
     def text(self) -> str:

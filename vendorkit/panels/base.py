@@ -30,7 +30,7 @@ Act = Callable[[], Any]
 Failed = Callable[[BaseException], None]
 _VIEW: Final = "application/vnd.jupyter.widget-view+json"
 _HERE: Final = Path(__file__).parent
-# For widgets alone: pages without them have nothing to press.
+# For widgets only: pages without them have nothing to press.
 _SCRIPT: Final = html.escape(_HERE.joinpath("panel.js").read_text("utf-8"))
 _GRID_STYLE: Final = _HERE.joinpath("grid.css").read_text("utf-8")
 

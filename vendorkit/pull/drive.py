@@ -118,7 +118,7 @@ class Queue:
 
     @property
     def discarded(self) -> int:
-        """How many requests were sent whose answers nobody wanted any more."""
+        """How many requests were sent whose answers were not used."""
         return sum(stop.requests for stop in self._discarded)
 
     def _answer(self, step: Call | Sequence[Call] | Do) -> Page | None:
@@ -203,7 +203,7 @@ class Queue:
 
 
 def drive(flow: Flow[T], fetch: Fetch, arrived: Callable[[Page], None] = lambda _: None) -> Generator[Accept, None, T]:
-    """Run *flow* with a queue of its own, see there: yield the pages that it accepts, return what it returns."""
+    """Run *flow* with a new queue, see there: yield the pages that it accepts, return what it returns."""
     return Queue(fetch, arrived).drive(flow)
 
 

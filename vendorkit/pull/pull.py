@@ -61,8 +61,8 @@ class Pull:
         name: Of the resource, for messages.
         limit: At most this many rows; None for all.
         quiet: Whether no bar is shown.
-        came: Asks what came since the vendor's time of the first page. It is sent with the last pages, so that nobody
-            waits for it; again after them, if more pages followed.
+        came: Asks what came since the vendor's time of the first page. It is sent with the last pages, so that no time
+            is lost; again after them, if more pages followed.
 
     Attributes:
         pages, rows: What was given out.

@@ -63,9 +63,11 @@ def commit(folder: Path, old: Version | None, note: Note, *, keeps: bool) -> Non
     left = {part.name for part in note.parts}
     with _deltalake(folder) as delta:
         # Without a retry: deltalake would otherwise accept a commit that was made for an older version.
-        told = delta.CommitProperties(custom_metadata={"vendorkit": json.loads(encoded(note))}, max_commit_retries=0)
+        properties = delta.CommitProperties(
+            custom_metadata={"vendorkit": json.loads(encoded(note))}, max_commit_retries=0
+        )
         hooks = delta.PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
-        how = {"commit_properties": told, "post_commithook_properties": hooks}
+        how = {"commit_properties": properties, "post_commithook_properties": hooks}
         kind, act = delta.Schema.from_arrow(stored_schema(note.schema)), delta.transaction
         new = [part for part in note.parts if part.name not in before]
         actions = [act.AddAction(part.name, part.size, {}, now, True, json.dumps(stats(part))) for part in new]

@@ -259,8 +259,8 @@ def version(folder: Path, number: int, most: int = _MOST_COMMIT) -> Version:
     with checked(_foreign(folder, number)):
         lines = files.read_file(log_file(folder, number), min(most, _MOST_COMMIT)).splitlines()
         actions = [one for line in lines if line for (one,) in [msgspec.json.decode(line, type=dict[str, Any]).items()]]
-        (told,) = [action for kind, action in actions if kind == "commitInfo"]
-        found = msgspec.convert(told, _Information, dec_hook=schema_of)
+        (information,) = [action for kind, action in actions if kind == "commitInfo"]
+        found = msgspec.convert(information, _Information, dec_hook=schema_of)
         note = found.vendorkit
         parts = {part.name: part for part in note.parts}
         if not all(_fits(kind, action, parts) for kind, action in actions):

@@ -45,7 +45,7 @@ from vendorkit.local.mediagenix.answers import Attribute, Collection, Document, 
 from vendorkit.local.mediagenix.numbers import Facts, day, external_id
 
 Draw = Callable[[], int]
-"""Returns the pseudo-random number of a record and an attribute or link."""
+"""Returns the pseudo-random number of one record and one attribute or link."""
 
 _PLACES: Final = 8  # ids for each owner
 _KEPT: Final = 10_000  # records, of 1 to 2 kB each, that are kept once they are built

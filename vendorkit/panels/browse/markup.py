@@ -70,8 +70,8 @@ def fields_html(resource: Mapping[str, Any], about: Mapping[str, str] | None = N
 def expands_html(client: Client, expands: Iterable[str]) -> str:
     """Return what the tick boxes do, and what is known of what they embed."""
     known = [(name, client.declared[name].about) for name in expands if name in client.declared]
-    told = " ".join(f"{name}: {about}" for name, about in known if about.rstrip(".").lower() != name.replace("_", " "))
-    return dim_html(f"Embed linked records: they appear below the fields, and as columns of the frame. {told}".strip())
+    facts = " ".join(f"{name}: {about}" for name, about in known if about.rstrip(".").lower() != name.replace("_", " "))
+    return dim_html(f"Embed linked records: they appear below the fields, and as columns of the frame. {facts}".strip())
 
 
 def frame_html(frame: pd.DataFrame, title: str, *, dtypes: bool = True) -> str:

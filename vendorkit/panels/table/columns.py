@@ -119,7 +119,7 @@ def kind_of(column: pd.Series[Any]) -> str:
 
 
 def is_number(column: pd.Series[Any]) -> bool:
-    """Return whether the values are real numbers, by the dtype alone."""
+    """Return whether the values are real numbers, by the dtype only."""
     types, dtype = pd.api.types, column.dtype
     return types.is_numeric_dtype(dtype) and not types.is_bool_dtype(dtype) and not types.is_complex_dtype(dtype)
 

@@ -175,7 +175,7 @@ class View:
 
     @property
     def visible(self) -> tuple[str, ...]:
-        """The labels of the columns on view: `chosen`, until columns are chosen without those of nulls alone."""
+        """The labels of the columns on view: `chosen`, until columns are chosen without those that are all null."""
         return self._visible
 
     def _known(self, column: Any) -> str:
@@ -255,7 +255,7 @@ class View:
         return {label: self._columns[label].iloc[self._rows] for label in self._chosen}
 
     def on_page(self) -> Columns:
-        """Return the visible columns for the rows of the page alone."""
+        """Return the visible columns for the rows of the page."""
         page = slice(self._first, self._first + self._page_size)
         rows = page if isinstance(self._rows, slice) else self._rows[page]
         return {label: self._columns[label].iloc[rows] for label in self._visible}

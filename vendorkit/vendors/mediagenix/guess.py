@@ -2,7 +2,7 @@
 Addresses of linked pages, asked for before the page that links to them has arrived; nothing is trusted.
 
 The guess is made from the first `next` link: its query has to be that of the first request and `page=2`, at the same
-address. Later pages differ from it in the number alone. A page counts only if the page before links to it; at the
+address. Later pages differ from it only in the number. A page counts only if the page before links to it; at the
 first other link, error, end or total, what was asked for ahead is discarded and links are followed. Links by cursors
 and links to another origin are not guessed.
 """

@@ -94,7 +94,7 @@ class Linked(Paging):
                 raise IncompletePull(what, remedy="Query again; if it stays, report it to the vendor.")
 
     def _next(self, guess: Guess, linked: Call) -> Flow[Page | None]:
-        """Return the next page; one that was asked for ahead and is refused is asked for again, by the link to it."""
+        """Return the next page; one that was requested ahead and refused is requested again, by the link to it."""
         try:
             return (yield NEXT)  # type: ignore[no-any-return]
         except VendorkitError as exc:
