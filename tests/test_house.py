@@ -32,7 +32,7 @@ ROOMS = {
     "saved": 1_080,
     "tools": 210,
     "pull": 705,
-    "resource": 140,
+    "resource": 145,
     "frames": 1_875,
     "ask": 395,
     "http": 1_440,

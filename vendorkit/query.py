@@ -21,7 +21,7 @@ from vendorkit import arguments
 from vendorkit.ask import Ask, Since, choice, unknown_name
 from vendorkit.errors import UsageError
 from vendorkit.frames import NESTED, Drift, Nested, Schema, TableReader, child_tables, flattened
-from vendorkit.pull import Plan, Pull, check_limit, finish, plan_of, run, table_of
+from vendorkit.pull import Plan, Pull, check_limit, finish, paging_now, plan_of, run, table_of
 from vendorkit.resource import Resource, Source, describe, first_call
 from vendorkit.saved.dataset import Dataset
 from vendorkit.saved.update import update
@@ -257,7 +257,7 @@ class Query:
         return self.schema.project(names and [*also, *names], arguments.locale(locale))
 
     def _pull(self, ask: Ask) -> Pull:
-        return Pull(self.resource.paging_of(ask).pages(ask), self.client, self.resource.name, limit=ask.limit)
+        return Pull(paging_now(self.client, ask).pages(ask), self.client, self.resource.name, limit=ask.limit)
 
     if not TYPE_CHECKING:  # type checkers find unknown names by themselves
 

@@ -106,6 +106,10 @@ class Paging(ABC):
         """Return the cursors of the pages before and after *one*, which began at *cursor*; None if there is none."""
         return None, one.cursor
 
+    def within(self, requests: int | None) -> Paging:  # noqa: ARG002
+        """Return the paging that is quickest if so many requests may be sent now; None: any number."""
+        return self
+
     def cost(self, ask: Ask, rows: int) -> Cost:  # noqa: ARG002
         """Return what fetching *rows* records takes."""
         return Cost(1, "one request", "the vendor sends all records in one response")

@@ -442,3 +442,51 @@ def test_secrets_of_keys_are_masked_before_anything_sees_them(medipim):
     path = "/v4/organizations/check/subscription"
     assert b"abc" not in medipim.clean_answer(path, b'[{"apiKeys": [{"secret": "abc", ')
     assert medipim.clean_answer(path, b'{"s\\u0065cret": "abc"}') == b'{"secret": "***"}'
+
+
+# The rate budget decides between pages and the stream
+
+
+def limit_to(client, monkeypatch, requests):
+    """Give a client's budget so many requests per minute, for this process only."""
+    budget = client.session.budget
+    monkeypatch.setattr(budget, "rates", ((requests, 60.0),))
+    monkeypatch.setattr(budget, "_shared_as", None)
+    budget.begin()
+
+
+@pytest.mark.parametrize("verb", ["frame", "records", "batches"])
+def test_stream_takes_the_place_of_pages_that_would_wait_for_the_budget(medipim, vendors, monkeypatch, verb):
+    """5,000 products are 20 pages; the budget is for one download in pages, and a few requests more."""
+    query = medipim.products.query()
+    before = query.frame(columns=["id"])["id"].tolist()
+    limit_to(medipim, monkeypatch, 24)
+    assert (
+        query.frame(columns=["id"])["id"].tolist() == before
+    )  # in pages; one more asks whether records came meanwhile
+    vendors["medipim"].clear_log()
+    found = {
+        "frame": lambda: [*query.frame(columns=["id"])["id"]],
+        "records": lambda: [one["id"] for one in query.records()],
+        "batches": lambda: [one for batch in query.batches(columns=["id"]) for one in batch["id"].to_pylist()],
+    }[verb]()
+    assert [one["path"] for one in vendors["medipim"].log()][:2] == ["/v4/products/query", "/v4/products/stream"]
+    assert found == before
+
+
+@pytest.mark.parametrize(("left", "limit", "strategy"), [(2, None, "stream"), (2, 500, "pages"), (20, None, "pages")])
+def test_plan_says_whether_pages_or_the_stream_is_quicker(medipim, monkeypatch, left, limit, strategy):
+    """Two pages are as quick as the stream, whatever is left."""
+    limit_to(medipim, monkeypatch, 100)
+    monkeypatch.setattr(medipim.session.budget, "left", lambda: left)
+    plan = medipim.products.query().plan(limit=limit)
+    assert plan.strategy == strategy
+    assert plan.requests == {"stream": 2, "pages": 2 if limit else 20}[strategy]
+    assert ("would wait for the rate budget, which has 2 requests left" in plan.why) is (strategy == "stream")
+
+
+def test_windows_that_were_chosen_are_not_replaced_by_the_stream(medipim, monkeypatch):
+    """They can be resumed, and their rows are in another order."""
+    limit_to(medipim, monkeypatch, 100)
+    monkeypatch.setattr(medipim.session.budget, "left", lambda: 2)
+    assert medipim.products.query(strategy="windows").plan().strategy == "pages"

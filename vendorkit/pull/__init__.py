@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vendorkit.pull.drive import drive, run
-from vendorkit.pull.plan import Plan, plan_of
+from vendorkit.pull.plan import Plan, paging_now, plan_of
 from vendorkit.pull.progress import Progress, progress_to
 from vendorkit.pull.pull import TOGETHER, Group, Pull, check_limit, utc_now
 from vendorkit.pull.result import finish, table_of
@@ -17,6 +17,7 @@ __all__ = [
     "check_limit",
     "drive",
     "finish",
+    "paging_now",
     "plan_of",
     "progress_to",
     "run",

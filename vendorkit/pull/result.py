@@ -20,6 +20,7 @@ from vendorkit.errors import AuthError, Cancelled, IncompletePull, UsageError, V
 from vendorkit.frames import Batch, Drift, Nested, Schema, TableReader, combine, to_frame
 from vendorkit.frames.drift import levels_to_caller
 from vendorkit.pull.drive import run
+from vendorkit.pull.plan import paging_now
 from vendorkit.pull.pull import TOGETHER, Pull
 from vendorkit.resource import Changes, Resource, Source, describe
 
@@ -116,7 +117,7 @@ def _download(source: Source, ask: Ask, schema: Schema, known: frozenset[str] = 
     extra = [name for name in (schema.key, *times) if times and name not in schema.arrow.names]
     read = replace(schema, only=(*schema.arrow.names, *extra)) if extra else schema
     came = None if changes is None else partial(_came_since, source, changes, ask)
-    flow, quiet = resource.paging_of(ask).pages(ask), ask.span is not None
+    flow, quiet = paging_now(source, ask).pages(ask), ask.span is not None
     pull = Pull(flow, source, resource.name, limit=ask.limit, quiet=quiet, came=came)
     batches: list[Batch] = []
     broken: VendorkitError | None = None

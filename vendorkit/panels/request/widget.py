@@ -33,7 +33,7 @@ from vendorkit.panels.request.exchanges import ExchangePane
 from vendorkit.panels.request.form import Form
 from vendorkit.panels.request.keeping import History, SavePane
 from vendorkit.panels.request.outcome import Asked, Outcome, ProgressBar, caption, plan_text
-from vendorkit.pull import progress_to
+from vendorkit.pull import paging_now, progress_to
 from vendorkit.query import Query
 from vendorkit.tools.snippets import languages, vendorkit_lines
 from vendorkit.vendors.client import Client
@@ -156,7 +156,7 @@ class RequestPanel(WorkPanel):
         """Return what *download* does, with its progress shown."""
         self._running = (query.ask, options), time.monotonic()
         ask = replace(query.ask, limit=options.get("limit"))
-        self._progress.begin(partial(query.resource.paging_of(ask).cost, ask), self.client.session.budget.pause_s)
+        self._progress.begin(partial(paging_now(self.client, ask).cost, ask), self.client.session.budget.pause_s)
         with progress_to(self._progress.note_page):
             return download()
 

@@ -164,7 +164,23 @@ class Whole(Paging):
 
 @dataclass(frozen=True)
 class Windowed(Lookup):
-    """Products and media: pages of up to 250 within the window of 10,000; beyond it the stream, or windows."""
+    """
+    Products and media: pages of up to 250 within the window of 10,000; beyond it the stream, or windows.
+
+    Attributes:
+        left: How many requests may be sent now; None: any number. The stream, of one request, takes the place of pages
+            that would have to wait for the rate budget.
+    """
+
+    left: int | None = None
+
+    def within(self, requests: int | None) -> Windowed:
+        """Return this with so many requests left."""
+        return replace(self, left=requests)
+
+    def _waits(self, ask: Ask, pages: int) -> bool:
+        """Tell whether so many pages would have to wait, and the stream, which follows the first one, would not."""
+        return self.left is not None and ask.strategy == "stream" and pages > max(2, self.left)
 
     def body(self, ask: Ask) -> dict[str, Any]:
         """Return filter and sorting; `filter` is required for these two, and {} matches everything (inferred)."""
@@ -194,6 +210,9 @@ class Windowed(Lookup):
                 yield from self._stream(ask)
             return
         wanted = total if limit is None else min(limit, total)
+        if first == 0 and self._waits(ask, -(-wanted // size)):
+            yield from self._stream(ask)
+            return
         yield [self.call(ask, number, size) for number in range(first + 1, -(-wanted // size))]
         number = first
         while page is not None:
@@ -247,6 +266,10 @@ class Windowed(Lookup):
     def cost(self, ask: Ask, rows: int) -> Cost:
         """Count the pages; beyond the window the first page and the stream, or pages that windows leave half full."""
         pages = max(1, -(-rows // PAGE))
+        if self._waits(ask, pages):
+            return Cost(
+                2, "stream", f"{pages} pages would wait for the rate budget, which has {self.left} requests left"
+            )
         if rows <= WINDOW:
             return Cost(pages, "pages", f"pages of {PAGE} reach as far as {WINDOW:,} records", AT_ONCE)
         if ask.strategy == "windows":
