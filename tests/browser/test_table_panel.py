@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 
 import pandas as pd
@@ -207,6 +208,7 @@ def test_heads_and_numbers_are_aligned_with_the_rows(opened, front_end, columns)
     """Within a pixel: on narrow and wide pages, enlarged, scrolled sideways, with facts; a picture of each width."""
     page = opened(front_end, WIDE.replace("COUNT", str(columns)), "dark")
     device = page.context.new_cdp_session(page)
+    SHOTS.mkdir(parents=True, exist_ok=True)
     for width, scale in ((800, 1), (1280, 1), (1280, 1.5)):
         size = {"width": round(width / scale), "height": round(900 / scale), "deviceScaleFactor": scale}
         device.send("Emulation.setDeviceMetricsOverride", {**size, "mobile": False})
@@ -220,8 +222,11 @@ def test_heads_and_numbers_are_aligned_with_the_rows(opened, front_end, columns)
                 })""",
                 share,
             )
+            assert page.evaluate("[innerWidth, devicePixelRatio]") == [size["width"], scale]
             found = page.evaluate(_APART)
             assert found["columns"] == [columns, columns]
             assert found["rows"] == [20, 20]
             assert found["worst"] < 1, (width, scale, share)
-        page.screenshot(path=SHOTS / f"aligned_{front_end}_{columns}_{width}_{scale}.png")
+        # Not by page.screenshot(), which goes back to the size of the window.
+        picture = base64.b64decode(device.send("Page.captureScreenshot")["data"])
+        (SHOTS / f"aligned_{front_end}_{columns}_{width}_{scale}.png").write_bytes(picture)
