@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import linecache
 import os
 import subprocess
@@ -16,7 +17,7 @@ import requests
 from urllib3 import HTTPHeaderDict
 
 import vendorkit
-from vendorkit.auth import ClientCredentials, Digest
+from vendorkit.auth import ClientCredentials, Digest, interrupts
 from vendorkit.auth.flow import Answer, Outgoing
 
 USER, PASSWORD = "robot", "made-up words"
@@ -195,3 +196,24 @@ def test_a_look_at_other_threads_does_not_stop_the_process():
     command, home = [sys.executable, "-c", LOOK], Path(vendorkit.__file__).parents[1]
     told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=60, cwd=home)
     assert told.stdout.strip() == "True"
+
+
+def test_frames_are_looked_at_only_where_a_call_takes_long(vendors, monkeypatch):
+    """Python makes objects of all threads' frames for each look, which is neither cheap nor, in some versions, safe."""
+    looks = []
+    monkeypatch.setattr(interrupts, "is_calling", lambda thread: looks.append(thread) or True)
+    mediagenix = vendorkit.connect("mediagenix", environment="local")
+    assert len(mediagenix.titles.query().frame(columns=["id"])) == 2_000
+    assert looks == []
+    at_work = interrupts.AtWork(seen_at=time.monotonic() - 10)
+    assert [at_work.is_left() for _ in range(3)] == [False] * 3
+    assert looks == [at_work.thread]
+
+
+def test_collector_is_on_again_after_threads_looked_at_once():
+    """Each look switches it off for a moment."""
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: interrupts.is_calling(0), range(4_000)))
+    assert set(found) <= {True, False}
+    assert interrupts.is_calling(0) is False
+    assert gc.isenabled()

@@ -10,20 +10,25 @@ from __future__ import annotations
 
 import gc
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
+from threading import Lock, get_ident
 from types import FrameType, TracebackType
 from typing import Final, TypeVar
 
 from requests import RequestException
 from urllib3.exceptions import HTTPError
 
+from vendorkit.auth.forks import PerProcess
 from vendorkit.deadline import current_deadline
 
 T = TypeVar("T")
 E = TypeVar("E", bound=BaseException)
 _KNOWN: Final = sys.stdlib_module_names | {"requests", "urllib3", "vendorkit", "idna", "lxml", "pyarrow", "msgspec"}
 _CALLING: Final = ("requests.", "vendorkit.http.", "vendorkit.auth.")
+_LOOK_S: Final = 0.3
 
 
 def from_outside(exc: BaseException) -> BaseException | None:
@@ -95,6 +100,41 @@ def shielded(work: Callable[[], T]) -> T:
         del failure  # else its traceback and this frame would keep each other
 
 
+class _Looking(PerProcess):
+    """Held by the one thread that looks at the frames of others."""
+
+    def begin(self) -> None:
+        """Look in this process."""
+        self.lock = Lock()
+
+
+_looking = _Looking()
+_looking.begin()
+
+
+@dataclass(eq=False, kw_only=True)
+class AtWork:
+    """
+    What a thread has begun, and others wait for.
+
+    Attributes:
+        thread: The thread.
+        seen_at: When it was last known to be at work, on the monotonic clock. Its frames are only looked at after some
+            time: few calls take so long, and Python makes objects of the frames of all threads for each look.
+    """
+
+    thread: int = field(default_factory=get_ident)
+    seen_at: float = field(default_factory=time.monotonic)
+
+    def is_left(self) -> bool:
+        """Tell whether the thread has left its call, so that nothing more will come of it."""
+        if time.monotonic() > self.seen_at + _LOOK_S:
+            if not is_calling(self.thread):
+                return True
+            self.seen_at = time.monotonic()
+        return False
+
+
 def is_calling(thread: int) -> bool:
     """
     Tell whether *thread*, by its identifier, is inside requests or the code here.
@@ -103,13 +143,16 @@ def is_calling(thread: int) -> bool:
     """
     # Python holds an internal lock meanwhile, and takes it again where it deletes a threading.local: a collection of
     # garbage that begins right then would stop the whole process for ever.
+    if not _looking.lock.acquire(blocking=False):
+        return True  # another thread has switched the collector off; the next look will tell
     collects = gc.isenabled()
-    gc.disable()
     try:
+        gc.disable()
         frame = sys._current_frames().get(thread)  # noqa: SLF001 - documented
     finally:
         if collects:
             gc.enable()
+        _looking.lock.release()
     while frame is not None:
         if f"{frame.f_globals.get('__name__')}.".startswith(_CALLING):
             return True

@@ -18,7 +18,7 @@ from typing import Final
 
 from vendorkit.auth.challenge import Challenge
 from vendorkit.auth.forks import PerProcess
-from vendorkit.auth.interrupts import is_calling
+from vendorkit.auth.interrupts import AtWork
 from vendorkit.deadline import wait_until
 from vendorkit.errors import CredentialsRefused, VendorUnavailable
 from vendorkit.settings import Secret
@@ -74,18 +74,17 @@ class Use:
 
 
 @dataclass(eq=False)
-class Ticket:
+class Ticket(AtWork):
     """
     Identity of a flow. Who holds the space's ticket negotiates.
 
     Attributes:
-        thread: Where the flow was last seen.
+        thread, seen_at: Where and when the flow was last seen.
         number: How many flows had entered the space, with this one.
         single: None of them was still under way.
         challenged: It has a challenge to answer. Until then it sends no password, and others that have one go first.
     """
 
-    thread: int = field(default_factory=threading.get_ident)
     number: int = 0
     single: bool = True
     challenged: bool = False
@@ -145,7 +144,7 @@ class Space(PerProcess):
             CredentialsRefused: The refused nonce was fresh, so it is the password that is wrong.
             VendorUnavailable: The server called one fresh nonce after the other stale.
         """
-        ticket.thread, ticket.challenged = threading.get_ident(), True
+        ticket.thread, ticket.seen_at, ticket.challenged = threading.get_ident(), time.monotonic(), True
         if use.nonce is None:
             return self._challenged(use, ticket, challenge)
         with self._lock:
@@ -245,7 +244,7 @@ class Space(PerProcess):
             return True
         # A request that was prepared and never sent, or failed without an answer, may be kept for ever: by its owner,
         # or by the traceback of a cell. Its own thread, and all others once that thread does something else, go on.
-        return holder.thread == ticket.thread or not is_calling(holder.thread)
+        return holder.thread == ticket.thread or holder.is_left()
 
     def _known(self) -> Use:
         nonce = self._shared

@@ -12,7 +12,7 @@ import ipaddress
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import RLock, get_ident
 from typing import Final
 from urllib.parse import urlsplit
@@ -23,7 +23,7 @@ from urllib3.exceptions import HTTPError
 from vendorkit.auth.basic import Basic
 from vendorkit.auth.flow import UNAUTHORIZED, Flow, FlowAuth, Outgoing, keep_body, origin_of
 from vendorkit.auth.forks import PerProcess
-from vendorkit.auth.interrupts import from_outside, is_calling
+from vendorkit.auth.interrupts import AtWork, from_outside
 from vendorkit.auth.tokenanswer import BODY_LIMIT, DEFAULT_LIFETIME_S, Token, parse_token
 from vendorkit.deadline import wait_until
 from vendorkit.errors import (
@@ -49,18 +49,17 @@ Post = Callable[[requests.PreparedRequest], requests.Response]
 
 
 @dataclass(eq=False)
-class _Attempt:
+class _Attempt(AtWork):
     """One request for a token, by one thread; the others wait for its outcome."""
 
     asked_at: float
-    thread: int = field(default_factory=get_ident)
     token: Token | None = None
     error: VendorkitError | None = None
     done: bool = False  # if without an outcome, its thread gave up
 
     def is_under_way(self) -> bool:
         """Tell whether another thread is at it. Polled, not signalled: an exception from outside ends it anywhere."""
-        return not self.done and self.thread != get_ident() and is_calling(self.thread)
+        return not self.done and self.thread != get_ident() and not self.is_left()
 
     def pause_s(self) -> float:
         """Return for how many seconds asking again would bring the same error."""
