@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import ipywidgets as widgets
-from ipywidgets.embed import embed_data
+from ipywidgets.embed import dependency_state, embed_data
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 _SECRETS = ("SECRET", "PASSWORD", "KEY", "EMAIL", "USER")
@@ -60,5 +60,5 @@ def leaked(shown: str, credentials: Mapping[str, str]) -> list[str]:
 def everything(panel: widgets.Widget) -> str:
     """Return all that a front end or a file could get of the panel."""
     states = [one.get_state() for one in [*below(panel), *(w.layout for w in below(panel))]]
-    saved = embed_data(views=[panel], drop_defaults=False)
+    saved = embed_data(views=[panel], drop_defaults=False, state=dependency_state([panel], drop_defaults=False))
     return "".join([repr(states), json.dumps(saved), repr(panel), json.dumps(panel._repr_mimebundle_())])

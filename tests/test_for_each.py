@@ -172,7 +172,7 @@ def test_refused_credentials_end_it(medipim, vendors):
     medipim.session.schemes["default"] = vk.auth.Basic("nobody", "made-up-words")
     with pytest.raises(CredentialsRefused):
         medipim.brands.for_each(pd.DataFrame({"word": [f"word {n}" for n in range(50)]}), search="word")
-    assert vendors["medipim"].requests < 10
+    assert vendors["medipim"].requests < 20  # eight are under way at once, and more wait
 
 
 def test_cancel_ends_it(medipim, vendors):

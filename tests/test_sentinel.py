@@ -27,7 +27,7 @@ from urllib.parse import quote, quote_plus
 import ipywidgets as widgets
 import nbformat
 import pytest
-from ipywidgets.embed import embed_data
+from ipywidgets.embed import dependency_state, embed_data
 
 import vendorkit as vk
 from tests.https import always, answer, authority, raw_server
@@ -435,7 +435,12 @@ def test_panels_hold_no_credential(hunt, vendors, monkeypatch, vendor, right):
         widget = pending.pop()
         pending += getattr(widget, "children", ())
         hunt.gather("widget", widget.get_state(), repr(widget), dict(widget.trait_values()))
-    hunt.gather("saved widgets", json.dumps(embed_data(views=[panel], drop_defaults=False)))
+    hunt.gather(
+        "saved widgets",
+        json.dumps(
+            embed_data(views=[panel], drop_defaults=False, state=dependency_state([panel], drop_defaults=False))
+        ),
+    )
     hunt.gather("panel", panel._repr_mimebundle_(), vars(panel))
     hunt.ends()
 

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from ipywidgets.embed import embed_data
+from ipywidgets.embed import dependency_state, embed_data
 
 import vendorkit as vk
 from tests.clicking import below, button, cancel, group, press
@@ -644,7 +644,7 @@ def test_front_end_needs_the_core_widgets_and_no_address(products, mediagenix):
     press(group(table, "vk-rows"), "1")
     table.join()
     for panel in (table, browser):
-        saved = embed_data(views=[panel], drop_defaults=False)
+        saved = embed_data(views=[panel], drop_defaults=False, state=dependency_state([panel], drop_defaults=False))
         states = [one["state"] for one in saved["manager_state"]["state"].values()]
         modules = {state[name] for state in states for name in ("_model_module", "_view_module")} - {None}
         assert modules == {"@jupyter-widgets/base", "@jupyter-widgets/controls"}
