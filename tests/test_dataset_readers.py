@@ -191,7 +191,7 @@ def _survives(vendors, folder: Path, kills: int, updates: int) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_dataset_survives_twenty_kills(vendors, tmp_path):
-    """Save, resume, updates and compaction, ten kills of a save and ten of ten updates: equal to an unbroken run, in order."""
+    """Save, resume, updates and compaction, each killed ten times: equal to an unbroken run, in the vendor's order."""
     _survives(vendors, tmp_path / "p", kills=10, updates=10)
 
 
