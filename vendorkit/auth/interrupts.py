@@ -101,7 +101,7 @@ def shielded(work: Callable[[], T]) -> T:
 
 
 class _Looking(PerProcess):
-    """Held by the one thread that looks at the frames of others."""
+    """The turn to look at the frames of other threads: one thread has it at a time."""
 
     def begin(self) -> None:
         """Look in this process."""
