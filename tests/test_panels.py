@@ -311,6 +311,28 @@ def test_worker_is_busy_until_it_says_it_is_not():
     assert refused == [False]
 
 
+def test_join_waits_for_work_that_quick_work_started(monkeypatch):
+    """Threads that start slowly but work quickly: the one that `join` knows of is always the last."""
+    start, pauses, done, first = threading.Thread.start, iter((0, 0.3, 0)), [], threading.Event()
+
+    def slow_start(thread):
+        start(thread)
+        time.sleep(next(pauses))
+
+    def last():
+        time.sleep(0.6)
+        return 3
+
+    worker = Worker(done.append, done.append, lambda _: None)
+    monkeypatch.setattr("threading.Thread.start", slow_start)
+    worker.start(lambda: first.wait(10) and 1)
+    worker.start(lambda: 2, wait=True)
+    worker.start(last, wait=True)
+    first.set()
+    worker.join()
+    assert done == [1, 2, 3]
+
+
 def test_callback_that_raises_shows_its_error_under_the_panel(panel, monkeypatch):
     """W01: on a real click, which says so nowhere else; the text of a foreign error may hold anything and stays out."""
 

@@ -62,7 +62,7 @@ class Worker:
 
     def __init__(self, done: Callable[[Any], None], failed: Failed, busy_changed: Callable[[bool], None]) -> None:
         self._done, self._failed, self._busy_changed = done, failed, busy_changed
-        self._lock, self._cancel = threading.Lock(), threading.Event()
+        self._lock, self._starting, self._cancel = threading.Lock(), threading.Lock(), threading.Event()
         self._thread: threading.Thread | None = None
         self._waiting: deque[Act] = deque()
 
@@ -77,8 +77,9 @@ class Worker:
         try:
             self._busy_changed(True)
             thread = threading.Thread(target=self._run, args=(work, self._cancel), daemon=True)
-            thread.start()
-            self._thread = thread
+            with self._starting:  # a thread that ends at once starts the next one: `_thread` is the last
+                thread.start()
+                self._thread = thread
         except BaseException:  # an interrupt of the kernel may come at any line
             self._end()
             raise
