@@ -11,13 +11,11 @@ from unittest.mock import patch
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import msgspec
-import numpy as np
 import pandas as pd
 
 import vendorkit as vk
 from vendorkit import local
 from vendorkit.http.call import Call
-from vendorkit.local.medipim.oddities import ODD_REMAINDERS
 from vendorkit.local.medipim.shop import Shop
 from vendorkit.local.server.settings import Settings
 from vendorkit.query import Query
@@ -28,7 +26,6 @@ T = TypeVar("T")
 
 PAGE: Final = 250
 TITLES: Final = 200  # a page of them
-ODD_PERIOD: Final = 2_000  # see vendorkit.local.medipim.oddities
 
 
 def products(count: int, *, odd: bool) -> list[bytes]:
@@ -37,13 +34,11 @@ def products(count: int, *, odd: bool) -> list[bytes]:
 
     Args:
         count: How many.
-        odd: With the vendor's oddities. Else those records are left out; what an ordinary record holds (nulls, missing
-            locales, empty lists, several EANs) stays.
+        odd: With the vendor's oddities. What an ordinary record holds (nulls, missing locales, empty lists, several
+            EANs) is there without them too.
     """
-    shop = Shop(Settings(products=count + count // 100 + 100), "https://127.0.0.1:1", "https://localhost:1")
-    index = shop.catalogue.index
-    index = index if odd else index[~np.isin(index % ODD_PERIOD, ODD_REMAINDERS)]
-    return list(shop.encoded("products", index[:count]))
+    shop = Shop(Settings(products=count, oddities=odd), "https://127.0.0.1:1", "https://localhost:1")
+    return list(shop.encoded("products", shop.catalogue.index))
 
 
 def pages(records: list[bytes]) -> list[bytes]:

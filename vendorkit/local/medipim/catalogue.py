@@ -76,7 +76,7 @@ class Catalogue:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.seed, self.country = settings.seed, settings.country
+        self.seed, self.country, self.oddities = settings.seed, settings.country, settings.oddities
         self.at_first, self.brands = settings.products, max(1, settings.brands)
         self.products = self.at_first + sum(change["action"] == "add" for change in settings.changes)
         self.organizations = max(1, self.brands * 4 // 3)

@@ -122,8 +122,8 @@ def _national13(r: Rows) -> Ints:
 
 
 _COLUMNS: Final[dict[str, Callable[[Rows], Any]]] = {
-    # Index modulo the period of the oddities; the number in the id.
-    "rest": lambda r: r.index % PERIOD,
+    # Index modulo the period of the oddities, 0 without them; the number in the id.
+    "rest": lambda r: r.index % PERIOD * r.catalogue.oddities,
     "id_number": lambda r: r.catalogue.id_numbers(r.index),
     # Index of the brand in the product's name: low ones have the most products; which of the 256 kinds it is.
     "brand": lambda r: (r.catalogue.brands * _slice(r.a, 0, 16) ** 2) >> 32,

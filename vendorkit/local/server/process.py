@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 VENDORS: Final = ("medipim", "pledg", "mediagenix", "sequence")
-FIXED_AT_START: Final = frozenset({"seed", "country", "products", "brands", "titles"})
+FIXED_AT_START: Final = frozenset({"seed", "country", "products", "brands", "titles", "oddities"})
 START_TIMEOUT_S: Final = 30.0
 CONTROL_TIMEOUT_S: Final = 10.0
 Action = Literal["add", "edit", "touch", "deactivate", "replace", "delete"]

@@ -55,6 +55,7 @@ class Settings:
     products: int = 5_000
     brands: int = 300
     titles: int = 2_000
+    oddities: bool = True  # the rare irregularities of real data among the products of Medipim
     changes: list[dict[str, Any]] = field(default_factory=list)  # see `LocalVendor.change`; [] undoes all
     writes: bool = False  # accept create, update and delete, on the server's own copy; else they are refused with 403
     events_kept: int | None = None  # inferred: how many events the feed of Mediagenix keeps; None: all
