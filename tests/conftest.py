@@ -15,12 +15,12 @@ import pytest
 import vendorkit as vk
 from vendorkit import local
 from vendorkit.http.tls import is_loopback
+from vendorkit.local.server.process import FIXED_AT_START
 from vendorkit.local.server.settings import Settings
 
 # A shell ignores interrupts for what it starts in the background, and children inherit that; some tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-_FIXED = {"seed", "country", "products", "brands", "titles"}
 _VARIABLES = (
     "REQUESTS_CA_BUNDLE",
     "CURL_CA_BUNDLE",
@@ -68,7 +68,7 @@ def vendors(servers: local.LocalVendors, monkeypatch: pytest.MonkeyPatch, caplog
     """The mock servers with all switches as at the start and empty logs; `vk.connect` finds these."""
     monkeypatch.setattr(local, "shared", lambda *_: servers)
     defaults = Settings()
-    switches = {f.name: getattr(defaults, f.name) for f in fields(defaults) if f.name not in _FIXED}
+    switches = {f.name: getattr(defaults, f.name) for f in fields(defaults) if f.name not in FIXED_AT_START}
     for name in servers:
         servers[name].set(**switches)
         servers[name].clear_log()

@@ -16,6 +16,7 @@ from benchmarks.__main__ import MODULES, main
 from benchmarks.harness import Bar, Contender, DifferentDataError, Measured, Report, Size
 from vendorkit import local
 from vendorkit.local.server.address_file import address_file
+from vendorkit.local.server.settings import Settings
 
 TINY = Size(tiny=True, rounds=1)
 

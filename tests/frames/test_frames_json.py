@@ -1,8 +1,13 @@
 """JSON pages and streams: what is read, what is refused, and with which words."""
 
+from unittest.mock import patch
+
 import pytest
 from frames_reference import SCHEMA
+from hypothesis import given
+from hypothesis import strategies as st
 
+import vendorkit.frames.json
 from vendorkit.errors import MalformedAnswer
 from vendorkit.frames import Column, Drift, Kind, Schema, json_page, lines_page
 
@@ -290,3 +295,43 @@ def test_two_broken_lines_do_not_make_a_whole_one():
     """Lines are read together, but each has to be JSON on its own."""
     with pytest.raises(MalformedAnswer, match="Line 1 of the stream"):
         lines_page(b'{"result":{"id":1},"x":[1\n2]}\n{"result":{"id":2}},{"result":{"id":3}}')
+
+
+_WHOLE = b'{"meta":{"total":12,"index":%d},"result":{"id":%d,"name":"x"}}'
+_CHANGES = [
+    (b",", b" ,"), (b"{", b"{ "), (b"}", b"}\t"), (b"}", b"}\r"), (b'"x"', b'"\\ud83d"'), (b'"x"', b'"\xff"'),
+    (b'"x"', b'"\n"'), (b'"x"', b"[" * 300 + b"]" * 300), (b'"total"', b'"tot\\u0061l"'), (b"12", b'"12"'),
+    (b"12", b"12.0"), (b"12", b"1e1"), (b"12", b"-0"), (b"12", b"1" * 20), (b"12", b"true"), (b'"index"', b'"total"'),
+    (b'"total"', b'"other"'), (b'"result":', b'"result":1,"result":'), (b'"result":', b'"n":0,"result":'),
+    (b'"meta"', b'"error"'), (b'"result"', b'"resu"'), (b'"result":{', b'"result":[{'), (b'{"id"', b'[{"id"'),
+    (b"}}", b"}}}"), (b"}}", b"}"), (b"}", b"}\n"), (b"{", b"\n{"), (b'"name"', b'"id"'), (b'{"meta"', b' {"meta"'),
+    (b"}}", b"}}{}"), (b'"index":', b'"index":1'),
+]  # fmt: skip
+
+
+@given(
+    st.integers(1, 6), st.lists(st.tuples(st.integers(0, 5), st.sampled_from(_CHANGES), st.integers(0, 2)), max_size=4)
+)
+def test_compact_lines_are_read_as_all_others(count, changes):
+    """The short way, which looks at lengths, and the long one see the same records, or the same fault."""
+    lines = [_WHOLE % (at, at) for at in range(3, 3 + count)]
+    for at, (old, new), times in changes:
+        lines[at % count] = lines[at % count].replace(old, new, 1 + times)
+    block = b"\n".join(lines)
+    with patch.object(vendorkit.frames.json, "_compact", lambda *_: None):
+        expected = _seen(block)
+    assert _seen(block) == expected
+
+
+def test_lines_as_the_vendor_sends_them_take_the_short_way():
+    """Else the test before would compare one way with itself."""
+    with patch.object(vendorkit.frames.json, "_line", None):
+        assert lines_page(b"\n".join(_WHOLE % (at, at) for at in range(4))).rows == 4
+
+
+def _seen(block):
+    try:
+        page = lines_page(block)
+    except MalformedAnswer as exc:
+        return str(exc)
+    return list(map(bytes, page.raws)), page.envelope

@@ -173,6 +173,8 @@ def lines_page(block: bytes, *, record: str = "result", first_line: int = 1, at:
     """
     texts = block.removeprefix(BYTE_ORDER_MARK).split(b"\n")
     numbered = [(number, text) for number, text in enumerate(texts, first_line) if text.strip()]
+    if is_utf8(block) and (compact := _compact([text for _, text in numbered], record)):
+        return replace(compact, at=at)
     lines = [_line(number, text, record) for number, text in numbered]
     raws, metas = list[bytes](), list[Mapping[str, Any]]()
     for line, rest in zip(lines, _rests(lines), strict=True):
@@ -188,6 +190,41 @@ def lines_page(block: bytes, *, record: str = "result", first_line: int = 1, at:
         raws.append(_with(line.record, others) if others else line.record)
         metas.append(rest["meta"] if isinstance(rest.get("meta"), dict) else {})
     return JsonPage(raws, {"meta": _sequence(metas, lines)}, at)
+
+
+class _Meta(msgspec.Struct, gc=False):
+    total: int
+    index: int
+
+
+@lru_cache(maxsize=64)
+def _compact_line(record: str) -> Callable[[bytes], Any]:
+    fields = [("meta", _Meta), ("record", msgspec.Raw)]
+    return msgspec.json.Decoder(msgspec.defstruct("Line", fields, rename={"record": record}, gc=False)).decode
+
+
+def _compact(texts: Sequence[bytes], record: str) -> JsonPage | None:
+    """
+    The page of lines without whitespace or further members that follow each other; None if one line is different.
+
+    A line as long as the shortest text of its values is that text: nothing else is left to check.
+    """
+    shortest = json.dumps({"meta": {"total": "", "index": ""}, record: ""}, ensure_ascii=False, separators=(",", ":"))
+    decode, empty = _compact_line(record), len(shortest.encode()) - 3 * len('""')
+    raws, indexes, total = list[bytes](), list[int](), 0
+    try:
+        for text in texts:
+            line = decode(text)
+            raw, index, total = line.record, line.meta.index, line.meta.total
+            if len(text) != empty + len(str(total)) + len(str(index)) + len(raw) or not is_object(raw):
+                return None
+            raws.append(raw)
+            indexes.append(index)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+    if not raws or total > _LARGEST or indexes != list(range(indexes[0], indexes[0] + len(indexes))):
+        return None
+    return JsonPage(raws, {"meta": {"total": total, "first_index": indexes[0], "last_index": indexes[-1]}})
 
 
 def _line(number: int, text: bytes, record: str) -> _Line:
