@@ -305,7 +305,7 @@ _CHANGES = [
     (b'"total"', b'"other"'), (b'"result":', b'"result":1,"result":'), (b'"result":', b'"n":0,"result":'),
     (b'"meta"', b'"error"'), (b'"result"', b'"resu"'), (b'"result":{', b'"result":[{'), (b'{"id"', b'[{"id"'),
     (b"}}", b"}}}"), (b"}}", b"}"), (b"}", b"}\n"), (b"{", b"\n{"), (b'"name"', b'"id"'), (b'{"meta"', b' {"meta"'),
-    (b"}}", b"}}{}"), (b'"index":', b'"index":1'),
+    (b"}}", b"}}{}"), (b'"index":', b'"index":1'), (b'"index":', b'"index":' + b"1" * 19), (b'"index":', b'"index":-'),
 ]  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -142,17 +142,6 @@ def _name(value: Any) -> str:
     return names.get(type(value), "a number")
 
 
-class _Line(NamedTuple):
-    """A line: its number, the text of its record, and the line with a mark in place of that."""
-
-    number: int
-    record: bytes
-    rest: bytes
-
-    def __str__(self) -> str:
-        return f"Line {self.number} of the stream"
-
-
 def lines_page(block: bytes, *, record: str = "result", first_line: int = 1, at: float | None = None) -> JsonPage:
     """
     Split whole lines of a stream into their records, one `{"meta": {"total", "index"}, "result": {...}}` per line.
@@ -175,21 +164,22 @@ def lines_page(block: bytes, *, record: str = "result", first_line: int = 1, at:
     numbered = [(number, text) for number, text in enumerate(texts, first_line) if text.strip()]
     if is_utf8(block) and (compact := _compact([text for _, text in numbered], record)):
         return replace(compact, at=at)
-    lines = [_line(number, text, record) for number, text in numbered]
     raws, metas = list[bytes](), list[Mapping[str, Any]]()
-    for line, rest in zip(lines, _rests(lines), strict=True):
+    for number, text in numbered:
+        line = f"Line {number} of the stream"
+        raw, rest = _line(line, text, record)
         if not isinstance(rest, dict):
             what = f"{line} is not an object."
             raise malformed(what)
         if rest.get("error") is not None:
-            raise _refusal(plain(rest["error"]), str(line))
-        if not is_object(line.record):
+            raise _refusal(plain(rest["error"]), line)
+        if not is_object(raw):
             what = f"{line} has no object {record!r}."
             raise malformed(what)
         others = {f"line.{name}": item for name, item in rest.items() if name not in ("meta", "error", record)}
-        raws.append(_with(line.record, others) if others else line.record)
+        raws.append(_with(raw, others) if others else raw)
         metas.append(rest["meta"] if isinstance(rest.get("meta"), dict) else {})
-    return JsonPage(raws, {"meta": _sequence(metas, lines)}, at)
+    return JsonPage(raws, {"meta": _sequence(metas, [number for number, _ in numbered])}, at)
 
 
 class _Meta(msgspec.Struct, gc=False):
@@ -222,30 +212,23 @@ def _compact(texts: Sequence[bytes], record: str) -> JsonPage | None:
             indexes.append(index)
     except (msgspec.MsgspecError, RecursionError):
         return None
-    if not raws or total > _LARGEST or indexes != list(range(indexes[0], indexes[0] + len(indexes))):
+    if not raws or indexes != list(range(indexes[0], indexes[0] + len(indexes))):
+        return None
+    if max(abs(number) for number in (total, indexes[0], indexes[-1])) > _LARGEST:
         return None
     return JsonPage(raws, {"meta": {"total": total, "first_index": indexes[0], "last_index": indexes[-1]}})
 
 
-def _line(number: int, text: bytes, record: str) -> _Line:
+def _line(line: str, text: bytes, record: str) -> tuple[bytes, Any]:
+    """The text of a line's record, and the values of the line with a mark in place of it."""
     decode = member_of(record)
     try:
         found, start, end = on_any_stack(cut)(lambda masked: [decode(masked).f0], text)
     except (msgspec.MsgspecError, RecursionError):
-        found = None
-    line = _Line(number, found[0], text[:start] + _MARK + text[end:]) if found else _Line(number, NULL, text)
-    if found is None or not is_utf8(text):
-        loads(text, str(line))
-    return line
-
-
-def _rests(lines: Sequence[_Line]) -> list[Any]:
-    """The values of the lines without their records; in one go, unless one of them is at fault."""
-    try:
-        rests: list[Any] = loads(b"[%b]" % b",".join(line.rest for line in lines), depth=MAX_DEPTH + 1)
-    except MalformedAnswer:
-        return [loads(line.rest, str(line)) for line in lines]
-    return rests
+        found = []
+    if not found or not is_utf8(text):
+        return NULL, loads(text, line)
+    return found[0], loads(text[:start] + _MARK + text[end:], line)
 
 
 def _with(raw: bytes, others: Mapping[str, Any]) -> bytes:
@@ -271,13 +254,13 @@ def _count(value: Any) -> int | None:
     return whole if isinstance(whole, int) and not isinstance(whole, bool) and abs(whole) <= _LARGEST else None
 
 
-def _sequence(metas: Sequence[Mapping[str, Any]], lines: Sequence[_Line]) -> dict[str, int | None]:
+def _sequence(metas: Sequence[Mapping[str, Any]], lines: Sequence[int]) -> dict[str, int | None]:
     """Check that the records follow each other, and return where in the stream they are."""
     found = [_count(meta.get("index")) for meta in metas]
     if all(index is None for index in found):
         return {"total": None, "first_index": None, "last_index": None}
     for line, index, expected in zip(lines, found, itertools.count(found[0] or 0), strict=False):
         if index != expected:
-            what = f"The stream is broken at line {line.number}: its records do not follow each other."
+            what = f"The stream is broken at line {line}: its records do not follow each other."
             raise malformed(what)
     return {"total": _count(metas[-1].get("total")), "first_index": found[0], "last_index": found[-1]}
