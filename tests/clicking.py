@@ -62,3 +62,9 @@ def everything(panel: widgets.Widget) -> str:
     states = [one.get_state() for one in [*below(panel), *(w.layout for w in below(panel))]]
     saved = embed_data(views=[panel], drop_defaults=False, state=dependency_state([panel], drop_defaults=False))
     return "".join([repr(states), json.dumps(saved), repr(panel), json.dumps(panel._repr_mimebundle_())])
+
+
+def exchange_of(panel: Any) -> Any:
+    """Return the pane of the exchange of a request panel, once its tab was clicked: before, it is empty."""
+    panel._tab.selected_index = list(panel._pages).index("Exchange")
+    return panel._exchange

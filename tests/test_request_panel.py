@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 import vendorkit as vk
-from tests.clicking import below, button, cancel, everything, labelled, leaked
+from tests.clicking import below, button, cancel, everything, exchange_of, labelled, leaked
 from vendorkit.ask import Filter
 from vendorkit.errors import Cancelled, UsageError
 from vendorkit.http.exchanges import Body, Exchange
@@ -1018,7 +1018,8 @@ def test_no_state_of_any_widget_holds_a_credential(client_of, vendors, vendor):
     panel.fetch()
     panel.join()
     assert len(panel.frame) > 0
-    shown = ""
+    shown = exchange_of(panel).static_html()
+    assert "Authorization" in shown
     for _, language in panel._language.options:
         panel._language.value = language
         shown += everything(panel)
@@ -1044,12 +1045,26 @@ def copied(shown, title):
     return html.unescape(re.sub("<[^>]+>", "", found))
 
 
+def test_exchange_is_written_when_it_is_looked_at(panel):
+    """A front end takes longer for it than for the rows; while its tab is open, it shows the last request."""
+    panel.form.limit.box.value = "10"
+    panel.fetch()
+    panel.join()
+    assert panel._exchange.static_html() == ""
+    first = exchange_of(panel).static_html()
+    assert "Response body" in first
+    panel.fetch()
+    panel.join()
+    assert panel._exchange.static_html() != first
+    assert len(rows_of(panel._exchange._table.value)) == 1
+
+
 def test_exchange_has_a_line_per_request_and_a_total(panel):
     """Page, status, records, size and time, in the order in which they were sent."""
     panel.form.limit.box.value = "1200"
     panel.fetch()
     panel.join()
-    pane = panel._exchange
+    pane = exchange_of(panel)
     rows = rows_of(pane._table.value)
     assert [row[0] for row in rows] == ["1", "2", "3", "4", "5"]
     assert sorted(row[2] for row in rows) == [f"no {number}, size 250" for number in range(5)]
@@ -1070,11 +1085,11 @@ def test_exchange_of_a_stream_counts_its_records(panel, vendors):
     panel.form.limit.box.value = ""
     panel.fetch()
     panel.join()
-    rows = rows_of(panel._exchange._table.value)
+    rows = rows_of(exchange_of(panel)._table.value)
     assert rows[-1][1:5] == ["POST /v4/media/stream", "", "200", f"{panel.frame.attrs['vendorkit']['total']:,}"]
-    panel._exchange._chooser.value = len(rows) - 1
-    assert "the rest of it is not kept" in panel._exchange._open.value
-    kept = sum(len(one.body.start) for one in panel._exchange._shown)
+    exchange_of(panel)._chooser.value = len(rows) - 1
+    assert "the rest of it is not kept" in exchange_of(panel)._open.value
+    kept = sum(len(one.body.start) for one in exchange_of(panel)._shown)
     assert kept <= 120_000 * len(rows)
 
 
@@ -1086,7 +1101,7 @@ def test_exchange_shows_what_went_over_the_wire(client_of):
     panel.choose("platforms")
     panel.fetch()
     panel.join()
-    pane = panel._exchange
+    pane = exchange_of(panel)
     rows = rows_of(pane._table.value)
     assert [row[1] for row in rows] == ["GET /api/platforms"] * len(rows)
     assert rows[-1][3] == "200"
@@ -1102,7 +1117,7 @@ def test_exchange_shows_both_bodies_as_they_are(panel):
     panel.form.conditions.add("id", "9")
     panel.fetch()
     panel.join()
-    shown = panel._exchange._open.value
+    shown = exchange_of(panel)._open.value
     assert json.loads(copied(shown, "Request body")) == panel.query.describe()["json"]
     assert "<b>" not in shown.replace("</b>", "")
     assert "&lt;b&gt;" in shown
@@ -1117,10 +1132,10 @@ def test_exchange_shows_xml_by_element(client_of):
     panel.choose("platforms")
     panel.fetch()
     panel.join()
-    panel._exchange._chooser.value = len(panel._exchange._shown) - 1
-    body = copied(panel._exchange._open.value, "Response body")
+    exchange_of(panel)._chooser.value = len(exchange_of(panel)._shown) - 1
+    body = copied(exchange_of(panel)._open.value, "Response body")
     assert re.search(r"\n  <platform.*>\n    <\S+", body)
-    assert "&lt;platform" in panel._exchange._open.value
+    assert "&lt;platform" in exchange_of(panel)._open.value
 
 
 def test_bodies_can_be_searched(panel):
@@ -1128,7 +1143,7 @@ def test_bodies_can_be_searched(panel):
     panel.form.limit.box.value = "600"
     panel.fetch()
     panel.join()
-    pane = panel._exchange
+    pane = exchange_of(panel)
     last = pane._shown.index(max(pane._shown, key=lambda one: '"no": 2' in one.body.sent.decode()))
     pane.search.value = '"NO": 2'
     assert pane._chooser.value == last
@@ -1150,12 +1165,12 @@ def test_credential_in_a_body_is_masked_wherever_it_is(panel, vendors, length):
     one = Exchange("GET", "https://v.example/", 200, {}, {}, 0.1, body=Body(120_000))
     one.body.take(body.encode())
     one.body.sent = body.encode()
-    panel._exchange._shown = [one]
-    panel._exchange._texts = {}
-    panel._exchange._chooser.options = [("1", 0)]
-    panel._exchange._chooser.index = 0
-    panel._exchange._open_one()
-    shown = panel._exchange._open.value
+    exchange_of(panel)._shown = [one]
+    exchange_of(panel)._texts = {}
+    exchange_of(panel)._chooser.options = [("1", 0)]
+    exchange_of(panel)._chooser.index = 0
+    exchange_of(panel)._open_one()
+    shown = exchange_of(panel)._open.value
     assert filler[:40_000] in shown
     for part in (secret, secret[:8], "made-up", "<script"):
         assert part not in shown

@@ -31,6 +31,7 @@ class ExchangePane(widgets.VBox):  # type: ignore[misc]
     def __init__(self, client: Client, failed: Failed) -> None:
         self._client, self._shown = client, list[Exchange]()
         self._texts: dict[int, list[tuple[str, str]]] = {}
+        self._numbers = range(0)
         client.session.exchanges.keep_bytes = SHOWN_BYTES + _MARGIN_BYTES
         self._table, self._open = widgets.HTML(), widgets.HTML()
         self._chooser = widgets.Dropdown(description="Open", style=LABELLED, layout=WIDER)
@@ -40,10 +41,13 @@ class ExchangePane(widgets.VBox):  # type: ignore[misc]
         super().__init__([self._table, widgets.HBox([self._chooser, self.search], layout=WRAP), self._open])
 
     def show(self, first: int) -> None:
-        """Show the exchanges of the client's session from number *first* on."""
+        """Show the exchanges of the client's session from number *first* on, unless they are shown already."""
+        if self._numbers == (numbers := range(first, self._client.session.exchanges.total + 1)):
+            return
+        self._numbers = numbers
         kept = [one for one in self._client.session.exchanges.all() if one.number >= first]
         self._shown, self._texts = sorted(kept, key=lambda one: one.started), {}
-        self._left_out = self._client.session.exchanges.total - first + 1 - len(kept)
+        self._left_out = len(numbers) - len(kept)
         labels = [(f"{n}: {_target(one)}", n - 1) for n, one in enumerate(self._shown, 1)]
         self._chooser.options = labels
         self._chooser.index = 0 if labels else None

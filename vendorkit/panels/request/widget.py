@@ -57,6 +57,7 @@ class RequestPanel(WorkPanel):
         self._forms: dict[str, Form] = {}  # each keeps its values
         self._ready = self._edited = False
         self._running: tuple[Asked, float]  # the last download, and when it began
+        self._first = 1  # the number of its first exchange
         names = list(client.declared)
         self._resource = widgets.Dropdown(options=names, description="Resource", style=LABELLED, layout=WIDE)
         self._about, self._code = widgets.HTML(), widgets.HTML()
@@ -77,19 +78,21 @@ class RequestPanel(WorkPanel):
         self._show_form()
 
     def _parts(self) -> list[Any]:
-        pages = {
+        self._pages = {
             "Result": widgets.VBox([self._result, self.saving]),
             "Exchange": self._exchange,
             "Code": widgets.VBox([self._language, self._code]),
             "History": self.history,
         }
+        self._tab = titled(widgets.Tab, self._pages)
+        self._tab.observe(guarded(self._show_exchanges, self.fail), "selected_index")
         return [
             widgets.HTML(f"<b>{html.escape(source_title(self.client))}</b> {html.escape(self.client.footnote)}"),
             widgets.HBox([self._resource, self._about], layout=WRAP),
             self._place,
             widgets.HBox([self._count, self._go, self._stop, self._progress]),
             self._status,
-            titled(widgets.Tab, pages),
+            self._tab,
         ]
 
     @property
@@ -140,8 +143,12 @@ class RequestPanel(WorkPanel):
             except VendorkitError as exc:
                 self.history.note(query, options, type(exc).__name__, exc.arrived)
                 raise
-            self.history.note(query, options, counted(len(frame), "row"), frame)
-            return lambda: self.say(self._show_rows(frame))
+
+            def show() -> None:
+                self.say(self._show_rows(frame))
+                self.history.note(query, options, counted(len(frame), "row"), frame)
+
+            return show
 
         self._start(work)
 
@@ -161,17 +168,26 @@ class RequestPanel(WorkPanel):
             return download()
 
     def _start(self, work: Callable[[], Callable[[], None]]) -> None:
-        first = self.client.session.exchanges.total + 1
         self._edited = self._edited and self.busy
 
-        def recorded() -> Callable[[], None]:
+        def from_now_on() -> Callable[[], None]:
+            self._first = self.client.session.exchanges.total + 1
             try:
                 return work()
             finally:
                 self._progress.hide_bar()
-                self._exchange.show(first)
 
-        self._worker.start(recorded)
+        self._worker.start(from_now_on)
+
+    def _busy_changed(self, busy: bool) -> None:
+        if not busy:  # after the rows, which are waited for
+            guarded(self._show_exchanges, self.fail)(None)
+        super()._busy_changed(busy)
+
+    def _show_exchanges(self) -> None:
+        """Show what was sent and received, if it is looked at: a front end takes longer for it than for the rows."""
+        if self._tab.selected_index == list(self._pages).index("Exchange"):
+            self._exchange.show(self._first)
 
     def _show_form(self) -> None:
         name = self._resource.value

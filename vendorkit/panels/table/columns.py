@@ -174,7 +174,7 @@ def _as_texts(array: pa.ChunkedArray, values: Iterable[Any] | None = None) -> pa
 
 def _text(value: Any) -> str:
     if isinstance(value, (dict, list, tuple, np.ndarray)):
-        return readable(json.dumps(value, ensure_ascii=False, default=_plain))
+        return readable(_JSON.encode(value))
     return readable(str(value))
 
 
@@ -188,6 +188,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (np.ndarray, np.generic)):
         return value.tolist()
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, default=_plain)
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,10 @@ COLUMNS: Final = 100
 GUTTER: Final = 4.2  # em, the width of the row numbers
 _CELL: Final = 120  # characters; the rest is in the tooltip
 _TOOLTIP: Final = 1_000
-_SAMPLE: Final = 100  # rows that say how wide a column is
+_SAMPLE: Final = 50  # rows that say how wide a column is
 _DECIMALS: Final = 6
 _NARROWEST, _WIDEST = 3.5, 22.0  # em
-_NARROW, _WIDE = frozenset("ijltfr.,:;'|!()[] "), frozenset("mwMW@%")
+_EM: Final = dict.fromkeys("ijltfr.,:;'|!()[] ", 0.36) | dict.fromkeys("mwMW@%", 0.9)  # all others 0.66
 
 
 def page_html(columns: Columns, *, title: str, sort: str = "", descending: bool = False, dtypes: bool = True) -> str:
@@ -106,7 +106,7 @@ def grid_css(mark: str, page: Page) -> str:
 def width_of(label: str, column: pd.Series[Any]) -> float:
     """Return the width of a column in em, from a sample of all its rows, so that it stays when pages turn."""
     sample = texts(column.iloc[:: max(-(-len(column) // _SAMPLE), 1)]).drop_null().to_pylist()
-    longest = max(map(_em, sample), default=0.0)
+    longest = max(map(_em, {text[:60] for text in sample}), default=0.0)
     return round(min(max(longest, _em(label) * 1.1 + 1.2, _NARROWEST), _WIDEST) + 1.8, 1)
 
 
@@ -143,7 +143,7 @@ def _aligned(shown: list[str | None]) -> list[str | None]:
 
 def _em(text: str) -> float:
     """Return about how wide *text* is in a proportional font."""
-    return sum(0.36 if c in _NARROW else 0.9 if c in _WIDE else 0.66 for c in text[:60])
+    return sum(_EM.get(character, 0.66) for character in text)
 
 
 def _order(descending: bool) -> tuple[str, str]:

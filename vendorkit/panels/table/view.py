@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Final, Union
 
@@ -46,7 +47,9 @@ class View:
     @property
     def frame(self) -> pd.DataFrame:
         """The rows that pass the filters, sorted, all pages of them, and the chosen columns; at first all columns."""
-        return self._data.iloc[self._rows, self._positions()]
+        shown = self._data.iloc[self._rows, self._positions()]
+        shown.attrs = deepcopy(self._attrs)
+        return shown
 
     @property
     def code(self) -> str:
@@ -64,6 +67,7 @@ class View:
             raise UsageError(what, remedy="Make one of it, for example with .frame() or pandas.DataFrame(...).")
         # Shallow, and yet under pandas 3 later changes of the caller's frame do not reach it.
         self._data = frame.copy(deep=False)
+        self._attrs, self._data.attrs = self._data.attrs, {}  # pandas copies them, deeply, with each column
         self._columns = labelled(self._data)
         self._chosen, self._visible = tuple(self._columns), tuple(self.preset("With values"))
         self._show_rows({}, "", False, _ALL)
@@ -273,7 +277,7 @@ class View:
     @property
     def about(self) -> Mapping[str, Any]:
         """What `attrs["vendorkit"]` says of the frame; empty if it is not from a vendor."""
-        found = self._data.attrs.get("vendorkit")
+        found = self._attrs.get("vendorkit")
         return found if isinstance(found, Mapping) else {}
 
     def summary(self) -> str:
