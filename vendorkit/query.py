@@ -182,7 +182,7 @@ class Query:
         """
         schema, nested = self._projected(columns, locale), checked_nested(nested)
         pull, drift = self._pull(self._limited(limit)), Drift()
-        with closing(pull.read(TableReader(schema).read)) as groups:
+        with closing(pull.read(TableReader(schema).read, most=1)) as groups:
             for group in groups:
                 drift.merge(group.value.drift)
                 yield from flattened(group.value.table, nested).to_batches()

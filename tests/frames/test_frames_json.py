@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import vendorkit.frames.json
 from vendorkit.errors import MalformedAnswer
-from vendorkit.frames import Column, Drift, Kind, Schema, json_page, lines_page
+from vendorkit.frames import Column, Drift, Kind, Schema, combine, json_page, lines_page
 
 SMALL = Schema("rows", (Column("id", Kind.ID), Column("count", Kind.INTEGER), Column("name", Kind.TEXT)))
 
@@ -335,3 +335,12 @@ def _seen(block):
     except MalformedAnswer as exc:
         return str(exc)
     return list(map(bytes, page.raws)), page.envelope
+
+
+def test_very_many_small_pages_become_a_few_chunks():
+    """Pandas and Arrow take longer for columns in thousands of pieces."""
+    batches = [_read(b'{"results":[{"id":%d}]}' % number) for number in range(600)]
+    table, _ = combine(batches, SMALL)
+    assert table["id"].num_chunks < 10
+    assert table["id"].to_pylist() == [str(number) for number in range(600)]
+    assert combine(batches[:9], SMALL)[0]["id"].to_pylist() == table["id"].to_pylist()[:9]

@@ -6,12 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import Any
+from typing import Any, ClassVar, Final
 
 import pyarrow as pa
 
 from vendorkit.frames.drift import Drift
 from vendorkit.frames.schema import Schema
+
+_CHUNKS: Final = 500  # with many small ones, pandas and Arrow take longer
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,12 @@ class Page(ABC):
         envelope: The answer without its records as plain Python values, for instance `{"meta": {"total": 7}}`.
         at: The date of the answer in unix seconds, if known.
         url: The address that answered, if known.
+        readers, together: How many threads read such pages, and the rows that each takes at once: what is quickest.
     """
+
+    # Arrow parses JSON without Python's lock, and more threads gain little.
+    readers: ClassVar[int] = 2
+    together: ClassVar[int] = 2_000
 
     raws: Sequence[Any]
     envelope: Mapping[str, Any] = field(default_factory=dict)
@@ -124,5 +131,7 @@ def combine(batches: Iterable[Batch], schema: Schema) -> tuple[pa.Table, Drift]:
         drift.merge(batch.drift)
         tables.append(batch.table)
     table = pa.concat_tables(tables, promote_options="default")
+    if len(tables) > max(_CHUNKS, table.num_rows // 1_000):
+        table = table.combine_chunks()
     declared = schema.arrow.names
     return table.select([*declared, *sorted(set(table.column_names) - set(declared))]), drift

@@ -40,7 +40,6 @@ _SCALARS: Final = NUMBERS | {
     *(Kind.TEXT, Kind.CODE, Kind.ID, Kind.DURATION, Kind.LINK, Kind.BOOLEAN, Kind.DATETIME, Kind.DATE)
 }
 _REL, _HREF = b"rel", b"href"  # lxml looks up bytes faster
-_ROWS: Final = 256  # at a time, so that Arrow finds their texts in the processor's cache
 _SPELLINGS: Final = {  # one for each value, so that no digit is lost and no `type` makes another value of it
     Kind.BOOLEAN: "^(true|false)$",
     Kind.INTEGER: "^(0|-?[1-9][0-9]{0,17})$",
@@ -76,14 +75,10 @@ class XmlTyper:
         Raises:
             MalformedAnswer: Lists and objects are nested too deep, or a name occurs twice in one object.
         """
-        parts: dict[str, list[pa.Array]] = {name: [pa.array([], pa.string())] for name in self._kinds}
         odd: Odd = defaultdict(dict)
-        for start in range(0, len(records), _ROWS):
-            for name, texts in self._walk(records[start : start + _ROWS], start, odd).items():
-                parts[name].append(pa.array(texts, pa.string()))
         columns = {}
-        for name, found in parts.items():
-            array = pa.concat_arrays(found)
+        for name, texts in self._walk(records, odd).items():
+            array = pa.array(texts, pa.string())
             typed = array if name == RESOURCE_TYPE else _typed(array, self._kinds[name])
             if typed is None:
                 self._again(name, array.is_valid(), records, odd[name])
@@ -99,8 +94,8 @@ class XmlTyper:
         rows = (row for row, is_there in enumerate(there.to_pylist()) if is_there and row not in found)
         found |= {row: self._elements.value(next(records[row].iterchildren(tag)), kind) for row in rows}
 
-    def _walk(self, records: Sequence[etree._Element], start: int, odd: Odd) -> dict[str, list[Any]]:
-        """Return the texts of fields and links by name, None in rows that have none; keep odd members, from *start*."""
+    def _walk(self, records: Sequence[etree._Element], odd: Odd) -> dict[str, list[Any]]:
+        """Return the texts of fields and links by name, None in rows that have none; keep odd members."""
         cells: dict[str, list[Any]] = {name: [None] * len(records) for name in self._kinds}
         if RESOURCE_TYPE in cells:
             cells[RESOURCE_TYPE] = [type_of(record) for record in records]
@@ -119,12 +114,12 @@ class XmlTyper:
                         text, is_odd = _text_of(record, child)
                         slot = None if is_odd else slot
                 if slot is None or slot[row] is not None or len(child):
-                    self._keep(child, row, start, cells, odd)
+                    self._keep(child, row, cells, odd)
                 else:
                     slot[row] = text
         return cells
 
-    def _keep(self, child: etree._Element, row: int, start: int, cells: Mapping[str, list[Any]], odd: Odd) -> None:
+    def _keep(self, child: etree._Element, row: int, cells: Mapping[str, list[Any]], odd: Odd) -> None:
         """Read an element that is not the one text of its column."""
         if len(child):
             check_depth(child)
@@ -134,10 +129,10 @@ class XmlTyper:
             if name not in self._names and not self._all:
                 continue
             slot = cells.get(name)
-            is_twice = start + row in odd[name] or (slot is not None and slot[row] is not None)
+            is_twice = row in odd[name] or (slot is not None and slot[row] is not None)
             if is_twice and self._all:
                 raise twice(name)
-            odd[name][start + row] = REPEATED if is_twice else item
+            odd[name][row] = REPEATED if is_twice else item
             if slot is not None:
                 slot[row] = ""  # so that another one is seen to be the second
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from json import detect_encoding
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from lxml import etree
 
@@ -37,6 +37,10 @@ _FREE: Final = Elements("snake")
 
 class XmlPage(Page):
     """The records of one answer in XML: the element of each."""
+
+    # Walking needs Python's lock; and the memory of each page is used again for the next one.
+    readers: ClassVar[int] = 1
+    together: ClassVar[int] = 1
 
     def records(self) -> list[dict[str, Any]]:
         """The records as JSON has them, with ordinary Python numbers."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from vendorkit.pull.drive import drive, run
 from vendorkit.pull.plan import Plan, paging_now, plan_of
 from vendorkit.pull.progress import Progress, progress_to
-from vendorkit.pull.pull import TOGETHER, Group, Pull, check_limit, utc_now
+from vendorkit.pull.pull import Group, Pull, check_limit, utc_now
 from vendorkit.pull.result import finish, table_of
 
 __all__ = [
-    "TOGETHER",
     "Group",
     "Plan",
     "Progress",

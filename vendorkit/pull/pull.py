@@ -28,8 +28,7 @@ from vendorkit.resource import Accept, Flow, Source
 
 T = TypeVar("T")
 _REST_S: Final = 0.2  # for reading what has arrived when somebody presses Cancel
-READERS: Final = 2  # measured: Arrow parses without Python's lock, and more threads gain little
-TOGETHER: Final = 2_000  # rows that are read in one go: it is faster, and still only a few pages
+_REST_ROWS: Final = 2_000  # of a page of usual size
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,7 @@ class Pull:
         asked = self._asked.running() or (self._asked.done() and not self._asked.cancelled())
         return finished(self._asked) if asked else self._came(self.first_at)
 
-    def read(self, read: Callable[[Sequence[Page]], T], together: int = 0) -> Generator[Group[T], None, None]:
+    def read(self, read: Callable[[Sequence[Page]], T], most: int | None = None) -> Generator[Group[T], None, None]:
         """
         Yield what *read* makes of the accepted pages, in order; it runs in other threads.
 
@@ -138,9 +137,9 @@ class Pull:
 
         Args:
             read: Turns pages into a value.
-            together: Read pages in groups of at least so many rows.
+            most: Read a group of pages once it has so many rows, if not before; None: when it is quickest.
         """
-        threads = Threads(READERS, "read")
+        threads: Threads | None = None
         waiting: deque[tuple[Future[T] | None, list[Accept]]] = deque()
         group: list[Accept] = []
         failure: VendorkitError | None = None
@@ -154,10 +153,12 @@ class Pull:
                 except VendorkitError as exc:
                     one, failure = None, exc
                 group += [] if one is None else [one]
-                if group and (one is None or sum(each.page.rows for each in group) >= together):
+                if group and (one is None or self._is_enough(group, most)):
+                    readers = group[0].page.readers
+                    threads = threads or Threads(readers, "read")
                     waiting.append((threads.submit(partial(read, _pages(group))), group))
                     group = []
-                while waiting and (one is None or len(waiting) > READERS):
+                while waiting and (one is None or len(waiting) > readers):
                     done = _group(waiting[0][0], read, waiting[0][1])
                     waiting.popleft()
                     yield done
@@ -165,10 +166,16 @@ class Pull:
                     break
         finally:
             accepted.close()
-            threads.close()
+            if threads is not None:
+                threads.close()
             self._unread = [one.page for _, each in (*waiting, (None, group)) for one in each]
         if failure is not None:
             raise failure
+
+    @staticmethod
+    def _is_enough(group: Sequence[Accept], most: int | None) -> bool:
+        together = group[0].page.together
+        return sum(one.page.rows for one in group) >= (together if most is None else min(together, most))
 
     def read_rest(self, read: Callable[[Sequence[Page]], T]) -> Iterator[T]:
         """Yield what *read* makes of pages of usual size that Cancel left unread, for a moment: Cancel ends soon."""
@@ -178,7 +185,7 @@ class Pull:
         threads = Threads(1, "read")
         try:
             with tolerated(VendorkitError, RuntimeError):
-                for page in takewhile(lambda page: page.rows <= TOGETHER, self._unread):
+                for page in takewhile(lambda page: page.rows <= _REST_ROWS, self._unread):
                     future = Context().run(threads.submit, partial(_read_until, late, partial(read, [page])))
                     if future is None or not wait([future], timeout=max(until - time.monotonic(), 0.0)).done:
                         return

@@ -21,7 +21,7 @@ from vendorkit.frames import Batch, Drift, Nested, Schema, TableReader, combine,
 from vendorkit.frames.drift import levels_to_caller
 from vendorkit.pull.drive import run
 from vendorkit.pull.plan import paging_now
-from vendorkit.pull.pull import TOGETHER, Pull
+from vendorkit.pull.pull import Pull
 from vendorkit.resource import Changes, Resource, Source, describe
 
 REREADS: Final = 2
@@ -123,7 +123,7 @@ def _download(source: Source, ask: Ask, schema: Schema, known: frozenset[str] = 
     broken: VendorkitError | None = None
     try:
         # extend() keeps what it was given before an error.
-        batches.extend(group.value for group in pull.read(TableReader(read).read, TOGETHER))
+        batches.extend(group.value for group in pull.read(TableReader(read).read))
     except VendorkitError as exc:
         batches += pull.read_rest(TableReader(read).read) if isinstance(exc, Cancelled) else ()
         if not batches:

@@ -23,7 +23,7 @@ from vendorkit.ask import Ask
 from vendorkit.errors import AuthError, Cancelled, IncompletePull, NotAllowed, UsageError, VendorkitError
 from vendorkit.frames import UNDECLARED, Batch, Drift, Schema, TableReader, combine, fold
 from vendorkit.frames.drift import levels_to_caller
-from vendorkit.pull import TOGETHER, Group, Pull, run, utc_now
+from vendorkit.pull import Group, Pull, run, utc_now
 from vendorkit.resource import Source, describe
 from vendorkit.saved.commits import check_writable, commit
 from vendorkit.saved.dataset import Dataset, summary
@@ -196,7 +196,7 @@ class Download:
         ids, key = self.stored.ids(*self.note.parts if after_stored else ()), self.schema.key
         try:
             self._note_position()
-            for group in pull.read(TableReader(self.schema).read, min(TOGETHER, PART_ROWS)):
+            for group in pull.read(TableReader(self.schema).read, PART_ROWS):
                 self._check_total(group.total)
                 table = group.value.table
                 again, ids = ids[: len(table)], ids[len(table) :]
