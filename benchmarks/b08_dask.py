@@ -58,7 +58,7 @@ def _on(workers: int, query: Query, stack: ExitStack, size: Size) -> Contender:
     client = stack.enter_context(Client(cluster))  # type: ignore[no-untyped-call]
 
     def run() -> pd.DataFrame:
-        found: pd.DataFrame = vendor.quietly(client.compute, query.dask(partitions=8), sync=True)
+        found: pd.DataFrame = vendor.quietly(client.compute, query.dask(partitions=8, nested="list"), sync=True)
         return found
 
     return Contender(f"q.dask(), {workers} worker{'s' if workers > 1 else ''}", run, _facts)

@@ -119,7 +119,7 @@ class Bar:
 
 @dataclass
 class Report:
-    """What one benchmark found. `base` is the contender that the ratio column divides by."""
+    """What one benchmark found in at most `rounds`; the ratio column divides by the contender `base`."""
 
     number: str
     title: str
@@ -128,6 +128,7 @@ class Report:
     bars: list[Bar] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     packages: tuple[str, ...] = ()
+    rounds: int = ROUNDS
 
     def __getitem__(self, name: str) -> Measured:
         return next(row for row in self.rows if row.name == name)

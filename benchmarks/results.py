@@ -24,7 +24,7 @@ def entry(report: Report, size: Size) -> dict[str, Any]:
         "title": report.title,
         "base": report.base,
         "tiny": size.tiny,
-        "rounds": size.rounds,
+        "rounds": min(size.rounds, report.rounds),
         "date": datetime.now(timezone.utc).date().isoformat(),
         "machine": machine(),
         "versions": {name: version(name) for name in ("vendorkit", *report.packages) if known(name)},

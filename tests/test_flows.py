@@ -583,7 +583,7 @@ def test_pages_are_read_by_the_consumer_if_no_thread_can_be_started(few_threads)
 
     server = Server(errors={"/broken": Unavailable(DROPPED)})
     with pytest.raises(Unavailable):
-        given.extend(group.value for group in Pull(flow(), server, "records", quiet=True).read(read))
+        given.extend(group.value for group in Pull(flow(), server, "records", quiet=True).read(read, 1))
     assert given == [["/a"], ["/b"]]
 
     def refuse(pages):
@@ -593,7 +593,7 @@ def test_pages_are_read_by_the_consumer_if_no_thread_can_be_started(few_threads)
 
     given.clear()
     with pytest.raises(MalformedAnswer):
-        given.extend(group.value for group in Pull(flow(), Server(), "records", quiet=True).read(refuse))
+        given.extend(group.value for group in Pull(flow(), Server(), "records", quiet=True).read(refuse, 1))
     assert given == [["/a"]]
 
 

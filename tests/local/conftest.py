@@ -9,8 +9,9 @@ import httpx
 import pytest
 
 from vendorkit import local
+from vendorkit.local.server.process import FIXED_AT_START
 
-FIXED_AT_START = {"seed", "country", "products", "brands", "titles", "expirations"}
+KEPT = FIXED_AT_START | {"expirations"}
 
 
 @pytest.fixture(scope="session")
@@ -80,4 +81,4 @@ def switches_put_back(vendor):
     before = vendor.get_settings()
     vendor.clear_log()
     yield
-    vendor.set(**{name: value for name, value in before.items() if name not in FIXED_AT_START})
+    vendor.set(**{name: value for name, value in before.items() if name not in KEPT})

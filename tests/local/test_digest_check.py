@@ -15,6 +15,7 @@ import requests
 from requests.auth import HTTPDigestAuth
 
 from vendorkit import local
+from vendorkit.local.server.process import FIXED_AT_START
 
 ALGORITHMS = ["MD5", "MD5-sess", "SHA-256", "SHA-256-sess"]
 
@@ -36,7 +37,7 @@ def vendor(servers):
     before = running.get_settings()
     running.clear_log()
     yield running
-    fixed = {"seed", "country", "products", "brands", "titles", "expirations"}
+    fixed = FIXED_AT_START | {"expirations"}
     running.set(**{name: value for name, value in before.items() if name not in fixed})
 
 
