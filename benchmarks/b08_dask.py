@@ -13,7 +13,7 @@ from typing import Final
 import pandas as pd
 
 from benchmarks import facts, vendor
-from benchmarks.harness import Bar, Contender, Facts, Report, Size, Skip, measure
+from benchmarks.harness import FEW_ROUNDS, Bar, Contender, Facts, Report, Size, Skip, measure
 from vendorkit import local
 from vendorkit.query import Query
 
@@ -32,7 +32,8 @@ def bench(size: Size) -> Report:
         with ExitStack() as stack:
             contenders = [Contender(BASE, lambda: vendor.frame(query), _facts)]
             contenders += [_on(workers, query, stack, size) for workers in (1, 2)]
-            report.rows = measure(contenders, size)
+            report.rounds = FEW_ROUNDS
+            report.rows = measure(contenders, size.at_most(report.rounds))
     for row in report.rows[1:]:
         seconds, times = row.wall - report[BASE].wall, row.wall / report[BASE].wall
         report.notes.append(f"{row.name}: overhead over {BASE} {seconds:+.2f} s ({times:.2f} times).")

@@ -25,6 +25,7 @@ Facts = list[tuple[Any, ...]]
 """What a contender read, one tuple a record, in order: enough values from every depth to see that it is the same."""
 
 ROUNDS: Final = 5
+FEW_ROUNDS: Final = 3  # of what takes minutes
 ROOT: Final = Path(__file__).resolve().parents[1]
 
 
@@ -52,6 +53,10 @@ class Size:
     def of(self, full: int, tiny: int) -> int:
         """Return the number for this size."""
         return tiny if self.tiny else full
+
+    def at_most(self, rounds: int) -> Size:
+        """Return this size with no more rounds."""
+        return Size(self.tiny, min(self.rounds, rounds))
 
 
 @dataclass(frozen=True)

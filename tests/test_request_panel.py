@@ -396,16 +396,18 @@ def test_columns_are_ticked_searched_and_preset(panel):
     assert "columns: all" in columns._open.description
     assert not columns._ticks
     columns._open.value = True
-    columns._ticks["status"].value = True
-    columns._ticks["id"].value = True
+    labelled(columns, "status").value = True
+    labelled(columns, "id").value = True
     assert panel.form.options()["columns"] == ["id", "status"]
     assert columns._open.description == f"columns: 2 of {len(schema.arrow.names)}"
     labelled(columns, "Find column").value = "PRICE"
-    assert [one.description for one in columns.children[2].children] == [n for n in schema.arrow.names if "price" in n]
+    assert [one.description for one in columns._ticks._found.children] == [
+        n for n in schema.arrow.names if "price" in n
+    ]
     button(columns, "prices").click()
     assert set(columns.value) == {"id", "public_price", "manufacturer_price", "pharmacist_price"}
-    assert columns._ticks["public_price"].value
-    assert not columns._ticks["status"].value
+    assert labelled(columns, "public_price").value
+    assert not columns._ticks._boxes["status"].value
     button(columns, "codes").click()
     assert {"cnk", "gtin", "ean_gtin13"} <= set(columns.value)
     button(columns, "one language").click()
@@ -800,6 +802,22 @@ def test_all_that_matches_is_saved_whatever_the_limit(panel, tmp_path):
     panel.save_all()
     panel.join()
     assert "is there already" in status(panel)
+
+
+@pytest.mark.parametrize(("kind", "strategy"), [("dataset", "pages"), ("parquet", "stream")])
+def test_estimate_of_saving_is_of_the_way_that_is_taken(panel, tmp_path, monkeypatch, kind, strategy):
+    """Where pages would wait for the rate budget, one file comes by the stream; a dataset keeps to pages."""
+    costs = []
+    monkeypatch.setattr(panel.client.session.budget, "left", lambda: 3)
+    monkeypatch.setattr(panel._progress, "begin", lambda cost, _: costs.append(cost(5_000)))
+    panel.saving.path.value, panel.saving.kind.value = "all", kind
+    panel.save_all()
+    panel.join()
+    assert [cost.strategy for cost in costs] == [strategy]
+    assert {one.url.rpartition("/")[2] for one in panel.client.session.exchanges.all()} == {
+        "query",
+        *["stream"] * (strategy == "stream"),
+    }
 
 
 def test_saving_shows_progress_and_can_be_cancelled(panel, vendors, tmp_path):

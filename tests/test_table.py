@@ -255,7 +255,7 @@ def test_columns_are_chosen_by_search_ticks_and_presets(products):
     assert group(table, "vk-heads").options[-1] == "nothing"
     control(table, "cents").value = False
     assert table.frame.columns.tolist() == ["name", "created", "brands", "nothing"]
-    control(table, "Search columns").value = "NA"
+    control(table, "Find column").value = "NA"
     assert [one.description for one in below(table) if isinstance(one, widgets.Checkbox)] == ["name"]
     for preset, expected in {
         "Numbers": ["cents", "nothing"],

@@ -113,7 +113,7 @@ def test_table_is_sorted_filtered_drawn_and_downloaded(opened, kind, front_end):
     expect(page.locator(".vk-chips button:visible")).to_have_count(0)
     hand.stays("INPUT")
     hand.press(button(page, "Columns"))
-    hand.write(page.get_by_label("Search columns"), "more 11")
+    hand.write(page.get_by_label("Find column"), "more 11")
     hand.press(page.get_by_label("more 11", exact=True))
     expect(head(page, "more 11")).to_have_count(0)
     hand.press(page.locator(".vk-presets button").filter(has_text="Numbers"))

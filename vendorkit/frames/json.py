@@ -162,7 +162,8 @@ def lines_page(block: bytes, *, record: str = "result", first_line: int = 1, at:
     """
     texts = block.removeprefix(BYTE_ORDER_MARK).split(b"\n")
     numbered = [(number, text) for number, text in enumerate(texts, first_line) if text.strip()]
-    if is_utf8(block) and (compact := _compact([text for _, text in numbered], record)):
+    compact = _compact([text for _, text in numbered], record) if numbered and is_utf8(block) else None
+    if compact is not None:
         return replace(compact, at=at)
     raws, metas = list[bytes](), list[Mapping[str, Any]]()
     for number, text in numbered:
@@ -197,26 +198,24 @@ def _compact(texts: Sequence[bytes], record: str) -> JsonPage | None:
     """
     The page of lines without whitespace or further members that follow each other; None if one line is different.
 
-    A line as long as the shortest text of its values is that text: nothing else is left to check.
+    No line can be shorter than its values need: lines that are together as long as that have nothing else in them.
     """
-    shortest = json.dumps({"meta": {"total": "", "index": ""}, record: ""}, ensure_ascii=False, separators=(",", ":"))
-    decode, empty = _compact_line(record), len(shortest.encode()) - 3 * len('""')
-    raws, indexes, total = list[bytes](), list[int](), 0
+    decode = _compact_line(record)
     try:
-        for text in texts:
-            line = decode(text)
-            raw, index, total = line.record, line.meta.index, line.meta.total
-            if len(text) != empty + len(str(total)) + len(str(index)) + len(raw) or not is_object(raw):
-                return None
-            raws.append(raw)
-            indexes.append(index)
+        lines = [decode(text) for text in texts]
     except (msgspec.MsgspecError, RecursionError):
         return None
-    if not raws or indexes != list(range(indexes[0], indexes[0] + len(indexes))):
+    raws = [line.record for line in lines]
+    totals, indexes = [line.meta.total for line in lines], [line.meta.index for line in lines]
+    around = json.dumps({"meta": {"total": "", "index": ""}, record: ""}, ensure_ascii=False, separators=(",", ":"))
+    numbers = "".join(map(str, [*totals, *indexes]))
+    needed = (len(around.encode()) - 3 * len('""')) * len(lines) + len(numbers) + sum(map(len, raws))
+    first, last, total = indexes[0], indexes[-1], totals[-1]
+    if needed != sum(map(len, texts)) or indexes != list(range(first, first + len(lines))):
         return None
-    if max(abs(number) for number in (total, indexes[0], indexes[-1])) > _LARGEST:
+    if max(map(abs, (first, last, total))) > _LARGEST or not all(map(is_object, raws)):
         return None
-    return JsonPage(raws, {"meta": {"total": total, "first_index": indexes[0], "last_index": indexes[-1]}})
+    return JsonPage(raws, {"meta": {"total": total, "first_index": first, "last_index": last}})
 
 
 def _line(line: str, text: bytes, record: str) -> tuple[bytes, Any]:

@@ -13,9 +13,10 @@ import pyarrow as pa
 from vendorkit.ask import Ask, Filter
 from vendorkit.errors import UsageError
 from vendorkit.frames import Kind, Schema
-from vendorkit.panels.base import LABELLED, WIDE, WRAP, Act, Failed, button, guarded
+from vendorkit.panels.base import Act, Failed, button, guarded
 from vendorkit.panels.request.conditions import Conditions
 from vendorkit.panels.request.controls import Control, Lookup
+from vendorkit.panels.ticks import Ticks
 from vendorkit.pull import check_limit
 from vendorkit.query import Query
 from vendorkit.resource import Resource
@@ -150,8 +151,7 @@ class Columns(widgets.VBox):  # type: ignore[misc]
         self.value: tuple[str, ...] = ()
         self._schema, self._changed, self._failed = schema, changed, failed
         self._names, self._full = schema.arrow.names, set[str]()
-        self._ticks: dict[str, Any] = {}
-        self._quiet = False
+        self._ticks: Ticks | None = None
         self._open = widgets.ToggleButton(
             tooltip="Choose columns", layout={"width": "auto", "align_self": "flex-start"}
         )
@@ -170,10 +170,8 @@ class Columns(widgets.VBox):  # type: ignore[misc]
         self.value = tuple(name for name in self._names if name in chosen)
         shown = f"{len(self.value)} of {len(self._names)}" if self.value else f"all {len(self._names)}"
         self._open.description = f"columns: {shown}"
-        self._quiet = True
-        for name, tick in self._ticks.items():
-            tick.value = name in chosen
-        self._quiet = False
+        if self._ticks is not None:
+            self._ticks.refresh()
         self._changed()
 
     def note(self, frame: pd.DataFrame) -> None:
@@ -202,25 +200,8 @@ class Columns(widgets.VBox):  # type: ignore[misc]
         self.choose([*([self._schema.key] if found and self._schema.key in self._names else []), *found])
 
     def _show(self) -> None:
-        if not self._open.value:
-            self.children = [self._open]
-            return
-        layout = widgets.Layout(width="16em")
-        for name in self._names if not self._ticks else ():
-            tick = widgets.Checkbox(name in self.value, description=name, indent=False, layout=layout, tooltip=name)
-            tick.observe(guarded(self._ticked, self._failed), names="value")
-            self._ticks[name] = tick
-        find = widgets.Text(description="Find column", style=LABELLED, layout=WIDE)
-        box = widgets.Box(list(self._ticks.values()), layout=WRAP | {"max_height": "14em", "overflow": "auto"})
-
-        def narrow() -> None:
-            box.children = [one for name, one in self._ticks.items() if find.value.casefold() in name.casefold()]
-
-        find.observe(guarded(narrow, self._failed), names="value")
-        kinds = ["all", "with values", "codes", "prices", *["one language"] * (len(self._schema.locales) > 1)]
-        presets = [button(kind, partial(self.preset, kind), self._failed) for kind in kinds]
-        self.children = [self._open, widgets.HBox([find, *presets], layout=WRAP), box]
-
-    def _ticked(self) -> None:
-        if not self._quiet:
-            self.choose([name for name, tick in self._ticks.items() if tick.value])
+        if self._open.value and self._ticks is None:
+            kinds = ["all", "with values", "codes", "prices", *["one language"] * (len(self._schema.locales) > 1)]
+            presets = [button(kind, partial(self.preset, kind), self._failed) for kind in kinds]
+            self._ticks = Ticks(self._names, lambda: self.value, self.choose, self._failed, presets)
+        self.children = [self._open, *[self._ticks] * self._open.value]

@@ -35,6 +35,7 @@ from vendorkit.panels.request.keeping import History, SavePane
 from vendorkit.panels.request.outcome import Asked, Outcome, ProgressBar, caption, plan_text
 from vendorkit.pull import paging_now, progress_to
 from vendorkit.query import Query
+from vendorkit.resource import Paging
 from vendorkit.tools.snippets import languages, vendorkit_lines
 from vendorkit.vendors.client import Client
 
@@ -157,13 +158,20 @@ class RequestPanel(WorkPanel):
         query, options = self._now()
         options.pop("limit", None)
         write = partial(self.saving.write, query, options)
-        self._start(lambda: partial(self.say, self._watched(query, options, write)))
+        # A dataset continues from its last page, whatever the budget is.
+        paging = (
+            self.client.resource_of(query.ask).paging_of(query.ask) if self.saving.kind.value == "dataset" else None
+        )
+        self._start(lambda: partial(self.say, self._watched(query, options, write, paging)))
 
-    def _watched(self, query: Query, options: dict[str, Any], download: Callable[[], T]) -> T:
-        """Return what *download* does, with its progress shown."""
+    def _watched(
+        self, query: Query, options: dict[str, Any], download: Callable[[], T], paging: Paging | None = None
+    ) -> T:
+        """Return what *download* does, with its progress shown; *paging* is how, None: as `frame` does."""
         self._running = (query.ask, options), time.monotonic()
         ask = replace(query.ask, limit=options.get("limit"))
-        self._progress.begin(partial(paging_now(self.client, ask).cost, ask), self.client.session.budget.pause_s)
+        paging = paging or paging_now(self.client, ask)
+        self._progress.begin(partial(paging.cost, ask), self.client.session.budget.pause_s)
         with progress_to(self._progress.note_page):
             return download()
 

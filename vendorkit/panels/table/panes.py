@@ -19,13 +19,13 @@ from vendorkit.panels.table.columns import Columns, kind_of
 from vendorkit.panels.table.files import MOCK, WRITERS, is_mock, tab_text
 from vendorkit.panels.table.grid import NONE, buttons, label_buttons
 from vendorkit.panels.table.view import PRESETS, View
+from vendorkit.panels.ticks import Ticks
 from vendorkit.saved.files import write_atomically
 
 LINK_BYTES: Final = 1 << 20
 """Larger files are saved by the kernel: Jupyter's server drops messages that come faster than 1 MB a second."""
 
 _FORMATS: Final = (("CSV", "csv"), ("Parquet", "parquet"), ("Excel", "xlsx"))
-_TICKS: Final = 200  # more boxes would take the browser seconds; the search finds the others
 
 
 class Pane(widgets.VBox):  # type: ignore[misc]
@@ -61,48 +61,18 @@ class Pane(widgets.VBox):  # type: ignore[misc]
 class ColumnsPane(Pane):
     """The columns of a view to tick, with a search and sets of columns."""
 
-    def __init__(self, view: View, guard: Callable[[Act], None]) -> None:
+    def __init__(self, view: View, _: Any) -> None:
         super().__init__(view)
-        self._guard = guard
-        self._find = widgets.Text(description="Search columns", style=WHOLE, layout={"width": "20em"})
-        self._find.observe(lambda _: guard(self._offer), "value")
         names = list(PRESETS)
         act = lambda number: view.choose(view.preset(names[number]))  # noqa: E731 - too short for a name
         presets = buttons("vk-presets", act, self._fail, layout={"width": "auto"})
         label_buttons(presets, names)
-        self._box = widgets.Box()
-        self._box.add_class("vk-ticks")
-        self._ticks: dict[str, widgets.Checkbox] = {}
-        bar = widgets.HBox([self._find, presets], layout=WRAP)
-        bar.add_class("vk-bar")
-        self.children = [bar, self._box, self._shown]
-        self._offer()
-
-    def _offer(self) -> None:
-        """Show the boxes of the columns that the search finds."""
-        words = self._find.value.lower().split()
-        found = [label for label in self._view.columns if all(word in label.lower() for word in words)]
-        self._box.children = [self._tick(label) for label in found[:_TICKS]]
-        more = f"{len(found) - _TICKS:,} more columns: search for them." if len(found) > _TICKS else ""
-        self._shown.value = dim_html(more)
-
-    def _tick(self, label: str) -> widgets.Checkbox:
-        if label not in self._ticks:
-            alike = next(iter(self._ticks.values()), None)  # shared: each layout and each style is a message
-            look = {"layout": {"width": "16em"}} if alike is None else {"layout": alike.layout, "style": alike.style}
-            box = widgets.Checkbox(label in self._view.visible, description=label, indent=False, **look)
-            box.observe(lambda _: self._guard(self._choose), "value")
-            self._ticks[label] = box
-        return self._ticks[label]
-
-    def _choose(self) -> None:
-        ticked = {label: box.value for label, box in self._ticks.items()}
-        self._view.choose([one for one in self._view.columns if ticked.get(one, one in self._view.visible)])
+        self._ticks = Ticks(view.columns, lambda: view.visible, view.choose, self._fail, [presets])
+        self.children = [self._ticks, self._shown]
 
     def refresh(self) -> None:
-        """Tick the columns that are shown; the table counts nothing as clicked while it paints."""
-        for label, box in self._ticks.items():
-            box.value = label in self._view.visible
+        """Tick the columns that are shown."""
+        self._ticks.refresh()
 
 
 class ChartPane(Pane):
