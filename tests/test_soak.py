@@ -196,7 +196,7 @@ def _check_flat(samples: list[tuple[float, int, int]]) -> None:
     third = len(samples) // 3
     parts = samples[third : 2 * third], samples[2 * third :]
     # Eight threads fill the allocators' pools for about a minute: a short run finds only a large leak of memory. Each
-    # download has up to eight threads of its own, so that their number varies by ten; a leak would add one per download.
+    # has up to eight more for a download, so that their number varies by ten; a leak would be one per download.
     for index, slack in enumerate((24 if SECONDS >= 300 else 200, 16, 12)):
         middle, last = ([sample[index] for sample in part] for part in parts)
         assert statistics.median(last) <= statistics.median(middle) * 1.05 + slack
