@@ -31,7 +31,7 @@ def buttons(name: str, act: Pressed, failed: Failed, **options: Any) -> widgets.
     """Return a group of buttons of the class *name* that calls *act* with the number of the one that is pressed."""
     made = widgets.ToggleButtons(options=(), **options)
     made.add_class(name).add_class("vk-group-of-buttons")
-    press = guarded(lambda: act(made.index or 0), failed)
+    press = guarded(lambda: None if made.index is None else act(made.index), failed)
     made.on_msg(lambda _, said, __: press(None) if said.get("event") == "click" else None)
     return made
 
