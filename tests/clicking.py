@@ -66,5 +66,5 @@ def everything(panel: widgets.Widget) -> str:
 
 def exchange_of(panel: Any) -> Any:
     """Return the pane of the exchange of a request panel, once its tab was clicked: before, it is empty."""
-    panel._tab.selected_index = list(panel._pages).index("Exchange")
+    panel._tab.selected_index = panel._tab.children.index(panel._exchange)
     return panel._exchange

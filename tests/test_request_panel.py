@@ -1183,12 +1183,13 @@ def test_credential_in_a_body_is_masked_wherever_it_is(panel, vendors, length):
     one = Exchange("GET", "https://v.example/", 200, {}, {}, 0.1, body=Body(120_000))
     one.body.take(body.encode())
     one.body.sent = body.encode()
-    exchange_of(panel)._shown = [one]
-    exchange_of(panel)._texts = {}
-    exchange_of(panel)._chooser.options = [("1", 0)]
-    exchange_of(panel)._chooser.index = 0
-    exchange_of(panel)._open_one()
-    shown = exchange_of(panel)._open.value
+    pane = exchange_of(panel)
+    pane._shown = [one]
+    pane._texts = {}
+    pane._chooser.options = [("1", 0)]
+    pane._chooser.index = 0
+    pane._open_one()
+    shown = pane._open.value
     assert filler[:40_000] in shown
     for part in (secret, secret[:8], "made-up", "<script"):
         assert part not in shown

@@ -244,7 +244,7 @@ def test_what_is_typed_while_the_rows_are_painted_counts(products, monkeypatch):
     assert table.summary() == "rows 1 to 2 of 2 (of 5 in all); any column: soap; sorted by cents, ascending"
 
 
-def test_columns_are_chosen_by_search_ticks_and_presets(products):
+def test_columns_are_chosen_by_search_ticks_and_presets(products, monkeypatch):
     """Columns without values are hidden until they are asked for, and no file loses them meanwhile."""
     table = Table(products.assign(nothing=pd.Series([None] * 5, dtype="Int64")))
     assert group(table, "vk-heads").options == tuple(products)
@@ -255,6 +255,8 @@ def test_columns_are_chosen_by_search_ticks_and_presets(products):
     assert group(table, "vk-heads").options[-1] == "nothing"
     control(table, "cents").value = False
     assert table.frame.columns.tolist() == ["name", "created", "brands", "nothing"]
+    painted = []
+    monkeypatch.setattr(table, "_paint", lambda paint=table._paint: (painted.append(1), paint()))
     control(table, "Find column").value = "NA"
     assert [one.description for one in below(table) if isinstance(one, widgets.Checkbox)] == ["name"]
     for preset, expected in {
@@ -264,7 +266,9 @@ def test_columns_are_chosen_by_search_ticks_and_presets(products):
         "All": [*products, "nothing"],
         "With values": [*products],
     }.items():
+        before = len(painted)
         press(group(table, "vk-presets"), preset)
+        assert len(painted) == before + 1
         assert table.frame.columns.tolist() == expected
         assert control(table, "name").value == ("name" in expected)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import Any, Final
 
 import ipywidgets as widgets
@@ -62,13 +63,12 @@ class Ticks(widgets.VBox):  # type: ignore[misc]
             alike = next(iter(self._boxes.values()), None)  # shared: each layout and each style is a message
             look = {"layout": {"width": "16em"}} if alike is None else {"layout": alike.layout, "style": alike.style}
             box = widgets.Checkbox(name in self._ticked(), description=name, indent=False, tooltip=name, **look)
-            box.observe(guarded(self._take, self._failed), "value")
+            box.observe(guarded(partial(self._take, name), self._failed), "value")
             self._boxes[name] = box
         return self._boxes[name]
 
-    def _take(self) -> None:
-        """Choose what is ticked if it differs from what is chosen, as it does not while boxes are refreshed."""
+    def _take(self, name: str) -> None:
+        """Choose what is ticked now that this box was clicked; one that is refreshed agrees with it already."""
         before = self._ticked()
-        clicked = {name for name, box in self._boxes.items() if box.value != (name in before)}
-        if clicked:
-            self._choose([name for name in self._names if (name in before) != (name in clicked)])
+        if self._boxes[name].value != (name in before):
+            self._choose([one for one in self._names if (one in before) != (one == name)])

@@ -79,13 +79,13 @@ class RequestPanel(WorkPanel):
         self._show_form()
 
     def _parts(self) -> list[Any]:
-        self._pages = {
+        pages = {
             "Result": widgets.VBox([self._result, self.saving]),
             "Exchange": self._exchange,
             "Code": widgets.VBox([self._language, self._code]),
             "History": self.history,
         }
-        self._tab = titled(widgets.Tab, self._pages)
+        self._tab = titled(widgets.Tab, pages)
         self._tab.observe(guarded(self._show_exchanges, self.fail), "selected_index")
         return [
             widgets.HTML(f"<b>{html.escape(source_title(self.client))}</b> {html.escape(self.client.footnote)}"),
@@ -194,7 +194,7 @@ class RequestPanel(WorkPanel):
 
     def _show_exchanges(self) -> None:
         """Show what was sent and received, if it is looked at: a front end takes longer for it than for the rows."""
-        if self._tab.selected_index == list(self._pages).index("Exchange"):
+        if self._tab.selected_index == self._tab.children.index(self._exchange):
             self._exchange.show(self._first)
 
     def _show_form(self) -> None:
