@@ -807,9 +807,9 @@ def test_all_that_matches_is_saved_whatever_the_limit(panel, tmp_path):
 @pytest.mark.parametrize(("kind", "strategy"), [("dataset", "pages"), ("parquet", "stream")])
 def test_estimate_of_saving_is_of_the_way_that_is_taken(panel, tmp_path, monkeypatch, kind, strategy):
     """Where pages would wait for the rate budget, one file comes by the stream; a dataset keeps to pages."""
-    costs = []
+    costs, begin = [], panel._progress.begin
     monkeypatch.setattr(panel.client.session.budget, "left", lambda: 3)
-    monkeypatch.setattr(panel._progress, "begin", lambda cost, _: costs.append(cost(5_000)))
+    monkeypatch.setattr(panel._progress, "begin", lambda cost, wait: (costs.append(cost(5_000)), begin(cost, wait)))
     panel.saving.path.value, panel.saving.kind.value = "all", kind
     panel.save_all()
     panel.join()
