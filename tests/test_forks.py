@@ -244,7 +244,7 @@ def test_stream_of_the_parent_ends_with_an_error_in_a_child():
 
     with raw_server(handle) as server:
         session = session_of(server, Policy())
-        with session.stream(Call("GET", "/lines")) as parts:
+        with session.stream(Call("GET", "/lines")) as (parts, _):
             read = [next(parts)]
             said = forked(lambda: [*parts])
             assert said.startswith("BrokenOff: Test: GET /lines got no whole answer")

@@ -355,7 +355,7 @@ def test_stream_that_breaks_off_shows_no_credential(hunt, vendor):
         return sock.close()
 
     def pull():
-        with client.session.stream(Call("GET", "/x")) as parts:
+        with client.session.stream(Call("GET", "/x")) as (parts, _):
             list(parts)
 
     with raw_server(cut) as server:

@@ -159,7 +159,7 @@ def test_what_a_signal_handler_raises_passes_at_once(make, handle):
 @pytest.mark.parametrize("make", KINDS[:4], ids=IDS[:4])
 def test_what_is_raised_while_a_stream_is_read_passes_at_once(make):
     """X05: where the reading is urllib3's, which wraps it."""
-    with raw_server(drip) as server, session_of(server, Policy()).stream(Call("GET", "/x")) as parts:
+    with raw_server(drip) as server, session_of(server, Policy()).stream(Call("GET", "/x")) as (parts, _):
         with alarm(0.3, make) as raised:
             exc = caught_from(lambda: list(parts))
         assert [exc] == raised

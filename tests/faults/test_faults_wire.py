@@ -125,7 +125,7 @@ session = session_of(RawServer(int(sys.argv[1]), sys.stdin.read()), Policy(attem
 before = peak_mb()
 try:
     if sys.argv[2] == "stream":
-        with session.stream(Call("GET", "/x")) as parts:
+        with session.stream(Call("GET", "/x")) as (parts, _):
             list(blocks_of_lines(parts))
     else:
         session.send(Call("GET", "/x"))

@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 
 from vendorkit.errors import MalformedAnswer
 from vendorkit.frames.page import Batch, Page
@@ -160,11 +161,11 @@ def lines_page(block: bytes, *, record: str = "result", first_line: int = 1, at:
     Raises:
         MalformedAnswer: A line is not strict JSON, is an error of the vendor, or is out of sequence.
     """
-    texts = block.removeprefix(BYTE_ORDER_MARK).split(b"\n")
-    numbered = [(number, text) for number, text in enumerate(texts, first_line) if text.strip()]
-    compact = _compact([text for _, text in numbered], record) if numbered and is_utf8(block) else None
+    block = block.removeprefix(BYTE_ORDER_MARK)
+    compact = _compact(block, record) if block and is_utf8(block) else None
     if compact is not None:
         return replace(compact, at=at)
+    numbered = [(number, text) for number, text in enumerate(block.split(b"\n"), first_line) if text.strip()]
     raws, metas = list[bytes](), list[Mapping[str, Any]]()
     for number, text in numbered:
         line = f"Line {number} of the stream"
@@ -189,20 +190,25 @@ class _Meta(msgspec.Struct, gc=False):
 
 
 @lru_cache(maxsize=64)
-def _compact_line(record: str) -> Callable[[bytes], Any]:
+def _compact_line(record: str) -> Callable[[bytes | memoryview], Any]:
     fields = [("meta", _Meta), ("record", msgspec.Raw)]
     return msgspec.json.Decoder(msgspec.defstruct("Line", fields, rename={"record": record}, gc=False)).decode
 
 
-def _compact(texts: Sequence[bytes], record: str) -> JsonPage | None:
+def _compact(block: bytes, record: str) -> JsonPage | None:
     """
     The page of lines without whitespace or further members that follow each other; None if one line is different.
 
     No line can be shorter than its values need: lines that are together as long as that have nothing else in them.
+    The lines, and so the records, are views of the block.
     """
-    decode = _compact_line(record)
+    decode, view, start, lines = _compact_line(record), memoryview(block), 0, list[Any]()
+    feeds = np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n")).tolist()
+    ends = feeds if block.endswith(b"\n") else [*feeds, len(block)]
     try:
-        lines = [decode(text) for text in texts]
+        for end in ends:
+            lines.append(decode(view[start:end]))
+            start = end + 1
     except (msgspec.MsgspecError, RecursionError):
         return None
     raws = [line.record for line in lines]
@@ -211,7 +217,7 @@ def _compact(texts: Sequence[bytes], record: str) -> JsonPage | None:
     numbers = "".join(map(str, [*totals, *indexes]))
     needed = (len(around.encode()) - 3 * len('""')) * len(lines) + len(numbers) + sum(map(len, raws))
     first, last, total = indexes[0], indexes[-1], totals[-1]
-    if needed != sum(map(len, texts)) or indexes != list(range(first, first + len(lines))):
+    if needed + len(feeds) != len(block) or indexes != list(range(first, first + len(lines))):
         return None
     if max(map(abs, (first, last, total))) > _LARGEST or not all(map(is_object, raws)):
         return None

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -136,15 +136,17 @@ class JsonTyper:
         parts[-1] = b"%b]}" % parts[-1]
         # Line ends are spaces here, because there are none inside strings; for Arrow they would end a record.
         body = b",".join(parts).replace(b"\n", b" ").replace(b"\r", b" ")
+        # Arrow is a tenth faster if it gets the fields in the order in which the vendor writes them.
+        wire = {name: self._wire[name] for name in _names(parted.texts[0]) if name in self._wire} | self._wire
         others = dict.fromkeys(parted.odd.keys() - self._wire.keys(), pa.null())
         options = arrow_json.ParseOptions(
-            explicit_schema=pa.schema([("", pa.list_(pa.struct({**self._wire, **others})))]),
+            explicit_schema=pa.schema([("", pa.list_(pa.struct({**wire, **others})))]),
             unexpected_field_behavior="error" if self._closed else "ignore",
         )
         reading = arrow_json.ReadOptions(block_size=len(body) + 64, use_threads=False)
         try:
             records = arrow_json.read_json(pa.BufferReader(body), reading, options).column(0).chunk(0).flatten()
-            columns = [self._columns.build(name, records.field(index)) for index, name in enumerate(self._wire)]
+            columns = [self._columns.build(name, records.field(index)) for index, name in enumerate(wire)]
         except (pa.ArrowInvalid, UnfitError):
             return None
         if not self._closed:
@@ -169,6 +171,14 @@ class JsonTyper:
         depth = MAX_DEPTH - above + 1
         values: list[Any] = loads(b"[%b]" % b",".join(texts), unique=self._closed, depth=depth)
         return values
+
+
+def _names(record: bytes) -> Iterable[str]:
+    """The names of a record's members as the vendor writes them; none if msgspec does not read it."""
+    try:
+        return members_in(record)
+    except msgspec.MsgspecError:
+        return ()
 
 
 def _part(raws: Sequence[bytes], find: Find | None) -> _Parted:
@@ -212,7 +222,7 @@ def _chunks(raws: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
     """Yield the records in parts of about as many bytes as Arrow reads best."""
     start = size = 0
     for row, raw in enumerate(raws):
-        size += memoryview(raw).nbytes
+        size += len(raw)
         if size > _CHUNK:
             yield raws[start : row + 1]
             start, size = row + 1, 0

@@ -56,7 +56,7 @@ class Body:
         keep: So many bytes of each body; 0: nothing.
         size: Bytes that arrived, decoded.
         ended: When the last of them did, on the monotonic clock.
-        records: How many records they hold; None if they were not counted. Of a stream each line is one.
+        records: How many records they hold; None if they were not counted.
         sent, start: The beginnings of the bodies. They are as the vendor has them: mask them before they are shown.
     """
 
@@ -70,7 +70,6 @@ class Body:
     def take(self, chunk: bytes) -> None:
         """Count what arrived, and keep it if it is wanted."""
         self.size, self.ended = self.size + len(chunk), time.monotonic()
-        self.records = None if self.records is None else self.records + chunk.count(b"\n")
         self.start += chunk[: max(self.keep - len(self.start), 0)]
 
 

@@ -38,7 +38,7 @@ from vendorkit.http import tls
 from vendorkit.http.answers import ANSWER_LIMIT_BYTES, CorruptAnswer, body_of, chunks, error_for, form_error
 from vendorkit.http.budget import Budget, lanes_of
 from vendorkit.http.call import Call, Policy
-from vendorkit.http.exchanges import Exchanges, body_notes, masked_request
+from vendorkit.http.exchanges import Body, Exchanges, body_notes, masked_request
 from vendorkit.http.failures import Judge
 from vendorkit.http.proxy import DIRECT, Route
 from vendorkit.http.transport import Adapter
@@ -130,9 +130,9 @@ class Session(PerProcess):
         return response
 
     @contextmanager
-    def stream(self, call: Call) -> Iterator[Iterator[bytes]]:
+    def stream(self, call: Call) -> Iterator[tuple[Iterator[bytes], Body]]:
         """
-        Send *call* and give its body in chunks as they arrive, decoded; 204 gives none.
+        Send *call* and give its body in chunks as they arrive, decoded, and the notes on it; 204 gives no chunk.
 
         The attempts before the first byte may be repeated, what breaks off later is an error.
         """
@@ -141,8 +141,7 @@ class Session(PerProcess):
             with attempt:
                 response = self._attempt(call, deadline, stream=True)
         try:
-            body_notes(response).records = 0  # and a line is one
-            yield self._guarded_chunks(response, self._asked(call), deadline)
+            yield self._guarded_chunks(response, self._asked(call), deadline), body_notes(response)
         finally:
             # The collector may close an abandoned response in the thread that reads it, amid a read; that is its last.
             with tolerated(RuntimeError):

@@ -34,7 +34,7 @@ def pages_of(session: Session, call: Call, stop: Event) -> Iterator[Page]:
             yield page
             return
         line = 1
-        with session.stream(call) as chunks:
+        with session.stream(call) as (chunks, notes):
             for block in blocks_of_lines(chunks):
                 try:
                     page = lines_page(block, first_line=line)
@@ -43,6 +43,7 @@ def pages_of(session: Session, call: Call, stop: Event) -> Iterator[Page]:
                     exc.vendor_message = exc.vendor_message and session.redactor.clean(exc.vendor_message)
                     raise
                 line += page.rows
+                notes.records = line - 1
                 yield page
 
 
