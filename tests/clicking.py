@@ -32,7 +32,7 @@ def button(panel: widgets.Widget, description: str) -> widgets.Button:
 
 def press(buttons: widgets.ToggleButtons, label: str) -> None:
     """Press one of a group of buttons, as a front end reports it: its number, then a message."""
-    buttons.index = list(buttons.options).index(label)
+    buttons.set_state({"index": list(buttons.options).index(label)})
     buttons._handle_custom_msg({"event": "click"}, [])
 
 

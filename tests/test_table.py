@@ -183,6 +183,20 @@ def test_clicks_do_what_the_methods_do(products):
     assert all(one.description for one in controls)
 
 
+def test_press_counts_for_the_button_that_was_pressed(products):
+    """A thread may paint other columns between the number of a press and its message: the first is then selected."""
+    table = Table(products)
+    heads = group(table, "vk-heads")
+    place = list(heads.options).index("cents")
+    press(heads, "name")
+    table.join()
+    heads.set_state({"index": place})
+    heads.options = heads.options[:-1]
+    heads._handle_custom_msg({"event": "click"}, [])
+    table.join()
+    assert table.frame.index.tolist() == [2, 0, 1, 4, 3]
+
+
 def test_press_of_a_head_sorts_then_turns_then_ends_the_order(products):
     """The same head three times; another head begins anew; focus stays, because the heads are never built anew."""
     table, heads = Table(products), None

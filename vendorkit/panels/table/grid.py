@@ -5,15 +5,15 @@ The rows of one page with a row of heads to press: three widgets in one scrollin
 - `body`: one HTML widget with a real table, whose own heads are for screen readers.
 - `rows`: one ToggleButtons over the numbers of the rows; in lists of links, over whole rows.
 
-A press is read from the widget's own message, which also comes when the same button is pressed again. Its value is
-never set from here: the front end would build all buttons anew. How they look is CSS inside the body: one message per
-change.
+The value of such a group is never set from here: the front end would build all buttons anew. How they look is CSS
+inside the body: one message per change.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import ipywidgets as widgets
@@ -27,21 +27,43 @@ NONE: Final = "vk-none"
 """The class of what is hidden."""
 
 
-def buttons(name: str, act: Pressed, failed: Failed, **options: Any) -> widgets.ToggleButtons:
-    """Return a group of buttons of the class *name* that calls *act* with the number of the one that is pressed."""
-    made = widgets.ToggleButtons(options=(), **options)
-    made.add_class(name).add_class("vk-group-of-buttons")
-    press = guarded(lambda: None if made.index is None else act(made.index), failed)
-    made.on_msg(lambda _, said, __: press(None) if said.get("event") == "click" else None)
-    return made
+class Buttons(widgets.ToggleButtons):  # type: ignore[misc]
+    """
+    A group of buttons that calls *act* with the number of the one that is pressed.
 
+    A front end reports a press by the button's number, if it is another one than before, and then by a message. The
+    number counts as soon as it is here: before the message is, a thread may have changed the buttons.
+    """
 
-def label_buttons(made: widgets.ToggleButtons, labels: Sequence[str], tips: Sequence[str] = ()) -> None:
-    """Give a group these buttons; the front end leaves the last one in the page, so an empty group is hidden."""
-    made.tooltips = list(tips)
-    if made.options != tuple(labels):
-        made.options = tuple(labels)
-        mark(made, NONE, not labels)
+    def __init__(self, name: str, act: Pressed, failed: Failed, **options: Any) -> None:
+        self._act, self._failed, self._counted = act, failed, False
+        super().__init__(options=(), **options)
+        self.add_class(name).add_class("vk-group-of-buttons")
+        self.on_msg(self._said)
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Take what the front end changed."""
+        super().set_state(sync_data)
+        if "index" in sync_data:
+            self._press(sync_data["index"])
+            self._counted = True
+
+    def _said(self, _: Any, said: Any, __: Any) -> None:
+        if said.get("event") == "click":
+            if not self._counted:
+                self._press(self.index)
+            self._counted = False
+
+    def _press(self, number: int | None) -> None:
+        if number is not None:
+            guarded(partial(self._act, number), self._failed)(None)
+
+    def relabel(self, labels: Sequence[str], tips: Sequence[str] = ()) -> None:
+        """Offer these buttons; the front end leaves the last one in the page, so an empty group is hidden."""
+        self.tooltips = list(tips)
+        if self.options != tuple(labels):
+            self.set_trait("options", tuple(labels))
+            mark(self, NONE, not labels)
 
 
 class Grid(widgets.Box):  # type: ignore[misc]
@@ -57,9 +79,9 @@ class Grid(widgets.Box):  # type: ignore[misc]
     """
 
     def __init__(self, head: Pressed, row: Pressed, failed: Failed, whole_rows: bool, look: widgets.Layout) -> None:
-        self._heads = buttons("vk-heads", head, failed, layout=look)
+        self._heads = Buttons("vk-heads", head, failed, layout=look)
         self.alike = {"layout": look, "style": self._heads.style}
-        self._rows = buttons("vk-whole-rows" if whole_rows else "vk-row-numbers", row, failed, **self.alike)
+        self._rows = Buttons("vk-whole-rows" if whole_rows else "vk-row-numbers", row, failed, **self.alike)
         self._body = widgets.HTML(layout=look)
         self._mark = f"vk-{uuid.uuid4().hex[:8]}"
         super().__init__([self._heads, self._body, self._rows], layout=look)
@@ -71,6 +93,6 @@ class Grid(widgets.Box):  # type: ignore[misc]
         """Show these rows."""
         self._body.value = grid_css(self._mark, page) + grid_html(page)
         tips = [f"{label}: {dtype_name(column)}; press to sort" for label, column in page.columns.items()]
-        label_buttons(self._heads, list(page.columns), tips)
-        label_buttons(self._rows, page.numbers)
+        self._heads.relabel(list(page.columns), tips)
+        self._rows.relabel(page.numbers)
         mark(self, "vk-facts-open", page.facts is not None)

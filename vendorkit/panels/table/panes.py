@@ -17,7 +17,7 @@ from vendorkit.panels.markup import copied_html, dim_html, error_html, good_html
 from vendorkit.panels.table.charts import CHARTS, SPANS, Chart, picture_html
 from vendorkit.panels.table.columns import Columns, kind_of
 from vendorkit.panels.table.files import MOCK, WRITERS, is_mock, tab_text
-from vendorkit.panels.table.grid import NONE, buttons, label_buttons
+from vendorkit.panels.table.grid import NONE, Buttons
 from vendorkit.panels.table.view import PRESETS, View
 from vendorkit.panels.ticks import Ticks
 from vendorkit.saved.files import write_atomically
@@ -65,8 +65,8 @@ class ColumnsPane(Pane):
         super().__init__(view)
         names = list(PRESETS)
         act = lambda number: view.choose(view.preset(names[number]))  # noqa: E731 - too short for a name
-        presets = buttons("vk-presets", act, self._fail, layout={"width": "auto"})
-        label_buttons(presets, names)
+        presets = Buttons("vk-presets", act, self._fail, layout={"width": "auto"})
+        presets.relabel(names)
         self._ticks = Ticks(view.columns, lambda: view.visible, view.choose, self._fail, [presets])
         self.children = [self._ticks, self._shown]
 

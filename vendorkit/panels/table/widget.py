@@ -16,7 +16,7 @@ from vendorkit.panels.base import WHOLE, WorkPanel, button, guarded, look
 from vendorkit.panels.markup import dim_html, info_html, scrolled_html
 from vendorkit.panels.table.columns import Facts, kind_of, texts
 from vendorkit.panels.table.conditions import HINTS
-from vendorkit.panels.table.grid import Grid, buttons, label_buttons
+from vendorkit.panels.table.grid import Buttons, Grid
 from vendorkit.panels.table.markup import COLUMNS, Page, cells, page_html, width_of
 from vendorkit.panels.table.panes import ChartPane, ColumnsPane, FilesPane
 from vendorkit.panels.table.view import View
@@ -53,7 +53,7 @@ class Table(View, WorkPanel):
         self._info, self._hint, self._detail = (widgets.HTML(layout=auto, style=plain) for _ in range(3))
         self._info.add_class("vk-status")
         self._grid = Grid(self._press_head, self.open_row, self.fail, opened is not None, auto)
-        self._chips = buttons("vk-chips", self._drop, self.fail, **self._grid.alike)
+        self._chips = Buttons("vk-chips", self._drop, self.fail, **self._grid.alike)
         bars = [widgets.HBox(one, layout=auto) for one in (self._finders(auto), self._turners(auto, page_size))]
         for bar in (*bars, self._chips):
             bar.add_class("vk-bar")
@@ -163,7 +163,7 @@ class Table(View, WorkPanel):
         self._info.value = html.escape(self._caption())
         self._status.value = self._detail.value = ""
         self._open_at = -1
-        label_buttons(self._chips, self.chips())
+        self._chips.relabel(self.chips())
         self._text.value = ""
         self._number.max, self._number.value = self.pages, self.page
         look(self._back, ready=self.page > 1)
