@@ -675,6 +675,22 @@ def test_progress_counts_pages_as_they_arrive():
     assert threads == {threading.current_thread()}
 
 
+def test_progress_never_shows_more_rows_than_are_wanted():
+    """A first page that only says how many there are, and a last one that is cut at the limit."""
+
+    def flow():
+        yield get("/a")
+        yield [get("/b"), get("/c")]
+        while (found := (yield NEXT)) is not None:
+            yield Accept(found, total=2)
+
+    seen = []
+    with progress_to(lambda progress: seen.append((progress.rows, progress.total))):
+        list(Pull(flow(), Server(), "records").accepted())
+    assert seen[-1] == (2, 2)
+    assert all(total is None or rows <= total for rows, total in seen)
+
+
 def test_ask_is_plain_and_travels():
     """It can be pickled and written as JSON."""
     import json

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tqdm.auto import tqdm
@@ -17,7 +17,7 @@ class Progress:
     What has arrived so far. Pages count as they arrive, before they are read.
 
     Attributes:
-        pages, rows: What has arrived.
+        pages, rows: What has arrived; not more rows than the total.
         total: Rows that are wanted: the vendor's total, or the limit if that is less; None if unknown.
     """
 
@@ -49,13 +49,15 @@ def reporting(progress: Progress, name: str, *, quiet: bool) -> Iterator[Callabl
     with tqdm(desc=name, unit=" rows", delay=2.0, leave=False, disable=quiet) as bar:
 
         def report() -> None:
-            if progress != reported:
-                more = progress.rows - reported.rows
-                vars(reported).update(vars(progress))
-                bar.total = progress.total
-                bar.update(more)
+            # A page that is not used arrived all the same, and the last one may go beyond the limit.
+            most = progress.rows if progress.total is None else progress.total
+            now = replace(progress, rows=min(progress.rows, most))
+            if now != reported:
+                bar.total = now.total
+                bar.update(now.rows - reported.rows)
+                vars(reported).update(vars(now))
                 if subscriber is not None:
-                    subscriber(progress)
+                    subscriber(now)
 
         try:
             yield report
