@@ -25,10 +25,7 @@ def bench(size: Size) -> Report:
     report.packages = ("pyarrow", "pandas", "orjson", "polars", "msgspec", "dlt")
     with local.start(vendors=("medipim",), products=10) as servers, vendor.endless_window():
         clean = vendor.products(count, odd=False)
-        first, others = _ours(clean, servers), _peers(clean, size, report)
-        slow = [peer for peer in others if peer.name.startswith("dlt")]  # it takes 18 seconds
-        report.rows = measure([first, *(peer for peer in others if peer not in slow)], size)
-        report.rows += measure([first, *slow], size.at_most(1))[1:] if slow else []
+        report.rows = measure([_ours(clean, servers), *_peers(clean, size, report)], size)
         del clean
         odd = vendor.products(count, odd=True)
         report.rows += measure(_named([_ours(odd, servers), peers.normalize(vendor.pages(odd))]), size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import time
 from contextlib import nullcontext
 
 import pytest
@@ -155,6 +156,18 @@ def test_contenders_take_turns():
     found = harness.measure(pair, Size(rounds=3))
     assert [sorted(calls[at : at + 2]) for at in range(0, 8, 2)] == [["a", "b"]] * 4
     assert [len(row.walls) for row in found] == [3, 3]
+
+
+def test_slow_contender_runs_once(monkeypatch):
+    """Its first run, which is compared, is its time."""
+    calls = []
+    slow = Contender("slow", lambda: calls.append("slow") or time.sleep(0.2), lambda _: [(1,)])
+    quick = Contender("quick", lambda: calls.append("quick"), lambda _: [(1,)])
+    monkeypatch.setattr(harness, "ONCE_S", 0.2)
+    rows = {row.name: row.walls for row in harness.measure([slow, quick], Size(rounds=3))}
+    assert (calls.count("slow"), calls.count("quick")) == (1, 4)
+    assert len(rows["slow"]) == 1 <= len(rows["quick"]) == 3
+    assert rows["slow"][0] >= 0.2
 
 
 def test_odd_records_are_regular_ones_in_the_fair_comparison():
