@@ -202,10 +202,10 @@ def test_a_save_killed_at_random_points_ends_as_if_it_had_not_been(vendors, big,
     """W09 and W12: twice kill -9; what the last call makes of it equals an unbroken pull row for row."""
     servers = big if pull.resource == "media" else vendors
     monkeypatch.setattr(local, "shared", lambda *_: servers)
-    servers[pull.vendor].set(latency_s=0.03, slow_chunk_s=0.03)
+    servers[pull.vendor].set(latency_s=0.03)
     chance, folder = random.Random(pull.part_rows), tmp_path / "killed"
     fates = [_kill_midway(_child(servers, folder, pull), folder, chance.uniform(0, 0.1)) for _ in range(2)]
-    servers[pull.vendor].set(latency_s=0.0, slow_chunk_s=0.0)
+    servers[pull.vendor].set(latency_s=0.0)
     assert -9 in fates
     query = getattr(vk.connect(pull.vendor, environment="local"), pull.resource).query()
     dataset = query.save(folder, columns=pull.columns)

@@ -50,8 +50,8 @@ def test_switches_change_while_it_runs(pledg):
 @pytest.mark.parametrize(
     ("switch", "hint"),
     [
-        ({"drop_rat": 0.1}, "Did you mean drop_rate"),
-        ({"drop_rate": "often"}, "drop_rate"),
+        ({"fault_rat": 0.1}, "Did you mean fault_rate"),
+        ({"fault_rate": "often"}, "fault_rate"),
         ({"gzip": 1}, "gzip"),
         ({"fail_next": ["explode"]}, "fail_next"),
         ({"digest_algorithm": "SHA-1"}, "digest_algorithm"),

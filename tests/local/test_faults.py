@@ -159,7 +159,7 @@ def test_answers_in_place_of_the_vendors(medipim, client):
 
 def test_random_faults_repeat(medipim, client):
     """The same requests after clear_log() get the same faults, about as many as the rate says."""
-    medipim.set(status_rate=0.3, status_code=500)
+    medipim.set(fault_rate=0.3, fault_kinds=["500"])
 
     def statuses():
         medipim.clear_log()

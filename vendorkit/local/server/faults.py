@@ -26,22 +26,12 @@ MAINTENANCE: Final = (
 
 
 def choose(settings: Settings, number: int) -> str | None:
-    """Return the fault for request *number*: the next of `fail_next`, or one drawn by the rates, or None."""
+    """Return the fault for request *number*: the next of `fail_next`, or one drawn by `fault_rate`, or None."""
     if settings.fail_next:
         return settings.fail_next.pop(0) or None
     source = random.Random(f"{settings.seed}:{number}")  # equal runs have equal faults
-    draw = source.random()
-    rates = (
-        ("drop", settings.drop_rate),
-        ("truncate", settings.truncate_rate),
-        (str(settings.status_code), settings.status_rate),
-        (source.choice(settings.fault_kinds or [""]), settings.fault_rate),
-    )
-    for fault, rate in rates:
-        if draw < rate:
-            return fault or None
-        draw -= rate
-    return None
+    is_hit = source.random() < settings.fault_rate
+    return source.choice(settings.fault_kinds) if is_hit and settings.fault_kinds else None
 
 
 async def apply(  # noqa: PLR0917  three of ASGI, and three more

@@ -87,8 +87,6 @@ class Settings:
     # Limits.
     rate_limit: bool = False  # enforce the vendor's documented budget
     rate_limit_requests: int | None = None  # None: the vendor's
-    rate_limit_window_s: float | None = None  # None: the vendor's
-    rate_limit_ban_s: float | None = None  # None: the vendor's; 0: no ban
     rate_limit_counts_refused: bool = True  # inferred: whether a 401 counts is not documented
     retry_after: str | None = None  # the Retry-After header of 429 and 503, verbatim; None: not sent
 
@@ -111,12 +109,7 @@ class Settings:
 
     # Faults.
     latency_s: float = 0.0
-    slow_chunk_s: float = 0.0  # pause between chunks of a streamed body
-    drop_rate: float = 0.0  # close the connection without an answer
-    truncate_rate: float = 0.0  # end the body before its announced length
-    status_rate: float = 0.0  # answer with `status_code` instead
-    status_code: int = 503
-    fault_rate: float = 0.0  # one of `fault_kinds`
+    fault_rate: float = 0.0  # share of requests with one of `fault_kinds`
     fault_kinds: list[str] = field(default_factory=lambda: list(FAULT_KINDS))
     wrong_type_rate: float = 0.0  # records with numbers as strings, lists for objects, a new field
     fail_next: list[str] = field(default_factory=list)  # faults for the next requests: "drop", "truncate", "503", …

@@ -82,17 +82,15 @@ class RateLimit:
 
     def seconds_to_wait(self, now: float) -> float:
         """Count a request at *now*; return 0 if it is within the budget, else the seconds until it would be."""
-        settings = self._settings
-        if not settings.rate_limit:
+        (own, window_s, ban_s), given = self._rate, self._settings.rate_limit_requests
+        if not self._settings.rate_limit:
             return 0.0
-        set_ = (settings.rate_limit_requests, settings.rate_limit_window_s, settings.rate_limit_ban_s)
-        requests, window_s, ban_s = (own if one is None else one for one, own in zip(set_, self._rate, strict=True))
         if now < self._banned_until:
             return self._banned_until - now
         # A sliding window (inferred): no document says which kind, and this is the stricter one.
         while self._times and self._times[0] <= now - window_s:
             self._times.popleft()
-        if len(self._times) < requests:
+        if len(self._times) < (own if given is None else given):
             self._times.append(now)
             return 0.0
         if ban_s:
@@ -107,7 +105,7 @@ class RateLimit:
         self._banned_until = 0.0
 
 
-RATE_SWITCHES: Final = {"rate_limit", "rate_limit_requests", "rate_limit_window_s", "rate_limit_ban_s"}
+RATE_SWITCHES: Final = {"rate_limit", "rate_limit_requests"}
 
 
 async def control(vendor: Vendor, scope: Scope, receive: Receive, send: Send) -> None:
