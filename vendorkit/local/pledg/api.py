@@ -153,37 +153,25 @@ class _Pledg:
         return JSONResponse({"uid": self._purchase(request)})
 
     def _purchase(self, request: Request) -> str:
-        try:
-            data = self._signed_settings(request)
-        except ValueError as exc:
-            raise HTTPException(400, str(exc)) from exc
+        data = self._signed_settings(request)
         uid = pledg_schedule.uid("pur", secrets.randbits(48), 0)
         self._linked[uid] = data["amountCents"]
         return uid
 
     def _signed_settings(self, request: Request) -> dict[str, Any]:
-        """Return the settings of a purchase. Raise ValueError if they are not signed, or one is missing or wrong."""
+        """Return the settings of a purchase. Raise 400 if they are not signed, or one is missing or wrong (4.5)."""
         token = request.query_params.get("signature")
         data = pledg_signing.read_jwt(token, self._secret).get("data") if token else None
-        message = f"The {'claim data' if token else 'parameter signature'} is missing."
-        if isinstance(data, dict):
-            wrong = self._wrong(data)
-            if wrong is None:
-                return data
-            message = f"The provided property {wrong} is invalid"
-        raise ValueError(message)
-
-    def _wrong(self, data: dict[str, Any]) -> str | None:
-        """Return the first setting that is missing or wrong (4.5)."""
-        known = str(data.get("merchantUid")) in self._merchants or data.get("companyUid") == self._company_uid
-        good = {
-            "merchantUid": known,
-            "amountCents": _is_amount(data.get("amountCents"), MOST_CENTS),
-            "email": re.fullmatch(r"[^@\s]+@[^@\s]+", str(data.get("email", ""))) is not None,
-            "title": bool(data.get("title")),
-            "reference": bool(data.get("reference")),
-        }
-        return next((name for name, right in good.items() if not right), None)
+        if not isinstance(data, dict):
+            raise HTTPException(400, f"The {'claim data' if token else 'parameter signature'} is missing.")
+        _need(
+            merchantUid=str(data.get("merchantUid")) in self._merchants or data.get("companyUid") == self._company_uid,
+            amountCents=_is_amount(data.get("amountCents"), MOST_CENTS),
+            email=re.fullmatch(r"[^@\s]+@[^@\s]+", str(data.get("email", ""))) is not None,
+            title=bool(data.get("title")),
+            reference=bool(data.get("reference")),
+        )
+        return data
 
     async def purchase_page(self, request: Request) -> Response:
         """Answer the buyer's page, reduced to whether the signature is valid."""
@@ -194,8 +182,8 @@ class _Pledg:
             return _page("unsigned request accepted", query.get("reference", ""))
         try:
             data = self._signed_settings(request)
-        except ValueError as exc:
-            return _page("signature not verified", str(exc), status=400)
+        except HTTPException as exc:
+            return _page("signature not verified", exc.detail, status=400)
         return _page("signature verified", f"{data['reference']}, {data['amountCents'] / 100:.2f} EUR")
 
     async def credit_by_transfer(self, request: Request) -> Response:
@@ -237,14 +225,20 @@ class _Pledg:
         count = request.query_params.get("count", "100")
         if not count.isdecimal() or int(count) > MOST_NOTIFICATIONS:
             raise HTTPException(400, f"The provided property count is invalid: 0 to {MOST_NOTIFICATIONS}")
-        log = pledg_signing.notifications(self._settings.seed, int(count), self._secret)
-        return JSONResponse({"notifications": [entry["body"] for entry in log], "kinds": [e["kind"] for e in log]})
+        return JSONResponse(pledg_signing.notifications(self._settings.seed, int(count), self._secret))
 
 
 def _page(verdict: str, text: str, *, status: int = 200) -> Response:
     title = html.escape(verdict)
     body = f"<h1>{title}</h1><p>{html.escape(text)}</p>"
     return HTMLResponse(f"<!DOCTYPE html><html><head><title>{title}</title></head><body>{body}</body></html>", status)
+
+
+def _need(**good: bool) -> None:
+    """Raise 400 for the first property that is missing or wrong."""
+    for name, right in good.items():
+        if not right:
+            raise HTTPException(400, f"The provided property {name} is invalid")
 
 
 def _is_amount(given: Any, most: int) -> bool:
@@ -265,14 +259,11 @@ async def _simulation(request: Request) -> tuple[int, dt.date, dt.date | None]:
     given = await _object(request)
     amount, created = given.get("amount_cents"), _day(given.get("created"))
     second = _day(given.get("second_installment_date"))
-    good = {
-        "amount_cents": _is_amount(amount, MOST_SIMULATED_CENTS),
-        "created": created is not None,
-        "second_installment_date": (second is None) == (given.get("second_installment_date") is None),
-    }
-    for name, right in good.items():
-        if not right:
-            raise HTTPException(400, f"The provided property {name} is invalid")
+    _need(
+        amount_cents=_is_amount(amount, MOST_SIMULATED_CENTS),
+        created=created is not None,
+        second_installment_date=(second is None) == (given.get("second_installment_date") is None),
+    )
     return amount or 0, created or dt.date.min, second
 
 

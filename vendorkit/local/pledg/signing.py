@@ -24,7 +24,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from vendorkit.local.pledg.schedule import TERMS, merchants, uid
-from vendorkit.local.server.authenticate import basic_pair, same
+from vendorkit.local.server.authenticate import proves_basic
 from vendorkit.local.server.settings import Settings
 
 FIRST_DAY: Final = dt.datetime(2026, 5, 1, 8, tzinfo=dt.timezone.utc)  # fixed, so that equal seeds give equal logs
@@ -56,34 +56,27 @@ def jwt(claims: dict[str, Any], secret: str) -> str:
 
 
 def read_jwt(token: str, secret: str) -> dict[str, Any]:
-    """Return the claims of *token*. Raise ValueError with the reason if it is invalid."""
+    """Return the claims of *token*. Raise 400 with the reason if it is invalid."""
     head, _, signature = token.rpartition(".")
     header_text, _, payload_text = head.partition(".")
     try:
         header, claims, given = json.loads(_decode(header_text)), json.loads(_decode(payload_text)), _decode(signature)
     except (ValueError, RecursionError):
-        message = "The signature is not a JWT."
-        raise ValueError(message) from None
+        raise HTTPException(400, "The signature is not a JWT.") from None
     if not isinstance(header, dict) or not isinstance(claims, dict) or header.get("alg") != "HS256":
-        message = "The signature's algorithm must be HS256."
-        raise ValueError(message)
+        raise HTTPException(400, "The signature's algorithm must be HS256.")
     if not hmac.compare_digest(given, _mac(head, secret)):
-        message = "The signature is wrong."
-        raise ValueError(message)
+        raise HTTPException(400, "The signature is wrong.")
     expires_at = claims.get("exp")
     if expires_at is not None and (not isinstance(expires_at, (int, float)) or expires_at < time.time()):
-        message = "The signature has expired."
-        raise ValueError(message)
+        raise HTTPException(400, "The signature has expired.")
     return claims
 
 
 def back_signature(body: dict[str, Any], secret: str) -> str:
     """Return the signature of a back-mode notification: the hash of six pairs, joined by the secret."""
-    pairs = []
-    for key in SIGNED_KEYS:
-        value = body[key]
-        text = str(value).lower() if isinstance(value, bool) else value
-        pairs.append(f"{key}={text}")
+    texts = {key: str(value).lower() if isinstance(value, bool) else value for key, value in body.items()}
+    pairs = [f"{key}={texts[key]}" for key in SIGNED_KEYS]
     return hashlib.sha256(secret.join(pairs).encode()).hexdigest().upper()
 
 
@@ -92,12 +85,10 @@ def amount_of(seed: int, index: int) -> int:
     return int(random.Random(f"{seed}:purchase:{index}").lognormvariate(10.0, 0.7)) + 1_500
 
 
-def notifications(seed: int, count: int, secret: str) -> list[dict[str, str]]:
-    """Return a log of *count* notifications: `kind` (one of KINDS) and `body`, the raw text that was sent."""
-    return [
-        {"kind": KINDS[index % len(KINDS)], "body": _body(seed, index, KINDS[index % len(KINDS)], secret)}
-        for index in range(count)
-    ]
+def notifications(seed: int, count: int, secret: str) -> dict[str, list[str]]:
+    """Return a log of *count* notifications: the raw texts that were sent, and the kind of each, one of KINDS."""
+    kinds = [KINDS[index % len(KINDS)] for index in range(count)]
+    return {"notifications": [_body(seed, index, kind, secret) for index, kind in enumerate(kinds)], "kinds": kinds}
 
 
 def _body(seed: int, index: int, kind: str, secret: str) -> str:
@@ -108,19 +99,15 @@ def _body(seed: int, index: int, kind: str, secret: str) -> str:
     claims = _error(seed, index, kind) if kind.startswith("error") else _transfer(seed, index)
     if kind == "unsigned-transfer":
         return _compact(claims).decode()
+    token = jwt(claims, secret)
     if kind == "forged-jwt":
-        return _wrapped(jwt({**claims, "amount_cents": claims["amount_cents"] * 10}, "not the merchant's secret"))
-    if kind == "alg-none":
-        header = _encode(_compact({"alg": "none", "typ": "JWT"}))
-        return _wrapped(f"{header}.{_encode(_compact(claims))}.")
-    if kind == "truncated-jwt":
-        return _wrapped(jwt(claims, secret)[:-1])
-    whole = _wrapped(jwt(claims, secret))
+        token = jwt({**claims, "amount_cents": claims["amount_cents"] * 10}, "not the merchant's secret")
+    elif kind == "alg-none":
+        token = _encode(_compact({"alg": "none", "typ": "JWT"})) + "." + _encode(_compact(claims)) + "."
+    elif kind == "truncated-jwt":
+        token = token[:-1]
+    whole = _compact({"signature": token}).decode()
     return whole[: len(whole) * 2 // 3] if kind == "truncated-body" else whole
-
-
-def _wrapped(token: str) -> str:
-    return _compact({"signature": token}).decode()
 
 
 def _moment(seed: int, index: int) -> dt.datetime:
@@ -185,7 +172,7 @@ class Tokens:
 
     async def issue(self, request: Request) -> Response:
         """Answer POST /api/token. Refusals have the form of RFC 6749 5.2; the vendor's is not known."""
-        if not _is(self._client, basic_pair(request.headers.get("authorization", ""))):
+        if not proves_basic(request.headers.get("authorization", ""), *self._client):
             headers = {"WWW-Authenticate": 'Basic realm="Pledg API"'}
             return JSONResponse({"error": "invalid_client"}, 401, headers)
         form = parse_qs((await request.body()).decode("utf-8", "replace"), keep_blank_values=True)
@@ -228,20 +215,13 @@ class Tokens:
         """Raise 401 unless the request has a valid token, or, if *basic*, the dashboard's credentials."""
         header = request.headers.get("authorization", "")
         scheme, _, token = header.partition(" ")
-        reason = "The Authorization header is missing or wrong."
-        if basic and _is(self._dashboard, basic_pair(header)):
+        if basic and proves_basic(header, *self._dashboard):
             return
-        if scheme.lower() == "bearer":
-            try:
-                claims = read_jwt(token.strip(), self._signing_key)
-            except ValueError:
-                reason = "The access token is wrong or has expired."
-            else:
-                if claims["expirations"] == self._settings.expirations:
-                    return
-                reason = "The access token has expired."
-        raise HTTPException(401, reason)
-
-
-def _is(expected: tuple[str, str], pair: tuple[str, str] | None) -> bool:
-    return pair is not None and same(pair[0], expected[0]) & same(pair[1], expected[1])
+        if scheme.lower() != "bearer":
+            raise HTTPException(401, "The Authorization header is missing or wrong.")
+        try:
+            claims = read_jwt(token.strip(), self._signing_key)
+        except HTTPException:
+            claims = {}
+        if claims.get("expirations") != self._settings.expirations:
+            raise HTTPException(401, "The access token is wrong or has expired.")

@@ -10,7 +10,6 @@ checks the response for the `uri` that the client says, whatever was requested.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import re
@@ -73,16 +72,14 @@ def target_of(scope: Scope) -> str:
     return (scope["raw_path"] + (b"?" + query if query else b"")).decode("latin-1")  # type: ignore[no-any-return]
 
 
-def basic_pair(header: str) -> tuple[str, str] | None:
-    """Read user and password from a Basic Authorization header (RFC 7617, UTF-8); None if it is not one."""
+def proves_basic(header: str, user: str, password: str) -> bool:
+    """Whether a header is a Basic Authorization (RFC 7617, UTF-8) with this user and password."""
     scheme, _, value = header.partition(" ")
-    if scheme.lower() != "basic":
-        return None
     try:
-        user, colon, password = base64.b64decode(value.strip(), validate=True).decode("utf-8").partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        return None
-    return (user, password) if colon else None
+        given, colon, proof = base64.b64decode(value.strip(), validate=True).decode("utf-8").partition(":")
+    except ValueError:  # includes binascii.Error and UnicodeDecodeError
+        return False
+    return scheme.lower() == "basic" and bool(colon) and same(given, user) & same(proof, password)
 
 
 def same(given: str, expected: str) -> bool:
@@ -95,8 +92,7 @@ class BasicCheck(Check):
 
     def _judge(self, _scope: Scope, header: str) -> Response | None:
         """Return 401 with a challenge unless user and password are right."""
-        pair = basic_pair(header)
-        if pair is not None and same(pair[0], self._user) & same(pair[1], self._password):
+        if proves_basic(header, self._user, self._password):
             return None
         reason = "The credentials are wrong." if header else "The Authorization header is missing."
         response: Response = self._refusal(401, reason)
