@@ -25,7 +25,7 @@ from vendorkit.local.medipim.catalogue import FIRST_MEDIA, Catalogue
 from vendorkit.local.medipim.filters import Violation
 from vendorkit.local.medipim.kinds import WORDS, Ints, Record
 from vendorkit.local.medipim.lists import LISTS, List, get_fields, list_at, rows_of
-from vendorkit.local.medipim.lookups import encode, minor, subscriptions
+from vendorkit.local.medipim.lookups import encode, subscriptions
 from vendorkit.local.medipim.oddities import corrupt
 from vendorkit.local.medipim.products import EANS
 from vendorkit.local.medipim.shop import WRITERS, Shop, need, page_of, read_json
@@ -158,7 +158,7 @@ class Api:
 
     async def correction_types(self, _request: Request) -> Response:
         """Answer `corrections/types`."""
-        records = minor("correction_types", self.shop.lookups)
+        records = self.shop.lookups.tables["correction_types"]
         return _json({"meta": {"total": len(records)}, "results": records})
 
     async def subscriptions(self, request: Request) -> Response:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from itertools import repeat
 from operator import itemgetter
 from typing import Any, Final
 
@@ -27,17 +26,13 @@ from vendorkit.local.medipim.kinds import CODES, KINDS, MEDIA, WORDS, Ints, Reco
 from vendorkit.local.medipim.lookups import Lookups, encode
 from vendorkit.local.medipim.rows import FIRST, PERIOD, REPLACED, MediaRows, Rows
 
-FIELDS: Final = (
-    "id", "status", "replacement", "brand_text", "codes", "national", "price", "cost", "vat", "brands",
-    "organizations", "organization_text", "deletion", "reference", "meta", "media0", "media1", "text",
-)  # fmt: skip
 _PLACE: Final = re.compile(rb'"##([a-z0-9_]+)(?:\+(\d))?"|#([a-z0-9_]+)#|"@([a-z]+)":""')
 
 
 class Template:
-    """The JSON of one kind of record; `fill` puts the values of a record into its places."""
+    """The JSON of one kind of record; `fill` puts the values of a record, in the order of `columns`, in its places."""
 
-    def __init__(self, value: Record) -> None:
+    def __init__(self, value: Record, columns: Iterable[str]) -> None:
         names: list[str] = []
 
         def place(match: re.Match[bytes]) -> bytes:
@@ -45,10 +40,11 @@ class Template:
             return b"%b" + (match[2] or b"")
 
         self._form = _PLACE.sub(place, encode(value).replace(b"%", b"%%"))
-        self._pick: Callable[[tuple[Any, ...]], Any] = itemgetter(*[FIELDS.index(name) for name in names])
+        order = [*columns]
+        self._pick: Callable[[tuple[Any, ...]], Any] = itemgetter(*[order.index(name) for name in names])
 
     def fill(self, row: tuple[Any, ...]) -> bytes:
-        """Return the record of `row`, whose values are in the order of FIELDS."""
+        """Return the record that has the values of `row`."""
         filled: bytes = self._form % self._pick(row)
         return filled
 
@@ -204,12 +200,12 @@ class Bodies:
         rows = Rows(self.catalogue, index)
         kinds = rows.variant * 8 + rows.second_name * 4 + rows.second_description * 2 + rows.first_description
         has_oddity = np.isin(rows.rest, oddities.ODD_REMAINDERS)
-        places = _in_order(self._product_columns(rows))
-        templates = self._templates
-        for number, kind, odd, row in zip(index.tolist(), kinds.tolist(), has_oddity.tolist(), places, strict=False):
+        columns, templates = self._product_columns(rows), self._templates
+        places = zip(*columns.values(), strict=True)
+        for number, kind, odd, row in zip(index.tolist(), kinds.tolist(), has_oddity.tolist(), places, strict=True):
             template = templates.get(kind)
             if template is None:
-                template = templates[kind] = Template(self._shapes.product(kind))
+                template = templates[kind] = Template(self._shapes.product(kind), columns)
             body = template.fill(row)
             yield encode(oddities.apply_oddity(json.loads(body), number % PERIOD)) if odd else body
 
@@ -257,13 +253,8 @@ class Bodies:
             "meta": _meta(rows.owner),
             "media0": optional(FIRST_MEDIA + index),
         }
-        for kind, row in zip(rows.variant.tolist(), _in_order(columns), strict=False):
+        for kind, row in zip(rows.variant.tolist(), zip(*columns.values(), strict=True), strict=True):
             template = self._media.get(kind)
             if template is None:
-                template = self._media[kind] = Template(self._shapes.media_item(kind, "media0"))
+                template = self._media[kind] = Template(self._shapes.media_item(kind, "media0"), columns)
             yield template.fill(row)
-
-
-def _in_order(columns: dict[str, Iterable[Any]]) -> Iterator[tuple[Any, ...]]:
-    """Yield one tuple per record in the order of FIELDS; missing columns give empty values."""
-    return zip(*[columns.get(name, repeat(b"")) for name in FIELDS], strict=False)

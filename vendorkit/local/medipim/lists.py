@@ -13,7 +13,7 @@ import numpy as np
 
 from vendorkit.local.medipim.filters import Violation, between, combined, direction, flag, listed, one, sort_key, text
 from vendorkit.local.medipim.kinds import CODES, WORDS, Bits, Record
-from vendorkit.local.medipim.lookups import Lookups, minor
+from vendorkit.local.medipim.lookups import Lookups
 
 _STATUSES: Final = {"handled": ("solved", "closed")}
 
@@ -36,10 +36,7 @@ class List(NamedTuple):
 
     def records(self, lookups: Lookups) -> list[Record]:
         """Return all records, by id."""
-        if self.attribute in WORDS["minor"]:
-            records = minor(self.attribute, lookups)
-        else:
-            records = lookups.named.get(self.attribute) or getattr(lookups, self.attribute)
+        records = lookups.tables.get(self.attribute) or getattr(lookups, self.attribute)
         changes = lookups.catalogue.changes
         written = {one["fields"]["id"]: one["fields"] for one in changes if one["record"] == self.path}
         return [*(written.pop(one["id"], one) for one in records), *written.values()] if written else records
@@ -104,7 +101,7 @@ def _test(sort: str, key: str, value: Any, path: str, lookups: Lookups) -> Calla
         return lambda record: record["status"] in words
     if sort == "attribute":
         ids = listed(value, path, (int, str))
-        codes = {a["code"] for a in lookups.named["attributes"] if a["id"] in ids or a["code"] in ids}
+        codes = {a["code"] for a in lookups.tables["attributes"] if a["id"] in ids or a["code"] in ids}
         return lambda record: record["type"] in codes
     wanted = listed(value, path, (int,) if sort == "int" else (str,))
     return lambda record: record[key] in wanted

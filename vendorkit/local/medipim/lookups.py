@@ -10,7 +10,7 @@ from typing import Any, Final
 from vendorkit.local.medipim.catalogue import Catalogue
 from vendorkit.local.medipim.kinds import CATEGORIES, WORDS, Record, parent_category
 
-_START: Final = 1_600_000_000  # of the minor lists
+_START: Final = 1_600_000_000  # of the lists that are tables
 _FACT: Final = re.compile(r"\{(\w+)\}")
 _FIRST_CREATED: Final = 1_537_171_222  # 2018-09-17, the oldest `createdAt` of the lists
 _COLUMN: Final = {"nl": 0, "fr": 1, "en": 2, "de": 3, "es": 4}
@@ -109,15 +109,33 @@ class Lookups:
         return record | {"order": number % 8, "meta": _meta(number, created=number % 2 == 0)}
 
     @cached_property
-    def named(self) -> dict[str, list[Record]]:
-        """Product families, active ingredients, attributes and their options, with ids from 1, named in two locales."""
-        locales = self.locales[:2]  # the vendor's lists lack further locales, too
+    def tables(self) -> dict[str, list[Record]]:
+        """
+        All other lists, from `tables` of `words.json`: how many records each has, and their members.
+
+        Of a list, each record has one in turn. A text is filled with facts, and null if one of them is missing;
+        `{"2": text}` is the text in the first two locales: the vendor's lists lack further ones, too. The fields of
+        news were not visible (inferred).
+        """
         return {
-            kind: [
-                {"id": n, **row, "name": dict.fromkeys(locales, row["name"]), "meta": _meta(n - 1)}
-                for n, row in enumerate(rows, start=1)
+            name: [
+                {key: _filled(value, facts, self.locales) for key, value in members.items()}
+                for facts in (self._facts(number) for number in range(1, count + 1))
             ]
-            for kind, rows in WORDS["named"].items()
+            for name, (count, members) in WORDS["tables"].items()
+        }
+
+    def _facts(self, n: int) -> Record:
+        product: Any = self.catalogue.id_numbers(n * 7 % max(1, self.catalogue.products))
+        return {
+            "n": n,
+            "next": n + 1,
+            **({} if n < 4 else {"above": n // 4}),
+            "meta": {"createdAt": _START + n * 86_400, "updatedAt": _START + n * 90_000},
+            "old_meta": _meta(n - 1),
+            "product": f"M{product:09X}",
+            "locale": self.locales[n % min(2, len(self.locales))],
+            "organization": self.organizations[n % len(self.organizations)]["id"],
         }
 
     @cached_property
@@ -134,52 +152,23 @@ class Lookups:
     def of_kind(self, kind: Record) -> Record:
         """Return what a product of this kind links to: categories, families, attributes, ingredients."""
         categories = [self.categories[n - 1] for n in kind["publicCategory"]]
-        named = self.named
+        tables = self.tables
         gs1 = kind["gs1Category"] if self.catalogue.country == "au" else None
         return {
             "publicCategories": [{k: c[k] for k in ("id", "name", "parent", "meta")} for c in categories],
             "gs1": gs1 and {"code": gs1, "level": 4, "parent": gs1[:6], "title": "Brick", "active": True},
-            "productFamilies": [named["families"][n - 1] for n in kind["productFamily"]],
-            "options": [named["options"][n - 1] for n in kind["attributes"]],
-            "ingredients": [named["ingredients"][n - 1] for n in kind["activeIngredient"]],
+            "productFamilies": [tables["families"][n - 1] for n in kind["productFamily"]],
+            "options": [tables["options"][n - 1] for n in kind["attributes"]],
+            "ingredients": [tables["ingredients"][n - 1] for n in kind["activeIngredient"]],
         }
-
-
-# -- the shorter lists, to which nothing else refers: corrections, users, national categories, news
-
-
-def minor(name: str, lookups: Lookups) -> list[Record]:
-    """
-    Return all records of a shorter list, by id, from `minor` of `words.json`: how many there are, and their members.
-
-    Of a list, each record has one in turn. A text is filled with facts, and null if one of them is missing;
-    `{"2": text}` is the text in the first two locales. The fields of news were not visible (inferred).
-    """
-    count, members = WORDS["minor"][name]
-    every = (_facts(lookups, number) for number in range(1, count + 1))
-    return [{key: _filled(value, facts, lookups.locales) for key, value in members.items()} for facts in every]
-
-
-def _facts(lookups: Lookups, n: int) -> Record:
-    catalogue, organizations = lookups.catalogue, lookups.organizations
-    product: Any = catalogue.id_numbers(n * 7 % max(1, catalogue.products))
-    return {
-        "n": n,
-        "next": n + 1,
-        **({} if n < 4 else {"above": n // 4}),
-        "meta": {"createdAt": _START + n * 86_400, "updatedAt": _START + n * 90_000},
-        "product": f"M{product:09X}",
-        "locale": lookups.locales[n % min(2, len(lookups.locales))],
-        "organization": organizations[n % len(organizations)]["id"],
-    }
 
 
 def _filled(value: Any, facts: Record, locales: list[str]) -> Any:
     if isinstance(value, list):
-        return value[facts["n"] % len(value)]
+        return value[(facts["n"] - 1) % len(value)]
     if isinstance(value, dict):
         ((count, text),) = value.items()
-        return dict.fromkeys(locales[: int(count)], text.format_map(facts))
+        return dict.fromkeys(locales[: int(count)], _filled(text, facts, locales))
     if found := _FACT.fullmatch(value):
         return facts[found[1]]
     try:
