@@ -162,7 +162,7 @@ def optional(numbers: Ints, form: bytes = b"%d") -> list[bytes]:
     return [b"null" if number < 0 else form % number for number in numbers.tolist()]
 
 
-def _meta(rows: Rows) -> list[bytes]:
+def _meta(rows: Rows | MediaRows) -> list[bytes]:
     times = zip(rows.created.tolist(), rows.updated.tolist(), strict=True)
     return [b'{"createdAt":%d,"updatedAt":%d}' % pair for pair in times]
 
@@ -246,11 +246,11 @@ class Bodies:
     def media(self, index: Ints) -> Iterator[bytes]:
         """Yield the media items at `index`, encoded, in that order."""
         rows = MediaRows(self.catalogue, index)
-        suppliers = self.catalogue.brand_organization[rows.owner.brand].tolist()
+        suppliers = self.catalogue.brand_organization[rows.brand].tolist()
         texts = self.lookups.encoded[3]
         columns: dict[str, Iterable[Any]] = {
             "organization_text": [texts[supplier] for supplier in suppliers],
-            "meta": _meta(rows.owner),
+            "meta": _meta(rows),
             "media0": optional(FIRST_MEDIA + index),
         }
         for kind, row in zip(rows.variant.tolist(), zip(*columns.values(), strict=True), strict=True):

@@ -14,7 +14,7 @@ import numpy as np
 from starlette.exceptions import HTTPException
 
 from vendorkit.local.medipim.catalogue import Catalogue
-from vendorkit.local.medipim.kinds import MEDIA, WORDS, Bits, Ints, of_kinds
+from vendorkit.local.medipim.kinds import MEDIA, WORDS, Bits, Ints, Record, of_kinds
 from vendorkit.local.medipim.lookups import organization_id
 from vendorkit.local.medipim.rows import MediaRows, Rows
 
@@ -143,44 +143,85 @@ def digits(text: str, prefix: str, width: int) -> int | None:
     return int(tail) if fits else None
 
 
-class MediaFilter:
-    """Filters and sorts media (Medipim's documents)."""
+class Filter:
+    """
+    Filters and sorts the records of a catalogue, by tables of `words.json`.
 
-    SORTS: Final = ("id", "createdAt", "touchedAt")
+    `product_filters` and `media_filters` name for each filter a method of this class or of the one of its records, and
+    further arguments of it; `product_sorts` and `media_sorts` name the column of each sort key, null for the id.
+    """
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        self.catalogue = catalogue
-        self.rows = MediaRows(catalogue, np.arange(2 * catalogue.products, dtype=np.int64))
+    def __init__(self, catalogue: Catalogue, name: str, rows: Rows | MediaRows, kinds: list[Record]) -> None:
+        self.catalogue, self.rows, self.kinds = catalogue, rows, kinds
+        self.filters: dict[str, list[Any]] = WORDS[f"{name}_filters"]
+        self.sorts: dict[str, str | None] = WORDS[f"{name}_sorts"]
 
     def select(self, value: Any, sorting: Any) -> Ints:
-        """Return the indexes of the matching media, sorted. Raise Violation for an invalid request."""
-        key, way, path = sort_key(sorting, self.SORTS)
-        down = direction(way, path)
+        """Return the indexes of the matching records, sorted, ties by id. Raise Violation for an invalid request."""
+        keys, descending = self.keys(*sort_key(sorting, self.sorts))
         keep = combined(value, "filter", len(self.rows.index), self._leaf)
-        times = {"createdAt": self.rows.owner.created, "touchedAt": self.rows.owner.updated}
-        return ordered(keep, [times[key], self.rows.index] if key in times else [self.rows.index], descending=down)
+        return ordered(keep, [*keys, self.rows.id_number], descending=descending)
+
+    def keys(self, key: str, way: Any, path: str) -> tuple[list[Ints], bool]:
+        """Return the columns to sort by, before the id, and whether to sort descending."""
+        column = self.sorts[key]
+        return [getattr(self.rows, column)] if column else [], direction(way, path)
 
     def _leaf(self, key: str, value: Any, path: str) -> Bits:
-        rows, there = self.rows, of_kinds(lambda item: item["there"], self.rows.variant, MEDIA)
-        if key not in WORDS["media_filters"]:
-            raise Violation(path, f"unknown filter, known: {', '.join(WORDS['media_filters'])}")
-        if key in {"createdAt", "updatedSince", "touchedAt"}:
-            return between(value, path, rows.owner.created if key == "createdAt" else rows.owner.updated)
-        if key in {"published", "available"}:
-            # Every item is available; those that no product shows are not published.
-            return np.equal(there | (key == "available"), flag(value, path))
-        if key == "product":
-            wanted = [self.catalogue.index_of(v) for v in listed(value, path, (str,))]
-            shown = Rows(self.catalogue, np.array([v for v in wanted if v is not None], dtype=np.int64))
-            return np.isin(rows.index // 2, shown.photos_of) & there
-        if key == "organization":
-            owners = organization_id(self.catalogue.brand_organization[rows.owner.brand])
-            return np.isin(owners, listed(value, path, (int,)))
-        if key == "locale":
-            numbers = [self.catalogue.locales.index(one) for one in chosen(value, path, self.catalogue.locales)]
-            # The first item of a product has one locale, the second two.
-            has_locale: Bits = rows.index % 2 >= min(numbers)
-            return has_locale
-        name, choices = WORDS["media_filters"][key]
-        words = set(chosen(value, path, choices))
-        return of_kinds(lambda item: not words.isdisjoint(as_list(item[name])), rows.variant, MEDIA)
+        if key not in self.filters:
+            raise Violation(path, f"unknown filter, known: {', '.join(self.filters)}")
+        method, *about = self.filters[key]
+        found: Bits = getattr(self, method)(value, path, *about)
+        return found
+
+    def time(self, value: Any, path: str, column: str) -> Bits:
+        """Where a time is in a span."""
+        return between(value, path, getattr(self.rows, column))
+
+    def kind(self, value: Any, path: str, fact: str, sort: str | list[str]) -> Bits:
+        """Where the kind of the record has an id, a text, a flag or one of some words."""
+        if sort == "flag":
+            wanted = flag(value, path)
+            return self.by_kind(lambda kind: kind[fact] is wanted)
+        if sort == "text":
+            values = {str(v) for v in listed(value, path, (str, int))}
+        else:
+            values = {*(listed(value, path, (int,)) if sort == "int" else chosen(value, path, sort))}
+        return self.by_kind(lambda kind: not values.isdisjoint(as_list(kind[fact])))
+
+    def by_kind(self, fits: Callable[[Record], bool]) -> Bits:
+        """Where *fits* is true of the kind of the record."""
+        return of_kinds(fits, self.rows.variant, self.kinds)
+
+    def organization(self, value: Any, path: str) -> Bits:
+        """Where the record is of one of the organizations."""
+        ids = listed(value, path, (int,))
+        return np.isin(organization_id(self.catalogue.brand_organization[self.rows.brand]), ids)
+
+
+class MediaFilter(Filter):
+    """Filters and sorts media (Medipim's documents)."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        rows = MediaRows(catalogue, np.arange(2 * catalogue.products, dtype=np.int64))
+        super().__init__(catalogue, "media", rows, MEDIA)
+
+    def published(self, value: Any, path: str) -> Bits:
+        """Where an item is published; those that no product shows are not."""
+        return np.equal(self.by_kind(lambda item: item["there"]), flag(value, path))
+
+    def available(self, value: Any, path: str) -> Bits:
+        """Where an item is available: every one is."""
+        return np.full(len(self.rows.index), flag(value, path))
+
+    def products(self, value: Any, path: str) -> Bits:
+        """Where an item is shown by one of the products."""
+        wanted = [self.catalogue.index_of(v) for v in listed(value, path, (str,))]
+        shown = Rows(self.catalogue, np.array([v for v in wanted if v is not None], dtype=np.int64))
+        return np.isin(self.rows.index // 2, shown.photos_of) & self.by_kind(lambda item: item["there"])
+
+    def locale(self, value: Any, path: str) -> Bits:
+        """Where an item has one of the locales: the first item of a product has one, the second two."""
+        numbers = [self.catalogue.locales.index(one) for one in chosen(value, path, self.catalogue.locales)]
+        has_locale: Bits = self.rows.index % 2 >= min(numbers)
+        return has_locale

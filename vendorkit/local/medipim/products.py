@@ -3,39 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
 
 from vendorkit.local.medipim import filters, oddities
 from vendorkit.local.medipim.catalogue import FIRST_MEDIA, Catalogue
-from vendorkit.local.medipim.filters import Violation
+from vendorkit.local.medipim.filters import Filter, Violation
 from vendorkit.local.medipim.kinds import CODES, KINDS, MEDIA, WORDS, Bits, Ints, of_kinds
-from vendorkit.local.medipim.lookups import Lookups, brand_id, organization_id
+from vendorkit.local.medipim.lookups import Lookups, brand_id
 from vendorkit.local.medipim.rows import Rows
 
 MAX_CODES: Final = 1_000
 EANS: Final = ("ean", "gtin", "eanGtin8", "eanGtin12", "eanGtin13", "eanGtin14")
 
 
-class ProductFilter:
-    """Filters and sorts products; see `select`."""
+class ProductFilter(Filter):
+    """Filters and sorts products (Medipim's documents)."""
+
+    rows: Rows
 
     def __init__(self, catalogue: Catalogue, lookups: Lookups) -> None:
-        self.catalogue, self.lookups = catalogue, lookups
-        self.rows = Rows(catalogue, catalogue.index)
+        super().__init__(catalogue, "product", Rows(catalogue, catalogue.index), KINDS)
+        self.lookups = lookups
         self.codes = {code.name: code for code in CODES[catalogue.country]}
-        self.filters = (*WORDS["product_filters"], *WORDS["more_filters"].get(catalogue.country, ()), *self.codes)
-        rows, every, kinds = self.rows, np.ones(catalogue.products, dtype=np.bool_), self._by_kind
-        self.sorts: dict[str, Callable[[], list[Ints]]] = {
-            "id": list,
-            "name": list,
-            "createdAt": lambda: [rows.created],
-            "touchedAt": lambda: [rows.updated],
-            "statusTouchedAt": lambda: [rows.status_touched],
-            "status": lambda: [np.argsort(np.argsort(WORDS["statuses"]))[rows.status]],
-        } | ({"pbs": lambda: [rows.national]} if catalogue.country == "au" else {})
+        self.filters = {**self.filters, **WORDS["more_filters"].get(catalogue.country, {})}
+        self.filters |= {name: ["code", name] for name in self.codes}
+        self.sorts = {**self.sorts, **WORDS["more_sorts"].get(catalogue.country, {})}
+        rows, every, kinds = self.rows, np.ones(catalogue.products, dtype=np.bool_), self.by_kind
         # The supported flags of hasContent; the vendor has one per field.
         self._content: dict[str, Callable[[], Bits]] = {
             "publicPrice": lambda: rows.price >= 0,
@@ -49,16 +44,14 @@ class ProductFilter:
         }
 
     def select(self, value: Any, sorting: Any) -> Ints:
-        """Return the indexes of the matching products, sorted, ties by id. Raise Violation for an invalid request."""
-        keys, descending = self._keys(sorting)
+        """Return the indexes of the matching products; a request has at most 1,000 codes."""
         self._count = 0
-        keep = filters.combined(value, "filter", self.catalogue.products, self._leaf)
-        return filters.ordered(keep, [*keys, self.rows.id_number], descending=descending)
+        return super().select(value, sorting)
 
-    def _keys(self, sorting: Any) -> tuple[list[Ints], bool]:
-        key, way, path = filters.sort_key(sorting, self.sorts)
+    def keys(self, key: str, way: Any, path: str) -> tuple[list[Ints], bool]:
+        """Return the columns to sort by; the names have a direction per locale."""
         if key != "name":
-            return self.sorts[key](), filters.direction(way, path)
+            return super().keys(key, way, path)
         if not isinstance(way, dict) or set(way) != {"direction", "locale"}:
             raise Violation(path, "must be an object with direction and locale")
         locale = filters.one(way["locale"], f"{path}.locale", self.catalogue.locales)
@@ -79,71 +72,29 @@ class ProductFilter:
     def _named(self, locale: str) -> Bits:
         """Where there is a name in `locale`."""
         number = self.catalogue.locales.index(locale)
-        return self.rows.second_name if number == 1 else self._by_kind(lambda kind: kind["languages"][number])
+        return self.rows.second_name if number == 1 else self.by_kind(lambda kind: kind["languages"][number])
 
-    def _by_kind(self, fits: Callable[[Any], bool]) -> Bits:
-        return of_kinds(fits, self.rows.variant)
+    # -- the filters
 
-    # -- one filter
-
-    def _leaf(self, key: str, value: Any, path: str) -> Bits:
-        if key not in self.filters:
-            raise Violation(path, f"unknown filter, known: {', '.join(self.filters)}")
-        if key in EANS or key in self.codes:
-            return self._code(key, value, path)
-        return self._tests[key](value, path) if key in self._tests else self._of_kind(key, value, path)
-
-    @cached_property
-    def _tests(self) -> dict[str, Callable[[Any, str], Bits]]:
-        rows = self.rows
-        return {
-            "id": self._ids,
-            "status": lambda v, p: self._words(v, p, WORDS["statuses"], rows.status),
-            "ecommerce": lambda v, p: self._words(v, p, WORDS["ecommerce"], rows.ecommerce),
-            "createdAt": lambda v, p: filters.between(v, p, rows.created),
-            "updatedSince": lambda v, p: filters.between(v, p, rows.updated),
-            "officialDeletionAt": lambda v, p: filters.between(v, p, rows.deletion),
-            "brand": self._brand,
-            "organization": self._organization,
-            "media": self._shows,
-            "search": self._search,
-            "minimumContent": lambda v, p: self._minimum() == filters.flag(v, p),
-            "hasContent": self._has_content,
-        }
-
-    @staticmethod
-    def _words(value: Any, path: str, choices: list[str], column: Ints) -> Bits:
+    def word(self, value: Any, path: str, column: str, choices: list[str]) -> Bits:
         """Where a column has the index of one of the given words."""
-        return np.isin(column, [choices.index(word) for word in filters.chosen(value, path, choices)])
+        wanted = [choices.index(word) for word in filters.chosen(value, path, choices)]
+        return np.isin(getattr(self.rows, column), wanted)
 
-    def _of_kind(self, key: str, value: Any, path: str) -> Bits:
-        """Filters on what the kind of product determines: an id, a text, a flag or one of some words."""
-        sort = WORDS["kind_filters"][key]
-        if sort == "flag":
-            wanted = filters.flag(value, path)
-            return self._by_kind(lambda kind: kind[key] is wanted)
-        if sort == "text":
-            values = {str(v) for v in filters.listed(value, path, (str, int))}
-        else:
-            values = {*(filters.listed(value, path, (int,)) if sort == "int" else filters.chosen(value, path, sort))}
-        return self._by_kind(lambda kind: not values.isdisjoint(filters.as_list(kind[key])))
-
-    def _ids(self, value: Any, path: str) -> Bits:
+    def ids(self, value: Any, path: str) -> Bits:
+        """Where the product has one of the ids."""
         wanted = [self.catalogue.index_of(v) for v in filters.listed(value, path, (str, int))]
         return np.isin(self.rows.index, [index for index in wanted if index is not None])
 
-    def _brand(self, value: Any, path: str) -> Bits:
+    def brand(self, value: Any, path: str) -> Bits:
+        """Where the product is of one of the brands."""
         ids = filters.listed(value, path, (int,))
         return np.isin(brand_id(self.rows.brand), ids) & self._branded()
 
     def _branded(self) -> Bits:
         return self.rows.has_brand & ~self.rows.odd(oddities.NO_BRANDS)
 
-    def _organization(self, value: Any, path: str) -> Bits:
-        ids = filters.listed(value, path, (int,))
-        return np.isin(organization_id(self.catalogue.brand_organization[self.rows.brand]), ids)
-
-    def _shows(self, value: Any, path: str) -> Bits:
+    def shows(self, value: Any, path: str) -> Bits:
         """Where the product links to one of the media; two products may have the same."""
         items = [media - FIRST_MEDIA for media in filters.listed(value, path, (int,))]
         shown = [
@@ -153,7 +104,7 @@ class ProductFilter:
         ]
         return shown[0] | shown[1]
 
-    def _code(self, key: str, value: Any, path: str) -> Bits:
+    def code(self, value: Any, path: str, key: str) -> Bits:
         """Compare codes as strings, with leading zeros; a query has at most 1,000 (Medipim's documents)."""
         texts = filters.listed(value, path, (str,))
         self._count += len(texts)
@@ -185,7 +136,7 @@ class ProductFilter:
         numbers += [n for text in texts if (n := filters.digits(text, "", 8)) is not None]
         return np.isin(self.rows.ean, numbers) | np.isin(self.rows.second_ean, numbers)
 
-    def _search(self, value: Any, path: str) -> Bits:
+    def search(self, value: Any, path: str) -> Bits:
         """Every word of the query is part of a word of the name, in any case (inferred)."""
         if not isinstance(value, dict) or not {"query", "locale"} <= set(value) <= {"query", "locale", "type"}:
             raise Violation(path, "must be an object with query, locale and optionally type")
@@ -199,12 +150,13 @@ class ProductFilter:
             keep = keep & (in_brand[self.rows.brand] | in_tail[self.rows.variant])
         return keep
 
-    def _minimum(self) -> Bits:
-        """Image, description and public category, as since 2024-12 (Medipim's documents)."""
+    def minimum(self, value: Any, path: str) -> Bits:
+        """Whether there are image, description and public category, as since 2024-12 (Medipim's documents)."""
         described: Bits = self.rows.first_description | self.rows.second_description
-        return self._content["photos"]() & described
+        return np.equal(self._content["photos"]() & described, filters.flag(value, path))
 
-    def _has_content(self, value: Any, path: str) -> Bits:
+    def content(self, value: Any, path: str) -> Bits:
+        """Where a field has a value, in a locale if the field is localised."""
         if not isinstance(value, dict) or not {"flag"} <= set(value) <= {"flag", "locale"}:
             raise Violation(path, "must be an object with flag and, for localised flags, locale")
         name = filters.one(value["flag"], f"{path}.flag", (*WORDS["localised_flags"], *self._content))
@@ -219,4 +171,4 @@ class ProductFilter:
         if name == "leaflets":
             return rows.medicine & ~rows.odd(oddities.NO_LEAFLETS)
         there = rows.second_description if number else rows.first_description
-        return there & self._by_kind(lambda kind: kind["usage"]) if name == "descriptions.usage" else there
+        return there & self.by_kind(lambda kind: kind["usage"]) if name == "descriptions.usage" else there

@@ -130,8 +130,9 @@ _COLUMNS: Final[dict[str, Callable[[Rows], Any]]] = {
     "variant": lambda r: _slice(r.a, 16, 8),
     # Whether `brands` has the brand.
     "has_brand": lambda r: _slice(r.a, 24, 6).astype(np.bool_),
-    # Indexes into `statuses` and `ecommerce` of `words.json`.
+    # Indexes into `statuses` and the words of the filter `ecommerce` of `words.json`.
     "status": lambda r: np.searchsorted([52, 61, 62], _slice(r.a, 30, 6), side="right"),
+    "status_rank": lambda r: np.argsort(np.argsort(WORDS["statuses"]))[r.status],  # by name
     "ecommerce": lambda r: _slice(r.a, 47, 8) % 3,
     # 0 to 127: how complete the second locale is; whether it has a name, and descriptions, which imply the name.
     "rank": lambda r: _slice(r.a, 36, 7),
@@ -167,12 +168,14 @@ _COLUMNS: Final[dict[str, Callable[[Rows], Any]]] = {
 
 class MediaRows:
     """
-    Columns of some media items, in the order of `index`; items 2p and 2p+1 have the times of their product p.
+    Columns of some media items, in the order of `index`; items 2p and 2p+1 have brand and times of their product p.
 
     The kind of an item is twice the kind of its product, plus 1 for the second item.
     """
 
     def __init__(self, catalogue: Catalogue, index: Ints) -> None:
         self.catalogue, self.index = catalogue, index
-        self.owner = Rows(catalogue, index // 2)
-        self.variant = self.owner.variant * 2 + index % 2
+        self.id_number = index
+        owner = Rows(catalogue, index // 2)
+        self.variant = owner.variant * 2 + index % 2
+        self.brand, self.created, self.updated = owner.brand, owner.created, owner.updated
