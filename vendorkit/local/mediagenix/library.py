@@ -14,8 +14,6 @@ ampersands and other scripts (about a fifth), durations such as `30m` (every thi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from vendorkit.local.mediagenix.numbers import WORDS, Facts, day, ids, job_path, local_midnight
 from vendorkit.local.mediagenix.titles import Titles
 
@@ -254,14 +252,6 @@ class Library(Titles):
         runtime = f"{minutes}m" if index % 13 == 4 else f"{minutes // 60:02}:{minutes % 60:02}:{index % 60:02}.000"
         name = f"{self.phrase(title, 20)} {'cut' if index % 2 else 'version'} #{id_}"
         return {"name": name, "runtime": None if index % 29 == 3 else runtime, "title": title + 1}
-
-    def select_assets(self, query: Mapping[str, str], every: Sequence[int]) -> Sequence[int]:
-        """Return the assets with a name: it ends with the id, so that it is unique in the company (4.18)."""
-        if "name" not in query:
-            return every
-        number = query["name"].rpartition("#")[2]
-        found = self.assets(int(number)) if number.isdecimal() and int(number) in every else None
-        return [int(number)] if found and found["name"] == query["name"] else []
 
     def renditions(self, id_: int) -> Facts | None:
         """Return the facts of a rendition."""

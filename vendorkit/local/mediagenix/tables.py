@@ -10,6 +10,7 @@ The table is `records` of `on_demand.json` or `sequence.json`: one entry per kin
                  places are taken. They have the facts `place`, `owner` (a path), `owner_id` and the links of the owner.
     unlisted     How many places of each owner have a record, even if the owner does not list it: events are about them.
     list         How the address of all records is paged; without it there is no such address.
+    filter       The attribute by whose value that address selects.
     path         The address of a record, if it is not /PLURAL/{id}.
     hidden       ["id"] if the record does not show its id.
     plain        The rels that `expand` does not expand (3.4).
@@ -66,6 +67,7 @@ class Kind:
         self.unlisted: int = entry.get("unlisted", 0)
         self.count: int = library.counts.get(plural, 0)
         self.listed: str | None = entry.get("list")
+        self.filter: str = entry.get("filter", "")
         rows = [["id", "integer", "{id}"], *entry.get("attributes", [])]
         self._attributes = [
             (row[0], row[1], self._value(*row)) for row in rows if row[0] not in entry.get("hidden", [])
@@ -157,7 +159,7 @@ class Tables:
         self.kinds = {plural: Kind(plural, entry, library) for plural, entry in table.items()}
         self.record = lru_cache(maxsize=_KEPT)(self._made)
         self._ids: dict[str, Sequence[int]] = {}
-        self._targets: dict[tuple[str, str], dict[str, list[int]]] = {}
+        self._known: dict[tuple[str, str], dict[Any, list[int]]] = {}
 
     def patterns(self) -> Table:
         """Return the patterns of all addresses and the functions that return what is there."""
@@ -215,14 +217,15 @@ class Tables:
             for owner_id in self.ids(self.kinds[owner]):
                 yield from self._owned(kind, owner, owner_id)
 
-    def _leading_to(self, kind: Kind, rel: str, path: str) -> list[int]:
-        """Return the ids of the records whose link *rel* leads to *path*."""
-        if (kind.plural, rel) not in self._targets:
-            targets = self._targets[kind.plural, rel] = defaultdict(list)
+    def _having(self, kind: Kind, name: str, value: str) -> list[int]:
+        """Return the ids of the records that have *value* as their link or attribute *name*."""
+        if (kind.plural, name) not in self._known:
+            known = self._known[kind.plural, name] = defaultdict(list)
             for id_ in self.ids(kind):
-                record = self.record(kind.plural, id_)
-                targets[dict(record.links).get(rel, "") if record else ""].append(id_)
-        return self._targets[kind.plural, rel].get(path, [])
+                if record := self.record(kind.plural, id_):
+                    shown = {one: given for one, _, given in record.attributes} | dict(record.links)
+                    known[shown.get(name)].append(id_)
+        return self._known[kind.plural, name].get(value, [])
 
     # -- what is at an address
 
@@ -231,9 +234,11 @@ class Tables:
         return found if found and [int(part) for part in found.path.split("/") if part.isdecimal()] == [*ids] else None
 
     def _list(self, kind: Kind) -> Collection:
-        select = getattr(self._library, f"select_{kind.plural}", None)
-        chosen = select and (lambda query: select(query, self.ids(kind)))
-        return Collection(kind.plural, self.ids(kind), partial(self.record, kind.plural), kind.listed or "", chosen)
+        def selected(query: Mapping[str, str]) -> Sequence[int]:
+            return self._having(kind, kind.filter, query[kind.filter]) if kind.filter in query else self.ids(kind)
+
+        build = partial(self.record, kind.plural)
+        return Collection(kind.plural, self.ids(kind), build, kind.listed or "", selected if kind.filter else None)
 
     def _below(self, owner_kind: Kind, row: Sequence[str], *ids: int) -> Node | None:
         owner = self._at(owner_kind, *ids)
@@ -262,7 +267,7 @@ class Tables:
             "share": lambda: self.ids(kind)[owner_id - 1 :: owner.count],
             "none": list,
         }
-        return every[how]() if how in every else self._leading_to(kind, how, path)
+        return every[how]() if how in every else self._having(kind, how, path)
 
 
 def _of_range(kind: str, number: int) -> Any:

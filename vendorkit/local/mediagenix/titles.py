@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-from vendorkit.local.mediagenix.numbers import WORDS, Facts, Numbers, day, external_id, ids
+from vendorkit.local.mediagenix.numbers import WORDS, Facts, Numbers, day, ids
 
 
 class Titles(Numbers):
@@ -90,14 +88,6 @@ class Titles(Numbers):
     @staticmethod
     def _licensor_id(licensor: int) -> int | None:
         return licensor + 1 if licensor else None
-
-    def select_titles(self, query: Mapping[str, str], every: Sequence[int]) -> Sequence[int]:
-        """Return the titles with an external id: one or none."""
-        if "external_id" not in query:
-            return every
-        number = query["external_id"].rpartition("-")[2]
-        found = int(number) if number.isdecimal() else 0
-        return [found] if found in every and external_id("ACME", found - 1) == query["external_id"] else []
 
     def title_clips(self, id_: int) -> list[int]:
         """Return the trailer of a block, which promotes its first feature."""
