@@ -11,18 +11,14 @@ from starlette.routing import Match
 
 import vendorkit as vk
 from vendorkit import local
-from vendorkit.local.mediagenix import api as mediagenix
-from vendorkit.local.mediagenix import sequence
-from vendorkit.local.medipim import api as medipim
 from vendorkit.local.medipim.kinds import WORDS
 from vendorkit.local.medipim.shop import WRITERS
-from vendorkit.local.pledg import api as pledg
+from vendorkit.local.server.__main__ import APIS
 from vendorkit.local.server.settings import Settings
 from vendorkit.vendors.registry import connect_local
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "endpoints.md"
-MODULES = {"medipim": medipim, "pledg": pledg, "mediagenix": mediagenix, "sequence": sequence}
 HEAD = """# Every documented endpoint
 
 What the vendors' pages name, and where it is here: a resource, whose verbs are those of every other one, or a raw call.
@@ -69,7 +65,7 @@ def _listed() -> Iterator[tuple[str, str, str, str]]:
     vendor = ""
     for line in (HERE / "documented_endpoints.txt").read_text("utf-8").splitlines():
         call, _, note = line.partition("  ")
-        if line in MODULES:
+        if line in APIS:
             vendor = line
         elif line and not line.startswith("#"):
             method, path = call.split()
@@ -103,7 +99,7 @@ def _mock(vendor: str, method: str, path: str) -> str:
     credentials = {"PLEDG_API_KEY": "", "PLEDG_API_SECRET": "", "PLEDG_MERCHANT_SECRET": ""}
     credentials |= {"PLEDG_DASHBOARD_EMAIL": "", "PLEDG_DASHBOARD_PASSWORD": ""}
     for country in ("be", "fr"):
-        routes = MODULES[vendor].routes(Settings(country=country, titles=20), lambda _="": "https://x", credentials)
+        routes = APIS[vendor](Settings(country=country, titles=20), lambda _="": "https://x", credentials).routes()
         if any(route.matches(scope)[0] is Match.FULL for route in routes):
             break
     else:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import http.client
 import ssl
 import subprocess
-from types import SimpleNamespace
 
 import pytest
 import requests
-from starlette.responses import JSONResponse
 
+from vendorkit.local.medipim import api as medipim_api
 from vendorkit.local.server.authenticate import BasicCheck
 from vendorkit.local.server.settings import Settings
 from vendorkit.local.server.vendor import RateLimit
@@ -54,8 +53,8 @@ def test_basic_credentials_are_utf_8_and_a_password_may_hold_colons():
     """RFC 7617 section 2.1's user and password, whose header is printed there, and a colon in the password."""
 
     def refuse(user, password, header):
-        module = SimpleNamespace(VENDOR="medipim", OPEN=(), refusal=lambda status, _: JSONResponse({}, status))
-        check = BasicCheck(module, Settings(), user, password)
+        api = medipim_api.Api(Settings(), str, {})
+        check = BasicCheck(api, user, password)
         return check.refuse({"type": "http", "path": "/", "headers": [(b"authorization", header)]})
 
     assert refuse("test", "123£", b"Basic dGVzdDoxMjPCow==") is None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-import types
 import zlib
 
 import httpx
@@ -12,6 +11,7 @@ import pytest
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Route
 
+from vendorkit.local.server.api import Api
 from vendorkit.local.server.checks import application
 from vendorkit.local.server.settings import Settings
 from vendorkit.local.server.vendor import Vendor
@@ -25,17 +25,19 @@ def client(medipim_client):
     return medipim_client
 
 
-def stub(*, settings=None, auth="open", **handlers) -> Vendor:
+def stub(**handlers) -> Vendor:
     """Return a mock server in this process, with one route per handler."""
-    module = types.SimpleNamespace(
-        VENDOR="medipim",
-        OPEN=(),
-        AUTH=auth,
-        RATE=(100, 60.0, 0.0),
-        refusal=lambda status, reason, *_: JSONResponse({"refused": reason}, status),
-        routes=lambda *_: [Route(f"/{name}", handler) for name, handler in handlers.items()],
-    )
-    return Vendor(module=module, settings=settings or Settings(), credentials={}, port=1, control_token="token")
+
+    class Stub(Api):
+        RATE = (100, 60.0, 0.0)
+
+        def refusal(self, status, reason, exc=None):
+            return JSONResponse({"refused": reason}, status)
+
+        def routes(self):
+            return [Route(f"/{name}", handler) for name, handler in handlers.items()]
+
+    return Vendor(kind=Stub, settings=Settings(), credentials={}, port=1, control_token="token")
 
 
 def ask(vendor: Vendor, path: str, **options) -> httpx.Response:

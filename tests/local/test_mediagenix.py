@@ -27,7 +27,7 @@ class Vendor:
     def __init__(self, module=mediagenix, **settings):
         self.settings = Settings(**{"titles": 400, **settings})
         self._app = Starlette(
-            routes=module.routes(self.settings, lambda name="": f"https://{name}.example" if name else BASE, {})
+            routes=module.Api(self.settings, lambda name="": f"https://{name}.example" if name else BASE, {}).routes()
         )
 
     def ask(self, method, path, **options):

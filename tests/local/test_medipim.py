@@ -27,12 +27,12 @@ class Caller:
 
     def __init__(self, **settings: Any) -> None:
         self.settings = Settings(**settings)
-        routes = medipim.routes(self.settings, lambda name="": f"https://{name}.example" if name else BASE, {})
+        api = medipim.Api(self.settings, lambda name="": f"https://{name}.example" if name else BASE, {})
 
         def refused(_request: Any, exc: Any) -> Response:
-            return medipim.refusal(exc.status_code, exc.detail, self.settings, exc)
+            return api.refusal(exc.status_code, exc.detail, exc)
 
-        app = Starlette(routes=routes, exception_handlers={HTTPException: refused})
+        app = Starlette(routes=api.routes(), exception_handlers={HTTPException: refused})
         self.transport = httpx.ASGITransport(app=app)
 
     def send(self, method: str, path: str, **options: Any) -> httpx.Response:
@@ -225,10 +225,11 @@ def test_a_body_that_is_no_json_object_is_a_bad_request(caller):
 
 def test_refusals_have_the_documented_shape():
     """Status, code and message; the two known codes are the vendor's."""
-    answer = medipim.refusal(401, "No key.")
+    api = medipim.Api(Settings(), lambda name="": BASE, {})
+    answer = api.refusal(401, "No key.")
     expected = {"error": {"status": 401, "code": "authentication.not_authenticated", "message": "No key."}}
     assert (answer.status_code, json.loads(bytes(answer.body))) == (401, expected)
-    assert json.loads(bytes(medipim.refusal(429, "").body))["error"]["code"] == "too_many_requests"
+    assert json.loads(bytes(api.refusal(429, "").body))["error"]["code"] == "too_many_requests"
 
 
 def test_writing_is_refused(caller):

@@ -6,36 +6,22 @@ Links to resources that the mock server does not have are left out, so that ever
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Final
-
 from starlette.routing import Route
 
 from vendorkit.local.mediagenix.library import Library
-from vendorkit.local.mediagenix.product import Product
-from vendorkit.local.mediagenix.routes import error
+from vendorkit.local.mediagenix.routes import Product
 from vendorkit.local.server.files import picture
-from vendorkit.local.server.settings import Settings
-
-VENDOR: Final = "mediagenix"
-AUTH: Final = "digest"
-OPEN: Final = ("/files/",)  # served without credentials, as from another host
-RATE: Final = (150, 30.0, 300.0)
-"""Requests, window and ban in seconds (3.8)."""
-
-refusal: Final = error
-"""The vendor's error for requests that the server refuses before they reach a route."""
 
 
-def _product(settings: Settings) -> Product:
-    return Product(settings, Library(settings.seed, settings.titles), "on_demand.json")
+class Api(Product):
+    """The API, and the files that it links to, which are served without credentials, as from another host."""
 
+    REALM, FILE, OPEN = "Local Movida", "on_demand.json", ("/files/",)
 
-def routes(settings: Settings, origin: Callable[..., str], _credentials: Mapping[str, str]) -> list[Route]:
-    """Return the routes of the API, below `/api`, without authentication and faults."""
-    return [*_product(settings).routes(origin), Route("/files/{path:path}", picture)]
+    def library(self) -> Library:
+        """Return the facts of the records."""
+        return Library(self.settings.seed, self.settings.titles)
 
-
-def unknown(settings: Settings, action: str, records: list[str]) -> str:
-    """Return which of *records* cannot be changed; "" if all can."""
-    return _product(settings).unknown(action, records)
+    def routes(self) -> list[Route]:
+        """Return the routes of the API and of the files."""
+        return [*super().routes(), Route("/files/{path:path}", picture)]

@@ -7,7 +7,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 from xml.sax.saxutils import escape
 
@@ -18,7 +19,10 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from vendorkit.local.mediagenix.answers import Collection, Node, Paging, Renderer, Resource, Table, found_in
-from vendorkit.local.mediagenix.changes import Changed, Writer
+from vendorkit.local.mediagenix.changes import DONE, Changed, Writer
+from vendorkit.local.mediagenix.events import Events
+from vendorkit.local.mediagenix.tables import Tables
+from vendorkit.local.server.api import Api
 from vendorkit.local.server.settings import Settings
 
 PER_PAGE: Final = 50
@@ -27,7 +31,7 @@ _DIGITS: Final = 18  # longer numbers are refused
 _UTF8: Final = "; charset=utf-8"
 
 
-def error(status: int, message: str, *_: object, as_json: bool = False) -> Response:
+def error(status: int, message: str, *, as_json: bool = False) -> Response:
     """
     Return an error as the vendor writes it.
 
@@ -40,27 +44,54 @@ def error(status: int, message: str, *_: object, as_json: bool = False) -> Respo
     return Response(f"<error>{inner}</error>\n", status, media_type="application/xml" + _UTF8)
 
 
-class Endpoint:
+class Product(Api):
     """
-    One ASGI application for all routes, so that they take every method and refuse writes as the vendor does.
+    One product of Mediagenix: the records of its table, its root and its event feed.
 
-    Args:
-        settings: Read at each request.
-        origin: Returns the origin of this server, or of another one.
-        table: What is at which path.
-        example: Returns any record of a plural.
+    It is one ASGI application for all routes, so that they take every method and refuse writes as the vendor does.
+
+    Attributes:
+        FILE: The name of its table: `root` has its name and links, `events` the kinds of events, `records` the rest.
     """
 
-    def __init__(
-        self, settings: Settings, origin: Callable[..., str], table: Table, example: Callable[[str], Resource | None]
-    ) -> None:
-        self._settings, self._origin, self._table = settings, origin, table
-        self._resolve = Changed(settings, partial(found_in, table)).resolve
-        self._writer = Writer(settings, self._resolve, example)
+    AUTH = "digest"
+    RATE = (150, 30.0, 300.0)  # 3.8
+    FILE: ClassVar[str]
+
+    def __init__(self, settings: Settings, origin: Callable[..., str], credentials: Mapping[str, str]) -> None:
+        super().__init__(settings, origin, credentials)
+        data = json.loads(Path(__file__).with_name(self.FILE).read_text("utf-8"))
+        ((name, rels),) = data["root"].items()
+        # The links of the root lead to whole collections, so none is expanded.
+        root = Resource(name, "", [], links=[(rel, f"/{rel}") for rel in rels], plain=frozenset(rels))
+        library = self.library()
+        tables = Tables(data["records"], library)
+        events = Events(settings, library, tables, data["events"])
+        self._table: Table = {"": lambda: root, "/events": events.collection, "/events/{id}": events.event}
+        self._table |= tables.patterns()
+        self._resolve = Changed(settings, partial(found_in, self._table)).resolve
+        self._writer = Writer(settings, self._resolve, tables.example)
+
+    def library(self) -> Any:
+        """Return the facts of the records."""
+        raise NotImplementedError
 
     def routes(self) -> list[Route]:
-        """Return one route for each path of the table."""
+        """Return one route, below `/api`, for each path of the table."""
         return [Route(_route_path(pattern), self) for pattern in self._table]
+
+    def refusal(self, status: int, reason: str, _exc: Exception | None = None) -> Response:
+        """Return the vendor's error for requests that the server refuses before they reach a route."""
+        return error(status, reason)
+
+    def unknown(self, action: str, records: list[str]) -> str:
+        """Return which of *records* cannot be changed, because they are not there or there is no such action."""
+        known = action in DONE and bool(records)
+
+        def fits(path: str) -> bool:
+            return known and path.rpartition("/")[2].isdecimal() and isinstance(self._resolve(f"/{path}"), Resource)
+
+        return ", ".join(one for one in records if not fits(one)) or "anything" * (not known)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -86,9 +117,9 @@ class Endpoint:
             raise HTTPException(404, f"No record at {request.url.path}")
         paging = Paging()
         if isinstance(node, Collection):
-            node, paging = _page(node, query, f"{self._origin()}/api{path}", unescaped=self._settings.unescaped_next)
+            node, paging = _page(node, query, f"{self.origin()}/api{path}", unescaped=self.settings.unescaped_next)
         expand = frozenset(query.get("expand", "").replace(" ", "").split(",")) - {""}
-        renderer = Renderer(self._settings, self._origin, self._resolve, expand)
+        renderer = Renderer(self.settings, self.origin, self._resolve, expand)
         if as_json:
             return Response(renderer.json(node, paging), media_type="application/json" + _UTF8)
         return Response(renderer.xml(node, paging), media_type="application/xml" + _UTF8)

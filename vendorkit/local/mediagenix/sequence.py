@@ -7,41 +7,23 @@ origin. The fields of hooks and work areas are not known: a minimum.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Final
-
-from starlette.routing import Route
 
 from vendorkit.local.mediagenix.library import Library
 from vendorkit.local.mediagenix.numbers import WORDS, Facts, Numbers, day, external_id, job_path
-from vendorkit.local.mediagenix.product import Product
-from vendorkit.local.mediagenix.routes import error
-from vendorkit.local.server.settings import Settings
-
-VENDOR: Final = "sequence"
-AUTH: Final = "digest"
-OPEN: Final = ()
-RATE: Final = (150, 30.0, 300.0)
-"""Requests, window and ban in seconds (3.8)."""
-
-refusal: Final = error
-"""The vendor's error for requests that the server refuses before they reach a route."""
+from vendorkit.local.mediagenix.routes import Product
 
 _PER_JOB: Final = {"assets": 4, "tasks": 5, "notes": 2, "problems": 1, "hooks": 2}
 
 
-def _product(settings: Settings) -> Product:
-    return Product(settings, Jobs(Library(settings.seed, settings.titles), settings.seed), "sequence.json")
+class Api(Product):
+    """The API."""
 
+    REALM, FILE = "Local Sequence", "sequence.json"
 
-def routes(settings: Settings, origin: Callable[..., str], _credentials: Mapping[str, str]) -> list[Route]:
-    """Return the routes of the API, below `/api`, without authentication and faults."""
-    return _product(settings).routes(origin)
-
-
-def unknown(settings: Settings, action: str, records: list[str]) -> str:
-    """Return which of *records* cannot be changed; "" if all can."""
-    return _product(settings).unknown(action, records)
+    def library(self) -> Jobs:
+        """Return the facts of the records."""
+        return Jobs(Library(self.settings.seed, self.settings.titles), self.settings.seed)
 
 
 class Jobs(Numbers):

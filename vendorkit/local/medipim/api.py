@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from vendorkit.local.medipim.catalogue import FIRST_MEDIA, Catalogue
+from vendorkit.local.medipim.catalogue import FIRST_MEDIA
 from vendorkit.local.medipim.filters import Violation
 from vendorkit.local.medipim.kinds import WORDS, Ints, Record
 from vendorkit.local.medipim.lists import LISTS, List, get_fields, list_at, rows_of
@@ -29,52 +29,77 @@ from vendorkit.local.medipim.lookups import encode, subscriptions
 from vendorkit.local.medipim.oddities import corrupt
 from vendorkit.local.medipim.products import EANS
 from vendorkit.local.medipim.shop import WRITERS, Shop, need, page_of, read_json
+from vendorkit.local.server import api as server
 from vendorkit.local.server.files import picture
 from vendorkit.local.server.settings import Settings
 
 Handler = Callable[[Request], Awaitable[Response]]
 
-VENDOR: Final = "medipim"
-AUTH: Final = "basic"
-RATE: Final = (100, 60, 0)  # requests, seconds, ban in seconds (Medipim's documents)
-OPEN: Final = ("/media/",)  # served without credentials (inferred)
 WINDOW: Final = 10_000
 _CHUNK: Final = 400  # records per chunk of the stream: about 1 MB
 _USER_AGENT: Final = re.compile(r"(?!Mozilla/)[^\s/]+/\S+ \(.+\)")
-
-
-def refusal(status: int, reason: str, settings: Settings | None = None, exc: Exception | None = None) -> Response:
-    """
-    Return an error in the documented form (Medipim's documents).
-
-    Of an invalid request, the status and the place and form of `violations` are inferred.
-    """
-    invalid = isinstance(exc, Violation) and settings is not None
-    status = settings.invalid_status if settings is not None and invalid else status
-    # Only the codes of 400, 401 and 429 are documented (Medipim's documents); the others are inferred.
-    code = WORDS["error_codes"].get(str(status), "internal_error")
-    body: Record = {"error": {"status": status, "code": code, "message": reason}}
-    if isinstance(exc, Violation) and settings is not None:
-        (body["error"] if settings.violations_inside_error else body)["violations"] = exc.violations
-    return _json(body, status)
 
 
 def _json(value: Any, status: int = 200) -> Response:
     return Response(encode(value), status, media_type="application/json")
 
 
-class Api:
-    """
-    The handlers of the mock server.
+class Api(server.Api):
+    """The handlers of the mock server."""
 
-    Args:
-        settings: Read at each request, so that switches work while the server runs.
-        origin: Returns the origin of this server, or of its "files", for absolute links.
-    """
+    AUTH = "basic"
+    REALM = "Medipim API"
+    OPEN = ("/media/",)  # served without credentials (inferred)
+    RATE = (100, 60, 0)  # Medipim's documents
 
-    def __init__(self, settings: Settings, origin: Callable[..., str]) -> None:
-        self.settings, self.origin = settings, origin
+    def __init__(self, settings: Settings, origin: Callable[..., str], credentials: Mapping[str, str]) -> None:
+        super().__init__(settings, origin, credentials)
         self._shop: tuple[Any, Shop] | None = None
+
+    def routes(self) -> list[Route]:
+        """Return the routes: the fixed ones, the lists of the country, and the writes."""
+        table: dict[str, Handler] = {
+            "POST products/query": partial(self.query, "products"),
+            "POST products/stream": partial(self.stream, "products"),
+            "GET products/find": self.find_product,
+            "GET products/get-fields": partial(self.fields, "products"),
+            "POST media/query": partial(self.query, "media"),
+            "POST media/stream": partial(self.stream, "media"),
+            "GET media/find": self.find_media,
+            "GET media/get-fields": partial(self.fields, "media"),
+            "GET products/embed": self.embed,
+            "GET corrections/types": self.correction_types,
+            "POST organizations/check/subscription": self.subscriptions,
+        }
+        for entry in LISTS:
+            if not entry.countries or self.settings.country in entry.countries:
+                table[f"POST {entry.path}/query"] = partial(self.list_query, entry)
+                table |= {f"GET {entry.path}/find": partial(self.list_find, entry)} if entry.root else {}
+        table |= {f"POST {path}": partial(self.write, path) for path in WORDS["writes"]}
+        calls = [(call.split(), handler) for call, handler in table.items()]
+        listed = [Route(f"/v4/{path}", handler, methods=[method]) for (method, path), handler in calls]
+        return [*listed, Route("/media/{item:int}/{name}", self.media_file, methods=["GET"])]
+
+    def refusal(self, status: int, reason: str, exc: Exception | None = None) -> Response:
+        """
+        Return an error in the documented form (Medipim's documents).
+
+        Of an invalid request, the status and the place and form of `violations` are inferred.
+        """
+        status = self.settings.invalid_status if isinstance(exc, Violation) else status
+        # Only the codes of 400, 401 and 429 are documented (Medipim's documents); the others are inferred.
+        code = WORDS["error_codes"].get(str(status), "internal_error")
+        body: Record = {"error": {"status": status, "code": code, "message": reason}}
+        if isinstance(exc, Violation):
+            (body["error"] if self.settings.violations_inside_error else body)["violations"] = exc.violations
+        return _json(body, status)
+
+    def unknown(self, action: str, records: list[str]) -> str:
+        """Return which of *records* cannot be changed; "" if all can."""
+        index_of = self.shop.catalogue.index_of
+        actions = ("add", "edit", "touch", "deactivate", "replace", "delete")
+        fits = (action == "add") == (not records) and action in actions
+        return ", ".join(one for one in records if not fits or index_of(one) is None) or "anything" * (not fits)
 
     @property
     def shop(self) -> Shop:
@@ -211,42 +236,3 @@ def _one_parameter(request: Request, known: tuple[str, ...]) -> tuple[str, str]:
     if len(given) != 1 or given[0][0] not in known:
         raise Violation(field="query", message=f"must be exactly one of {', '.join(known)}")
     return given[0]
-
-
-def unknown(settings: Settings, action: str, records: list[str]) -> str:
-    """Return which of *records* cannot be changed; "" if all can."""
-    index_of = Catalogue(settings).index_of
-    fits = (action == "add") == (not records) and action in ("add", "edit", "touch", "deactivate", "replace", "delete")
-    return ", ".join(one for one in records if not fits or index_of(one) is None) or "anything" * (not fits)
-
-
-def routes(settings: Settings, origin: Callable[..., str], _credentials: Mapping[str, str]) -> list[Route]:
-    """
-    Return the routes of the Medipim mock server.
-
-    Args:
-        settings: Switches and sizes, read at each request.
-        origin: Returns the origin of this server, or of its "files".
-    """
-    api = Api(settings, origin)
-    table: dict[str, Handler] = {
-        "POST products/query": partial(api.query, "products"),
-        "POST products/stream": partial(api.stream, "products"),
-        "GET products/find": api.find_product,
-        "GET products/get-fields": partial(api.fields, "products"),
-        "POST media/query": partial(api.query, "media"),
-        "POST media/stream": partial(api.stream, "media"),
-        "GET media/find": api.find_media,
-        "GET media/get-fields": partial(api.fields, "media"),
-        "GET products/embed": api.embed,
-        "GET corrections/types": api.correction_types,
-        "POST organizations/check/subscription": api.subscriptions,
-    }
-    for entry in LISTS:
-        if not entry.countries or settings.country in entry.countries:
-            table[f"POST {entry.path}/query"] = partial(api.list_query, entry)
-            table |= {f"GET {entry.path}/find": partial(api.list_find, entry)} if entry.root else {}
-    table |= {f"POST {path}": partial(api.write, path) for path in WORDS["writes"]}
-    calls = [(call.split(), handler) for call, handler in table.items()]
-    listed = [Route(f"/v4/{path}", handler, methods=[method]) for (method, path), handler in calls]
-    return [*listed, Route("/media/{item:int}/{name}", api.media_file, methods=["GET"])]

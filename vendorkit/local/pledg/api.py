@@ -30,34 +30,15 @@ from starlette.routing import Route
 from vendorkit.local.pledg import schedule as pledg_schedule
 from vendorkit.local.pledg import signing as pledg_signing
 from vendorkit.local.pledg.signing import Tokens
+from vendorkit.local.server import api as server
 from vendorkit.local.server.settings import Settings
 
-VENDOR: Final = "pledg"
-AUTH: Final = "per-route"
-OPEN: Final = ()
-RATE: Final = (100, 60.0, 0.0)  # invented: no source has a limit of Pledg
 MOST_CENTS: Final = 1_000_000  # of a purchase, as of 2021
 MOST_SIMULATED_CENTS: Final = 10**12  # of this mock server: above it, fees are not exact
 LAST_YEAR: Final = 9990  # of this mock server: a schedule must end within Python's calendar
 MOST_NOTIFICATIONS: Final = 100_000
 _CHALLENGES: Final = ('Bearer realm="Pledg API", error="invalid_token"', 'Basic realm="Pledg API", charset="UTF-8"')
 _ANYBODY: Final = {"Access-Control-Allow-Origin": "*"}
-
-
-def refusal(status: int, reason: str, settings: Settings | None = None, _exc: object = None) -> Response:
-    """Return the vendor's error body; only `error.debug` is known, the rest is inferred: the switch leaves it out."""
-    kind = pledg_schedule.TERMS["error_types"].get(str(status))
-    kind = kind or ("internal_error" if status >= 500 else "invalid_request_error")
-    more = {} if settings is not None and settings.error_body == "debug" else {"type": kind, "message": reason}
-    response = JSONResponse({"error": {**more, "debug": reason}}, status)
-    for challenge in _CHALLENGES if status == 401 else ():
-        response.headers.append("WWW-Authenticate", challenge)
-    return response
-
-
-def unknown(_settings: Settings, _action: str, records: list[str]) -> str:
-    """Return what cannot be changed: anything."""
-    return ", ".join(records) or "anything"
 
 
 def identities(settings: Settings) -> dict[str, str]:
@@ -68,40 +49,50 @@ def identities(settings: Settings) -> dict[str, str]:
     }
 
 
-def routes(settings: Settings, base_url: Callable[[], str], credentials: Mapping[str, str]) -> list[Route]:
-    """Return the routes; the path that ends in "/" is also answered without it."""
-    pledg = _Pledg(settings, base_url, credentials)
-    simulate = "simulate_payment_schedule"
-    table: dict[str, Callable[[Request], Awaitable[Response]]] = {
-        "POST /api/token": pledg.tokens.issue,
-        f"POST /api/users/me/merchants/{{uid}}/{simulate}": pledg.simulate,
-        f"POST /api/users/me/companies/{{uid}}/{simulate}": pledg.simulate_company,
-        f"POST /api/merchants/{{uid}}/{simulate}": pledg.simulate_protected,
-        "GET /api/merchants/{uid}": pledg.merchant,
-        "POST /api/purchase_link/": pledg.purchase_link,
-        "POST /api/purchase_link": pledg.purchase_link,
-        "POST /api/payment_by_transfer": pledg.payment_by_transfer,
-        "POST /api/purchases/{uid}/credit_by_transfer": pledg.credit_by_transfer,
-        "POST /api/purchases/{uid}/release": pledg.release,
-        "GET /purchase": pledg.purchase_page,
-        "GET /payment_solutions": pledg.purchase_page,
-        "GET /api/local/notifications": pledg.notifications,
-    }
-    calls = [(call.split(), handler) for call, handler in table.items()]
-    return [Route(path, handler, methods=[method]) for (method, path), handler in calls]
-
-
-class _Pledg:
+class Api(server.Api):
     """The handlers, and the purchases that they create or change."""
 
-    def __init__(self, settings: Settings, base_url: Callable[[], str], credentials: Mapping[str, str]) -> None:
-        self._settings, self._base_url = settings, base_url
+    RATE = (100, 60.0, 0.0)  # invented: no source has a limit of Pledg
+
+    def __init__(self, settings: Settings, origin: Callable[..., str], credentials: Mapping[str, str]) -> None:
+        super().__init__(settings, origin, credentials)
         self._secret = credentials["PLEDG_MERCHANT_SECRET"]
         self._merchants = pledg_schedule.merchants(settings.seed)
         self._company_uid = pledg_schedule.uid("cmp", settings.seed, 1)
         self._linked: dict[str, int] = {}  # purchases created by link: uid to cents
         self._left: dict[str, int] = {}  # cents that can still be refunded, of purchases with a refund or release
-        self.tokens = Tokens(settings, base_url, credentials)
+        self.tokens = Tokens(settings, origin, credentials)
+
+    def routes(self) -> list[Route]:
+        """Return the routes; the path that ends in "/" is also answered without it."""
+        simulate = "simulate_payment_schedule"
+        table: dict[str, Callable[[Request], Awaitable[Response]]] = {
+            "POST /api/token": self.tokens.issue,
+            f"POST /api/users/me/merchants/{{uid}}/{simulate}": self.simulate,
+            f"POST /api/users/me/companies/{{uid}}/{simulate}": self.simulate_company,
+            f"POST /api/merchants/{{uid}}/{simulate}": self.simulate_protected,
+            "GET /api/merchants/{uid}": self.merchant,
+            "POST /api/purchase_link/": self.purchase_link,
+            "POST /api/purchase_link": self.purchase_link,
+            "POST /api/payment_by_transfer": self.payment_by_transfer,
+            "POST /api/purchases/{uid}/credit_by_transfer": self.credit_by_transfer,
+            "POST /api/purchases/{uid}/release": self.release,
+            "GET /purchase": self.purchase_page,
+            "GET /payment_solutions": self.purchase_page,
+            "GET /api/local/notifications": self.notifications,
+        }
+        calls = [(call.split(), handler) for call, handler in table.items()]
+        return [Route(path, handler, methods=[method]) for (method, path), handler in calls]
+
+    def refusal(self, status: int, reason: str, _exc: Exception | None = None) -> Response:
+        """Return the vendor's error body; only `error.debug` is known, the rest is inferred, and a switch."""
+        kind = pledg_schedule.TERMS["error_types"].get(str(status))
+        kind = kind or ("internal_error" if status >= 500 else "invalid_request_error")
+        more = {} if self.settings.error_body == "debug" else {"type": kind, "message": reason}
+        response = JSONResponse({"error": {**more, "debug": reason}}, status)
+        for challenge in _CHALLENGES if status == 401 else ():
+            response.headers.append("WWW-Authenticate", challenge)
+        return response
 
     def _merchant(self, request: Request) -> pledg_schedule.Merchant:
         found = self._merchants.get(request.path_params["uid"])
@@ -114,7 +105,7 @@ class _Pledg:
         return JSONResponse(await self._simulated(request), headers=_ANYBODY)
 
     async def _simulated(self, request: Request) -> dict[str, Any]:
-        settings, merchant = self._settings, self._merchant(request)
+        settings, merchant = self.settings, self._merchant(request)
         plan = pledg_schedule.schedule(merchant, *await _simulation(request), settings.fees_rounding)
         answer = pledg_schedule.with_rates(plan) if settings.simulation_rates else plan
         return pledg_schedule.corrupt(answer, settings.seed, settings.wrong_type_rate)
@@ -123,7 +114,7 @@ class _Pledg:
         """Answer the plans of all merchants of the company (4.2)."""
         if request.path_params["uid"] != self._company_uid:
             raise HTTPException(404, "There is no such company.")
-        terms, rounding = await _simulation(request), self._settings.fees_rounding
+        terms, rounding = await _simulation(request), self.settings.fees_rounding
         offers = [merchant for merchant in self._merchants.values() if merchant.payment_type == "INSTALLMENT"]
         plans = [pledg_schedule.schedule(merchant, *terms, rounding) for merchant in offers]
         # The only known client accepts both spellings, and items without rates, so there is an item of each kind.
@@ -138,14 +129,14 @@ class _Pledg:
 
     async def merchant(self, request: Request) -> Response:
         """Answer a merchant's conditions (4.3)."""
-        return JSONResponse(self._merchant(request).as_json(self._settings.threshold_name))
+        return JSONResponse(self._merchant(request).as_json(self.settings.threshold_name))
 
     async def purchase_link(self, request: Request) -> Response:
         """Create a purchase from signed settings, and answer the link for the buyer (the form is inferred)."""
         uid = self._purchase(request)
-        link = f"{self._base_url()}/purchase?uid={uid}"
+        link = f"{self.origin()}/purchase?uid={uid}"
         answers = {"link": {"purchase_link": link, "uid": uid}, "url": {"url": link}}
-        answer = answers.get(self._settings.link_answer)
+        answer = answers.get(self.settings.link_answer)
         return JSONResponse(answer) if answer else Response(b"", 200)
 
     async def payment_by_transfer(self, request: Request) -> Response:
@@ -178,7 +169,7 @@ class _Pledg:
         query = request.query_params
         if query.get("uid") in self._linked:
             return _page("purchase found", f"{self._linked[query['uid']] / 100:.2f} EUR")
-        if "signature" not in query and not self._settings.signature_required:
+        if "signature" not in query and not self.settings.signature_required:
             return _page("unsigned request accepted", query.get("reference", ""))
         try:
             data = self._signed_settings(request)
@@ -193,12 +184,12 @@ class _Pledg:
         left = self._left[purchase_uid]
         if not _is_amount(amount, left):
             reason = f"The provided property amount_cents is invalid: 1 to {left} can be refunded"
-            if self._settings.refund_errors == "text":
+            if self.settings.refund_errors == "text":
                 return PlainTextResponse(reason, 400)
             raise HTTPException(400, reason)
         self._left[purchase_uid] -= amount
         answer = {"purchase_uid": purchase_uid, "amount_cents": amount}
-        return JSONResponse(answer) if self._settings.refund_answer == "json" else Response(b"", 200)
+        return JSONResponse(answer) if self.settings.refund_answer == "json" else Response(b"", 200)
 
     async def release(self, request: Request) -> Response:
         """Release a purchase that is not debited yet. The body of the answer is empty (inferred)."""
@@ -206,13 +197,13 @@ class _Pledg:
         if not self._left[purchase_uid]:
             raise HTTPException(400, "The purchase is refunded or released already")
         self._left[purchase_uid] = 0
-        as_json = self._settings.release_answer == "json"
+        as_json = self.settings.release_answer == "json"
         return JSONResponse({"purchase_uid": purchase_uid}) if as_json else Response(b"", 200)
 
     def _refundable(self, request: Request) -> str:
         """Return the purchase of the path, which is in the notifications or created by link; it has an entry then."""
         self.tokens.check(request)
-        purchase_uid, seed = request.path_params["uid"], self._settings.seed
+        purchase_uid, seed = request.path_params["uid"], self.settings.seed
         index = pledg_schedule.index_of(purchase_uid, "pur", seed)
         amount = self._linked.get(purchase_uid) if index is None else pledg_signing.amount_of(seed, index)
         if amount is None:
@@ -225,7 +216,7 @@ class _Pledg:
         count = request.query_params.get("count", "100")
         if not count.isdecimal() or int(count) > MOST_NOTIFICATIONS:
             raise HTTPException(400, f"The provided property count is invalid: 0 to {MOST_NOTIFICATIONS}")
-        return JSONResponse(pledg_signing.notifications(self._settings.seed, int(count), self._secret))
+        return JSONResponse(pledg_signing.notifications(self.settings.seed, int(count), self._secret))
 
 
 def _page(verdict: str, text: str, *, status: int = 200) -> Response:

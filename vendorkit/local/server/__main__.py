@@ -38,7 +38,7 @@ KEEP_ALIVE_S: Final = 90  # longer than the pauses of a notebook user, and than 
 ALPHANUMERICS: Final = string.ascii_letters + string.digits
 
 # Importing all of them costs 0.1 s, also where only one is started; by default all are.
-MODULES: Final = {"medipim": medipim, "pledg": pledg, "mediagenix": mediagenix, "sequence": sequence}
+APIS: Final = {"medipim": medipim.Api, "pledg": pledg.Api, "mediagenix": mediagenix.Api, "sequence": sequence.Api}
 
 
 class _Server(uvicorn.Server):
@@ -89,7 +89,7 @@ async def serve(names: list[str], switches: Mapping[str, Any], ready: TextIO) ->
     for name in names:
         listener = _listener()
         port = listener.getsockname()[1]
-        vendor = Vendor(MODULES[name], Settings(**switches), credentials[name], port, control_token, origins)
+        vendor = Vendor(APIS[name], Settings(**switches), credentials[name], port, control_token, origins)
         origins[name] = vendor.base_url
         servers.append(_server_for(vendor, context))
         runs.append(asyncio.ensure_future(servers[-1].serve(sockets=[listener])))

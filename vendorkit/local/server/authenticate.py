@@ -15,37 +15,33 @@ import hmac
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping
-from types import ModuleType
+from collections.abc import Mapping
 from typing import Any, Final
 
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Scope
 
-from vendorkit.local.server.settings import Settings
+from vendorkit.local.server.api import Api
 
-Refusal = Callable[[int, str], Response]
-
-REALMS: Final = {"medipim": "Medipim API", "mediagenix": "Local Movida", "sequence": "Local Sequence"}
 PARAMETER: Final = re.compile(r'([\w*]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')  # RFC 9110 11.2
 MOST_NONCES: Final = 10_000  # for which `strict_nonce_count` remembers the count
 
 
 class Check:
     """
-    How a server checks the Authorization header, except for paths that start with one of the module's OPEN.
+    How a server checks the Authorization header, except for paths that start with one of the API's OPEN.
 
     This one accepts all requests: the routes choose their scheme.
     """
 
-    def __init__(self, module: Any, settings: Settings, user: str = "", password: str = "") -> None:
-        self._settings, self._refusal, self._public = settings, module.refusal, module.OPEN
-        self._realm, self._user, self._password = REALMS.get(module.VENDOR, ""), user, password
+    def __init__(self, api: Api, user: str = "", password: str = "") -> None:
+        self._api, self._settings, self._realm = api, api.settings, api.REALM
+        self._user, self._password = user, password
 
     def refuse(self, scope: Scope) -> Response | None:
         """Return the answer to a request that is refused, None if it is accepted."""
-        is_open = self._public and scope["path"].startswith(self._public)
+        is_open = scope["path"].startswith(self._api.OPEN)
         return None if is_open else self._judge(scope, Headers(scope=scope).get("authorization", ""))
 
     def _judge(self, _scope: Scope, _header: str) -> Response | None:
@@ -56,14 +52,10 @@ class Check:
         return []
 
 
-def check_for(module: ModuleType, settings: Settings, credentials: Mapping[str, str]) -> Check:
-    """Return the check that the vendor's module names by its constant AUTH."""
-    if module.AUTH == "basic":
-        return BasicCheck(module, settings, credentials["MEDIPIM_API_KEY_ID"], credentials["MEDIPIM_API_KEY_SECRET"])
-    if module.AUTH == "digest":
-        user, password = credentials["MEDIAGENIX_ROBOT_USER"], credentials["MEDIAGENIX_ROBOT_PASSWORD"]
-        return DigestCheck(module, settings, user, password)
-    return Check(module, settings)
+def check_for(api: Api) -> Check:
+    """Return the check that the API names by its AUTH; its first two credentials are user and password."""
+    kinds = {"": Check, "basic": BasicCheck, "digest": DigestCheck}
+    return kinds[api.AUTH](api, *[*api.credentials.values()][:2])
 
 
 def target_of(scope: Scope) -> str:
@@ -95,7 +87,7 @@ class BasicCheck(Check):
         if proves_basic(header, self._user, self._password):
             return None
         reason = "The credentials are wrong." if header else "The Authorization header is missing."
-        response: Response = self._refusal(401, reason)
+        response = self._api.refusal(401, reason)
         response.headers["WWW-Authenticate"] = f'Basic realm="{self._realm}", charset="UTF-8"'
         return response
 
@@ -103,8 +95,8 @@ class BasicCheck(Check):
 class DigestCheck(Check):
     """HTTP Digest for one user."""
 
-    def __init__(self, module: Any, settings: Settings, user: str, password: str) -> None:
-        super().__init__(module, settings, user, password)
+    def __init__(self, api: Api, user: str = "", password: str = "") -> None:
+        super().__init__(api, user, password)
         self._secret = secrets.token_bytes(32)
         self._opaque = hashlib.md5(self._secret, usedforsecurity=False).hexdigest()
         self._last_issue = 0.0
@@ -120,8 +112,7 @@ class DigestCheck(Check):
         # A trailing "?" makes no difference, as in Rails.
         target = target_of(scope)
         if self._settings.digest_uri == "target" and given.get("uri", "").removesuffix("?") != target:
-            wrong: Response = self._refusal(400, f"The digest's uri is not the request's target {target}.")
-            return wrong
+            return self._api.refusal(400, f"The digest's uri is not the request's target {target}.")
         if not self._proves_password(given, scope["method"]):
             return self._challenge(stale=False)
         if not self._nonce_lives(given["nonce"]):

@@ -36,7 +36,7 @@ def application(vendor: Vendor) -> ASGIApp:
 
 def routed(vendor: Vendor) -> Starlette:
     """Return the routes of *vendor*, with the vendor's form of errors; a handler refuses by an HTTPException."""
-    routes = vendor.module.routes(vendor.settings, vendor.origin, vendor.credentials)
+    routes = vendor.api.routes()
     calls = {f"{'|'.join(sorted((route.methods or set()) - {'HEAD'}))} {route.path}" for route in routes}
     known = f"This mock server has: {', '.join(sorted(calls))}."
 
@@ -107,7 +107,7 @@ class _Checks:
         if not wait_s:
             return None
         response = self._vendor.refusal(429, "Too many requests.")
-        if self._vendor.module.RATE[2]:
+        if self._vendor.api.RATE[2]:
             response.headers["Ratelimit-Reset"] = str(int(wait_s) + 1)
         return response
 

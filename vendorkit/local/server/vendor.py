@@ -10,13 +10,13 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import ModuleType
 from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from vendorkit.local.server.api import Api
 from vendorkit.local.server.authenticate import check_for
 from vendorkit.local.server.settings import Settings
 
@@ -25,9 +25,9 @@ LOG_LENGTH: Final = 50_000
 
 @dataclass(eq=False)
 class Vendor:
-    """One mock server of the running process: its module, switches, credentials, address and state."""
+    """One mock server of the running process: its vendor, switches, credentials, address and state."""
 
-    module: ModuleType
+    kind: type[Api]
     settings: Settings
     credentials: Mapping[str, str]
     port: int
@@ -39,8 +39,9 @@ class Vendor:
 
     def __post_init__(self) -> None:
         self.base_url = f"https://127.0.0.1:{self.port}"
-        self.limit = RateLimit(self.settings, self.module.RATE)
-        self.check = check_for(self.module, self.settings, self.credentials)
+        self.api = self.kind(self.settings, self.origin, self.credentials)
+        self.limit = RateLimit(self.settings, self.api.RATE)
+        self.check = check_for(self.api)
 
     def origin(self, name: str = "") -> str:
         """Return the origin of this server, of another one by its name, or of the "files" that it links to."""
@@ -50,7 +51,7 @@ class Vendor:
 
     def refusal(self, status: int, reason: str, exc: Exception | None = None) -> Response:
         """Return the vendor's error body, with Retry-After if the switch is set."""
-        response: Response = self.module.refusal(status, reason, self.settings, exc)
+        response = self.api.refusal(status, reason, exc)
         if status in (429, 503) and self.settings.retry_after is not None:
             response.headers["Retry-After"] = self.settings.retry_after
         return response
@@ -145,7 +146,7 @@ def _act(vendor: Vendor, action: str, arguments: dict[str, Any]) -> Any:
 
 def _change(vendor: Vendor, arguments: dict[str, Any]) -> str:
     """Change the records; return which of them cannot be, and then change none."""
-    refused: str = vendor.module.unknown(vendor.settings, arguments["action"], arguments["records"])
+    refused = vendor.api.unknown(arguments["action"], arguments["records"])
     if not refused:
         now, records = int(time.time()), arguments["records"] or [""]
         changes = [{"action": arguments["action"], "record": one, "at": now} for one in records]

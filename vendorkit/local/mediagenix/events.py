@@ -1,21 +1,15 @@
-"""One product of Mediagenix: the records of its table, its root and its event feed (Mediagenix's documents)."""
+"""The event feed of a Mediagenix product (Mediagenix's documents)."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
-from functools import partial
 from itertools import chain, islice
-from pathlib import Path
 from typing import Any, Final
 
-from starlette.routing import Route
-
-from vendorkit.local.mediagenix.answers import Attribute, Collection, Resource, Table, found_in
-from vendorkit.local.mediagenix.changes import DONE, Changed, kind_and_id, subject
+from vendorkit.local.mediagenix.answers import Attribute, Collection, Resource
+from vendorkit.local.mediagenix.changes import DONE, kind_and_id, subject
 from vendorkit.local.mediagenix.numbers import day
-from vendorkit.local.mediagenix.routes import Endpoint
 from vendorkit.local.mediagenix.tables import Tables
 from vendorkit.local.server.settings import Settings
 
@@ -108,39 +102,3 @@ class Events:
         changes = self._settings.changes
         moment = datetime.fromtimestamp(changes[number]["at"], timezone(timedelta(hours=1))).isoformat()
         return moment, subject(changes, number)
-
-
-class Product:
-    """
-    A mock server's records.
-
-    Args:
-        settings: Read at each request.
-        library: The facts of its records.
-        file: The name of its table: `root` has its name and links, `events` the kinds of events, `records` the rest.
-    """
-
-    def __init__(self, settings: Settings, library: Any, file: str) -> None:
-        self._settings = settings
-        data = json.loads(Path(__file__).with_name(file).read_text("utf-8"))
-        ((name, rels),) = data["root"].items()
-        # The links of the root lead to whole collections, so none is expanded.
-        root = Resource(name, "", [], links=[(rel, f"/{rel}") for rel in rels], plain=frozenset(rels))
-        self._tables = Tables(data["records"], library)
-        events = Events(settings, library, self._tables, data["events"])
-        self._table: Table = {"": lambda: root, "/events": events.collection, "/events/{id}": events.event}
-        self._table |= self._tables.patterns()
-
-    def routes(self, origin: Callable[..., str]) -> list[Route]:
-        """Return the routes, below `/api`."""
-        return Endpoint(self._settings, origin, self._table, self._tables.example).routes()
-
-    def unknown(self, action: str, records: Sequence[str]) -> str:
-        """Return which of *records* cannot be changed, because they are not there or there is no such action."""
-        known = action in DONE and bool(records)
-        resolve = Changed(self._settings, partial(found_in, self._table)).resolve
-
-        def fits(path: str) -> bool:
-            return known and path.rpartition("/")[2].isdecimal() and isinstance(resolve(f"/{path}"), Resource)
-
-        return ", ".join(one for one in records if not fits(one)) or "anything" * (not known)
