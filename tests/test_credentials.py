@@ -272,8 +272,52 @@ def test_address_with_a_password_in_it_is_refused_without_an_echo(monkeypatch):
     for name in NAMES:
         monkeypatch.setenv(name, "made-up")
     monkeypatch.setenv("MEDIPIM_BASE_URL", "https://user:sentinel@vendor.example")
-    with pytest.raises(UsageError, match="pass credentials as such") as caught:
+    with pytest.raises(SettingsError, match=r"MEDIPIM_BASE_URL .* without a path, user or password") as caught:
         vk.connect("medipim", environment="sandbox")
+    assert "sentinel" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://[::1",
+        "https://a\x1b[31mb",
+        "https://ho st",
+        "https://host\tx",
+        "https://host;x",
+        "https://host#x",
+        "https://host\\@other",
+        "https://host:0",
+        "https://host:99999",
+        "https://:443",
+        "host",
+        "http://host",
+        "https://host/?a=b@c",
+    ],
+)
+def test_address_that_is_none_is_refused_without_an_echo(monkeypatch, address):
+    """S15: also what Python's own parser raises a bare error for, or reads as another host than it shows."""
+    for name in NAMES:
+        monkeypatch.setenv(name, "made-up")
+    monkeypatch.setenv("MEDIPIM_BASE_URL", address)
+    with pytest.raises((SettingsError, UsageError)) as caught:
+        vk.connect("medipim", environment="sandbox")
+    assert address not in str(caught.value) or address == "host"
+
+
+@pytest.mark.parametrize("name", ["MEDIPIM_ENVIRONMENT", "MEDIPIM_COUNTRY", "MEDIPIM_CA_FILE", "MEDIPIM_API_KEY_ID"])
+@pytest.mark.parametrize("between", [" ", ";", "; export ", "\t"])
+@pytest.mark.parametrize("where", ["file", "environment", "settings="])
+def test_two_settings_on_one_line_are_named_without_an_echo(monkeypatch, where, name, between):
+    """S04: a line of a shell in a settings file; the value of a name that may be shown would hold the secret."""
+    value = f"production{between}MEDIPIM_API_KEY_SECRET=sentinel"
+    if where == "file":
+        write_env(f"{name}={value}\n")
+    elif where == "environment":
+        monkeypatch.setenv(name, value)
+    given = {name: value} if where == "settings=" else None
+    with pytest.raises(SettingsError, match=rf"{name} \(from .*\) holds a second NAME=value") as caught:
+        vk.connect("medipim", settings=given)
     assert "sentinel" not in str(caught.value)
 
 

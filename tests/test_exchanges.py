@@ -173,6 +173,7 @@ ECHOES = [
     lambda text: base64.b64encode(text.encode()).decode(),
     lambda text: quote(base64.b64encode(text.encode()).decode(), safe=""),
     lambda text: base64.urlsafe_b64encode(text.encode()).decode().rstrip("="),
+    lambda text: "".join(f"{char}\0" for char in text),  # UTF-16 that is read as UTF-8
     lambda text: json.dumps(base64.b64encode(text.encode()).decode())[1:-1].replace("/", "\\/"),
 ]
 

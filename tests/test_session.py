@@ -234,6 +234,36 @@ def test_what_else_is_behind_gzip_is_damage(behind):
         session_of(server).send(Call("GET", "/x"))
 
 
+@pytest.mark.parametrize("interim", ["103 Early Hints", "102 Processing", "104 X", "199 X"])
+@pytest.mark.parametrize("pause_s", [0.0, 0.1])
+def test_interim_answer_is_passed_over(interim, pause_s):
+    """T31: http.client takes it for the whole answer, and the answer behind it for that of the next request."""
+
+    def handle(sock, head):
+        for _ in range(2):
+            sock.sendall(f"HTTP/1.1 {interim}\r\nLink: </x>\r\n\r\n".encode())
+            time.sleep(pause_s)
+        sock.sendall(answer(b'{"path": "%s"}' % head.split()[1], JSON))
+
+    with raw_server(handle) as server:
+        session = session_of(server)
+        assert [session.send(Call("GET", f"/{n}")).json() for n in range(3)] == [{"path": f"/{n}"} for n in range(3)]
+        assert len(server.heads) == 3
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_part_of_an_answer_is_no_success(stream):
+    """T02: no request asks for a part; JSON lines, and files, have no end that would be missed."""
+    with raw_server(always(answer(b"{}\n", JSON, "Content-Range: bytes 0-2/9", status="206 X"))) as server:
+        session, call = session_of(server), Call("GET", "/x", accept="any")
+        with pytest.raises(MalformedAnswer, match="206"):
+            if stream:
+                with session.stream(call) as chunks:
+                    list(chunks)
+            else:
+                session.send(call)
+
+
 def test_html_and_empty_bodies_in_place_of_data_are_errors():
     """T18, T19, T33: a maintenance page is often labelled as JSON."""
     for body, said in ((b"<!DOCTYPE html><html><h1>Maintenance</h1>", "Maintenance"), (b"", "empty body")):
@@ -267,6 +297,18 @@ def test_redirects_inside_the_origin_are_followed_and_others_refused():
         with pytest.raises(OriginRefused):
             session.send(Call("POST", "/post", json={}))
         assert not any(b"stolen" in head for head in server.heads)
+
+
+def test_redirect_that_echoes_a_credential_shows_it_in_no_message():
+    """S19, S21: the path that a message names may be one that the vendor wrote."""
+    location = f"Location: /{SECRET}/\x1b[31m/{'x' * 5000}"
+    with raw_server(always(answer(b"", location, status="302 X"))) as server, pytest.raises(OriginRefused) as caught:
+        session_of(server).send(Call("GET", "/x"))
+    shown = str(caught.value)
+    assert SECRET not in shown
+    assert "/***/" in shown
+    assert shown.isprintable()
+    assert len(shown) < 500
 
 
 def test_call_to_another_origin_is_refused_before_it_is_signed():

@@ -32,7 +32,9 @@ def forms(text: str) -> frozenset[str]:
     """
     raw = text.encode()
     encoded = {base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode(), raw.hex(), raw.hex().upper()}
-    found = {text, text.replace(" ", "+"), raw.decode("latin-1")} | encoded | {form.rstrip("=") for form in encoded}
+    # With blanks in place of NUL bytes: UTF-16 that is read as UTF-8.
+    found = encoded | {text, text.replace(" ", "+"), raw.decode("latin-1"), " ".join(text)}
+    found |= {form.rstrip("=") for form in encoded}
     for form in tuple(found):
         left, step = _STEPS, form
         while left and _ESCAPE.search(step):

@@ -152,7 +152,8 @@ def check_copy(name: str, value: Reveal, source: str, *, quoted: bool = False) -
         quoted: Whether it was read from within quotes, so that blanks and further quotes are meant.
 
     Raises:
-        SettingsError: It is in quotes or between blanks, not UTF-8, or holds a character that cannot be seen.
+        SettingsError: It is in quotes, between blanks, two settings in one, not UTF-8, or holds a character that cannot
+            be seen.
     """
     fault = _copy_fault(value, quoted=quoted)
     if fault:
@@ -171,6 +172,8 @@ def _copy_fault(value: Reveal, *, quoted: bool) -> str:
         return ""
     if value() != value().strip():
         return "begins or ends with white space"
+    if re.search(r"[\s;][A-Z]+(_[A-Z]+)+=", value()):
+        return "holds a second NAME=value, which belongs on a line of its own"
     return "is in quotes" if len(value()) > 1 and value()[0] + value()[-1] in _QUOTES else ""
 
 

@@ -58,6 +58,7 @@ SCHEMES = {
         ("user", "sentinel\n"),
         ("user", " sentinel"),
         ("user", "senti\x00nel"),
+        ("user", "senti\x85nel"),
         ("user", "sentinel\ud800"),
         ("sentinel\r\nX-Injected: 1", "word"),
         ("sentinel\t", "word"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unicodedata import category
+
 from vendorkit.errors import UsageError
 from vendorkit.settings import Secret, is_utf8
 
@@ -27,7 +29,7 @@ def check_credential(what: str, secret: Secret) -> None:
 def _problem(secret: Secret) -> str:
     if not isinstance(secret.reveal(), str):
         return "is not text"
-    if any(ord(char) < 0x20 or ord(char) == 0x7F for char in secret.reveal()):
+    if any(category(char) == "Cc" for char in secret.reveal()):
         return "contains a line end or another control character"
     if secret.reveal() != secret.reveal().strip():
         return "begins or ends with white space"

@@ -209,6 +209,9 @@ def error_for(response: requests.Response, body: bytes, asked: str, redactor: Re
         redactor: Takes credentials out of the vendor's words.
     """
     status = response.status_code
+    if status == 206:
+        what = f"{asked} was answered with a part of what was asked for (HTTP 206)."
+        return CorruptAnswer(what, remedy="Try again; if it stays, tell the vendor.")
     if 200 <= status < 300:
         return None
     problem = read_problem(body, redactor)

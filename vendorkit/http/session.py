@@ -307,8 +307,9 @@ class Session(PerProcess):
         raise cut(part)
 
     def _asked(self, call: Call) -> str:
-        # Only the path: a query may carry a signature or personal data.
-        return f"{self.vendor}: {call.method} {urlsplit(self.absolute(call.url)).path or '/'}"
+        # Only the path: a query may carry a signature or personal data. A redirect may have led to any.
+        path = self.redactor.clean(urlsplit(self.absolute(call.url)).path or "/")
+        return f"{self.vendor}: {call.method} {path}"
 
     def __repr__(self) -> str:
         return f"Session({self.vendor!r}, {self.base_url!r})"

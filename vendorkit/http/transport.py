@@ -11,6 +11,7 @@ import logging
 import socket
 import threading
 import time
+from http.client import CONTINUE, OK, SWITCHING_PROTOCOLS, HTTPResponse
 from queue import LifoQueue
 from typing import Any, Final, NoReturn, cast
 from urllib.parse import urlsplit
@@ -47,6 +48,15 @@ def _mask_targets(record: logging.LogRecord) -> bool:
 logging.getLogger("urllib3.connectionpool").addFilter(_mask_targets)
 
 
+class _Response(HTTPResponse):
+    """Passes over all interim answers (RFC 9110 section 15.2), of which http.client knows 100 only."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        # A 103 would be taken for the whole answer, and the answer behind it for that of the next request.
+        version, status, reason = super()._read_status()  # type: ignore[misc]
+        return version, CONTINUE if SWITCHING_PROTOCOLS < status < OK else status, reason
+
+
 class _Connection(PerProcess, HTTPSConnection):
     """Checks the chain after the handshake and before any byte of the request."""
 
@@ -54,6 +64,7 @@ class _Connection(PerProcess, HTTPSConnection):
     route: Route
     # http.client prints whole headers where somebody sets this on its own class.
     debuglevel = 0
+    response_class = _Response
 
     def begin(self) -> None:
         """Leave the connection to the parent: what still reads from it here fails as if it had broken."""

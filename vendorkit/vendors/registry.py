@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, TypeVar
-from urllib.parse import urlsplit
 
 from vendorkit import arguments
 from vendorkit.ask import choice, suggestion
@@ -142,14 +142,16 @@ def _remote(kind: type[Client], name: str, country: str | None, settings: Settin
     variable, environment = f"{kind.vendor_name.upper()}_BASE_URL", kind.environments[name]
     override = settings.get(variable)
     base_url = kind.clean_base_url(override or kind.url_of(environment, country))
-    parts = urlsplit(base_url)
-    if parts.scheme != "https" or not parts.hostname or parts.path or parts.query:
+    # Looked at as it is: urllib.parse cuts line ends out, and takes "ho st" for a host.
+    if not re.fullmatch(r"https://(\[[\da-f:.]+\]|[\w.-]+)(:[1-9]\d{0,4})?", base_url, re.IGNORECASE):
         what = f"{variable} is not the https address of a host."
-        raise SettingsError(what, remedy="Write https://host, without a path.")
+        raise SettingsError(what, remedy="Write https://host, without a path, user or password.")
+    origin = origin_of(base_url)
     known = [kind.url_of(one, platform) for one in kind.environments.values() for platform in kind.countries or (None,)]
     remarks = {}
-    if origin_of(base_url) not in map(origin_of, known):
-        remarks["host"] = f"NOT a host of {kind.label}: {parts.netloc}, from {variable} ({settings.sources[variable]})"
+    if origin not in map(origin_of, known):
+        host = origin.removeprefix("https://")
+        remarks["host"] = f"NOT a host of {kind.label}: {host}, from {variable} ({settings.sources[variable]})"
     if settings.withheld:
         remarks["credentials"] = f"not sent there: {', '.join(settings.withheld)}"
     origins = {} if override else environment.origins
