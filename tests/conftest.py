@@ -14,7 +14,7 @@ import pytest
 
 import vendorkit as vk
 from vendorkit import local
-from vendorkit.http.tls import is_loopback
+from vendorkit.auth.flow import is_loopback
 from vendorkit.local.server.process import FIXED_AT_START
 from vendorkit.local.server.settings import Settings
 

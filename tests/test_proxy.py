@@ -358,6 +358,7 @@ BAD = {
     "a colon in the user": "http://sentinel%3Auser:sentinel-word@proxy.example:3128",
     "a broken address": "http://sentinel-user:sentinel-word@[::1",
     "blanks": "http://sentinel user@proxy example:3128",
+    "not UTF-8": "http://sentinel-user:sentinel-w\udcf6rd@proxy.example:3128",
     "a line end": "http://proxy.example:31\r\nsentinel: 28",
 }
 

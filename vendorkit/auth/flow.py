@@ -8,6 +8,7 @@ its generator; only what is shared between requests needs a lock.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import time
 from collections.abc import Generator, Mapping
@@ -78,6 +79,15 @@ def origin_of(url: str) -> str:
     host = f"[{host}]" if ":" in host else host
     shown = "" if port in {None, _DEFAULT_PORTS.get(parts.scheme)} else f":{port}"
     return f"{parts.scheme}://{host}{shown}"
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether *host* is this machine by its address or the name localhost."""
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return host.lower().rstrip(".") == "localhost"
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 class FlowAuth(AuthBase):

@@ -8,7 +8,6 @@ wall clock makes a token look younger than it is.
 from __future__ import annotations
 
 import copy
-import ipaddress
 import time
 import warnings
 from collections.abc import Callable
@@ -21,7 +20,7 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from vendorkit.auth.basic import Basic
-from vendorkit.auth.flow import UNAUTHORIZED, Flow, FlowAuth, Outgoing, keep_body, origin_of
+from vendorkit.auth.flow import UNAUTHORIZED, Flow, FlowAuth, Outgoing, is_loopback, keep_body, origin_of
 from vendorkit.auth.forks import PerProcess
 from vendorkit.auth.interrupts import AtWork, from_outside
 from vendorkit.auth.tokenanswer import BODY_LIMIT, DEFAULT_LIFETIME_S, Token, parse_token
@@ -282,14 +281,7 @@ def _checked(token_url: str) -> str:
     if not url:
         what = "The token URL is not the address of a host, or carries a user name or password."
         raise UsageError(what, remedy="Write it as https://host/path, and pass key and secret as such.")
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
         what = "The token URL is not https, so key and secret would be sent in clear."
         raise UsageError(what, remedy="Use the vendor's https address.")
     return url
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

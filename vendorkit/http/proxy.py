@@ -15,8 +15,8 @@ from ipaddress import ip_address, ip_network
 from typing import Final
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from vendorkit.auth.flow import is_loopback
 from vendorkit.errors import SettingsError, UsageError
-from vendorkit.http.tls import is_loopback
 from vendorkit.settings import MASK, Secret, Settings
 
 PROXY_VARIABLE: Final = "VENDORKIT_PROXY"
@@ -136,13 +136,13 @@ def _read(url: Secret, source: str) -> Proxy | str:
     try:
         parts = urlsplit(text if "://" in text else f"http://{text}")
         host, port = parts.hostname or "", 80 if parts.port is None else parts.port
-    except ValueError:
+        user, password = unquote_to_bytes(parts.username or ""), unquote_to_bytes(parts.password or "")
+    except ValueError:  # also that of a variable that is not UTF-8, which would show it
         return "cannot be read"
     if parts.scheme != "http":
         return "is not an http:// one: TLS to the proxy itself and SOCKS are not supported"
     if not re.fullmatch(r"[\w.:-]+", host) or not port or parts.path.strip("/") or parts.query or parts.fragment:
         return "is not a host and a port"
-    user, password = unquote_to_bytes(parts.username or ""), unquote_to_bytes(parts.password or "")
     if b":" in user:
         return "has a user name with a colon, which HTTP Basic cannot carry"
     if not user and not password:

@@ -9,7 +9,6 @@ Revocation is not checked: Python does not.
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 import ssl
@@ -20,6 +19,7 @@ from typing import Any, Final
 
 import certifi
 
+from vendorkit.auth.flow import is_loopback
 from vendorkit.errors import SettingsError, TlsError
 from vendorkit.files import PIPE_WAIT_S, read_bounded
 from vendorkit.http.certificates import DER, certificates, field
@@ -185,15 +185,6 @@ def vanished_roots() -> dict[str, str]:
 def is_public_root(fingerprint: str) -> bool:
     """Tell whether certifi carries the root with this SHA-256."""
     return any(_sha256(der) == fingerprint for der, _ in _bundle())
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether *host* is this machine by its address or the name localhost."""
-    try:
-        address = ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return host.lower().rstrip(".") == "localhost"
-    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def verified_chain(sock: Any) -> list[bytes]:
