@@ -26,7 +26,7 @@ from tests.forking import forked, pytestmark_forks
 from tests.https import JSON, always, answer, raw_server, session_of
 from vendorkit.auth import ClientCredentials, Digest
 from vendorkit.deadline import Deadline
-from vendorkit.errors import DeadlineExceeded, VendorkitError
+from vendorkit.errors import DeadlineExceeded, UsageError, VendorkitError
 from vendorkit.http.budget import Budget
 from vendorkit.http.call import Call, Policy
 from vendorkit.local.server.process import LocalVendor
@@ -229,6 +229,24 @@ def test_fork_in_the_midst_of_a_budget_wait(monkeypatch, tmp_path):
         assert time.monotonic() - started < 3
     assert forked(lambda: (shared.take(Deadline(1.0)), shared.left())) == (None, 0)
     assert shared.left() == 0
+
+
+@pytest.mark.filterwarnings("ignore::vendorkit.SchemaDrift")
+@pytest.mark.parametrize("verb", ["records", "batches"])
+def test_download_of_the_parent_ends_with_an_error_in_a_child(vendors, verb):
+    """X04: it waited for threads that the child has not, for ever; the parent goes on."""
+    query = connect_local("medipim", vendors, country=None).products.query()
+    rows = iter(getattr(query, verb)())
+    size = len if verb == "batches" else lambda _: 1
+    first = size(next(rows))
+
+    def work() -> str:
+        with pytest.raises(UsageError, match="before its process was forked"):
+            list(rows)
+        return "refused"
+
+    assert forked(work) == "refused"
+    assert first + sum(map(size, rows)) == query.count()
 
 
 def test_stream_of_the_parent_ends_with_an_error_in_a_child():

@@ -200,6 +200,20 @@ def test_what_is_raised_while_connecting_passes_at_once():
             thread.join(5)
 
 
+@pytest.mark.parametrize("step", ["vendorkit.settings.forms", "vendorkit.auth.basic.check_credential"])
+def test_what_is_raised_while_a_client_is_made_shows_no_credential(monkeypatch, step):
+    """X05, S11: the redactor and the schemes have the credentials in their hands."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(step, interrupted)
+    given = {"MEDIPIM_API_KEY_ID": "user", "MEDIPIM_API_KEY_SECRET": SECRET}
+    exc = caught_from(lambda: vk.connect("medipim", environment="sandbox", settings=given))
+    assert isinstance(exc, KeyboardInterrupt)
+    check(exc)
+
+
 @pytest.mark.parametrize("wait", ["pause", "budget"])
 def test_what_is_raised_in_a_wait_of_ours_passes_at_once(wait):
     """X05: a pause that the vendor asked for, and a slot of the budget."""

@@ -69,7 +69,7 @@ def look_up(names: tuple[str, ...], environ: Mapping[str, str] | None, *, needed
         one = _from_environment(name, environ, files) or _from_file(name, path, in_file)
         if one is not None:
             found[name] = one
-    return found, f"the environment or {_absolute(path)}{'' if there else ' (no such file)'}"
+    return found, f"the environment or {real_path(path)}{'' if there else ' (no such file)'}"
 
 
 def _from_environment(name: str, environ: Mapping[str, str] | None, files: Files) -> Found | None:
@@ -132,13 +132,6 @@ def _host(address: str) -> str:
         return urlsplit(address).hostname or address.rstrip("/").casefold()
     except ValueError:
         return address
-
-
-def _absolute(path: Path) -> Path:
-    try:
-        return path.absolute()
-    except OSError:  # the working folder was removed
-        return path
 
 
 def check_copy(name: str, value: Reveal, source: str, *, quoted: bool = False) -> None:

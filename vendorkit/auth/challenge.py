@@ -187,13 +187,13 @@ def next_nonce(headers: Iterable[str]) -> str | None:
 
 def digest_key(challenge: Challenge, user: str, password: str, cnonce: str) -> str:
     """Return HA1, which is worth as much as the password (RFC 7616 section 3.4.2)."""
-    key = _hash(challenge, _utf8(f"{user}:"), challenge.realm.encode("latin-1"), _utf8(f":{password}"))
+    key = _hash(challenge, f"{user}:".encode(), challenge.realm.encode("latin-1"), f":{password}".encode())
     return _hash(challenge, f"{key}:{challenge.nonce}:{cnonce}".encode("latin-1")) if challenge.per_session else key
 
 
 def user_hash(challenge: Challenge, user: str) -> str:
     """Return the user name as a server with `userhash` wants it."""
-    return _hash(challenge, _utf8(f"{user}:"), challenge.realm.encode("latin-1"))
+    return _hash(challenge, f"{user}:".encode(), challenge.realm.encode("latin-1"))
 
 
 def digest_response(challenge: Challenge, key: str, *, method: str, uri: str, count: int, cnonce: str) -> str:
@@ -228,15 +228,11 @@ def _user_field(challenge: Challenge, user: str) -> str:
         return f'username="{user_hash(challenge, user)}"'
     # Not username* (RFC 7616 section 3.4), also where charset=UTF-8 is offered: curl and browsers send the bytes as
     # they are, and CherryPy, which offers it, knows nothing else.
-    return f"username={_quoted(_utf8(user).decode('latin-1'))}"
+    return f"username={_quoted(user.encode().decode('latin-1'))}"
 
 
 def _hash(challenge: Challenge, *parts: bytes) -> str:
     return hashlib.new(_HASHES[challenge.family], b"".join(parts), usedforsecurity=False).hexdigest()
-
-
-def _utf8(text: str) -> bytes:
-    return text.encode()
 
 
 def _quoted(text: str) -> str:

@@ -49,7 +49,9 @@ class Digest(FlowAuth):
 
     def flow(self, request: Outgoing) -> Flow:
         """Send with a known nonce, or without; answer challenges until accepted or refused."""
-        space, ticket = self._space(request.origin), Ticket()
+        # setdefault is atomic: of two threads that come at once, both get the same space.
+        space = self._spaces.get(request.origin) or self._spaces.setdefault(request.origin, Space(request.origin))
+        ticket = Ticket()
         try:
             use = space.enter(ticket)
             while True:
@@ -61,10 +63,6 @@ class Digest(FlowAuth):
                 use = space.refused(use, ticket, best_challenge(answer.all("WWW-Authenticate")))
         finally:
             space.leave(ticket)
-
-    def _space(self, origin: str) -> Space:
-        # setdefault is atomic: of two threads that come at once, both get the same space.
-        return self._spaces.get(origin) or self._spaces.setdefault(origin, Space(origin))
 
     def _sign(self, nonce: Nonce, count: int, request: Outgoing) -> str:
         challenge, cnonce, uri = nonce.challenge, nonce.cnonce, request.uri

@@ -26,6 +26,7 @@ from vendorkit.auth.flow import abandon, bound_cookies, keep_body, origin_of
 from vendorkit.auth.forks import PerProcess
 from vendorkit.auth.interrupts import cut, tolerated
 from vendorkit.deadline import Deadline
+from vendorkit.echoes import printable
 from vendorkit.errors import (
     OriginRefused,
     ProxyError,
@@ -264,6 +265,7 @@ class Session(PerProcess):
 
     def _follow(self, call: Call) -> requests.Response:
         """Send *call* once, and follow a few redirects of a GET inside the vendor's origin."""
+        asked = self._asked(call)  # of a redirect, the vendor wrote it
         for _ in range(_REDIRECTS + 1):
             auth = self.schemes.get(call.scheme) if call.scheme else None
             prepared = self._prepare(call, auth)
@@ -276,7 +278,7 @@ class Session(PerProcess):
                 return response
             response.close()
             call = replace(call, url=self.absolute(response.headers["Location"], response.url), params={})
-        what = f"{self._asked(call)} was redirected more than {_REDIRECTS} times."
+        what = f"{asked} was redirected more than {_REDIRECTS} times."
         raise OriginRefused(what, remedy="Tell the vendor.")
 
     def _prepare(self, call: Call, auth: AuthBase | None) -> requests.PreparedRequest:
@@ -307,9 +309,9 @@ class Session(PerProcess):
         raise cut(part)
 
     def _asked(self, call: Call) -> str:
-        # Only the path: a query may carry a signature or personal data. A redirect may have led to any.
-        path = self.redactor.clean(urlsplit(self.absolute(call.url)).path or "/")
-        return f"{self.vendor}: {call.method} {path}"
+        # Only the path: a query may carry a signature or personal data.
+        path = printable(urlsplit(self.absolute(call.url)).path or "/")
+        return f"{self.vendor}: {call.method} {path[:300]}"
 
     def __repr__(self) -> str:
         return f"Session({self.vendor!r}, {self.base_url!r})"

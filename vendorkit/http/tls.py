@@ -105,7 +105,7 @@ class Trust:
             message = "the certificate chain does not end in an approved root"
             raise ssl.SSLError(message)
         if self.issuers:
-            issuer = _organisation((sock.getpeercert() or {}).get("issuer", ()))
+            issuer = field((sock.getpeercert() or {}).get("issuer", ()), "organizationName")
             if issuer not in self.issuers:
                 message = f"issuer organisation {issuer!r} is not approved"
                 raise ssl.SSLError(message)
@@ -232,7 +232,3 @@ def _bundle() -> tuple[tuple[bytes, Any], ...]:
     context.load_verify_locations(cadata=Path(certifi.where()).read_text(encoding="ascii", errors="ignore"))
     ders, infos = context.get_ca_certs(binary_form=True), context.get_ca_certs()
     return tuple((der, info.get("subject", ())) for der, info in zip(ders, infos, strict=True))
-
-
-def _organisation(name: Any) -> str:
-    return field(name, "organizationName")

@@ -10,6 +10,7 @@ from contextlib import closing, suppress
 from contextvars import Context, copy_context
 from typing import Any, Final, TypeVar, cast
 
+from vendorkit.auth.forks import this_process
 from vendorkit.deadline import check_cancelled
 from vendorkit.errors import Cancelled, VendorkitError
 from vendorkit.frames import Page
@@ -37,7 +38,7 @@ class _Answer:
         # If that is the thread that wants them: a fetch that waits to go on must not change its context.
         self._here: Context | None = None
         self.used = False  # whether somebody wanted its pages
-        self._thread = threads.submit(self._fill)
+        self._threads, self._thread = threads, threads.submit(self._fill)
 
     def _fill(self) -> None:
         if not self._begun.acquire(blocking=False):
@@ -62,7 +63,7 @@ class _Answer:
         if self._thread is None and self._begun.acquire(blocking=False):
             self._here = copy_context()
         while True:
-            check_cancelled()
+            self._threads.look()
             waited()
             if self._here is not None:
                 return self._here.run(self._fetched)
@@ -83,6 +84,8 @@ class _Answer:
 
     def end(self) -> None:
         """Stop the call and forget its pages: a kept error would keep its frames, and with them this answer."""
+        if self._threads.process is not this_process():
+            return  # a forked child may have copied the locks of these objects locked
         self.stop.set()
         with suppress(queue.Empty):
             while True:

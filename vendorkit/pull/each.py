@@ -89,7 +89,7 @@ class Each:
                     while jobs and len(waiting) < 2 * AT_ONCE:
                         waiting.append((threads.submit(partial(self._answer, jobs[0])), jobs.popleft()))
                     future, job = waiting.popleft()
-                    answers: dict[int, Answer] = self._answer(job) if future is None else finished(future)
+                    answers: dict[int, Answer] = self._answer(job) if future is None else finished(future, threads)
                     self.answers.update(answers)
                     progress.rows, progress.pages = len(self.answers), progress.pages + 1
                     report()

@@ -18,7 +18,7 @@ from typing import Any, Final, Generic, TypeVar, cast
 
 from vendorkit import arguments
 from vendorkit.auth.interrupts import tolerated
-from vendorkit.deadline import cancellable, check_cancelled
+from vendorkit.deadline import cancellable
 from vendorkit.errors import Cancelled, IncompletePull, VendorkitError
 from vendorkit.frames import Page
 from vendorkit.pull.drive import Queue
@@ -98,6 +98,7 @@ class Pull:
         left = self._limit
         with reporting(self._progress, self.name, quiet=self._quiet) as report:
             ahead = Queue(self._source.fetch, self._arrived, report)
+            self._threads = ahead.threads
             with closing(ahead.drive(self._flow)) as driven:
                 for one in driven:
                     page = one.page if left is None else one.page.head(left)
@@ -127,7 +128,7 @@ class Pull:
             return []
         # One that is neither done nor running never will be: its threads have ended.
         asked = self._asked.running() or (self._asked.done() and not self._asked.cancelled())
-        return finished(self._asked) if asked else self._came(self.first_at)
+        return finished(self._asked, self._threads) if asked else self._came(self.first_at)
 
     def read(self, read: Callable[[Sequence[Page]], T], most: int | None = None) -> Generator[Group[T], None, None]:
         """
@@ -159,7 +160,7 @@ class Pull:
                     waiting.append((threads.submit(partial(read, _pages(group))), group))
                     group = []
                 while waiting and (one is None or len(waiting) > readers):
-                    done = _group(waiting[0][0], read, waiting[0][1])
+                    done = _group(waiting[0][0], read, waiting[0][1], self._threads)
                     waiting.popleft()
                     yield done
                 if one is None:
@@ -233,10 +234,12 @@ class Pull:
         self._progress.rows += page.rows
 
 
-def _group(future: Future[T] | None, read: Callable[[Sequence[Page]], T], accepted: list[Accept]) -> Group[T]:
+def _group(
+    future: Future[T] | None, read: Callable[[Sequence[Page]], T], accepted: list[Accept], threads: Threads
+) -> Group[T]:
     """Return a group once it is read, with a look at Cancel again and again; without a thread it is read here."""
-    check_cancelled()
-    value = read(_pages(accepted)) if future is None else finished(future)
+    threads.look()
+    value = read(_pages(accepted)) if future is None else finished(future, threads)
     rows = sum(one.page.rows for one in accepted)
     return Group(value, len(accepted), rows, accepted[-1].cursor, accepted[-1].total)
 

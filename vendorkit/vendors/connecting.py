@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast, overload
 
@@ -89,11 +90,14 @@ def connect(
     if is_local and "vendorkit.vendors.registry" not in sys.modules:
         with suppress(RuntimeError):  # no further thread can be started
             Thread(target=_start_mock, args=(vendor, country), daemon=True).start()
-    from vendorkit.vendors.registry import open_client, refuse_call  # noqa: PLC0415 - the mock server starts meanwhile
+    from vendorkit.auth.interrupts import shielded  # noqa: PLC0415 - the mock server starts meanwhile
+    from vendorkit.vendors.registry import open_client, refuse_call  # noqa: PLC0415
 
     if extra or strange:
         refuse_call(strange, Options.__optional_keys__)
-    return open_client(vendor, environment, country, writable=writable, policy=policy, given=given, proxy=argument)
+    opened = partial(open_client, vendor, environment, country, writable=writable, policy=policy)
+    # The frames below hold credentials while they read them and make the client.
+    return shielded(lambda: opened(given=given, proxy=argument))
 
 
 def _start_mock(vendor: Any, country: Any) -> None:
