@@ -144,6 +144,7 @@ def test_client_shows_the_exchanges_of_authentication_masked(vendors, vendor):
         assert table["challenge"].str.contains("nonce=").tolist() == [True, False]
 
 
+GIVEN = {"MEDIPIM_API_KEY_ID": "made-up", "MEDIPIM_API_KEY_SECRET": "made-up"}
 ECHOES = [
     lambda text: text,
     html.escape,
@@ -234,6 +235,17 @@ def test_what_would_not_be_shown_as_it_is_is_escaped(sent, shown):
     assert shown in str(caught.value)
     assert caught.value.vendor_code == caught.value.vendor_message == shown
     assert all(char.isprintable() for char in str(caught.value))
+
+
+def test_names_from_elsewhere_are_escaped_in_every_error(tmp_path):
+    """S21: of a stranger's file, an address, a column: an error escapes whatever it is about."""
+    path, client = tmp_path / "a.http", vk.connect("medipim", environment="sandbox", settings=GIVEN)
+    for sign in ("\x1b[2J", "\0", "\u202e", "\u2028", "\t"):
+        path.write_text(f"GET {{{{ho{sign}st}}}}/v4/brands/find\n")
+        with pytest.raises(vk.errors.UsageError, match="is no variable") as caught:
+            vk.saved_requests(path, client)
+        assert str(caught.value).isprintable()
+        assert caught.value.what.isprintable()
 
 
 @pytest.mark.parametrize(

@@ -35,12 +35,12 @@ ROOMS = {
     "resource": 140,
     "frames": 1_905,
     "ask": 395,
-    "http": 1_445,
+    "http": 1_440,
     "auth": 1_200,
     "strictjson": 135,
-    "settings": 560,
+    "settings": 555,
     "deadline": 65,
-    "errors": 60,
+    "errors": 65,
     "local": 3_875,
 }
 CLIENT_BUDGET = 14_240

@@ -102,14 +102,3 @@ def _text(raw: bytes) -> str:
         return raw.decode()
     except UnicodeDecodeError:
         return raw.decode("latin-1")
-
-
-def printable(text: str) -> str:
-    """
-    Return *text* with escapes for characters that a terminal or a page would not show as they are.
-
-    Such are control characters, which may rewrite the screen, and those that turn the direction of the text around.
-    """
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -36,6 +36,17 @@ from __future__ import annotations
 from typing import Any
 
 
+def printable(text: str) -> str:
+    """
+    Return *text* with escapes for characters that a terminal or a page would not show as they are.
+
+    Such are control characters, which may rewrite the screen, and those that turn the direction of the text around.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
 class VendorkitError(Exception):
     """
     Base of all errors raised by this package.
@@ -63,6 +74,8 @@ class VendorkitError(Exception):
         vendor_message: str | None = None,
         status: int | None = None,
     ) -> None:
+        # Paths, addresses and names in it may be anybody's.
+        what, remedy = printable(what), printable(remedy)
         super().__init__(f"{what} {remedy}".strip())
         self.what = what
         self.remedy = remedy

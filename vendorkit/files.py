@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 from vendorkit.deadline import check_cancelled
-from vendorkit.echoes import printable
 from vendorkit.errors import SettingsError
 
 PIPE_WAIT_S: Final = 5.0  # a secrets manager may ask its user first
@@ -40,7 +39,7 @@ def read_bounded(path: Path, *, limit_bytes: int, pipe_wait_s: float = 0.0) -> b
         raise
     if fault:
         content.clear()
-        what = f"{printable(str(path))} {fault}."
+        what = f"{path} {fault}."
         slow = "Unlock the program that fills it, and try again."
         raise SettingsError(what, remedy=slow if "seconds" in fault else "Make it a readable file, or remove it.")
     return bytes(content)

@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NoReturn
 
-from vendorkit.echoes import forms, masked, printable
-from vendorkit.errors import SettingsError, UsageError
+from vendorkit.echoes import forms, masked
+from vendorkit.errors import SettingsError, UsageError, printable
 from vendorkit.sources import ENVIRONMENT, GIVEN, REDIRECTING, check_copy, look_up
 
 MASK = "***"

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from requests import PreparedRequest
 from requests.structures import CaseInsensitiveDict
 
-from vendorkit.echoes import printable
+from vendorkit.errors import printable
 from vendorkit.settings import MASK, Redactor
 
 _KEPT: Final = 200

@@ -26,7 +26,6 @@ from vendorkit.auth.flow import abandon, bound_cookies, keep_body, origin_of
 from vendorkit.auth.forks import PerProcess
 from vendorkit.auth.interrupts import cut, tolerated
 from vendorkit.deadline import Deadline
-from vendorkit.echoes import printable
 from vendorkit.errors import (
     OriginRefused,
     ProxyError,
@@ -310,7 +309,7 @@ class Session(PerProcess):
 
     def _asked(self, call: Call) -> str:
         # Only the path: a query may carry a signature or personal data.
-        path = printable(urlsplit(self.absolute(call.url)).path or "/")
+        path = urlsplit(self.absolute(call.url)).path or "/"
         return f"{self.vendor}: {call.method} {path[:300]}"
 
     def __repr__(self) -> str:

@@ -25,7 +25,6 @@ from urllib3.util import Timeout
 from vendorkit.auth.flow import origin_of
 from vendorkit.auth.forks import PerProcess
 from vendorkit.deadline import SLICE_S, Deadline, current_deadline
-from vendorkit.echoes import printable
 from vendorkit.errors import OriginRefused, UsageError
 from vendorkit.http.budget import Budget
 from vendorkit.http.exchanges import Exchanges, Stop, attach_notes, masked_url
@@ -242,10 +241,10 @@ class Adapter(PerProcess, HTTPAdapter):
         except UsageError as exc:
             raise OriginRefused(exc.what, remedy=exc.remedy) from exc
         if self._origins is None and not origin.startswith("https://"):
-            what = f"{printable(origin)[:200]} is not an https address."
+            what = f"{origin[:200]} is not an https address."
             raise OriginRefused(what, remedy="Files are fetched over TLS only.")
         if self._origins is not None and origin not in self._origins:
-            what = f"{printable(origin)[:200]} is not the vendor's origin ({', '.join(sorted(self._origins))})."
+            what = f"{origin[:200]} is not the vendor's origin ({', '.join(sorted(self._origins))})."
             raise OriginRefused(what, remedy="Credentials are only sent to the vendor. Use plain requests for others.")
         self._trust.check_host(urlsplit(url).hostname or "")
 
