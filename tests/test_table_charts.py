@@ -92,6 +92,21 @@ def test_chart_is_chosen_by_its_controls_and_follows_the_filter():
     assert "shown = df[df[&quot;cents&quot;].gt(100)]\n" in pane._shown.value
 
 
+ODD = {"infinite": [1.0, np.inf], "wide": [1e308, -1e308], "near": [2**53 + 1, 2**53 + 1], "formula": ["$\\foo$", "a"]}
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("name", ODD)
+def test_what_matplotlib_cannot_draw_is_an_error_in_words(name):
+    """A product may have an id past 2**53, and a text may look like a formula."""
+    table = vk.table(pd.DataFrame({name: ODD[name]}))
+    control(table, "Chart").value = True
+    table.join()
+    shown = table._pane.children[0]._shown.value
+    assert f"of {name} cannot be drawn: " in shown
+    assert "Choose another chart or column" in shown
+
+
 def test_frames_without_a_column_to_draw_say_so():
     """Lists alone, or nothing at all."""
     for frame in (pd.DataFrame(), pd.DataFrame({"lists": [[1], [2]]}).set_index("lists", drop=False)):

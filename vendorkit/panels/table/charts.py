@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from vendorkit.errors import SettingsError
+from vendorkit.errors import SettingsError, UsageError
 from vendorkit.panels.table.conditions import literal
 
 CHARTS: Final = {
@@ -81,6 +81,7 @@ def picture_html(chart: Chart, shown: pd.DataFrame) -> str:
 
     Raises:
         SettingsError: matplotlib is not installed.
+        UsageError: It cannot draw these values, such as infinite ones.
     """
     try:
         # Not pyplot: it may only be used in the main thread.
@@ -89,7 +90,11 @@ def picture_html(chart: Chart, shown: pd.DataFrame) -> str:
         what = "Charts need matplotlib, which is not installed."
         raise SettingsError(what, remedy="Install it with: pip install 'vendorkit[notebook]'") from exc
     figure, sink = Figure(figsize=_SIZE, dpi=110, layout="constrained"), io.BytesIO()
-    chart.draw(figure.subplots(), shown)
-    figure.savefig(sink, format="png")
+    try:
+        chart.draw(figure.subplots(), shown)
+        figure.savefig(sink, format="png")
+    except (ValueError, OverflowError) as exc:
+        what = f"{chart.title} cannot be drawn: {str(exc).splitlines()[-1]}"
+        raise UsageError(what, remedy="Choose another chart or column, or filter the rows.") from exc
     source = f"data:image/png;base64,{base64.b64encode(sink.getvalue()).decode()}"
     return f'<img src="{source}" alt="{html.escape(chart.title)}" style="display:block;max-width:100%">'
