@@ -217,4 +217,5 @@ def column_of(schema, path):
     name = snake_case("_".join(path))
     if len(path) == 1 and re.fullmatch(STYLES[schema.style], path[0]) and name not in taken:
         return name
-    return f"{name}__{crc32('.'.join(path).encode(errors='surrogatepass')) & 0xFFFF:04x}"
+    spelling = ".".join(part.replace(".", r"\.") for part in path)
+    return f"{name}__{crc32(spelling.encode(errors='surrogatepass')) & 0xFFFF:04x}"

@@ -133,15 +133,15 @@ def test_log_of_notifications_is_reported_genuine_from_forged(pledg):
     assert pledg.notifications.frame([]).dtypes["amount_cents"] == frame.dtypes["amount_cents"]
 
 
-@pytest.mark.parametrize("value", ["NaN", "1e999", "[" * 3000 + "]" * 3000])
+@pytest.mark.parametrize("value", ["NaN", "1e999", "[" * 3000 + "]" * 3000, "[" * 200 + "]" * 200])
 def test_one_body_at_fault_does_not_hide_the_others(pledg, value):
     """Whoever can post to the merchant's address could blind the log; so could an unsigned field of a genuine body."""
     bodies, kinds = notification_log(pledg)
     genuine = json.loads(bodies[next(i for i, kind in enumerate(kinds) if kind.startswith("back"))])
     added = {**genuine, "added": float("nan")}
-    frame = pledg.notifications.frame([genuine, f'{{"amount_cents": {value}}}', added, None, {"at": object()}])
-    assert list(frame["verified"]) == [True, False, False, False, False]
-    assert list(frame["kind"]) == ["back", *["unreadable"] * 4]
+    frame = pledg.notifications.frame([genuine, f'{{"amount_cents": {value}}}', added, None, {"at": object()}, {1: 1, "1": 1}])
+    assert list(frame["verified"]) == [True, *[False] * 5]
+    assert list(frame["kind"]) == ["back", *["unreadable"] * 5]
 
 
 def test_one_notification_is_verified_or_refused(pledg):

@@ -33,7 +33,8 @@ def undeclared_column(path: tuple[str, ...], style: str, taken: Collection[str])
     name = snake_case("_".join(path))
     if len(path) == 1 and STYLES[style].fullmatch(path[0]) and name not in taken:
         return name
-    spelling = ".".join(path).encode(errors="surrogatepass")
+    # A field `a.b` is not the field `b` of `a`.
+    spelling = ".".join(part.replace(".", "\\.") for part in path).encode(errors="surrogatepass")
     return f"{name}__{crc32(spelling) & 0xFFFF:04x}"
 
 

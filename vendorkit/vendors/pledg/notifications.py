@@ -15,6 +15,7 @@ from vendorkit.auth.signature import in_one_form
 from vendorkit.errors import MalformedAnswer, SignatureInvalid
 from vendorkit.frames import page_of, to_frame
 from vendorkit.settings import Secret
+from vendorkit.strictjson import strict_value
 from vendorkit.vendors.declared import read_resources
 from vendorkit.vendors.pledg.plans import FILE
 
@@ -76,7 +77,7 @@ def _examined(body: bytes | str | Mapping[str, Any], secret: Secret) -> tuple[di
     """Return the row of one notification, and what tells it from others."""
     try:
         fields = dict(body) if isinstance(body, Mapping) else json.loads(body)
-        json.dumps(fields, allow_nan=False)  # one body with a NaN would make the whole table unreadable
+        strict_value(json.dumps(fields))  # one body with a NaN, or too deep, would make the whole table unreadable
     except (TypeError, ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
