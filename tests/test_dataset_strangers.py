@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 import vendorkit as vk
@@ -69,6 +71,15 @@ def test_a_part_of_another_name_is_refused(medipim, folder, name):
     _refused(medipim.products.query(brand=9), folder)
 
 
+UNION = pa.dense_union([pa.field("a", pa.int8())])
+TYPES = [UNION, pa.list_(UNION), pa.struct([("a", UNION)]), pa.timestamp("us", "Nowhere/Land"), pa.map_(UNION, UNION)]
+
+
+def _with_type(kind: pa.DataType) -> str:
+    """A schema with a column of this type, as the log has it."""
+    return base64.b64encode(pa.schema([("id", pa.string()), ("status", kind)]).serialize()).decode()
+
+
 WRONG = {
     "no note": lambda a: a[0]["commitInfo"].pop("vendorkit"),
     "note of another type": lambda a: a[0]["commitInfo"].update(vendorkit=[1]),
@@ -79,12 +90,14 @@ WRONG = {
        for name in ("question", "key", "schema", "mark", "total", "fetched_at", "counts", "pages")},
     **{f"{name}={value!r}": lambda a, name=name, value=value: a[0]["commitInfo"]["vendorkit"].update({name: value})
        for name, value in (("question", {}), ("question", 5), ("key", None), ("schema", "AAAA"), ("schema", 7),
-                           ("mark", "x"), ("mark", [1]), ("total", "5"),
+                           ("mark", "x"), ("mark", [1]), ("total", "5"), ("counts", {"added": 2**63}),
                            ("counts", {"added": -1}), ("counts", {"added": True}), ("counts", {"added": 1e30}),
                            ("pages", None), ("fetched_at", 5), ("parts", []), ("parts", {"x": 1}), ("parts", [[]]))},
     **{f"add {name}={value!r}": lambda a, name=name, value=value: a[-1]["add"].update({name: value})
        for name, value in (("size", "1"), ("size", -1), ("size", 2**80), ("size", True), ("stats", "{}"),
                            ("stats", None), ("stats", '{"numRecords": 1e9}'), ("deletionVector", {"x": 1}))},
+    **{f"a column of {kind}": lambda a, kind=kind: a[0]["commitInfo"]["vendorkit"].update(schema=_with_type(kind))
+       for kind in TYPES},
     "an action of others": lambda a: a.append({"txn": {}}),
     "no action": lambda a: a.append({}),
     "a list": lambda a: a.append([]),
@@ -99,6 +112,16 @@ def test_a_log_of_another_form_is_refused(medipim, folder, wrong):
     """Missing and of another type."""
     _rewrite(folder, WRONG[wrong])
     _refused(medipim.products.query(brand=9), folder)
+
+
+def test_a_key_that_is_no_text_is_none(medipim, tmp_path):
+    """The key is in the log, so it may name any column."""
+    query = medipim.products.query(brand=9)
+    dataset = query.save(tmp_path, columns=["id", "created_at"])
+    _rewrite(tmp_path, lambda actions: actions[0]["commitInfo"]["vendorkit"].update(key="created_at"))
+    for verb in (lambda: dataset.changes(since=0), lambda: query.update(tmp_path)):
+        with pytest.raises(UsageError, match="saved without 'created_at'"):
+            verb()
 
 
 @pytest.mark.parametrize("body", [b"", b"\n", b"{", b"\xff\xfe", b"[" * 100_000, b'{"a":' * 50_000, b"NaN", b"null"])

@@ -139,7 +139,8 @@ def test_one_body_at_fault_does_not_hide_the_others(pledg, value):
     bodies, kinds = notification_log(pledg)
     genuine = json.loads(bodies[next(i for i, kind in enumerate(kinds) if kind.startswith("back"))])
     added = {**genuine, "added": float("nan")}
-    frame = pledg.notifications.frame([genuine, f'{{"amount_cents": {value}}}', added, None, {"at": object()}, {1: 1, "1": 1}])
+    others = [f'{{"amount_cents": {value}}}', added, None, {"at": object()}, {1: 1, "1": 1}]
+    frame = pledg.notifications.frame([genuine, *others])
     assert list(frame["verified"]) == [True, *[False] * 5]
     assert list(frame["kind"]) == ["back", *["unreadable"] * 5]
 

@@ -173,7 +173,7 @@ _WIRE_TYPES: Final[dict[Type, pa.DataType]] = {
     Kind.BOOLEAN: pa.bool_(),
     Kind.DATETIME: TIMESTAMP,
 }
-_FRAME_TYPES: Final = _WIRE_TYPES | {Kind.ID: pa.string(), Kind.EPOCH: TIMESTAMP, Kind.DATE: pa.date32()}
+FRAME_TYPES: Final = _WIRE_TYPES | {Kind.ID: pa.string(), Kind.EPOCH: TIMESTAMP, Kind.DATE: pa.date32()}
 
 # What fits a declared type: msgspec takes what Arrow's parser and the conversions after it take, and so tells which
 # records and members those will refuse. No time fits that Arrow refuses, not even a day that is not in its month; 29
@@ -257,4 +257,4 @@ def frame_type(kind: Type, locales: tuple[str, ...]) -> pa.DataType:
         case Kind.LOCALISED:
             return pa.struct([(locale, pa.string()) for locale in locales])
         case _:
-            return _FRAME_TYPES.get(kind, pa.string())
+            return FRAME_TYPES.get(kind, pa.string())

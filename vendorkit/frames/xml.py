@@ -108,7 +108,8 @@ def _record(element: etree._Element) -> dict[str, Any]:
     found: dict[str, Any] = {} if name is None else {RESOURCE_TYPE: name}
     for child in element:
         check_depth(child)
-        found.update(_FREE.members(child, _UNDECLARED))
+        for key, item in _FREE.members(child, _UNDECLARED):
+            _FREE.add(found, key, item)
     return found
 
 

@@ -109,17 +109,13 @@ class Each:
                 return {places[0]: Answer(error=str(exc))}
             half = len(places) // 2  # one of the values is refused, and the others are not to be lost with it
             return {**self._answer(places[:half]), **self._answer(places[half:])}
-        except NotAllowed as exc:
-            return dict.fromkeys(places, Answer(error=str(exc)))
-        except (AuthError, Cancelled, SettingsError):
-            raise
         except VendorkitError as exc:
+            if isinstance(exc, (AuthError, Cancelled, SettingsError)) and not isinstance(exc, NotAllowed):
+                raise
             return dict.fromkeys(places, Answer(error=str(exc)))
-        return (
-            {places[0]: Answer(result, range(len(result.table)), result.warning or None)}
-            if len(places) == 1
-            else self._shared(places, result)
-        )
+        if len(places) > 1:
+            return self._shared(places, result)
+        return {places[0]: Answer(result, range(len(result.table)), result.warning or None)}
 
     def _shared(self, places: Sequence[int], result: Result) -> dict[int, Answer]:
         """Give each record of a common answer to the values that it has."""

@@ -21,7 +21,7 @@ CHANGES: Final = pa.schema(
 def check_key(version: Version) -> None:
     """Raise `UsageError` if the records of a dataset have no key."""
     key = version.note.key
-    if key not in version.note.schema.names:
+    if pa.field(key, _TEXT) not in version.note.schema:
         what = f"{version.folder} was saved without {key!r}, which identifies its records."
         raise UsageError(what, remedy=f"Save another one with {key!r} among the columns.")
 

@@ -67,7 +67,7 @@ class Dataset:
         """
         own = self._number()
         found = [one for one in versions(self.path) if one.following <= own + 1][::-1]
-        rows = [{"version": v.number, "at": v.at * 1000, "rows": v.note.rows, **v.note.counts} for v in found]
+        rows = [{**v.note.counts, "version": v.number, "at": v.at * 1000, "rows": v.note.rows} for v in found]
         return to_frame(pa.Table.from_pylist(rows, _HISTORY))
 
     def changes(self, since: int, *, columns: str | Iterable[str] | None = None) -> pd.DataFrame:

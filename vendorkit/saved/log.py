@@ -25,14 +25,14 @@ import pyarrow as pa
 from msgspec import Meta, Struct
 
 from vendorkit.errors import UsageError
-from vendorkit.frames import UNDECLARED, expand
+from vendorkit.frames import FRAME_TYPES, UNDECLARED, expand
 from vendorkit.saved import files
 from vendorkit.saved.files import BATCH_ROWS, LOG, MARK, POSITION, DamagedError, Part, checked, names_in
 
 _MOST_COMMIT: Final = 8 << 20  # bytes: ten million records have about 1,000 parts, which take less than one
 _MOST_LOG: Final = 128 << 20  # bytes: 16 parts, which all change in each update, take 100 MB in ten years of days
 _COMMIT: Final = re.compile(r"(0{10}\d{10})\.json")
-Count = Annotated[int, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=0, lt=1 << 62)]
 
 
 class Question(Struct):
@@ -189,9 +189,16 @@ def encoded(note: Note | Footer) -> bytes:
 def schema_of(_: type, text: Any) -> pa.Schema:
     """Return the schema in a text, as msgspec wants it."""
     found = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text)))
-    if len({*found.names, POSITION, UNDECLARED}) < len(found) + 2:
+    if len({*found.names, POSITION, UNDECLARED}) < len(found) + 2 or not all(map(_is_ours, found.types)):
         raise ValueError(found.names)
     return found
+
+
+def _is_ours(kind: pa.DataType) -> bool:
+    """Whether frames have such a type: pandas cannot show all of Arrow's."""
+    if pa.types.is_list(kind) or pa.types.is_struct(kind):
+        return all(_is_ours(kind.field(place).type) for place in range(kind.num_fields))
+    return kind in FRAME_TYPES.values()
 
 
 def versions(folder: Path) -> Iterator[Version]:
