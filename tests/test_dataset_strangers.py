@@ -12,11 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import vendorkit as vk
 from tests.dataset_files import begin, part_files
 from vendorkit.errors import IncompletePull, UsageError
+from vendorkit.saved import write as filling
 from vendorkit.saved.dataset import Dataset
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="pipes and links as POSIX has them")
@@ -326,6 +328,30 @@ def test_parts_of_a_stranger_are_not_continued(medipim, tmp_path, monkeypatch, k
             vk.load(folder)
         assert query.save(folder, columns=["id"]).complete
     assert len(vk.load(folder)) == query.count()
+
+
+JUNK = [5, 1.5, [1], {"a": 1}, "", "\0", "[", "[1, 2]", "[0, null, 99999999999, 0]", "[0, null, 9, -99999999999]"]
+NOTES = [*({"cursor": one} for one in JUNK), {"note": {"key": "zz"}}, {"note": {"mark": [2**70, True]}}]
+
+
+@pytest.mark.parametrize("change", NOTES, ids=str)
+@pytest.mark.parametrize("of", ["products", "titles"])
+def test_a_beginning_of_a_stranger_ends_whole_or_with_an_error(  # noqa: PLR0917 - pytest's way
+    medipim, mediagenix, tmp_path, monkeypatch, of, change
+):
+    """Whatever the footer says of where to go on, or of the key: it does not run for ever, nor fill the memory."""
+    monkeypatch.setattr(filling, "PART_ROWS", 500)
+    query = medipim.products.query(status="active") if of == "products" else mediagenix.titles.query()
+    (path,) = begin(monkeypatch, query, tmp_path, 1, columns=["id"])
+    table = pq.read_table(path)
+    footer = json.loads(table.schema.metadata[b"vendorkit"])
+    footer = {**footer, **change, "note": {**footer["note"], **change.get("note", {})}}
+    pq.write_table(table.replace_schema_metadata({b"vendorkit": json.dumps(footer).encode()}), path)
+    try:
+        assert query.save(tmp_path, columns=["id"]).complete
+    except IncompletePull:
+        return
+    assert {*vk.load(tmp_path)["id"]} == {*query.frame(columns=["id"])["id"]}
 
 
 def test_a_table_of_another_program_is_left_alone(medipim, tmp_path):

@@ -65,7 +65,7 @@ class Note(Struct):
     question: Question
     key: str
     schema: pa.Schema
-    mark: tuple[int, bool] | None
+    mark: tuple[Count, bool] | None
     total: Count | None
     fetched_at: str
     pages: Count

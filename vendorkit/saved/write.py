@@ -8,7 +8,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Generator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -27,7 +27,7 @@ from vendorkit.pull import Group, Pull, run, utc_now
 from vendorkit.resource import Source, describe
 from vendorkit.saved.commits import check_writable, commit
 from vendorkit.saved.dataset import Dataset, summary
-from vendorkit.saved.files import POSITION, DamagedError, Part, locked, part_name, sweep, write_part
+from vendorkit.saved.files import POSITION, DamagedError, Part, checked, locked, part_name, sweep, write_part
 from vendorkit.saved.log import Footer, Note, Question, Version, encoded, newest, unfinished
 from vendorkit.saved.version1 import refuse_version_1
 
@@ -131,7 +131,7 @@ class Download:
             self.restart()
         else:
             sweep(self.folder, 0, {part.name for part in found.note.parts})
-            found.note.question = self.note.question
+            found.note.question, found.note.key = self.note.question, self.note.key
             self.note, self.cursor, self.done, self.number = found.note, found.cursor, found.done, len(found.note.parts)
             self.drift = Drift(Counter(found.unknown), Counter(found.unfit))
 
@@ -194,23 +194,25 @@ class Download:
         """Yield what arrives, or what comes *after_stored* records, which come again; keep the error that ends it."""
         self._broken = None
         ids, key = self.stored.ids(*self.note.parts if after_stored else ()), self.schema.key
-        try:
-            self._note_position()
-            for group in pull.read(TableReader(self.schema).read, PART_ROWS):
-                self._check_total(group.total)
-                table = group.value.table
-                again, ids = ids[: len(table)], ids[len(table) :]
-                if len(again) and not table[key].slice(0, len(again)).equals(pa.chunked_array([again])):
-                    raise DamagedError(self.folder)  # noqa: TRY301 - it passes
-                if not len(again) or len(again) < len(table):
-                    yield replace(group, value=replace(group.value, table=table.slice(len(again))))
-        except DamagedError:
-            raise
-        except VendorkitError as exc:
-            self._broken = exc
-        else:
-            if len(ids):
-                raise DamagedError(self.folder)
+        # The cursor may be that of a stranger's folder, and of any form.
+        with nullcontext() if self.cursor is None else checked(DamagedError(self.folder)):
+            try:
+                self._note_position()
+                for group in pull.read(TableReader(self.schema).read, PART_ROWS):
+                    self._check_total(group.total)
+                    table = group.value.table
+                    again, ids = ids[: len(table)], ids[len(table) :]
+                    if len(again) and not table[key].slice(0, len(again)).equals(pa.chunked_array([again])):
+                        raise DamagedError(self.folder)  # noqa: TRY301 - it passes
+                    if not len(again) or len(again) < len(table):
+                        yield replace(group, value=replace(group.value, table=table.slice(len(again))))
+            except DamagedError:
+                raise
+            except VendorkitError as exc:
+                self._broken = exc
+            else:
+                if len(ids):
+                    raise DamagedError(self.folder)
 
     def _note_position(self) -> None:
         """Before the first page, note the vendor's position for a later update, if it reports changes."""

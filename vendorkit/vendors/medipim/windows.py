@@ -65,6 +65,8 @@ class Windows:
         else:
             *edges, first = json.loads(cursor)
             window = Window(*edges)
+            if not 0 <= first <= -(-window.most // PAGE) <= WINDOW // PAGE:
+                raise ValueError(cursor)
         while window is not None:
             yield [self.call(window.restrict(ask), number, PAGE) for number in range(first, -(-window.most // PAGE))]
             # The next window is looked for while pages of this one are under way.
