@@ -103,7 +103,8 @@ XML_NAMES = [
 ]
 SIMPLE = {Kind.TEXT: WORDS, Kind.DURATION: ["30m", "02:13:21.000"], Kind.LINK: ["/a?b=1&c=2", "https://x/y"]}
 PLAIN = (*SIMPLE, Kind.ID, Kind.CODE, Kind.INTEGER, Kind.NUMBER, Kind.BOOLEAN, Kind.DATE, Kind.DATETIME, Kind.EPOCH)
-MOMENTS = [word for word in WORDS if word.startswith("2026-01")]
+EDGES = ["0000-12-31", "0001-01-01T00:00:00+01:00", "0001-01-01T00:00:00", "9999-12-31", "9999-12-31T23:59:59-01:00"]
+MOMENTS = [*(word for word in WORDS if word.startswith("2026-01")), *EDGES]
 
 
 class Writer:
@@ -161,7 +162,7 @@ class Writer:
         if kind in (Kind.CODE, Kind.ID, Kind.INTEGER, Kind.NUMBER, Kind.EPOCH):
             return chance.choice(self.words) if kind is Kind.CODE and self.often(70) else Number(chance.choice(NUMBERS))
         if kind in (Kind.DATE, Kind.DATETIME):
-            return chance.choice(["2026-01-31", "1999-12-01"] if kind is Kind.DATE else MOMENTS)
+            return chance.choice(["2026-01-31", "1999-12-01", *EDGES] if kind is Kind.DATE else MOMENTS)
         if kind is Kind.BOOLEAN:
             return self.often(50)
         return chance.choice(SIMPLE[kind]) if kind in SIMPLE else self.anything()

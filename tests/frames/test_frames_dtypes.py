@@ -106,6 +106,22 @@ def test_days_and_moments_of_all_years_stay_in_range(day, year):
     assert frame["moment"].dt.year.tolist() == [year]
 
 
+@pytest.mark.parametrize("others", [{}, {"integer": "x"}], ids=["fast", "slow"])
+@pytest.mark.parametrize(
+    "moment", ["0000-01-01", "0000-12-31T00:00:00Z", "0001-01-01T00:00:00+02:00", "9999-12-31T23:59:59-02:00"]
+)
+def test_a_moment_outside_of_all_years_does_not_fit(moment, others):
+    """No frame with it could be printed or exported; .NET writes its first moment with an offset for no time."""
+    table = table_of({"moment": moment, "day": moment[:10], "parts": [{"at": moment}]}, RECORD, {**RECORD, **others})
+    assert table["moment__raw"].to_pylist() == [f'"{moment}"', None, None]
+    assert table["parts__raw"].to_pylist() == [f'[{{"at":"{moment}"}}]', None, None]
+    assert ("day__raw" in table.column_names) == moment.startswith("0000")
+    frame = to_frame(table, "json")
+    assert frame["moment"].notna().tolist() == [False, True, True]
+    assert moment in frame.to_csv()
+    assert "2026-01-31" in repr(frame["moment"])
+
+
 def test_nulls_are_nulls_in_every_dtype():
     """`isna` is all that an analyst needs."""
     assert to_frame(table_of({})).isna().all(axis=None)

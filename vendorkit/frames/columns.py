@@ -11,7 +11,9 @@ import pyarrow.compute as pc
 
 from vendorkit.frames.kinds import (
     EXACT,
+    FIRST_MOMENT,
     FIRST_SECOND,
+    LAST_MOMENT,
     LAST_SECOND,
     TIMESTAMP,
     Column,
@@ -56,7 +58,7 @@ class ColumnBuilder:
         Return the columns of one member from its array of `wire_type`.
 
         Raises:
-            UnfitError: A value needs the lossless reader.
+            UnfitError, pa.ArrowInvalid: A value needs the lossless reader.
         """
         columns = {}
         for leaf in self._leaves[name]:
@@ -161,16 +163,20 @@ def _check_range(array: pa.Array, low: int, high: int) -> None:
         raise UnfitError
 
 
+def in_years(array: pa.Array) -> pa.Array:
+    """Return times or days; UnfitError if one of them is not in the years 1 to 9999."""
+    _check_range(array.cast(pa.timestamp("us")).view(pa.int64()), FIRST_MOMENT, LAST_MOMENT)
+    return array
+
+
 def _date(array: pa.Array) -> pa.Array:
-    try:
-        return array.cast(pa.date32())
-    except pa.ArrowInvalid as error:
-        raise UnfitError from error
+    return in_years(array.cast(pa.date32()))
 
 
 _SCALAR_CONVERSIONS: dict[Any, Conversion] = {
     Kind.ID: _id,
     Kind.EPOCH: _epoch,
     Kind.NUMBER: _number,
+    Kind.DATETIME: in_years,
     Kind.DATE: _date,
 }

@@ -24,6 +24,7 @@ ENTRIES: Final = "entries"
 BLANKS: Final = " \t\r\n"  # those of XML; other white space is text
 EXACT: Final = 2**53  # integers below this are exact in a float64
 FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799  # the years 1 to 9999, which pandas can print
+FIRST_MOMENT, LAST_MOMENT = FIRST_SECOND * 1_000_000, LAST_SECOND * 1_000_000 + 999_999
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 
 
@@ -177,11 +178,11 @@ FRAME_TYPES: Final = _WIRE_TYPES | {Kind.ID: pa.string(), Kind.EPOCH: TIMESTAMP,
 
 # What fits a declared type: msgspec takes what Arrow's parser and the conversions after it take, and so tells which
 # records and members those will refuse. No time fits that Arrow refuses, not even a day that is not in its month; 29
-# February is left to the lossless reader.
+# February, and days that a zone may lead beyond the years 1 to 9999, are left to the lossless reader.
 _INT64: Final = Annotated[int, msgspec.Meta(ge=INT64.start, le=INT64.stop - 1)]
 _DAY: Final = "((0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)"
 _TIME: Final = r"[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?(Z|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])?"
-_MOMENT: Final = rf"\A[0-9]{{4}}-{_DAY}({_TIME})?\Z"
+_MOMENT: Final = rf"\A(?!0000|0001-01-01.*[+]|9999-12-31.*-)[0-9]{{4}}-{_DAY}({_TIME})?\Z"
 _FITTING: Final[dict[Type, Any]] = {
     Kind.ID: _INT64,
     Kind.INTEGER: _INT64,

@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
@@ -18,7 +19,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from vendorkit.errors import MalformedAnswer
-from vendorkit.frames.kinds import FIRST_SECOND, LAST_SECOND, TIMESTAMP, Kind
+from vendorkit.frames.kinds import FIRST_MOMENT, FIRST_SECOND, LAST_MOMENT, LAST_SECOND, TIMESTAMP, Kind
 from vendorkit.strictjson import INT64, MAX_DEPTH, REPEATED, Literal, StrictJsonError, strict_value
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
@@ -236,10 +237,10 @@ def _date(value: Any) -> int:
 def _moment(text: str, wanted: tuple[pa.DataType, ...]) -> int:
     # Arrow's parser, as for whole columns, so that both read the same texts.
     for dtype in wanted:
-        try:
-            return int(pa.scalar(text).cast(dtype).value)
-        except pa.ArrowInvalid:
-            continue
+        with suppress(pa.ArrowInvalid):
+            found = pa.scalar(text).cast(dtype)
+            if FIRST_MOMENT <= found.cast(pa.timestamp("us")).value <= LAST_MOMENT:
+                return int(found.value)
     raise MisfitError
 
 

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from lxml import etree
 
+from vendorkit.frames.columns import UnfitError, in_years
 from vendorkit.frames.elements import (
     NUMBERS,
     RESOURCE_TYPE,
@@ -174,8 +175,9 @@ def _typed(array: pa.Array, kind: Type) -> pa.Array | None:
     if kind is Kind.EPOCH:
         return None
     try:
-        return array.cast(frame_type(kind, ()))
-    except pa.ArrowInvalid:
+        array = array.cast(frame_type(kind, ()))
+        return in_years(array) if pa.types.is_temporal(array.type) else array
+    except (pa.ArrowInvalid, UnfitError):
         return None
 
 
