@@ -140,3 +140,16 @@ def test_appended_columns_stay_with_their_record():
     assert child_tables(batch.table, SCHEMA)["categories"].to_pylist() == [
         {"id": "1", "show_name": None, "new": "{}", "tags__raw": '"one"'}
     ]
+
+
+def test_a_field_and_what_an_object_spreads_to_are_two_columns():
+    """Declared or not, and inside of lists: Mediagenix's schedulings have a `workflow_status` and a `workflow`."""
+    show = Column("show", Embedded((Column("name", Kind.TEXT), Column("id", Kind.ID))))
+    fields = (Column("id", Kind.ID), Column("show_name", Kind.TEXT), show)
+    schema = Schema("things", (*fields, Column("parts", ListOf(fields))))
+    record = b'{"id":1,"show_name":"a","show":{"name":"b","id":2}%b}'
+    body = record % (b',"show_id":3,"parts":[%b]' % (record % b""))
+    tables = child_tables(json_page(body, None).table(schema).table, schema)
+    spread = {"id": "1", "show_name": "a", "show__name": "b"}
+    assert tables["things"].to_pylist() == [{**spread, "show__id": "2", "show_id": "3"}]
+    assert tables["thing_parts"].to_pylist() == [{"thing_id": "1", "position": 0, **spread, "show_id": "2"}]

@@ -33,13 +33,14 @@ def child_tables(table: pa.Table, schema: Schema) -> dict[str, pa.Table]:
     Split a frame's table into flat tables.
 
     Returns:
-        By name: the records under the schema's name, structs spread to `parent_child` columns, lists and documents
-        left out. For each list a table of its elements: the parent's key (`product_id`), `position` from 0 in the
-        parent's list, and the element's fields, or `value`. Lists inside lists carry the positions of all their
-        parents (`photo_position`). Null and empty lists have no rows. For each free document (`title_metadata`) a
-        row per field: `field`, `position` in a list, `type` (text, integer, number, boolean, null, json), `value` as
-        text. Records without a key are numbered from 0, in a column such as `schedule_row`. Under a schema of one
-        locale, localised values inside lists are one column too, by the same fallbacks.
+        By name: the records under the schema's name, structs spread to `parent_child` columns (`parent__child` if a
+        field has that name itself), lists and documents left out. For each list a table of its elements: the parent's
+        key (`product_id`), `position` from 0 in the parent's list, and the element's fields, or `value`. Lists inside
+        lists carry the positions of all their parents (`photo_position`). Null and empty lists have no rows. For each
+        free document (`title_metadata`) a row per field: `field`, `position` in a list, `type` (text, integer, number,
+        boolean, null, json), `value` as text. Records without a key are numbered from 0, in a column such as
+        `schedule_row`. Under a schema of one locale, localised values inside lists are one column too, by the same
+        fallbacks.
     """
     key = f"{singular(schema.name)}_{schema.key}"
     if schema.key in table.column_names:
@@ -78,6 +79,7 @@ def _spread(columns: Columns, order: Collection[str]) -> tuple[Columns, list[tup
     """The flat columns, structs spread to `parent_child` or to one text in the order of locales; and the lists."""
     flat: Columns = {}
     lists: list[tuple[str, pa.Array]] = []
+    taken = {name for name, array in columns.items() if not pa.types.is_nested(array.type)}
     for name, array in columns.items():
         if pa.types.is_struct(array.type):
             # The texts next to `name` are `name_nl`, as everywhere else.
@@ -88,7 +90,8 @@ def _spread(columns: Columns, order: Collection[str]) -> tuple[Columns, list[tup
                 flat[stem] = first_text([*(fields[locale] for locale in order), *plain])
                 continue
             below, more = _spread({f"{stem}_{child}": found for child, found in fields.items()}, order)
-            flat.update(below)
+            for child, found in below.items():
+                flat[child.replace(f"{stem}_", f"{stem}__", 1) if child in taken else child] = found
             lists += more
         elif pa.types.is_list(array.type):
             lists.append((name, array))
