@@ -64,6 +64,7 @@ SAME_ROOM = {
     "gitignore": "settings",
     "files": "settings",
     "arguments": "ask",
+    "calls": "ask",
     "echoes": "settings",
 }
 

@@ -12,18 +12,15 @@ import operator
 import os
 import re
 import reprlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import date
 from decimal import Decimal
-from difflib import get_close_matches
-from functools import wraps
-from inspect import isfunction, signature
 from itertools import islice
 from math import isfinite
 from numbers import Number, Real
 from pathlib import Path
-from typing import Any, Final, NoReturn, TypeVar, cast
+from typing import Any, Final, NoReturn
 from urllib.parse import quote
 
 import numpy as np
@@ -297,34 +294,3 @@ def folder(given: Any, wanted: str = "the path of a folder") -> Path:
     if not path.strip() or _CONTROL.search(path) or any(len(os.fsencode(one)) > _NAME for one in found.parts):
         refuse("path", wanted, given)
     return Path(os.path.expanduser(found))  # noqa: PTH111 - which never raises
-
-
-C = TypeVar("C", bound=Callable[..., Any])
-
-
-def checked(kind: C) -> C:
-    """Make wrong arguments of a function, or of a class's public methods, a `UsageError` that names the right ones."""
-    if isfunction(kind):
-        return cast("C", _checked(kind))
-    for name, method in list(vars(kind).items()):
-        if not name.startswith("_") and isfunction(method):
-            setattr(kind, name, _checked(method))
-    return kind
-
-
-def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
-    takes = signature(function)
-
-    @wraps(function)
-    def call(*given: Any, **named: Any) -> Any:
-        try:
-            takes.bind(*given, **named)
-        except TypeError as exc:
-            what = f"{function.__name__}(): {exc}."
-        else:
-            return function(*given, **named)
-        known = [name for name in takes.parameters if name != "self"]
-        near = [one for name in named if name not in known for one in get_close_matches(name, known, n=1)]
-        raise UsageError(what, remedy=f"Did you mean {near[0]}?" if near else f"Its arguments: {', '.join(known)}.")
-
-    return call

@@ -19,6 +19,7 @@ import requests
 
 from vendorkit import arguments
 from vendorkit.ask import Ask, Since, choice, unknown_name
+from vendorkit.calls import checked
 from vendorkit.errors import UsageError
 from vendorkit.frames import NESTED, Drift, Nested, Schema, TableReader, child_tables, flattened
 from vendorkit.pull import Plan, Pull, check_limit, finish, paging_now, plan_of, run, table_of
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     import dask.dataframe as dd
 
 
-@arguments.checked
+@checked
 @dataclass(frozen=True)
 class Query:
     """

@@ -18,6 +18,7 @@ from pyarrow.fs import LocalFileSystem
 
 from vendorkit import arguments
 from vendorkit.ask import suggestion
+from vendorkit.calls import checked
 from vendorkit.errors import IncompletePull, UsageError
 from vendorkit.frames import to_frame
 from vendorkit.saved.changes import CHANGES, compare
@@ -153,7 +154,7 @@ def summary(found: Version) -> Dataset:
     return Dataset(found.folder, note.rows, found.complete, parts, note.total, note.fetched_at, found.number)
 
 
-@arguments.checked
+@checked
 def load(
     path: str | Path,
     *,

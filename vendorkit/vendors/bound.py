@@ -11,6 +11,7 @@ import pandas as pd
 
 from vendorkit import arguments
 from vendorkit.ask import Ask, Filter, Since, choice, find_filter, unknown_name
+from vendorkit.calls import checked
 from vendorkit.errors import UsageError
 from vendorkit.frames import Nested
 from vendorkit.pull import check_limit, run
@@ -29,7 +30,7 @@ def search_filter(resource: Resource) -> str | None:
 _ARGUMENTS: Final = ("where", "sort", "expand", "accept", "strategy", "since")  # of query, in addition to the filters
 
 
-@arguments.checked
+@checked
 class BoundResource:
     """
     A resource of a connected client.

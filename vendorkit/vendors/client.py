@@ -17,6 +17,7 @@ from requests.auth import AuthBase
 from vendorkit import arguments
 from vendorkit.ask import Ask, suggestion, unknown_name
 from vendorkit.auth.flow import origin_of
+from vendorkit.calls import checked
 from vendorkit.errors import UsageError
 from vendorkit.frames import Page
 from vendorkit.http.call import Call, Policy, require_writable
@@ -74,7 +75,7 @@ class Endpoint:
     reopen: Callable[[Policy], Callable[[], Source]] | None = field(default=None, repr=False)
 
 
-@arguments.checked
+@checked
 class Client:
     """
     A connected vendor; created by `vendorkit.connect`. Each declared resource is an attribute: `client.brands.get(9)`.

@@ -13,6 +13,7 @@ import pandas as pd
 
 from vendorkit import arguments
 from vendorkit.ask import suggestion
+from vendorkit.calls import checked
 from vendorkit.errors import UsageError, VendorkitError
 from vendorkit.panels.base import WHOLE, WRAP, WorkPanel, button, connected, guarded, source_title, titled
 from vendorkit.panels.browse import markup
@@ -266,7 +267,7 @@ class Browser(WorkPanel):
         return f"<Browser {self.client.title}: {at}>"
 
 
-@arguments.checked
+@checked
 def browse(client: Client, start: str | Query | None = None) -> Browser:
     """
     Return the API browser on *client*: follow links, turn pages, expand, use what is shown as a DataFrame.

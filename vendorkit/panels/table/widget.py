@@ -12,6 +12,7 @@ import ipywidgets as widgets
 import pandas as pd
 
 from vendorkit import arguments
+from vendorkit.calls import checked
 from vendorkit.panels.base import WHOLE, WorkPanel, button, guarded, look
 from vendorkit.panels.markup import dim_html, info_html, scrolled_html
 from vendorkit.panels.table.columns import Facts, kind_of, texts
@@ -220,7 +221,7 @@ class Table(View, WorkPanel):
         return f"<Table {self.summary()}>\n{page.to_string(max_cols=8, max_colwidth=30)}"
 
 
-@arguments.checked
+@checked
 def table(frame: pd.DataFrame, page_size: int = 20) -> Table:
     """
     Return *frame* as a table to page, filter, sort, draw, copy and save; see `Table`.
