@@ -18,7 +18,7 @@ from vendorkit.http.call import Policy
 from vendorkit.http.session import Session
 from vendorkit.http.tls import Trust, local_trust
 from vendorkit.settings import Redactor, Secret, Settings
-from vendorkit.vendors.client import Endpoint
+from vendorkit.vendors.hosts import Endpoint
 from vendorkit.vendors.registry import CLIENTS
 
 Handler = Callable[[ssl.SSLSocket, bytes], None]

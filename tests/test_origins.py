@@ -16,7 +16,7 @@ from vendorkit import auth
 from vendorkit.errors import IncompletePull, OriginRefused
 from vendorkit.http.tls import local_trust
 from vendorkit.settings import Secret, Settings
-from vendorkit.vendors.client import Endpoint
+from vendorkit.vendors.hosts import Endpoint
 from vendorkit.vendors.registry import CLIENTS
 
 JSON = "Content-Type: application/json"

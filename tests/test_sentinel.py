@@ -34,7 +34,7 @@ from tests.https import always, answer, authority, raw_server
 from vendorkit.http.call import Call, Policy
 from vendorkit.http.tls import local_trust
 from vendorkit.settings import Secret, Settings
-from vendorkit.vendors.client import Endpoint
+from vendorkit.vendors.hosts import Endpoint
 from vendorkit.vendors.registry import CLIENTS
 
 pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")

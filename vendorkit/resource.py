@@ -297,10 +297,3 @@ def changes_of(resource: Resource, ask: Ask, title: str) -> Changes:
     if why := resource.changes.why_not_incremental(ask):
         raise UsageError(why, remedy="Query without it; delete a saved dataset and save it again.")
     return resource.changes
-
-
-def announced(total: Any) -> int | None:
-    """Return a vendor's total as a number; None if it is not one."""
-    if isinstance(total, str) and total.isascii() and total.isdecimal() and len(total) < 16:
-        return int(total)
-    return total if isinstance(total, int) and not isinstance(total, bool) and total >= 0 else None

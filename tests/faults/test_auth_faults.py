@@ -27,7 +27,7 @@ from vendorkit.errors import (
 )
 from vendorkit.http.call import Policy
 from vendorkit.settings import Secret, Settings
-from vendorkit.vendors.client import Endpoint
+from vendorkit.vendors.hosts import Endpoint
 from vendorkit.vendors.registry import CLIENTS
 
 JSON = "Content-Type: application/json"

@@ -18,7 +18,7 @@ from vendorkit.auth import Digest
 from vendorkit.errors import CredentialsRefused, TlsError
 from vendorkit.http.tls import local_trust
 from vendorkit.settings import Secret, Settings
-from vendorkit.vendors.client import Endpoint
+from vendorkit.vendors.hosts import Endpoint
 from vendorkit.vendors.registry import CLIENTS
 
 pytestmark = [pytest.mark.peer, pytest.mark.faults]

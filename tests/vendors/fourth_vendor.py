@@ -13,7 +13,8 @@ from vendorkit.frames import Column, Kind, Page, Schema
 from vendorkit.http.call import Call
 from vendorkit.resource import NEXT, Accept, Flow, Paging, Resource, Signing
 from vendorkit.settings import Secret
-from vendorkit.vendors.client import Client, Environment
+from vendorkit.vendors.client import Client
+from vendorkit.vendors.hosts import Environment
 
 PER_PAGE = 100
 COLUMNS = (Column("id", Kind.CODE), Column("name", Kind.TEXT), Column("length", Kind.NUMBER, "lengthM", unit="m"))

@@ -18,7 +18,7 @@ from vendorkit.errors import (
 from vendorkit.http import answers
 from vendorkit.http.call import Policy
 from vendorkit.settings import Secret, Settings
-from vendorkit.vendors.client import Endpoint
+from vendorkit.vendors.hosts import Endpoint
 from vendorkit.vendors.registry import CLIENTS
 
 KEY = {"MEDIPIM_API_KEY_ID": "42", "MEDIPIM_API_KEY_SECRET": "made-up"}

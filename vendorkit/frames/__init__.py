@@ -9,6 +9,7 @@ from vendorkit.frames.kinds import FRAME_TYPES, Column, Embedded, EmbeddedMany, 
 from vendorkit.frames.page import Batch, Page, TableReader, combine
 from vendorkit.frames.schema import Schema
 from vendorkit.frames.tables import child_tables
+from vendorkit.frames.values import count_of
 from vendorkit.frames.xml import xml_page
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "TableReader",
     "child_tables",
     "combine",
+    "count_of",
     "expand",
     "flattened",
     "fold",

@@ -24,14 +24,13 @@ from vendorkit.frames.page import Batch, Page
 from vendorkit.frames.raw import NULL, cut, is_object, is_utf8, member_of, quoted
 from vendorkit.frames.schema import Schema
 from vendorkit.frames.typed import JsonTyper
-from vendorkit.frames.values import dumps, loads, malformed, plain
+from vendorkit.frames.values import LARGEST, count_of, dumps, loads, malformed, plain
 from vendorkit.strictjson import MAX_DEPTH, on_any_stack
 
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _AROUND: Final = 2  # levels of an answer around its records
 _LIST: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _ONE: Final = msgspec.json.Decoder(msgspec.Raw).decode
-_LARGEST: Final = 2**62
 _MARK: Final = b"0"  # in place of a record
 
 
@@ -219,7 +218,7 @@ def _compact(block: bytes, record: str) -> JsonPage | None:
     first, last, total = indexes[0], indexes[-1], totals[-1]
     if needed + len(feeds) != len(block) or indexes != list(range(first, first + len(lines))):
         return None
-    if max(map(abs, (first, last, total))) > _LARGEST or not all(map(is_object, raws)):
+    if max(map(abs, (first, last, total))) > LARGEST or not all(map(is_object, raws)):
         return None
     return JsonPage(raws, {"meta": {"total": total, "first_index": first, "last_index": last}})
 
@@ -253,19 +252,13 @@ def _refusal(error: Any, what: str) -> MalformedAnswer:
     )
 
 
-def _count(value: Any) -> int | None:
-    is_text = isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 16
-    whole = int(value) if is_text else plain(value)
-    return whole if isinstance(whole, int) and not isinstance(whole, bool) and abs(whole) <= _LARGEST else None
-
-
 def _sequence(metas: Sequence[Mapping[str, Any]], lines: Sequence[int]) -> dict[str, int | None]:
     """Check that the records follow each other, and return where in the stream they are."""
-    found = [_count(meta.get("index")) for meta in metas]
+    found = [count_of(meta.get("index")) for meta in metas]
     if all(index is None for index in found):
         return {"total": None, "first_index": None, "last_index": None}
     for line, index, expected in zip(lines, found, itertools.count(found[0] or 0), strict=False):
         if index != expected:
             what = f"The stream is broken at line {line}: its records do not follow each other."
             raise malformed(what)
-    return {"total": _count(metas[-1].get("total")), "first_index": found[0], "last_index": found[-1]}
+    return {"total": count_of(metas[-1].get("total")), "first_index": found[0], "last_index": found[-1]}

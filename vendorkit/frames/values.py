@@ -26,6 +26,7 @@ _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _DASHED = re.compile(r'-[^"]*":')  # a name with a dash, in text without escapes
 _BLANKS = frozenset(" \t\r\n")
 _REMEDY = "Try again; if it stays so, report it to the vendor."
+LARGEST: Final = 2**62  # number of records
 _ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"))
 
 
@@ -107,6 +108,13 @@ def _encodable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def count_of(value: Any) -> int | None:
+    """A number of records, or the index of one, as a vendor sends it, also as text; None if it is no such number."""
+    is_text = isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 16
+    whole = int(value) if is_text else plain(value)
+    return whole if isinstance(whole, int) and not isinstance(whole, bool) and 0 <= whole <= LARGEST else None
 
 
 def plain(value: Any) -> Any:

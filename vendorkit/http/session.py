@@ -19,8 +19,6 @@ from urllib.parse import urljoin, urlsplit
 import requests
 from requests.auth import AuthBase
 from requests.cookies import RequestsCookieJar
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
-from tenacity.wait import wait_exponential, wait_random
 
 from vendorkit.auth.flow import abandon, bound_cookies, keep_body, origin_of
 from vendorkit.auth.forks import PerProcess
@@ -28,19 +26,16 @@ from vendorkit.auth.interrupts import cut, tolerated
 from vendorkit.deadline import Deadline
 from vendorkit.errors import (
     OriginRefused,
-    ProxyError,
-    RateLimited,
-    TransportError,
     VendorkitError,
-    VendorUnavailable,
 )
 from vendorkit.http import tls
-from vendorkit.http.answers import ANSWER_LIMIT_BYTES, CorruptAnswer, body_of, chunks, error_for, form_error
+from vendorkit.http.answers import ANSWER_LIMIT_BYTES, body_of, chunks, error_for, form_error
 from vendorkit.http.budget import Budget, lanes_of
 from vendorkit.http.call import Call, Policy
 from vendorkit.http.exchanges import Body, Exchanges, body_notes, masked_request
 from vendorkit.http.failures import Judge
 from vendorkit.http.proxy import DIRECT, Route
+from vendorkit.http.retries import retrying
 from vendorkit.http.transport import Adapter
 from vendorkit.settings import MASK, Redactor, refuse_pickling
 from vendorkit.strictjson import strict_object
@@ -54,8 +49,6 @@ APP: Final = f"vendorkit/{_VERSION}"
 USER_AGENT: Final = f"{APP} (Python {platform.python_version()}; requests {requests.__version__})"
 _REDIRECTS: Final = 3
 _TOKEN_ANSWER_BYTES: Final = 1 << 16
-_UNTOLD_PAUSE_S: Final = 3.0
-_BACKOFF: Final = wait_exponential(multiplier=0.25, max=10.0) + wait_random(0.0, 0.25)
 
 
 class Session(PerProcess):
@@ -124,7 +117,7 @@ class Session(PerProcess):
             VendorkitError: One of `vendorkit.errors`, see there.
         """
         deadline = Deadline(self.policy.deadline_s)
-        for attempt in self._retrying(call, deadline):
+        for attempt in retrying(call, self.policy, deadline):
             with attempt:
                 response = self._attempt(call, deadline, stream=False)
         return response
@@ -137,7 +130,7 @@ class Session(PerProcess):
         The attempts before the first byte may be repeated, what breaks off later is an error.
         """
         deadline = Deadline(self.policy.stream_deadline_s)
-        for attempt in self._retrying(call, deadline):
+        for attempt in retrying(call, self.policy, deadline):
             with attempt:
                 response = self._attempt(call, deadline, stream=True)
         try:
@@ -196,30 +189,6 @@ class Session(PerProcess):
         adapter = self._http.adapters["https://"]
         assert isinstance(adapter, Adapter)  # noqa: S101 - mounted above
         return adapter
-
-    def _retrying(self, call: Call, deadline: Deadline) -> Retrying:
-        return Retrying(
-            retry=retry_if_exception(lambda exc: call.may_repeat() and self._may_help(exc)),
-            stop=stop_after_attempt(self.policy.attempts),
-            wait=self._pause,
-            sleep=deadline.sleep,
-            reraise=True,
-        )
-
-    def _may_help(self, exc: BaseException) -> bool:
-        if isinstance(exc, ProxyError):
-            return exc.status is None or exc.status >= 500
-        if isinstance(exc, (RateLimited, VendorUnavailable)):
-            return (exc.retry_after_s or 0.0) <= self.policy.retry_after_cap_s
-        return isinstance(exc, CorruptAnswer)
-
-    def _pause(self, state: RetryCallState) -> float:
-        exc = state.outcome.exception() if state.outcome else None
-        asked = exc.retry_after_s if isinstance(exc, TransportError) else None
-        if asked is None and isinstance(exc, RateLimited):
-            # Medipim sends no time with its 429; its budget is counted by the minute, so that a quick retry is wasted.
-            asked = _UNTOLD_PAUSE_S * state.attempt_number
-        return max(asked or 0.0, _BACKOFF(state))
 
     def _attempt(self, call: Call, deadline: Deadline, *, stream: bool) -> requests.Response:
         asked = self._asked(call)

@@ -1,10 +1,10 @@
-"""What all vendors share: environments, and the client."""
+"""The client, in which all vendors share what they have in common."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from threading import Event
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, NoReturn
@@ -21,9 +21,8 @@ from vendorkit.calls import checked
 from vendorkit.errors import UsageError
 from vendorkit.frames import Page
 from vendorkit.http.call import Call, Policy, require_writable
-from vendorkit.http.proxy import DIRECT, Route
 from vendorkit.http.session import Session
-from vendorkit.http.tls import Trust, public_trust
+from vendorkit.http.tls import public_trust
 from vendorkit.query import Query
 from vendorkit.resource import Resource, Signing, Source
 from vendorkit.settings import Redactor, Settings, is_credential, refuse_pickling
@@ -31,48 +30,10 @@ from vendorkit.vendors.bound import BoundResource
 from vendorkit.vendors.browsing import Browsing
 from vendorkit.vendors.fetch import pages_of
 from vendorkit.vendors.files import CONTACT_VARIABLE, files_session
+from vendorkit.vendors.hosts import Endpoint, Environment
+from vendorkit.vendors.overview import frame_of_exchanges, frame_of_resources
 
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-
-
-@dataclass(frozen=True)
-class Environment:
-    """
-    One of a vendor's environments.
-
-    Attributes:
-        base_url: Scheme, host and port.
-        rates: The vendor's rate budget: pairs (requests, seconds).
-        origins: Further hosts of the vendor, by name.
-    """
-
-    base_url: str
-    rates: tuple[tuple[int, float], ...] = ()
-    origins: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """
-    The host that a client connects to.
-
-    Attributes:
-        environment, base_url: Its name; its scheme, host and port.
-        trust: The certificate authorities that are accepted there.
-        rates, origins: As in `Environment`.
-        route: The proxy to go through, if any.
-        remarks: What is not as the vendor has it, by its subject: "host", "credentials", "CA file", "proxy".
-        reopen: From a policy to a picklable function that connects another process to the same host.
-    """
-
-    environment: str
-    base_url: str
-    trust: Trust
-    rates: tuple[tuple[int, float], ...] = ()
-    origins: Mapping[str, str] = field(default_factory=dict)
-    route: Route = DIRECT
-    remarks: Mapping[str, str] = field(default_factory=dict)
-    reopen: Callable[[Policy], Callable[[], Source]] | None = field(default=None, repr=False)
 
 
 @checked
@@ -226,15 +187,7 @@ class Client:
     @property
     def resources(self) -> pd.DataFrame:
         """One row per resource: name, what it is, filters, sort keys, expansions, columns."""
-        index, declared = pd.Index(list(self._resources), name="resource"), self._resources.values()
-        columns = {
-            "about": [r.about for r in declared],
-            "filters": [", ".join(one.name for one in r.filters) for r in declared],
-            "sort_keys": [", ".join(r.sort_keys) for r in declared],
-            "expand": [", ".join(r.expands) for r in declared],
-            "columns": [len(r.schema.arrow.names) for r in declared],
-        }
-        return pd.DataFrame(columns, index)
+        return frame_of_resources(self._resources)
 
     def get(
         self, path: str, *, params: Mapping[str, Any] | None = None, auth: str | None = "default"
@@ -321,17 +274,7 @@ class Client:
     @property
     def exchanges(self) -> pd.DataFrame:
         """One row for each of the last HTTP exchanges, those of authentication too, credentials masked."""
-        last = self.session.exchanges.all()
-        columns = {
-            "method": [one.method for one in last],
-            "path": [urlsplit(one.url).path for one in last],
-            "status": [one.status for one in last],
-            "authorization": [one.sent.get("Authorization", "") for one in last],
-            "challenge": [one.received.get("WWW-Authenticate", "") for one in last],
-            "milliseconds": [round(one.seconds * 1000, 1) for one in last],
-            "discarded": [one.discarded for one in last],
-        }
-        return pd.DataFrame(columns)
+        return frame_of_exchanges(self.session.exchanges.all())
 
     def missing_scheme(self, name: str) -> NoReturn:
         """Raise the error that says why there is no authentication scheme *name*."""

@@ -20,8 +20,9 @@ from vendorkit.http.call import Policy
 from vendorkit.http.proxy import PROXY_VARIABLE, find_route
 from vendorkit.resource import Source
 from vendorkit.settings import LOCAL_VARIABLE, Secret, Settings, given_settings, is_credential, read_settings
-from vendorkit.vendors.client import Client, Endpoint
+from vendorkit.vendors.client import Client
 from vendorkit.vendors.files import CONTACT_VARIABLE
+from vendorkit.vendors.hosts import Endpoint
 from vendorkit.vendors.mediagenix.client import Mediagenix
 from vendorkit.vendors.medipim.client import Medipim
 from vendorkit.vendors.pledg.client import Pledg

@@ -25,8 +25,9 @@ from vendorkit.http.call import Call
 from vendorkit.query import Query
 from vendorkit.resource import Resource, Signing, first_call
 from vendorkit.vendors.bound import BoundResource
-from vendorkit.vendors.client import Client, Environment
+from vendorkit.vendors.client import Client
 from vendorkit.vendors.declared import Declared, read_resources
+from vendorkit.vendors.hosts import Environment
 from vendorkit.vendors.mediagenix.browsing import Hypermedia
 from vendorkit.vendors.mediagenix.changes import EventFed, FeedChanges
 from vendorkit.vendors.mediagenix.paging import Documents, Events, Linked, Unknown

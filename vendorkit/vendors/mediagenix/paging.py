@@ -10,10 +10,10 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from vendorkit.ask import Ask, Span
 from vendorkit.errors import AuthError, IncompletePull, MalformedAnswer, UsageError, VendorkitError
-from vendorkit.frames import Page
+from vendorkit.frames import Page, count_of
 from vendorkit.http.budget import AT_ONCE
 from vendorkit.http.call import Call
-from vendorkit.resource import DROP, NEXT, Accept, Cost, Flow, Paging, announced
+from vendorkit.resource import DROP, NEXT, Accept, Cost, Flow, Paging
 from vendorkit.vendors.mediagenix.guess import SECOND_PAGE, Guess
 
 PER_PAGE: Final = 200  # more is refused with 422
@@ -239,7 +239,7 @@ def is_single(url: str) -> bool:
 
 def total_of(page: Page) -> int | None:
     """Return `total_entries`, if the collection has it."""
-    return announced(page.envelope.get("total_entries"))
+    return count_of(page.envelope.get("total_entries"))
 
 
 def link_of(page: Page, name: str) -> str | None:

@@ -21,8 +21,9 @@ from vendorkit.resource import Resource, Signing
 from vendorkit.settings import MASK
 from vendorkit.strictjson import strict_value
 from vendorkit.vendors.bound import BoundResource
-from vendorkit.vendors.client import Client, Environment
+from vendorkit.vendors.client import Client
 from vendorkit.vendors.declared import Declared, read_countries, read_resources
+from vendorkit.vendors.hosts import Environment
 from vendorkit.vendors.medipim.changes import Updated
 from vendorkit.vendors.medipim.paging import Lookup, Whole, Windowed
 from vendorkit.vendors.medipim.php_client import php_client

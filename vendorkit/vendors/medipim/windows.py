@@ -17,9 +17,9 @@ from typing import Any, Final, NamedTuple
 
 from vendorkit.ask import Ask, Span
 from vendorkit.errors import IncompletePull, UsageError
-from vendorkit.frames import Page
+from vendorkit.frames import Page, count_of
 from vendorkit.http.call import Call
-from vendorkit.resource import NEXT, Accept, Flow, announced
+from vendorkit.resource import NEXT, Accept, Flow
 
 WINDOW: Final = 10_000  # meta.total of products and media never says more than this
 PAGE: Final = 250
@@ -191,4 +191,4 @@ def pages_as_spans(total: int, parts: int) -> list[Span]:
 def total_of(page: Page) -> int | None:
     """Return `meta.total` of an answer."""
     meta = page.envelope.get("meta")
-    return announced(meta.get("total")) if isinstance(meta, dict) else None
+    return count_of(meta.get("total")) if isinstance(meta, dict) else None

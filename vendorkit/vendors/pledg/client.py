@@ -22,7 +22,8 @@ from vendorkit.query import Query
 from vendorkit.resource import Resource, Signing
 from vendorkit.settings import Secret
 from vendorkit.vendors.bound import BoundResource
-from vendorkit.vendors.client import Client, Environment
+from vendorkit.vendors.client import Client
+from vendorkit.vendors.hosts import Environment
 from vendorkit.vendors.pledg.exports import Exports
 from vendorkit.vendors.pledg.notifications import Notifications
 from vendorkit.vendors.pledg.plans import plans
