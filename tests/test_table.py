@@ -11,6 +11,7 @@ import time
 import zipfile
 from datetime import datetime, timezone
 from decimal import Decimal
+from functools import reduce
 from pathlib import Path
 
 import ipywidgets as widgets
@@ -685,8 +686,13 @@ def test_dates_are_shown_and_saved_as_dates(tmp_path):
     assert values == pd.Timestamp("2026-01-31")
 
 
+CIRCLE: list = []
+CIRCLE.append(CIRCLE)
 UNTYPED = {
     "beyond 64 bits": [2**70, 1, None],
+    "names that are no texts": [{(1, 2): 3}, {b"a": 1}, None],
+    "a list inside of itself": [CIRCLE, {"a": CIRCLE}, [1]],
+    "thousands of levels": [reduce(lambda inner, _: [inner], range(50_000), []), "x", None],
     "half a character": ["\ud83d", "x", None],
     "half a character in a list": [["\ud83d"], None, [1]],
     "sets": [{1}, None, {2}],

@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vendorkit import arguments
 from vendorkit.deadline import check_cancelled
 
 _BARS: Final = 20
@@ -27,9 +28,8 @@ def labelled(frame: pd.DataFrame) -> dict[str, pd.Series[Any]]:
     """Return the columns by unique names, as text; the index comes first, unless it does nothing but count the rows."""
     levels = []
     if not (isinstance(frame.index, pd.RangeIndex) and frame.index.name is None):
-        single = frame.index.nlevels == 1
         for number, name in enumerate(frame.index.names):
-            unnamed = "index" if single else f"level_{number}"
+            unnamed = "index" if frame.index.nlevels == 1 else f"level_{number}"
             levels.append((unnamed if name is None else name, pd.Series(frame.index.get_level_values(number))))
     columns = [(name, frame.iloc[:, number]) for number, name in enumerate(frame.columns)]
     found: dict[str, pd.Series[Any]] = {}
@@ -45,8 +45,10 @@ def labelled(frame: pd.DataFrame) -> dict[str, pd.Series[Any]]:
 def arrow(column: pd.Series[Any]) -> pa.ChunkedArray:
     """Return the values in Arrow; where it has no type for them all, as texts."""
     try:
+        if column.dtype == object:  # Arrow does not survive a list that is inside of itself, or thousands of levels
+            _JSON.encode([value for value in column if isinstance(value, (dict, list, tuple))])
         found = pa.array(column, from_pandas=True)
-    except (pa.ArrowException, TypeError, ValueError, ArithmeticError):  # also integers past 64 bits
+    except (pa.ArrowException, TypeError, ValueError, ArithmeticError, RecursionError):  # also integers past 64 bits
         found = None
     if found is None or _is_foreign(found.type):  # periods, intervals, categories of these, mixed objects
         missing = column.isna()
@@ -152,11 +154,10 @@ def _as_texts(array: pa.ChunkedArray, values: Iterable[Any] | None = None) -> pa
     kind = array.type
     if values is None and not pa.types.is_nested(kind) and not pa.types.is_duration(kind):
         utc = pa.types.is_timestamp(kind) and kind.tz == "UTC"
-        with suppress(pa.ArrowException):  # there are fractions of seconds
-            # Midnight needs no six zeros; and Arrow takes eight times as long to write times of a zone.
-            array = (
-                pc.cast(array, pa.timestamp("s", None if utc else kind.tz)) if pa.types.is_timestamp(kind) else array
-            )
+        if pa.types.is_timestamp(kind):
+            with suppress(pa.ArrowException):  # there are fractions of seconds
+                # Midnight needs no six zeros; and Arrow takes eight times as long to write times of a zone.
+                array = pc.cast(array, pa.timestamp("s", None if utc else kind.tz))
         try:
             shown = pc.cast(array, pa.large_string())
         except pa.ArrowException:  # bytes that are no text
@@ -173,9 +174,10 @@ def _as_texts(array: pa.ChunkedArray, values: Iterable[Any] | None = None) -> pa
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, (dict, list, tuple, np.ndarray)):
-        return readable(_JSON.encode(value))
-    return readable(str(value))
+    for write in (_JSON.encode, str) if isinstance(value, (dict, list, tuple, np.ndarray)) else (str,):
+        with suppress(TypeError, ValueError, RecursionError):  # names that are no texts, a list inside of itself
+            return readable(write(value))
+    return arguments.shown(value)
 
 
 def readable(text: str) -> str:

@@ -25,9 +25,8 @@ from vendorkit.saved.files import write_atomically
 
 About = Mapping[str, Any]  # attrs["vendorkit"]
 _NOTHING: Final[About] = MappingProxyType({})
-MOCK: Final = (
-    "mock-data"  # begins the names of files that are offered; programs read CSV, so that there is no line in it
-)
+# Begins the names of files that are offered; programs read CSV, so that there is no line in it.
+MOCK: Final = "mock-data"
 
 # What spreadsheets take for a formula (OWASP, "CSV Injection", 2026-11), full-width forms too; a plain number is none.
 _FORMULA: Final = r"^\s*[=+\-@＝＋－＠]|^[\t\r\n]"  # noqa: RUF001 - the full-width forms are meant
