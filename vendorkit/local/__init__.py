@@ -1,7 +1,7 @@
 """
 Mock servers of the vendors: real HTTPS servers on loopback, written independently of the client.
 
-Importing this needs nothing but the standard library: the servers run in another process.
+Importing this needs no extra package: the servers run in another process.
 """
 
 from vendorkit.local.server.address_file import shared_servers as shared

@@ -192,14 +192,8 @@ class Renderer:
         guard = self._guarded(guard, path, depth)
         if path:
             yield "self", self._api + path, None
-        url, wanted = f"{self._api}{path}/", self._expand - resource.plain
-        for rel in resource.below:
-            yield (
-                rel,
-                url + rel,
-                self._child(resource, rel, f"{path}/{rel}", guard, depth, write) if rel in wanted else None,
-            )
-        for rel, target in resource.links:
+        wanted = self._expand - resource.plain
+        for rel, target in [*((rel, f"{path}/{rel}") for rel in resource.below), *resource.links]:
             child = self._child(resource, rel, target, guard, depth, write) if rel in wanted else None
             yield rel, self._href(target), child
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -148,27 +147,24 @@ class Writer:
         if node is None:
             raise HTTPException(404, f"No record at /api{path}")
         if method == "POST" and isinstance(node, Collection):
-            return 201, self._note(self._created(node, path, _read(body, content_type)))
+            return 201, self._created(node, path, _read(body, content_type))
         if method == "PUT" and isinstance(node, Document):
             record = path.removeprefix("/").rpartition("/")[0]
             document = self._fields(node, _read(body, content_type))
-            self._note({"action": "edit", "record": record, "document": document})
+            self._settings.note("edit", record, document=document)
             return 200, path
         if method not in ("PUT", "DELETE"):
             raise HTTPException(405, f"{method} is not possible at /api{path}")
         if not isinstance(node, Resource) or not path.rpartition("/")[2].isdecimal():
             raise HTTPException(403, "This mock server writes only records with an id, and metadata.")
         if method == "DELETE":
-            self._note({"action": "delete", "record": path.removeprefix("/")})
+            self._settings.note("delete", path.removeprefix("/"))
             return 204, path
-        self._note({"action": "edit", "record": path.removeprefix("/"), **_checked(node, _read(body, content_type))})
+        self._settings.note("edit", path.removeprefix("/"), **_checked(node, _read(body, content_type)))
         return 200, path
 
-    def _note(self, change: dict[str, Any]) -> str:
-        self._settings.changes = [*self._settings.changes, {**change, "at": int(time.time())}]
-        return subject(self._settings.changes, len(self._settings.changes) - 1)
-
-    def _created(self, node: Collection, path: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    def _created(self, node: Collection, path: str, given: Mapping[str, Any]) -> str:
+        """Create a record, and return its path."""
         example = node.build(node.members[0]) if len(node.members) else self._example(node.name)
         if example is None or not example.path.rpartition("/")[2].isdecimal():
             raise HTTPException(403, f"This mock server has no {node.name} to write.")
@@ -180,7 +176,8 @@ class Writer:
         owner = path.rpartition("/")[0]
         owned = {rel: owner for rel, target in example.links if owner and target.split("/")[1] == owner.split("/")[1]}
         links = owned | checked["links"]
-        return {"action": "add", "record": example.path.removeprefix("/"), **checked, "links": links, "into": path}
+        self._settings.note("add", example.path.removeprefix("/"), **checked | {"links": links}, into=path)
+        return subject(self._settings.changes, len(self._settings.changes) - 1)
 
     def _fields(self, node: Document, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the fields of a document by their names without prefix, checked against its template."""

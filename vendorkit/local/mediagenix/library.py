@@ -132,12 +132,6 @@ class Library(Titles):
         """Return the requirement that a place of an owner has."""
         return {"requirement": (id_ // 40 + id_ % 8 * 5) % 72 + 1}
 
-    def requirements(self, id_: int) -> Facts:
-        """Return category and value of a requirement."""
-        named = [(kind, value) for kind, values in WORDS["requirements"].items() for value in values]
-        category, value = named[id_ - 1] if id_ <= len(named) else ("territory", f"T{id_ - len(named):02}")
-        return {"category": category, "value": value}
-
     # -- schedulings: four places per title; not every place has one
 
     def schedulings(self, id_: int) -> Facts | None:

@@ -68,7 +68,7 @@ class Api(server.Api):
             "GET media/find": self.find_media,
             "GET media/get-fields": partial(self.fields, "media"),
             "GET products/embed": self.embed,
-            "GET corrections/types": self.correction_types,
+            "GET corrections/types": partial(self.list_query, List("corrections/types", "correction_types", "", {})),
             "POST organizations/check/subscription": self.subscriptions,
         }
         for entry in LISTS:
@@ -180,11 +180,6 @@ class Api(server.Api):
             records = records[number * size : (number + 1) * size]
         rate = self.settings.wrong_type_rate
         return _json({"meta": meta, "results": [corrupt(record, n, rate) for n, record in enumerate(records)]})
-
-    async def correction_types(self, _request: Request) -> Response:
-        """Answer `corrections/types`."""
-        records = self.shop.lookups.tables["correction_types"]
-        return _json({"meta": {"total": len(records)}, "results": records})
 
     async def subscriptions(self, request: Request) -> Response:
         """Answer `organizations/check/subscription`; which filters it takes is inferred: those of organizations."""

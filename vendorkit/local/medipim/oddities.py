@@ -94,14 +94,9 @@ def later(product: Record, settings: Settings) -> Record:
     return product
 
 
-def is_hit(number: int, rate: float) -> bool:
-    """Return whether record `number` belongs to the share `rate` of records that `corrupt` changes."""
-    return number * 2_654_435_761 % (1 << 32) < rate * (1 << 32)
-
-
 def corrupt(record: Record, number: int, rate: float) -> Record:
     """Return `record`, or if it is hit a copy with an undocumented type and a new field; `number` decides which."""
-    if not is_hit(number, rate):
+    if number * 2_654_435_761 % (1 << 32) >= rate * (1 << 32):
         return record
     meta: Any = record.get("meta") or {}
     name = record.get("name")

@@ -108,11 +108,6 @@ class Shop:
 Writer = Callable[[Settings, Shop, Record], tuple[str, Any]]
 
 
-def _note(settings: Settings, action: str, record: str, fields: Record) -> None:
-    change = {"action": action, "record": record, "at": int(time.time()), "fields": fields}
-    settings.changes = [*settings.changes, change]
-
-
 def _create(kind: str, settings: Settings, shop: Shop, body: Record) -> tuple[str, Any]:
     """Create a brand or an organization, with the next id."""
     given = body.get("profile", body)
@@ -121,7 +116,7 @@ def _create(kind: str, settings: Settings, shop: Shop, body: Record) -> tuple[st
         record |= {"type": body.get("type", "other"), "brands": [], "productFamilies": []}
     records = list_at(kind).records(shop.lookups)
     now, identifier = int(time.time()), max(one["id"] for one in records) + 1
-    _note(settings, "list", kind, {"id": identifier, **record, "meta": {"createdAt": now, "updatedAt": now}})
+    settings.note("list", kind, fields={"id": identifier, **record, "meta": {"createdAt": now, "updatedAt": now}})
     return kind, identifier
 
 
@@ -131,14 +126,14 @@ def _update_brand(settings: Settings, shop: Shop, body: Record) -> tuple[str, An
         if brand["id"] == body["id"]:
             meta = {**brand["meta"], "updatedAt": int(time.time())}
             name = text(body["data"].get("name"), "data.name")
-            _note(settings, "list", "brands", {**brand, "name": name, "meta": meta})
+            settings.note("list", "brands", fields={**brand, "name": name, "meta": meta})
             return "brands", brand["id"]
     raise HTTPException(404, f"brands has no id {body['id']!r}.")
 
 
 def _create_product(settings: Settings, _shop: Shop, body: Record) -> tuple[str, Any]:
     need(body, ("organizations", "product"), ("organizations", "product"))
-    _note(settings, "add", "", _fields(settings, body["product"], "product"))
+    settings.note("add", "", fields=_fields(settings, body["product"], "product"))
     catalogue = Shop(settings, "", "").catalogue
     return "products", f"M{catalogue.id_numbers(catalogue.index[-1:])[0]:09X}"
 
@@ -147,7 +142,7 @@ def _update_product(settings: Settings, shop: Shop, body: Record) -> tuple[str, 
     need(body, ("product", "data"), ("product", "data"))
     if shop.catalogue.index_of(body["product"]) is None:
         raise HTTPException(404, f"No product has id {body['product']!r}.")
-    _note(settings, "edit", str(body["product"]), _fields(settings, body["data"], "data"))
+    settings.note("edit", str(body["product"]), fields=_fields(settings, body["data"], "data"))
     return "products", str(body["product"])
 
 

@@ -272,13 +272,8 @@ def _hand_over(process: subprocess.Popen[str], order: Mapping[str, Any], stderr:
 
 def _end(process: subprocess.Popen[str]) -> None:
     """Close the child's input, which makes it exit; kill it if it does not."""
-    assert process.stdin is not None  # noqa: S101
-    assert process.stdout is not None  # noqa: S101
-    with contextlib.suppress(OSError):
-        process.stdin.close()
     try:
-        process.wait(timeout=5)
+        process.communicate(timeout=5)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.wait()
-    process.stdout.close()
+        process.communicate()

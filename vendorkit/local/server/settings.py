@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import re
+import time
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import UnionType
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
 
 from vendorkit.errors import UsageError
 
@@ -16,8 +17,9 @@ from vendorkit.errors import UsageError
 _FAULTS: Final = (
     "drop", "reset", "garbage", "hang", "truncate", "slow", "gzip-cut", "gzip-sum", "html", "empty", "redirect",
 )  # fmt: skip
-FAULT: Final = re.compile(rf"|{'|'.join(_FAULTS)}|truncate:\d+|[45]\d\d")
+Fault = Annotated[str, msgspec.Meta(pattern=rf"^(|{'|'.join(_FAULTS)}|truncate:\d+|[45]\d\d)\Z")]
 FAULT_KINDS: Final = (*_FAULTS, "429", "500", "502", "503")
+Changes = Annotated[list[dict[str, Any]], msgspec.Meta(max_length=0)]  # what `LocalVendor.set` takes
 TokenAnswer = Literal[
     "normal", "missing", "null", "zero", "negative", "text", "number-text", "float-text", "html", "list", "empty",
     "mac", "redirect",
@@ -56,7 +58,7 @@ class Settings:
     brands: int = 300
     titles: int = 2_000
     oddities: bool = True  # the rare irregularities of real data among the products of Medipim
-    changes: list[dict[str, Any]] = field(default_factory=list)  # see `LocalVendor.change`; [] undoes all
+    changes: Changes = field(default_factory=list)  # see `LocalVendor.change`; [] undoes all
     writes: bool = False  # accept create, update and delete, on the server's own copy; else they are refused with 403
     events_kept: int | None = None  # inferred: how many events the feed of Mediagenix keeps; None: all
 
@@ -110,43 +112,36 @@ class Settings:
     # Faults.
     latency_s: float = 0.0
     fault_rate: float = 0.0  # share of requests with one of `fault_kinds`
-    fault_kinds: list[str] = field(default_factory=lambda: list(FAULT_KINDS))
+    fault_kinds: list[Fault] = field(default_factory=lambda: list(FAULT_KINDS))
     wrong_type_rate: float = 0.0  # records with numbers as strings, lists for objects, a new field
-    fail_next: list[str] = field(default_factory=list)  # faults for the next requests: "drop", "truncate", "503", …
+    fail_next: list[Fault] = field(default_factory=list)  # faults for the next requests: "drop", "truncate", "503", …
+
+    def note(self, action: str, record: str, **more: Any) -> None:
+        """Add a change, as of now."""
+        self.changes = [*self.changes, {"action": action, "record": record, "at": int(time.time()), **more}]
 
 
 def check_settings(settings: Mapping[str, Any]) -> None:
     """Raise UsageError for a name or a type that `Settings` does not have."""
-    types = typing.get_type_hints(Settings)
+    types = typing.get_type_hints(Settings, include_extras=True)
     for name, value in settings.items():
         if name not in types:
             near = difflib.get_close_matches(name, types, n=1)
             remedy = f"Did you mean {near[0]}?" if near else "See vendorkit.local.server.settings.Settings."
             what = f"The mock servers have no switch {name!r}."
             raise UsageError(what, remedy=remedy)
-        if not _fits(value, types[name]):
+        try:
+            msgspec.convert(value, types[name])
+        except msgspec.ValidationError:
             what = f"The switch {name!r} of the mock servers does not take {value!r}."
-            raise UsageError(what, remedy=f"Give {_described(types[name])}.")
-
-
-def _fits(value: Any, expected: Any) -> bool:
-    if typing.get_origin(expected) is typing.Literal:
-        return value in typing.get_args(expected)
-    if typing.get_origin(expected) in (UnionType, typing.Union):
-        return any(_fits(value, choice) for choice in typing.get_args(expected))
-    if typing.get_origin(expected) is list:
-        if typing.get_args(expected) != (str,):
-            return isinstance(value, list) and not value
-        return isinstance(value, list) and all(isinstance(item, str) and FAULT.fullmatch(item) for item in value)
-    if expected in (int, float):
-        return isinstance(value, (int, expected)) and not isinstance(value, bool)
-    return isinstance(value, expected)
+            raise UsageError(what, remedy=f"Give {_described(types[name])}.") from None
 
 
 def _described(expected: Any) -> str:
     if typing.get_origin(expected) is typing.Literal:
         return "one of " + ", ".join(map(repr, typing.get_args(expected)))
-    if typing.get_origin(expected) is list:
-        known = typing.get_args(expected) == (str,)
-        return "a list of the faults in the docstring of Settings" if known else "[]"
+    if expected == list[Fault]:
+        return "a list of the faults in the docstring of Settings"
+    if typing.get_origin(expected) is Annotated:
+        return "[]"
     return f"a value of type {getattr(expected, '__name__', expected)}"

@@ -6,7 +6,6 @@ import dataclasses
 import hmac
 import socket
 import struct
-import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -148,7 +147,6 @@ def _change(vendor: Vendor, arguments: dict[str, Any]) -> str:
     """Change the records; return which of them cannot be, and then change none."""
     refused = vendor.api.unknown(arguments["action"], arguments["records"])
     if not refused:
-        now, records = int(time.time()), arguments["records"] or [""]
-        changes = [{"action": arguments["action"], "record": one, "at": now} for one in records]
-        vendor.settings.changes = [*vendor.settings.changes, *changes]
+        for record in arguments["records"] or [""]:
+            vendor.settings.note(arguments["action"], record)
     return refused
