@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any, Final, NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
-from vendorkit.local.server.settings import Settings
+from vendorkit.local.server.api import Api
 
 Attribute = tuple[str, str, Any]
 """Name with underscores, value of the XML `type` attribute ("": no attribute), value."""
@@ -76,6 +76,10 @@ class Collection:
 
 
 Node = Resource | Document | Collection
+Resolve = Callable[[str], Node | None]
+"""Returns what is at a path; None if nothing is there."""
+Write = Callable[..., Any]
+"""Writes a node below a guard, at a depth."""
 Table = dict[str, Callable[..., Node | None]]
 """From a path below `/api`, such as `/titles/{id}/images`, to the function that builds the answer from its ids."""
 
@@ -110,16 +114,10 @@ class Paging(NamedTuple):
 class Renderer:
     """Writes one answer. A *guard* is the set of paths that `expand` does not expand again."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        origin: Callable[..., str],
-        resolve: Callable[[str], Node | None],
-        expand: frozenset[str],
-    ) -> None:
-        self._settings, self._origin = settings, origin
-        base_url = origin()
-        self._api = (base_url.replace("https://", "http://", 1) if settings.http_links else base_url) + "/api"
+    def __init__(self, api: Api, resolve: Resolve, expand: frozenset[str]) -> None:
+        self._settings, self._origin = api.settings, api.origin
+        base_url = api.origin()
+        self._api = (base_url.replace("https://", "http://", 1) if self._settings.http_links else base_url) + "/api"
         self._resolve, self._expand = resolve, expand - {"self"}
 
     def xml(self, node: Node, paging: Paging) -> str:
@@ -184,9 +182,7 @@ class Renderer:
 
     # -- both
 
-    def _links(
-        self, resource: Resource, guard: set[str], depth: int, write: Callable[..., Any]
-    ) -> Iterator[tuple[str, str, Any]]:
+    def _links(self, resource: Resource, guard: set[str], depth: int, write: Write) -> Iterator[tuple[str, str, Any]]:
         """Yield rel and URL of the links of a record, and what *write* makes of an expanded one, else None."""
         path = resource.path
         guard = self._guarded(guard, path, depth)
@@ -194,12 +190,11 @@ class Renderer:
             yield "self", self._api + path, None
         wanted = self._expand - resource.plain
         for rel, target in [*((rel, f"{path}/{rel}") for rel in resource.below), *resource.links]:
-            child = self._child(resource, rel, target, guard, depth, write) if rel in wanted else None
+            child = self._child(resource, (rel, target), guard, depth, write) if rel in wanted else None
             yield rel, self._href(target), child
 
-    def _child(  # noqa: PLR0917  the five of `_links`, and the link
-        self, resource: Resource, rel: str, target: str, guard: set[str], depth: int, write: Callable[..., Any]
-    ) -> Any:
+    def _child(self, resource: Resource, link: tuple[str, str], guard: set[str], depth: int, write: Write) -> Any:
+        rel, target = link
         node = None if target in guard else (resource.embedded or {}).get(rel) or self._resolve(target)
         return None if node is None else write(node, self._guarded(guard, target, depth), depth + 1)
 
@@ -232,7 +227,7 @@ class Renderer:
             yield (prefix + name).replace("_", dash), kind, value
 
 
-def _items(collection: Collection, guard: set[str], depth: int, write: Callable[..., Any]) -> Iterator[Any]:
+def _items(collection: Collection, guard: set[str], depth: int, write: Write) -> Iterator[Any]:
     """Yield the records; each of a requested list has its own guard, those of an expanded list share one (3.4)."""
     for number in collection.members:
         item = collection.build(number)

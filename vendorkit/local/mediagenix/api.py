@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from vendorkit.local.mediagenix.library import Library
 from vendorkit.local.mediagenix.routes import Product
-from vendorkit.local.server.files import picture
+from vendorkit.local.server.api import picture
 
 
 class Api(Product):

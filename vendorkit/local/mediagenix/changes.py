@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from starlette.exceptions import HTTPException
 
-from vendorkit.local.mediagenix.answers import Collection, Document, Node, Resource
+from vendorkit.local.mediagenix.answers import Collection, Document, Node, Resolve, Resource
 from vendorkit.local.mediagenix.numbers import WORDS
 from vendorkit.local.server.settings import Settings
 
@@ -41,7 +41,7 @@ class Changed:
     has that one. One that a request creates is in the collection that it was sent to and below what it links to.
     """
 
-    def __init__(self, settings: Settings, computed: Callable[[str], Node | None]) -> None:
+    def __init__(self, settings: Settings, computed: Resolve) -> None:
         self._settings, self._computed = settings, computed
 
     def resolve(self, path: str) -> Node | None:
@@ -129,9 +129,7 @@ class Writer:
         example: Returns any record of a plural, whose attributes and links a new one has.
     """
 
-    def __init__(
-        self, settings: Settings, resolve: Callable[[str], Node | None], example: Callable[[str], Resource | None]
-    ) -> None:
+    def __init__(self, settings: Settings, resolve: Resolve, example: Callable[[str], Resource | None]) -> None:
         self._settings, self._resolve, self._example = settings, resolve, example
 
     def write(self, method: str, path: str, body: bytes, content_type: str) -> tuple[int, str]:

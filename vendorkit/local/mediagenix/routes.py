@@ -119,7 +119,7 @@ class Product(Api):
         if isinstance(node, Collection):
             node, paging = _page(node, query, f"{self.origin()}/api{path}", unescaped=self.settings.unescaped_next)
         expand = frozenset(query.get("expand", "").replace(" ", "").split(",")) - {""}
-        renderer = Renderer(self.settings, self.origin, self._resolve, expand)
+        renderer = Renderer(self, self._resolve, expand)
         if as_json:
             return Response(renderer.json(node, paging), media_type="application/json" + _UTF8)
         return Response(renderer.xml(node, paging), media_type="application/xml" + _UTF8)

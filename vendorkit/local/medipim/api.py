@@ -30,7 +30,7 @@ from vendorkit.local.medipim.oddities import corrupt
 from vendorkit.local.medipim.products import EANS
 from vendorkit.local.medipim.shop import WRITERS, Shop, need, page_of, read_json
 from vendorkit.local.server import api as server
-from vendorkit.local.server.files import picture
+from vendorkit.local.server.api import picture
 from vendorkit.local.server.settings import Settings
 
 Handler = Callable[[Request], Awaitable[Response]]

@@ -111,18 +111,10 @@ def get_fields(kind: str, country: str) -> list[Record]:
     """
     Return the fields of `products` or `media`, including the codes of the country.
 
-    `words.json` has code, type and group; "*" after the type means several values, "~" localised. The names of the
-    types are inferred.
+    The names of the types are inferred.
     """
-    table = WORDS["media_fields"]
-    if kind == "products":
-        codes = [[code.name, "string", "identifiers"] for code in CODES[country]]
-        missing = WORDS["no_prices_in_us"] if country == "us" else ()
-        table = [row for row in WORDS["product_fields"] if row[0] not in missing] + codes
-    return [_field(*row) for row in table]
-
-
-def _field(code: str, sort: str, group: str) -> Record:
-    grouped = {"attributeGroup": group} if group else {}
-    flags = {"isMulti": "*" in sort, "isLocalized": "~" in sort, "allowedToUpdate": code not in WORDS["read_only"]}
-    return {"code": code, "type": sort.rstrip("*~"), **grouped, **flags}
+    if kind == "media":
+        return list(WORDS["media_fields"])
+    missing = WORDS["no_prices_in_us"] if country == "us" else ()
+    fields = [one for one in WORDS["product_fields"] if one["code"] not in missing]
+    return fields + [{"code": code.name, **WORDS["code_field"]} for code in CODES[country]]

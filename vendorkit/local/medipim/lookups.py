@@ -13,7 +13,6 @@ from vendorkit.local.medipim.kinds import CATEGORIES, WORDS, Record, parent_cate
 _START: Final = 1_600_000_000  # of the lists that are tables
 _FACT: Final = re.compile(r"\{(\w+)\}")
 _FIRST_CREATED: Final = 1_537_171_222  # 2018-09-17, the oldest `createdAt` of the lists
-_COLUMN: Final = {"nl": 0, "fr": 1, "en": 2, "de": 3, "es": 4}
 
 
 def encode(value: Any) -> bytes:
@@ -102,7 +101,7 @@ class Lookups:
         while (parent := parent_category(root)) is not None:
             root = parent
         tail = "" if root == number else f" {number}"
-        name = {loc: WORDS["root_categories"][root][_COLUMN[loc]] + tail for loc in self.locales[:2]}
+        name = {loc: WORDS["root_categories"][root][loc] + tail for loc in self.locales[:2]}
         above = parent_category(number)
         record: Record = {"id": number + 1, "name": name}
         record["parent"] = None if above is None else above + 1

@@ -55,13 +55,9 @@ class Merchant:
 
     def as_json(self, threshold: str) -> dict[str, Any]:
         """Return the merchant as GET answers it, with *threshold* as the name of an amount from which fees hold."""
-        return {
-            "uid": self.uid,
-            "payment_type": self.payment_type,
-            "installments_nb": self.installments_nb,
-            "delay_in_days": self.delay_in_days,
-            "buyer_fees_percents": [{"buyer_fees_percent": percent, threshold: least} for least, percent in self.fees],
-        }
+        shown = {name: value for name, value in vars(self).items() if name != "fees"}
+        fees = [{"buyer_fees_percent": percent, threshold: least} for least, percent in self.fees]
+        return {**shown, "buyer_fees_percents": fees}
 
 
 def merchants(seed: int) -> dict[str, Merchant]:
@@ -77,24 +73,23 @@ def schedule(
     fees = merchant.fees_of(amount_cents, rounding)
     if merchant.payment_type == "DEFERRED":
         due = created + dt.timedelta(days=merchant.delay_in_days or 0)
-        return {"DEFERRED": {"amount_cents": amount_cents, "fees": fees, "payment_date": due.isoformat()}}
+        return {"DEFERRED": _payment(amount_cents, fees, due)}
     count = merchant.installments_nb or 1
     share = amount_cents // count
     last_day = add_months(created, MOST_MONTHS)
-    first: dict[str, Any] = {
-        "amount_cents": amount_cents - share * (count - 1),
-        "fees": fees,
-        "payment_date": created.isoformat(),
-    }
-    lines = [first]
+    lines = [_payment(amount_cents - share * (count - 1), fees, created)]
     for months in range(1, count):
         late = second is not None and second >= created
         due = add_months(second, months - 1) if second is not None and late else add_months(created, months)
         if due > last_day:
             lines[-1]["amount_cents"] += share
         else:
-            lines.append({"amount_cents": share, "fees": 0, "payment_date": due.isoformat()})
+            lines.append(_payment(share, 0, due))
     return {"INSTALLMENT": lines}
+
+
+def _payment(amount_cents: int, fees: int, day: dt.date) -> dict[str, Any]:
+    return {"amount_cents": amount_cents, "fees": fees, "payment_date": day.isoformat()}
 
 
 def add_months(day: dt.date, months: int) -> dt.date:

@@ -1,14 +1,21 @@
-"""What a mock server has to know of a vendor's API."""
+"""What a mock server has to know of a vendor's API, and the file that all links to files lead to."""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping
-from typing import ClassVar
+from typing import ClassVar, Final
 
-from starlette.responses import Response
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from vendorkit.local.server.settings import Settings
+
+# One grey pixel.
+_PNG: Final = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
+)
 
 
 class Api:
@@ -44,3 +51,10 @@ class Api:
     def unknown(self, _action: str, records: list[str]) -> str:
         """Return which of *records* cannot be changed, "" if all can; here none can."""
         return ", ".join(records) or "anything"
+
+
+async def picture(request: Request) -> Response:
+    """Answer a file as a CDN does: on another host, to anybody; 400 to credentials, which have no business there."""
+    if "authorization" in request.headers:
+        return PlainTextResponse("Files need no credentials.\n", 400)
+    return Response(_PNG, media_type="image/png")

@@ -34,9 +34,7 @@ def choose(settings: Settings, number: int) -> str | None:
     return source.choice(settings.fault_kinds) if is_hit and settings.fault_kinds else None
 
 
-async def apply(  # noqa: PLR0917  three of ASGI, and three more
-    fault: str, vendor: Vendor, answer: Answer, scope: Scope, receive: Receive, send: Send
-) -> None:
+async def apply(fault: str, vendor: Vendor, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: PLR0917
     """Answer the request with *fault*, one of those in the docstring of `Settings`."""
     name, _, argument = fault.partition(":")
     if name in ("drop", "garbage"):

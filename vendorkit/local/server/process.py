@@ -74,8 +74,7 @@ class LocalVendor:
         `nonce` (of Digest, with its count), `user_agent`, `bytes_in`, `bytes_out` (bodies, as on the wire) and
         `fault` (its name or None).
         """
-        entries: list[dict[str, Any]] = self._control("log")
-        return entries
+        return list(self._control("log"))
 
     def clear_log(self) -> None:
         """Empty the log and count requests from 1 again; random faults, drawn by that number, repeat from the start."""
@@ -88,8 +87,7 @@ class LocalVendor:
 
     def get_settings(self) -> dict[str, Any]:
         """Return the current value of every switch."""
-        settings: dict[str, Any] = self._control("get_settings")
-        return settings
+        return dict(self._control("get_settings"))
 
     def set(self, **settings: Any) -> None:
         """
