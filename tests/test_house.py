@@ -41,7 +41,7 @@ ROOMS = {
     "settings": 555,
     "deadline": 65,
     "errors": 65,
-    "local": 3_875,
+    "local": 3_795,
 }
 CLIENT_BUDGET = 14_290
 

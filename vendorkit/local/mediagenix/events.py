@@ -71,16 +71,12 @@ class Events:
         kind, plural, changed = self._kind(index)
         of_change = index >= self._count
         moment, about = self._of_change(index - self._count) if of_change else self._computed(index, kind, plural)
-        attributes: list[Attribute] = [
-            ("id", "integer", id_),
-            ("event_type", "", kind),
-            ("timestamp", "datetime", moment),
-        ]
+        shown: list[Attribute] = [("id", "integer", id_), ("event_type", "", kind), ("timestamp", "datetime", moment)]
         # 4.24: the two orders, and times with and without milliseconds, occur.
-        attributes[2 + index % 2 : 2 + index % 2] = [] if changed is None else [("changes", "", changed)]
+        shown[2 + index % 2 : 2 + index % 2] = [] if changed is None else [("changes", "", changed)]
         # An expanded subject is a stub, also if it was deleted.
         stub = Resource("subject", about, [("id", "integer", kind_and_id(about)[1]), ("external_id", "", None)])
-        return Resource("event", f"/events/{id_}", attributes, links=[("subject", about)], embedded={"subject": stub})
+        return Resource("event", f"/events/{id_}", shown, links=[("subject", about)], embedded={"subject": stub})
 
     def _computed(self, index: int, kind: str, plural: str) -> tuple[str, str]:
         """Return time and path of the subject of an event that the library had at its start."""

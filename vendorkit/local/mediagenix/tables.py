@@ -69,9 +69,8 @@ class Kind:
         self.listed: str | None = entry.get("list")
         self.filter: str = entry.get("filter", "")
         rows = [["id", "integer", "{id}"], *entry.get("attributes", [])]
-        self._attributes = [
-            (row[0], row[1], self._value(*row)) for row in rows if row[0] not in entry.get("hidden", [])
-        ]
+        hidden = entry.get("hidden", [])
+        self._attributes = [(row[0], row[1], self._value(*row)) for row in rows if row[0] not in hidden]
         self.types = {name: kind for name, kind, _ in self._attributes}
         self.relations = {row[0]: row for row in (*entry.get("below", []), *entry.get("unlinked", []))}
         self._below = tuple(row[0] for row in entry.get("below", []))

@@ -17,13 +17,8 @@ class Titles(Numbers):
         groups, brands = self._series + collections, -(-self._series // 3)
         self._title_rights = 4 * blocks  # places for rights: four for each block of titles, then two for each series
         # Whose images are numbered one after the other.
-        self._pictured = {
-            "titles": titles,
-            "title_groups": groups,
-            "brands": brands,
-            "contributors": 12,
-            "franchises": 5,
-        }
+        pictured = {"titles": titles, "title_groups": groups, "brands": brands, "contributors": 12, "franchises": 5}
+        self._pictured = pictured
         # One title in so many has a restriction, counted from an offset; then one series in so many.
         self._blacked_out = self._every(titles, 40, 7, 15, 3)
         self._denied = self._every(titles, 50, 25, 20, 5)

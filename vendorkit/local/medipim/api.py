@@ -11,7 +11,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -25,15 +25,13 @@ from vendorkit.local.medipim.catalogue import FIRST_MEDIA
 from vendorkit.local.medipim.filters import Violation
 from vendorkit.local.medipim.kinds import WORDS, Ints, Record
 from vendorkit.local.medipim.lists import LISTS, List, get_fields, list_at, rows_of
-from vendorkit.local.medipim.lookups import encode, subscriptions
+from vendorkit.local.medipim.lookups import subscriptions
 from vendorkit.local.medipim.oddities import corrupt
 from vendorkit.local.medipim.products import EANS
 from vendorkit.local.medipim.shop import WRITERS, Shop, need, page_of, read_json
 from vendorkit.local.server import api as server
-from vendorkit.local.server.api import picture
+from vendorkit.local.server.api import encode, picture
 from vendorkit.local.server.settings import Settings
-
-Handler = Callable[[Request], Awaitable[Response]]
 
 WINDOW: Final = 10_000
 _CHUNK: Final = 400  # records per chunk of the stream: about 1 MB
@@ -58,7 +56,7 @@ class Api(server.Api):
 
     def routes(self) -> list[Route]:
         """Return the routes: the fixed ones, the lists of the country, and the writes."""
-        table: dict[str, Handler] = {
+        table: dict[str, server.Handler] = {
             "POST products/query": partial(self.query, "products"),
             "POST products/stream": partial(self.stream, "products"),
             "GET products/find": self.find_product,
@@ -76,9 +74,7 @@ class Api(server.Api):
                 table[f"POST {entry.path}/query"] = partial(self.list_query, entry)
                 table |= {f"GET {entry.path}/find": partial(self.list_find, entry)} if entry.root else {}
         table |= {f"POST {path}": partial(self.write, path) for path in WORDS["writes"]}
-        calls = [(call.split(), handler) for call, handler in table.items()]
-        listed = [Route(f"/v4/{path}", handler, methods=[method]) for (method, path), handler in calls]
-        return [*listed, Route("/media/{item:int}/{name}", self.media_file, methods=["GET"])]
+        return [*server.routes_of(table, "/v4/"), Route("/media/{item:int}/{name}", self.media_file, methods=["GET"])]
 
     def refusal(self, status: int, reason: str, exc: Exception | None = None) -> Response:
         """

@@ -23,8 +23,9 @@ import numpy as np
 from vendorkit.local.medipim import oddities
 from vendorkit.local.medipim.catalogue import FIRST_MEDIA, Catalogue
 from vendorkit.local.medipim.kinds import CODES, KINDS, MEDIA, WORDS, Ints, Record
-from vendorkit.local.medipim.lookups import Lookups, encode
+from vendorkit.local.medipim.lookups import Lookups
 from vendorkit.local.medipim.rows import FIRST, PERIOD, REPLACED, MediaRows, Rows
+from vendorkit.local.server.api import encode
 
 _PLACE: Final = re.compile(rb'"##([a-z0-9_]+)(?:\+(\d))?"|#([a-z0-9_]+)#|"@([a-z]+)":""')
 

@@ -18,7 +18,6 @@ from vendorkit.local.medipim.kinds import MEDIA, WORDS, Bits, Ints, Record, of_k
 from vendorkit.local.medipim.lookups import organization_id
 from vendorkit.local.medipim.rows import MediaRows, Rows
 
-INVALID: Final = 422  # the real status is inferred, and a switch
 _DEPTH: Final = 50  # deeper nesting is refused, before it becomes a RecursionError
 
 
@@ -26,7 +25,7 @@ class Violation(HTTPException):
     """One error in a request: `field` as a dotted path, and a message."""
 
     def __init__(self, field: str, message: str) -> None:
-        super().__init__(INVALID, f"{field}: {message}")
+        super().__init__(422, f"{field}: {message}")  # the real status is inferred, and a switch
         self.violations = [{"field": field, "message": message}]
 
 

@@ -123,11 +123,6 @@ KINDS: Final = [_kind(variant) for variant in range(256)]
 MEDIA: Final = [item for kind in KINDS for item in kind["shows"]]
 
 
-def column(name: str) -> Any:
-    """Return a fact of all kinds as a column."""
-    return np.array([kind[name] for kind in KINDS])
-
-
 def of_kinds(fits: Callable[[Record], bool], numbers: Ints, table: list[Record] = KINDS) -> Bits:
     """Return where `fits` is true of the kind whose number is in a column."""
     return np.take(np.array([fits(kind) for kind in table], dtype=np.bool_), numbers)

@@ -15,8 +15,6 @@ from vendorkit.local.medipim.filters import Violation, between, combined, direct
 from vendorkit.local.medipim.kinds import CODES, WORDS, Bits, Record
 from vendorkit.local.medipim.lookups import Lookups
 
-_STATUSES: Final = {"handled": ("solved", "closed")}
-
 
 class List(NamedTuple):
     """
@@ -97,8 +95,8 @@ def _test(sort: str, key: str, value: Any, path: str, lookups: Lookups) -> Calla
         wanted_deleted = flag(value, path)
         return lambda _record: not wanted_deleted
     if sort == "handled":  # that this one word means the last two is inferred
-        words = {word for one in listed(value, path, (str,)) for word in _STATUSES.get(one, (one,))}
-        return lambda record: record["status"] in words
+        words = listed(value, path, (str,))
+        return lambda record: record["status"] in (*words, *["solved", "closed"] * ("handled" in words))
     if sort == "attribute":
         ids = listed(value, path, (int, str))
         codes = {a["code"] for a in lookups.tables["attributes"] if a["id"] in ids or a["code"] in ids}

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from functools import cached_property
 from typing import Any, Final
 
 from vendorkit.local.medipim.catalogue import Catalogue
 from vendorkit.local.medipim.kinds import CATEGORIES, WORDS, Record, parent_category
+from vendorkit.local.server.api import encode
 
 _START: Final = 1_600_000_000  # of the lists that are tables
 _FACT: Final = re.compile(r"\{(\w+)\}")
 _FIRST_CREATED: Final = 1_537_171_222  # 2018-09-17, the oldest `createdAt` of the lists
-
-
-def encode(value: Any) -> bytes:
-    """Return `value` as compact UTF-8 JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def brand_id(index: Any) -> Any:

@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vendorkit.local.medipim.catalogue import Catalogue
-from vendorkit.local.medipim.kinds import CODES, WORDS, Bits, Ints, column
+from vendorkit.local.medipim.kinds import CODES, KINDS, WORDS, Bits, Ints
 
 PERIOD: Final = 2_000
 SAME_TIME: Final = 1_709_251_200  # 2024-03-01, the updatedAt of products 500 to 799
@@ -34,8 +34,8 @@ FIRST: Final = 1_483_228_800  # 2017-01-01, the oldest createdAt
 LEADING_ZERO, NATIONAL_ZERO, WRONG_CHECK_DIGIT, SHARED_EAN, EAN_8, SHARED_MEDIA = 7, 107, 207, 307, 407, 507
 TIED: Final = range(500, 800)
 REPLACED: Final = WORDS["statuses"].index("replaced")
-_USUAL_PRICE: Final[Ints] = column("usual_price")
-_MEDICINE: Final[Bits] = column("medicine")
+_USUAL_PRICE: Final[Ints] = np.array([kind["usual_price"] for kind in KINDS])
+_MEDICINE: Final[Bits] = np.array([kind["medicine"] for kind in KINDS])
 
 
 def check_digit(body: Ints) -> Ints:

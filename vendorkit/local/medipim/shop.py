@@ -19,8 +19,9 @@ from vendorkit.local.medipim.catalogue import Catalogue
 from vendorkit.local.medipim.filters import MediaFilter, Violation, text
 from vendorkit.local.medipim.kinds import Ints, Record
 from vendorkit.local.medipim.lists import get_fields, list_at
-from vendorkit.local.medipim.lookups import Lookups, encode
+from vendorkit.local.medipim.lookups import Lookups
 from vendorkit.local.medipim.products import ProductFilter
+from vendorkit.local.server.api import encode
 from vendorkit.local.server.settings import Settings
 
 PAGE_SIZES: Final = (10, 50, 100, 250)

@@ -19,7 +19,7 @@ import html
 import json
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from starlette.exceptions import HTTPException
@@ -61,12 +61,12 @@ class Api(server.Api):
         self._company_uid = pledg_schedule.uid("cmp", settings.seed, 1)
         self._linked: dict[str, int] = {}  # purchases created by link: uid to cents
         self._left: dict[str, int] = {}  # cents that can still be refunded, of purchases with a refund or release
-        self.tokens = Tokens(settings, origin, credentials)
+        self.tokens = Tokens(self)
 
     def routes(self) -> list[Route]:
         """Return the routes; the path that ends in "/" is also answered without it."""
         simulate = "simulate_payment_schedule"
-        table: dict[str, Callable[[Request], Awaitable[Response]]] = {
+        table: dict[str, server.Handler] = {
             "POST /api/token": self.tokens.issue,
             f"POST /api/users/me/merchants/{{uid}}/{simulate}": self.simulate,
             f"POST /api/users/me/companies/{{uid}}/{simulate}": self.simulate_company,
@@ -81,8 +81,7 @@ class Api(server.Api):
             "GET /payment_solutions": self.purchase_page,
             "GET /api/local/notifications": self.notifications,
         }
-        calls = [(call.split(), handler) for call, handler in table.items()]
-        return [Route(path, handler, methods=[method]) for (method, path), handler in calls]
+        return server.routes_of(table)
 
     def refusal(self, status: int, reason: str, _exc: Exception | None = None) -> Response:
         """Return the vendor's error body; only `error.debug` is known, the rest is inferred, and a switch."""

@@ -15,7 +15,6 @@ import json
 import random
 import secrets
 import time
-from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -24,8 +23,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from vendorkit.local.pledg.schedule import TERMS, merchants, uid
+from vendorkit.local.server.api import Api, encode
 from vendorkit.local.server.authenticate import proves_basic
-from vendorkit.local.server.settings import Settings
 
 FIRST_DAY: Final = dt.datetime(2026, 5, 1, 8, tzinfo=dt.timezone.utc)  # fixed, so that equal seeds give equal logs
 # The kinds of the notifications, repeated: 13 of 20 are genuine, the others forged, damaged or sent twice.
@@ -33,16 +32,12 @@ KINDS: Final[list[str]] = TERMS["notifications"]
 SIGNED_KEYS: Final = ("created_at", "error", "id", "reference", "sandbox", "status")
 
 
-def _encode(data: bytes) -> str:
+def _base64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def _decode(text: str) -> bytes:
     return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-
-
-def _compact(value: object) -> bytes:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _mac(signed: str, secret: str) -> bytes:
@@ -51,8 +46,8 @@ def _mac(signed: str, secret: str) -> bytes:
 
 def jwt(claims: dict[str, Any], secret: str) -> str:
     """Sign *claims* as in the vendor's samples: compact JSON, HS256."""
-    signed = _encode(_compact({"alg": "HS256", "typ": "JWT"})) + "." + _encode(_compact(claims))
-    return f"{signed}.{_encode(_mac(signed, secret))}"
+    signed = _base64(encode({"alg": "HS256", "typ": "JWT"})) + "." + _base64(encode(claims))
+    return f"{signed}.{_base64(_mac(signed, secret))}"
 
 
 def read_jwt(token: str, secret: str) -> dict[str, Any]:
@@ -98,15 +93,15 @@ def _body(seed: int, index: int, kind: str, secret: str) -> str:
         return _back_body(seed, index, kind, secret)
     claims = _error(seed, index, kind) if kind.startswith("error") else _transfer(seed, index)
     if kind == "unsigned-transfer":
-        return _compact(claims).decode()
+        return encode(claims).decode()
     token = jwt(claims, secret)
     if kind == "forged-jwt":
         token = jwt({**claims, "amount_cents": claims["amount_cents"] * 10}, "not the merchant's secret")
     elif kind == "alg-none":
-        token = _encode(_compact({"alg": "none", "typ": "JWT"})) + "." + _encode(_compact(claims)) + "."
+        token = _base64(encode({"alg": "none", "typ": "JWT"})) + "." + _base64(encode(claims)) + "."
     elif kind == "truncated-jwt":
         token = token[:-1]
-    whole = _compact({"signature": token}).decode()
+    whole = encode({"signature": token}).decode()
     return whole[: len(whole) * 2 // 3] if kind == "truncated-body" else whole
 
 
@@ -136,7 +131,7 @@ def _back_body(seed: int, index: int, kind: str, secret: str) -> str:
     body["signature"] = back_signature(body, secret)
     if kind == "forged-back":
         body["reference"] = _reference(seed, index + 1)
-    return _compact(body).decode()
+    return encode(body).decode()
 
 
 def _transfer(seed: int, index: int) -> dict[str, Any]:
@@ -164,10 +159,10 @@ def _error(seed: int, index: int, kind: str) -> dict[str, Any]:
 class Tokens:
     """Issues and checks tokens. None is stored: each contains its time of expiry, and is signed."""
 
-    def __init__(self, settings: Settings, base_url: Callable[[], str], credentials: Mapping[str, str]) -> None:
-        self._settings, self._base_url = settings, base_url
-        self._client = credentials["PLEDG_API_KEY"], credentials["PLEDG_API_SECRET"]
-        self._dashboard = credentials["PLEDG_DASHBOARD_EMAIL"], credentials["PLEDG_DASHBOARD_PASSWORD"]
+    def __init__(self, api: Api) -> None:
+        self._settings, self._origin, given = api.settings, api.origin, api.credentials
+        self._client = given["PLEDG_API_KEY"], given["PLEDG_API_SECRET"]
+        self._dashboard = given["PLEDG_DASHBOARD_EMAIL"], given["PLEDG_DASHBOARD_PASSWORD"]
         self._signing_key = secrets.token_hex(32)
 
     async def issue(self, request: Request) -> Response:
@@ -191,8 +186,7 @@ class Tokens:
         if variant == "html":
             return HTMLResponse("<!DOCTYPE html><title>Pledg</title><p>Please log in.</p>")
         if variant == "redirect":
-            elsewhere = self._base_url().replace("127.0.0.1", "localhost")
-            return RedirectResponse(f"{elsewhere}/api/token", 307)
+            return RedirectResponse(f"{self._origin('files')}/api/token", 307)
         lifetime_s = self._settings.token_lifetime_s
         whole: float = int(lifetime_s) if lifetime_s == int(lifetime_s) else lifetime_s
         answer: dict[str, Any] = {"access_token": self._token(), "token_type": "Bearer", "expires_in": whole}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
-from typing import ClassVar, Final
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, ClassVar, Final
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -16,6 +17,20 @@ from vendorkit.local.server.settings import Settings
 _PNG: Final = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
 )
+
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def routes_of(table: Mapping[str, Handler], prefix: str = "") -> list[Route]:
+    """Return the routes of a table from calls, such as "GET /purchase", to handlers."""
+    calls = [(call.split(), handler) for call, handler in table.items()]
+    return [Route(prefix + path, handler, methods=[method]) for (method, path), handler in calls]
+
+
+def encode(value: Any) -> bytes:
+    """Return `value` as compact UTF-8 JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 class Api:

@@ -52,8 +52,7 @@ def routed(vendor: Vendor) -> Starlette:
         response.headers.update(getattr(exc, "headers", None) or {})
         return response
 
-    handlers: dict[Any, Any] = {HTTPException: refused, Exception: refused}
-    inner = Starlette(routes=routes, exception_handlers=handlers)
+    inner = Starlette(routes=routes, exception_handlers={HTTPException: refused, Exception: refused})
     inner.router.redirect_slashes = False  # no vendor is known to send these redirects
     return inner
 
@@ -88,12 +87,9 @@ class _Checks:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         vendor = self._vendor
-        counts_refused = vendor.settings.rate_limit_counts_refused
-        response = self._over_limit() if counts_refused else None
-        response = response or vendor.check.refuse(scope)
-        if response is None and not counts_refused:
-            response = self._over_limit()
-        if response is not None:
+        checks = (self._over_limit, vendor.check.refuse)
+        first, second = checks if vendor.settings.rate_limit_counts_refused else checks[::-1]
+        if response := first(scope) or second(scope):
             await response(scope, receive, spaced(vendor.settings.json_whitespace, send))
             return
         app = self._compressed if vendor.settings.gzip and _accepts_gzip(scope) else self._plain
@@ -102,7 +98,7 @@ class _Checks:
     async def _plain(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._inner(scope, receive, spaced(self._vendor.settings.json_whitespace, send))
 
-    def _over_limit(self) -> Response | None:
+    def _over_limit(self, _scope: Scope) -> Response | None:
         wait_s = self._vendor.limit.seconds_to_wait(time.monotonic())
         if not wait_s:
             return None

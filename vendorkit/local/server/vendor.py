@@ -105,9 +105,6 @@ class RateLimit:
         self._banned_until = 0.0
 
 
-RATE_SWITCHES: Final = {"rate_limit", "rate_limit_requests"}
-
-
 async def control(vendor: Vendor, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one control call; without the right token the answer is 403."""
     request = Request(scope, receive)
@@ -134,7 +131,7 @@ def _act(vendor: Vendor, action: str, arguments: dict[str, Any]) -> Any:
     elif action == "set":
         for name, value in arguments.items():
             setattr(vendor.settings, name, value)
-        if arguments.keys() & RATE_SWITCHES:
+        if arguments.keys() & {"rate_limit", "rate_limit_requests"}:
             vendor.limit.clear()
     elif action == "change":
         return _change(vendor, arguments)
