@@ -96,7 +96,8 @@ def _test(sort: str, key: str, value: Any, path: str, lookups: Lookups) -> Calla
         return lambda _record: not wanted_deleted
     if sort == "handled":  # that this one word means the last two is inferred
         words = listed(value, path, (str,))
-        return lambda record: record["status"] in (*words, *["solved", "closed"] * ("handled" in words))
+        words = [*words, "solved", "closed"] if "handled" in words else words
+        return lambda record: record["status"] in words
     if sort == "attribute":
         ids = listed(value, path, (int, str))
         codes = {a["code"] for a in lookups.tables["attributes"] if a["id"] in ids or a["code"] in ids}

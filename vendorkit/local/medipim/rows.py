@@ -176,6 +176,8 @@ class MediaRows:
     def __init__(self, catalogue: Catalogue, index: Ints) -> None:
         self.catalogue, self.index = catalogue, index
         self.id_number = index
-        owner = Rows(catalogue, index // 2)
-        self.variant = owner.variant * 2 + index % 2
-        self.brand, self.created, self.updated = owner.brand, owner.created, owner.updated
+        self.owner = Rows(catalogue, index // 2)
+        self.variant = self.owner.variant * 2 + index % 2
+
+    def __getattr__(self, name: str) -> npt.NDArray[Any]:
+        return getattr(self.owner, name)  # type: ignore[no-any-return]
