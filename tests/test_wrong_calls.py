@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from dataclasses import fields
 
 import pandas as pd
 import pytest
@@ -11,6 +12,7 @@ import pytest
 import vendorkit as vk
 from vendorkit.calls import checked
 from vendorkit.errors import UnknownName, UsageError
+from vendorkit.http.call import Policy
 
 # What is called, and what the error leads to.
 CALLS = {
@@ -133,3 +135,11 @@ def test_mock_data_is_never_silent(vendors, vendor, capsys, tmp_path, monkeypatc
     monkeypatch.setenv(f"{vendor.upper()}_ENVIRONMENT", "local")
     vk.connect(vendor)
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Policy)])
+@pytest.mark.parametrize("value", [0, -1, "5", None, float("nan")])
+def test_policy_takes_numbers_above_zero_alone(name, value):
+    """Promise 8: else it is a bare error in the midst of a call, or a call that never ends."""
+    with pytest.raises(UsageError, match=f"{name} of a Policy"):
+        Policy(**{name: value})

@@ -97,11 +97,12 @@ def _entries(text: io.StringIO, names: Collection[str]) -> tuple[dict[str, Entry
             return {}, problem
         lines[name] = line
         if binding.value:
-            found[name] = Entry(_kept(binding.value), _quoted(binding))
+            found[name] = Entry(kept(binding.value), _quoted(binding))
     return found, ""
 
 
-def _kept(value: str) -> Callable[[], str]:
+def kept(value: str) -> Callable[[], str]:
+    """Return *value* in a closure, which no repr shows."""
     return lambda: value
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from vendorkit.envfile import ENV_FILE_VARIABLE, Entry, env_path, read_env_file, warn_if_exposed
+from vendorkit.envfile import ENV_FILE_VARIABLE, Entry, env_path, kept, read_env_file, warn_if_exposed
 from vendorkit.errors import SettingsError
 from vendorkit.files import PIPE_WAIT_S, real_path
 
@@ -79,7 +79,7 @@ def _from_environment(name: str, environ: Mapping[str, str] | None, files: Files
         return None
     check_copy(name, reveal, "the environment")
     copies = {file for file in files if name in files[file] and _may_be_copy(name, reveal, files[file][name].reveal)}
-    return Found(_kept(reveal()), ENVIRONMENT, frozenset({ENVIRONMENT, *copies}))
+    return Found(kept(reveal()), ENVIRONMENT, frozenset({ENVIRONMENT, *copies}))
 
 
 def _from_file(name: str, path: Path, entries: Mapping[str, Entry]) -> Found | None:
@@ -92,10 +92,6 @@ def _from_file(name: str, path: Path, entries: Mapping[str, Entry]) -> Found | N
 def _source(path: Path) -> str:
     # A file may have any name, also that of another source, which is trusted more.
     return os.path.join(".", path) if str(path) in {ENVIRONMENT, GIVEN} else str(path)  # noqa: PTH118 - Path drops the dot
-
-
-def _kept(value: str) -> Reveal:
-    return lambda: value
 
 
 def _entries(path: Path, names: tuple[str, ...], *, needed: bool) -> dict[str, Entry]:

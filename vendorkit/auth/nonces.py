@@ -159,7 +159,9 @@ class Space(PerProcess):
                 if stale > STALE_LIMIT:
                     raise self._never_fresh()
             else:
-                if use.age > 1 or nonce.own or not self._crowded(ticket):
+                # Whether no other request was under way at any time since this one began.
+                alone = ticket.single and self._entered == ticket.number
+                if use.age > 1 or nonce.own or alone:
                     raise self._refuse()
                 self._be_strict()
                 return Use(age=1)
@@ -273,10 +275,6 @@ class Space(PerProcess):
     def _be_strict(self) -> None:
         self.strict = True
         self._shared = None
-
-    def _crowded(self, ticket: Ticket) -> bool:
-        """Whether other requests were under way at any time since this one began."""
-        return not ticket.single or self._entered != ticket.number
 
     def _refuse(self) -> CredentialsRefused:
         what = f"{self.origin} refused user name or password (Digest)."

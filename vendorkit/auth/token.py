@@ -136,7 +136,7 @@ class ClientCredentials(PerProcess, FlowAuth):
             return
         answer = yield _bearer(self._renew(token))
         if answer.status == UNAUTHORIZED:
-            what = f"{request.origin} refused a fresh access token for {request.method} {_path(request.uri)}."
+            what = f"{request.origin} refused a fresh access token for {request.method} {request.uri.split('?')[0]}."
             remedy = "Check that key and secret belong to this environment and may use this path."
             raise CredentialsRefused(what, remedy=remedy, status=UNAUTHORIZED)
 
@@ -254,10 +254,6 @@ def _plain_post(prepared: requests.PreparedRequest) -> requests.Response:
 
 def _bearer(token: Token) -> dict[str, str]:
     return {"Authorization": f"Bearer {token.value.reveal()}"}
-
-
-def _path(uri: str) -> str:
-    return uri.partition("?")[0]
 
 
 def _ended(attempt: _Attempt) -> Callable[[float], bool]:

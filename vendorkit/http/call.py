@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from numbers import Real
+from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
-from vendorkit.errors import NotAllowed
+from vendorkit.errors import NotAllowed, UsageError
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,9 @@ class Policy:
         stream_deadline_s: The same for a stream, which may be hundreds of megabytes.
         attempts: Attempts of a call that may be repeated.
         retry_after_cap_s: The longest wait that the vendor may ask for; a longer one is an error at once.
+
+    Raises:
+        UsageError: One of them is no number above zero.
     """
 
     connect_timeout_s: float = 10.0
@@ -30,6 +34,13 @@ class Policy:
     stream_deadline_s: float = 3600.0
     attempts: int = 4
     retry_after_cap_s: float = 60.0
+
+    def __post_init__(self) -> None:
+        """Refuse what is no number above zero: it would be a bare error in the midst of a call."""
+        for name, value in vars(self).items():
+            if not isinstance(value, Real) or not cast("float", value) > 0:
+                what = f"{name} of a Policy must be a number above zero, not {value!r:.60}."
+                raise UsageError(what, remedy="Leave it out for the usual one.")
 
 
 @dataclass(frozen=True)

@@ -213,7 +213,7 @@ class Adapter(PerProcess, HTTPAdapter):
             what = "verify, cert and proxies may not be changed on a vendor's session."
             raise UsageError(what, remedy="Leave them out.")
         self.check_origin(request.url or "")
-        deadline = current_deadline() or Deadline(self._read_timeout_s)
+        deadline = current_deadline() or Deadline(float(self._timeout.read_timeout or 60.0))
         self._budget.take(deadline)
         deadline.check()
         stop = next((event for event in reversed(deadline.events) if isinstance(event, Stop)), None)
@@ -229,10 +229,6 @@ class Adapter(PerProcess, HTTPAdapter):
             noted = self.exchanges.note(method, url, status, request.headers, received, seconds, stop)
         attach_notes(response, noted.body)
         return response
-
-    @property
-    def _read_timeout_s(self) -> float:
-        return float(self._timeout.read_timeout or 60.0)
 
     def check_origin(self, url: str) -> None:
         """Raise `OriginRefused` where *url* is not one of the vendor's."""

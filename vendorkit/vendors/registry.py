@@ -152,8 +152,7 @@ def _remote(kind: type[Client], name: str, country: str | None, settings: Settin
     known = [kind.url_of(one, platform) for one in kind.environments.values() for platform in kind.countries or (None,)]
     remarks = {}
     if origin not in map(origin_of, known):
-        host = origin.removeprefix("https://")
-        remarks["host"] = f"NOT a host of {kind.label}: {host}, from {variable} ({settings.sources[variable]})"
+        remarks["host"] = f"NOT a host of {kind.label}: {origin[8:]}, from {variable} ({settings.sources[variable]})"
     if settings.withheld:
         remarks["credentials"] = f"not sent there: {', '.join(settings.withheld)}"
     origins = {} if override else environment.origins
