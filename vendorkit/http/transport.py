@@ -11,7 +11,7 @@ import logging
 import socket
 import threading
 import time
-from http.client import CONTINUE, OK, SWITCHING_PROTOCOLS, HTTPResponse
+from http.client import CONTINUE, OK, HTTPResponse
 from queue import LifoQueue
 from typing import Any, Final, NoReturn, cast
 from urllib.parse import urlsplit
@@ -53,7 +53,7 @@ class _Response(HTTPResponse):
     def _read_status(self) -> tuple[str, int, str]:
         # A 103 would be taken for the whole answer, and the answer behind it for that of the next request.
         version, status, reason = super()._read_status()  # type: ignore[misc]
-        return version, CONTINUE if SWITCHING_PROTOCOLS < status < OK else status, reason
+        return version, CONTINUE if status < OK else status, reason
 
 
 class _Connection(PerProcess, HTTPSConnection):
