@@ -131,6 +131,9 @@ def test_copy_of_the_file_in_the_environment_counts_as_the_file(environment, mon
 LINES = {
     "a byte order mark in the name": f"MEDIPIM_BASE_URL\ufeff={OTHER}\n",
     "quotes of another name": f"MEDIPIM_BASE_URL=\nFOO='\nMEDIPIM_BASE_URL={OTHER}\n'\n",
+    "quotes of a name that is looked for": f"MEDIPIM_COUNTRY='be\nMEDIPIM_BASE_URL={OTHER}\n'\n",
+    "its own quotes": f"MEDIPIM_BASE_URL='\nMEDIPIM_BASE_URL={OTHER}\n'\n",
+    "small letters": f"medipim_base_url={OTHER}\n",
     "twice": f"MEDIPIM_BASE_URL={OTHER}\nMEDIPIM_BASE_URL=https://third.example\n",
     "a carriage return": f"FOO=1\rMEDIPIM_BASE_URL={OTHER}\n",
     "a comment behind": f"MEDIPIM_BASE_URL={OTHER} # made up\n",

@@ -85,12 +85,10 @@ def _entries(text: io.StringIO, names: Collection[str]) -> tuple[dict[str, Entry
     found: dict[str, Entry] = {}
     lines: dict[str, int] = {}
     for line, name, binding in _bindings(text, names):
-        if name not in names:
-            problem = "" if binding is None or binding.error else _hidden_in(binding.original.string, line, names)
-            if problem:
-                return {}, problem
+        problem = "" if binding is None or binding.error else _hidden_in(binding.original.string, line, names)
+        if name not in names and not problem:
             continue
-        problem = _problem(binding, line)
+        problem = problem or _problem(binding, line)
         if not problem and name in lines:
             problem = f"{name} is set twice in {{path}}, on lines {lines[name]} and {line}."
         if problem or binding is None:
@@ -113,8 +111,9 @@ def _bindings(text: io.StringIO, names: Collection[str]) -> Iterator[tuple[int, 
         begin = reader.position.chars
         after = cast("re.Match[str]", _LINE.match(reader.string, begin)).end()
         start = _START.match(reader.string, begin)
-        # A name with something around it, such as a zero-width space, is meant to be the name, and is an error.
-        name, quote = (re.sub(r"\W", "", start[1]), start[2]) if start else ("", None)
+        # A name with something around it, such as a zero-width space, is meant to be the name, and is an error; so is
+        # one in small letters, which are no others on Windows.
+        name, quote = (re.sub(r"\W", "", start[1]).upper(), start[2]) if start else ("", None)
         if quote or (name in names and after - begin <= _LINE_LIMIT):
             binding = parse_binding(reader)
             if name in names and binding.key != name:
@@ -154,7 +153,7 @@ def _hidden_in(text: str, line: int, names: Collection[str]) -> str:
     """Return what is wrong if one of *names* has a line in *text*, the value of another name from *line* on; or ""."""
     for number, part in enumerate(_LINE_END.split(text)[1:], line + 1):
         start = _START.match(part)
-        if start and start[1] in names and "=" in start[0]:
+        if start and start[1].upper() in names and "=" in start[0]:
             return f"{start[1]} on line {number} of {{path}} is in the quotes that line {line} opens."
     return ""
 
