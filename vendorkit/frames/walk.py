@@ -111,7 +111,7 @@ class XmlTyper:
                     slot, text = links.get(child.get(_REL)), child.get(_HREF)
                 else:
                     slot, text = fields.get(tag), child.text
-                    if not text or text[0] <= " " or text[-1] <= " ":
+                    if not text or text != text.strip():
                         text, is_odd = _text_of(record, child)
                         slot = None if is_odd else slot
                 if slot is None or slot[row] is not None or len(child):
