@@ -19,7 +19,7 @@ from vendorkit.panels.connect import Choice, check_connection
 from vendorkit.vendors.examine import settings_found
 from vendorkit.vendors.registry import CLIENTS
 
-MEANT = ("_ipython_display_", "_repr_mimebundle_", "close")  # what panels do in their own way
+MEANT = ("_ipython_display_", "_repr_mimebundle_", "close", "set_state")  # what panels do in their own way
 # The setting that is made wrong, and what the vendor's own call says then.
 WRONG = {
     "medipim": "MEDIPIM_API_KEY_SECRET",
