@@ -11,7 +11,7 @@ import time
 import zipfile
 from datetime import datetime, timezone
 from decimal import Decimal
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 
 import ipywidgets as widgets
@@ -196,6 +196,29 @@ def test_press_counts_for_the_button_that_was_pressed(products):
     heads._handle_custom_msg({"event": "click"}, [])
     table.join()
     assert table.frame.index.tolist() == [2, 0, 1, 4, 3]
+
+
+@pytest.mark.parametrize("first", ["number", "message", "both"])
+def test_number_and_message_of_a_press_are_one_press(first, products):
+    """In whatever order they come, and if two threads of the kernel handle them at once; the next one counts again."""
+    table = Table(products)
+    heads = group(table, "vk-heads")
+    click = partial(heads._handle_custom_msg, {"event": "click"}, [])
+    thread = threading.Thread(target=click)
+    if first == "message":
+        click()
+    if first == "both":
+        heads.observe(lambda _: (thread.start(), thread.join(0.2)), "index")
+    heads.set_state({"index": list(heads.options).index("cents")})
+    if first == "both":
+        thread.join()
+    if first == "number":
+        click()
+    table.join()
+    assert table.frame.index.tolist() == [2, 0, 1, 4, 3]
+    click()
+    table.join()
+    assert table.frame.index.tolist() == [1, 4, 0, 2, 3]
 
 
 def test_press_of_a_head_sorts_then_turns_then_ends_the_order(products):

@@ -11,6 +11,7 @@ inside the body: one message per change.
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -31,32 +32,37 @@ class Buttons(widgets.ToggleButtons):  # type: ignore[misc]
     """
     A group of buttons that calls *act* with the number of the one that is pressed.
 
-    A front end reports a press by the button's number, if it is another one than before, and then by a message. The
-    number counts as soon as it is here: before the message is, a thread may have changed the buttons.
+    A front end reports a press by the button's number, if it is another one than before, and by a message. JupyterLab
+    may have the two handled at once, in two threads of the kernel, before it has one for all widgets. So the number
+    counts as soon as it is here, and its message does not.
     """
 
     def __init__(self, name: str, act: Pressed, failed: Failed, **options: Any) -> None:
-        self._act, self._failed, self._counted = act, failed, False
+        self._act, self._failed = act, failed
+        self._lock, self._numbers = threading.Lock(), 0  # that came, without those whose message came
         super().__init__(options=(), **options)
         self.add_class(name).add_class("vk-group-of-buttons")
         self.on_msg(self._said)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take what the front end changed."""
-        super().set_state(sync_data)
-        if "index" in sync_data:
-            self._press(sync_data["index"])
-            self._counted = True
+        number = sync_data.get("index")
+        with self._lock:
+            super().set_state(sync_data)
+            self._numbers += number is not None
+        if number is not None:
+            self._press(number)
 
     def _said(self, _: Any, said: Any, __: Any) -> None:
         if said.get("event") == "click":
-            if not self._counted:
+            with self._lock:
+                is_again = self._numbers == 0 and self.index is not None
+                self._numbers -= not is_again
+            if is_again:
                 self._press(self.index)
-            self._counted = False
 
-    def _press(self, number: int | None) -> None:
-        if number is not None:
-            guarded(partial(self._act, number), self._failed)(None)
+    def _press(self, number: int) -> None:
+        guarded(partial(self._act, number), self._failed)(None)
 
     def relabel(self, labels: Sequence[str], tips: Sequence[str] = ()) -> None:
         """Offer these buttons; the front end leaves the last one in the page, so an empty group is hidden."""
