@@ -4,7 +4,7 @@ from unittest.mock import patch
 
 import pytest
 from frames_reference import SCHEMA
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import vendorkit.frames.json
@@ -309,6 +309,7 @@ _CHANGES = [
 ]  # fmt: skip
 
 
+@example(1, [(0, (b'"index":', b'"index":-'), 0)])
 @given(
     st.integers(1, 6), st.lists(st.tuples(st.integers(0, 5), st.sampled_from(_CHANGES), st.integers(0, 2)), max_size=4)
 )

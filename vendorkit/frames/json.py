@@ -218,7 +218,7 @@ def _compact(block: bytes, record: str) -> JsonPage | None:
     first, last, total = indexes[0], indexes[-1], totals[-1]
     if needed + len(feeds) != len(block) or indexes != list(range(first, first + len(lines))):
         return None
-    if max(map(abs, (first, last, total))) > LARGEST or not all(map(is_object, raws)):
+    if not all(0 <= number <= LARGEST for number in (first, last, total)) or not all(map(is_object, raws)):
         return None
     return JsonPage(raws, {"meta": {"total": total, "first_index": first, "last_index": last}})
 
