@@ -206,6 +206,8 @@ def test_number_and_message_of_a_press_are_one_press(first, products):
     click = partial(heads._handle_custom_msg, {"event": "click"}, [])
     thread = threading.Thread(target=click)
     if first == "message":
+        if heads.index is not None:
+            pytest.skip("ipywidgets 7 selects the first button, so that a message by itself is a press of it")
         click()
     if first == "both":
         heads.observe(lambda _: (thread.start(), thread.join(0.2)), "index")
