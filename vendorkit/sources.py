@@ -162,7 +162,7 @@ def _copy_fault(value: Reveal, *, quoted: bool) -> str:
     if value() != value().strip():
         return "begins or ends with white space"
     if re.search(r"[\s;][A-Z]+(_[A-Z]+)+=", value()):
-        return "holds a second NAME=value, which belongs on a line of its own"
+        return "holds a second NAME=value, which belongs on a separate line"
     return "is in quotes" if len(value()) > 1 and value()[0] + value()[-1] in _QUOTES else ""
 
 
