@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import vendorkit as vk
-from vendorkit.calls import checked
+from vendorkit import calls
 from vendorkit.errors import UnknownName, UsageError
 from vendorkit.http.call import Policy
 
@@ -105,7 +105,7 @@ def test_names_are_taken_without_regard_to_case(name, vendors, monkeypatch):
 def test_checked_functions_keep_their_signature_and_errors_of_their_own():
     """A TypeError from inside is not taken for a wrong call."""
 
-    @checked
+    @calls.checked
     def inner(number: int) -> int:
         """Return one more."""
         return number + 1

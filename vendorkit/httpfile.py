@@ -18,9 +18,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pandas as pd
 
-from vendorkit import arguments
+from vendorkit import arguments, calls
 from vendorkit.ask import choice
-from vendorkit.calls import checked
 from vendorkit.errors import SettingsError, UsageError, VendorkitError
 from vendorkit.files import read_bounded
 from vendorkit.pull import check_limit
@@ -43,7 +42,7 @@ _SETTING: Final = r"\{\{\$(?:dotenv|processEnv) (\w+)\}\}"
 _SIGNED: Final = re.compile(rf"(?:(?:Basic|Digest)\s+{_SETTING}[\s:]{_SETTING}|Bearer\s+{_SETTING})")
 
 
-@checked
+@calls.checked
 @dataclass(frozen=True, repr=False)
 class SavedQuery(Query):
     """A query of a file; `frame()` takes columns, limit and locale from its *options* unless it is given others."""
@@ -55,7 +54,7 @@ class SavedQuery(Query):
         return super().frame(**{**self.options, **given})
 
 
-@checked
+@calls.checked
 def saved_requests(path: str | Path, client: Client) -> dict[str, SavedQuery]:
     """
     Return the requests of a `.http` file as queries by name; those without a name are numbered.

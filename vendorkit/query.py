@@ -17,9 +17,8 @@ import pandas as pd
 import pyarrow as pa
 import requests
 
-from vendorkit import arguments
+from vendorkit import arguments, calls
 from vendorkit.ask import Ask, Since, choice, unknown_name
-from vendorkit.calls import checked
 from vendorkit.errors import UsageError
 from vendorkit.frames import NESTED, Drift, Nested, Schema, TableReader, child_tables, flattened
 from vendorkit.pull import Plan, Pull, check_limit, finish, paging_now, plan_of, run, table_of
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     import dask.dataframe as dd
 
 
-@checked
+@calls.checked
 @dataclass(frozen=True)
 class Query:
     """

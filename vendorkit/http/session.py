@@ -24,10 +24,7 @@ from vendorkit.auth.flow import abandon, bound_cookies, keep_body, origin_of
 from vendorkit.auth.forks import PerProcess
 from vendorkit.auth.interrupts import cut, tolerated
 from vendorkit.deadline import Deadline
-from vendorkit.errors import (
-    OriginRefused,
-    VendorkitError,
-)
+from vendorkit.errors import OriginRefused, VendorkitError
 from vendorkit.http import tls
 from vendorkit.http.answers import ANSWER_LIMIT_BYTES, body_of, chunks, error_for, form_error
 from vendorkit.http.budget import Budget, lanes_of

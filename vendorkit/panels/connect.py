@@ -10,8 +10,8 @@ from typing import Final
 
 import ipywidgets as widgets
 
+from vendorkit import calls
 from vendorkit.ask import choice
-from vendorkit.calls import checked
 from vendorkit.errors import VendorkitError
 from vendorkit.panels.base import WHOLE, WRAP, WorkPanel, button, guarded, look
 from vendorkit.panels.markup import error_html, good_html, info_html, scrolled_html
@@ -189,7 +189,7 @@ class ConnectPanel(WorkPanel):
         return f"<ConnectPanel {self.choice.vendor} ({self.choice.environment}); {self._state}>"
 
 
-@checked
+@calls.checked
 def connect_panel(vendor: str | None = None) -> ConnectPanel:
     """Return the connect panel with *vendor* chosen; None for the first one."""
     return ConnectPanel(None if vendor is None else choice(vendor, CLIENTS, "There is no vendor"))

@@ -16,9 +16,8 @@ import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
 
-from vendorkit import arguments
+from vendorkit import arguments, calls
 from vendorkit.ask import suggestion
-from vendorkit.calls import checked
 from vendorkit.errors import IncompletePull, UsageError
 from vendorkit.frames import to_frame
 from vendorkit.saved.changes import CHANGES, compare
@@ -154,7 +153,7 @@ def summary(found: Version) -> Dataset:
     return Dataset(found.folder, note.rows, found.complete, parts, note.total, note.fetched_at, found.number)
 
 
-@checked
+@calls.checked
 def load(
     path: str | Path,
     *,

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import pandas as pd
 
-from vendorkit import arguments
+from vendorkit import arguments, calls
 from vendorkit.ask import Ask, Filter, Since, choice, find_filter, unknown_name
-from vendorkit.calls import checked
 from vendorkit.errors import UsageError
 from vendorkit.frames import Nested
 from vendorkit.pull import check_limit, run
@@ -30,7 +29,7 @@ def search_filter(resource: Resource) -> str | None:
 _ARGUMENTS: Final = ("where", "sort", "expand", "accept", "strategy", "since")  # of query, in addition to the filters
 
 
-@checked
+@calls.checked
 class BoundResource:
     """
     A resource of a connected client.

@@ -14,10 +14,9 @@ import pandas as pd
 import requests
 from requests.auth import AuthBase
 
-from vendorkit import arguments
+from vendorkit import arguments, calls
 from vendorkit.ask import Ask, suggestion, unknown_name
 from vendorkit.auth.flow import origin_of
-from vendorkit.calls import checked
 from vendorkit.errors import UsageError
 from vendorkit.frames import Page
 from vendorkit.http.call import Call, Policy, require_writable
@@ -36,7 +35,7 @@ from vendorkit.vendors.overview import frame_of_exchanges, frame_of_resources
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
-@checked
+@calls.checked
 class Client:
     """
     A connected vendor; created by `vendorkit.connect`. Each declared resource is an attribute: `client.brands.get(9)`.

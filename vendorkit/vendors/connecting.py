@@ -95,9 +95,12 @@ def connect(
 
     if extra or strange:
         refuse_call(strange, Options.__optional_keys__)
-    opened = partial(open_client, vendor, environment, country, writable=writable, policy=policy)
     # The frames below hold credentials while they read them and make the client.
-    return shielded(lambda: opened(given=given, proxy=argument))
+    return shielded(
+        partial(
+            open_client, vendor, environment, country, writable=writable, policy=policy, given=given, proxy=argument
+        )
+    )
 
 
 def _start_mock(vendor: Any, country: Any) -> None:

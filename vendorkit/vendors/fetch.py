@@ -33,17 +33,16 @@ def pages_of(session: Session, call: Call, stop: Event) -> Iterator[Page]:
             body_notes(response).records = page.rows
             yield page
             return
-        line = 1
         with session.stream(call) as (chunks, notes):
+            rows = notes.records = 0
             for block in blocks_of_lines(chunks):
                 try:
-                    page = lines_page(block, first_line=line)
+                    page = lines_page(block, first_line=rows + 1)
                 except MalformedAnswer as exc:
                     # An error line is quoted: the vendor may have echoed a credential in it.
                     exc.vendor_message = exc.vendor_message and session.redactor.clean(exc.vendor_message)
                     raise
-                line += page.rows
-                notes.records = line - 1
+                rows = notes.records = rows + page.rows
                 yield page
 
 

@@ -10,10 +10,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, TypeVar
 
-from vendorkit import arguments
+from vendorkit import arguments, calls
 from vendorkit.ask import choice, suggestion
 from vendorkit.auth.flow import origin_of
-from vendorkit.calls import checked
 from vendorkit.errors import SettingsError, UsageError
 from vendorkit.http import tls
 from vendorkit.http.call import Policy
@@ -37,7 +36,7 @@ K = TypeVar("K", bound=type[Client])
 def register(kind: K) -> K:
     """Make `connect`, the panels, doctor and the command line know a vendor, by the class of its client."""
     CLIENTS[kind.vendor_name] = kind
-    return checked(kind)
+    return calls.checked(kind)
 
 
 register(Medipim)

@@ -11,9 +11,8 @@ from typing import Any, Final
 import ipywidgets as widgets
 import pandas as pd
 
-from vendorkit import arguments
+from vendorkit import arguments, calls
 from vendorkit.ask import suggestion
-from vendorkit.calls import checked
 from vendorkit.errors import UsageError, VendorkitError
 from vendorkit.panels.base import WHOLE, WRAP, WorkPanel, button, connected, guarded, source_title, titled
 from vendorkit.panels.browse import markup
@@ -267,7 +266,7 @@ class Browser(WorkPanel):
         return f"<Browser {self.client.title}: {at}>"
 
 
-@checked
+@calls.checked
 def browse(client: Client, start: str | Query | None = None) -> Browser:
     """
     Return the API browser on *client*: follow links, turn pages, expand, use what is shown as a DataFrame.

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 import ipywidgets as widgets
 import pandas as pd
 
+from vendorkit import calls
 from vendorkit.ask import choice
-from vendorkit.calls import checked
 from vendorkit.errors import VendorkitError
 from vendorkit.panels.base import (
     LABELLED,
@@ -284,7 +284,7 @@ class RequestPanel(WorkPanel):
         return f"<RequestPanel {self.client.title}: {self._resource.value}; {rows}>"
 
 
-@checked
+@calls.checked
 def panel(client: Client) -> RequestPanel:
     """Return the request panel of *client*."""
     return RequestPanel(connected(client))

@@ -11,8 +11,7 @@ from typing import Any, Final
 import ipywidgets as widgets
 import pandas as pd
 
-from vendorkit import arguments
-from vendorkit.calls import checked
+from vendorkit import arguments, calls
 from vendorkit.panels.base import WHOLE, WorkPanel, button, guarded, look
 from vendorkit.panels.markup import dim_html, info_html, scrolled_html
 from vendorkit.panels.table.columns import Facts, kind_of, texts
@@ -221,7 +220,7 @@ class Table(View, WorkPanel):
         return f"<Table {self.summary()}>\n{page.to_string(max_cols=8, max_colwidth=30)}"
 
 
-@checked
+@calls.checked
 def table(frame: pd.DataFrame, page_size: int = 20) -> Table:
     """
     Return *frame* as a table to page, filter, sort, draw, copy and save; see `Table`.
