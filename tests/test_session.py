@@ -414,6 +414,17 @@ def test_long_retry_after_is_an_error_at_once():
     assert len(server.heads) == 1
 
 
+@pytest.mark.parametrize(("status", "error"), [("429 X", RateLimited), ("503 X", VendorUnavailable)])
+def test_retry_after_beyond_the_deadline_is_the_vendors_error_at_once(status, error):
+    """Promise 6: a pause that ends after the call must is not waited for, and what the vendor said is not lost."""
+    reply = answer(b'{"message": "Slow down."}', "Retry-After: 50", JSON, status=status)
+    with raw_server(always(reply)) as server, pytest.raises(error, match="Slow down") as caught:
+        started = time.monotonic()
+        session_of(server, Policy(deadline_s=20)).send(Call("GET", "/x"))
+    assert caught.value.retry_after_s == 50
+    assert time.monotonic() - started < 5
+
+
 def test_short_retry_after_is_honoured():
     """T13: the vendor's pause, then the answer."""
     replies = iter([answer(b"", "Retry-After: 1", status="429 X"), answer(b"{}", JSON)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+from tenacity import RetryCallState, Retrying, retry_if_exception
 from tenacity.wait import wait_exponential, wait_random
 
 from vendorkit.deadline import Deadline
@@ -17,10 +17,11 @@ _BACKOFF: Final = wait_exponential(multiplier=0.25, max=10.0) + wait_random(0.0,
 
 
 def retrying(call: Call, policy: Policy, deadline: Deadline) -> Retrying:
-    """Return the attempts that *policy* allows for *call*; the pauses between them end with *deadline*."""
+    """Return the attempts that *policy* allows for *call*; a pause that would outlast *deadline* is not begun."""
     return Retrying(
         retry=retry_if_exception(lambda exc: call.may_repeat() and _may_help(exc, policy)),
-        stop=stop_after_attempt(policy.attempts),
+        # The vendor's error says more than that time was up.
+        stop=lambda state: state.attempt_number >= policy.attempts or state.upcoming_sleep >= deadline.left_s(),
         wait=_pause,
         sleep=deadline.sleep,
         reraise=True,
