@@ -306,6 +306,7 @@ def started(*arguments: str) -> subprocess.Popen[bytes]:
     )
 
 
+@pytest.mark.slow
 def test_remote_scheduler_and_worker_pull_the_frame(mediagenix, tmp_path):
     """A scheduler and a worker that were started by themselves and inherited nothing from the planner."""
     file = str(tmp_path / "scheduler.json")

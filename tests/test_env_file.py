@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vendorkit as vk
+from vendorkit import sources
 from vendorkit.doctor import checkups
 from vendorkit.errors import Cancelled, SettingsError
 from vendorkit.settings import read_settings
@@ -182,9 +183,10 @@ def test_pipe_is_read_to_its_end(how):
     assert not writer.is_alive()
 
 
-def test_pipe_that_stalls_is_an_error_without_what_came():
+def test_pipe_that_stalls_is_an_error_without_what_came(monkeypatch):
     """N05, S11: a writer that stays connected; nothing of the beginning is in the error or in its frames."""
     os.mkfifo(".env", 0o600)
+    monkeypatch.setattr(sources, "PIPE_WAIT_S", 0.5)
     done = threading.Event()
 
     def write() -> None:
@@ -194,7 +196,7 @@ def test_pipe_that_stalls_is_an_error_without_what_came():
 
     writer = threading.Thread(target=write, daemon=True)
     writer.start()
-    with pytest.raises(SettingsError, match="within 5 seconds") as caught:
+    with pytest.raises(SettingsError, match=r"within 0\.5 seconds") as caught:
         read_settings(NAMES, environ={})
     done.set()
     writer.join(5)
