@@ -17,7 +17,14 @@ import pytest
 from tests.faults.catalogue import ROOT
 from tests.https import JSON, always, answer, raw_server, session_of
 from vendorkit.auth import Digest
-from vendorkit.errors import MalformedAnswer, OriginRefused, RateLimited, TransportError, VendorUnavailable
+from vendorkit.errors import (
+    MalformedAnswer,
+    OriginRefused,
+    RateLimited,
+    TransportError,
+    VendorkitError,
+    VendorUnavailable,
+)
 from vendorkit.http.call import Call, Policy
 
 GOOD = answer(b'{"whole": true}', JSON)
@@ -272,6 +279,36 @@ def test_a_challenge_that_drips_is_answered_while_its_nonce_is_good(mediagenix, 
     vendors["mediagenix"].set(nonce_lifetime_s=2.5, fail_next=["slow"])
     assert mediagenix.get("/api").status_code == 200
     assert [entry["status"] for entry in vendors["mediagenix"].log()] == [401, 200]
+
+
+WITHOUT_BODY = {
+    "204": b"HTTP/1.1 204 No Content\r\n\r\n",
+    "204 with a length": b"HTTP/1.1 204 No Content\r\nContent-Length: 12\r\n\r\n",
+    "304": b"HTTP/1.1 304 Not Modified\r\n\r\n",
+    "200 of length 0": b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    "HEAD": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("kind", WITHOUT_BODY)
+def test_a_body_behind_an_answer_that_has_none_is_not_taken_for_the_next_one(kind, late):
+    """T29: a server sends a body with its 204, at once or while the next request is on its way."""
+
+    def handle(sock, head):
+        body = answer(b'{"whole": false}', JSON)
+        first = GOOD if b"/next" in head else WITHOUT_BODY[kind]
+        sock.sendall(first if late or first is GOOD else first + body)
+        if late and first is not GOOD:
+            time.sleep(0.2)
+            with contextlib.suppress(OSError):
+                sock.sendall(body)
+
+    with raw_server(handle) as server:
+        session = session_of(server, PATIENT)
+        with contextlib.suppress(VendorkitError):
+            session.send(Call("HEAD" if kind == "HEAD" else "GET", "/x", accept="any"))
+        assert session.send(Call("GET", "/next")).json() == {"whole": True}
 
 
 @pytest.mark.parametrize("fault", ["longer than is read", "dripping"])

@@ -55,6 +55,11 @@ class _Response(HTTPResponse):
         version, status, reason = super()._read_status()  # type: ignore[misc]
         return version, CONTINUE if status < OK else status, reason
 
+    def begin(self) -> None:
+        """Give up the connection of an answer without a body, on which one may come late: as if of the next request."""
+        super().begin()
+        self.will_close = self.will_close or self.length == 0
+
 
 class _Connection(PerProcess, HTTPSConnection):
     """Checks the chain after the handshake and before any byte of the request."""
