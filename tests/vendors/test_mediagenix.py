@@ -18,6 +18,7 @@ from vendorkit.errors import (
     OriginRefused,
     SettingsError,
     UsageError,
+    VendorkitError,
 )
 from vendorkit.frames import SchemaDrift
 from vendorkit.http import tls
@@ -106,6 +107,57 @@ def test_unescaped_next_links_are_followed(mediagenix, vendors):
     vendors["mediagenix"].set(unescaped_next=True)
     frame = mediagenix.follow("/api/titles?name=a b").frame(limit=300)
     assert len(frame) == 300
+
+
+@pytest.mark.parametrize(
+    ("url", "first", "rows"),
+    [
+        ("titles?page=2", 51, 1950),  # the vendor's pages of 50: its links without per_page are about these
+        ("titles?page=2&per_page=200", 201, 1800),
+        ("titles?per_page=7&page=3&expand=metadata", 15, 1986),
+        ("titles?page=40", 1951, 50),
+        ("titles?page=41", None, 0),
+        ("titles?page=1", 1, 2000),
+        ("titles?page=", 1, 2000),
+        ("platforms?pagination=true&page=2&per_page=2", 3, 4),
+        ("title_groups/1/titles?page=2", None, 0),
+    ],
+)
+def test_a_followed_page_in_the_middle_gives_the_rest_from_there_on(mediagenix, url, first, rows):
+    """Its records and those of the pages that it links to; the total counts all, so the pages before are taken off."""
+    for accept in ("xml", "json"):
+        query = mediagenix.follow(f"/api/{url}", accept=accept)
+        frame = query.frame()
+        assert (len(frame), query.count(), frame.attrs["vendorkit"]["complete"]) == (rows, rows, True)
+        assert first is None or frame["id"].iloc[0] == str(first)
+        assert query.frame(limit=3)["id"].tolist() == frame["id"].head(3).tolist()
+
+
+def test_what_a_followed_address_embeds_is_read_as_such(mediagenix):
+    """The vendor's `next` links keep `expand`; what the caller names comes in its place."""
+    page = mediagenix.entity("/api/titles?per_page=200&expand=metadata,images")
+    frame = mediagenix.follow(page["next_link"]).frame(limit=20)
+    assert frame.equals(
+        mediagenix.titles.query(expand=["metadata", "images"]).frame(limit=220).tail(20).reset_index(drop=True)
+    )
+    assert "images" in mediagenix.follow(page["next_link"], expand="images").frame(limit=1)
+    assert not {"metadata", "images"} & {*mediagenix.follow(page["next_link"], expand=()).frame(limit=1)}
+
+
+def test_a_saved_page_in_the_middle_is_resumed_with_its_own_total(mediagenix, vendors, tmp_path):
+    """The pages before it are not waited for, in the first attempt or the next."""
+    query = mediagenix.follow("/api/titles?page=6&per_page=100", accept="json")
+    vendors["mediagenix"].set(fail_next=[""] * 6 + ["404"])
+    with pytest.raises(VendorkitError):
+        query.save(tmp_path / "rest")
+    saved = query.save(tmp_path / "rest")
+    assert (len(saved.frame()), saved.complete) == (1500, True)
+
+
+@pytest.mark.parametrize(("url", "rows"), [("events?newer_than=20", 1994), ("events", 50), ("events?newer_than=", 50)])
+def test_followed_events_are_those_of_the_same_query(mediagenix, url, rows):
+    """All after the id, not one batch of them; without an id, or with a blank one, the last fifty."""
+    assert len(mediagenix.follow(f"/api/{url}").frame()) == rows
 
 
 def test_count_asks_for_one_record(mediagenix):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from vendorkit.http.call import Call
 from vendorkit.query import Query
@@ -41,11 +41,7 @@ class Hypermedia(Browsing):
 
     def at(self, url: str, expand: Sequence[str] | None = None) -> Address:
         """Return the address of *url*; the links to embed replace those that *url* names."""
-        parts = urlsplit(self._client.session.absolute(url))
-        given = parse_qs(parts.query, keep_blank_values=True)
-        named = [rel for text in given.pop("expand", []) for rel in text.split(",") if rel]
-        bare = parts._replace(query=urlencode(given, doseq=True, safe=","), fragment="").geturl()
-        return self.page(self._follow(bare, expand=tuple(named if expand is None else expand)))
+        return self.page(self._follow(url, expand=expand))
 
     def asked(self, method: str, url: str, body: Any) -> Query:
         """Return the query whose first request this seems to be: of a collection, or of one below a parent."""

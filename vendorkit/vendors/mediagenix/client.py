@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from requests.auth import AuthBase
 
@@ -59,7 +59,7 @@ class Link:
     href: str
     client: Mediagenix = field(repr=False)
 
-    def follow(self, *, expand: str | Iterable[str] = ()) -> Query:
+    def follow(self, *, expand: str | Iterable[str] | None = None) -> Query:
         """Return a query for what the link leads to."""
         return self.client.follow(self.href, expand=expand)
 
@@ -192,20 +192,30 @@ class Mediagenix(Client):
         base = self.endpoint.origins.get("sequence", "") if product == "sequence" else self.endpoint.base_url
         return self._fetched(Call("GET", f"{base}/api"))
 
-    def follow(self, link: str | Link, *, expand: str | Iterable[str] = (), accept: str | None = None) -> Query:
+    def follow(
+        self, link: str | Link, *, expand: str | Iterable[str] | None = None, accept: str | None = None
+    ) -> Query:
         """
         Return a lazy query for any address of the vendor, such as a cell of a `…_link` column.
+
+        Of a page in the middle it gives the records from there on. The linked resources of *expand* are embedded in
+        place of those that the address names.
 
         Raises:
             OriginRefused: The address is not the vendor's; its files, for example, are on another host.
         """
         wanted = "an address of the vendor, such as a cell of a …_link column"
         url = self.session.absolute(link.href if isinstance(link, Link) else arguments.text(link, "link", wanted))
-        words = [word for word in urlsplit(url).path.split("/") if word and not word.isdigit()]
+        parts = urlsplit(url)
+        given = parse_qs(parts.query, keep_blank_values=True)
+        named = [rel for text in given.pop("expand", ()) for rel in text.split(",") if rel]
+        if named:
+            url = parts._replace(query=urlencode(given, doseq=True, safe=",")).geturl()
+        words = [word for word in parts.path.split("/") if word and not word.isdigit()]
         sequence = self.endpoint.origins.get("sequence")
         host = "sequence" if sequence and origin_of(url) == origin_of(sequence) else ""
         name = resource_at(words[-1], host) if words else "resource"
-        linked = tuple(arguments.names(expand, "expand", "a list of linked resources"))
+        linked = tuple(arguments.names(named if expand is None else expand, "expand", "a list of linked resources"))
         accept = self.accepts[0] if accept is None else choice(accept, self.accepts, f"{self.title} has no format")
         return Query(self, Ask(name, expand=linked, accept=accept, url=url))
 

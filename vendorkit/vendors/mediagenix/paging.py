@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Final, NoReturn
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, parse_qsl, quote, urlsplit
 
 from vendorkit.ask import Ask, Span
 from vendorkit.errors import AuthError, IncompletePull, MalformedAnswer, UsageError, VendorkitError
@@ -17,7 +17,9 @@ from vendorkit.resource import DROP, NEXT, Accept, Cost, Flow, Paging
 from vendorkit.vendors.mediagenix.guess import SECOND_PAGE, Guess
 
 PER_PAGE: Final = 200  # more is refused with 422
+UNASKED: Final = 50  # what the vendor gives without `per_page`, so that a link without it means pages of this size
 PAGES: Final = 10_000  # of a collection without a total, if no limit is given: two million records
+_DIGITS: Final = 9
 _SINGLE: Final = {"metadata", "schedule", "note", "workflow", "payload", "log", "api"}
 
 
@@ -54,7 +56,7 @@ class Linked(Paging):
         if not single:
             # Some collections (platforms) are paged only on request; the others ignore the word (inferred).
             there = parse_qs(urlsplit(url).query, keep_blank_values=True)
-            paged = {"per_page": per_page, "pagination": "true"}
+            paged = {"per_page": UNASKED if skipped(url) else per_page, "pagination": "true"}
             params |= {name: value for name, value in paged.items() if name not in there}
         if ask.expand:
             params["expand"] = ",".join(ask.expand)
@@ -70,7 +72,7 @@ class Linked(Paging):
         yield [replace(call, url=cursor, params={}) if cursor else call]
         seen, rows, first, link, guess = set[str](), 0, None, cursor, Guess()
         while (page := (yield from self._next(guess, replace(call, url=link or "", params={})))) is not None:
-            link, total = link_of(page, "next_link"), total_of(page)
+            link, total = link_of(page, "next_link"), total_of(page, ask)
             if guess.is_open and not guess.leads_to(link or "", total):
                 guess.last = 0
                 yield DROP
@@ -119,7 +121,7 @@ class Linked(Paging):
         if call.records is None:
             return [ask]
         page = yield call
-        total, link = total_of(page), link_of(page, "next_link")
+        total, link = total_of(page, ask), link_of(page, "next_link")
         if not total or not link or not SECOND_PAGE.search(link):
             return [ask]
         pages = -(-total // PER_PAGE)
@@ -135,7 +137,7 @@ class Linked(Paging):
         numbers = range(start + 1, stop + 1)
         yield [replace(call, url=SECOND_PAGE.sub(rf"\g<1>{number}", link)) for number in numbers]
         while (page := (yield NEXT)) is not None:
-            if (found := total_of(page)) != total:
+            if (found := total_of(page, ask)) != total:
                 what = f"{self.name} changed: there are {found} where {total} were planned."
                 raise IncompletePull(what, remedy="Create the Dask frame again.")
             yield Accept(page, None, span.rows)
@@ -144,7 +146,7 @@ class Linked(Paging):
         """Read the total of a page of one record; what is not a collection counts as one."""
         call = self.call(replace(ask, accept="json", expand=()), 1)
         page = yield call
-        return page.rows if call.records is None else total_of(page)
+        return page.rows if call.records is None else total_of(page, ask)
 
     def cost(self, ask: Ask, rows: int) -> Cost:
         """Count the pages."""
@@ -165,13 +167,19 @@ class Events(Linked):
 
     split = Paging.split  # not divided: each batch is requested by the last id of the one before
 
+    def call(self, ask: Ask, per_page: int = PER_PAGE) -> Call:
+        """Return the call, with the query of a followed address as parameters: the next batch has another id."""
+        call = super().call(ask, per_page)
+        url, _, query = call.url.partition("?")
+        return replace(call, url=url, params={**parse_qs(query), **call.params})
+
     def pages(self, ask: Ask, cursor: Any = None) -> Flow[None]:  # noqa: ARG002
         """Accept batches; each asks for what is newer than the last id of the one before."""
         call = self.call(ask, PER_PAGE if ask.limit is None else max(1, min(ask.limit, PER_PAGE)))
         yield [call]
         seen = set[str]()
         while (page := (yield NEXT)) is not None:
-            more = page.rows and "newer_than" in ask.filters
+            more = page.rows and "newer_than" in call.params
             last = str(page.values("id")[-1]) if more else ""
             repeats = more and (last in seen or not last.isdecimal())
             too_many = more and ask.limit is None and len(seen) >= PAGES - 1
@@ -237,9 +245,17 @@ def is_single(url: str) -> bool:
     return last in _SINGLE or (last.isascii() and last.isdecimal())
 
 
-def total_of(page: Page) -> int | None:
-    """Return `total_entries`, if the collection has it."""
-    return count_of(page.envelope.get("total_entries"))
+def total_of(page: Page, ask: Ask) -> int | None:
+    """Return `total_entries`, if the collection has it; for a followed page in the middle, what remains from there."""
+    total = count_of(page.envelope.get("total_entries"))
+    return None if total is None else max(total - skipped(ask.url or ""), 0)
+
+
+def skipped(url: str) -> int:
+    """Return how many records are on the pages before the one that an address numbers."""
+    query = dict(parse_qsl(urlsplit(url).query))
+    number, size = (query.get(name, "")[:_DIGITS] for name in ("page", "per_page"))
+    return max(int(number) - 1, 0) * (int(size) if size.isdecimal() else UNASKED) if number.isdecimal() else 0
 
 
 def link_of(page: Page, name: str) -> str | None:
