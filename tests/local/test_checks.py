@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from vendorkit.local.medipim import api as medipim_api
-from vendorkit.local.server.authenticate import BasicCheck
+from vendorkit.local.server.api import BasicCheck
 from vendorkit.local.server.settings import Settings
 from vendorkit.local.server.vendor import RateLimit
 

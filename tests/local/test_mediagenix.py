@@ -6,13 +6,14 @@ import asyncio
 import json
 import tracemalloc
 from datetime import datetime
+from urllib.parse import quote
 
 import httpx
 import pytest
 from lxml import etree
 from starlette.applications import Starlette
 
-from vendorkit.local.mediagenix import api as mediagenix
+from vendorkit.local.mediagenix import library as mediagenix
 from vendorkit.local.mediagenix import sequence
 from vendorkit.local.server.settings import Settings
 
@@ -614,6 +615,171 @@ def test_a_created_title_is_found_by_its_filter_and_its_licensor(writable):
     for licensor in (2, 3):
         assert (title in writable.all(f"/api/licensors/{licensor}/titles")) is (licensor == 3)
     assert writable.ask("POST", "/api/titles", headers=JSON, json={"title": "no name"}).status_code == 422
+
+
+def test_a_created_record_has_what_the_request_says_and_nothing_else(writable):
+    """No picture, right, document or note of another title; a schedule of its own; episodes have their number."""
+    body = {"name": "New", "title_type": "episode", "episode_number": 4}
+    title = writable.ask("POST", "/api/titles", headers=JSON, json=body).json()
+    assert {name: title[name] for name in body} == body
+    assert "licensor_link" not in title
+    for rel in ("images", "assets", "rights", "availability_windows", "external_ids", "clips", "linear_schedulings"):
+        assert writable.get(title[f"{rel}_link"])["entries"] == []
+    schedule = writable.get(title["schedule_link"])
+    assert (schedule["self_link"], schedule["title_link"]) == (title["schedule_link"], title["self_link"])
+    assert writable.get(schedule["schedulings_link"])["entries"] == []
+    assert {*writable.get(title["metadata_link"]).values()} == {"metadata", None}
+    assert writable.ask("GET", title["note_link"]).status_code == 404
+    sent = {"put_up": "2027-01-01T00:00:00Z", "platform_link": f"{BASE}/api/platforms/2"}
+    made = writable.ask("POST", schedule["schedulings_link"], headers=JSON, json=sent).json()
+    assert (made["title_link"], made["platform_link"]) == (title["self_link"], sent["platform_link"])
+    assert writable.all("/api/platforms/2/schedule/schedulings?per_page=200")[-1] == made
+    picture = writable.ask("POST", title["images_link"], headers=JSON, json={"encoding": "jpg"}).json()
+    assert writable.get(title["images_link"])["entries"] == [picture]
+
+
+def test_a_record_takes_what_others_of_its_kind_have():
+    """A title without licensor gets one and loses it; a feature becomes an episode; what is not there stays absent."""
+    vendor = Vendor(writes=True)
+    bare = next(
+        one
+        for one in vendor.all("/api/titles?per_page=200")
+        if "licensor_link" not in one and "episode_number" not in one
+    )
+    sent = {"licensor_link": f"{BASE}/api/licensors/4", "title_type": "episode", "episode_number": 2}
+    changed = vendor.ask("PUT", bare["self_link"], headers=JSON, json=sent).json()
+    assert {name: changed[name] for name in sent} == sent
+    cleared = vendor.ask("PUT", bare["self_link"], headers=JSON, json={"licensor_link": None}).json()
+    assert "licensor_link" not in cleared
+
+
+def test_an_external_id_is_unique_and_found_as_it_is_now(writable):
+    """422 for one that another title has, and for a blank name; a changed one is found, the earlier one is not."""
+    for method, path in (("POST", "/api/titles"), ("PUT", "/api/titles/4")):
+        taken = writable.ask(method, path, headers=JSON, json={"name": "x", "external_id": "ACME-2"})
+        assert (taken.status_code, "taken" in taken.text) == (422, True)
+    assert writable.ask("PUT", "/api/titles/2", headers=JSON, json={"external_id": "ACME-2"}).status_code == 200
+    assert writable.ask("PUT", "/api/titles/4", headers=JSON, json={"name": ""}).status_code == 422
+    assert writable.ask("PUT", "/api/titles/4", headers=JSON, json={"external_id": "NOW"}).status_code == 200
+    found = {name: writable.get("/api/titles", external_id=name)["entries"] for name in ("NOW", "ACME-4", "ACME-2")}
+    assert {name: [one["id"] for one in entries] for name, entries in found.items()} == {
+        "NOW": [4],
+        "ACME-4": [],
+        "ACME-2": [2],
+    }
+    assert writable.ask("PUT", "/api/titles/5", headers=JSON, json={"external_id": "ACME-4"}).status_code == 200
+
+
+@pytest.mark.parametrize("value", ["MINE-1", "A B", "a/b", "a?b=c#d", "100%", "Éte", "ext", "7"])
+@pytest.mark.parametrize("form", ["json", "xml"])
+def test_titles_are_created_or_updated_by_external_id(writable, value, form):
+    """Release note of 2026: 201 for a new one, 200 for a known one, which is then the same title."""
+    url = f"/api/titles/ext/{quote(value, safe='')}"
+
+    def put(name):
+        if form == "json":
+            return writable.ask("PUT", url, headers=JSON, json={"name": name}).raise_for_status()
+        more = {"Content-Type": "application/xml", **JSON}
+        return writable.ask("PUT", url, content=f"<title><name>{name}</name></title>", headers=more).raise_for_status()
+
+    made = put("New")
+    again = put("Newer")
+    assert (made.status_code, again.status_code) == (201, 200)
+    assert {one: made.json()[one] for one in ("name", "external_id")} == {"name": "New", "external_id": value}
+    assert again.json() == {**made.json(), "name": "Newer"}
+    assert writable.get("/api/titles", external_id=value)["entries"] == [again.json()]
+    assert writable.get("/api/titles")["total_entries"] == 31
+    assert [one["event_type"] for one in writable.get("/api/events")["entries"][-2:]] == [
+        "title_created",
+        "title_updated",
+    ]
+
+
+def test_a_known_title_is_updated_by_its_external_id(writable):
+    """One that was there from the start, whose id stays; what is not said stays as it is."""
+    before = writable.get("/api/titles/2")
+    changed = writable.ask("PUT", "/api/titles/ext/ACME-2", headers=JSON, json={"tags": "Seen"})
+    assert (changed.status_code, changed.json()) == (200, {**before, "tags": "Seen"})
+
+
+def test_titles_are_created_or_updated_by_an_external_id_of_a_type(writable):
+    """The id is listed below the title; the type is named by its keyword."""
+    made = writable.ask("PUT", "/api/titles/ext/eidr/10.5240%2FA", headers=JSON, json={"name": "New"})
+    again = writable.ask("PUT", "/api/titles/ext/eidr/10.5240%2FA", headers=JSON, json={"name": "Newer"})
+    assert (made.status_code, again.status_code, again.json()["self_link"]) == (201, 200, made.json()["self_link"])
+    (known,) = writable.get(made.json()["external_ids_link"])["entries"]
+    assert (known["value"], known["external_id_type_link"]) == ("10.5240/A", f"{BASE}/api/external_id_types/2")
+    assert known["external_identifiable_link"] == made.json()["self_link"]
+    assert writable.ask("PUT", "/api/titles/ext/imdb/10.5240%2FA", headers=JSON, json={"name": "x"}).status_code == 201
+    for title in range(1, 31):
+        for one in writable.get(f"/api/titles/{title}/external_ids")["entries"]:
+            type_ = writable.get(one["external_id_type_link"])
+            if type_["unique"]:
+                url = f"/api/titles/ext/{type_['keyword']}/{one['value']}"
+                assert writable.ask("PUT", url, headers=JSON, json={"tags": "x"}).json()["id"] == title
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("house/1", {"name": "x"}),  # this type cannot uniquely identify a title
+        ("unknown/1", {"name": "x"}),
+        ("MINE-1", {}),  # a new title needs a name
+        ("eidr/1", {"title": "no name"}),
+        ("ACME-2", {"name": None}),
+        ("ACME-2", {"nmae": "x"}),
+        ("ACME-2", {"external_id": "ACME-3"}),
+    ],
+)
+def test_what_cannot_be_created_or_updated_by_external_id_is_refused(writable, path, body):
+    """422, and nothing is changed; without the switch 403, and there is nothing to read at that address."""
+    assert writable.ask("PUT", f"/api/titles/ext/{path}", headers=JSON, json=body).status_code == 422
+    assert writable.settings.changes == []
+    assert writable.ask("GET", f"/api/titles/ext/{path}").status_code == 404
+    writable.settings.writes = False
+    assert writable.ask("PUT", f"/api/titles/ext/{path}", headers=JSON, json={"name": "x"}).status_code == 403
+
+
+def test_a_publication_is_accepted_and_several_records_are_created_at_once(writable):
+    """202 for what happens in the background (3.7); an array of records in one POST, all of them or none (3.9)."""
+    assert writable.ask("POST", "/api/schedulings/1/publications", headers=JSON, json={}).status_code == 202
+    assert writable.ask("POST", "/api/schedulings/1/publications").status_code == 202
+    path, link = "/api/deals/1/granted_requirements", "<link rel='requirement' href='{}/api/requirements/{}'/>"
+    before = len(writable.get(path)["entries"])
+    one = "<granted-requirement>{}</granted-requirement>"
+    body = "".join(one.format(link.format(BASE, number)) for number in (3, 9))
+    xml = {"content": f"<granted-requirements type='array'>{body}</granted-requirements>"}
+    made = writable.ask("POST", path, headers={"Content-Type": "application/xml"}, **xml)
+    assert made.status_code == 201
+    links = [entry["requirement_link"] for entry in writable.get(path)["entries"]][before:]
+    assert links == [f"{BASE}/api/requirements/{number}" for number in (3, 9)]
+    wrong = [{"requirement_link": f"{BASE}/api/requirements/1"}, {"nope": 1}]
+    assert writable.ask("POST", path, headers=JSON, json=wrong).status_code == 422
+    assert len(writable.get(path)["entries"]) == before + 2
+
+
+def test_a_job_is_created_from_a_template():
+    """422 without one; the job is in its work area, has no materials yet, and does not show its template."""
+    vendor = Vendor(sequence, titles=30, writes=True)
+    jobs = "/api/work_areas/2/jobs"
+    for body in ({"name": "New"}, {"name": "New", "template": ""}):
+        assert vendor.ask("POST", jobs, headers=JSON, json=body).status_code == 422
+    job = vendor.ask("POST", jobs, headers=JSON, json={"name": "New", "template": "Delivery"}).json()
+    assert (job["name"], job["work_area_link"]) == ("New", f"{BASE}/api/work_areas/2")
+    assert not {"template", "title_link", "web_link"} & job.keys()
+    assert vendor.all(f"{jobs}?per_page=200")[-1] == job == vendor.get(job["self_link"])
+    assert vendor.get(job["tasks_link"])["entries"] == []
+    task = vendor.ask("POST", job["tasks_link"], headers=JSON, json={"name": "Check"}).json()
+    assert (task["job_link"], task["self_link"].startswith(job["tasks_link"])) == (job["self_link"], True)
+    assert vendor.get(job["tasks_link"])["entries"] == [task] == [vendor.get(task["self_link"])]
+
+
+def test_events_are_not_written(writable):
+    """The feed is the vendor's."""
+    event = writable.get("/api/events")["entries"][-1]["self_link"]
+    for method, path in (("POST", "/api/events"), ("PUT", event), ("DELETE", event)):
+        assert writable.ask(method, path, headers=JSON, json={}).status_code == 403
+    assert writable.settings.changes == []
 
 
 def test_jobs_of_sequence_are_updated_and_deleted():

@@ -44,6 +44,11 @@ class Resource:
     plain: frozenset[str] = frozenset()
     embedded: Mapping[str, Resource] | None = None
 
+    @property
+    def values(self) -> dict[str, Any]:
+        """The values of the attributes, by name."""
+        return {name: value for name, _, value in self.attributes}
+
 
 @dataclass(slots=True)
 class Document:
@@ -100,15 +105,10 @@ _SHARES: Final = 10_000
 
 
 class Paging(NamedTuple):
-    """What an answer has in addition to the records of a page. Links are whole URLs; None: not there."""
+    """What an answer has in addition to the records of a page: the total, rel and URL of the adjacent pages."""
 
     total: int | None = None
-    prev: str | None = None
-    next: str | None = None
-
-    def links(self) -> list[tuple[str, str]]:
-        """Return rel and URL of the adjacent pages."""
-        return [(rel, url) for rel, url in (("prev", self.prev), ("next", self.next)) if url]
+    links: Sequence[tuple[str, str]] = ()
 
 
 class Renderer:
@@ -146,7 +146,7 @@ class Renderer:
         head = [f"<{name}>" if node.name in UNTYPED_ARRAYS else f'<{name} type="array">']
         if paging.total is not None:
             head.append(f"<total-entries>{paging.total}</total-entries>")
-        head += [f"<link rel={quoteattr(rel)} href={quoteattr(url)}/>" for rel, url in paging.links()]
+        head += [f"<link rel={quoteattr(rel)} href={quoteattr(url)}/>" for rel, url in paging.links]
         return "".join([*head, *_items(node, guard, depth, self._xml), f"</{name}>"])
 
     def _xml_field(self, name: str, kind: str, value: Any) -> str:
@@ -177,7 +177,7 @@ class Renderer:
             dash = "-" if self._settings.metadata_dashes_in_json else "_"
             return {"resource_type": "metadata"} | {name: value for name, _, value in self._named(node, dash)}
         head: dict[str, Any] = {} if paging.total is None else {"total_entries": paging.total}
-        head |= {f"{rel}_link": url for rel, url in paging.links()}
+        head |= {f"{rel}_link": url for rel, url in paging.links}
         return head | {"entries": [*_items(node, guard, depth, self._json)]}
 
     # -- both

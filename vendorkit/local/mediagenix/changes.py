@@ -1,23 +1,25 @@
-"""The changes to the records of a Mediagenix mock server since its start, by `LocalVendor.change` or by requests."""
+"""
+The changes to the records of a Mediagenix mock server since its start, by `LocalVendor.change` or by requests; and the
+event feed, which lists them (Mediagenix's documents).
+"""
 
 from __future__ import annotations
 
-import json
-import xml.etree.ElementTree as ET
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from itertools import chain, islice
 from typing import Any, Final
 
-from starlette.exceptions import HTTPException
-
-from vendorkit.local.mediagenix.answers import Collection, Document, Node, Resolve, Resource
-from vendorkit.local.mediagenix.numbers import WORDS
+from vendorkit.local.mediagenix.answers import Attribute, Collection, Document, Node, Resolve, Resource
+from vendorkit.local.mediagenix.numbers import day
+from vendorkit.local.mediagenix.tables import Tables
 from vendorkit.local.server.settings import Settings
 
 ADDED: Final = 200_000_000  # the id of an added record is this + the number of the change: above all other ids
 DONE: Final = {"add": "created", "edit": "updated", "delete": "deleted"}
-_TYPES: Final = {"integer": int, "boolean": bool, "array": list}
 
+BATCH: Final = 50
 Change = Mapping[str, Any]
 
 
@@ -38,15 +40,16 @@ class Changed:
     Applies the changes of the settings to what *computed* returns for a path: added, deleted and edited records.
 
     A record that `LocalVendor.change` adds is a copy of the one that it names, and comes last in every collection that
-    has that one. One that a request creates is in the collection that it was sent to and below what it links to.
+    has that one. One that a request creates has what the request says and nothing else; it is in the collection that it
+    was sent to and below what it links to.
     """
 
-    def __init__(self, settings: Settings, computed: Resolve) -> None:
-        self._settings, self._computed = settings, computed
+    def __init__(self, settings: Settings, computed: Resolve, tables: Tables) -> None:
+        self._settings, self._computed, self._tables = settings, computed, tables
 
     def resolve(self, path: str) -> Node | None:
         """Return what is at *path*; None if nothing is there, or it was deleted."""
-        changes, source = self._settings.changes, path
+        changes, source, created = self._settings.changes, path, ""
         for number, change in enumerate(changes):
             about = subject(changes, number)
             if path == about or path.startswith(f"{about}/"):
@@ -54,7 +57,11 @@ class Changed:
                     return None
                 if change["action"] == "add":
                     source = f"/{change['record']}{path[len(about) :]}"
-        node = self._computed(source)
+                    created = about if "into" in change else ""
+        if created:
+            node = self._tables.blank(kind_and_id(created)[0], created, path[len(created) + 1 :])
+        else:
+            node = self._computed(source)
         if not changes or node is None:
             return node
         if isinstance(node, Collection):
@@ -74,34 +81,45 @@ class Changed:
             return node
         added = {ADDED + n: kind_and_id(changes[n]["record"])[1] for n in mine if changes[n]["action"] == "add"}
         deleted = {kind_and_id(changes[n]["record"])[1] for n in mine if changes[n]["action"] == "delete"}
-
-        def members(computed: Sequence[int], query: Mapping[str, str]) -> list[int]:
-            known = set(computed)
-            wanted = {*query.values()} if len(known) < len(node.members) else None  # what a filter selects by
-            more = [id_ for id_, copied in added.items() if _is_in(changes[id_ - ADDED], path, wanted, copied in known)]
-            return [one for one in (*computed, *more) if one not in deleted]
+        touched = {kind_and_id(subject(changes, n))[1] for n in mine}
 
         def build(id_: int) -> Resource | None:
-            there = node.build(added.get(id_, id_))
-            found = there and self.resolve(f"{there.path.rpartition('/')[0]}/{id_}")
+            there = None if id_ in added else node.build(id_)
+            where = subject(changes, id_ - ADDED) if id_ in added else there and there.path
+            found = where and self.resolve(where)
             return found if isinstance(found, Resource) else None
 
-        chosen = None if select is None else lambda query: members(select(query), query)
-        return replace(node, members=members(node.members, {}), build=build, select=chosen)
+        def members(computed: Sequence[int]) -> list[int]:
+            known = set(computed)
+            more = [id_ for id_, copied in added.items() if _is_in(changes[id_ - ADDED], path, copied in known)]
+            return [one for one in (*computed, *more) if one not in deleted]
+
+        def selected(query: Mapping[str, str]) -> list[int]:
+            name = self._tables.kinds[node.name].filter
+            if name not in query:
+                return members(node.members)
+            # What was changed is compared as it is now.
+            now = {id_: one.values.get(name) for id_ in touched - deleted if (one := build(id_))}
+            fits = {id_ for id_, value in now.items() if value == query[name]}
+            return sorted({*(select(query) if select else ())} - touched | fits)
+
+        return replace(node, members=members(node.members), build=build, select=select and selected)
 
     def _record(self, found: Resource, path: str) -> Resource:
         """Return the record at *path* with its edits; one without fields sets the external id."""
-        shown: dict[str, Any] = {"id": kind_and_id(path)[1]}
-        links: dict[str, str] = dict(found.links)
-        for number, change in self._edits(path):
-            is_new = change["action"] == "add"
-            if is_new and "fields" in change:  # created by a request: nothing is copied
-                shown |= {name: None for name, _, _ in found.attributes if name != "id"}
-            plain = {} if is_new or "document" in change else {"external_id": f"EDIT-{number}"}
+        edits = self._edits(path)
+        if not edits:
+            return found
+        plural, id_ = kind_and_id(path)
+        shown = found.values | ({"id": id_} if "id" in found.values else {})
+        links: dict[str, str | None] = dict(found.links)
+        for number, change in edits:
+            plain = {} if change["action"] == "add" or "document" in change else {"external_id": f"EDIT-{number}"}
             shown |= change.get("fields", plain)
             links |= change.get("links", {})
-        attributes = [(name, kind, shown.get(name, value)) for name, kind, value in found.attributes]
-        return replace(found, path=path, attributes=attributes, links=list(links.items()))
+        types = self._tables.kinds[plural].types
+        attributes = [(name, kind, shown[name]) for name, kind in types.items() if name in shown]
+        return replace(found, path=path, attributes=attributes, links=[(rel, to) for rel, to in links.items() if to])
 
     def _document(self, found: Document, owner: str) -> Document:
         written = {name: value for _, one in self._edits(owner) for name, value in one.get("document", {}).items()}
@@ -110,130 +128,87 @@ class Changed:
         return replace(found, fields=list(shown.values()))
 
 
-def _is_in(change: Change, path: str, wanted: set[str] | None, there: bool) -> bool:
+def _is_in(change: Change, path: str, there: bool) -> bool:
     """Whether an added record is in the collection at *path*; *there*: what it is a copy of is there."""
-    if "into" not in change:
-        return there
-    below = path.rpartition("/")[0]
-    belongs = path == change["into"] or not below or below in change["links"].values()
-    return belongs and (wanted is None or not wanted.isdisjoint(map(str, change["fields"].values())))
+    below = path.rpartition("/")[0].removesuffix("/schedule")
+    return there if "into" not in change else path == change["into"] or not below or below in change["links"].values()
 
 
-class Writer:
-    """
-    Does what a POST, PUT or DELETE says to the server's own records.
+class Events:
+    """Builds events, whose ids rise with gaps; each change since the start has one, at the end."""
 
-    Args:
-        settings: Gets the changes.
-        resolve: Returns what is at a path.
-        example: Returns any record of a plural, whose attributes and links a new one has.
-    """
+    def __init__(self, settings: Settings, library: Any, tables: Tables, kinds: Sequence[Sequence[Any]]) -> None:
+        self._settings, self._library, self._tables, self._kinds = settings, library, tables, kinds
+        self._count = max(120, settings.titles)
 
-    def __init__(self, settings: Settings, resolve: Resolve, example: Callable[[str], Resource | None]) -> None:
-        self._settings, self._resolve, self._example = settings, resolve, example
+    def collection(self) -> Collection:
+        """Return the feed: the last 50 events, or the first 50 after `newer_than`; `event_type` filters."""
+        return Collection("events", [], self.event, "none", self._select)
 
-    def write(self, method: str, path: str, body: bytes, content_type: str) -> tuple[int, str]:
-        """
-        Change the records; return the status and the path to answer.
+    def _id(self, index: int) -> int:
+        return int(3 * index + 1 + self._library.scatter(index, 60) % 3)
 
-        Raises:
-            HTTPException: Nothing is there, it cannot be written, or an attribute is unknown or of another type.
-        """
-        if not self._settings.writes:
-            raise HTTPException(403, "This mock server is read-only: nothing was changed.")
-        node = self._resolve(path)
-        if node is None:
-            raise HTTPException(404, f"No record at /api{path}")
-        if method == "POST" and isinstance(node, Collection):
-            return 201, self._created(node, path, _read(body, content_type))
-        if method == "PUT" and isinstance(node, Document):
-            record = path.removeprefix("/").rpartition("/")[0]
-            document = self._fields(node, _read(body, content_type))
-            self._settings.note("edit", record, document=document)
-            return 200, path
-        if method not in ("PUT", "DELETE"):
-            raise HTTPException(405, f"{method} is not possible at /api{path}")
-        if not isinstance(node, Resource) or not path.rpartition("/")[2].isdecimal():
-            raise HTTPException(403, "This mock server writes only records with an id, and metadata.")
-        if method == "DELETE":
-            self._settings.note("delete", path.removeprefix("/"))
-            return 204, path
-        self._settings.note("edit", path.removeprefix("/"), **_checked(node, _read(body, content_type)))
-        return 200, path
+    @property
+    def _kept(self) -> range:
+        last = self._count + len(self._settings.changes)
+        kept = self._settings.events_kept
+        return range(0 if kept is None else max(0, last - kept), last)
 
-    def _created(self, node: Collection, path: str, given: Mapping[str, Any]) -> str:
-        """Create a record, and return its path."""
-        example = node.build(node.members[0]) if len(node.members) else self._example(node.name)
-        if example is None or not example.path.rpartition("/")[2].isdecimal():
-            raise HTTPException(403, f"This mock server has no {node.name} to write.")
-        checked = _checked(example, given)
-        for needed in WORDS["required"].get(node.name, ()):
-            if checked["fields"].get(needed) in (None, ""):
-                raise HTTPException(422, f"{needed} can't be blank")
-        # What leads to an owner of the kind that the path names leads to that owner.
-        owner = path.rpartition("/")[0]
-        owned = {rel: owner for rel, target in example.links if owner and target.split("/")[1] == owner.split("/")[1]}
-        links = owned | checked["links"]
-        self._settings.note("add", example.path.removeprefix("/"), **checked | {"links": links}, into=path)
-        return subject(self._settings.changes, len(self._settings.changes) - 1)
+    def _kind(self, index: int) -> Sequence[Any]:
+        if index < self._count:
+            return self._kinds[self._library.scatter(index, 61) % len(self._kinds)]
+        number = index - self._count
+        change, plural = self._settings.changes[number], kind_and_id(subject(self._settings.changes, number))[0]
+        name, changed = plural.removesuffix("s"), change.get("fields", {"external-id": ""})
+        if "document" in change:
+            prefix = f"{name}-" if self._settings.metadata_prefix else ""
+            name, changed = f"{name}_metadata", [prefix + field for field in change["document"]]
+        fields = ",".join(changed).replace("_", "-")
+        return f"{name}_{DONE[change['action']]}", plural, fields if change["action"] == "edit" else None
 
-    def _fields(self, node: Document, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the fields of a document by their names without prefix, checked against its template."""
-        prefix = f"{node.entity}_" if self._settings.metadata_prefix else ""
-        found = {}
-        for name, value in given.items():
-            field = name.replace("-", "_").removeprefix(prefix)
-            if field not in node.kinds or not name.replace("-", "_").startswith(prefix):
-                raise HTTPException(422, f"{name} is unknown")
-            found[field] = _fitting(name, node.kinds[field], value)
-        return found
+    def _select(self, query: Mapping[str, str]) -> list[int]:
+        types = set(query["event_type"].split(",")) if "event_type" in query else None
 
+        def first(indexes: Sequence[int], after: int = 0) -> list[int]:
+            wanted = (self._id(e) for e in indexes if types is None or self._kind(e)[0] in types)
+            return [*islice((id_ for id_ in wanted if id_ > after), BATCH)]
 
-def _read(body: bytes, content_type: str) -> dict[str, Any]:
-    """Return the members of a body in JSON or XML, names with underscores, links as `<rel>_link`."""
-    try:
-        if "json" in content_type:
-            return dict(json.loads(body or b"{}"))
-        found = {}
-        for element in ET.fromstring(body):  # noqa: S314 - the server's own user sends it
-            is_link = element.tag == "link"
-            name = f"{element.get('rel')}_link" if is_link else element.tag.replace("-", "_")
-            found[name] = element.get("href") if is_link else _value(element)
-    except (ValueError, TypeError, ET.ParseError):
-        raise HTTPException(400, "The body is not an object in the format of its Content-Type.") from None
-    return found
+        last, kept = query.get("newer_than", ""), self._kept
+        if last.isdecimal():
+            # An id is between 3 * index + 1 and 3 * index + 3, so the first candidate is known.
+            return first(range(max(kept.start, int(last) // 3 - 1), kept.stop), int(last))
+        return first(kept[::-1])[::-1]
 
-
-def _value(element: ET.Element) -> Any:
-    """Return the value of an XML element by its `type`."""
-    kind, text = element.get("type"), element.text or ""
-    if element.get("nil") == "true":
-        return None
-    if kind == "array":
-        return [_value(child) for child in element]
-    if len(element):
-        return {child.tag.replace("-", "_"): _value(child) for child in element}
-    return int(text) if kind == "integer" and text else text == "true" if kind == "boolean" else text
-
-
-def _fitting(name: str, kind: str, value: Any) -> Any:
-    wanted = _TYPES.get(kind, str)
-    if kind and value is not None and type(value) is not wanted:
-        raise HTTPException(422, f"{name} must be a {kind}")
-    return value
-
-
-def _checked(target: Resource, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return attributes and links of a body, checked against the record that they are for."""
-    kinds = {name: kind for name, kind, _ in target.attributes if name != "id"}
-    rels = {rel for rel, _ in target.links}
-    fields, links = {}, {}
-    for name, value in given.items():
-        rel = name.removesuffix("_link")
-        if name in kinds:
-            fields[name] = _fitting(name, kinds[name], value)
-        elif name != rel and rel in rels:
-            links[rel] = f"/{value.partition('/api/')[2]}" if "/api/" in str(value) else str(value)
+    def event(self, id_: int) -> Resource | None:
+        """Return one event."""
+        index = (id_ - 1) // 3
+        if index not in self._kept or self._id(index) != id_:
+            return None
+        kind, plural, changed = self._kind(index)
+        if index < self._count:
+            moment, about = self._computed(index, kind, plural)
         else:
-            raise HTTPException(422, f"{name} is unknown")
-    return {"fields": fields, "links": links}
+            changes, number = self._settings.changes, index - self._count
+            about = subject(changes, number)
+            moment = datetime.fromtimestamp(changes[number]["at"], timezone(timedelta(hours=1))).isoformat()
+        shown: list[Attribute] = [("id", "integer", id_), ("event_type", "", kind), ("timestamp", "datetime", moment)]
+        # 4.24: the two orders, and times with and without milliseconds, occur.
+        shown[2 + index % 2 : 2 + index % 2] = [] if changed is None else [("changes", "", changed)]
+        # An expanded subject is a stub, also if it was deleted.
+        stub = Resource("subject", about, [("id", "integer", kind_and_id(about)[1]), ("external_id", "", None)])
+        return Resource("event", f"/events/{id_}", shown, links=[("subject", about)], embedded={"subject": stub})
+
+    def _computed(self, index: int, kind: str, plural: str) -> tuple[str, str]:
+        """Return time and path of the subject of an event that the library had at its start."""
+        # Every three events have the same time; the times are half an hour apart, up to the day before the anchor.
+        moment = (self._count - 1) // 3 - index // 3
+        slot = 47 - moment % 48
+        about = self._library.scatter(index, 62) % max(30, self._settings.titles // 10) + 1
+        if kind.endswith("_deleted"):
+            about += 100_000_000
+        else:
+            candidates = chain(range(about, about + 30), range(1, about))
+            about = next((id_ for id_ in candidates if self._tables.record(plural, id_)), about)
+        exact = ".000" if index % 5 == 0 else ""
+        time = f"{day(-1 - moment // 48)}T{slot // 2:02}:{slot % 2 * 30:02}:00{exact}+01:00"
+        return time, self._library.path(plural, about)

@@ -1,5 +1,5 @@
 """
-The facts of Mediagenix's records that follow from others, computed from the seed and the number of titles.
+The mock server of Mediagenix On-Demand; the facts of its records, computed from the seed and the number of titles.
 
 Every fact of a record is computed from its index, which is its id - 1. Titles come in blocks of ten: three features,
 six episodes, one trailer. A series has ten episodes, a brand three series; the titles of a collection are from 132
@@ -14,8 +14,12 @@ ampersands and other scripts (about a fifth), durations such as `30m` (every thi
 
 from __future__ import annotations
 
+from starlette.routing import Route
+
 from vendorkit.local.mediagenix.numbers import WORDS, Facts, day, ids, job_path, local_midnight
+from vendorkit.local.mediagenix.routes import Product
 from vendorkit.local.mediagenix.titles import Titles
+from vendorkit.local.server.api import picture
 
 
 class Library(Titles):
@@ -254,3 +258,18 @@ class Library(Titles):
             return None
         color = "color" if id_ % 11 else "black_and_white"
         return {"asset": asset, "size": 2**32 + id_ * 4096, "md5": f"{self.scatter(id_, 26):08x}" * 4, "color": color}
+
+
+class Api(Product):
+    """The API, and the files that it links to, which are served without credentials, as from another host."""
+
+    REALM, FILE, OPEN = "Local Movida", "on_demand.json", ("/files/",)
+
+    def library(self) -> Library:
+        """Return the facts of the records."""
+        return Library(self.settings.seed, self.settings.titles)
+
+    def routes(self) -> list[Route]:
+        """Return the routes of the API and of the files."""
+        by_external_id = Route("/api/titles/ext/{path:path}", self)
+        return [by_external_id, *super().routes(), Route("/files/{path:path}", picture)]

@@ -19,16 +19,16 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from vendorkit.local.mediagenix.answers import Collection, Node, Paging, Renderer, Resource, Table, found_in
-from vendorkit.local.mediagenix.changes import DONE, Changed, Writer
-from vendorkit.local.mediagenix.events import Events
+from vendorkit.local.mediagenix.changes import DONE, Changed, Events
 from vendorkit.local.mediagenix.tables import Tables
+from vendorkit.local.mediagenix.writer import Writer
 from vendorkit.local.server.api import Api
 from vendorkit.local.server.settings import Settings
 
 PER_PAGE: Final = 50
 PER_PAGE_MAX: Final = 200
 _DIGITS: Final = 18  # longer numbers are refused
-_UTF8: Final = "; charset=utf-8"
+_TYPES: Final = {True: "application/json; charset=utf-8", False: "application/xml; charset=utf-8"}
 
 
 def error(status: int, message: str, *, as_json: bool = False) -> Response:
@@ -37,11 +37,9 @@ def error(status: int, message: str, *, as_json: bool = False) -> Response:
 
     422 has a `message` element, all others plain text (Mediagenix's documents). The JSON forms are inferred.
     """
-    if as_json:
-        body: Any = {"error": {"message": message}} if status == 422 else {"error": message}
-        return Response(json.dumps(body), status, media_type="application/json" + _UTF8)
     inner = f"<message>{escape(message)}</message>" if status == 422 else escape(message)
-    return Response(f"<error>{inner}</error>\n", status, media_type="application/xml" + _UTF8)
+    body = json.dumps({"error": {"message": message} if status == 422 else message})
+    return Response(body if as_json else f"<error>{inner}</error>\n", status, media_type=_TYPES[as_json])
 
 
 class Product(Api):
@@ -69,8 +67,8 @@ class Product(Api):
         events = Events(settings, library, tables, data["events"])
         self._table: Table = {"": lambda: root, "/events": events.collection, "/events/{id}": events.event}
         self._table |= tables.patterns()
-        self._resolve = Changed(settings, partial(found_in, self._table)).resolve
-        self._writer = Writer(settings, self._resolve, tables.example)
+        self._resolve = Changed(settings, partial(found_in, self._table), tables).resolve
+        self._writer = Writer(settings, self._resolve, tables)
 
     def library(self) -> Any:
         """Return the facts of the records."""
@@ -99,7 +97,8 @@ class Product(Api):
         as_json = False
         try:
             as_json = _wants_json(request.headers.get("accept", ""))
-            status, path = 200, request.url.path.removeprefix("/api")
+            # As it was sent: an external id may have an escaped slash.
+            status, path = 200, scope["raw_path"].decode("latin-1").removeprefix("/api")
             if request.method not in {"GET", "HEAD"}:
                 kind = request.headers.get("content-type", "")
                 status, path = self._writer.write(request.method, path, await request.body(), kind)
@@ -120,9 +119,8 @@ class Product(Api):
             node, paging = _page(node, query, f"{self.origin()}/api{path}", unescaped=self.settings.unescaped_next)
         expand = frozenset(query.get("expand", "").replace(" ", "").split(",")) - {""}
         renderer = Renderer(self, self._resolve, expand)
-        if as_json:
-            return Response(renderer.json(node, paging), media_type="application/json" + _UTF8)
-        return Response(renderer.xml(node, paging), media_type="application/xml" + _UTF8)
+        body = renderer.json(node, paging) if as_json else renderer.xml(node, paging)
+        return Response(body, media_type=_TYPES[as_json])
 
 
 def _wants_json(accept: str) -> bool:
@@ -152,11 +150,12 @@ def _page(collection: Collection, query: Mapping[str, str], url: str, *, unescap
         plain = "&".join(f"{key}={given}" for key, given in kept.items())
         return f"{url}?{plain if unescaped else urlencode(kept, safe=',')}"
 
-    if by_cursor:
-        back = link("before", part[0]) if start and len(part) else None
-        return replace(collection, members=part), Paging(None, back, link("after", part[-1]) if more else None)
-    back = link("page", number - 1) if number > 1 else None
-    return replace(collection, members=part), Paging(len(members), back, link("page", number + 1) if more else None)
+    links = []
+    if start and (len(part) or not by_cursor):
+        links.append(("prev", link("before", part[0]) if by_cursor else link("page", number - 1)))
+    if more:
+        links.append(("next", link("after", part[-1]) if by_cursor else link("page", number + 1)))
+    return replace(collection, members=part), Paging(None if by_cursor else len(members), links)
 
 
 def _after(members: Sequence[int], query: Mapping[str, str], size: int) -> int:

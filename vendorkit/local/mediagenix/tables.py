@@ -12,7 +12,7 @@ The table is `records` of `on_demand.json` or `sequence.json`: one entry per kin
     list         How the address of all records is paged; without it there is no such address.
     filter       The attribute by whose value that address selects.
     path         The address of a record, if it is not /PLURAL/{id}.
-    hidden       ["id"] if the record does not show its id.
+    hidden       What the record does not show: its id, or an attribute that is only written.
     plain        The rels that `expand` does not expand (3.4).
 
     attributes   [name, type in XML, value, N: null in one of N records]. A value is
@@ -72,10 +72,12 @@ class Kind:
         hidden = entry.get("hidden", [])
         self._attributes = [(row[0], row[1], self._value(*row)) for row in rows if row[0] not in hidden]
         self.types = {name: kind for name, kind, _ in self._attributes}
+        self.written = {row[0]: row[1] for row in rows[1:]}  # those that a request may set
+        self.rels = {row[0]: row[1] for row in entry.get("links", [])}
         self.relations = {row[0]: row for row in (*entry.get("below", []), *entry.get("unlinked", []))}
-        self._below = tuple(row[0] for row in entry.get("below", []))
+        self.below = tuple(row[0] for row in entry.get("below", []))
         self._links = [(row[0], self._value(row[0], "", *row[1:])) for row in entry.get("links", [])]
-        self._plain = frozenset(entry.get("plain", []))
+        self.plain = frozenset(entry.get("plain", []))
 
     def facts(self, id_: int) -> Facts | None:
         """Return the facts of a record that no other one owns; None if there is none."""
@@ -88,13 +90,17 @@ class Kind:
         absent = facts.get("absent", ())
         return [(name, kind, value(facts)) for name, kind, value in self._attributes if name not in absent]
 
+    def nulls(self) -> list[Attribute]:
+        """Return the attributes of a record that has no values."""
+        return [(name, kind, None) for name, kind in self.types.items()]
+
     def resource(self, facts: Facts, path: str = "") -> Resource:
         """Return a record; *path* is that of one that has no id."""
         absent = facts.get("absent", ())
         links = [(rel.format_map(facts), target) for rel, find in self._links if (target := find(facts))]
-        below = tuple(rel for rel in self._below if rel not in absent) if absent else self._below
+        below = tuple(rel for rel in self.below if rel not in absent) if absent else self.below
         path = path or self.path.format_map(facts)
-        return Resource(self.name, path, self.attributes(facts), below, links, self._plain)
+        return Resource(self.name, path, self.attributes(facts), below, links, self.plain)
 
     def _value(self, name: str, kind: str, value: Any, gap: int = 0) -> Callable[[Facts], Any]:
         """Return the function that computes a value from the facts."""
@@ -179,9 +185,20 @@ class Tables:
         facts = self._facts(kind, id_)
         return None if facts is None else kind.resource(facts)
 
-    def example(self, plural: str) -> Resource | None:
-        """Return the first record of a kind, if there is one."""
-        return next((self.record(plural, id_) for id_ in self.ids(self.kinds[plural])), None)
+    def blank(self, plural: str, path: str, below: str = "") -> Node | None:
+        """Return what is at the *path* of a record that a request created, or *below* it: nulls and empty lists."""
+        kind = self.kinds[plural]
+        if not below:
+            return Resource(kind.name, path, kind.nulls(), kind.below, [], kind.plain)
+        if below not in kind.relations:
+            return None
+        _, other, how, *paging = kind.relations[below]
+        if how != "single":
+            return Collection(other, [], partial(self.record, other), *paging)
+        if other.endswith("metadata"):
+            return Document(kind.name, self.kinds[other].nulls(), self.kinds[other].types)
+        schedule = self.kinds[other].resource({"id": 0, "owner": path, "owner_name": kind.name}, f"{path}/{below}")
+        return schedule if other == "schedule" else None
 
     def _facts(self, kind: Kind, id_: int) -> Facts | None:
         if not kind.owners:
@@ -216,14 +233,13 @@ class Tables:
             for owner_id in self.ids(self.kinds[owner]):
                 yield from self._owned(kind, owner, owner_id)
 
-    def _having(self, kind: Kind, name: str, value: str) -> list[int]:
+    def having(self, kind: Kind, name: str, value: str) -> list[int]:
         """Return the ids of the records that have *value* as their link or attribute *name*."""
         if (kind.plural, name) not in self._known:
             known = self._known[kind.plural, name] = defaultdict(list)
             for id_ in self.ids(kind):
                 if record := self.record(kind.plural, id_):
-                    shown = {one: given for one, _, given in record.attributes} | dict(record.links)
-                    known[shown.get(name)].append(id_)
+                    known[(record.values | dict(record.links)).get(name)].append(id_)
         return self._known[kind.plural, name].get(value, [])
 
     # -- what is at an address
@@ -234,14 +250,14 @@ class Tables:
 
     def _list(self, kind: Kind) -> Collection:
         def selected(query: Mapping[str, str]) -> Sequence[int]:
-            return self._having(kind, kind.filter, query[kind.filter]) if kind.filter in query else self.ids(kind)
+            return self.having(kind, kind.filter, query[kind.filter]) if kind.filter in query else self.ids(kind)
 
         build = partial(self.record, kind.plural)
         return Collection(kind.plural, self.ids(kind), build, kind.listed or "", selected if kind.filter else None)
 
-    def _below(self, owner_kind: Kind, row: Sequence[str], *ids: int) -> Node | None:
+    def _below(self, owner_kind: Kind, row: Sequence[Any], *ids: int) -> Node | None:
         owner = self._at(owner_kind, *ids)
-        rel, plural, how = row[:3]
+        rel, plural, how, *paging = row
         if owner is None:
             return None
         kind = self.kinds[plural]
@@ -253,8 +269,7 @@ class Tables:
                 return Document(owner.name, kind.attributes(facts), kind.types)
             return kind.resource({**facts, "owner": owner.path, "owner_name": owner.name}, f"{owner.path}/{rel}")
         members = self._members(kind, how, owner_kind, owner.path, ids[-1])
-        paging = row[3] if len(row) > 3 else "optional"
-        return None if members is None else Collection(plural, members, partial(self.record, plural), paging)
+        return None if members is None else Collection(plural, members, partial(self.record, plural), *paging)
 
     def _members(self, kind: Kind, how: str, owner: Kind, path: str, owner_id: int) -> Sequence[int] | None:
         if how.startswith("="):
@@ -266,7 +281,7 @@ class Tables:
             "share": lambda: self.ids(kind)[owner_id - 1 :: owner.count],
             "none": list,
         }
-        return every[how]() if how in every else self._having(kind, how, path)
+        return every[how]() if how in every else self.having(kind, how, path)
 
 
 def _of_range(kind: str, number: int) -> Any:

@@ -24,10 +24,9 @@ from starlette.routing import Route
 from vendorkit.local.medipim.catalogue import FIRST_MEDIA
 from vendorkit.local.medipim.filters import Violation
 from vendorkit.local.medipim.kinds import WORDS, Ints, Record
-from vendorkit.local.medipim.lists import LISTS, List, get_fields, list_at, rows_of
-from vendorkit.local.medipim.lookups import subscriptions
-from vendorkit.local.medipim.oddities import corrupt
+from vendorkit.local.medipim.lists import LISTS, List, get_fields, list_at, rows_of, subscriptions
 from vendorkit.local.medipim.products import EANS
+from vendorkit.local.medipim.rows import corrupt
 from vendorkit.local.medipim.shop import WRITERS, Shop, need, page_of, read_json
 from vendorkit.local.server import api as server
 from vendorkit.local.server.api import encode, picture
@@ -57,18 +56,16 @@ class Api(server.Api):
     def routes(self) -> list[Route]:
         """Return the routes: the fixed ones, the lists of the country, and the writes."""
         table: dict[str, server.Handler] = {
-            "POST products/query": partial(self.query, "products"),
-            "POST products/stream": partial(self.stream, "products"),
             "GET products/find": self.find_product,
-            "GET products/get-fields": partial(self.fields, "products"),
-            "POST media/query": partial(self.query, "media"),
-            "POST media/stream": partial(self.stream, "media"),
             "GET media/find": self.find_media,
-            "GET media/get-fields": partial(self.fields, "media"),
             "GET products/embed": self.embed,
             "GET corrections/types": partial(self.list_query, List("corrections/types", "correction_types", "", {})),
             "POST organizations/check/subscription": self.subscriptions,
         }
+        for kind in ("products", "media"):
+            table[f"POST {kind}/query"] = partial(self.query, kind)
+            table[f"POST {kind}/stream"] = partial(self.stream, kind)
+            table[f"GET {kind}/get-fields"] = partial(self.fields, kind)
         for entry in LISTS:
             if not entry.countries or self.settings.country in entry.countries:
                 table[f"POST {entry.path}/query"] = partial(self.list_query, entry)
@@ -210,8 +207,7 @@ class Api(server.Api):
         index = self.shop.catalogue.index_of(given["id"])
         if index is None:
             raise HTTPException(404, f"No product has id {given['id']!r}.")
-        (record,) = self.shop.bodies.products(np.array([index]))
-        names = json.loads(record)["name"]
+        names = json.loads(next(self.shop.bodies.products(np.array([index]))))["name"]
         name = html.escape(names.get(given.get("locale", ""), next(iter(names.values()))))
         return Response(f"<!doctype html><title>{name}</title><h1>{name}</h1>", media_type="text/html")
 

@@ -3,7 +3,7 @@ Products and media of the Medipim mock server as JSON bytes, filled into prepare
 
 A product is one of 256 kinds in one of 8 states of translation. Each such pair has one template, with places for the
 values that differ by record. Filling one takes a few microseconds, so that the server does not limit a benchmark. The
-few records with an oddity in their body (see `oddities`) are decoded and encoded again.
+few records with an oddity in their body (see `rows`) are decoded and encoded again.
 
 A template is JSON with places: `"##name"` for a whole value (`"##name+3"` for a number followed by the digit 3),
 `#name#` within a string, and the member `"@name": ""` for several members. `product` of `words.json` has the members of
@@ -20,11 +20,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from vendorkit.local.medipim import oddities
 from vendorkit.local.medipim.catalogue import FIRST_MEDIA, Catalogue
 from vendorkit.local.medipim.kinds import CODES, KINDS, MEDIA, WORDS, Ints, Record
-from vendorkit.local.medipim.lookups import Lookups
-from vendorkit.local.medipim.rows import FIRST, PERIOD, REPLACED, MediaRows, Rows
+from vendorkit.local.medipim.lists import Lookups
+from vendorkit.local.medipim.rows import FIRST, ODD_REMAINDERS, PERIOD, REPLACED, MediaRows, Rows, apply_oddity
 from vendorkit.local.server.api import encode
 
 _PLACE: Final = re.compile(rb'"##([a-z0-9_]+)(?:\+(\d))?"|#([a-z0-9_]+)#|"@([a-z]+)":""')
@@ -116,26 +115,24 @@ class Shapes:
 
     def _leaflets(self, kind: Record, variant: int) -> list[Record]:
         shown = list(self.locales[:2])
-        url = {loc: f"{self.files_url}/media/#text#/leaflet-{loc}.pdf" for loc in shown}
+        url = {loc: self._file("text", f"leaflet-{loc}.pdf") for loc in shown}
         sort = "pil" if variant % 2 else "spc"
         return [{"id": "##text+9", "locales": shown, "type": sort, "url": url, "meta": "##meta"}] * kind["medicine"]
 
     def media_item(self, number: int, place: str) -> Record:
         """Return the template of a media item of kind `number`, with its id in the place `place`."""
-        item, locales = MEDIA[number], list(self.locales[: 1 + number % 2])
-        record: Record = {"id": f"##{place}", "type": item["type"], "locales": locales}
-        record["targetGroups"] = item["targetGroups"]
-        if item["type"] == "photo":
-            record |= {"photoType": item["photoType"], "visibleSides": item["visibleSides"]}
-            record["formats"] = self._formats(place, WORDS["photo_formats"])
-        else:
-            record |= {"linkType": item["linkType"], "url": f"{self.files_url}/media/#{place}#/page.html"}
-            record |= {"name": dict.fromkeys(locales, "Brochure"), "description": dict.fromkeys(locales, "<p>PDF</p>")}
-            record["available"] = {"from": FIRST, "until": None}
-        return record | {"organizations": [{"name": "#organization_text#"}], "meta": "##meta"}
+        locales = list(self.locales[: 1 + number % 2])
+        facts = {**MEDIA[number], "id": f"##{place}", "locales": locales, "url": self._file(place, "page.html")}
+        facts |= {"name": dict.fromkeys(locales, "Brochure"), "description": dict.fromkeys(locales, "<p>PDF</p>")}
+        facts |= {"formats": self._formats(place, WORDS["photo_formats"]), "available": {"from": FIRST, "until": None}}
+        facts |= {"organizations": [{"name": "#organization_text#"}], "meta": "##meta"}
+        return {member: facts[member] for member in WORDS["media_members"][facts["type"]]}
 
     def _formats(self, place: str, files: dict[str, str]) -> Record:
-        return {key: f"{self.files_url}/media/#{place}#/{name}" for key, name in files.items()}
+        return {key: self._file(place, name) for key, name in files.items()}
+
+    def _file(self, place: str, name: str) -> str:
+        return f"{self.files_url}/media/#{place}#/{name}"
 
 
 FIRST_TEXT: Final = 400_000
@@ -200,15 +197,14 @@ class Bodies:
         """Yield the products at `index`, encoded, in that order."""
         rows = Rows(self.catalogue, index)
         kinds = rows.variant * 8 + rows.second_name * 4 + rows.second_description * 2 + rows.first_description
-        has_oddity = np.isin(rows.rest, oddities.ODD_REMAINDERS)
+        has_oddity = np.isin(rows.rest, ODD_REMAINDERS)
         columns, templates = self._product_columns(rows), self._templates
         places = zip(*columns.values(), strict=True)
         for number, kind, odd, row in zip(index.tolist(), kinds.tolist(), has_oddity.tolist(), places, strict=True):
-            template = templates.get(kind)
-            if template is None:
-                template = templates[kind] = Template(self._shapes.product(kind), columns)
-            body = template.fill(row)
-            yield encode(oddities.apply_oddity(json.loads(body), number % PERIOD)) if odd else body
+            if kind not in templates:
+                templates[kind] = Template(self._shapes.product(kind), columns)
+            body = templates[kind].fill(row)
+            yield encode(apply_oddity(json.loads(body), number % PERIOD)) if odd else body
 
     def _product_columns(self, rows: Rows) -> dict[str, Iterable[Any]]:
         catalogue, vat = self.catalogue, WORDS["vat"][self.catalogue.country]
@@ -255,7 +251,6 @@ class Bodies:
             "media0": optional(FIRST_MEDIA + index),
         }
         for kind, row in zip(rows.variant.tolist(), zip(*columns.values(), strict=True), strict=True):
-            template = self._media.get(kind)
-            if template is None:
-                template = self._media[kind] = Template(self._shapes.media_item(kind, "media0"), columns)
-            yield template.fill(row)
+            if kind not in self._media:
+                self._media[kind] = Template(self._shapes.media_item(kind, "media0"), columns)
+            yield self._media[kind].fill(row)

@@ -28,6 +28,16 @@ _STATUS: Final = {"deactivate": WORDS["statuses"].index("inactive"), "replace": 
 _PRICE: Final = 1_000_000  # above all other prices: an edit always changes the price
 
 
+def brand_id(index: Any) -> Any:
+    """Return the id of a brand, or of a column: the odd numbers, so that there are gaps, and brand 9 exists."""
+    return 2 * index + 1
+
+
+def organization_id(index: Any) -> Any:
+    """Return the id of an organization, or of a column: 2, 5, 8, …"""
+    return 3 * index + 2
+
+
 class Changed:
     """
     Replaces computed values of changed products.

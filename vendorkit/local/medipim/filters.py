@@ -13,9 +13,8 @@ from typing import Any, Final
 import numpy as np
 from starlette.exceptions import HTTPException
 
-from vendorkit.local.medipim.catalogue import Catalogue
+from vendorkit.local.medipim.catalogue import Catalogue, organization_id
 from vendorkit.local.medipim.kinds import MEDIA, WORDS, Bits, Ints, Record, of_kinds
-from vendorkit.local.medipim.lookups import organization_id
 from vendorkit.local.medipim.rows import MediaRows, Rows
 
 _DEPTH: Final = 50  # deeper nesting is refused, before it becomes a RecursionError

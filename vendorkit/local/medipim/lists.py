@@ -1,9 +1,15 @@
-"""The short lists of Medipim: paths, filters and sort keys (Medipim's documents); the answers of get-fields."""
+"""
+Brands, organizations, categories and the other short lists of the Medipim mock server: records, filters and sort keys.
+
+Their paths are in `lists.json`, most of their records in `tables` of `words.json`.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from itertools import compress
 from operator import itemgetter
 from pathlib import Path
@@ -11,9 +17,173 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from vendorkit.local.medipim.catalogue import Catalogue, brand_id, organization_id
 from vendorkit.local.medipim.filters import Violation, between, combined, direction, flag, listed, one, sort_key, text
-from vendorkit.local.medipim.kinds import CODES, WORDS, Bits, Record
-from vendorkit.local.medipim.lookups import Lookups
+from vendorkit.local.medipim.kinds import CATEGORIES, CODES, WORDS, Bits, Record, parent_category
+from vendorkit.local.server.api import encode
+
+_START: Final = 1_600_000_000  # of the lists that are tables
+_FACT: Final = re.compile(r"\{(\w+)\}")
+_FIRST_CREATED: Final = 1_537_171_222  # 2018-09-17, the oldest `createdAt` of the lists
+
+
+def brand_name(index: int) -> str:
+    """Return the name of a brand; repeated names get a number."""
+    named, heads, tails = WORDS["brands"], WORDS["heads"], WORDS["tails"]
+    if index < len(named):
+        return str(named[index])
+    head, tail, again = index * 7 % 20, (index // 20 + index * 3) % 20, index // 400
+    return f"{heads[head]}{tails[tail]}" + (f" {again + 1}" if again else "")
+
+
+def _meta(index: int, *, created: bool = True) -> Record:
+    made = _FIRST_CREATED + index * 86_400 % 100_000_000
+    return {"createdAt": made if created else None, "updatedAt": made + index * 3_607 % 10_000_000}
+
+
+class Lookups:
+    """
+    The short lists, computed on first use and sorted by id.
+
+    Args:
+        catalogue: The source of the sizes, the country, and which organization owns which brand.
+    """
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue, self.locales = catalogue, catalogue.locales
+
+    @cached_property
+    def brands(self) -> list[Record]:
+        """All brands; here the name is a string."""
+        return [{"id": brand_id(n), "name": brand_name(n), "meta": _meta(n)} for n in range(self.catalogue.brands)]
+
+    @cached_property
+    def organizations(self) -> list[Record]:
+        """All organizations; three of four are suppliers, the only ones with contact information."""
+        owned: dict[int, list[int]] = {}
+        for brand, owner in enumerate(self.catalogue.brand_organization.tolist()):
+            owned.setdefault(owner, []).append(brand_id(brand))
+        count = self.catalogue.organizations
+        suppliers = max(1, count * 3 // 4)
+        return [self._organization(n, owned.get(n, []), supplier=n < suppliers) for n in range(count)]
+
+    def _organization(self, number: int, brands: list[int], *, supplier: bool) -> Record:
+        name = f"{WORDS['heads'][number % 20]}{WORDS['tails'][number // 20 % 20]} {WORDS['company_forms'][number % 4]}"
+        kind = "supplier" if supplier else WORDS["organization_types"][1 + number % 3]
+        record: Record = {"id": organization_id(number), "name": name, "type": kind, "brands": brands}
+        record["productFamilies"] = [number % 13 + 1] if number % 5 == 0 else []
+        record["meta"] = _meta(number, created=number % 3 != 0)
+        if supplier:
+            record["contactInformation"] = self.contact(number)
+        return record
+
+    def contact(self, number: int) -> Record:
+        """Return an address; both `zipCode` (the vendor's table) and `zipcode` (its example) occur."""
+        return {
+            "address": f"Kerkstraat {number + 1}",
+            "city": WORDS["cities"][number % len(WORDS["cities"])],
+            "zipcode" if number % 7 else "zipCode": f"{number * 37 % 9000 + 100:04d}",
+            "region": {"value": "BE-VOV", "label": "Oost-Vlaanderen"} if number % 2 else None,
+            "country": self.catalogue.country.upper(),
+            "url": f"https://supplier-{number}.example",
+        }
+
+    @cached_property
+    def categories(self) -> list[Record]:
+        """The tree of public categories; a root has `parent` null (inferred)."""
+        return [self._category(n) for n in range(CATEGORIES)]
+
+    def _category(self, number: int) -> Record:
+        root = number
+        while (parent := parent_category(root)) is not None:
+            root = parent
+        tail = "" if root == number else f" {number}"
+        name = {loc: WORDS["root_categories"][root][loc] + tail for loc in self.locales[:2]}
+        above = parent_category(number)
+        record: Record = {"id": number + 1, "name": name}
+        record["parent"] = None if above is None else above + 1
+        return record | {"order": number % 8, "meta": _meta(number, created=number % 2 == 0)}
+
+    @cached_property
+    def tables(self) -> dict[str, list[Record]]:
+        """
+        All other lists, from `tables` of `words.json`: how many records each has, and their members.
+
+        Of a list, each record has one in turn. A text is filled with facts, and null if one of them is missing;
+        `{"2": text}` is the text in the first two locales: the vendor's lists lack further ones, too. The fields of
+        news were not visible (inferred).
+        """
+        return {
+            name: [
+                {key: _filled(value, facts, self.locales) for key, value in members.items()}
+                for facts in (self._facts(number) for number in range(1, count + 1))
+            ]
+            for name, (count, members) in WORDS["tables"].items()
+        }
+
+    def _facts(self, n: int) -> Record:
+        product: Any = self.catalogue.id_numbers(n * 7 % max(1, self.catalogue.products))
+        return {
+            "n": n,
+            "next": n + 1,
+            **({} if n < 4 else {"above": n // 4}),
+            "meta": {"createdAt": _START + n * 86_400, "updatedAt": _START + n * 90_000},
+            "old_meta": _meta(n - 1),
+            "product": f"M{product:09X}",
+            "locale": self.locales[n % min(2, len(self.locales))],
+            "organization": self.organizations[n % len(self.organizations)]["id"],
+        }
+
+    @cached_property
+    def encoded(self) -> tuple[list[bytes], list[bytes], list[bytes], list[bytes]]:
+        """As JSON: brands (each as a list of one) and their names without quotes; the same of organizations."""
+        suppliers = [{key: org[key] for key in ("id", "name", "type", "meta")} for org in self.organizations]
+        return (
+            [encode([brand]) for brand in self.brands],
+            [encode(brand["name"])[1:-1] for brand in self.brands],
+            [encode([org]) for org in suppliers],
+            [encode(org["name"])[1:-1] for org in suppliers],
+        )
+
+    def of_kind(self, kind: Record) -> Record:
+        """Return what a product of this kind links to: categories, families, attributes, ingredients."""
+        categories = [self.categories[n - 1] for n in kind["publicCategory"]]
+        tables = self.tables
+        gs1 = kind["gs1Category"] if self.catalogue.country == "au" else None
+        return {
+            "publicCategories": [{k: c[k] for k in ("id", "name", "parent", "meta")} for c in categories],
+            "gs1": gs1 and {"code": gs1, "level": 4, "parent": gs1[:6], "title": "Brick", "active": True},
+            "productFamilies": [tables["families"][n - 1] for n in kind["productFamily"]],
+            "options": [tables["options"][n - 1] for n in kind["attributes"]],
+            "ingredients": [tables["ingredients"][n - 1] for n in kind["activeIngredient"]],
+        }
+
+
+def _filled(value: Any, facts: Record, locales: list[str]) -> Any:
+    if isinstance(value, list):
+        return value[(facts["n"] - 1) % len(value)]
+    if isinstance(value, dict):
+        ((count, text),) = value.items()
+        return dict.fromkeys(locales[: int(count)], _filled(text, facts, locales))
+    if found := _FACT.fullmatch(value):
+        return facts[found[1]]
+    try:
+        return value.format_map(facts)
+    except KeyError:
+        return None
+
+
+def subscriptions(lookups: Lookups) -> list[Record]:
+    """Return what `organizations/check/subscription` says of every third organization, key secrets included."""
+    plan = {"type": "plan_1", "name": dict.fromkeys(lookups.locales[:2], "Plan 1"), "start": _START}
+    found = []
+    for n, owner in enumerate(lookups.organizations[::3], start=1):
+        secret = f"{n * 0x9E3779B97F4A7C15 % 2**64:016x}" * 2
+        key = {"id": n, "user": (n - 1) % 25 + 1, "name": "Shop", "secret": secret, "isEnabled": True}
+        plans = [{**plan, "end": _START + 10**8 + n - 1}]
+        about = {"organization": owner["id"], "name": owner["name"]}
+        found.append({**about, "activeSubscriptions": plans, "apiKeys": [key]})
+    return found
 
 
 class List(NamedTuple):

@@ -7,12 +7,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from vendorkit.local.medipim import filters, oddities
-from vendorkit.local.medipim.catalogue import FIRST_MEDIA, Catalogue
+from vendorkit.local.medipim import filters
+from vendorkit.local.medipim.catalogue import FIRST_MEDIA, Catalogue, brand_id
 from vendorkit.local.medipim.filters import Filter, Violation
 from vendorkit.local.medipim.kinds import CODES, KINDS, MEDIA, WORDS, Bits, Ints, of_kinds
-from vendorkit.local.medipim.lookups import Lookups, brand_id
-from vendorkit.local.medipim.rows import Rows
+from vendorkit.local.medipim.lists import Lookups
+from vendorkit.local.medipim.rows import NO_BRANDS, NO_LEAFLETS, NO_SEO_NAME, Rows
 
 MAX_CODES: Final = 1_000
 EANS: Final = ("ean", "gtin", "eanGtin8", "eanGtin12", "eanGtin13", "eanGtin14")
@@ -34,7 +34,7 @@ class ProductFilter(Filter):
         # The supported flags of hasContent; the vendor has one per field.
         self._content: dict[str, Callable[[], Bits]] = {
             "publicPrice": lambda: rows.price >= 0,
-            "weight": lambda: kinds(lambda kind: kind["weight"] is not None) & ~rows.odd(oddities.NO_LEAFLETS),
+            "weight": lambda: kinds(lambda kind: kind["weight"] is not None) & ~rows.odd(NO_LEAFLETS),
             "media": lambda: kinds(lambda kind: any(item["there"] for item in kind["shows"])),
             "photos": lambda: kinds(lambda kind: bool(kind["photos"])),
             "brands": self._branded,
@@ -92,7 +92,7 @@ class ProductFilter(Filter):
         return np.isin(brand_id(self.rows.brand), ids) & self._branded()
 
     def _branded(self) -> Bits:
-        return self.rows.has_brand & ~self.rows.odd(oddities.NO_BRANDS)
+        return self.rows.has_brand & ~self.rows.odd(NO_BRANDS)
 
     def shows(self, value: Any, path: str) -> Bits:
         """Where the product links to one of the media; two products may have the same."""
@@ -165,10 +165,10 @@ class ProductFilter(Filter):
         locale = filters.one(value.get("locale"), f"{path}.locale", self.catalogue.locales)
         number, rows = self.catalogue.locales.index(locale), self.rows
         if name in ("name", "seoName"):
-            return self._named(locale) & ~(rows.odd(oddities.NO_SEO_NAME) & (name == "seoName"))
+            return self._named(locale) & ~(rows.odd(NO_SEO_NAME) & (name == "seoName"))
         if number > 1 or (number == 1 and name == "descriptions.usage"):
             return np.zeros(self.catalogue.products, dtype=np.bool_)
         if name == "leaflets":
-            return rows.medicine & ~rows.odd(oddities.NO_LEAFLETS)
+            return rows.medicine & ~rows.odd(NO_LEAFLETS)
         there = rows.second_description if number else rows.first_description
         return there & self.by_kind(lambda kind: kind["usage"]) if name == "descriptions.usage" else there

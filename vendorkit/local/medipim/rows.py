@@ -1,7 +1,7 @@
 """
-The columns of Medipim's products and media, each computed from the index of the record.
+The columns of Medipim's products and media, each computed from the index of the record, and the oddities of a few.
 
-Oddities of the columns (R = index modulo 2,000; `oddities` has those of the bodies):
+Oddities of the columns (R = index modulo 2,000):
 
     R = 7           EAN with a leading zero, so `eanGtin12` is set as well
     R = 107         national code with a leading zero (CNK "0…")
@@ -11,6 +11,23 @@ Oddities of the columns (R = index modulo 2,000; `oddities` has those of the bod
     R = 507         a twin of the product one index before: the same except id and codes, with shared media
 
 Products 500 to 799 have the same `updatedAt`: 300, more than a page of 250 can hold.
+
+Oddities of the bodies, what real answers contain now and then:
+
+    R = 607  `meta.createdAt` null
+    R = 707  brand name as a localised object
+    R = 807  `seoName` is `[]`, as PHP writes an empty object
+    R = 907  `leaflets`, `links`, `notApplicableField` and `weight` absent
+    R = 1007  empty string in `packageContent`, `supplierReference` and `atc`
+    R = 1107  HTML with quotes, newline, tab, emoji, `|` and `;` in a description
+    R = 1207  `manufacturerPrice` 2**53 + 1
+    R = 1307  U+2028 and a non-breaking space at the end of the first name
+    R = 1407  `packageQuantity` "750 ml"
+    R = 1507  `eanGtin13` as a list
+    R = 1607  `brands` null
+    R = 1707  a description whose `content` is `[]`
+    R = 1807  an organization with `contactInformation`, with the spelling `zipcode`
+    R = 1907  `vat` (21.0) and `publicPrice` (1650.0) as floats with an empty fraction
 
 Common, not odd: no EAN (1 in 32), two EANs (1 in 32), no brand (1 in 64), no French text (3 in 10, mostly of the same
 brands), replaced products, whose EANs are null (1 in 64).
@@ -25,7 +42,8 @@ import numpy as np
 import numpy.typing as npt
 
 from vendorkit.local.medipim.catalogue import Catalogue
-from vendorkit.local.medipim.kinds import CODES, KINDS, WORDS, Bits, Ints
+from vendorkit.local.medipim.kinds import CODES, KINDS, WORDS, Bits, Ints, Record
+from vendorkit.local.server.settings import Settings
 
 PERIOD: Final = 2_000
 SAME_TIME: Final = 1_709_251_200  # 2024-03-01, the updatedAt of products 500 to 799
@@ -181,3 +199,85 @@ class MediaRows:
 
     def __getattr__(self, name: str) -> npt.NDArray[Any]:
         return getattr(self.owner, name)  # type: ignore[no-any-return]
+
+
+NO_SEO_NAME: Final = 807
+NO_LEAFLETS: Final = 907
+NO_BRANDS: Final = 1607
+NEW_FIELDS: Final = {"sustainabilityScore": 3, "packagingMaterials": ["glass", "paper"]}
+NEW_META: Final = {"revision": 7}
+
+
+def _localised_brand(product: Record) -> None:
+    for brand in product["brands"]:
+        brand["name"] = dict.fromkeys(product["name"], brand["name"])
+
+
+def _absent(product: Record) -> None:
+    for key in ("leaflets", "links", "notApplicableField", "weight"):
+        del product[key]
+
+
+def _odd_spaces(product: Record) -> None:
+    product["name"][next(iter(product["name"]))] += " 2\u00a0x\u2028nieuw"
+
+
+def _listed_gtin(product: Record) -> None:
+    product["eanGtin13"] = [product["eanGtin13"]] if product["eanGtin13"] else []
+
+
+def _whole_floats(product: Record) -> None:
+    product |= {key: float(product[key]) for key in ("vat", "publicPrice") if product.get(key) is not None}
+
+
+def _add_text(product: Record, content: Any) -> None:
+    text = {"id": 1, "locales": list(product["name"])[:1], "targetGroups": ["public"], "type": "usage"}
+    product["descriptions"].append(text | {"content": content, "meta": dict(product["meta"])})
+
+
+# The others are members of `odd_members` of `words.json`, set where a product has them.
+_ODDITIES: Final[dict[int, Callable[[Record], None]]] = {
+    607: lambda product: product["meta"].update(createdAt=None),
+    707: _localised_brand,
+    NO_LEAFLETS: _absent,
+    1107: lambda product: _add_text(product, {next(iter(product["name"])): WORDS["hard_html"]}),
+    1307: _odd_spaces,
+    1507: _listed_gtin,
+    1707: lambda product: _add_text(product, []),
+    1807: lambda product: product["organizations"][0].update(contactInformation=WORDS["odd_contact"]),
+    1907: _whole_floats,
+}
+ODD_REMAINDERS: Final = (*_ODDITIES, *map(int, WORDS["odd_members"]))
+
+
+def apply_oddity(product: Record, remainder: int) -> Record:
+    """Return `product` with the oddity of `remainder`, one of ODD_REMAINDERS; it may be changed in place."""
+    if remainder in _ODDITIES:
+        _ODDITIES[remainder](product)
+        return product
+    members = WORDS["odd_members"][str(remainder)]
+    return product | {name: value for name, value in members.items() if name in product}
+
+
+def later(product: Record, settings: Settings) -> Record:
+    """Return `product` as the vendor may send it in a year, by the switches `new_fields` and `codes_as_numbers`."""
+    if settings.new_fields:
+        product |= NEW_FIELDS | {"meta": product["meta"] | NEW_META}
+    if settings.codes_as_numbers and product.get("cnk"):
+        product["cnk"] = int(product["cnk"])
+    return product
+
+
+def corrupt(record: Record, number: int, rate: float) -> Record:
+    """Return `record`, or if it is hit a copy with an undocumented type and a new field; `number` decides which."""
+    if number * 2_654_435_761 % (1 << 32) >= rate * (1 << 32):
+        return record
+    meta: Any = record.get("meta") or {}
+    name = record.get("name")
+    changed: list[Record] = [
+        {key: str(value) for key, value in record.items() if type(value) is int},
+        {"name": [] if isinstance(name, dict) else name},
+        {"meta": {key: None if value is None else str(value) for key, value in meta.items()}},
+        {"meta": []},
+    ]
+    return record | changed[number % 4] | {"newField": {"since": WORDS["statuses"][number % 4]}}

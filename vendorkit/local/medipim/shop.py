@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import json
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final
 
 import numpy as np
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from vendorkit.local.medipim import oddities
 from vendorkit.local.medipim.bodies import Bodies
 from vendorkit.local.medipim.catalogue import Catalogue
 from vendorkit.local.medipim.filters import MediaFilter, Violation, text
 from vendorkit.local.medipim.kinds import Ints, Record
-from vendorkit.local.medipim.lists import get_fields, list_at
-from vendorkit.local.medipim.lookups import Lookups
+from vendorkit.local.medipim.lists import Lookups, get_fields, list_at
 from vendorkit.local.medipim.products import ProductFilter
+from vendorkit.local.medipim.rows import corrupt, later
 from vendorkit.local.server.api import encode
 from vendorkit.local.server.settings import Settings
 
@@ -78,18 +76,15 @@ class Shop:
         self.products = ProductFilter(self.catalogue, self.lookups)
         self.media = MediaFilter(self.catalogue)
         self.deleted = self.catalogue.changed.deleted
-        self._answers: OrderedDict[str, Ints] = OrderedDict()
+        self._found = lru_cache(maxsize=_KEPT)(self._select)
 
     def select(self, kind: str, body: Mapping[str, Any]) -> Ints:
         """Return the indexes that a request selects. The last few results are kept for the next pages."""
-        key = kind + json.dumps([body["filter"], body["sorting"]], sort_keys=True)
-        if key not in self._answers:
-            chooser = self.products if kind == "products" else self.media
-            found = chooser.select(body["filter"], body["sorting"])
-            self._answers[key] = found[~np.isin(found if kind == "products" else found // 2, self.deleted)]
-            if len(self._answers) > _KEPT:
-                self._answers.popitem(last=False)
-        return self._answers[key]
+        return self._found(kind, json.dumps([body["filter"], body["sorting"]], sort_keys=True))
+
+    def _select(self, kind: str, asked: str) -> Ints:
+        found = (self.products if kind == "products" else self.media).select(*json.loads(asked))
+        return found[~np.isin(found if kind == "products" else found // 2, self.deleted)]
 
     def encoded(self, kind: str, index: Ints) -> Iterator[bytes]:
         """Return the records at *index* as JSON, changed by the switches that apply to all records."""
@@ -102,8 +97,8 @@ class Shop:
     def _changed(self, kind: str, number: int, body: bytes) -> bytes:
         record = json.loads(body)
         if kind == "products":
-            record = oddities.later(record, self.settings) | self.catalogue.changed.fields.get(number, {})
-        return encode(oddities.corrupt(record, number, self.settings.wrong_type_rate))
+            record = later(record, self.settings) | self.catalogue.changed.fields.get(number, {})
+        return encode(corrupt(record, number, self.settings.wrong_type_rate))
 
 
 Writer = Callable[[Settings, Shop, Record], tuple[str, Any]]
@@ -111,25 +106,25 @@ Writer = Callable[[Settings, Shop, Record], tuple[str, Any]]
 
 def _create(kind: str, settings: Settings, shop: Shop, body: Record) -> tuple[str, Any]:
     """Create a brand or an organization, with the next id."""
-    given = body.get("profile", body)
-    record: Record = {"name": text(given.get("name"), "name")}
+    record: Record = {"id": max(one["id"] for one in list_at(kind).records(shop.lookups)) + 1}
     if kind == "organizations":
         record |= {"type": body.get("type", "other"), "brands": [], "productFamilies": []}
-    records = list_at(kind).records(shop.lookups)
-    now, identifier = int(time.time()), max(one["id"] for one in records) + 1
-    settings.note("list", kind, fields={"id": identifier, **record, "meta": {"createdAt": now, "updatedAt": now}})
-    return kind, identifier
+    return _listed(kind, settings, record, text(body.get("profile", body).get("name"), "name"))
 
 
 def _update_brand(settings: Settings, shop: Shop, body: Record) -> tuple[str, Any]:
     need(body, ("id", "data"), ("id", "data"))
     for brand in list_at("brands").records(shop.lookups):
         if brand["id"] == body["id"]:
-            meta = {**brand["meta"], "updatedAt": int(time.time())}
-            name = text(body["data"].get("name"), "data.name")
-            settings.note("list", "brands", fields={**brand, "name": name, "meta": meta})
-            return "brands", brand["id"]
+            return _listed("brands", settings, brand, text(body["data"].get("name"), "data.name"))
     raise HTTPException(404, f"brands has no id {body['id']!r}.")
+
+
+def _listed(kind: str, settings: Settings, record: Record, name: str) -> tuple[str, Any]:
+    now = int(time.time())
+    meta = {"createdAt": now, **record.get("meta", {}), "updatedAt": now}
+    settings.note("list", kind, fields={**record, "name": name, "meta": meta})
+    return kind, record["id"]
 
 
 def _create_product(settings: Settings, _shop: Shop, body: Record) -> tuple[str, Any]:

@@ -14,14 +14,15 @@ All merchants have the same secret, that of PLEDG_MERCHANT_UID. The vendor has n
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import html
-import json
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
@@ -47,6 +48,12 @@ def identities(settings: Settings) -> dict[str, str]:
         "PLEDG_MERCHANT_UID": next(iter(pledg_schedule.merchants(settings.seed))),
         "PLEDG_COMPANY_UID": pledg_schedule.uid("cmp", settings.seed, 1),
     }
+
+
+class _Simulation(msgspec.Struct):
+    amount_cents: Annotated[int, msgspec.Meta(gt=0, le=MOST_SIMULATED_CENTS)]
+    created: dt.date
+    second_installment_date: dt.date | None = None
 
 
 class Api(server.Api):
@@ -179,8 +186,10 @@ class Api(server.Api):
     async def credit_by_transfer(self, request: Request) -> Response:
         """Refund a purchase, in full or in part (4.4)."""
         purchase_uid = self._refundable(request)
-        amount: Any = (await _object(request)).get("amount_cents")
+        amount: Any = None
         left = self._left[purchase_uid]
+        with contextlib.suppress(ValueError, RecursionError):  # any Content-Type is taken (inferred)
+            amount = msgspec.json.decode(await request.body(), type=dict[str, Any]).get("amount_cents")
         if not _is_amount(amount, left):
             reason = f"The provided property amount_cents is invalid: 1 to {left} can be refunded"
             if self.settings.refund_errors == "text":
@@ -224,44 +233,28 @@ def _page(verdict: str, text: str, *, status: int = 200) -> Response:
     return HTMLResponse(f"<!DOCTYPE html><html><head><title>{title}</title></head><body>{body}</body></html>", status)
 
 
+def _invalid(name: str) -> HTTPException:
+    return HTTPException(400, f"The provided property {name} is invalid")
+
+
 def _need(**good: bool) -> None:
     """Raise 400 for the first property that is missing or wrong."""
     for name, right in good.items():
         if not right:
-            raise HTTPException(400, f"The provided property {name} is invalid")
+            raise _invalid(name)
 
 
 def _is_amount(given: Any, most: int) -> bool:
     return isinstance(given, int) and not isinstance(given, bool) and 0 < given <= most
 
 
-async def _object(request: Request) -> dict[str, Any]:
-    """Return the JSON object of the body, with any Content-Type (inferred), or an empty object if it is not one."""
-    try:
-        given = json.loads(await request.body())
-    except (ValueError, RecursionError):
-        return {}
-    return given if isinstance(given, dict) else {}
-
-
 async def _simulation(request: Request) -> tuple[int, dt.date, dt.date | None]:
     """Return amount and dates of a simulation."""
-    given = await _object(request)
-    amount, created = given.get("amount_cents"), _day(given.get("created"))
-    second = _day(given.get("second_installment_date"))
-    _need(
-        amount_cents=_is_amount(amount, MOST_SIMULATED_CENTS),
-        created=created is not None,
-        second_installment_date=(second is None) == (given.get("second_installment_date") is None),
-    )
-    return amount or 0, created or dt.date.min, second
-
-
-def _day(given: Any) -> dt.date | None:
-    if not isinstance(given, str) or not re.fullmatch(r"\d{4}-\d\d-\d\d", given):
-        return None
     try:
-        day = dt.date.fromisoformat(given)
-    except ValueError:
-        return None
-    return day if day.year <= LAST_YEAR else None
+        given = msgspec.json.decode(await request.body(), type=_Simulation)
+    except (ValueError, RecursionError) as exc:
+        found = re.search(r"(?:\$\.|field `)(\w+)", str(exc))
+        raise _invalid(found[1] if found else "amount_cents") from None
+    second = given.second_installment_date
+    _need(created=given.created.year <= LAST_YEAR, second_installment_date=(second or given.created).year <= LAST_YEAR)
+    return given.amount_cents, given.created, second

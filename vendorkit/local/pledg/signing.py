@@ -23,8 +23,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from vendorkit.local.pledg.schedule import TERMS, merchants, uid
-from vendorkit.local.server.api import Api, encode
-from vendorkit.local.server.authenticate import proves_basic
+from vendorkit.local.server.api import Api, encode, proves_basic
 
 FIRST_DAY: Final = dt.datetime(2026, 5, 1, 8, tzinfo=dt.timezone.utc)  # fixed, so that equal seeds give equal logs
 # The kinds of the notifications, repeated: 13 of 20 are genuine, the others forged, damaged or sent twice.

@@ -25,8 +25,7 @@ from typing import Any, Final, TextIO
 import trustme
 import uvicorn
 
-from vendorkit.local.mediagenix import api as mediagenix
-from vendorkit.local.mediagenix import sequence
+from vendorkit.local.mediagenix import library, sequence
 from vendorkit.local.medipim import api as medipim
 from vendorkit.local.pledg import api as pledg
 from vendorkit.local.server.checks import application
@@ -38,7 +37,7 @@ KEEP_ALIVE_S: Final = 90  # longer than the pauses of a notebook user, and than 
 ALPHANUMERICS: Final = string.ascii_letters + string.digits
 
 # Importing all of them costs 0.1 s, also where only one is started; by default all are.
-APIS: Final = {"medipim": medipim.Api, "pledg": pledg.Api, "mediagenix": mediagenix.Api, "sequence": sequence.Api}
+APIS: Final = {"medipim": medipim.Api, "pledg": pledg.Api, "mediagenix": library.Api, "sequence": sequence.Api}
 
 
 class _Server(uvicorn.Server):

@@ -24,7 +24,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vendorkit.local.server import faults
 from vendorkit.local.server.vendor import Vendor, control
-from vendorkit.local.server.whitespace import spaced
 
 SMALLEST_GZIP: Final = 500  # bytes; below, compressing costs more than it saves
 
@@ -90,13 +89,13 @@ class _Checks:
         checks = (self._over_limit, vendor.check.refuse)
         first, second = checks if vendor.settings.rate_limit_counts_refused else checks[::-1]
         if response := first(scope) or second(scope):
-            await response(scope, receive, spaced(vendor.settings.json_whitespace, send))
+            await response(scope, receive, faults.spaced(vendor.settings.json_whitespace, send))
             return
         app = self._compressed if vendor.settings.gzip and _accepts_gzip(scope) else self._plain
         await app(scope, receive, _with_headers(vendor.check.headers(), send))
 
     async def _plain(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._inner(scope, receive, spaced(self._vendor.settings.json_whitespace, send))
+        await self._inner(scope, receive, faults.spaced(self._vendor.settings.json_whitespace, send))
 
     def _over_limit(self, _scope: Scope) -> Response | None:
         wait_s = self._vendor.limit.seconds_to_wait(time.monotonic())

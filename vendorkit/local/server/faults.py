@@ -1,28 +1,30 @@
-"""The faults of a mock server: which one the next request gets, and what it does to the answer."""
+"""What switches do to an answer: which fault the next request gets, and the whitespace of JSON."""
 
 from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 import random
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from starlette.datastructures import MutableHeaders
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
-from vendorkit.local.server.authenticate import target_of
+from vendorkit.local.server.api import target_of
 from vendorkit.local.server.settings import Settings
 from vendorkit.local.server.vendor import Vendor
-from vendorkit.local.server.whitespace import spaced
 
 Answer = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 SLOW_BYTE_S: Final = 0.15
 GARBAGE: Final = b"\x16\x03\x01 this is no HTTP\r\n\r\n"
-MAINTENANCE: Final = (
-    "<!DOCTYPE html><html><head><title>Maintenance</title></head><body><h1>We will be back soon</h1></body></html>"
-)
+MAINTENANCE: Final = "<!DOCTYPE html><title>Maintenance</title><h1>We will be back soon</h1>"
+
+# A string has no raw line feed in JSON, so every "\n" is between tokens.
+_FORMS: Final = {"pretty": ("  ", "\n"), "crlf": ("\t", "\r\n")}
 
 
 def choose(settings: Settings, number: int) -> str | None:
@@ -107,3 +109,27 @@ async def _leave(vendor: Vendor, scope: Scope, receive: Receive, **how: Any) -> 
     """Close the connection, and return once uvicorn has noticed: before that it would answer 500 itself."""
     vendor.drop(scope, **how)
     await _until_gone(receive)
+
+
+def spaced(whitespace: str, send: Send) -> Send:
+    """Return *send* with JSON bodies in the form *whitespace*; other answers, such as NDJSON, are not changed."""
+    if whitespace == "compact":
+        return send
+    indent, line_end = _FORMS[whitespace]
+    held: list[Message] = []
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            if MutableHeaders(raw=message["headers"]).get("content-type", "").startswith("application/json"):
+                held.append(message)
+                return
+        elif held:  # every JSON answer has one body message
+            value = json.loads(message["body"])
+            body = json.dumps(value, ensure_ascii=False, indent=indent).replace("\n", line_end).encode()
+            start = held.pop()
+            MutableHeaders(raw=start["headers"])["content-length"] = str(len(body))
+            await send(start)
+            message = {**message, "body": body}
+        await send(message)
+
+    return sending

@@ -132,16 +132,6 @@ def check_settings(settings: Mapping[str, Any]) -> None:
             raise UsageError(what, remedy=remedy)
         try:
             msgspec.convert(value, types[name])
-        except msgspec.ValidationError:
-            what = f"The switch {name!r} of the mock servers does not take {value!r}."
-            raise UsageError(what, remedy=f"Give {_described(types[name])}.") from None
-
-
-def _described(expected: Any) -> str:
-    if typing.get_origin(expected) is typing.Literal:
-        return "one of " + ", ".join(map(repr, typing.get_args(expected)))
-    if expected == list[Fault]:
-        return "a list of the faults in the docstring of Settings"
-    if typing.get_origin(expected) is Annotated:
-        return "[]"
-    return f"a value of type {getattr(expected, '__name__', expected)}"
+        except msgspec.ValidationError as exc:
+            what = f"The switch {name!r} of the mock servers does not take {value!r}: {exc}."
+            raise UsageError(what, remedy="See vendorkit.local.server.settings.Settings.") from None

@@ -15,8 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from vendorkit.local.server.api import Api
-from vendorkit.local.server.authenticate import check_for
+from vendorkit.local.server.api import Api, check_for
 from vendorkit.local.server.settings import Settings
 
 LOG_LENGTH: Final = 50_000
