@@ -20,9 +20,9 @@ def test_every_documented_endpoint_that_reads_has_a_resource_or_a_reason(rows):
 
 
 def test_the_mock_servers_have_every_documented_endpoint(rows):
-    """All that read; of those that write, some are refused, as without a subscription, and one is of 2026."""
+    """All that read; of those that write, some are refused, as without a subscription."""
     assert {row.mock for row in rows if row.reads} == {"yes"}
-    assert [row.path for row in rows if row.mock == "no"] == ["/api/titles/ext/{id}"]
+    assert [row.path for row in rows if row.mock == "no"] == []
 
 
 def test_the_page_is_up_to_date():

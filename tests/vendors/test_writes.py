@@ -73,6 +73,32 @@ def test_a_title_is_created_updated_and_deleted(od):
     assert events["changes"].iloc[1] == "name"
 
 
+def test_titles_are_put_by_external_id(od):
+    """201, then 200; a type of external ids that cannot identify a title is an error with the vendor's reason."""
+    before = od.titles.query().count()
+    for path in ("/api/titles/ext/MINE%2F1", "/api/titles/ext/imdb/tt0000001"):
+        made = od.request("PUT", path, json={"name": "New"})
+        again = od.request("PUT", path, json={"name": "Newer"})
+        assert (made.status_code, again.status_code) == (201, 200)
+    assert od.titles.query().count() == before + 2
+    found = od.titles.query(external_id="MINE/1").frame()
+    assert found["name"].tolist() == ["Newer"]
+    with pytest.raises(InvalidRequest, match="cannot uniquely identify"):
+        od.request("PUT", "/api/titles/ext/house/1", json={"name": "x"})
+    with pytest.raises(InvalidRequest, match="name can't be blank"):
+        od.request("PUT", "/api/titles/ext/MINE-2", json={})
+
+
+def test_a_job_needs_a_template(od, vendors):
+    """Sequence: 422 without one."""
+    vendors["sequence"].set(writes=True)
+    jobs = f"{od.work_areas.get(1)['self_link']}/jobs"
+    with pytest.raises(InvalidRequest, match="template can't be blank"):
+        od.request("POST", jobs, json={"name": "New"})
+    assert od.request("POST", jobs, json={"name": "New", "template": "Delivery"}).status_code == 201
+    assert od.jobs.query(work_area=1).frame()["name"].iloc[-1] == "New"
+
+
 def test_xml_bodies_are_written_too(od, vendors, tmp_path):
     """As the vendor's Ruby client sends them: here by plain requests with this package's Digest."""
     vendor = vendors["mediagenix"]
