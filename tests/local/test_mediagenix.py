@@ -774,6 +774,20 @@ def test_a_job_is_created_from_a_template():
     assert vendor.get(job["tasks_link"])["entries"] == [task] == [vendor.get(task["self_link"])]
 
 
+def test_entries_of_a_collection_have_their_place(writable):
+    """4.3: the next position by default, none behind it, and only integers; the entry leads to its collection."""
+    groups = writable.all("/api/title_groups")
+    path = next(group["self_link"] for group in groups if group["title_group_type"] == "collection")
+    last = writable.get(f"{path}/collection_entries")["total_entries"] + 1
+    title = {"title_link": f"{BASE}/api/titles/1"}
+    for position in (last + 1, 0, -1, None, "x"):
+        refused = writable.ask("POST", f"{path}/collection_entries", headers=JSON, json={**title, "position": position})
+        assert (refused.status_code, "Position must be an integer" in refused.text) == (422, True)
+    entry = writable.ask("POST", f"{path}/collection_entries", headers=JSON, json=title).json()
+    assert (entry["position"], entry["collection_link"], entry["title_link"]) == (last, path, title["title_link"])
+    assert writable.all(f"{path}/collection_entries")[-1] == entry
+
+
 def test_events_are_not_written(writable):
     """The feed is the vendor's."""
     event = writable.get("/api/events")["entries"][-1]["self_link"]
@@ -798,6 +812,22 @@ def test_jobs_of_sequence_are_updated_and_deleted():
 
 
 # -- Sequence
+
+
+def test_jobs_have_metadata_and_the_feed_has_what_is_below_them():
+    """4.25: a job links to its document; events are about jobs, materials and tasks, each at its address."""
+    vendor = Vendor(sequence)
+    job = vendor.get("/api/work_areas/1/jobs/1?expand=metadata")
+    assert job["metadata"] == vendor.get(job["metadata_link"])
+    events, last = [], 0
+    while batch := vendor.get("/api/events", newer_than=last)["entries"]:
+        events, last = events + batch, batch[-1]["id"]
+    kinds = {"job_created", "job_updated", "job_deleted", "asset_updated", "task_deleted"}
+    assert {event["event_type"] for event in events} == kinds
+    for event in events:
+        found = vendor.ask("GET", event["subject_link"]).status_code
+        assert found == (404 if event["event_type"].endswith("_deleted") else 200), event
+        assert ("/tasks/" in event["subject_link"]) == event["event_type"].startswith("task")
 
 
 def test_sequence_lists_jobs_and_what_each_needs():

@@ -169,6 +169,28 @@ def test_the_documented_schedule_is_reproduced(client, merchants):
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
 
+@pytest.mark.parametrize("owner", ["merchants", "companies"])
+def test_a_browser_may_ask_before_it_sends_json(client, owner):
+    """Open CORS (4.1): a page of a shop sends a preflight first; the server's endpoint answers none."""
+    page = {"Origin": "https://shop.example", "Access-Control-Request-Method": "POST"}
+    headers = {**page, "Access-Control-Request-Headers": "content-type"}
+    answer = client.options(f"/api/users/me/{owner}/mer_1/simulate_payment_schedule", headers=headers)
+    assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (204, "*")
+    assert (answer.headers["Access-Control-Allow-Methods"], answer.headers["Access-Control-Allow-Headers"]) == (
+        "POST",
+        "*",
+    )
+    closed = client.options("/api/merchants/mer_1/simulate_payment_schedule", headers=headers)
+    assert (closed.status_code, "Access-Control-Allow-Origin" in closed.headers) == (405, False)
+
+
+@pytest.mark.parametrize("body", ["", "[]", "null", "{", "[" * 5_000, '{"amount_cents": 1e2, "created": "2026-01-01"}'])
+def test_a_simulation_of_what_is_no_object_is_refused(client, merchants, body):
+    """400 in the vendor's form."""
+    answer = simulate(client, merchants[0], None, content=body)
+    assert (answer.status_code, "is invalid" in answer.json()["error"]["debug"]) == (400, True)
+
+
 def test_deferred_payment_is_one_object(client, merchants):
     """Not a list: one line, thirty days on."""
     answer = simulate(client, merchants[2], {"amount_cents": 100, "created": "2022-01-03"})

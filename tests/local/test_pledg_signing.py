@@ -128,6 +128,18 @@ def test_a_refund_keeps_within_the_purchase(pledg, client, ask_token):
     assert client.post(unknown, json={"amount_cents": 1}, headers=headers).status_code == 404
 
 
+@pytest.mark.parametrize("action", ["credit_by_transfer", "release"])
+def test_a_refund_that_is_not_possible_is_explained_in_a_raw_text(pledg, client, action):
+    """4xx with plain text, as the vendor's page says, of an unknown purchase too; JSON if the switch says so."""
+    dashboard = (pledg.credentials["PLEDG_DASHBOARD_EMAIL"], pledg.credentials["PLEDG_DASHBOARD_PASSWORD"])
+    path = f"/api/purchases/pur_00000000-0000-4000-a000-000000000001/{action}"
+    for form, kind in (("json", "application/json"), ("text", "text/plain")):
+        pledg.set(refund_errors=form)
+        answer = client.post(path, json={"amount_cents": 1}, auth=dashboard)
+        assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (404, kind)
+        assert "no such purchase" in answer.text
+
+
 def test_a_release_has_no_body_and_happens_once(pledg, client):
     """Dashboard credentials pass as well."""
     uid = pledg_schedule.uid("pur", 1, 1)  # of the second notification

@@ -7,6 +7,7 @@ origin. The fields of hooks and work areas are not known: a minimum.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from vendorkit.local.mediagenix.library import Library
@@ -34,11 +35,13 @@ class Jobs(Numbers):
     def __init__(self, library: Library, seed: int) -> None:
         super().__init__(seed)
         self._library, jobs = library, library.counts["jobs"]
+        for plural in ("assets", "tasks", "hooks"):
+            setattr(self, plural, partial(self._part, plural))
         self.counts = {"jobs": jobs} | {plural: most * jobs for plural, most in _PER_JOB.items()}
 
-    def path(self, _plural: str, id_: int) -> str:
-        """Return the path of a job."""
-        return job_path(id_)
+    def path(self, plural: str, id_: int) -> str:
+        """Return the path of a job, or of what is below one."""
+        return job_path(id_) if plural == "jobs" else f"{job_path(self._part(plural, id_)['job'])}/{plural}/{id_}"
 
     def jobs(self, id_: int) -> Facts:
         """Return the facts of a job."""
@@ -67,17 +70,6 @@ class Jobs(Numbers):
         job = (id_ - 1) // _PER_JOB[plural] + 1
         return {"job": job, "area": (job - 1) % 3 + 1}
 
-    def assets(self, id_: int) -> Facts:
-        """Return the facts of a material."""
-        number = self.scatter(id_, 72)
-        status = WORDS["material_statuses"][number % 3]
-        progress = 100 if status == "received" else number % 100
-        return {**self._part("assets", id_), "status": status, "progress": progress}
-
-    def tasks(self, id_: int) -> Facts:
-        """Return the facts of a task."""
-        return {**self._part("tasks", id_), "status": "completed" if self.scatter(id_, 73) % 2 else "pending"}
-
     def notes(self, id_: int) -> Facts | None:
         """Return the facts of a note; a job has up to two."""
         facts = self._part("notes", id_)
@@ -86,7 +78,3 @@ class Jobs(Numbers):
     def problems(self, id_: int) -> Facts | None:
         """Return the facts of a problem; every second job has one."""
         return self._part("problems", id_) if id_ % 2 else None
-
-    def hooks(self, id_: int) -> Facts:
-        """Return the facts of a hook."""
-        return self._part("hooks", id_)

@@ -73,6 +73,9 @@ class Writer:
         back, records = self._link_back(plural, path), [self._checked(plural, required | one) for one in many]
         place = path if self._tables.kinds[plural].path.count("{") > 1 else f"/{plural}"
         for one in records:
+            last = len(self._resolve(path).members) + 1
+            if plural == "collection_entries" and one["fields"].setdefault("position", last) not in range(1, last + 1):
+                raise HTTPException(422, f"Position must be an integer from 1 to {last}")
             one["links"] = back | one["links"]
             self._settings.note("add", f"{place}/0".removeprefix("/"), **one, into=path)
         made = path if isinstance(given, list) else subject(self._settings.changes, len(self._settings.changes) - 1)
@@ -85,8 +88,9 @@ class Writer:
             return {}
         owner, below = found.groups()
         above = self._tables.kinds[kind_and_id(owner)[0]]
-        names = [above.relations[below][2], above.name, *(rel for rel, to in rels.items() if to == "{owner}")]
-        return {name: owner for name in names if name in rels}
+        names = {above.relations[below][2]} & rels.keys()
+        names |= {rel for rel, to in rels.items() if to == "{owner}" or str(to).startswith(f"/{above.plural}/{{")}
+        return dict.fromkeys(sorted(names)[:1], owner)
 
     def _kind(self, plural: str) -> Kind:
         if plural not in self._tables.kinds or plural in WORDS["read_only"]:
@@ -122,7 +126,10 @@ class Writer:
     def _upserted(self, words: list[str], given: Mapping[str, Any]) -> tuple[int, str]:
         """Update the title with an external id, of the type of a keyword if there is one, or create it (3.9)."""
         *keywords, value = map(unquote, words)
-        types = [self._unique_type(keyword) for keyword in keywords]
+        types = [path for one in keywords for path in self._having("external_id_types", one)]
+        types = [path for path in types if self._resolve(path).values["unique"]]
+        if len(types) < len(keywords):
+            raise HTTPException(422, f"The external id type {keywords[0]} cannot uniquely identify a title")
         known = self._identified(types[0], value) if types else self._having("titles", value)
         if known:
             self._settings.note("edit", known[0].removeprefix("/"), **self._checked("titles", given, known[0]))
@@ -131,13 +138,6 @@ class Writer:
         for kind in types:
             self._created("external_ids", f"{path}/external_ids", {"value": value, "external_id_type_link": kind})
         return status, path
-
-    def _unique_type(self, keyword: str) -> str:
-        """Return the path of the type of external ids with a keyword. Raise 422 if it cannot identify one title."""
-        for path in self._having("external_id_types", keyword):
-            if self._resolve(path).values["unique"]:
-                return path
-        raise HTTPException(422, f"The external id type {keyword} cannot uniquely identify a title")
 
     def _identified(self, type_: str, value: str) -> list[str]:
         """Return the paths of the titles with an external id of a type."""
@@ -188,5 +188,6 @@ def _value(element: ET.Element) -> Any:
 def _fitting(name: str, kind: str, value: Any) -> Any:
     wanted = _TYPES.get(kind, str)
     if kind and value is not None and type(value) is not wanted:
-        raise HTTPException(422, f"{name} must be a {kind}")
+        words = f"{name.replace('_', ' ').capitalize()} must be {'an' if kind[0] in 'ai' else 'a'} {kind}"
+        raise HTTPException(422, words)
     return value

@@ -40,6 +40,7 @@ LAST_YEAR: Final = 9990  # of this mock server: a schedule must end within Pytho
 MOST_NOTIFICATIONS: Final = 100_000
 _CHALLENGES: Final = ('Bearer realm="Pledg API", error="invalid_token"', 'Basic realm="Pledg API", charset="UTF-8"')
 _ANYBODY: Final = {"Access-Control-Allow-Origin": "*"}
+_PREFLIGHT: Final = {**_ANYBODY, "Access-Control-Allow-Methods": "POST", "Access-Control-Allow-Headers": "*"}
 
 
 def identities(settings: Settings) -> dict[str, str]:
@@ -48,6 +49,10 @@ def identities(settings: Settings) -> dict[str, str]:
         "PLEDG_MERCHANT_UID": next(iter(pledg_schedule.merchants(settings.seed))),
         "PLEDG_COMPANY_UID": pledg_schedule.uid("cmp", settings.seed, 1),
     }
+
+
+class _Refused(HTTPException):
+    """A refund that is not possible: the vendor says why in a raw text."""
 
 
 class _Simulation(msgspec.Struct):
@@ -77,6 +82,7 @@ class Api(server.Api):
             "POST /api/token": self.tokens.issue,
             f"POST /api/users/me/merchants/{{uid}}/{simulate}": self.simulate,
             f"POST /api/users/me/companies/{{uid}}/{simulate}": self.simulate_company,
+            "OPTIONS /api/users/me/{path:path}": self.preflight,
             f"POST /api/merchants/{{uid}}/{simulate}": self.simulate_protected,
             "GET /api/merchants/{uid}": self.merchant,
             "POST /api/purchase_link/": self.purchase_link,
@@ -90,8 +96,10 @@ class Api(server.Api):
         }
         return server.routes_of(table)
 
-    def refusal(self, status: int, reason: str, _exc: Exception | None = None) -> Response:
+    def refusal(self, status: int, reason: str, exc: Exception | None = None) -> Response:
         """Return the vendor's error body; only `error.debug` is known, the rest is inferred, and a switch."""
+        if isinstance(exc, _Refused) and self.settings.refund_errors == "text":
+            return PlainTextResponse(reason, status)
         kind = pledg_schedule.TERMS["error_types"].get(str(status))
         kind = kind or ("internal_error" if status >= 500 else "invalid_request_error")
         more = {} if self.settings.error_body == "debug" else {"type": kind, "message": reason}
@@ -105,6 +113,10 @@ class Api(server.Api):
         if found is None:
             raise HTTPException(404, "There is no such merchant.")
         return found
+
+    async def preflight(self, _request: Request) -> Response:
+        """Allow the browser's request that follows, of any page: it sends JSON, for which it asks first."""
+        return Response(status_code=204, headers=_PREFLIGHT)
 
     async def simulate(self, request: Request) -> Response:
         """Answer a merchant's schedule (4.1), without authentication, to scripts of any origin."""
@@ -191,10 +203,7 @@ class Api(server.Api):
         with contextlib.suppress(ValueError, RecursionError):  # any Content-Type is taken (inferred)
             amount = msgspec.json.decode(await request.body(), type=dict[str, Any]).get("amount_cents")
         if not _is_amount(amount, left):
-            reason = f"The provided property amount_cents is invalid: 1 to {left} can be refunded"
-            if self.settings.refund_errors == "text":
-                return PlainTextResponse(reason, 400)
-            raise HTTPException(400, reason)
+            raise _Refused(400, f"The provided property amount_cents is invalid: 1 to {left} can be refunded")
         self._left[purchase_uid] -= amount
         answer = {"purchase_uid": purchase_uid, "amount_cents": amount}
         return JSONResponse(answer) if self.settings.refund_answer == "json" else Response(b"", 200)
@@ -203,7 +212,7 @@ class Api(server.Api):
         """Release a purchase that is not debited yet. The body of the answer is empty (inferred)."""
         purchase_uid = self._refundable(request)
         if not self._left[purchase_uid]:
-            raise HTTPException(400, "The purchase is refunded or released already")
+            raise _Refused(400, "The purchase is refunded or released already")
         self._left[purchase_uid] = 0
         as_json = self.settings.release_answer == "json"
         return JSONResponse({"purchase_uid": purchase_uid}) if as_json else Response(b"", 200)
@@ -215,7 +224,7 @@ class Api(server.Api):
         index = pledg_schedule.index_of(purchase_uid, "pur", seed)
         amount = self._linked.get(purchase_uid) if index is None else pledg_signing.amount_of(seed, index)
         if amount is None:
-            raise HTTPException(404, "There is no such purchase.")
+            raise _Refused(404, "There is no such purchase.")
         self._left.setdefault(purchase_uid, amount)
         return str(purchase_uid)
 
