@@ -232,6 +232,6 @@ def test_links_of_mediagenix_lead_to_declared_resources():
     found = read_resources(MEDIAGENIX)
     for one in found.values():
         links = {word.partition(":")[0].strip("*!"): word.partition(":")[2] for word in one.values.get("links", ())}
-        assert {target for target in links.values() if target} <= found.keys(), one.name
+        assert {name for target in links.values() if target for name in target.split(",")} <= found.keys(), one.name
         parents = [word.partition(":")[2] for word in one.values.get("parents", ())]
         assert {link for link in parents if link} <= links.keys(), one.name

@@ -144,6 +144,26 @@ def test_what_a_followed_address_embeds_is_read_as_such(mediagenix):
     assert not {"metadata", "images"} & {*mediagenix.follow(page["next_link"], expand=()).frame(limit=1)}
 
 
+@pytest.mark.parametrize(
+    ("name", "rel", "where", "kinds"),
+    [
+        ("rights", "licensable", {}, {"title", "title_group"}),
+        ("denied_rights", "licensable", {}, {"title", "title_group"}),
+        ("images", "content", {"brand": 1}, {"brand"}),
+        ("images", "content", {"title_group": 1}, {"title_group"}),
+        ("credits", "creditable", {"brand": 1}, {"brand"}),
+    ],
+)
+def test_an_embedded_record_of_several_kinds_has_the_columns_of_each(mediagenix, name, rel, where, kinds):
+    """A right is for a title or a title group: no warning, equal in XML and JSON, and its kind is there."""
+    frames = [getattr(mediagenix, name).query(**where, expand=rel, accept=one).frame() for one in ("xml", "json")]
+    assert frames[0].equals(frames[1])
+    assert {one["resource_type"] for one in frames[0][rel]} == kinds
+    for _, row in frames[0].iterrows():
+        assert row[rel]["self_link"] == row[f"{rel}_link"]
+        assert row[rel]["name"]
+
+
 def test_a_saved_page_in_the_middle_is_resumed_with_its_own_total(mediagenix, vendors, tmp_path):
     """The pages before it are not waited for, in the first attempt or the next."""
     query = mediagenix.follow("/api/titles?page=6&per_page=100", accept="json")

@@ -20,12 +20,12 @@ FILE: Final = Path(__file__).with_name("resources.txt")
 
 @dataclass(frozen=True)
 class Link:
-    """One declared link: its rel, whether it leads to a collection and can be expanded, the resource it leads to."""
+    """A declared link: its rel, whether it leads to a collection and can be expanded, which resources may be there."""
 
     rel: str
     many: bool
     expandable: bool
-    target: str | None
+    targets: tuple[str, ...]
 
 
 @cache
@@ -34,8 +34,9 @@ def _links(name: str) -> tuple[Link, ...]:
     for word in read_resources(FILE)[name].values.get("links", ()):
         marked, _, target = word.partition(":")
         rel, many = marked.rstrip("*!"), "*" in marked
-        target = target or (rel if many else f"{rel}s")
-        links.append(Link(rel, many, "!" not in marked, target if target in read_resources(FILE) else None))
+        names = (target or (rel if many else f"{rel}s")).split(",")
+        known = tuple(one for one in names if one in read_resources(FILE))
+        links.append(Link(rel, many, "!" not in marked, known))
     return tuple(links)
 
 
@@ -43,7 +44,7 @@ def resource_at(word: str, host: str) -> str:
     """Return the resource at addresses that end with *word*, ids left out; the word itself if none is declared."""
     declared = read_resources(FILE)
     own = [name for name, one in declared.items() if one.values.get("host", ("",))[0] == host]
-    by_rel = {link.rel: link.target or word for name in own for link in _links(name) if link.many}
+    by_rel = {link.rel: (*link.targets, word)[0] for name in own for link in _links(name) if link.many}
     by_path = {declared[name].values.get("below", (name,))[0].rpartition("/")[2]: name for name in own}
     return {**by_rel, **by_path}.get(word, word)
 
@@ -60,8 +61,7 @@ def ineffective_expansions(name: str, expand: Sequence[str]) -> tuple[str, ...]:
         for link in _links(resource):
             if link.rel in expand and link.expandable:
                 found.add(link.rel)
-                if link.target is not None and link.target not in resources:
-                    resources.append(link.target)
+                resources += [one for one in link.targets if one not in resources]
     return tuple(rel for rel in expand if rel not in found)
 
 
@@ -84,7 +84,7 @@ def _columns(name: str, expand: tuple[str, ...], above: tuple[str, ...]) -> Iter
             yield Column("metadata", Kind.DOCUMENT, about="Account-defined document; tables() gives it as rows.")
         elif link.rel == "subject":
             yield Column("subject", Kind.JSON, about="The record the event is about; its kind varies.")
-        elif link.target is not None and link.target not in above:
+        elif targets := [one for one in link.targets if one not in above]:
             # The vendor applies one flat list at every depth, and does not expand what it came from.
-            fields = tuple(_columns(link.target, expand, (*above, link.target)))
-            yield Column(link.rel, EmbeddedMany(fields) if link.many else Embedded(fields))
+            fields = {one.name: one for target in targets for one in _columns(target, expand, (*above, target))}
+            yield Column(link.rel, (EmbeddedMany if link.many else Embedded)(tuple(fields.values())))
