@@ -595,7 +595,8 @@ def test_a_first_image_a_rendition_and_a_track_are_created(writable):
     listed = [(title, f"/api/titles/{title}/images") for title in range(1, 31)]
     for image in [one for _, path in listed for one in writable.get(path)["entries"]]:
         writable.ask("DELETE", image["self_link"])
-    assert writable.ask("POST", "/api/titles/9/images", headers=JSON, json={"type": "Poster"}).status_code == 422
+    for body in ({"type": "Poster"}, {"encoding": "exe"}):
+        assert writable.ask("POST", "/api/titles/9/images", headers=JSON, json=body).status_code == 422
     assert writable.ask("POST", "/api/titles/9/images", headers=JSON, json={"encoding": "jpg"}).status_code == 201
     assert len(writable.get("/api/titles/9/images")["entries"]) == 1
     rendition = writable.ask("POST", "/api/assets/1/renditions", headers=JSON, json={"width": 640}).json()
@@ -729,6 +730,7 @@ def test_titles_are_created_or_updated_by_an_external_id_of_a_type(writable):
         ("ACME-2", {"name": None}),
         ("ACME-2", {"nmae": "x"}),
         ("ACME-2", {"external_id": "ACME-3"}),
+        ("ACME-2", {"external_id": ["ACME-9"]}),
     ],
 )
 def test_what_cannot_be_created_or_updated_by_external_id_is_refused(writable, path, body):
@@ -738,6 +740,14 @@ def test_what_cannot_be_created_or_updated_by_external_id_is_refused(writable, p
     assert writable.ask("GET", f"/api/titles/ext/{path}").status_code == 404
     writable.settings.writes = False
     assert writable.ask("PUT", f"/api/titles/ext/{path}", headers=JSON, json={"name": "x"}).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["", "/", "eidr/", "eidr/1/2"])
+def test_an_address_without_an_external_id_or_with_more_leads_nowhere(writable, path):
+    """404: a title whose external id is empty is not found by it."""
+    assert any(title["external_id"] == "" for title in writable.all("/api/titles"))
+    answer = writable.ask("PUT", f"/api/titles/ext/{path}", headers=JSON, json={"name": "x"})
+    assert (answer.status_code, writable.settings.changes) == (404, [])
 
 
 def test_a_publication_is_accepted_and_several_records_are_created_at_once(writable):

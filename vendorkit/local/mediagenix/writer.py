@@ -18,7 +18,7 @@ from vendorkit.local.mediagenix.tables import Kind, Tables
 from vendorkit.local.server.settings import Settings
 
 _TYPES: Final = {"integer": int, "boolean": bool, "array": list}
-_BY_EXTERNAL_ID: Final = "/titles/ext/"
+_BY_EXTERNAL_ID: Final = re.compile(r"/titles/ext/(?:([^/]+)/)?([^/]+)")
 _BELOW: Final = re.compile(r"(/.*/\d+)/(\D+)")
 
 
@@ -45,8 +45,8 @@ class Writer:
         if not self._settings.writes:
             raise HTTPException(403, "This mock server is read-only: nothing was changed.")
         given, node = _read(body, content_type, many=method == "POST"), self._resolve(path)
-        if method == "PUT" and path.startswith(_BY_EXTERNAL_ID):
-            return self._upserted(path.removeprefix(_BY_EXTERNAL_ID).split("/"), given)
+        if method == "PUT" and (found := _BY_EXTERNAL_ID.fullmatch(path)):
+            return self._upserted(unquote(found[1] or ""), unquote(found[2]), given)
         if node is None:
             raise HTTPException(404, f"No record at /api{path}")
         if method == "POST" and isinstance(node, Collection):
@@ -102,15 +102,17 @@ class Writer:
         kind, fields, links = self._kind(plural), dict[str, Any](), dict[str, str]()
         for name, value in given.items():
             rel, link = name.removesuffix("_link"), str(value or "")
-            if name in kind.written:
+            if name in kind.written and not isinstance(value, (list, dict)):
                 fields[name] = _fitting(name, kind.written[name], value)
             elif name != rel and rel in kind.rels:
                 links[rel] = f"/{link.partition('/api/')[2]}" if "/api/" in link else link
             else:
-                raise HTTPException(422, f"{name} is unknown")
+                raise HTTPException(422, f"{name} is unknown, or not of this form")
         for name in WORDS["required"].get(plural, ()):
             if fields.get(name, name) in (None, ""):
                 raise HTTPException(422, f"{name} can't be blank")
+        if (encoding := fields.get("encoding", "jpg")) not in WORDS["encodings"].get(plural, [encoding]):
+            raise HTTPException(422, "Encoding is not valid")
         # What a list is filtered by is unique in it (4.1, 4.18).
         if fields.get(kind.filter) and {*self._having(plural, fields[kind.filter])} - {path}:
             raise HTTPException(422, f"{kind.filter} has already been taken")
@@ -123,13 +125,11 @@ class Writer:
             for id_ in self._resolve(f"/{plural}").select({self._tables.kinds[plural].filter: str(value)})
         ]
 
-    def _upserted(self, words: list[str], given: Mapping[str, Any]) -> tuple[int, str]:
+    def _upserted(self, keyword: str, value: str, given: Mapping[str, Any]) -> tuple[int, str]:
         """Update the title with an external id, of the type of a keyword if there is one, or create it (3.9)."""
-        *keywords, value = map(unquote, words)
-        types = [path for one in keywords for path in self._having("external_id_types", one)]
-        types = [path for path in types if self._resolve(path).values["unique"]]
-        if len(types) < len(keywords):
-            raise HTTPException(422, f"The external id type {keywords[0]} cannot uniquely identify a title")
+        types = self._having("external_id_types", keyword) if keyword else []
+        if keyword and not (types and self._resolve(types[0]).values["unique"]):
+            raise HTTPException(422, f"The external id type {keyword} cannot uniquely identify a title")
         known = self._identified(types[0], value) if types else self._having("titles", value)
         if known:
             self._settings.note("edit", known[0].removeprefix("/"), **self._checked("titles", given, known[0]))
