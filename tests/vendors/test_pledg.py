@@ -10,6 +10,7 @@ import pytest
 import requests
 
 import vendorkit as vk
+from tests.https import JSON, answer, client_of, raw_server
 from vendorkit.auth import verify_jwt
 from vendorkit.errors import (
     CredentialsRefused,
@@ -23,6 +24,7 @@ from vendorkit.errors import (
     VendorUnavailable,
 )
 from vendorkit.frames import SchemaDrift
+from vendorkit.http.call import Policy
 from vendorkit.local.pledg import schedule as pledg_schedule
 from vendorkit.settings import Secret, Settings
 from vendorkit.vendors.pledg.client import Pledg
@@ -274,17 +276,17 @@ def test_many_threads_on_an_expired_token_ask_for_one(vendors):
 def test_tokens_of_every_shape_are_taken_or_refused(vendors):
     """A09 to A17: what popular clients keep for ever or crash on."""
     path = "/api/merchants/{}/simulate_payment_schedule"
-    for answer, good in (("missing", True), ("null", True), ("number-text", True), ("float-text", True),
+    for variant, good in (("missing", True), ("null", True), ("number-text", True), ("float-text", True),
                          ("zero", False), ("negative", False), ("text", False), ("html", False), ("list", False),
                          ("empty", False), ("mac", False), ("redirect", False)):  # fmt: skip
-        vendors["pledg"].set(token_answer=answer)
+        vendors["pledg"].set(token_answer=variant)
         client = vk.connect("pledg", environment="local")
         call = lambda client=client: client.post(  # noqa: E731
             path.format(client.settings.get("PLEDG_MERCHANT_UID")), json=ASKED, auth="token"
         )
         if good:
-            with pytest.warns(UserWarning, match="600") if answer in ("missing", "null") else nothing():
-                assert call().ok, answer
+            with pytest.warns(UserWarning, match="600") if variant in ("missing", "null") else nothing():
+                assert call().ok, variant
         else:
             with pytest.raises(vk.errors.VendorkitError):
                 call()
@@ -378,3 +380,28 @@ def test_answers_that_no_page_shows_are_taken_in_every_form(writable, vendors):
     vendors["pledg"].set(threshold_name="min_amount_cents")
     with pytest.warns(SchemaDrift, match="min_amount_cents"):
         assert len(writable.merchant_conditions.query().frame()) == 1
+
+
+@pytest.mark.parametrize("spaces", ["", "\r\n "])
+def test_an_error_is_one_whatever_the_status_says(spaces):
+    """A refund that is refused with HTTP 200 did not happen: the vendor's own modules look for `error` alone."""
+    body = f'{spaces}{{{spaces}"error": {{"type": "payment_refused", "debug": "The purchase is too old"}}}}'.encode()
+    token = b'{"access_token": "made-up", "token_type": "Bearer", "expires_in": 600}'
+
+    def handle(sock, head):
+        sock.sendall(answer(token if b"/api/token" in head else body, JSON))
+
+    with raw_server(handle) as server:
+        client = client_of(server, "pledg", Policy(read_timeout_s=5, deadline_s=20, attempts=2))
+        client.writable = True
+        for call in (
+            lambda: client.refund("pur_1", 100),
+            lambda: client.purchase_link({"merchantUid": "mer_1", "amountCents": 100}),
+            lambda: client.merchant_conditions.query(merchant_uid="mer_1").frame(),
+            lambda: client.payment_schedule.query(merchant_uid="mer_1", amount_cents=1, created="2026-01-01").frame(),
+            lambda: client.get("/api/merchants/mer_1", auth=None),
+        ):
+            with pytest.raises(InvalidRequest, match="The purchase is too old") as caught:
+                call()
+            assert (caught.value.status, caught.value.vendor_code) == (200, "payment_refused")
+        assert sum(b"credit_by_transfer" in head for head in server.heads) == 1

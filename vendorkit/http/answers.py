@@ -35,6 +35,7 @@ from vendorkit.strictjson import strict_object
 CHUNK_BYTES: Final = 1 << 16  # Python makes room for so many before it reads; TLS brings a quarter of it at once
 ANSWER_LIMIT_BYTES: Final = 1 << 27  # a page is some megabytes; more is a decompression bomb or a mistake
 _PROBLEM_LIMIT_BYTES: Final = 1 << 16
+_FAILURE: Final = re.compile(rb'\s*\{\s*"error"\s*:\s*\{')
 
 
 class BrokenOff(VendorUnavailable):
@@ -212,7 +213,8 @@ def error_for(response: requests.Response, body: bytes, asked: str, redactor: Re
     if status == 206:
         what = f"{asked} was answered with a part of what was asked for (HTTP 206)."
         return CorruptAnswer(what, remedy="Try again; if it stays, tell the vendor.")
-    if 200 <= status < 300:
+    # An answer that is an error is one whatever its status: so do the own clients of Pledg and Medipim.
+    if 200 <= status < 300 and not _FAILURE.match(body):
         return None
     problem = read_problem(body, redactor)
     said = f" The vendor says: {problem.message or problem.code}" if problem.message or problem.code else ""
