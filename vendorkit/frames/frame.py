@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final, Literal
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 Nested = Literal["list", "json", "drop"]
+Codes = npt.NDArray[np.int32]
 NESTED: Final = ("list", "json", "drop")
 """Lists and structs as Arrow holds them, as JSON text, or left out."""
 
@@ -43,6 +47,34 @@ def to_frame(table: pa.Table, nested: Nested = "list") -> pd.DataFrame:
     # Names that metadata of pandas gives would be those of another frame.
     frame: pd.DataFrame = table.to_pandas(types_mapper=_dtype, ignore_metadata=True)
     return frame
+
+
+def row_codes(table: pa.Table) -> Codes:
+    """Return a number per row, the same for rows that are equal, lists and structs in them included."""
+    return _codes_together(map(_codes, table.columns))
+
+
+def _codes(column: pa.ChunkedArray) -> Codes:
+    """A number per value, the same for equal ones: Arrow encodes flat values, and so the codes of what is in others."""
+    if not pa.types.is_nested(column.type):
+        encoded = pc.dictionary_encode(column, null_encoding="encode")
+        return np.concatenate([np.empty(0, np.int32), *(chunk.indices.to_numpy() for chunk in encoded.chunks)])
+    array = pa.concat_arrays([pa.array([], column.type), *column.chunks])
+    is_there = array.is_valid().to_numpy(zero_copy_only=False)
+    if pa.types.is_struct(column.type):
+        return _codes_together([is_there, *(_codes(pa.chunked_array([child])) for child in array.flatten())])
+    items = _codes(pa.chunked_array([array.flatten()]))
+    lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy()
+    ends = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64) * items.itemsize
+    lists = pa.Array.from_buffers(pa.large_binary(), len(array), [None, *map(pa.py_buffer, (ends, items))])
+    return _codes_together([is_there, _codes(pa.chunked_array([lists]))])
+
+
+def _codes_together(columns: Iterable[npt.NDArray[Any]]) -> Codes:
+    """A number per row for the numbers that several columns have there."""
+    rows = np.stack([*columns], axis=1).astype(np.int32)
+    kind = pa.binary(rows.shape[1] * rows.itemsize)
+    return _codes(pa.chunked_array([pa.Array.from_buffers(kind, len(rows), [None, pa.py_buffer(rows)])]))
 
 
 def _dtype(kind: pa.DataType) -> Any:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import warnings
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial, reduce
 from typing import Final
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from vendorkit.ask import Ask
 from vendorkit.errors import AuthError, Cancelled, IncompletePull, UsageError, VendorkitError
-from vendorkit.frames import Batch, Drift, Nested, Schema, TableReader, combine, to_frame
+from vendorkit.frames import Batch, Drift, Nested, Schema, TableReader, combine, row_codes, to_frame
 from vendorkit.frames.drift import levels_to_caller
 from vendorkit.pull.drive import run
 from vendorkit.pull.plan import paging_now
@@ -205,13 +205,8 @@ def without_copies(table: pa.Table, key: str) -> tuple[pa.Table, list[int]]:
     """Return *table* without rows that repeat an earlier one, and the rows whose key another, different row has."""
     if key not in table.column_names or pc.count_distinct(table[key]).as_py() == table.num_rows:
         return table, []
-    keys = table[key].to_pylist()
-    times = Counter(keys)
-    again = [row for row, one in enumerate(keys) if times[one] > 1]
-    seen: dict[str, int] = {}
-    for row, values in zip(again, table.take(again).to_pylist(), strict=True):
-        seen.setdefault(repr(values), row)
-    copies = {*again} - {*seen.values()}
-    kept = table.take([row for row in range(len(keys)) if row not in copies]) if copies else table
-    different = Counter(keys[row] for row in seen.values())
-    return kept, [row for row in again if different[keys[row]] > 1]
+    keys = pd.Series(row_codes(table.select([key])))
+    keys = keys[keys.duplicated(keep=False)]
+    rows = pd.Series(row_codes(table.take(keys.index.to_numpy())), keys.index)
+    is_kept = ~np.isin(np.arange(len(table)), rows.index[rows.duplicated()])
+    return table.filter(pa.array(is_kept)), keys.index[rows.groupby(keys).transform("nunique") > 1].tolist()
