@@ -6,6 +6,9 @@ import itertools
 import json
 import multiprocessing
 import traceback
+from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
@@ -153,8 +156,12 @@ def test_filters_are_those_of_pandas(two):
     pd.testing.assert_frame_equal(some, expected)
     either = vk.load(second.path, filters=[[("id", "==", ids[5])], [("id", "in", [ids[9]])]])
     assert either["id"].tolist() == [ids[5], ids[9]]
-    for kind in (set, tuple, pd.Series, pd.Index, np.array):
+    for kind in (set, tuple, pd.Series, pd.Index, np.array, pd.Categorical, list.__iter__, pa.array):
         assert len(vk.load(second.path, columns="id", filters=[("id", "in", kind([ids[5], ids[9]]))])) == 2
+    for none in ([], pd.Series([], dtype=str), pd.Series([])):
+        assert len(vk.load(second.path, filters=[("id", "in", none)])) == 0
+    prices = whole["public_price"].dropna().unique()[:3].tolist()
+    assert set(vk.load(second.path, filters=[("public_price", "in", [*prices, None])])["public_price"]) >= {*prices}
     with pytest.raises(UsageError, match=r"no column 'statos'.*status"):
         vk.load(second.path, filters=[("statos", "==", "active")])
     circle: list = []
@@ -169,10 +176,49 @@ def test_filters_are_those_of_pandas(two):
         circle,
         itertools.count(),
     ]
+    wrongs += [[("id", "in", one)] for one in (ids[0], 5, {"a": 1}, [1], [[ids[0]]])]
+    wrongs += [[("updated_at", ">", one)] for one in ("x", 5, True, 1.5, pd.NaT, [])]
     wrongs += [[("public_price", "==", one)] for one in (10**30, circle, itertools.count(), {"a": 1})]
     for wrong in wrongs:
         with pytest.raises(UsageError, match="filters must be"):
             vk.load(second.path, filters=wrong)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        str,
+        pd.Timestamp,
+        np.datetime64,
+        date.fromisoformat,
+        datetime.fromisoformat,
+        partial(pd.Timestamp, tz="UTC"),
+        lambda day: pd.Timestamp(day, tz="UTC").tz_convert("America/Lima"),
+    ],
+)
+def test_filters_on_times_take_what_pandas_compares_with_them(two, make):
+    """A text, a day, a moment with or without a zone, which is UTC then, as in `frame[frame["updated_at"] > ...]`."""
+    _, _, second, _ = two
+    whole = second.frame()
+    day = str(whole["updated_at"].dropna().sort_values().iloc[100].date())
+    expected = whole[whole["updated_at"] >= day].reset_index(drop=True)
+    assert 0 < len(expected) < len(whole)
+    pd.testing.assert_frame_equal(vk.load(second.path, filters=[("updated_at", ">=", make(day))]), expected)
+    assert len(vk.load(second.path, filters=[("updated_at", "in", [make(day)])])) == sum(whole["updated_at"] == day)
+
+
+@pytest.mark.parametrize("make", [str, pd.Timestamp, np.datetime64, date.fromisoformat])
+def test_filters_on_days_take_what_pandas_compares_with_them(mediagenix, tmp_path, make):
+    """Days are Arrow's dates in the files, and times in frames."""
+    area = mediagenix.work_areas.query().frame(limit=1)["id"][0]
+    saved = mediagenix.jobs.query(work_area=area).save(tmp_path / "jobs")
+    days = saved.frame()["begins_at"]
+    day = str(days.dropna().sort_values().iloc[-1].date())
+    for op, expected in (("<=", days <= day), ("==", days == day), ("in", days == day)):
+        value = [make(day)] if op == "in" else make(day)
+        found = vk.load(saved.path, columns="begins_at", filters=[("begins_at", op, value)])
+        assert found["begins_at"].tolist() == days[expected].tolist()
+        assert len(found)
 
 
 def test_other_readers_get_one_version_in_order(two):
@@ -240,7 +286,9 @@ def test_compact_deletes_what_only_old_versions_need(two):
     assert leftovers(first.path) == {"part-of-mine.parquet", "notes.txt"}
     assert len(second.history()) == 2
     assert (len(first.history()), first.compact(keep_days=0)) == (1, 0)
-    for wrong in (-1, "1", None, True, float("nan"), float("inf"), 10**5000):
+    for days in (np.int64(30), np.float32(0.5), Decimal(3), Fraction(7, 2)):
+        assert second.compact(keep_days=days) == 0
+    for wrong in (-1, "1", None, True, float("nan"), float("inf"), 10**5000, Decimal("sNaN"), np.timedelta64(3, "D")):
         with pytest.raises(UsageError, match="keep_days must be a number of days"):
             second.compact(keep_days=wrong)
 

@@ -17,7 +17,7 @@ from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from itertools import islice
-from math import isfinite
+from math import inf, isfinite
 from numbers import Number, Real
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -228,7 +228,7 @@ def json_value(given: Any, name: str, around: tuple[int, ...] = (), *, money: bo
     if isinstance(given, str):
         return text(given, name)
     if isinstance(given, Number) or (hasattr(given, "__index__") and not isinstance(given, Iterable)):
-        return _json_number(given, name)
+        return number(given, name)
     around = deeper(given, name, around)
     if isinstance(given, Mapping):
         pairs = [(text(key, f"A name in {name}"), value) for key, value in given.items()]
@@ -244,15 +244,18 @@ def json_value(given: Any, name: str, around: tuple[int, ...] = (), *, money: bo
     return in_order(given, [json_value(one, name, around, money=money) for one in found])
 
 
-def _json_number(given: Any, name: str) -> int | float:
-    number: int | float | None = whole(given)
-    if number is None and isinstance(given, _REALS) and not hasattr(given, "__index__"):
+def number(
+    given: Any, name: str, wanted: str = "a finite number of at most 64 bits", *, low: float = -inf, high: float = inf
+) -> int | float:
+    """Return a number of any numeric type from *low* to *high*, a whole one as an int; `UsageError` for others."""
+    found: int | float | None = whole(given)
+    if found is None and isinstance(given, _REALS) and not hasattr(given, "__index__"):
         with suppress(TypeError, ValueError, ArithmeticError):  # NumPy counts its timedelta64 among the integers
             if isfinite(given):
                 return float(given)
-    if number is None:
-        refuse(name, "a finite number of at most 64 bits", given)
-    return number
+    if found is None or not low <= found <= high:
+        refuse(name, wanted, given)
+    return found
 
 
 def json_object(given: Any, name: str, *, money: bool = False) -> dict[str, Any]:

@@ -6,10 +6,12 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from vendorkit.errors import UsageError
+from vendorkit.frames import row_codes
 from vendorkit.saved.log import Version
 
 _TEXT: Final = pa.string()
@@ -67,26 +69,21 @@ def among(ids: pa.Array, others: pa.Array) -> pa.Array:
     return pc.is_in(ids, value_set=others, skip_nulls=True)
 
 
-def differing(old: Any, new: Any, start: int = 0) -> list[int]:
-    """Return which rows of two arrays or tables differ, by halving: exact for every type, nested ones too."""
-    if old.equals(new):
-        return []
-    if len(old) == 1:
-        return [start]
-    half = len(old) // 2
-    return differing(old[:half], new[:half], start) + differing(old[half:], new[half:], start + half)
+def differing(old: pa.Table, new: pa.Table) -> Any:
+    """Return which rows of two tables of one schema differ."""
+    codes = row_codes(pa.concat_tables([old, new]))
+    return np.flatnonzero(codes[: len(old)] != codes[len(old) :])
 
 
 def _changed(old: pa.Table, new: pa.Table, ids: pa.Array, version: int | None) -> Iterator[pa.Table]:
     found = []
     for name in old.column_names:
-        was, now = old[name], new[name]
-        if was.type != now.type:
-            was, now = _texts(was), _texts(now)
-        if rows := differing(was, now):
-            found.append(
-                _told(ids.take(rows), version, "changed", name, _texts(was.take(rows)), _texts(now.take(rows)))
-            )
+        was, now = old.select([name]), new.select([name])
+        if was.schema != now.schema:
+            was, now = (pa.table({name: _texts(one[name])}) for one in (was, now))
+        if not was.equals(now) and len(rows := differing(was, now)):
+            texts = [_texts(one[name].take(rows)) for one in (was, now)]
+            found.append(_told(ids.take(rows), version, "changed", name, *texts))
     yield from [pa.concat_tables(found)] if found else []
 
 

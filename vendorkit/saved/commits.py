@@ -18,6 +18,7 @@ from vendorkit.auth.interrupts import from_outside
 from vendorkit.errors import IncompletePull, SettingsError, UsageError
 from vendorkit.saved.files import LOG, names_in, sync_folder
 from vendorkit.saved.log import Note, Version, encoded, log_file, stats, stored_schema, versions
+from vendorkit.saved.stored import version_1
 
 _KEPT: Final = "interval 3650 days"  # deltalake deletes log files after 30 days otherwise, and knows no "never"
 _REFUSED: Final = re.compile(r"[%\x00-\x1f]|\w\w:[/\\]" if os.name == "nt" else r"[%\\\x00-\x1f]|\w\w:/")
@@ -36,7 +37,10 @@ if hasattr(os, "register_at_fork"):  # not on Windows, which cannot fork
 
 
 def check_writable(folder: Path) -> None:
-    """Raise an error if deltalake is missing or cannot be used in this process, for this path or for the log there."""
+    """Raise an error if deltalake is missing or cannot be used in this process, or for what is at this path."""
+    if version_1(folder) is not None:
+        what = f"{folder} was saved by version 1 of vendorkit: vk.load() reads it, but it cannot be written to."
+        raise UsageError(what, remedy="Save into another folder, or delete this one and save again.")
     if find_spec("deltalake") is None:
         what = "Datasets are Delta tables, and deltalake is not installed."
         raise SettingsError(what, remedy="Install it with: pip install 'vendorkit[datasets]'")

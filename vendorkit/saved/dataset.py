@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,9 +21,9 @@ from vendorkit.ask import suggestion
 from vendorkit.errors import IncompletePull, UsageError
 from vendorkit.frames import to_frame
 from vendorkit.saved.changes import CHANGES, compare
-from vendorkit.saved.files import POSITION, DamagedError, locked, names_in, plain_size, sweep
-from vendorkit.saved.log import Version, last, newest, stored_schema, unfinished, version, versions
-from vendorkit.saved.version1 import version_1
+from vendorkit.saved.files import POSITION, DamagedError, locked, plain_size, sweep
+from vendorkit.saved.log import Version, stored_schema, versions
+from vendorkit.saved.stored import readable, version_in
 
 _MOST_DAYS: Final = 1e6
 _READS: Final = 3  # of a folder that is updated and compacted meanwhile
@@ -122,12 +122,10 @@ class Dataset:
         Raises:
             UsageError: *keep_days* is no number of days, or another process is writing.
         """
-        is_number = isinstance(keep_days, (int, float)) and not isinstance(keep_days, bool)
-        if not is_number or not 0 <= keep_days <= _MOST_DAYS:
-            arguments.refuse("keep_days", "a number of days, 0 or more", keep_days)
+        days = arguments.number(keep_days, "keep_days", "a number of days, 0 or more", low=0, high=_MOST_DAYS)
         self._number()
         with locked(self.path):
-            found, limit = list(versions(self.path)), (time.time() - keep_days * 86_400) * 1000
+            found, limit = list(versions(self.path)), (time.time() - days * 86_400) * 1000
             replaced = [*(one.at for one in found[1:]), limit]
             needed = [one for one, at in zip(found, replaced, strict=False) if at >= limit]
             return sweep(self.path, 0, {part.name for one in needed for part in one.parts})
@@ -177,11 +175,11 @@ def load(
         IncompletePull: The dataset is not finished, or a file of it is damaged; `arrived` holds the intact rows.
     """
     folder, names, partial = arguments.folder(path), arguments.columns(columns), arguments.boolean(partial, "partial")
-    found = _readable(folder, version)
+    found = readable(folder, version)
     for _ in range(_READS):
         used, (table, sound) = found, _table(found, names, filters)
         # compact() removes parts that only replaced versions need.
-        if sound == len(used.parts) or version is not None or (found := _readable(folder, None)).number == used.number:
+        if sound == len(used.parts) or version is not None or (found := readable(folder, None)).number == used.number:
             break
     complete = used.complete and sound == len(used.parts)
     frame = to_frame(table)
@@ -199,32 +197,6 @@ def load(
     raise IncompletePull(what, arrived=frame, remedy=remedy)
 
 
-def _readable(folder: Path, version: int | None) -> Version:
-    found = newest(folder) if version is None else version_in(folder, version)
-    if found is None and (begun := unfinished(folder)):
-        return Version(folder, None, begun.note, complete=False)
-    if found is None and (found := version_1(folder)) is None:
-        what = f"{folder} is not a saved dataset."
-        raise UsageError(what, remedy="Check the path, or create one with query.save(path).")
-    return found
-
-
-def version_in(folder: Path, number: Any, name: str = "version") -> Version:
-    """Return a version of which all files are there; `UsageError` with the versions that exist if there is none."""
-    number = arguments.integer(number, name, "the number of a version, 0 or more", low=0)
-    newest_number, there = last(folder), {*names_in(folder)}
-
-    def exists(found: Version) -> bool:
-        # The newest is never taken away: if a file of it is missing, that is damage.
-        return found.number == newest_number or all(part.name in there for part in found.parts)
-
-    if number <= newest_number and exists(found := version(folder, number)):
-        return found
-    what = f"{folder} has no version {number}{' any more' if number <= newest_number else ''}."
-    others = ", ".join(str(one.number) for one in versions(folder) if exists(one))
-    raise UsageError(what, remedy=f"There are: {others or '(none)'}.")
-
-
 def check_columns(folder: Path, names: Iterable[str], known: Sequence[str]) -> None:
     """Raise `UsageError` for a name that is no column."""
     if unknown := [name for name in names if name not in known]:
@@ -235,8 +207,8 @@ def check_columns(folder: Path, names: Iterable[str], known: Sequence[str]) -> N
 def _table(found: Version, columns: Sequence[str] | None, filters: Any) -> tuple[pa.Table, int]:
     """Return the columns from the parts before the first that is damaged, and how many parts these are."""
     names = found.columns if columns is None else list(dict.fromkeys(columns))
-    condition, used = _condition(filters, found.columns)
-    check_columns(found.folder, [*names, *used], found.columns)
+    check_columns(found.folder, names, found.columns)
+    condition, used = _condition(found, filters)
     wanted = found.frame_schema(dict.fromkeys([*names, *used]))
     tables = [wanted.empty_table().select(names)]
     for part in found.parts:
@@ -251,25 +223,46 @@ def _table(found: Version, columns: Sequence[str] | None, filters: Any) -> tuple
     return pa.concat_tables(tables), len(tables) - 1
 
 
-def _condition(filters: Any, columns: Sequence[str]) -> tuple[Any, Sequence[str]]:
+def _condition(found: Version, filters: Any) -> tuple[Any, Sequence[str]]:
     """Return the filters as an expression, and the columns they use."""
-    if filters is None:
-        return None, ()
+    if filters is None or isinstance(filters, pc.Expression):
+        return filters, () if filters is None else found.columns
     try:
-        if isinstance(filters, pc.Expression):
-            return filters, columns
         groups: list[Any] = filters if isinstance(filters, list) else [None]  # other iterables may be endless
-        flat: list[Any] = [two for one in groups for two in (one if isinstance(one, list) else [one])]
-        used = [arguments.word(name, "filters") for name, _, _ in flat]
-        if not all(isinstance(one, tuple) and isinstance(one[1], str) and _is_plain(one[2]) for one in flat):
-            raise TypeError  # noqa: TRY301 - handled like any other
-        return pq.filters_to_expression(filters), used
+        groups = [groups] if isinstance(groups[0], tuple) else groups
+        used = [arguments.word(name, "filters") for group in groups for name, _, _ in group]
+        check_columns(found.folder, used, found.columns)
+        schema = found.frame_schema({*used})
+        plain = [
+            [(name, op, _comparable(op, value, schema.field(str(name)).type)) for name, op, value in group]
+            for group in groups
+        ]
+        return pq.filters_to_expression(plain), used
+    except UsageError:
+        raise
     except (TypeError, ValueError, IndexError, KeyError, OverflowError, pa.ArrowException):
         arguments.refuse("filters", 'a list of conditions such as [("status", "==", "active")]', filters)
 
 
-def _is_plain(value: Any) -> bool:
-    """Whether a value is one, or a list of some: Arrow does not survive a list that is inside of itself."""
-    value = value.tolist() if isinstance(value, (pd.Series, pd.Index, np.ndarray)) else value
-    found = value if isinstance(value, (list, tuple, set, frozenset)) else [value]
-    return all(isinstance(one, (str, bytes)) or not isinstance(one, Iterable) for one in found)
+def _comparable(op: Any, value: Any, kind: pa.DataType) -> Any:
+    """Return the value of a condition, or several, as Arrow compares them with a column of this type."""
+    is_several = op in {"in", "not in"}
+    values = arguments.values(value, "filters") if is_several else [value]
+    # Arrow does not survive a list that is inside of itself.
+    if values is None or any(isinstance(one, Iterable) and not isinstance(one, (str, bytes)) for one in values):
+        raise TypeError(op)
+    if pa.types.is_temporal(kind):
+        moments = pa.array([one if one is None else _moment(one) for one in values], pa.timestamp("us", "UTC"))
+        if pa.types.is_date(kind):
+            moments = moments.cast(pa.timestamp("us"))
+        return moments.cast(kind) if is_several else moments[0]
+    return pa.array(values, kind, from_pandas=True) if is_several else value
+
+
+def _moment(value: Any) -> datetime:
+    """Return a day, its first moment, or a moment, also as a text, in UTC if it has no zone."""
+    found = arguments.day_or_moment(pd.Timestamp(value).to_pydatetime() if isinstance(value, str) else value)
+    if found is None:
+        raise TypeError(value)
+    moment = found if isinstance(found, datetime) else datetime(found.year, found.month, found.day)  # noqa: DTZ001
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)

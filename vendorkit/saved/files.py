@@ -6,6 +6,7 @@ A folder may come from a stranger: no link is followed, only names of parts are 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import sqlite3
@@ -61,7 +62,8 @@ class Part(Struct, frozen=True, array_like=True):
         name: `part-<version>-<number>.parquet`.
         size, rows: Bytes and records in it.
         first, last: The first and the last position.
-        crc: CRC-32 of all bytes: the checksums of pages do not cover headers and footers.
+        crc: CRC-32 of all bytes: the checksums of pages do not cover headers and footers. In
+            version 1 of vendorkit it is SHA-256, a text.
         members: The columns of the members in `__undeclared`.
     """
 
@@ -70,7 +72,7 @@ class Part(Struct, frozen=True, array_like=True):
     rows: Annotated[int, Meta(gt=0, le=MOST_ROWS)]
     first: Annotated[int, Meta(ge=0)]
     last: Annotated[int, Meta(lt=1 << 62)]
-    crc: int
+    crc: int | str
     members: dict[str, str]
 
     def open(self, folder: Path) -> pq.ParquetFile:
@@ -78,7 +80,8 @@ class Part(Struct, frozen=True, array_like=True):
         with checked(DamagedError(folder / self.name)):
             body = read_file(folder / self.name, self.size)
             file = parquet(body)
-            if zlib.crc32(body) != self.crc or file.metadata.num_rows != self.rows:
+            crc = zlib.crc32(body) if isinstance(self.crc, int) else hashlib.sha256(body).hexdigest()
+            if crc != self.crc or file.metadata.num_rows != self.rows:
                 raise ValueError(self.name)
             return file
 

@@ -34,8 +34,8 @@ from vendorkit.saved.changes import among, check_key, compare, count, differing
 from vendorkit.saved.commits import check_writable
 from vendorkit.saved.dataset import Dataset, summary
 from vendorkit.saved.files import POSITION, DamagedError, Part, locked, sweep
-from vendorkit.saved.log import Note, Version, joined, newest, stored_schema, unfinished
-from vendorkit.saved.version1 import refuse_version_1
+from vendorkit.saved.log import Note, Version, joined, newest, stored_schema
+from vendorkit.saved.stored import readable
 from vendorkit.saved.write import Download
 
 _MOST: Final = 10  # at most one record in so many is merged; beyond, a whole download is quicker
@@ -48,8 +48,8 @@ def update(source: Source, ask: Ask, path: str | Path) -> Dataset:
         what = "A query with since= has no dataset that could be updated."
         raise UsageError(what, remedy="Save and update the query without since=.")
     changes = changes_of(source.resource_of(ask), ask, source.title)
-    _existing(folder)  # else the lock would create a folder
     check_writable(folder)
+    _existing(folder)  # else the lock would create a folder
     with locked(folder):
         old = _existing(folder)
         schema, note = _checked(source, ask, old)
@@ -70,13 +70,10 @@ def update(source: Source, ask: Ask, path: str | Path) -> Dataset:
 
 
 def _existing(folder: Path) -> Version:
-    refuse_version_1(folder)
-    found = newest(folder)
-    if found is None:
-        is_begun = unfinished(folder) is not None
-        what = f"{folder} is not complete." if is_begun else f"{folder} is not a saved dataset."
-        remedy = "Call save() first: it continues." if is_begun else "Create one with query.save(path)."
-        raise UsageError(what, remedy=remedy)
+    found = readable(folder, None)
+    if not found.complete:
+        what = f"{folder} is not complete."
+        raise UsageError(what, remedy="Call save() first: it continues.")
     return found
 
 

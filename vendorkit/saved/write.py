@@ -15,8 +15,8 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
-import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from vendorkit import arguments
 from vendorkit.ask import Ask
@@ -29,7 +29,6 @@ from vendorkit.saved.commits import check_writable, commit
 from vendorkit.saved.dataset import Dataset, summary
 from vendorkit.saved.files import POSITION, DamagedError, Part, checked, locked, part_name, sweep, write_part
 from vendorkit.saved.log import Footer, Note, Question, Version, encoded, newest, unfinished
-from vendorkit.saved.version1 import refuse_version_1
 
 # A part ends at whichever limit comes first. Time counts because pages come at the pace of the vendor's rate budget: a
 # download of 10,000 records in pages would otherwise be one part, and lost as a whole.
@@ -44,7 +43,6 @@ def save(source: Source, ask: Ask, path: Any, *, columns: Any, locale: Any) -> D
     """Download *ask* into a folder. This is `Query.save`, which says more."""
     folder, columns, locale = arguments.folder(path), arguments.columns(columns), arguments.locale(locale)
     schema, note = new_note(source, ask, columns, locale)
-    refuse_version_1(folder)
     check_writable(folder)
     with locked(folder):
         old = newest(folder)
@@ -272,12 +270,8 @@ class Download:
         total = self.note.total
         if total is not None and self.note.rows != total:
             return f"{self.note.rows:,} rows arrived where {total:,} were announced"
-        return "the same id came twice" if self.note.pages > 1 and self._has_doubles() else None
-
-    def _has_doubles(self) -> bool:
-        if self.schema.key not in self.schema.arrow.names:
-            return False
-        # 8 bytes per id: a million records take 8 MB, and two hashes of 64 bits meet by chance once in 10**7 datasets.
-        ids = (self.stored.ids(part).drop_null().to_pandas() for part in self.note.parts)
-        found = np.sort(np.concatenate([pd.util.hash_array(some.to_numpy(dtype=object)) for some in ids]))
-        return bool((found[1:] == found[:-1]).any())
+        if self.note.pages > 1 and self.schema.key in self.schema.arrow.names:
+            ids = self.stored.ids(*self.note.parts).drop_null()
+            if pc.count_distinct(ids).as_py() < len(ids):
+                return "the same id came twice"
+        return None
