@@ -76,6 +76,18 @@ def test_a_tilde_is_the_users_own_folder(medipim, tmp_path, monkeypatch):
     assert len(vk.load(Path("~/brands"))) == 1
 
 
+def test_a_dataset_is_that_of_its_folder_wherever_the_notebook_goes(medipim, tmp_path, monkeypatch):
+    """A relative path means the working folder of that time: another one may have a dataset of the same name."""
+    query = medipim.brands.query(id=9)
+    saved, other = query.save("brands"), tmp_path / "other"
+    medipim.brands.query(id=10).save(other / "brands")
+    monkeypatch.chdir(other)
+    assert saved.path == tmp_path / "brands"
+    assert saved.frame()["id"].tolist() == ["9"]
+    assert saved.arrow().to_table()["id"].to_pylist() == ["9"]
+    assert len(saved.history()) == 1
+
+
 def test_history_has_a_row_per_version(two):
     """The newest first; of the older Dataset up to its own version."""
     _, first, second, ids = two

@@ -37,7 +37,7 @@ class Dataset:
     One version of a saved query result.
 
     Attributes:
-        path: The folder.
+        path: The folder, absolute.
         rows: Number of stored records.
         complete: Whether these are all.
         parts: Number of Parquet files.
@@ -148,7 +148,8 @@ class Dataset:
 def summary(found: Version) -> Dataset:
     """Return a version, or what is stored, as a value for the caller."""
     note, parts = found.note, len(found.parts)
-    return Dataset(found.folder, note.rows, found.complete, parts, note.total, note.fetched_at, found.number)
+    path = found.folder.absolute()  # the working folder may be another one later
+    return Dataset(path, note.rows, found.complete, parts, note.total, note.fetched_at, found.number)
 
 
 @calls.checked
@@ -168,7 +169,8 @@ def load(
         columns: Only these columns, in this order, or this one. None means all.
         partial: Take what is there, even if it is not complete.
         version: The number of an older version; None means the newest.
-        filters: Only rows that match, as in `pandas.read_parquet`: `[("status", "==", "active")]`.
+        filters: Only rows that match, as in `pandas.read_parquet`: `[("status", "==", "active")]`. A time may be a text
+            or a day too (`"2024-01-01"`), in UTC if it has no zone; "in" and "not in" take any list, also an empty one.
 
     Raises:
         UsageError: There is no dataset, no such version or column, or the filters are none.
