@@ -273,6 +273,19 @@ def test_panel_has_its_widgets_and_its_state_as_outputs(panel, put_out, monkeypa
     assert f'class="{name}"' in still["text/html"]
 
 
+def test_closed_panel_is_still_shown_as_html(panel, put_out):
+    """Its widgets are gone, also if it was on view before; closing it twice is no error."""
+    panel._ipython_display_()
+    panel.close()
+    panel.close()
+    put_out.clear()
+    panel.choose(vendor="pledg")
+    panel._ipython_display_()
+    ((_, still),) = put_out
+    assert set(still) == {"text/html", "text/plain"}
+    assert "Pledg" in still["text/html"]
+
+
 def test_saved_notebook_shows_what_came_last(panel, put_out):
     """The state for pages without widgets is updated after a click; nothing is before the panel is shown."""
     panel.start()

@@ -24,8 +24,9 @@ from vendorkit.vendors.client import Client
 WRAP: Final = {"flex_flow": "row wrap", "align_items": "center"}
 LABELLED: Final = {"description_width": "10em"}
 WIDE: Final = {"width": "28em"}
-WIDER: Final = {"width": "46em", "max_width": "98%"}
 WHOLE: Final = {"description_width": "initial"}
+FIELD: Final = {"style": LABELLED, "layout": WIDE}
+LIST: Final = {"style": LABELLED, "layout": {"width": "46em", "max_width": "98%"}}
 Act = Callable[[], Any]
 Failed = Callable[[BaseException], None]
 _VIEW: Final = "application/vnd.jupyter.widget-view+json"
@@ -145,6 +146,13 @@ def button(text: str, act: Act, failed: Failed, tip: str = "", **options: Any) -
     return made
 
 
+def entry(kind: type[Any], name: str, act: Act, failed: Failed, **options: Any) -> Any:
+    """Return a control with this label that does *act* after each change, guarded; *options* are the widget's own."""
+    made = kind(description=name, **options)
+    made.observe(guarded(act, failed), names="value")
+    return made
+
+
 def mark(widget: Any, name: str, on: bool) -> None:
     """Give a widget this class, or take it away."""
     (widget.add_class if on else widget.remove_class)(name)
@@ -218,7 +226,8 @@ class WorkPanel(widgets.VBox):  # type: ignore[misc]
             self.publish()
 
     def close(self) -> None:
-        """Close the panel with all its widgets, which ipywidgets would keep until the kernel ends."""
+        """Stop what is under way; close all widgets, which ipywidgets would keep. It can still be shown, as HTML."""
+        self.cancel()
         waiting: list[Any] = list(vars(self).values())
         seen: set[int] = set()
         while waiting:
@@ -231,6 +240,7 @@ class WorkPanel(widgets.VBox):  # type: ignore[misc]
                 if one is not self:
                     one.close()
         super().close()
+        self.__dict__.pop("_repr_mimebundle_", None)  # ipywidgets 8 sets None
 
     if not TYPE_CHECKING:  # type checkers find unknown names by themselves
 
@@ -246,13 +256,13 @@ class WorkPanel(widgets.VBox):  # type: ignore[misc]
         raise NotImplementedError
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        # As ipywidgets 8 writes it; ipywidgets 7 has no such method.
-        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
-        return {_VIEW: view, **self._static()}
+        # As ipywidgets 8 writes it; ipywidgets 7 has no such method. A closed panel has no model.
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id} if self.comm else None
+        return ({_VIEW: view} if view else {}) | self._static()
 
     def _ipython_display_(self, **_: Any) -> None:
-        view = self._repr_mimebundle_()[_VIEW]
-        display({_VIEW: view, "text/html": ""}, raw=True)  # type: ignore[no-untyped-call]
+        if view := self._repr_mimebundle_().get(_VIEW):
+            display({_VIEW: view, "text/html": ""}, raw=True)  # type: ignore[no-untyped-call]
         display(self._still(), raw=True, display_id=self._mark)  # type: ignore[no-untyped-call]
         self._displayed = True
 

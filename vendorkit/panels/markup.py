@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,6 +18,9 @@ STYLE: Final = Path(__file__).with_name("panels.css").read_text("utf-8")
 # By an event of the page itself, which works in every front end and over plain HTTP, where browsers have no
 # navigator.clipboard; only as plain text, because a spreadsheet would put each formatted line into one cell.
 _COPY: Final = html.escape(Path(__file__).with_name("copy.js").read_text("utf-8"))
+
+HINTS: Final[dict[str, dict[str, str]]] = json.loads(Path(__file__).with_name("hints.json").read_text("utf-8"))
+"""What can be typed into which control, and what it is for."""
 
 _COPY_BUTTON: Final = f'<button type="button" class="jupyter-button" onclick="{_COPY}">LABEL</button>'
 _FOLDS: Final = 6  # deeper lines are one part with the line above them

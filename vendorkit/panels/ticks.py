@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import ipywidgets as widgets
 
-from vendorkit.panels.base import WHOLE, WRAP, Failed, guarded
+from vendorkit.panels.base import WHOLE, WRAP, Failed, entry, guarded
 from vendorkit.panels.markup import dim_html
 
 _SHOWN: Final = 200  # more boxes would take the browser seconds; the search finds the others
@@ -36,8 +36,8 @@ class Ticks(widgets.VBox):  # type: ignore[misc]
     ) -> None:
         self._names, self._ticked, self._choose, self._failed = names, ticked, choose, failed
         self._boxes: dict[str, widgets.Checkbox] = {}
-        self._find = widgets.Text(description="Find column", style=WHOLE, layout={"width": "20em"})
-        self._find.observe(guarded(self._offer, failed), "value")
+        wide = {"style": WHOLE, "layout": {"width": "20em"}}
+        self._find = entry(widgets.Text, "Find column", self._offer, failed, **wide)
         self._found, self._more = widgets.Box(), widgets.HTML()
         self._found.add_class("vk-ticks")
         bar = widgets.HBox([self._find, *beside], layout=WRAP)

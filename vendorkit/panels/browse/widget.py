@@ -14,7 +14,7 @@ import pandas as pd
 from vendorkit import arguments, calls
 from vendorkit.ask import suggestion
 from vendorkit.errors import UsageError, VendorkitError
-from vendorkit.panels.base import WHOLE, WRAP, WorkPanel, button, connected, guarded, source_title, titled
+from vendorkit.panels.base import WHOLE, WRAP, WorkPanel, button, connected, entry, guarded, source_title, titled
 from vendorkit.panels.browse import markup
 from vendorkit.panels.browse.response import Response, fetch, with_xml
 from vendorkit.panels.markup import dim_html
@@ -83,9 +83,8 @@ class Browser(WorkPanel):
         self._forward = button("Forward", partial(self.step, 1), self.fail, "Forward again; nothing is sent")
         self._start = button("Start", self.go, self.fail, "The vendor's root, or the list of its resources")
         self._again = button("Reload", self.reload, self.fail, "Fetch it again")
-        self._address = widgets.Text(description="Address", style=WHOLE, layout={"flex": "1 1 20em"})
-        self._address.continuous_update = False  # at Enter
-        self._address.observe(guarded(self._typed, self.fail), names="value")
+        at_enter = {"continuous_update": False, "style": WHOLE, "layout": {"flex": "1 1 20em"}}
+        self._address = entry(widgets.Text, "Address", self._typed, self.fail, **at_enter)
         bar = [self._back, self._forward, self._start, self._again, self._address, self._stop]
         return widgets.HBox(bar, layout=WRAP)
 

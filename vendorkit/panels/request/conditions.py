@@ -11,7 +11,7 @@ from traitlets import TraitError
 
 from vendorkit import arguments
 from vendorkit.ask import Filter, choice, find_filter
-from vendorkit.panels.base import LABELLED, WIDE, WIDER, WRAP, Act, Failed, button, guarded
+from vendorkit.panels.base import FIELD, LABELLED, LIST, WRAP, Act, Failed, button, entry
 from vendorkit.panels.request.controls import Control, Lookup
 from vendorkit.resource import Resource
 
@@ -41,8 +41,8 @@ class Conditions(widgets.VBox):  # type: ignore[misc]
 
     def __init__(self, resource: Resource, lookup: Lookup, changed: Act, failed: Failed, remove: Remove = None) -> None:
         self._resource, self._lookup, self._changed, self._failed = resource, lookup, changed, failed
-        self._match = widgets.Dropdown(options=_MATCHES, description="Group" if remove else "Filters", style=LABELLED)
-        self._match.observe(guarded(changed, failed), names="value")
+        look = {"options": _MATCHES, "style": LABELLED}
+        self._match = entry(widgets.Dropdown, "Group" if remove else "Filters", changed, failed, **look)
         self._rows = widgets.VBox()
         removing = [button("Remove group", lambda: remove(self), failed)] if remove else []
         head = widgets.HBox([*([self._match] if resource.nests else []), *removing])
@@ -56,19 +56,15 @@ class Conditions(widgets.VBox):  # type: ignore[misc]
     def _adders(self) -> list[Any]:
         """Return what adds a row: a list of filters, which can be searched if it is long."""
         optional = [(f"{one.name}: {one.about}", one.name) for one in self._resource.filters if not one.required]
-        look = {"style": LABELLED, "layout": WIDER}
-        chooser = widgets.Select(
-            options=optional, rows=min(len(optional), _LISTED) + 1, description="Add filter", **look
-        )
-        self._chooser = chooser
-        find = widgets.Text(placeholder="a word", description="Find filter", style=LABELLED, layout=WIDE)
+        rows = min(len(optional), _LISTED) + 1
+        self._chooser = chooser = widgets.Select(options=optional, rows=rows, description="Add filter", **LIST)
 
         def narrow() -> None:
             words = find.value.casefold().split()
             chooser.options = [one for one in optional if all(word in one[0].casefold() for word in words)]
             chooser.index = 0 if chooser.options else None
 
-        find.observe(guarded(narrow, self._failed), names="value")
+        find = entry(widgets.Text, "Find filter", narrow, self._failed, placeholder="a word", **FIELD)
         add_chosen = lambda: chooser.value is None or self.add(chooser.value)  # noqa: E731 - too short for a name
         adders = [chooser, button("Add", add_chosen, self._failed, "Add the chosen filter")]
         adders += [button("Add group", self.add_group, self._failed)] if self._resource.nests else []

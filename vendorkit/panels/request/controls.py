@@ -18,7 +18,7 @@ import ipywidgets as widgets
 from vendorkit.ask import Filter
 from vendorkit.errors import UsageError, VendorkitError
 from vendorkit.panels.base import LABELLED, WIDE, WRAP, Act
-from vendorkit.panels.markup import dim_html
+from vendorkit.panels.markup import HINTS, dim_html
 from vendorkit.pull import progress_to
 from vendorkit.query import Query
 from vendorkit.resource import Resource
@@ -34,8 +34,7 @@ _RESERVE: Final = 10  # requests of the rate budget that are left for what someb
 _MANY: Final = 10**6
 _LISTED: Final = 4  # choices shown at once
 _WHOLE_DAY: Final = {"from": "00:00:00", "until": "23:59:59"}
-_SPAN, _DAY, _MOMENT = "2026-01-01 .. 2026-01-31", "2026-01-31", "2026-01-31T12:00"
-_HINTS: Final = {"time": _SPAN, "date": _DAY, "moment": _MOMENT, "object": "JSON"}
+_HINTS: Final = HINTS["control of a filter"]
 
 
 def typed(declared: Filter, text: str) -> Any:

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 import ipywidgets as widgets
 
 from vendorkit.http.exchanges import Exchange, masked_body
-from vendorkit.panels.base import LABELLED, WIDE, WIDER, WRAP, Failed, guarded
+from vendorkit.panels.base import FIELD, LIST, WRAP, Failed, entry
 from vendorkit.panels.markup import counted, dim_html, folded_html, info_html, scrolled_html
 from vendorkit.vendors.client import Client
 
@@ -34,10 +34,8 @@ class ExchangePane(widgets.VBox):  # type: ignore[misc]
         self._numbers = range(0)
         client.session.exchanges.keep_bytes = SHOWN_BYTES + _MARGIN_BYTES
         self._table, self._open = widgets.HTML(), widgets.HTML()
-        self._chooser = widgets.Dropdown(description="Open", style=LABELLED, layout=WIDER)
-        self.search = widgets.Text(description="Search", continuous_update=False, style=LABELLED, layout=WIDE)
-        for box, act in ((self._chooser, self._open_one), (self.search, self._find)):
-            box.observe(guarded(act, failed), names="value")
+        self._chooser = entry(widgets.Dropdown, "Open", self._open_one, failed, **LIST)
+        self.search = entry(widgets.Text, "Search", self._find, failed, continuous_update=False, **FIELD)
         super().__init__([self._table, widgets.HBox([self._chooser, self.search], layout=WRAP), self._open])
 
     def show(self, first: int) -> None:

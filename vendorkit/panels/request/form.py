@@ -13,7 +13,8 @@ import pyarrow as pa
 from vendorkit.ask import Ask, Filter
 from vendorkit.errors import UsageError
 from vendorkit.frames import Kind, Schema
-from vendorkit.panels.base import Act, Failed, button, guarded
+from vendorkit.panels.base import Act, Failed, button, entry
+from vendorkit.panels.markup import HINTS
 from vendorkit.panels.request.conditions import Conditions
 from vendorkit.panels.request.controls import Control, Lookup
 from vendorkit.panels.ticks import Ticks
@@ -24,14 +25,7 @@ from vendorkit.vendors.client import Client
 
 _FIRST_ROWS: Final = "1000"
 # The arguments of `query` and `frame` are controls like filters.
-_ABOUT: Final = {
-    "sort": 'In the vendor\'s order if it is empty; "-" is descending.',
-    "locale": "One language only; a column for each if it is empty.",
-    "nested": "Lists as JSON texts, or left out; kept as lists if it is empty.",
-    "accept": "The format of the responses.",
-    "strategy": "How to fetch more than pages can hold.",
-    "expand": "Linked records to embed.",
-}
+_ABOUT: Final = HINTS["argument of a request"]
 _SINCE: Final = Filter("since", "moment", many=False, about="Only records created or changed from then on.")
 _LIMIT: Final = Filter("limit", "integer", many=False, about="At most this many rows; empty for all.")
 _WHERE: Final = Filter("where", "object", many=False, about='One filter, as {"or": [{"id": 9}, {"id": 12}]}.')
@@ -152,10 +146,8 @@ class Columns(widgets.VBox):  # type: ignore[misc]
         self._schema, self._changed, self._failed = schema, changed, failed
         self._names, self._full = schema.arrow.names, set[str]()
         self._ticks: Ticks | None = None
-        self._open = widgets.ToggleButton(
-            tooltip="Choose columns", layout={"width": "auto", "align_self": "flex-start"}
-        )
-        self._open.observe(guarded(self._show, failed), names="value")
+        look = {"layout": {"width": "auto", "align_self": "flex-start"}, "tooltip": "Choose columns"}
+        self._open = entry(widgets.ToggleButton, "columns", self._show, failed, **look)
         super().__init__([self._open])
         self.choose(())
 

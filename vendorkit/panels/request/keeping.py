@@ -14,7 +14,7 @@ import pandas as pd
 from vendorkit import arguments
 from vendorkit.errors import UsageError, VendorkitError
 from vendorkit.httpfile import http_text, save_request, saved_requests
-from vendorkit.panels.base import LABELLED, WHOLE, WIDE, WIDER, WRAP, Act, Failed, button, guarded
+from vendorkit.panels.base import FIELD, LIST, WHOLE, WRAP, Act, Failed, button, entry
 from vendorkit.panels.markup import code_html, copied_html
 from vendorkit.panels.table.columns import labelled
 from vendorkit.panels.table.markup import page_html
@@ -54,14 +54,11 @@ class History(widgets.VBox):  # type: ignore[misc]
 
     def __init__(self, client: Client, now: Now, restore: Restore, say: Callable[[str], None], failed: Failed) -> None:
         self._client, self._now, self._restore, self._say, self._kept = client, now, restore, say, list[Kept]()
-        look = {"style": LABELLED, "layout": WIDE}
-        self.search = widgets.Text(description="Search", **look)
-        self.list = widgets.Select(rows=8, description="Requests", style=LABELLED, layout=WIDER)
-        self.path = widgets.Text("requests.http", description="File", continuous_update=False, **look)
-        self.name = widgets.Text(description="Name", continuous_update=False, **look)
+        self.search = entry(widgets.Text, "Search", self._show, failed, **FIELD)
+        self.list = entry(widgets.Select, "Requests", self._open, failed, rows=8, **LIST)
+        self.path = widgets.Text("requests.http", description="File", continuous_update=False, **FIELD)
+        self.name = widgets.Text(description="Name", continuous_update=False, **FIELD)
         self._detail = widgets.HTML()
-        for box, act in ((self.search, self._show), (self.list, self._open)):
-            box.observe(guarded(act, failed), names="value")
         put_back = button("Restore", self.restore, failed, "Put the chosen request back into the form")
         save = button("Save", self.save, failed, "Add what the form says to the file, by its name")
         load = button("Load", self.load, failed, "List the requests of the file")
@@ -125,7 +122,7 @@ class SavePane(widgets.HBox):  # type: ignore[misc]
     """
 
     def __init__(self, save: Act, failed: Failed) -> None:
-        self.path = widgets.Text(description="Save all to", placeholder="products", style=LABELLED, layout=WIDE)
+        self.path = widgets.Text(description="Save all to", placeholder="products", **FIELD)
         self.kind = widgets.Dropdown(options=_KINDS, description="as", style=WHOLE, layout={"width": "auto"})
         self.button = button("Save all", save, failed, "Download all that match, whatever the limit, and save them")
         self.code = widgets.HTML()

@@ -11,6 +11,7 @@ import ipywidgets as widgets
 import pandas as pd
 
 from vendorkit.ask import Ask
+from vendorkit.panels.base import mark
 from vendorkit.panels.markup import counted
 from vendorkit.panels.table import Table
 from vendorkit.panels.table.files import is_mock
@@ -148,7 +149,7 @@ class Outcome(widgets.VBox):  # type: ignore[misc]
     def compare(self, asked: Asked) -> None:
         """Mark the table unless it is the result of *asked*, which is what the form says now."""
         earlier = asked != self._asked
-        (self.add_class if earlier else self.remove_class)("vk-earlier")
+        mark(self, "vk-earlier", earlier)
         if self._name:
             said = '<b class="vk-fault">Of an earlier request.</b> ' if earlier else ""
             self._line.value = f"<div>{said}{self._name}</div>"

@@ -17,8 +17,8 @@ from vendorkit import calls
 from vendorkit.ask import choice
 from vendorkit.errors import VendorkitError
 from vendorkit.panels.base import (
+    FIELD,
     LABELLED,
-    WIDE,
     WRAP,
     WorkPanel,
     button,
@@ -60,7 +60,7 @@ class RequestPanel(WorkPanel):
         self._running: tuple[Asked, float]  # the last download, and when it began
         self._first = 1  # the number of its first exchange
         names = list(client.declared)
-        self._resource = widgets.Dropdown(options=names, description="Resource", style=LABELLED, layout=WIDE)
+        self._resource = widgets.Dropdown(options=names, description="Resource", **FIELD)
         self._about, self._code = widgets.HTML(), widgets.HTML()
         self._exchange, self.saving = ExchangePane(client, self.fail), SavePane(self.save_all, self.fail)
         self.history = History(client, self._now, self.restore, self.say, self.fail)
