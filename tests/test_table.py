@@ -267,6 +267,53 @@ def test_presses_while_it_still_sorts_wait_for_their_turn(products, monkeypatch)
     assert table.summary().endswith("sorted by cents, ascending")
 
 
+@pytest.mark.parametrize(
+    ("heads", "sorted_for", "then"),
+    [
+        (["name", "cents", "created"], ["name", "created"], "created, ascending"),
+        (["name", "cents", "cents", "cents"], ["name"], ""),
+        (["name", "name"], ["name", "name"], "name, descending"),
+        (["name", "cents", "name", "name"], ["name", "name"], "name, descending"),
+    ],
+    ids=["another head each time", "three times the same one", "again the one that runs", "and back"],
+)
+def test_the_newest_of_the_presses_that_wait_is_sorted_for(products, monkeypatch, heads, sorted_for, then):
+    """Those before it would sort in vain, and be painted; on the same head each still counts."""
+    table, begun, go_on = Table(products), threading.Event(), threading.Event()
+    ordered, painted = [], []
+
+    def slow(column, *, descending):
+        ordered.append(column.name)
+        begun.set()
+        go_on.wait(10)
+        return order(column, descending=descending)
+
+    monkeypatch.setattr("vendorkit.panels.table.view.order", slow)
+    monkeypatch.setattr(table, "publish", lambda: painted.append(table.summary()))
+    for head in heads:
+        press(group(table, "vk-heads"), head)
+        assert begun.wait(10)
+    go_on.set()
+    table.join()
+    assert ordered == sorted_for
+    assert {said for said in painted if "sorted" in said} == (
+        {f"rows 1 to 5 of 5; sorted by {then}"} if then else set()
+    )
+
+
+def test_press_after_a_sort_that_failed_starts_anew(products, monkeypatch):
+    """What was pressed before the error is not counted with the next press."""
+    table = Table(products)
+    with monkeypatch.context() as patch:
+        patch.setattr("vendorkit.panels.table.view.order", lambda *_, **__: 1 / 0)
+        press(group(table, "vk-heads"), "name")
+        table.join()
+    assert "An unexpected error arose" in table.static_html()
+    press(group(table, "vk-heads"), "cents")
+    table.join()
+    assert table.summary().endswith("sorted by cents, ascending")
+
+
 def test_what_is_typed_while_the_rows_are_painted_counts(products, monkeypatch):
     """Only what the painting itself sets is no click."""
     table, painting, go_on = Table(products), threading.Event(), threading.Event()
@@ -463,9 +510,23 @@ def test_nothing_in_a_cell_or_a_name_can_run_in_the_browser():
     table.join()
     for one in below(table):
         if isinstance(one, widgets.HTML):
-            assert "<img" not in one.value
+            assert "<img src=x" not in one.value
     assert len(table.static_html()) < 10_000
     assert table.frame.iloc[1, 0] == evil * 100
+
+
+class Stubborn:
+    """A value that cannot be written, compared or hashed."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+    __repr__ = __str__
+
+    def __lt__(self, _: object) -> bool:
+        raise RuntimeError
 
 
 ODD = {
@@ -475,6 +536,11 @@ ODD = {
     "category": pd.Series(pd.Categorical(["small", "large", None, "small"], ["small", "large"], ordered=True)),
     "period": pd.Series(pd.period_range("2026-01", periods=4, freq="M")),
     "interval": pd.Series(pd.interval_range(0, 4)),
+    "arrays": pd.Series([np.arange(3), np.arange(2), None, np.eye(2)], dtype=object),
+    "stubborn": pd.Series([Stubborn(), Stubborn(), None, Stubborn()], dtype=object),
+    "one moment": pd.Series(pd.to_datetime(["2026-01-01"] * 4).tz_localize("+05:30")),
+    "one large float": pd.Series([1e16, 1e16 + 2, None, 1e16]),
+    "far apart": pd.Series([-1e308, 1e308, None, 0.0]),
     "complex": pd.Series([1 + 2j, 0, 2j, 1]),
     "duration": pd.Series(pd.to_timedelta([1, 2, None, 3], unit="h")),
     "zoned": pd.Series(pd.date_range("2026-01-31", periods=4, tz="Europe/Brussels")),
@@ -513,6 +579,13 @@ def test_columns_have_unique_labels_and_a_meaningful_index_is_one():
     """Names may be repeated, numbers or pairs."""
     frame = pd.DataFrame([[1, 2, 3]], columns=["a", "a", ("b", 1)])
     assert list(labelled(frame)) == ["a", "a (2)", "('b', 1)"]
+    frame = pd.DataFrame([[1, 2, 3, 4]], columns=["a", "a", "a (2)", ""])
+    assert {name: one.item() for name, one in labelled(frame).items()} == {
+        "a": 1,
+        "a (3)": 2,
+        "a (2)": 3,
+        "(no name)": 4,
+    }
     indexed = pd.DataFrame({"n": [2, 1]}, index=pd.Index(["x", "y"], name="key"))
     table = Table(indexed)
     assert table.columns == ["key", "n"]
@@ -769,6 +842,26 @@ def test_closing_a_table_closes_all_its_widgets():
     assert len(models() - before) > 30
     table.close()
     assert models() - before == set()
+
+
+def test_closing_a_table_ends_its_work(products, monkeypatch):
+    """Nobody sees what it would bring."""
+    table, begun, ended = Table(products), threading.Event(), threading.Event()
+
+    def endless(*_, **__):
+        begun.set()
+        try:
+            while True:
+                check_cancelled()
+                time.sleep(0.01)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr("vendorkit.panels.table.view.order", endless)
+    press(group(table, "vk-heads"), "name")
+    assert begun.wait(10)
+    table.close()
+    assert ended.wait(5)
 
 
 def test_a_missing_folder_is_named(tmp_path):

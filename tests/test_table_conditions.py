@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timezone
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -72,6 +73,12 @@ def check(values, wanted):
 def test_whole_numbers(values):
     """Compared, spans with both ends, several values, null; digits past 2**53 are told apart."""
     check(values, NUMBERS)
+
+
+def test_decimals():
+    """Of Arrow: whole numbers among several values fit too."""
+    decimals = column([Decimal("1.50"), Decimal(2), None, Decimal(-1)], pa.decimal128(9, 2))
+    check(decimals, {"1 | 2": [1], "!=1 | 2": [0, 3], "1.5": [0], ">1": [0, 1], "-1..1.5": [0, 3], "null": [2]})
 
 
 @pytest.mark.parametrize("values", dtypes(FLOATS, "float64", "Float64", pa.float64()))
@@ -159,6 +166,9 @@ FRAME = pd.DataFrame(
     },
 )
 TWICE = pd.concat([FRAME[["name", "cents"]], FRAME[["cents", "price"]]], axis=1)
+UNNAMED = FRAME[["name", "cents"]].set_axis(["", "a"], axis=1)
+MISNAMED = FRAME[["name", "cents", "price"]].set_axis(["a", "a", "a (2)"], axis=1)
+SAME_NAME = FRAME[["name", "cents"]].set_index(pd.Index(range(6), name="cents"))
 INDEXED = FRAME[["name", "cents", "price"]].set_index(
     pd.MultiIndex.from_product([["x", "y"], [3, 2, 1]], names=["k", None])
 )
@@ -177,6 +187,11 @@ REPEATED = FRAME[["name", "cents"]].set_index(pd.Index([1, 1, 2, 2, 1, 2], name=
         (FRAME, {'odd "name"\\': ">1", "('a', 1)": "<5", "7": "a | b | c | d"}, "7", ["('a', 1)", "7"]),
         (FRAME, {"name": "nothing has this"}, "cents", ["name"]),
         (TWICE, {"cents (2)": ">5", "name": "soap | o"}, "cents (2)", ["name", "cents (2)"]),
+        (UNNAMED, {"(no name)": "soap | o", "a": "not null"}, "(no name)", ["(no name)"]),
+        (MISNAMED, {"a (2)": ">5", "a (3)": "not null"}, "a (3)", ["a (3)"]),
+        (SAME_NAME, {"cents": ">=1", "cents (2)": "not null", "name": "not null"}, "cents", ["cents (2)"]),
+        (SAME_NAME, {"cents (2)": ">5"}, "cents (2)", ["name"]),
+        (SAME_NAME, {"cents": "<5"}, "name", None),
         (INDEXED, {"k": "y", "level_1": "!=2"}, "level_1", ["level_1", "price"]),
         (REPEATED, {"key": "1"}, "key", ["cents"]),
         (REPEATED, {"key": ">0", "name": "not null"}, "cents", ["key"]),

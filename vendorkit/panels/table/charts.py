@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import html
 import io
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
@@ -13,26 +15,13 @@ import pandas as pd
 from vendorkit.errors import SettingsError, UsageError
 from vendorkit.panels.table.conditions import literal
 
-CHARTS: Final = {
-    "Histogram": {"number"},
-    "Counts": {"number", "date", "flag", "text"},
-    "Over time": {"date"},
-    "Scatter": {"number"},
-}
-"""What can be drawn, and of which kinds of columns."""
+CHARTS: Final[dict[str, Any]] = json.loads(Path(__file__).with_name("charts.json").read_text("utf-8"))
+"""What can be drawn: of which kinds of columns, its title, and the lines that draw it, as templates."""
 
 SPANS: Final = {"day": "D", "week": "W", "month": "MS"}
 """How rows are counted over time: the words, and the frequencies of pandas."""
 
 _SIZE: Final = (8, 3.5)  # inches
-_LINES: Final = {
-    "Histogram": 'axes.hist(shown[{x}].dropna().astype("float64"), bins=30)',
-    "Counts": 'counts = shown[{x}].astype("string").value_counts().head(20)[::-1]\naxes.barh(counts.index, counts)',
-    "Over time": "counts = pd.Series(1, pd.DatetimeIndex(shown[{x}].dropna())).resample({span}).size()\n"
-    'axes.step(counts.index, counts, where="post")',
-    "Scatter": 'both = shown[[{x}, {y}]].dropna().astype("float64")\n'
-    "axes.scatter(both.iloc[:, 0], both.iloc[:, 1], s=10, alpha=0.5)",
-}
 
 
 @dataclass(frozen=True)
@@ -55,8 +44,8 @@ class Chart:
     @property
     def title(self) -> str:
         """What is drawn, in words."""
-        named = {"Over time": f"{self.x} per {self.span}", "Scatter": f"{self.y} by {self.x}"}
-        return named.get(self.kind, f"{self.kind} of {self.x}")
+        title: str = CHARTS[self.kind]["title"]
+        return title.format(**vars(self))
 
     def draw(self, axes: Any, shown: pd.DataFrame) -> None:
         """Draw it by the lines of `code`, so that the two cannot differ."""
@@ -65,7 +54,8 @@ class Chart:
     @property
     def _lines(self) -> str:
         names = {"x": literal(self.x), "y": literal(self.y), "span": literal(SPANS[self.span])}
-        return f"{_LINES[self.kind].format(**names)}\naxes.set_title({literal(self.title)})"
+        drawn = "\n".join(CHARTS[self.kind]["lines"]).format(**names)
+        return f"{drawn}\naxes.set_title({literal(self.title)})"
 
     def code(self, rows: str) -> str:
         """Return the lines that draw it in a cell; *rows* is the expression of the frame."""

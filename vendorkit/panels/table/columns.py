@@ -32,12 +32,14 @@ def labelled(frame: pd.DataFrame) -> dict[str, pd.Series[Any]]:
             unnamed = "index" if frame.index.nlevels == 1 else f"level_{number}"
             levels.append((unnamed if name is None else name, pd.Series(frame.index.get_level_values(number))))
     columns = [(name, frame.iloc[:, number]) for number, name in enumerate(frame.columns)]
+    named = [(readable(str(name)) or "(no name)", column) for name, column in [*levels, *columns]]
     found: dict[str, pd.Series[Any]] = {}
-    for name, column in [*levels, *columns]:
-        label, count = readable(str(name)), 1
-        while label in found:
+    names = {name for name, _ in named}
+    for name, column in named:
+        label, count = name, 1
+        while label in found or (count > 1 and label in names):  # another column may have the name "x (2)"
             count += 1
-            label = readable(f"{name} ({count})")
+            label = f"{name} ({count})"
         found[label] = column
     return found
 
@@ -98,7 +100,7 @@ def unordered(column: pd.Series[Any]) -> bool:
     """Return whether pandas cannot sort the column: lists, structs, mixed objects."""
     try:
         (column if column.dtype == object else column.iloc[:2]).sort_values(kind="stable")
-    except (pa.ArrowException, TypeError, UnicodeError):
+    except Exception:  # noqa: BLE001 - objects may raise anything when they are compared
         return True
     return False
 
@@ -175,7 +177,7 @@ def _as_texts(array: pa.ChunkedArray, values: Iterable[Any] | None = None) -> pa
 
 def _text(value: Any) -> str:
     for write in (_JSON.encode, str) if isinstance(value, (dict, list, tuple, np.ndarray)) else (str,):
-        with suppress(TypeError, ValueError, RecursionError):  # names that are no texts, a list inside of itself
+        with suppress(Exception):  # names that are no texts, a list inside of itself, objects with a text that fails
             return readable(write(value))
     return arguments.shown(value)
 
@@ -238,4 +240,8 @@ def _range(values: pd.Series[Any]) -> tuple[str, tuple[int, ...]]:
     dates = kind_of(values) == "date"
     numbers = pd.DatetimeIndex(values).asi8 if dates else np.asarray(values, dtype=float)
     finite = numbers[np.isfinite(numbers)]
-    return f"{low} to {high}", tuple(np.histogram(finite, _BARS)[0].tolist()) if len(finite) else ()
+    bars: tuple[int, ...] = ()
+    with suppress(ValueError):  # there are none
+        # From the least one, or a large float could not hold a twentieth of the range; halved, or none could hold all.
+        bars = tuple(np.histogram(finite / 2 - finite.min() / 2, _BARS)[0].tolist())
+    return f"{low} to {high}", bars

@@ -18,16 +18,10 @@ import pandas as pd
 import pyarrow as pa
 
 from vendorkit.errors import UsageError
+from vendorkit.panels import markup
 from vendorkit.panels.table.columns import kind_of
 
-HINTS: Final = {
-    "number": ">1000, >=5, 10..20, 5 | 7, !=0, null, not null",
-    "date": "2026-03, 2026-01-15..2026-02, >2025, 2026-03-01 14:30, null, not null",
-    "flag": "true, false, null, not null",
-    "text": "part of a text, soap | oil, =whole text, !=whole text, null, not null",
-    "other": "part of a value, null, not null",
-    "any": "part of a text in any column; choose a column for >1000, 10..20, 2026-03, null and the like",
-}
+HINTS: Final = markup.HINTS["filter of a table"]
 _FLAGS: Final = {"true": True, "yes": True, "false": False, "no": False}
 _DATE: Final = r"(?a)\d{4}(-\d\d?(-\d\d?([ T]\d\d?(:\d\d(:\d\d)?)?)?)?)?"
 _NUMBER: Final = r"(?ai)[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?"
@@ -144,9 +138,10 @@ def _of_values(column: pd.Series[Any], kind: str, sign: str, rest: str) -> Condi
     spans = [_span(column, kind, one) for one in rest.split("|")]
     if kind == "date":
         chains = tuple((Step("between", span, {"inclusive": "left"}),) for span in spans)
+    elif len(spans) == 1 or isinstance(column.dtype, pd.ArrowDtype):  # whose isin refuses whole numbers for decimals
+        chains = tuple((Step("eq", (value,)),) for value, _ in spans)
     else:
-        values = [low for low, _ in spans]
-        chains = ((Step("eq", (values[0],)) if len(values) == 1 else Step("isin", (values,)),),)
+        chains = ((Step("isin", ([value for value, _ in spans],)),),)
     return Condition(chains, negated=sign == "!=")
 
 

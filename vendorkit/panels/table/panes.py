@@ -81,7 +81,7 @@ class ChartPane(Pane):
     def __init__(self, view: View, guard: Callable[[Act], None]) -> None:
         super().__init__(view)
         kinds = {label: kind_of(view.column(label)) for label in view.columns if view.is_plain(label)}
-        self._fit = {name: [one for one in kinds if kinds[one] in fit] for name, fit in CHARTS.items()}
+        self._fit = {name: [one for one in kinds if kinds[one] in fit["kinds"]] for name, fit in CHARTS.items()}
         choices = {"Chart": [name for name, fit in self._fit.items() if fit], "of": (), "by": (), "per": list(SPANS)}
         wide = widgets.Layout(width="20em")
         self._choices = [

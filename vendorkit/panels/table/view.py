@@ -227,12 +227,16 @@ class View:
 
     def _positions(self) -> list[int]:
         """Return the positions of the chosen columns in the frame."""
-        levels = len(self._columns) - self._data.shape[1]  # of the index, which come first
-        return [at for at, label in enumerate(self.columns[levels:]) if label in self._chosen]
+        return [at for at, label in enumerate(self._labels) if label in self._chosen]
+
+    @property
+    def _labels(self) -> list[str]:
+        """Those of the columns of the frame: the levels of the index come first."""
+        return self.columns[len(self._columns) - self._data.shape[1] :]
 
     def is_plain(self, label: str) -> bool:
         """Return whether df[label] is this column: it is no level of the index, and no other has this name."""
-        return bool((self._data.columns == label).sum() == 1 and label in self._columns)
+        return bool((self._data.columns == label).sum() == 1 and label in self._labels)
 
     def rows_code(self) -> str:
         """Return the expression of `frame` before columns are chosen."""

@@ -45,6 +45,7 @@ class Table(View, WorkPanel):
         self._painting = {threading.get_ident()}  # threads; what they set was not clicked
         WorkPanel.__init__(self)
         self._opened, self._open_at = opened, -1
+        self._presses: list[str] = []  # of heads, whose order is not shown yet
         self._widths: dict[str, float] = {}
         self._facts: dict[str, Facts] = {}
         self._offered: dict[str, Any] | None = None
@@ -109,12 +110,31 @@ class Table(View, WorkPanel):
 
     def _press_head(self, number: int) -> None:
         """Sort ascending, then descending, then not."""
-        self._begin(partial(self._turning, self.visible[number]))
+        self._presses.append(self.visible[number])
+        self._begin(self._turning)
 
-    def _turning(self, label: str) -> Callable[[], None]:
-        if self._sort != label:
-            return self.sorting(label)
-        return self.sorting(None if self._descending else label, descending=True)
+    def _turning(self) -> Callable[[], None]:
+        """Find the order after all presses until now: those that waited for their turn are sorted for once."""
+        pressed, label, descending = tuple(self._presses), self._sort, self._descending
+        for head in pressed:
+            label, descending = ("", False) if (label, descending) == (head, True) else (head, label == head)
+        try:
+            find = self.sorting(label or None, descending=descending) if pressed else self.changed
+        except BaseException:
+            self._presses.clear()
+            raise
+
+        def show() -> None:
+            if pressed == tuple(self._presses):  # else a newer one waits: its order is found from the one on view
+                del self._presses[: len(pressed)]
+                find()
+
+        return show
+
+    def cancel(self) -> None:
+        """Stop what is under way, and forget the presses that wait."""
+        self._presses.clear()
+        super().cancel()
 
     def _typed(self) -> None:
         """Filter by what was typed; what does not fit stays to be corrected."""
@@ -190,7 +210,7 @@ class Table(View, WorkPanel):
     def _offer(self) -> None:
         """Let the columns of a new frame be chosen; what was open belonged to the one before."""
         self._offered = self._columns
-        self._widths, self._facts = {}, {}
+        self._widths, self._facts, self._presses = {}, {}, []
         for toggle in self._toggles:
             toggle.value = False
         self._pane.children = ()
