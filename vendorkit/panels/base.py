@@ -240,7 +240,8 @@ class WorkPanel(widgets.VBox):  # type: ignore[misc]
                 if one is not self:
                     one.close()
         super().close()
-        self.__dict__.pop("_repr_mimebundle_", None)  # ipywidgets 8 sets None
+        for shows in ("_repr_mimebundle_", "_ipython_display_"):  # ipywidgets 8 and 7 set None
+            self.__dict__.pop(shows, None)
 
     if not TYPE_CHECKING:  # type checkers find unknown names by themselves
 
