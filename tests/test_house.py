@@ -25,7 +25,7 @@ ROOMS = {
     "__init__": 50,
     "cli": 300,
     "doctor": 85,
-    "panels": 2_859,
+    "panels": 2_853,
     "httpfile": 215,
     "vendors": 2_759,
     "query": 130,

@@ -102,9 +102,8 @@ class ConnectPanel(WorkPanel):
         super().__init__()
         self.client: Client | None = None
         labels = [(kind.label, name) for name, kind in CLIENTS.items()]
-        self._choosers = [
-            widgets.Dropdown(description=name, style=WHOLE) for name in ("Vendor", "Environment", "Country")
-        ]
+        names = ("Vendor", "Environment", "Country")
+        self._choosers = [widgets.Dropdown(description=name, style=WHOLE) for name in names]
         self._vendor, self._environment, self._country = self._choosers
         self._vendor.options, self._vendor.index = labels, 0
         self._settings, self._glance = widgets.HTML(), widgets.HTML()

@@ -46,10 +46,8 @@ def caption(frame: pd.DataFrame, declared: Iterable[str], seconds: float) -> str
     about, known = frame.attrs["vendorkit"], set(declared)
     of = "" if about["total"] in (None, len(frame)) else f" of {about['total']:,}"
     added = [str(name) for name in frame.columns if name not in known]
-    parts = ["mock data"] * is_mock(about) + [
-        f"{counted(len(frame), 'row')}{of}",
-        counted(len(frame.columns), "column"),
-    ]
+    parts = ["mock data"] * is_mock(about)
+    parts += [f"{counted(len(frame), 'row')}{of}", counted(len(frame.columns), "column")]
     parts += [counted(about["pages"], "page"), f"fetched at {about['fetched_at']} in {duration(seconds)}"]
     parts += ["more records match"] * (not about["complete"]) + [f"not declared: {', '.join(added)}"] * bool(added)
     return "; ".join(parts) + "."

@@ -159,9 +159,8 @@ class RequestPanel(WorkPanel):
         options.pop("limit", None)
         write = partial(self.saving.write, query, options)
         # A dataset continues from its last page, whatever the budget is.
-        paging = (
-            self.client.resource_of(query.ask).paging_of(query.ask) if self.saving.kind.value == "dataset" else None
-        )
+        resource = self.client.resource_of(query.ask)
+        paging = resource.paging_of(query.ask) if self.saving.kind.value == "dataset" else None
         self._start(lambda: partial(self.say, self._watched(query, options, write, paging)))
 
     def _watched(

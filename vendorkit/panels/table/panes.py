@@ -83,11 +83,8 @@ class ChartPane(Pane):
         kinds = {label: kind_of(view.column(label)) for label in view.columns if view.is_plain(label)}
         self._fit = {name: [one for one in kinds if kinds[one] in fit["kinds"]] for name, fit in CHARTS.items()}
         choices = {"Chart": [name for name, fit in self._fit.items() if fit], "of": (), "by": (), "per": list(SPANS)}
-        wide = widgets.Layout(width="20em")
-        self._choices = [
-            widgets.Dropdown(options=options, description=name, style=WHOLE, layout=wide)
-            for name, options in choices.items()
-        ]
+        alike = {"style": WHOLE, "layout": widgets.Layout(width="20em")}
+        self._choices = [widgets.Dropdown(options=one, description=name, **alike) for name, one in choices.items()]
         self._offered = ""
         for control in self._choices:
             control.observe(lambda _: guard(self.refresh), "value")
