@@ -11,7 +11,7 @@ import logging
 import socket
 import threading
 import time
-from http.client import CONTINUE, OK, HTTPResponse
+from http.client import CONTINUE, OK, UNAUTHORIZED, HTTPResponse
 from queue import LifoQueue
 from typing import Any, Final, NoReturn, cast
 from urllib.parse import urlsplit
@@ -58,7 +58,8 @@ class _Response(HTTPResponse):
     def begin(self) -> None:
         """Give up the connection of an answer without a body, on which one may come late: as if of the next request."""
         super().begin()
-        self.will_close = self.will_close or self.length == 0
+        # Not that of a challenge, which is often empty: the request is sent again at once.
+        self.will_close = self.will_close or (self.length == 0 and self.status != UNAUTHORIZED)
 
 
 class _Connection(PerProcess, HTTPSConnection):
