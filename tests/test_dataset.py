@@ -548,7 +548,7 @@ def test_a_total_that_is_not_reached_is_an_incomplete_pull(vendors, tmp_path, mo
     client = vk.connect("medipim" if name == "brands" else "mediagenix", environment="local")
     query = getattr(client, name).query()
     with monkeypatch.context() as patched:
-        patched.setattr(owner, "total_of", lambda _: 9999)
+        patched.setattr(owner, "total_of", lambda *_: 9999)
         with pytest.raises(IncompletePull, match=r"rows arrived where 9,999 were announced") as caught:
             query.save(tmp_path / "d")
     assert not caught.value.arrived.complete
@@ -562,9 +562,9 @@ def test_a_page_without_a_total_is_no_change_of_it(mediagenix, tmp_path, monkeyp
     """A page that announces nothing says nothing; what the others announce is held against what came."""
     total, seen = mediagenix_paging.total_of, []
 
-    def announced(page):
+    def announced(page, *ask):
         seen.append(page)
-        return None if len(seen) == silent + 1 else total(page)
+        return None if len(seen) == silent + 1 else total(page, *ask)
 
     monkeypatch.setattr(mediagenix_paging, "total_of", announced)
     dataset = mediagenix.titles.query().save(tmp_path / "t", columns=["id"])
@@ -576,7 +576,7 @@ def test_doubled_ids_are_an_incomplete_pull_until_the_vendor_is_at_rest(mediagen
     """Records that moved to the next page came twice; the next save finds others in their place and starts over."""
     query = mediagenix.titles.query(accept="json")
     pages = Linked.pages
-    monkeypatch.setattr(mediagenix_paging, "total_of", lambda _: None)
+    monkeypatch.setattr(mediagenix_paging, "total_of", lambda *_: None)
 
     def doubled(*args):
         """The first page twice."""

@@ -227,7 +227,8 @@ class WorkPanel(widgets.VBox):  # type: ignore[misc]
 
     def close(self) -> None:
         """Stop what is under way; close all widgets, which ipywidgets would keep. It can still be shown, as HTML."""
-        self.cancel()
+        if "_worker" in vars(self):  # ipywidgets also closes what was refused in its constructor
+            self.cancel()
         waiting: list[Any] = list(vars(self).values())
         seen: set[int] = set()
         while waiting:
