@@ -18,7 +18,17 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks import vendor
-from benchmarks.harness import FEW_ROUNDS, Bar, DifferentDataError, Facts, Report, Size, installed, measure_isolated
+from benchmarks.harness import (
+    FEW_ROUNDS,
+    ROUNDS,
+    Bar,
+    DifferentDataError,
+    Facts,
+    Report,
+    Size,
+    installed,
+    measure_isolated,
+)
 from vendorkit import local
 from vendorkit.local.medipim.catalogue import Catalogue
 from vendorkit.local.medipim.rows import Rows
@@ -35,7 +45,7 @@ HTTPX: Final = "httpx, 8 at a time + json_normalize"
 HTTPX_STREAM: Final = "httpx stream + orjson + json_normalize"
 DLT: Final = "dlt to Parquet"
 FORMS: Final = {"pages": (WINDOWS, THREADS, HTTPX, DLT), "stream": (HTTPX_STREAM, DLT)}
-ROUNDS: Final = {"pages": FEW_ROUNDS, "stream": 5}  # the stream's floor takes less than a second, and varies
+_ROUNDS: Final = {"pages": FEW_ROUNDS, "stream": ROUNDS}  # the stream's floor takes less than a second, and varies
 CLEAN, ODD = "clean", "odd"
 _MOST: Final = {(CLEAN, "pages"): 2.0, (CLEAN, "stream"): 2.5, (ODD, "stream"): 3.5}
 _WINDOW: Final = 9_000  # records; the vendor shows 10,000
@@ -49,7 +59,7 @@ def bench(size: Size) -> Report:
     report = Report("04", f"End to end over HTTPS, {count:,} products", base=f"{CLEAN} pages: {FLOOR}")
     report.packages = ("requests", "httpx", "dlt", "orjson", "pandas", "pyarrow")
     report.rounds = FEW_ROUNDS
-    report.notes.append(f"The stream: medians of {size.at_most(ROUNDS['stream']).rounds}.")
+    report.notes.append(f"The stream: medians of {size.at_most(_ROUNDS['stream']).rounds}.")
     with_dlt = installed("dlt", size, report)
     for data in (CLEAN, ODD):
         oddities = data == ODD
@@ -61,7 +71,7 @@ def bench(size: Size) -> Report:
             order = {"vendors": str(address_file(servers)), "windows": planned, "ca_file": str(ca_file)}
             for form, peers in FORMS.items():
                 names = [f"{data} {form}: {name}" for name in (FLOOR, OURS)]
-                report.rows += measure_isolated(names, MODULE, order, size.at_most(ROUNDS[form]))
+                report.rows += measure_isolated(names, MODULE, order, size.at_most(_ROUNDS[form]))
                 # Next to one more run of ours, to compare what they read.
                 once = (OURS, LOOP, *(name for name in peers if oddities and (with_dlt or name != DLT)))
                 names = [f"{data} {form}: {name}" for name in once]

@@ -14,7 +14,7 @@ import re
 import reprlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from datetime import date
+from datetime import date, datetime, timezone
 from decimal import Decimal
 from itertools import islice
 from math import inf, isfinite
@@ -251,8 +251,7 @@ def number(
     found: int | float | None = whole(given)
     if found is None and isinstance(given, _REALS) and not hasattr(given, "__index__"):
         with suppress(TypeError, ValueError, ArithmeticError):  # NumPy counts its timedelta64 among the integers
-            if isfinite(given):
-                return float(given)
+            found = float(given) if isfinite(given) else None
     if found is None or not low <= found <= high:
         refuse(name, wanted, given)
     return found
@@ -288,6 +287,12 @@ def day_or_moment(given: Any) -> date | None:
         given = (given if unit == "D" else given.astype("datetime64[us]")).item() if is_one else None
     # NaT is a datetime that is not equal to itself.
     return given if isinstance(given, date) and given == given else None  # noqa: PLR0124
+
+
+def utc(found: date) -> datetime:
+    """Return a moment with its zone, in UTC if it has none; of a day its first moment."""
+    moment = found if isinstance(found, datetime) else datetime(found.year, found.month, found.day)  # noqa: DTZ001
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 def folder(given: Any, wanted: str = "the path of a folder") -> Path:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, datetime, timezone
+from datetime import date, datetime
 from typing import Any, Final, Literal, NamedTuple, NoReturn
 
 from vendorkit import arguments
@@ -214,8 +214,7 @@ class Filter:
         found = _day_or_moment(given)
         number = None if isinstance(given, str) else arguments.whole(given)
         if found is not None:
-            moment = found if isinstance(found, datetime) else datetime(found.year, found.month, found.day)  # noqa: DTZ001
-            number = int((moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp())
+            number = int(arguments.utc(found).timestamp())
         if number is None or number not in _SECONDS:
             pair = ", or a pair (from, until) of these" if self.kind == "time" else ""
             arguments.refuse(self.name, f"{_MOMENT}{pair}", given)

@@ -142,6 +142,8 @@ def test_what_a_followed_address_embeds_is_read_as_such(mediagenix):
     )
     assert "images" in mediagenix.follow(page["next_link"], expand="images").frame(limit=1)
     assert not {"metadata", "images"} & {*mediagenix.follow(page["next_link"], expand=()).frame(limit=1)}
+    for empty in ("?expand=", "?expand=,", "#top", "?expand=#top"):
+        assert mediagenix.follow(f"/api/titles{empty}").ask.url.endswith("/api/titles")
 
 
 @pytest.mark.parametrize(

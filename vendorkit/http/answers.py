@@ -213,7 +213,7 @@ def error_for(response: requests.Response, body: bytes, asked: str, redactor: Re
     if status == 206:
         what = f"{asked} was answered with a part of what was asked for (HTTP 206)."
         return CorruptAnswer(what, remedy="Try again; if it stays, tell the vendor.")
-    # An answer that is an error is one whatever its status: so do the own clients of Pledg and Medipim.
+    # Some errors come with HTTP 200; Pledg's and Medipim's own clients look for them too.
     if 200 <= status < 300 and not _FAILURE.match(body):
         return None
     problem = read_problem(body, redactor)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import ipywidgets as widgets
 
-from vendorkit.panels.base import WHOLE, WRAP, Failed, entry, guarded
+from vendorkit.panels.base import WHOLE, WRAP, Failed, entry
 from vendorkit.panels.markup import dim_html
 
 _SHOWN: Final = 200  # more boxes would take the browser seconds; the search finds the others
@@ -62,9 +62,8 @@ class Ticks(widgets.VBox):  # type: ignore[misc]
         if name not in self._boxes:
             alike = next(iter(self._boxes.values()), None)  # shared: each layout and each style is a message
             look = {"layout": {"width": "16em"}} if alike is None else {"layout": alike.layout, "style": alike.style}
-            box = widgets.Checkbox(name in self._ticked(), description=name, indent=False, tooltip=name, **look)
-            box.observe(guarded(partial(self._take, name), self._failed), "value")
-            self._boxes[name] = box
+            look |= {"value": name in self._ticked(), "indent": False, "tooltip": name}
+            self._boxes[name] = entry(widgets.Checkbox, name, partial(self._take, name), self._failed, **look)
         return self._boxes[name]
 
     def _take(self, name: str) -> None:

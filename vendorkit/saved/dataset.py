@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -266,5 +266,4 @@ def _moment(value: Any) -> datetime:
     found = arguments.day_or_moment(pd.Timestamp(value).to_pydatetime() if isinstance(value, str) else value)
     if found is None:
         raise TypeError(value)
-    moment = found if isinstance(found, datetime) else datetime(found.year, found.month, found.day)  # noqa: DTZ001
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return arguments.utc(found)

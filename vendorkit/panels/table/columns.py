@@ -96,6 +96,11 @@ def order(column: pd.Series[Any], *, descending: bool) -> npt.NDArray[np.intp]:
     return counted.sort_values(ascending=not descending, kind="stable", na_position="last").index.to_numpy()
 
 
+def has_values(column: pd.Series[Any]) -> bool:
+    """Return whether not all values are null; most columns show it soon."""
+    return bool(column.iloc[:100].notna().any() or column.notna().any())
+
+
 def unordered(column: pd.Series[Any]) -> bool:
     """Return whether pandas cannot sort the column: lists, structs, mixed objects."""
     try:

@@ -16,7 +16,7 @@ from vendorkit.ask import suggestion
 from vendorkit.deadline import check_cancelled
 from vendorkit.errors import UsageError
 from vendorkit.panels.markup import counted
-from vendorkit.panels.table.columns import Columns, Facts, facts, holds, kind_of, labelled, order, unordered
+from vendorkit.panels.table.columns import Columns, Facts, facts, has_values, holds, kind_of, labelled, order, unordered
 from vendorkit.panels.table.conditions import condition, literal, looks_typed
 from vendorkit.panels.table.files import is_mock, write_columns
 
@@ -120,7 +120,7 @@ class View:
     def preset(self, name: str) -> list[str]:
         """Return the columns of one of `PRESETS`."""
         kind = PRESETS[name]
-        if name == "With values" and (found := [one for one, column in self._columns.items() if _has_values(column)]):
+        if name == "With values" and (found := [one for one, column in self._columns.items() if has_values(column)]):
             return found
         return [label for label, column in self._columns.items() if not kind or kind_of(column) == kind]
 
@@ -298,7 +298,3 @@ class View:
             said += "; mock data"
         said += "".join(f"; {chip}" for chip in self.chips())
         return f"{said}; sorted by {self._sort}, {'de' if self._descending else 'a'}scending" if self._sort else said
-
-
-def _has_values(column: pd.Series[Any]) -> bool:
-    return bool(column.iloc[:100].notna().any() or column.notna().any())

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urldefrag, urlencode, urlsplit
 
 from requests.auth import AuthBase
 
@@ -205,11 +205,13 @@ class Mediagenix(Client):
             OriginRefused: The address is not the vendor's; its files, for example, are on another host.
         """
         wanted = "an address of the vendor, such as a cell of a …_link column"
-        url = self.session.absolute(link.href if isinstance(link, Link) else arguments.text(link, "link", wanted))
+        given_url = link.href if isinstance(link, Link) else arguments.text(link, "link", wanted)
+        url = urldefrag(self.session.absolute(given_url)).url
         parts = urlsplit(url)
         given = parse_qs(parts.query, keep_blank_values=True)
-        named = [rel for text in given.pop("expand", ()) for rel in text.split(",") if rel]
-        if named:
+        listed = given.pop("expand", None)
+        named = [rel for text in listed or () for rel in text.split(",") if rel]
+        if listed is not None:
             url = parts._replace(query=urlencode(given, doseq=True, safe=",")).geturl()
         words = [word for word in parts.path.split("/") if word and not word.isdigit()]
         sequence = self.endpoint.origins.get("sequence")

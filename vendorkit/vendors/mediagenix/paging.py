@@ -19,7 +19,6 @@ from vendorkit.vendors.mediagenix.guess import SECOND_PAGE, Guess
 PER_PAGE: Final = 200  # more is refused with 422
 UNASKED: Final = 50  # what the vendor gives without `per_page`, so that a link without it means pages of this size
 PAGES: Final = 10_000  # of a collection without a total, if no limit is given: two million records
-_DIGITS: Final = 9
 _SINGLE: Final = {"metadata", "schedule", "note", "workflow", "payload", "log", "api"}
 
 
@@ -254,8 +253,8 @@ def total_of(page: Page, ask: Ask) -> int | None:
 def skipped(url: str) -> int:
     """Return how many records are on the pages before the one that an address numbers."""
     query = dict(parse_qsl(urlsplit(url).query))
-    number, size = (query.get(name, "")[:_DIGITS] for name in ("page", "per_page"))
-    return max(int(number) - 1, 0) * (int(size) if size.isdecimal() else UNASKED) if number.isdecimal() else 0
+    number, size = (count_of(query.get(name)) for name in ("page", "per_page"))
+    return max((number or 0) - 1, 0) * (UNASKED if size is None else size)
 
 
 def link_of(page: Page, name: str) -> str | None:
