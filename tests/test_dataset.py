@@ -614,6 +614,7 @@ def test_no_credential_is_on_disk(medipim, pledg, mediagenix, vendors, tmp_path)
                 assert base64.b64encode(secret.encode()).rstrip(b"=") not in written, variable
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_pull(big, tmp_path):
     """Three times the records, about the same peak in Arrow's memory; both hold more blocks than are read ahead."""
     peaks = []
