@@ -61,6 +61,7 @@ def test_eight_threads_see_no_401(peer):
     assert sent < 1.5 * THREADS * EACH
 
 
+@pytest.mark.faults
 def test_a_pull_across_the_end_of_the_nonce_sees_no_401(peer):
     """A26, A28: lifetime 2 s, a pull of 3 s; the nonce expires under requests in flight. Promise 5."""
     statuses, _ = pull(
