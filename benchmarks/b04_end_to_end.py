@@ -10,12 +10,13 @@ plain loop and the other peers, which take four to ten times as long as ours, ru
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
+import psutil
 
 from benchmarks import vendor
 from benchmarks.harness import (
@@ -44,7 +45,7 @@ THREADS: Final = "requests, 4 threads + json_normalize"
 HTTPX: Final = "httpx, 8 at a time + json_normalize"
 HTTPX_STREAM: Final = "httpx stream + orjson + json_normalize"
 DLT: Final = "dlt to Parquet"
-FORMS: Final = {"pages": (WINDOWS, THREADS, HTTPX, DLT), "stream": (HTTPX_STREAM, DLT)}
+FORMS: Final = {"pages": (WINDOWS, THREADS, HTTPX, DLT), "stream": (HTTPX_STREAM,)}
 _ROUNDS: Final = {"pages": FEW_ROUNDS, "stream": ROUNDS}  # the stream's floor takes less than a second, and varies
 CLEAN, ODD = "clean", "odd"
 _MOST: Final = {(CLEAN, "pages"): 2.0, (CLEAN, "stream"): 2.5, (ODD, "stream"): 3.5}
@@ -60,22 +61,17 @@ def bench(size: Size) -> Report:
     report.packages = ("requests", "httpx", "dlt", "orjson", "pandas", "pyarrow")
     report.rounds = FEW_ROUNDS
     report.notes.append(f"The stream: medians of {size.at_most(_ROUNDS['stream']).rounds}.")
-    with_dlt = installed("dlt", size, report)
+    has_dlt = installed("dlt", size, report)
+    peers = {form: [name for name in names if has_dlt or name != DLT] for form, names in FORMS.items()}
     for data in (CLEAN, ODD):
-        oddities = data == ODD
-        planned = windows(Settings(products=count, oddities=oddities), size.of(_WINDOW, 250))
-        switches = {"products": count, "oddities": oddities, "gzip": False}
-        with local.start(vendors=("medipim",), **switches) as servers, TemporaryDirectory() as folder:
+        settings = {"products": count, "oddities": data == ODD}
+        planned = windows(Settings(**settings), size.of(_WINDOW, 250))
+        with local.start(vendors=("medipim",), gzip=False, **settings) as servers, TemporaryDirectory() as folder:
             ca_file = Path(folder, "ca.pem")
             ca_file.write_text(servers["medipim"].ca_pem, encoding="ascii")
             order = {"vendors": str(address_file(servers)), "windows": planned, "ca_file": str(ca_file)}
-            for form, peers in FORMS.items():
-                names = [f"{data} {form}: {name}" for name in (FLOOR, OURS)]
-                report.rows += measure_isolated(names, MODULE, order, size.at_most(_ROUNDS[form]))
-                # Next to one more run of ours, to compare what they read.
-                once = (OURS, LOOP, *(name for name in peers if oddities and (with_dlt or name != DLT)))
-                names = [f"{data} {form}: {name}" for name in once]
-                report.rows += measure_isolated(names, MODULE, order, size.at_most(1))[1:]
+            for form in FORMS:
+                _measure(report, f"{data} {form}", order, peers[form] if data == ODD else [], size)
     for row in report.rows:
         if row.counts.get("rows", count) != count:
             message = f"{row.name} read {row.counts['rows']} of {count} records"
@@ -83,6 +79,22 @@ def bench(size: Size) -> Report:
         row.counts["records_a_second"] = round(count / row.wall)
     report.bars = [bar for data in (CLEAN, ODD) for form in FORMS for bar in _bars(report, data, form)]
     return report
+
+
+def _measure(report: Report, what: str, order: Mapping[str, Any], peers: Sequence[str], size: Size) -> None:
+    """Add the rows of one form of the data, such as "clean stream"."""
+    repeated, cpu_s = size.at_most(_ROUNDS[what.split()[1]]), _server_cpu_s()
+    measured = measure_isolated([f"{what}: {name}" for name in (FLOOR, OURS)], MODULE, order, repeated)
+    cpu_s = (_server_cpu_s() - cpu_s) / (repeated.rounds * len(measured))
+    report.notes.append(f"{what.capitalize()}: CPU time of the mock server per download {cpu_s:.2f} s.")
+    # Next to one more run of ours, to compare what they read.
+    once = measure_isolated([f"{what}: {name}" for name in (OURS, LOOP, *peers)], MODULE, order, size.at_most(1))
+    report.rows += [*measured, *once[1:]]
+
+
+def _server_cpu_s() -> float:
+    """CPU seconds of the mock server, the one child of this process between two measurements."""
+    return sum(times.user + times.system for times in (child.cpu_times() for child in psutil.Process().children()))
 
 
 def _bars(report: Report, data: str, form: str) -> Iterator[Bar]:
