@@ -114,6 +114,7 @@ def test_rows_are_counted_without_columns(medipim):
     assert frame.index[0] == 5
 
 
+@pytest.mark.slow
 def test_past_the_window_parts_are_windows_of_creation(large, monkeypatch):
     """10,600 products in five parts of like size; the stream's rows."""
     monkeypatch.setattr(local, "shared", lambda *_: large)

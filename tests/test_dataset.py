@@ -192,9 +192,9 @@ def test_appended_columns_be_in_the_parts_that_have_them(medipim, vendors, tmp_p
 @pytest.mark.parametrize(
     "pull",
     [
-        Pull("medipim", "products", ["id", "cnk", "name"], 500),
+        pytest.param(Pull("medipim", "products", ["id", "cnk", "name"], 500), marks=pytest.mark.slow),
         Pull(part_rows=1),
-        Pull("mediagenix", "titles", None, 200),
+        pytest.param(Pull("mediagenix", "titles", None, 200), marks=pytest.mark.slow),
     ],
     ids=["pages", "stream", "next"],
 )
