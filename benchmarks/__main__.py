@@ -23,19 +23,19 @@ MODULES: Final = {path.name[1:3]: path.stem for path in sorted(Path(__file__).pa
 
 
 def main(given: list[str] | None = None) -> int:
-    """Run what is asked for; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure vendorkit beside its peers.")
+    """Run the chosen benchmarks; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure vendorkit next to its peers.")
     parser.add_argument("--only", choices=MODULES, help="one benchmark, in this very process")
     parser.add_argument("--tiny", action="store_true", help="small data, to see that it works; judges nothing")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="timed rounds of each contender")
     parser.add_argument("--out", type=Path, help="default: build/bench.json, for a tiny run build/bench-tiny.json")
     parser.add_argument("--readme", type=Path, help="a file whose table of results is written anew")
-    asked = parser.parse_args(given)
-    out = asked.out or Path("build", "bench-tiny.json" if asked.tiny else "bench.json")
+    options = parser.parse_args(given)
+    out = options.out or Path("build", "bench-tiny.json" if options.tiny else "bench.json")
     # Progress bars count, as they do for everybody, but are not drawn. Read when tqdm is imported, in children too.
     os.environ["TQDM_MININTERVAL"] = "3600"
-    if asked.only:
-        return _one(asked.only, Size(tiny=asked.tiny, rounds=asked.rounds), out, asked.readme)
+    if options.only:
+        return _one(options.only, Size(tiny=options.tiny, rounds=options.rounds), out, options.readme)
     # One after the other: each adds its result to the file.
     options = sys.argv[1:] if given is None else given
     statuses = [
@@ -62,7 +62,7 @@ def _one(number: str, size: Size, out: Path, readme: Path | None) -> int:
 
 
 def _store(out: Path, number: str, entry: dict[str, Any] | None) -> dict[str, Any]:
-    """Put one result beside the others, or take it away; return all."""
+    """Add one result to the others, or remove it; return all."""
     stored: dict[str, Any] = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
     stored.pop(number, None)
     stored |= {} if entry is None else {number: entry}

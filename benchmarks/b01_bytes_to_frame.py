@@ -67,14 +67,14 @@ def _attempts(records: list[bytes], ours: Contender, size: Size) -> list[str]:
     """Say what the others make of odd records, without a time: what fails cannot be compared."""
     assert ours.facts is not None
     expected = {OURS: ours.facts(ours.run())}
-    told = []
+    notes = []
     for peer in _peers(records, size, Report("", "")):
         if peer.name == "orjson + json_normalize" or peer.facts is None:
             continue
         try:
             same(expected | {peer.name: peer.facts(peer.run())})
-            told.append(f"Odd records: {peer.name} reads them.")
+            notes.append(f"Odd records: {peer.name} reads them.")
         except Exception as error:  # noqa: BLE001 - whatever a peer raises is the finding
             words = " ".join(str(error).split())[:120]
-            told.append(f"Odd records: {peer.name} fails, {type(error).__name__}: {words}")
-    return told
+            notes.append(f"Odd records: {peer.name} fails, {type(error).__name__}: {words}")
+    return notes

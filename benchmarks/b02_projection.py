@@ -1,4 +1,4 @@
-"""2. The same pages with 8 columns: what is not asked for is not built."""
+"""2. The same pages with 8 columns: columns that are not requested are not built."""
 
 from __future__ import annotations
 

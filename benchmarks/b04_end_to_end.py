@@ -1,11 +1,12 @@
 """
 4. End to end: products over HTTPS from the mock server, with authentication, to a frame; pages, and the stream.
 
-Each contender runs in a process of its own. All send the same requests: past 10,000 records the vendor's pages end, so
-the pages come in windows by `createdAt` that are given to everybody, ours included; our own `strategy="windows"`,
-which has to find its windows, is told beside it. Everything comes twice: clean, and with the vendor's oddities.
-The floor is a plain download of the same bytes, dropped; the mock server, which computes each record, limits it. The
-plain loop and the other peers, which take four to ten times as long as ours, run once; the others on odd records only.
+Each contender runs in a separate process. All send the same requests: past 10,000 records the vendor's pages end, so
+all contenders get the same windows of `createdAt`, ours included; our own `strategy="windows"`, which has to find its
+windows, is a separate row. Everything is measured twice: on clean records, and with the vendor's oddities.
+The floor is a plain download of the same bytes, which are dropped. The mock server computes each record; notes give its
+CPU time per download. The plain loop and the other peers, which take four to ten times as long as ours, run once; the
+others on odd records only, and dlt only by pages.
 """
 
 from __future__ import annotations
@@ -124,7 +125,7 @@ def windows(settings: Settings, most: int) -> list[tuple[dict[str, Any], int]]:
     parts.append((_span(times[start], times[-1]), held))
     if rest := int((created < 0).sum()):
         parts.append(({"not": {"createdAt": {"from": 0}}}, rest))
-    return [(asked, -(-number // vendor.PAGE)) for asked, number in parts]
+    return [(condition, -(-number // vendor.PAGE)) for condition, number in parts]
 
 
 def _span(first: Any, last: Any) -> dict[str, Any]:
@@ -132,7 +133,7 @@ def _span(first: Any, last: Any) -> dict[str, Any]:
 
 
 def prepare(contender: str, order: Mapping[str, Any]) -> Job:
-    """Return the job of one contender and what tells its facts."""
+    """Return the job of one contender and the function that extracts its facts."""
     from benchmarks import jobs  # noqa: PLC0415 - imported where the jobs run
 
     form, name = contender.split(" ", 1)[1].split(": ", 1)
@@ -146,6 +147,6 @@ def prepare(contender: str, order: Mapping[str, Any]) -> Job:
         HTTPX_STREAM: jobs.httpx_stream,
         DLT: jobs.dlt,
     }[name]
-    run, tell = maker(form, order)
-    # All rounds get the same answers; what each read is compared once.
-    return run, tell if order.get("first", True) else None
+    run, facts_of = maker(form, order)
+    # All rounds get the same answers; what each contender read is compared once.
+    return run, facts_of if order.get("first", True) else None

@@ -1,7 +1,7 @@
 """
 5. Digest: 200 GETs of one small resource over HTTPS, by 1 thread and by 8 that start together, each run from nothing.
 
-Requests on the wire are counted by the mock server, challenges included; the most of several runs is told.
+The mock server counts requests on the wire, challenges included; the largest count of several runs is reported.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
 6. A million products to Parquet by `save()`, over HTTPS from the mock server, against a tenth of that.
 
-Each runs in a process of its own. The peak is that of the whole process, imports included; what it is above the start
-is told beside it. Before a time counts, the dataset has to be complete, and the smaller one equal to `frame()`.
+Each runs in a separate process. The peak is that of the whole process, imports included; a note gives how far it is
+above the start. Before a time counts, the dataset has to be complete, and the smaller one equal to `frame()`.
 """
 
 from __future__ import annotations

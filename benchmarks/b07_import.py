@@ -1,7 +1,7 @@
 """
 7. `import vendorkit` against `import requests, pandas`: seconds inside a new interpreter, its own start left out.
 
-vendorkit imports its heavy parts when they are first used, so the moment when it is ready to connect is told as well.
+vendorkit imports its heavy parts when they are first used, so the time until it is ready to connect is measured too.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ def bench(size: Size) -> Report:
     for number in range(warm_up + size.rounds * size.of(3, 1)):
         for row in report.rows:
             cpu = cpu_seconds()
-            told = subprocess.run(
+            done = subprocess.run(
                 [sys.executable, "-c", CODE.format(row.name)], stdout=subprocess.PIPE, text=True, check=True
             )
             if number >= warm_up:
-                row.walls.append(float(told.stdout))
+                row.walls.append(float(done.stdout))
                 row.cpus.append(cpu_seconds() - cpu)
     report.bars = [Bar(f"{OURS} / {BASE}", report.ratio(OURS, BASE), "at most", 1.1)]
     report.notes.append("CPU seconds include the interpreter's own start.")

@@ -1,5 +1,5 @@
 """
-9. From running a cell to the first rows on the screen: `vk.table` beside other tables, in JupyterLab, by Chromium.
+9. From running a cell to the first rows on the screen: `vk.table` and other tables, in JupyterLab with Chromium.
 
 100,000 products of ten columns; the frame is built and everything imported before. A paint is the first cell with a
 text of the frame, and for the canvas of ipydatagrid its first pixel, plus the frame of the browser that shows it.

@@ -112,8 +112,8 @@ class Download:
         return [self._one("dlt to Parquet", self.dlt)]
 
     def _one(self, name: str, run: Callable[[], Any], facts: Callable[[Any], Facts] | None = None) -> Contender:
-        tell = None if name == LIMIT else facts or (lambda frame: [(str(one),) for one in frame["id"]])
-        return Contender(_name(self.form, self.latency, name), run, tell)
+        facts_of = None if name == LIMIT else facts or (lambda frame: [(str(one),) for one in frame["id"]])
+        return Contender(_name(self.form, self.latency, name), run, facts_of)
 
     def ours(self) -> pd.DataFrame:
         """`frame()` of a new client."""

@@ -32,9 +32,9 @@ def bench(size: Size) -> Report:
     for number in range(warm_up + size.rounds * size.of(2, 1)):
         for row in report.rows:
             cpu, command = cpu_seconds(), [sys.executable, "-c", CODE.format(JOBS[row.name])]
-            told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
             if number >= warm_up:
-                row.walls.append(float(told.stdout))
+                row.walls.append(float(done.stdout))
                 row.cpus.append(cpu_seconds() - cpu)
     without_mock = report[OURS].wall - report[MOCK].wall
     report.bars = [Bar(f"({OURS} - {MOCK}) / {BASE}", without_mock / report[BASE].wall, "at most", 1.3)]

@@ -1,8 +1,8 @@
 """
 What all benchmarks share: contenders measured in turns, equality of what they read, bars, and the printed result.
 
-Contenders take turns inside each round (A B C, A B C, ...), so that a slow moment of the machine meets all of them.
-Figures are medians over the rounds. Wall time decides; CPU time and peak memory are printed beside it.
+Contenders take turns inside each round (A B C, A B C, ...), so that a slow moment of the machine affects all of them.
+Figures are medians over the rounds. Wall time decides; CPU time and peak memory are printed too.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Measured:
 
     @property
     def peak(self) -> float | None:
-        """Median peak memory in MB, where it was asked for."""
+        """Median peak memory in MB, if it was measured."""
         return statistics.median(self.peaks) if self.peaks else None
 
     def as_dict(self) -> dict[str, Any]:
@@ -110,7 +110,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Bar:
-    """A figure that was asked for: `value` has to be at most, or at least, `limit`."""
+    """A requirement: `value` has to be at most, or at least, `limit`."""
 
     what: str
     value: float
@@ -119,7 +119,7 @@ class Bar:
 
     @property
     def held(self) -> bool:
-        """Whether the figure is as asked."""
+        """Whether the requirement holds."""
         return self.value <= self.limit if self.relation == "at most" else self.value >= self.limit
 
 
@@ -217,7 +217,7 @@ def measure_isolated(names: Sequence[str], module: str, order: Mapping[str, Any]
     """
     Time each contender of `module` in a process of its own, in turns, with its peak memory; see `isolate`.
 
-    The order says by `first` whether this is the first round: drawing facts takes longer than many a job.
+    The order says by `first` whether this is the first round: extracting facts can take longer than the job.
 
     Raises:
         DifferentDataError: They did not read the same.
@@ -226,15 +226,15 @@ def measure_isolated(names: Sequence[str], module: str, order: Mapping[str, Any]
     first: dict[str, Any] = {}
     for number in range(size.rounds):
         for name in names:
-            told = _alone(name, module, {**order, "first": number == 0})
-            found[name].walls.append(told["wall"])
-            found[name].cpus.append(told["cpu"])
-            found[name].peaks.append(told["peak_mb"])
-            found[name].counts["start_mb"] = round(told["start_mb"], 1)
-            if told["facts"] is not None:
-                found[name].counts["rows"] = told["rows"]
-                first = first or told
-                _same_hashes(first, told)
+            result = _alone(name, module, {**order, "first": number == 0})
+            found[name].walls.append(result["wall"])
+            found[name].cpus.append(result["cpu"])
+            found[name].peaks.append(result["peak_mb"])
+            found[name].counts["start_mb"] = round(result["start_mb"], 1)
+            if result["facts"] is not None:
+                found[name].counts["rows"] = result["rows"]
+                first = first or result
+                _same_hashes(first, result)
     return list(found.values())
 
 
@@ -244,17 +244,17 @@ def _alone(name: str, module: str, order: Mapping[str, Any]) -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks.isolate"]
     done = subprocess.run(command, input=text, stdout=subprocess.PIPE, text=True, check=False, cwd=ROOT)
     if done.returncode:
-        message = f"{name} failed with status {done.returncode}; its words are above"
+        message = f"{name} failed with status {done.returncode}; its error is above"
         raise RuntimeError(message)
-    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return told | {"name": name}
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result | {"name": name}
 
 
-def _same_hashes(first: Mapping[str, Any], told: Mapping[str, Any]) -> None:
-    if not first["rows"] or told["rows"] != first["rows"]:
-        message = f"{told['name']} read {told['rows']} records, {first['name']} {first['rows']}"
+def _same_hashes(first: Mapping[str, Any], result: Mapping[str, Any]) -> None:
+    if not first["rows"] or result["rows"] != first["rows"]:
+        message = f"{result['name']} read {result['rows']} records, {first['name']} {first['rows']}"
         raise DifferentDataError(message)
-    fields = [number for number, (a, b) in enumerate(zip(first["facts"], told["facts"], strict=True)) if a != b]
+    fields = [number for number, (a, b) in enumerate(zip(first["facts"], result["facts"], strict=True)) if a != b]
     if fields:
-        message = f"{told['name']} and {first['name']} read other values in fact {fields[0]}"
+        message = f"{result['name']} and {first['name']} read other values in fact {fields[0]}"
         raise DifferentDataError(message)

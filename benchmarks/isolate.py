@@ -1,8 +1,8 @@
 """
-One contender in a process of its own: `python -m benchmarks.isolate`, the order as JSON on standard input.
+One contender in a separate process: `python -m benchmarks.isolate`, the order as JSON on standard input.
 
-The module's `prepare(contender, order)` imports and connects, untimed, and returns the job and what tells its facts.
-One line of JSON goes out: seconds, CPU seconds, memory before and at the peak, and a hash of each fact.
+The module's `prepare(contender, order)` imports and connects, untimed, and returns the job and the function that
+extracts its facts. The output is one line of JSON: seconds, CPU seconds, memory before and at the peak, and a hash of each fact.
 """
 
 from __future__ import annotations
@@ -36,26 +36,26 @@ def hashes(facts: Facts) -> list[str]:
     return [hashlib.sha256(repr(column).encode()).hexdigest()[:16] for column in columns]
 
 
-def do(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Run one contender and return what is told of it."""
-    run, tell = importlib.import_module(asked["module"]).prepare(asked["contender"], asked["order"])
+def do(job: Mapping[str, Any]) -> dict[str, Any]:
+    """Run one contender and return its measurements."""
+    run, facts_of = importlib.import_module(job["module"]).prepare(job["contender"], job["order"])
     start_mb = memory_mb("VmRSS")
     cpu, start = cpu_seconds(), time.perf_counter()
     result = run()
-    told: dict[str, Any] = {"wall": time.perf_counter() - start, "cpu": cpu_seconds() - cpu, "start_mb": start_mb}
-    # Before the facts are drawn, which takes more memory than the job.
-    told["peak_mb"] = memory_mb("VmHWM")
-    facts = tell(result) if tell is not None else None
-    told["rows"] = None if facts is None else len(facts)
-    told["facts"] = None if facts is None else hashes(facts)
-    return told
+    measured: dict[str, Any] = {"wall": time.perf_counter() - start, "cpu": cpu_seconds() - cpu, "start_mb": start_mb}
+    # Read before the facts are extracted, which takes more memory than the job.
+    measured["peak_mb"] = memory_mb("VmHWM")
+    facts = facts_of(result) if facts_of is not None else None
+    measured["rows"] = None if facts is None else len(facts)
+    measured["facts"] = None if facts is None else hashes(facts)
+    return measured
 
 
 def main() -> None:
-    """Do what the order says, and leave."""
+    """Run the ordered contender, and exit."""
     sys.stdout.write(json.dumps(do(json.loads(sys.stdin.read()))) + "\n")
     sys.stdout.flush()
-    # Some peers leave threads behind.
+    # Some peers leave threads running.
     os._exit(0)
 
 

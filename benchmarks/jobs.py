@@ -44,8 +44,8 @@ class Api:
     def pages(self, order: Order) -> list[dict[str, Any]]:
         """Return the bodies of all page requests, in order."""
         return [
-            {**WHOLE, "filter": asked, "page": {"no": number, "size": vendor.PAGE}}
-            for asked, count in order["windows"]
+            {**WHOLE, "filter": condition, "page": {"no": number, "size": vendor.PAGE}}
+            for condition, count in order["windows"]
             for number in range(count)
         ]
 
@@ -53,10 +53,10 @@ class Api:
 def download(form: str, order: Order) -> Job:
     """Download the same bytes and drop them."""
     api = Api(order)
-    session, asked = api.session(), api.pages(order)
+    session, bodies = api.session(), api.pages(order)
 
     def pages() -> int:
-        return sum(len(_sent(session.post(api.url + QUERY, json=body)).content) for body in asked)
+        return sum(len(_sent(session.post(api.url + QUERY, json=body)).content) for body in bodies)
 
     def stream() -> int:
         with session.post(api.url + STREAM, json=WHOLE, stream=True) as response:
@@ -70,7 +70,7 @@ def ours(form: str, order: Order) -> Job:
     resource = vendor.connect("medipim", servers_at(order["vendors"])).products
 
     def pages() -> pd.DataFrame:
-        frames = [vendor.frame(resource.query(where=asked)) for asked, _ in order["windows"]]
+        frames = [vendor.frame(resource.query(where=condition)) for condition, _ in order["windows"]]
         return pd.concat(frames, ignore_index=True)
 
     return (pages if form == "pages" else lambda: vendor.frame(resource.query())), _sorted(facts.of_ours)
@@ -86,10 +86,10 @@ def ours_by_windows(form: str, order: Order) -> Job:
 def loop(form: str, order: Order) -> Job:
     """What most would write first: a loop over pages, or `iter_lines`; `json` and `json_normalize`."""
     api = Api(order)
-    session, asked = api.session(), api.pages(order)
+    session, bodies = api.session(), api.pages(order)
 
     def pages() -> pd.DataFrame:
-        answers = (_sent(session.post(api.url + QUERY, json=body)).json() for body in asked)
+        answers = (_sent(session.post(api.url + QUERY, json=body)).json() for body in bodies)
         return pd.concat([pd.json_normalize(answer["results"]) for answer in answers], ignore_index=True)
 
     def stream() -> pd.DataFrame:
@@ -104,7 +104,7 @@ def threads(form: str, order: Order) -> Job:
     """The loop on 4 threads, each with a session; pages only."""
     assert form == "pages"
     api = Api(order)
-    asked, own = api.pages(order), threading.local()
+    bodies, own = api.pages(order), threading.local()
 
     def fetch(body: dict[str, Any]) -> pd.DataFrame:
         if not hasattr(own, "session"):
@@ -113,7 +113,7 @@ def threads(form: str, order: Order) -> Job:
 
     def run() -> pd.DataFrame:
         with ThreadPoolExecutor(4) as pool:
-            return pd.concat(pool.map(fetch, asked), ignore_index=True)
+            return pd.concat(pool.map(fetch, bodies), ignore_index=True)
 
     return run, _sorted(facts.of_normalised)
 
@@ -125,7 +125,7 @@ def httpx_pages(form: str, order: Order) -> Job:
     import orjson  # noqa: PLC0415
 
     api = Api(order)
-    asked = api.pages(order)
+    bodies = api.pages(order)
     context = ssl.create_default_context(cafile=api.ca)
 
     async def fetch() -> list[pd.DataFrame]:
@@ -136,7 +136,7 @@ def httpx_pages(form: str, order: Order) -> Job:
                 response = await client.post(api.url + QUERY, json=body)
                 return pd.json_normalize(orjson.loads(response.raise_for_status().content)["results"])
 
-            return await asyncio.gather(*map(page, asked))
+            return await asyncio.gather(*map(page, bodies))
 
     return lambda: pd.concat(asyncio.run(fetch()), ignore_index=True), _sorted(facts.of_normalised)
 
@@ -171,9 +171,9 @@ def dlt(form: str, order: Order) -> Job:
     client = RESTClient(api.url, session=session)
 
     def pages() -> Iterator[list[dict[str, Any]]]:
-        for asked, count in order["windows"]:
+        for condition, count in order["windows"]:
             pager = PageNumberPaginator(0, total_path=None, maximum_page=count, page_body_path="page.no")
-            body = {**WHOLE, "filter": asked, "page": {"size": vendor.PAGE}}
+            body = {**WHOLE, "filter": condition, "page": {"size": vendor.PAGE}}
             yield from client.paginate(QUERY, "POST", json=body, data_selector="results", paginator=pager)
 
     def stream() -> Iterator[list[dict[str, Any]]]:
@@ -201,6 +201,6 @@ def _lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
         yield from lines
 
 
-def _sorted(tell: Callable[[Any], Facts]) -> Callable[[Any], Facts]:
+def _sorted(facts_of: Callable[[Any], Facts]) -> Callable[[Any], Facts]:
     """Facts by id: windows bring another order than the stream, and threads may."""
-    return lambda frame: sorted(tell(frame))
+    return lambda frame: sorted(facts_of(frame))

@@ -47,7 +47,7 @@ OTHERS: Final = (
 
 
 def others(size: Size, report: Report) -> list[Table]:
-    """Return the other tables, those whose package is installed; their packages are told in the report."""
+    """Return the other tables, those whose package is installed; the report lists their packages."""
     there = [one for one in OTHERS if not one.package or installed(one.package, size, report)]
     report.packages = ("jupyterlab", "ipywidgets", "pandas", *(one.package for one in there if one.package))
     return there
@@ -123,7 +123,7 @@ class Notebook:
         """
         Run a cell, or click a button in its output; return the seconds until *selector* shows there.
 
-        The half second after it belongs to nobody, so that one's late work does not fall into another's time.
+        Then it waits half a second, so that late work of one table does not count as time of the next.
         """
         seconds: float = self._page.evaluate(_PAINT, [cell, selector, button]) / 1000
         self._page.wait_for_timeout(500)
@@ -133,7 +133,7 @@ class Notebook:
         """
         Press the head of a column of `vk.table`, or type a filter; return the seconds until its line says *wanted*.
 
-        The half second after it belongs to nobody.
+        Then it waits half a second.
         """
         seconds: float = self._page.evaluate(_CHANGE, [cell, head, column, text, wanted]) / 1000
         self._page.wait_for_timeout(500)

@@ -94,11 +94,11 @@ def msgspec(bodies: list[bytes]) -> Contender:
         records = [record for body in bodies for record in decoder.decode(body).results]
         return pd.DataFrame({wire[name]: [getattr(record, name) for record in records] for name in names})
 
-    def tell(frame: pd.DataFrame) -> Facts:
+    def facts_of(frame: pd.DataFrame) -> Facts:
         rows = zip(*(frame[name].tolist() for name in facts.TOP), strict=True)
         return [facts.of_record(ms.to_builtins(dict(zip(facts.TOP, row, strict=True)))) for row in rows]
 
-    return Contender("msgspec Structs, to pandas", run, tell)
+    return Contender("msgspec Structs, to pandas", run, facts_of)
 
 
 def dlt(bodies: list[bytes]) -> Contender:

@@ -37,8 +37,8 @@ class Recorded:
 
 def key(method: str, target: str, accept: str, body: bytes) -> str:
     """Return what makes two requests the same: without regard to the order of members, or to authentication."""
-    asked = json.dumps(json.loads(body), sort_keys=True) if body else ""
-    return f"{method} {target} {'xml' if 'xml' in accept else 'json'} {asked}"
+    content = json.dumps(json.loads(body), sort_keys=True) if body else ""
+    return f"{method} {target} {'xml' if 'xml' in accept else 'json'} {content}"
 
 
 def answers(exchanges: list[Exchange], origin: str) -> dict[str, bytes]:

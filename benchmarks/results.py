@@ -62,8 +62,8 @@ def text(one: Mapping[str, Any]) -> str:
     lines += [f"  {'seconds':>9} {'CPU':>8} {'peak MB':>8} {'ratio':>7}"]
     for row in one["rows"]:
         peak = "" if row["peak_mb"] is None else f"{row['peak_mb']:,.0f}"
-        told = f"{row['wall']:>9.3f} {row['cpu']:>8.3f} {peak:>8} {row['ratio']:>7.2f}"
-        lines.append(f"  {told}  {row['name']}{_counts(row)}")
+        figures = f"{row['wall']:>9.3f} {row['cpu']:>8.3f} {peak:>8} {row['ratio']:>7.2f}"
+        lines.append(f"  {figures}  {row['name']}{_counts(row)}")
     for bar in one["bars"]:
         lines.append(f"  {_verdict(one, bar).upper()}: {bar['what']} = {bar['value']:g}, asked: {bar['asked']}")
     return "\n".join([*lines, *(f"  {note}" for note in one["notes"])])

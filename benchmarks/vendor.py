@@ -61,8 +61,8 @@ class Canned:
 
     def send(self, call: Call) -> Any:
         """Return the answer to *call*."""
-        asked = f"?{urlencode(call.params)}" if call.params else ""
-        return SimpleNamespace(content=self._answer(call), headers={}, url=self._session.absolute(call.url) + asked)
+        query = f"?{urlencode(call.params)}" if call.params else ""
+        return SimpleNamespace(content=self._answer(call), headers={}, url=self._session.absolute(call.url) + query)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._session, name)
@@ -82,11 +82,11 @@ def medipim_on(bodies: list[bytes], server: local.LocalVendors) -> vk.Client:
     del records
 
     def answer(call: Call) -> bytes:
-        asked, page = call.json["filter"], call.json["page"]
-        if not asked and page["size"] == PAGE:
+        conditions, page = call.json["filter"], call.json["page"]
+        if not conditions and page["size"] == PAGE:
             return bodies[page["no"]]
-        since = {"createdAt": {"from": 0}, "updatedSince": 0} | asked
-        assert len(since) == 2, f"no answer is there to {asked}"
+        since = {"createdAt": {"from": 0}, "updatedSince": 0} | conditions
+        assert len(since) == 2, f"there is no answer to {conditions}"
         rows = np.flatnonzero((created >= since["createdAt"]["from"]) & (updated >= since["updatedSince"])).tolist()
         return _page([_record(bodies, row) for row in rows], page["no"], page["size"])
 
@@ -102,33 +102,33 @@ def mediagenix_on(bodies: list[bytes], servers: local.LocalVendors) -> vk.Client
     """
     Return a Mediagenix client that reads titles from memory; `next` links lead from one page to the other.
 
-    Its vendor answers by what a call asks: pages of titles, or the feed of events, which says of nothing new.
+    Its vendor answers by what a call asks: pages of titles, or the feed of events, which has nothing new.
     """
     client = connect("mediagenix", servers)
     feed = client.session.send(Call("GET", "/api/events")).content
 
     def answer(call: Call) -> bytes:
         url = urlsplit(call.url)
-        asked = {name: one[0] for name, one in parse_qs(url.query).items()} | dict(call.params)
+        params = {name: one[0] for name, one in parse_qs(url.query).items()} | dict(call.params)
         if url.path == "/api/events":
             return feed
-        assert (url.path, int(asked["per_page"])) == ("/api/titles", TITLES), f"no answer is there to {call.url}"
-        return bodies[int(asked.get("page", 1)) - 1]
+        assert (url.path, int(params["per_page"])) == ("/api/titles", TITLES), f"there is no answer to {call.url}"
+        return bodies[int(params.get("page", 1)) - 1]
 
     client.session = Canned(client.session, answer)  # type: ignore[assignment]
     return client
 
 
-def quietly(verb: Callable[..., T], *args: Any, **asked: Any) -> T:
-    """Call a verb of a query; the warning that names odd records is known here, and would only fill the screen."""
+def quietly(verb: Callable[..., T], *args: Any, **options: Any) -> T:
+    """Call a verb of a query; the warning about odd records is expected here."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", vk.SchemaDrift)
-        return verb(*args, **asked)
+        return verb(*args, **options)
 
 
-def frame(query: Query, **asked: Any) -> pd.DataFrame:
+def frame(query: Query, **options: Any) -> pd.DataFrame:
     """Return `query.frame(...)`, quietly."""
-    return quietly(query.frame, **asked)
+    return quietly(query.frame, **options)
 
 
 def endless_window() -> AbstractContextManager[Any]:
