@@ -2,7 +2,8 @@
 One contender in a separate process: `python -m benchmarks.isolate`, the order as JSON on standard input.
 
 The module's `prepare(contender, order)` imports and connects, untimed, and returns the job and the function that
-extracts its facts. The output is one line of JSON: seconds, CPU seconds, memory before and at the peak, and a hash of each fact.
+extracts its facts. The output is one line of JSON: seconds, CPU seconds, memory before and at the peak, and a hash of
+each fact.
 """
 
 from __future__ import annotations
