@@ -242,5 +242,5 @@ def test_whatever_is_given_the_call_works_or_one_usage_error_says_why(called, cl
 @pytest.mark.parametrize("kind", [name for name, value in VALUES.items() if not isinstance(value(), str)])
 def test_chain_of_what_names_no_host_is_refused(kind):
     """By its type, before any connection."""
-    with pytest.raises(UsageError, match="names no host"):
+    with pytest.raises(UsageError, match="host must be a host name"):
         vk.chain(VALUES[kind]())

@@ -101,7 +101,7 @@ def test_budget_without_a_file_is_this_processs_only_and_says_so(monkeypatch, tm
     else:
         budget.take(Deadline(1.0))
         (folder / "lost.sqlite").write_bytes(b"no database at all" * 500)
-    with pytest.warns(UserWarning, match="by this process only"):
+    with pytest.warns(UserWarning, match="is not shared with other processes"):
         budget.take(Deadline(1.0))
     budget.take(Deadline(1.0))
     with pytest.raises(DeadlineExceeded):
@@ -113,7 +113,7 @@ def test_what_is_left_of_a_budget_whose_file_is_damaged(folder):
     budget = Budget(((2, 60.0),), "torn")
     assert budget.left() == 2
     (folder / "torn.sqlite").write_bytes(b"no database at all" * 500)
-    with pytest.warns(UserWarning, match="by this process only"):
+    with pytest.warns(UserWarning, match="is not shared with other processes"):
         assert budget.left() == 0
     assert budget.left() == 2
 
@@ -126,7 +126,7 @@ def test_temporary_folder_of_somebody_else_is_not_trusted(monkeypatch, tmp_path)
     folder = tmp_path / f"vendorkit-{os.getuid()}"
     folder.mkdir()
     folder.chmod(0o777)
-    with pytest.warns(UserWarning, match="by this process only"):
+    with pytest.warns(UserWarning, match="is not shared with other processes"):
         Budget(((2, 60.0),), "x").take(Deadline(1.0))
     assert not list(folder.iterdir())
     folder.chmod(0o700)
@@ -258,7 +258,7 @@ def test_eight_requests_are_under_way_to_a_host_and_fewer_after_it_asked_for_pat
     lanes, busy, most = Lanes(), [0], [0]
 
     def ask(error=None):
-        with suppress(RateLimited, VendorUnavailable), lanes.one(Deadline(10.0)):
+        with suppress(RateLimited, VendorUnavailable), lanes.enter(Deadline(10.0)):
             busy[0] += 1
             most[0] = max(most[0], busy[0])
             time.sleep(0.02)
@@ -287,10 +287,10 @@ def test_a_request_that_waits_for_its_turn_ends_with_its_call():
     lanes = Lanes()
     with ExitStack() as stack:
         for _ in range(8):
-            stack.enter_context(lanes.one(Deadline(1.0)))
-        with pytest.raises(DeadlineExceeded), lanes.one(Deadline(0.05)):
+            stack.enter_context(lanes.enter(Deadline(1.0)))
+        with pytest.raises(DeadlineExceeded), lanes.enter(Deadline(0.05)):
             pass
-    with lanes.one(Deadline(0.05)):
+    with lanes.enter(Deadline(0.05)):
         pass
 
 

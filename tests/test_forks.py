@@ -199,7 +199,7 @@ def test_no_lock_that_a_thread_held_at_the_fork_is_waited_for(vendors, vendor):
     locks = [pool.pool.mutex, session._adapter.poolmanager.pools.lock, session._http.cookies._cookies_lock]
     locks += [session.budget._own._lock]
     locks += [scheme._lock] if isinstance(scheme, ClientCredentials) else []
-    locks += [space._lock for space in scheme._spaces.values()] if isinstance(scheme, Digest) else []
+    locks += [pool._lock for pool in scheme._pools.values()] if isinstance(scheme, Digest) else []
 
     def child():
         answer = ASK[vendor](client, 1)
@@ -265,7 +265,7 @@ def test_stream_of_the_parent_ends_with_an_error_in_a_child():
         with session.stream(Call("GET", "/lines")) as (parts, _):
             read = [next(parts)]
             said = forked(lambda: [*parts])
-            assert said.startswith("BrokenOff: Test: GET /lines got no whole answer")
+            assert said.startswith("BrokenOff: Test: GET /lines got no complete response")
             go_on.set()
             assert b"".join([*read, *parts]) == lines
 
@@ -291,7 +291,7 @@ def test_loky_takes_no_client_and_works_with_one_of_its_own(vendors):
     client = vk.connect("medipim", environment="local")
     with pytest.raises(Exception, match="pickle") as caught:
         joblib.Parallel(2)(joblib.delayed(ask_of)(client, number) for number in range(2))
-    assert "Connect again where it is needed" in f"{caught.value} {caught.value.__cause__}"
+    assert "Connect again in the other process" in f"{caught.value} {caught.value.__cause__}"
     server = {name: (vendors[name]._port, vendors[name].ca_pem, vendors[name].credentials, "") for name in vendors}
     pairs = joblib.Parallel(2)(joblib.delayed(ask_anew)(server, number) for number in range(40))
     assert [pair for pair in pairs if pair[0] != pair[1]] == []

@@ -145,13 +145,13 @@ def test_answers_to_connect_are_read_to_their_empty_line(scene, greeting, works)
 REFUSALS = {
     "407": (
         b"HTTP/1.1 407 X\r\nProxy-Authenticate: Basic realm=x\r\n\r\n",
-        "asks for user and password",
+        "requires user and password",
         "user:password",
     ),
     "407 NTLM": (
         b"HTTP/1.1 407 X\r\nProxy-Authenticate: NTLM\r\nproxy-authenticate: Negotiate\r\n\r\n",
-        "asks for user and password",
-        "NTLM, Negotiate and not Basic",
+        "requires user and password",
+        "NTLM, Negotiate but not Basic",
     ),
     "403": (b"HTTP/1.1 403 X\r\n\r\n<html>made-up page", f"does not allow connections to {HOST}:443", "allow it"),
     "502": (b"HTTP/1.1 502 X\r\n\r\n", f"could not reach {HOST}:443", "later"),
@@ -202,7 +202,7 @@ def test_proxy_that_is_not_there_is_named(scene):
     """N09, T36: as every failure of a connection through one."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
         address = f"http://127.0.0.1:{closed.getsockname()[1]}"
-    with pytest.raises(ProxyError, match=rf"The proxy {address} \(from proxy=\) is not reached") as caught:
+    with pytest.raises(ProxyError, match=rf"The proxy {address} \(from proxy=\) could not be reached") as caught:
         scene.connect(proxy=address).get("/x")
     assert 'proxy=""' in caught.value.remedy
 

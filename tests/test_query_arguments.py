@@ -396,7 +396,7 @@ REFUSED = {
     ),
     "event": (
         lambda m, p, o: vk.cancellable(5).__enter__(),
-        "An event must have is_set(), and a value of type int has not. Give a threading.Event.",
+        "An event must have is_set(), which a value of type int does not have. Pass a threading.Event.",
     ),
 }
 

@@ -237,7 +237,7 @@ def test_timeouts_of_the_network_are_still_timeouts():
         except ValueError:
             exc = caught_from(lambda: session.send(Call("GET", "/x")))
         assert isinstance(exc, VendorUnavailable)
-        assert "got no answer from 127.0.0.1 in time" in str(exc)
+        assert "got no response from 127.0.0.1 in time" in str(exc)
         assert len(server.heads) == 2
 
 

@@ -1,8 +1,8 @@
 """
-The end of a call: a total time that nothing can extend, and events that end it sooner.
+The end of a call: a total time that nothing can extend, and events that cancel it.
 
-Both are kept in context variables, so that every wait below a call sees them: for a socket, for the rate budget, for a
-pause between attempts, for another thread's token or nonce.
+Both are in context variables, so that every wait inside the call observes them: for a socket, the rate budget, a pause
+between attempts, or another thread's token or nonce.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from vendorkit.errors import Cancelled, DeadlineExceeded, UsageError
 
-SLICE_S = 0.2  # the longest wait between two looks at the events
+SLICE_S = 0.2  # the longest wait between two checks of the events
 
 _events: ContextVar[tuple[threading.Event, ...]] = ContextVar("vendorkit_cancel", default=())
 _deadline: ContextVar[Deadline | None] = ContextVar("vendorkit_deadline", default=None)
@@ -25,13 +25,13 @@ _deadline: ContextVar[Deadline | None] = ContextVar("vendorkit_deadline", defaul
 @contextmanager
 def cancellable(event: threading.Event) -> Iterator[None]:
     """
-    Let *event* stop all work inside this block within half a second, waits included; the work raises `Cancelled`.
+    Let *event* cancel the work inside this block within half a second, even while it waits: it raises `Cancelled`.
 
-    It is known in this thread, and in others that run in a copy of its context: `copy_context().run`.
+    This applies to the current thread, and to threads that run in a copy of its context: `copy_context().run`.
     """
     if not callable(getattr(event, "is_set", None)):
-        what = f"An event must have is_set(), and a value of type {type(event).__name__} has not."
-        raise UsageError(what, remedy="Give a threading.Event.")
+        what = f"An event must have is_set(), which a value of type {type(event).__name__} does not have."
+        raise UsageError(what, remedy="Pass a threading.Event.")
     before = _events.set((*_events.get(), event))
     try:
         yield
@@ -40,7 +40,7 @@ def cancellable(event: threading.Event) -> Iterator[None]:
 
 
 def check_cancelled() -> None:
-    """Raise `Cancelled` if an event of a `cancellable` block around this code is set."""
+    """Raise `Cancelled` if the event of an enclosing `cancellable` block is set."""
     if any(event.is_set() for event in _events.get()):
         what = "The call was cancelled."
         raise Cancelled(what)
@@ -48,13 +48,13 @@ def check_cancelled() -> None:
 
 @dataclass
 class Deadline:
-    """The end of one call: a moment on the monotonic clock, and events that end it sooner."""
+    """The end of one call: a time on the monotonic clock, and events that cancel the call."""
 
     total_s: float
     events: tuple[threading.Event, ...] = field(default_factory=_events.get)
     started: float = field(default_factory=time.monotonic)
 
-    def left_s(self) -> float:
+    def remaining_s(self) -> float:
         """Return the seconds left, not below zero."""
         return max(0.0, self.started + self.total_s - time.monotonic())
 
@@ -63,16 +63,16 @@ class Deadline:
         if any(event.is_set() for event in self.events):
             what = "The call was cancelled."
             raise Cancelled(what)
-        if self.left_s() <= 0:
+        if self.remaining_s() <= 0:
             what = f"The call did not finish within {self.total_s:g} seconds."
-            raise DeadlineExceeded(what, remedy="Ask for less, or try again when the vendor is quicker.")
+            raise DeadlineExceeded(what, remedy="Request less, or try again later.")
 
     def sleep(self, seconds: float) -> None:
-        """Wait *seconds*, or until the call ends."""
+        """Wait for *seconds*; raise if the call ends first."""
         until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
+        while (remaining_s := until - time.monotonic()) > 0:
             self.check()
-            time.sleep(min(left, SLICE_S))
+            time.sleep(min(remaining_s, SLICE_S))
         self.check()
 
     @contextmanager
@@ -92,15 +92,15 @@ def current_deadline() -> Deadline | None:
 
 def wait_until(step: Callable[[float], bool], total_s: float) -> bool:
     """
-    Call *step* with a number of seconds to wait until it returns True; return False after *total_s*.
+    Call *step* until it returns True, or return False after *total_s*. *step* gets the longest time that it may wait.
 
     Raises:
-        Cancelled, DeadlineExceeded: The call that waits has ended.
+        Cancelled, DeadlineExceeded: The current call was cancelled, or its deadline has passed.
     """
     until = time.monotonic() + total_s
-    while (left := until - time.monotonic()) > 0:
+    while (remaining_s := until - time.monotonic()) > 0:
         if (deadline := _deadline.get()) is not None:
             deadline.check()
-        if step(min(left, SLICE_S)):
+        if step(min(remaining_s, SLICE_S)):
             return True
     return False

@@ -1,12 +1,12 @@
 """
-Settings and secrets: the real environment first, then `.env`; frozen, masked, never written anywhere.
+Settings and secrets, from the real environment first, then from `.env`; frozen, masked, never written anywhere.
 
-The file is `./.env`, or the one that `VENDORKIT_ENV_FILE` names. No parent folder is searched: a `.env` of another
-project would be found sooner or later. Values are read literally, `${NAME}` stays as it is, and `os.environ` is
-never written, so that no child process inherits a secret.
+The file is `./.env`, or the one that `VENDORKIT_ENV_FILE` names. Parent folders are not searched, because they may
+hold the `.env` of another project. Values are read literally: `${NAME}` is not expanded. `os.environ` is never
+changed, so that no child process inherits a secret.
 
-The file may be a stranger's, in a folder that was cloned. So an address or a CA file that it sets is good for the
-credentials in the same file only: see `Settings.trusted`.
+The file may come from a stranger, in a cloned folder. So an address or a CA file that it sets applies only to
+credentials in the same file: see `Settings.trusted`.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from vendorkit.sources import ENVIRONMENT, GIVEN, REDIRECTING, check_copy, look_
 
 MASK = "***"
 LOCAL_VARIABLE: Final = "VENDORKIT_LOCAL_SERVERS"  # the file with the addresses of mock servers that already run
-_LEARNED: Final = 128  # tokens, and the digest answers of the requests under way
-_READ: Final = 1 << 16  # characters of a text that are looked through
+_LEARNED: Final = 128  # tokens, and digest responses of the requests in flight
+_SEARCHED: Final = 1 << 16  # characters of a text that are searched for credentials
 
 _PLACEHOLDERS = {"changeme", "change-me", "change_me", "placeholder", "secret", "todo", "none", "null", "example"}
-# Settings that may be shown, so that messages about them stay readable; of the others each is a credential.
+# Ends of the names of settings that may be shown in messages. All other settings are credentials.
 _NO_SECRETS: Final = ("_UID", "_COUNTRY", "_ENVIRONMENT", "_BASE_URL", "_ISSUER", "_CA_FILE", "_PROXY", "_CONTACT")
 
 
 class Secret:
-    """A text that shows itself only to `reveal()`: masked in repr, str and format, and never pickled."""
+    """A string hidden from repr, str, format and pickle; call `reveal()` to read it."""
 
     __slots__ = ("_reveal",)
 
     def __init__(self, value: str) -> None:
-        # A closure, because tools that print attributes or slots would print a plain text.
+        # A closure, because tools that print attributes or slots would print a plain string.
         self._reveal: Callable[[], str] = lambda: value
 
     def reveal(self) -> str:
-        """Return the text itself, for the one place that signs or sends it."""
+        """Return the string itself, for the code that signs or sends it."""
         return self._reveal()
 
     def __repr__(self) -> str:
@@ -57,23 +57,23 @@ class Secret:
 
 
 def refuse_pickling(what: str) -> NoReturn:
-    """Raise `UsageError`: a pickle of *what* would carry credentials onto a disk or over a wire."""
-    message = f"{what} holds credentials and is not pickled."
-    raise UsageError(message, remedy="Connect again where it is needed, with settings from its own environment.")
+    """Raise `UsageError`: a pickle of *what* would write credentials to a disk or a network."""
+    message = f"{what} holds credentials and cannot be pickled."
+    raise UsageError(message, remedy="Connect again in the other process, with the settings of its environment.")
 
 
 @dataclass(frozen=True)
 class Settings:
     """
-    What was found for one vendor.
+    The settings found for one vendor. All mappings have names of variables as keys.
 
     Attributes:
-        values: Name of the variable to its value, masked; empty values count as not set.
-        sources: Name of the variable to where it was found: "environment", "settings=" or the path of the file.
-        looked_in: Where was looked, in words, for messages.
-        places: Name of the variable to all sources that hold this value, if there are more: VS Code, for one, copies
-            a `.env` into the environment of its kernels.
-        withheld: Name of a variable that was found and may not be used to the reason.
+        values: The values, masked; empty values count as not set.
+        sources: Where each value was found: "environment", "settings=" or the path of the file.
+        looked_in: The places that were searched, in words, for messages.
+        places: All sources that hold the same value, if there are several: VS Code, for example, copies a `.env` into
+            the environment of its kernels.
+        withheld: The reason why a value that was found may not be used.
     """
 
     values: Mapping[str, Secret] = field(default_factory=dict)
@@ -92,60 +92,58 @@ class Settings:
         Return the values of all *names*.
 
         Raises:
-            SettingsError: Some are not set, may not be used, or hold a placeholder; all of them are named at once.
+            SettingsError: Some are not set (the message names all of these), may not be used, or hold a placeholder.
         """
-        # No value is among the locals here while an error is raised: some tracebacks show them.
+        # No local variable holds a value while an error is raised: some tracebacks show them.
         names = list(names)
         missing = [name for name in names if name not in self.values]
-        self._refuse_withheld(missing)
+        self._refuse_withheld({name: self.withheld[name] for name in missing if name in self.withheld})
         if missing:
             what = f"{why} needs {', '.join(missing)}, not set in {self.looked_in}."
             raise SettingsError(what, remedy="Set them in the environment or in .env (see .env.example).")
         for name in names:
             if _is_placeholder(self.values[name]):
                 what = f"{name} (from {self.sources[name]}) still holds a placeholder."
-                raise SettingsError(what, remedy="Put the vendor's own value there.")
+                raise SettingsError(what, remedy="Replace it with the vendor's value.")
         return {name: self.values[name].reveal() for name in names}
 
     def trusted(self) -> Settings:
         """
         Return these settings without the credentials that a stranger's file would redirect.
 
-        A base URL or CA file from a settings file decides who receives the credentials. It is honoured, but only the
-        credentials that the same file holds go there. A value of the environment that equals the file's counts as the
-        file's: tools copy a `.env` into the environment.
+        A base URL or CA file from a settings file decides who receives the credentials. It is used, but only with
+        credentials from the same file. A value of the environment that equals the file's counts as the file's, because
+        tools copy a `.env` into the environment.
 
         Raises:
-            SettingsError: No credential is left of those that were found.
+            SettingsError: All credentials that were found are withheld.
         """
         withheld: dict[str, str] = {}
         credentials = [name for name in self.values if is_credential(name)]
-        for name in (one for one in self.values if one.endswith(REDIRECTING)):
-            for file in self._places(name) - {ENVIRONMENT, GIVEN}:
-                strangers = [one for one in credentials if file not in self._places(one)]
-                reasons = {one: f"{name} is set in {file}, which does not hold {one}" for one in strangers}
+        for setting in (name for name in self.values if name.endswith(REDIRECTING)):
+            for file in self._places(setting) - {ENVIRONMENT, GIVEN}:
+                elsewhere = [name for name in credentials if file not in self._places(name)]
+                reasons = {name: f"{setting} is set in {file}, which does not hold {name}" for name in elsewhere}
                 withheld = {**reasons, **withheld}
-        if withheld and len(withheld) == len(credentials):
-            self._refuse(withheld)
-        kept = {name: value for name, value in self.values.items() if name not in withheld}
-        return replace(self, values=kept, withheld=withheld)
+        if len(withheld) == len(credentials):
+            self._refuse_withheld(withheld)
+        usable = {name: value for name, value in self.values.items() if name not in withheld}
+        return replace(self, values=usable, withheld=withheld)
 
     def _places(self, name: str) -> frozenset[str]:
         return self.places.get(name, frozenset()) | {self.sources[name]}
 
-    def _refuse_withheld(self, names: Iterable[str]) -> None:
-        withheld = {name: self.withheld[name] for name in names if name in self.withheld}
-        if withheld:
-            self._refuse(withheld)
-
-    def _refuse(self, withheld: Mapping[str, str]) -> NoReturn:
-        what = f"{next(iter(withheld.values()))} ({self.sources[next(iter(withheld))]}): nothing was sent."
-        remedy = "An address or CA file from a file is for credentials in the same file: put them there if you trust it"
-        raise SettingsError(what, remedy=f"{remedy}, else remove its line.")
+    def _refuse_withheld(self, withheld: Mapping[str, str]) -> None:
+        if not withheld:
+            return
+        name, reason = next(iter(withheld.items()))
+        what = f"{reason} ({self.sources[name]}): nothing was sent."
+        remedy = "Put the credentials into the same file if you trust it, or remove the address or CA file from it."
+        raise SettingsError(what, remedy=remedy)
 
 
 def is_credential(name: str) -> bool:
-    """Tell whether the setting *name* is a credential: a key, its id, a user, a password, a secret."""
+    """Return whether the setting *name* is a credential: a key, its id, a user, a password, a secret."""
     return not name.endswith(_NO_SECRETS)
 
 
@@ -155,36 +153,36 @@ def read_settings(names: Iterable[str], *, environ: Mapping[str, str] | None = N
 
     Args:
         names: The variables.
-        environ: In place of the process environment.
-        needed: False: a settings file that cannot be read counts as empty, and a named pipe is not waited for.
+        environ: Replaces the process environment.
+        needed: If False, a settings file that cannot be read counts as empty, and a named pipe is not waited for.
 
     Raises:
-        SettingsError: The file cannot be read, or a line of *names* is malformed; the message gives the line's number.
-            Or a value was not copied cleanly: it is in quotes, or has characters that cannot be seen.
+        SettingsError: The file cannot be read, a line of *names* is malformed (the message has its number), or a value
+            was not copied cleanly: it is in quotes, or has invisible characters.
     """
-    found, looked_in = look_up(tuple(names), environ, needed=needed)
-    values = {name: Secret(one.reveal()) for name, one in found.items()}
-    sources = {name: one.source for name, one in found.items()}
-    return Settings(values, sources, looked_in, {name: one.places for name, one in found.items()})
+    by_name, looked_in = look_up(tuple(names), environ, needed=needed)
+    values = {name: Secret(setting.reveal()) for name, setting in by_name.items()}
+    sources = {name: setting.source for name, setting in by_name.items()}
+    return Settings(values, sources, looked_in, {name: setting.places for name, setting in by_name.items()})
 
 
-def given_settings(given: Secret, names: Iterable[str]) -> Settings:
+def given_settings(argument: Secret, names: Iterable[str]) -> Settings:
     """
-    Return the settings that a caller passed, in place of all other sources; None and "" count as not set.
+    Return the settings that a caller passed, which replace all other sources; None and "" count as not set.
 
     Args:
-        given: A mapping of names to texts, wrapped, so that no frame of an error shows it.
-        names: The names that there may be.
+        argument: A mapping of names to strings, wrapped, so that no frame of an error shows it.
+        names: The allowed names.
 
     Raises:
-        UsageError: It is not a mapping, or has another name, or a value that is not text.
+        UsageError: The argument is not a mapping, or has an unknown name or a value that is not a string.
         SettingsError: A value was not copied cleanly.
     """
-    mapping: Callable[[], Any] = given.reveal
+    mapping: Callable[[], Any] = argument.reveal
     known = set(names)
     problem = _problem_of(mapping, known)
     if problem:
-        raise UsageError(problem, remedy=f"Give texts by name: {', '.join(sorted(known))}.")
+        raise UsageError(problem, remedy=f"Pass strings by name: {', '.join(sorted(known))}.")
     values = {name: Secret(mapping()[name]) for name in mapping() if mapping()[name]}
     for name, value in values.items():
         check_copy(name, value.reveal, GIVEN)
@@ -194,17 +192,17 @@ def given_settings(given: Secret, names: Iterable[str]) -> Settings:
 def _problem_of(mapping: Callable[[], Any], known: set[str]) -> str:
     if not isinstance(mapping(), Mapping):
         return "settings= is not a mapping of names to values."
-    strange = [name for name in mapping() if name not in known]
-    if strange:
-        # What does not look like a name may be a value in its place.
-        shown = strange[0] if re.fullmatch(r"[A-Z]+(_[A-Z]+)+", str(strange[0])) else "a name"
-        return f"settings= has {shown}, which is no setting of this vendor."
+    unknown = [name for name in mapping() if name not in known]
+    if unknown:
+        # A key that does not look like a name may be a value, passed in the wrong place.
+        label = unknown[0] if re.fullmatch(r"[A-Z]+(_[A-Z]+)+", str(unknown[0])) else "a name"
+        return f"settings= has {label}, which is not a setting of this vendor."
     wrong = [name for name in mapping() if not isinstance(mapping()[name], (str, type(None)))]
-    return f"{wrong[0]} in settings= is not text." if wrong else ""
+    return f"{wrong[0]} in settings= is not a string." if wrong else ""
 
 
 def is_utf8(value: Secret) -> bool:
-    """Tell whether *value* can be encoded: the UnicodeEncodeError of one that cannot carries it in its `object`."""
+    """Return whether *value* can be encoded, without the UnicodeEncodeError, whose `object` would hold the value."""
     return not any("\ud800" <= char <= "\udfff" for char in value.reveal())
 
 
@@ -220,11 +218,11 @@ def _is_placeholder(value: Secret) -> bool:
 
 class Redactor:
     """
-    Takes credentials out of texts that came from elsewhere, such as a vendor's error body.
+    Masks credentials in texts from other sources, such as a vendor's error body.
 
-    Knows each value also as base64 and hexadecimal text and in every kind of escapes, and pairs as HTTP Basic sends
-    them; and the last tokens and digest answers, which `learn` adds.
-    Values shorter than four characters are not replaced: replacing them would garble everything.
+    It finds each value as it is, as base64 or hexadecimal, and with any kind of escapes; user:password pairs as HTTP
+    Basic sends them; and the latest tokens and digest responses, which `learn` adds.
+    Values shorter than four characters are not masked, because that would garble every text.
     """
 
     def __init__(self, values: Iterable[str], pairs: Iterable[tuple[str, str]] = ()) -> None:
@@ -236,25 +234,25 @@ class Redactor:
         self._learned: Callable[[], deque[tuple[str, frozenset[str]]]] = lambda: learned
 
     def learn(self, text: str) -> None:
-        """Take *text*, a token or another credential of one request, out of all texts from now on."""
-        if len(text) >= 8 and all(text != one for one, _ in tuple(self._learned())):
+        """Mask *text*, a token or another credential of one request, in all texts from now on."""
+        if len(text) >= 8 and all(text != credential for credential, _ in tuple(self._learned())):
             self._learned().append((text, forms(text)))
 
     def mask(self, texts: Sequence[str], *, limit: int) -> list[str]:
-        """Return the first *limit* characters of each of *texts*, with masks in place of credentials."""
-        secrets = self._known().union(*(found for _, found in tuple(self._learned())))
-        # A credential that the cut divides is not found: it is in the last characters, which are left out then.
-        rest = 8 * max(map(len, secrets), default=0)
-        joined = "\0".join(text[: limit + rest].replace("\0", " ") for text in texts)
-        shown = masked(joined, secrets, MASK).split("\0")
+        """Return the first *limit* characters of each of *texts*, with masked credentials."""
+        secrets = self._known().union(*(variants for _, variants in tuple(self._learned())))
+        # A credential across the end of the searched part is not found, so the last characters are left out.
+        margin = 8 * max(map(len, secrets), default=0)
+        joined = "\0".join(text[: limit + margin].replace("\0", " ") for text in texts)
+        parts = masked(joined, secrets, MASK).split("\0")
         return [
-            one[: max(0, len(one) - rest)][:limit] if len(text) > limit + rest else one[:limit]
-            for one, text in zip(shown, texts, strict=True)
+            part[: max(0, len(part) - margin)][:limit] if len(text) > limit + margin else part[:limit]
+            for part, text in zip(parts, texts, strict=True)
         ]
 
     def clean(self, text: str, *, limit: int = 300) -> str:
-        """Return *text* on one line, without credentials, what cannot be shown escaped, *limit* characters at most."""
-        text = printable(" ".join(self.mask([text], limit=_READ)[0].split()))
+        """Return *text* on one line of at most *limit* characters: credentials masked, unprintable text escaped."""
+        text = printable(" ".join(self.mask([text], limit=_SEARCHED)[0].split()))
         return text if len(text) <= limit else text[: limit - 1] + "…"
 
     def __repr__(self) -> str:

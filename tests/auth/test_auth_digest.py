@@ -85,7 +85,7 @@ def test_a_server_that_calls_every_nonce_stale_is_given_up(digest_server, used_b
         get(server.url, auth)
     check, server.check = server.check, lambda _: "stale"
     server.log.clear()
-    with pytest.raises(VendorUnavailable, match="calls each nonce stale") as caught:
+    with pytest.raises(VendorUnavailable, match="calls each new nonce stale") as caught:
         get(server.url, auth)
     assert caught.value.status == 401
     assert len(server.log) == 5
@@ -129,7 +129,7 @@ def test_a_count_at_its_end_asks_for_a_new_nonce(digest_server):
     """A33: nc has eight digits; a ninth would be refused, and 0 is a replay."""
     server, auth = digest_server(strict=True), Digest(USER, PASSWORD)
     get(server.url, auth)
-    auth._spaces[server.url]._shared.count = 0xFFFF_FFFE
+    auth._pools[server.url]._shared.count = 0xFFFF_FFFE
     assert [get(server.url, auth).status_code for _ in range(3)] == [200] * 3
     assert server.statuses() == [401, 200, 200, 401, 200, 200]
     assert [nc for _, nc in counts(server)] == [1, 0xFFFF_FFFF, 1, 2]
@@ -247,7 +247,7 @@ def test_a_realm_with_quotes_and_commas_is_hashed_and_echoed_right(digest_server
         (['Digest realm="r", nonce="n", algorithm=FOO'], "FOO"),
         (['Digest realm="r"'], "nonce"),
         (['Digest nonce="n"'], "realm"),
-        (['Digest realm="r", nonce="n", nonce="m"'], "nonce is there twice"),
+        (['Digest realm="r", nonce="n", nonce="m"'], "nonce occurs twice"),
         (['Digest realm="r", nonce="' + "x" * 60_000 + '"'], "nonce is longer"),
         (['Digest realm="r", nonce="n'], "malformed"),
     ],

@@ -65,7 +65,7 @@ def test_a_wrong_password_in_eight_threads_costs_two_requests(digest_server):
     assert (statuses, len(errors)) == ([], 24)
     assert len(server.log) == 2
     assert errors[0].status == 401
-    assert "make a new Digest" in str(errors[0])
+    assert "create a new Digest" in str(errors[0])
 
 
 @pytest.mark.parametrize("stale", [True, False], ids=["with stale", "without stale"])
@@ -189,7 +189,7 @@ def test_a_nonce_is_shared_only_after_it_was_accepted():
 
 
 def test_a_thread_does_not_wait_for_a_request_that_it_prepared_and_never_sent():
-    """The forgotten request holds the ticket; the thread takes it over."""
+    """The forgotten request is the negotiator; the thread takes over."""
     auth = Digest(USER, PASSWORD)
     kept, _ = drive(auth)
     flow, headers = drive(auth)
@@ -200,7 +200,7 @@ def test_a_thread_does_not_wait_for_a_request_that_it_prepared_and_never_sent():
     assert 'nonce="n1"' in drive(auth)[1]["Authorization"]
 
 
-def test_a_collected_request_gives_its_ticket_back():
+def test_a_collected_request_no_longer_negotiates():
     """Prepared in another thread and dropped: nobody waits for it."""
     auth = Digest(USER, PASSWORD)
 
@@ -211,7 +211,7 @@ def test_a_collected_request_gives_its_ticket_back():
     thread.start()
     thread.join()
     gc.collect()
-    assert auth._spaces["https://vendor.example"]._holder is None
+    assert auth._pools["https://vendor.example"]._negotiator is None
 
 
 def test_requests_prepared_in_one_thread_and_sent_in_others_work(digest_server):

@@ -205,8 +205,8 @@ def test_frames_are_looked_at_only_where_a_call_takes_long(vendors, monkeypatch)
     mediagenix = vendorkit.connect("mediagenix", environment="local")
     assert len(mediagenix.titles.query().frame(columns=["id"])) == 2_000
     assert looks == []
-    at_work = interrupts.AtWork(seen_at=time.monotonic() - 10)
-    assert [at_work.is_left() for _ in range(3)] == [False] * 3
+    at_work = interrupts.ThreadActivity(active_at=time.monotonic() - 10)
+    assert [at_work.is_abandoned() for _ in range(3)] == [False] * 3
     assert looks == [at_work.thread]
 
 

@@ -281,7 +281,7 @@ TOKENS = st.dictionaries(st.sampled_from(["access_token", "token_type", "expires
 
 @given(st.binary(max_size=80) | TOKENS.map(lambda fields: json.dumps(fields).encode()))
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@pytest.mark.filterwarnings("ignore:.*does not say how long:UserWarning")
+@pytest.mark.filterwarnings("ignore:.*sends no lifetime:UserWarning")
 def test_any_token_answer_on_the_wire_is_used_or_one_typed_error(scripted_once, body):
     """A10 to A17: fuzzed. Promise 8."""
     server, told = scripted_once

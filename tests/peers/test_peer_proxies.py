@@ -73,7 +73,7 @@ def test_queries_go_through_squid(user):
 def test_squids_refusals_are_typed():
     """N09: no password, a wrong one, a port that is not allowed, a vendor that is not there. Promise 10."""
     with vendor_server() as (server, folder), squid_forward(folder, "made-up-user:word") as peer:
-        with pytest.raises(ProxyError, match="asks for user and password"):
+        with pytest.raises(ProxyError, match="requires user and password"):
             client_of("medipim", server.port, peer.url).get("/x")
         wrong = peer.url.replace("//", "//made-up-user:wrong@")
         with pytest.raises(ProxyError, match=r"refused user and password") as caught:

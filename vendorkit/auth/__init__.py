@@ -1,7 +1,7 @@
 """
-The authentication schemes of the three vendors. Each is usable with plain requests.
+The authentication schemes of the three vendors, for use with plain requests too.
 
-`Basic`, `ClientCredentials` and `Digest` are passed as `auth=`; the functions sign and verify Pledg's texts.
+Pass `Basic`, `ClientCredentials` or `Digest` as `auth=`. The functions handle Pledg's tokens and notifications.
 """
 
 from vendorkit.auth.basic import Basic

@@ -14,15 +14,16 @@ class Basic(FlowAuth):
     """
     Sends user and password, in UTF-8, with every request.
 
-    requests takes the header off a redirect to another host, port or scheme; this scheme also where requests would
-    keep it, from http to https on the same host.
+    On a redirect to another host, port or scheme, requests removes the header. This scheme also removes it where
+    requests would keep it: from http to https on the same host.
 
     Args:
-        user: Without ":", which would end it.
+        user: Must not contain ":", which separates it from the password.
         password: May contain ":".
 
     Raises:
-        UsageError: A ":" in the user, a control character or surrounding white space; the message echoes neither.
+        UsageError: The user contains ":", or one of them a control character or surrounding white space; the message
+            echoes neither.
 
     Example:
         >>> requests.get(url, auth=Basic("1234", secret))  # doctest: +SKIP
@@ -41,5 +42,5 @@ class Basic(FlowAuth):
         self._header = Secret(f"Basic {b64encode(f'{name.reveal()}:{word.reveal()}'.encode()).decode()}")
 
     def flow(self, request: Outgoing) -> Flow:  # noqa: ARG002 - the same for every request
-        """Yield the one header."""
+        """Yield the header; a refusal is not answered."""
         yield {"Authorization": self._header.reveal()}

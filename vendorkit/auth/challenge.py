@@ -1,7 +1,7 @@
 """
 Digest authentication as functions of plain values: RFC 2617 with the corrections of RFC 7616.
 
-Header values are handled as http.client gives and takes them: each character is one byte of the wire.
+Header values are strings as http.client uses them: each character is one byte of the header.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Final
 from vendorkit.errors import UnsupportedChallenge
 
 PARAMETER_LIMIT: Final = 4096  # characters; real nonces have under 200
-# RFC 9110 sections 5.6.2 and 5.6.4. Values without quotes are taken as they come: some servers leave them off a nonce.
+# RFC 9110 sections 5.6.2 and 5.6.4. Any value may come without quotes, because some servers omit those of the nonce.
 _NAME: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _PARAMETER: Final = re.compile(rf'({_NAME})[ \t]*=[ \t]*(?:"([^"\\]*(?:\\.[^"\\]*)*)"|([^\s,"]+))', re.DOTALL)
 _SCHEME: Final = re.compile(rf"({_NAME})(?=[ \t,]|$)")
 _TOKEN68: Final = re.compile(r"[ \t]+[A-Za-z0-9._~+/-]+=*[ \t]*(?=,|$)")
-_BETWEEN: Final = re.compile(r"[\s,]*")
+_SEPARATOR: Final = re.compile(r"[\s,]*")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]")
-# Strongest first. SHA and SHA-512 are in no RFC; requests answers them, so that there are servers that ask for them.
+# Strongest first. SHA and SHA-512 are in no RFC, but requests supports them, so some servers may require them.
 _HASHES: Final = {"SHA-512": "sha512", "SHA-512-256": "sha512_256", "SHA-256": "sha256", "SHA": "sha1", "MD5": "md5"}
 
 
@@ -43,10 +43,10 @@ class Challenge:
     A digest challenge that can be answered.
 
     Attributes:
-        algorithm: As the server spells it; None where it sends none, which means MD5.
-        counted: Whether qop "auth" is offered; else the older mode of RFC 2069, without count and cnonce.
+        algorithm: As the server spells it; None if it sends none, which means MD5.
+        counted: Whether qop "auth" is offered; otherwise the older mode of RFC 2069 applies, without count and cnonce.
         stale: Only the nonce was refused, not the password.
-        hide_user: The server wants the hash of the user name (RFC 7616 section 3.4.4).
+        hide_user: The server requires the hash of the user name (RFC 7616 section 3.4.4).
     """
 
     realm: str
@@ -70,7 +70,7 @@ class Challenge:
 
 @dataclass
 class Offer:
-    """One challenge of a WWW-Authenticate header, as read; `problem` names what is wrong with it."""
+    """One challenge of a WWW-Authenticate header, as parsed; `problem` describes its fault, if any."""
 
     scheme: str
     parameters: dict[str, str] = field(default_factory=dict)
@@ -78,19 +78,19 @@ class Offer:
 
 
 def offers(header: str) -> Iterator[Offer]:
-    """Yield the challenges of one WWW-Authenticate value (RFC 9110 section 11.6.1); it never raises."""
+    """Yield the challenges in one WWW-Authenticate value (RFC 9110 section 11.6.1), without ever raising."""
     current: Offer | None = None
     at = 0
-    while (at := _end(_BETWEEN.match(header, at), at)) < len(header):
-        found = _PARAMETER.match(header, at)
-        if found and current is not None:
-            _add(current, *found.groups())
-            at = found.end()
+    while (at := _end(_SEPARATOR.match(header, at), at)) < len(header):
+        parameter = _PARAMETER.match(header, at)
+        if parameter and current is not None:
+            _add(current, *parameter.groups())
+            at = parameter.end()
         elif scheme := _SCHEME.match(header, at):
             if current is not None:
                 yield current
             current = Offer(scheme[1].lower())
-            # Negotiate and NTLM carry one token68; its "=" must not look like a parameter.
+            # Negotiate and NTLM have one token68, whose "=" must not be taken for a parameter.
             at = _end(_TOKEN68.match(header, scheme.end()), scheme.end())
         else:
             current = current or Offer("")
@@ -100,36 +100,36 @@ def offers(header: str) -> Iterator[Offer]:
         yield current
 
 
-def _end(found: re.Match[str] | None, default: int) -> int:
-    return found.end() if found else default
+def _end(match: re.Match[str] | None, default: int) -> int:
+    return match.end() if match else default
 
 
 def _add(offer: Offer, name: str, quoted: str | None, plain: str | None) -> None:
     name = name.lower()
     value = plain or "" if quoted is None else re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL)
-    shown = name[:40]
+    label = name[:40]
     if name in offer.parameters:
-        offer.problem = offer.problem or f"parameter {shown} is there twice"
+        offer.problem = offer.problem or f"parameter {label} occurs twice"
     elif len(value) > PARAMETER_LIMIT:
-        offer.problem = offer.problem or f"parameter {shown} is longer than {PARAMETER_LIMIT} characters"
+        offer.problem = offer.problem or f"parameter {label} is longer than {PARAMETER_LIMIT} characters"
     elif _CONTROL.search(value):
-        offer.problem = offer.problem or f"parameter {shown} contains control characters"
+        offer.problem = offer.problem or f"parameter {label} contains control characters"
     else:
         offer.parameters[name] = value
 
 
 def best_challenge(headers: Iterable[str]) -> Challenge:
     """
-    Return the strongest digest challenge that can be answered; among equals, the server's first.
+    Return the strongest digest challenge that can be answered; among equals, the first one.
 
     Args:
-        headers: The values of WWW-Authenticate, one for each line.
+        headers: The values of WWW-Authenticate, one per header line.
 
     Raises:
-        UnsupportedChallenge: There is none; the message says what was offered or what is wrong with it.
+        UnsupportedChallenge: There is none; the message describes what was offered, or its fault.
     """
-    found = [offer for header in headers for offer in offers(header)]
-    digests = [offer for offer in found if offer.scheme == "digest"]
+    parsed = [offer for header in headers for offer in offers(header)]
+    digests = [offer for offer in parsed if offer.scheme == "digest"]
     usable = [offer for offer in digests if not _fault(offer)]
     if usable:
         return min((_challenge(offer) for offer in usable), key=lambda challenge: ALGORITHMS.index(challenge.family))
@@ -137,38 +137,38 @@ def best_challenge(headers: Iterable[str]) -> Challenge:
         reasons = "; ".join(dict.fromkeys(_fault(offer) for offer in digests[:5]))
         what = f"The server's digest challenge cannot be answered: {reasons}."
     else:
-        names = ", ".join(dict.fromkeys(offer.scheme[:20] or "something malformed" for offer in found[:5])) or "nothing"
-        what = f"The server asks for authentication but offers no Digest; it offers {names}."
+        names = ", ".join(dict.fromkeys(offer.scheme[:20] or "a malformed scheme" for offer in parsed[:5])) or "nothing"
+        what = f"The server requires authentication but does not offer Digest; it offers {names}."
     raise UnsupportedChallenge(what, remedy="Check the address, and which scheme the vendor documents.", status=401)
 
 
 def _fault(offer: Offer) -> str:
-    """Return what keeps a digest offer from being used, "" for nothing."""
-    given = offer.parameters
+    """Return the reason why a digest offer cannot be used, or ""."""
+    parameters = offer.parameters
     for name in ("realm", "nonce"):
-        if not offer.problem and name not in given:
+        if not offer.problem and name not in parameters:
             return f"parameter {name} is missing"
-    algorithm = given.get("algorithm", "MD5").upper()
+    algorithm = parameters.get("algorithm", "MD5").upper()
     if not offer.problem and algorithm.removesuffix("-SESS") not in ALGORITHMS:
-        return f"algorithm {given['algorithm'][:40]!a} is not known"
-    qop = _tokens(given.get("qop", ""))
+        return f"algorithm {parameters['algorithm'][:40]!a} is not supported"
+    qop = _tokens(parameters.get("qop", ""))
     if not offer.problem and qop and "auth" not in qop:
         return f"qop offers {', '.join(qop)[:40]!a}, not auth"
     if not offer.problem and algorithm.endswith("-SESS") and not qop:
-        return "a -sess algorithm without qop has no cnonce to work with"
+        return "a -sess algorithm without qop is not usable, because it needs a cnonce"
     return offer.problem
 
 
 def _challenge(offer: Offer) -> Challenge:
-    given = offer.parameters
+    parameters = offer.parameters
     return Challenge(
-        realm=given["realm"],
-        nonce=given["nonce"],
-        opaque=given.get("opaque"),
-        algorithm=given.get("algorithm"),
-        counted=bool(_tokens(given.get("qop", ""))),  # an empty qop means RFC 2069 (requests #2916)
-        stale=given.get("stale", "").lower() == "true",
-        hide_user=given.get("userhash", "").lower() == "true",
+        realm=parameters["realm"],
+        nonce=parameters["nonce"],
+        opaque=parameters.get("opaque"),
+        algorithm=parameters.get("algorithm"),
+        counted=bool(_tokens(parameters.get("qop", ""))),  # an empty qop means RFC 2069 (requests #2916)
+        stale=parameters.get("stale", "").lower() == "true",
+        hide_user=parameters.get("userhash", "").lower() == "true",
     )
 
 
@@ -177,11 +177,11 @@ def _tokens(text: str) -> list[str]:
 
 
 def next_nonce(headers: Iterable[str]) -> str | None:
-    """Return `nextnonce` of the Authentication-Info headers (RFC 7616 section 3.5), None where there is no good one."""
+    """Return `nextnonce` of the Authentication-Info headers (RFC 7616 section 3.5); None if there is no valid one."""
     for header in headers:
-        read = next(offers(f"Digest {header}"))  # the same grammar, without a scheme
-        if not read.problem and read.parameters.get("nextnonce"):
-            return read.parameters["nextnonce"]
+        info = next(offers(f"Digest {header}"))  # the same grammar, without a scheme
+        if not info.problem and info.parameters.get("nextnonce"):
+            return info.parameters["nextnonce"]
     return None
 
 
@@ -192,7 +192,7 @@ def digest_key(challenge: Challenge, user: str, password: str, cnonce: str) -> s
 
 
 def user_hash(challenge: Challenge, user: str) -> str:
-    """Return the user name as a server with `userhash` wants it."""
+    """Return the hash that replaces the user name if the server requires `userhash`."""
     return _hash(challenge, f"{user}:".encode(), challenge.realm.encode("latin-1"))
 
 
@@ -204,7 +204,7 @@ def digest_response(challenge: Challenge, key: str, *, method: str, uri: str, co
 
 
 def authorization(challenge: Challenge, user: str, *, uri: str, response: str, count: int, cnonce: str) -> str:
-    """Return the Authorization value; quotes are only where RFC 7616 section 3.4 requires them."""
+    """Return the Authorization value, with quotes only where RFC 7616 section 3.4 requires them."""
     fields = [
         _user_field(challenge, user),
         f"realm={_quoted(challenge.realm)}",
@@ -226,8 +226,8 @@ def authorization(challenge: Challenge, user: str, *, uri: str, response: str, c
 def _user_field(challenge: Challenge, user: str) -> str:
     if challenge.hide_user:
         return f'username="{user_hash(challenge, user)}"'
-    # Not username* (RFC 7616 section 3.4), also where charset=UTF-8 is offered: curl and browsers send the bytes as
-    # they are, and CherryPy, which offers it, knows nothing else.
+    # Not username* (RFC 7616 section 3.4), even if charset=UTF-8 is offered: curl and browsers send the raw bytes, and
+    # CherryPy, which offers it, does not support username*.
     return f"username={_quoted(user.encode().decode('latin-1'))}"
 
 

@@ -6,25 +6,26 @@ from typing import Final
 
 from vendorkit.auth.challenge import authorization, best_challenge, digest_key, digest_response, next_nonce
 from vendorkit.auth.flow import UNAUTHORIZED, Answer, Flow, FlowAuth, Outgoing
-from vendorkit.auth.nonces import Nonce, Space, Ticket
+from vendorkit.auth.nonces import Lease, Nonce, NoncePool
 from vendorkit.auth.secret import check_credential
 from vendorkit.settings import Secret
 
 _SERVER_ERROR: Final = 500
-_BEFORE_AUTHENTICATION: Final = frozenset({400, 408, 429})  # often answered without a look at the password
+_BEFORE_AUTHENTICATION: Final = frozenset({400, 408, 429})  # often sent without a check of the password
 
 
 class Digest(FlowAuth):
     """
     Answers digest challenges, and shares the nonce between requests and threads.
 
-    The first request costs one more, all others of that origin none, until the nonce expires. Algorithms: MD5, SHA,
-    SHA-256, SHA-512 and SHA-512-256, each also with -sess; quality of protection: auth, or none (RFC 2069).
+    The first request to an origin needs one extra round trip; later ones need none until the nonce expires.
+    Algorithms: MD5, SHA, SHA-256, SHA-512 and SHA-512-256, each also with -sess; quality of protection: auth, or none
+    (RFC 2069).
 
-    It can take the place of `requests.auth.HTTPDigestAuth`, with two differences. A refused password is not returned
-    as an answer of status 401, but raised as `CredentialsRefused`, and remembered: every later use of this object
-    raises it again and sends nothing, so that a wrong password is tried once. Create a new Digest with the right one.
-    And qop is sent without quotes, as RFC 7616 section 3.4 wants it.
+    It can replace `requests.auth.HTTPDigestAuth`, with two differences. A refused password raises `CredentialsRefused`
+    instead of returning a response with status 401. The refusal is remembered: every later use of this object raises
+    it again and sends nothing, so that a wrong password is tried once. Create a new Digest with the right password.
+    The second difference: qop is sent without quotes, as RFC 7616 section 3.4 requires.
 
     Args:
         user: Sent and hashed as UTF-8.
@@ -33,8 +34,8 @@ class Digest(FlowAuth):
     Raises:
         UsageError: A control character or surrounding white space; the message echoes neither.
 
-    A request may raise CredentialsRefused, UnsupportedChallenge, or, where a server calls one fresh nonce after the
-    other stale, VendorUnavailable: that is no verdict on the password, and is not remembered.
+    A request may raise CredentialsRefused, UnsupportedChallenge or VendorUnavailable. The last one means that the
+    server called several fresh nonces stale; it does not concern the password and is not remembered.
 
     Example:
         >>> requests.get(url, auth=Digest("robot_user", password))  # doctest: +SKIP
@@ -45,24 +46,25 @@ class Digest(FlowAuth):
         del user, password  # before anything can fail: tracebacks may show the locals
         check_credential("The user name", self._user)
         check_credential("The password", self._password)
-        self._spaces: dict[str, Space] = {}
+        self._pools: dict[str, NoncePool] = {}
 
     def flow(self, request: Outgoing) -> Flow:
         """Send with a known nonce, or without; answer challenges until accepted or refused."""
-        # setdefault is atomic: of two threads that come at once, both get the same space.
-        space = self._spaces.get(request.origin) or self._spaces.setdefault(request.origin, Space(request.origin))
-        ticket = Ticket()
+        # setdefault is atomic: two concurrent threads get the same pool.
+        pool = self._pools.get(request.origin) or self._pools.setdefault(request.origin, NoncePool(request.origin))
+        lease = Lease()
         try:
-            use = space.enter(ticket)
+            attempt = pool.enter(lease)
             while True:
-                answer = yield {} if use.nonce is None else {"Authorization": self._sign(use.nonce, use.count, request)}
+                nonce = attempt.nonce
+                answer = yield {} if nonce is None else {"Authorization": self._sign(nonce, attempt.count, request)}
                 if answer.status != UNAUTHORIZED:
                     nextnonce = next_nonce(answer.all("Authentication-Info"))
-                    space.accepted(use, ticket, nextnonce, proof=_shows_proof(answer))
+                    pool.accepted(attempt, lease, nextnonce, proof=_shows_proof(answer))
                     return
-                use = space.refused(use, ticket, best_challenge(answer.all("WWW-Authenticate")))
+                attempt = pool.refused(attempt, lease, best_challenge(answer.all("WWW-Authenticate")))
         finally:
-            space.leave(ticket)
+            pool.leave(lease)
 
     def _sign(self, nonce: Nonce, count: int, request: Outgoing) -> str:
         challenge, cnonce, uri = nonce.challenge, nonce.cnonce, request.uri

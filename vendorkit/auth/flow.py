@@ -1,9 +1,9 @@
 """
-Driving a scheme through plain requests: send, look, maybe send again.
+Authentication schemes for requests: send, look at the response, and send again if the scheme wants to.
 
 A scheme is a generator without any I/O. `FlowAuth` runs it as a `requests.auth.AuthBase`: it sets the headers that the
-generator yields, shows it each answer, and sends again as long as it yields more. What belongs to one request lives in
-its generator; only what is shared between requests needs a lock.
+generator yields, passes it each response, and sends again as long as it yields more. The state of one request lives in
+its generator; only state shared between requests needs a lock.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ from vendorkit.settings import refuse_pickling
 
 UNAUTHORIZED: Final = 401
 _DRAIN_BYTES: Final = 65_536
-_DRAIN_S: Final = 1.0  # a nonce grows old meanwhile
-_COOKIE_CHARS: Final = 4096  # of all together; servers take heads of 8 kB
+_DRAIN_S: Final = 1.0  # a longer wait might outlive the new nonce
+_COOKIE_CHARS: Final = 4096  # of all cookies together; servers accept 8 kB of headers
 _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 _PERCENT: Final = re.compile("%[0-9a-fA-F]{2}")
-_ADAPTER: Final = HTTPAdapter()  # sends nothing; it knows how this version of requests writes the request line
+_ADAPTER: Final = HTTPAdapter()  # never sends; writes the request line as this version of requests does
 
 
 @dataclass(frozen=True)
 class Outgoing:
-    """What a scheme may sign: the method, the request target byte for byte, and the origin it goes to."""
+    """The parts of a request that a scheme may sign: method, request target byte for byte, and origin."""
 
     method: str
     uri: str
@@ -49,13 +49,13 @@ class Outgoing:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a scheme may look at: the status, and the headers with all their repetitions."""
+    """The parts of a response that a scheme may read: status, and headers, with repeated ones kept apart."""
 
     status: int
     headers: HTTPHeaderDict
 
     def all(self, name: str) -> list[str]:
-        """Return the values of header *name*, one for each line that carried it."""
+        """Return the values of header *name*, one per header line."""
         return self.headers.getlist(name)
 
 
@@ -64,25 +64,25 @@ Flow = Generator[Mapping[str, str], Answer, None]
 
 def origin_of(url: str) -> str:
     """
-    Return scheme, host and port of *url* as one text, default ports left out (RFC 6454 section 6.2).
+    Return scheme, host and port of *url* as one string, without default ports (RFC 6454 section 6.2).
 
     Raises:
-        UsageError: The URL carries a user name or password, or has no proper host and port.
+        UsageError: The URL contains a user name or password, or its host or port is not valid.
     """
     host = None
-    with tolerated(ValueError, TypeError):  # TypeError for what is not text
+    with tolerated(ValueError, TypeError):  # TypeError if it is not a string
         parts = urlsplit(url)
         port, host = parts.port, None if "@" in parts.netloc else parts.hostname
     if not host:
-        what = "The URL carries a user name or password, or has no proper host and port."
-        raise UsageError(what, remedy="Write it as https://host/path, and pass credentials as such.")
+        what = "The URL contains a user name or password, or its host or port is not valid."
+        raise UsageError(what, remedy="Write it as https://host/path, and pass credentials separately.")
     host = f"[{host}]" if ":" in host else host
-    shown = "" if port in {None, _DEFAULT_PORTS.get(parts.scheme)} else f":{port}"
-    return f"{parts.scheme}://{host}{shown}"
+    suffix = "" if port in {None, _DEFAULT_PORTS.get(parts.scheme)} else f":{port}"
+    return f"{parts.scheme}://{host}{suffix}"
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether *host* is this machine by its address or the name localhost."""
+    """Return whether *host* is this machine: a loopback address or the name localhost."""
     try:
         address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
@@ -95,16 +95,16 @@ class FlowAuth(AuthBase):
     Base of the schemes: runs `flow` for every request.
 
     Attributes:
-        resends: Whether a flow may send a request twice. Then the body must be one that can be read twice.
-        portable: Whether the credentials go along with a redirect inside their origin. If not, they were made for one
-            target: they are taken off, and the redirected request is signed anew when the server asks for it.
+        resends: Whether a flow may send a request twice. The request's body must then be readable twice.
+        portable: Whether credentials are kept on a redirect within their origin. If not, they are valid for one target
+            only: they are removed, and the redirected request is signed again when the server challenges it.
     """
 
     resends: ClassVar[bool] = True
     portable: ClassVar[bool] = False
 
     def flow(self, request: Outgoing) -> Flow:
-        """Yield the headers of each attempt at *request*, and be sent its `Answer`; end when there is no more to do."""
+        """Yield the headers of each attempt to send *request* and receive its `Answer`; return when done."""
         raise NotImplementedError
 
     def __call__(self, prepared: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -112,8 +112,8 @@ class FlowAuth(AuthBase):
         Sign *prepared*, and handle the responses to it.
 
         Raises:
-            UsageError: The body cannot be read twice, but may have to be. Nothing was sent.
-            VendorkitError: Whatever the scheme finds wrong.
+            UsageError: The scheme may have to send the body twice, but it can be read only once. Nothing was sent.
+            VendorkitError: The scheme cannot sign the request.
         """
         position = _position(prepared.body) if self.resends else None
         outgoing = _outgoing(prepared)
@@ -130,7 +130,7 @@ class FlowAuth(AuthBase):
 
 
 class _Exchange:
-    """The hook of one request: shows its answers to its flow. It answers no other origin than the request's own."""
+    """The response hook of one request: passes responses to its flow, but only those from the request's origin."""
 
     __slots__ = ("_auth", "_flow", "_origin", "_position", "_process")
 
@@ -140,24 +140,24 @@ class _Exchange:
         self._process = this_process()
 
     def __call__(self, response: requests.Response, **how: Any) -> requests.Response:
-        # requests copies hooks onto redirected requests: a challenge from elsewhere ends here, unanswered.
+        # requests copies hooks to redirected requests: a challenge from another origin must stay unanswered.
         sent = response.request
         if not _is_at(sent.url, self._origin):
             return response
         response = shielded(lambda: self._run(response, how))
-        # requests keeps the header from http to https on the same host, and for all paths of the same origin.
-        kept = self._auth.portable and _is_at(response.headers.get("Location"), self._origin, response.url)
-        if response.is_redirect and not kept:
+        # requests keeps the header on redirects from http to https on the same host, and within the origin.
+        keeps_header = self._auth.portable and _is_at(response.headers.get("Location"), self._origin, response.url)
+        if response.is_redirect and not keeps_header:
             sent.headers.pop("Authorization", None)
         return response
 
     def _run(self, response: requests.Response, how: dict[str, Any]) -> requests.Response:
         flow, self._flow = self._flow, None
-        if self._process is not this_process():  # prepared before a fork, and then each child sends it
+        if self._process is not this_process():  # prepared before a fork, so that several children may send it
             flow = None
         headers: Mapping[str, str] = {}
         try:
-            if flow is None:  # an answer to a redirected or repeated request, whose signature was not for it
+            if flow is None:  # a redirected or repeated request, which the first request's signature does not fit
                 if response.status_code != UNAUTHORIZED or not self._auth.resends:
                     return response
                 flow = self._auth.flow(_outgoing(response.request))
@@ -179,27 +179,27 @@ class _Exchange:
         self, response: requests.Response, headers: Mapping[str, str], how: dict[str, Any]
     ) -> requests.Response:
         _drain(response)
-        again = response.request.copy()
-        _renew_cookies(again, response)
-        again.headers.pop("Authorization", None)  # the next attempt may be one without
-        again.headers.update(headers)
-        if self._position is not None and again.body is not None:
-            cast("IO[bytes]", again.body).seek(self._position)
-        following: requests.Response = response.connection.send(again, **how)
-        following.history = [*response.history, response]
-        following.request = again
-        return following
+        request = response.request.copy()
+        _renew_cookies(request, response)
+        request.headers.pop("Authorization", None)  # the next attempt may have none
+        request.headers.update(headers)
+        if self._position is not None and request.body is not None:
+            cast("IO[bytes]", request.body).seek(self._position)
+        next_response: requests.Response = response.connection.send(request, **how)
+        next_response.history = [*response.history, response]
+        next_response.request = request
+        return next_response
 
     def close(self) -> None:
         if self._flow is not None:
             self._flow.close()
 
     def __reduce__(self) -> NoReturn:
-        refuse_pickling("A request on its way")
+        refuse_pickling("A request in flight")
 
 
 def abandon(prepared: requests.PreparedRequest) -> None:
-    """End the flow of a request that got no answer: its traceback may be kept, and others wait for its nonce."""
+    """End the flow of a request without a response: a kept traceback may hold it, and others wait for its nonce."""
     for hook in prepared.hooks.get("response", []):
         if isinstance(hook, _Exchange):
             hook.close()
@@ -233,53 +233,53 @@ def _position(body: Any) -> int | None:
         position = int(body.tell())
         body.seek(position)
         return position
-    what = "The body of this request can be read only once, but authentication may have to send it twice."
+    what = "The request's body can be read only once, but authentication may have to send it twice."
     raise UsageError(what, remedy="Pass bytes, or a file that can be rewound.")
 
 
 def _drain(response: requests.Response) -> None:
-    """Read a refused answer to its end if that is near, so that its connection can be used again; else close it."""
+    """Read the rest of a refused response if it is short, so that its connection can be reused; else close it."""
     until = time.monotonic() + _DRAIN_S
     parts: list[bytes] = []
-    left, part = _DRAIN_BYTES, b"-"
+    remaining, part = _DRAIN_BYTES, b"-"
     with tolerated(HTTPError, OSError):
-        while part and left > 0 and time.monotonic() < until:
-            parts.append(part := response.raw.read1(left, decode_content=True))
-            left -= len(part)
+        while part and remaining > 0 and time.monotonic() < until:
+            parts.append(part := response.raw.read1(remaining, decode_content=True))
+            remaining -= len(part)
     if part:
-        response.raw.close()  # else the rest of the body would be read as the next answer
-    keep_body(response, b"".join(parts))
-    response.close()  # urllib3 has taken a connection back already that was read to its end
+        response.raw.close()  # otherwise the rest of the body would be read as the next response
+    set_content(response, b"".join(parts))
+    response.close()  # if the body was read to its end, urllib3 has already reclaimed the connection
 
 
-def keep_body(response: requests.Response, body: bytes) -> None:
-    """Make *body*, which was read already, the content of *response*; requests has no public way."""
+def set_content(response: requests.Response, body: bytes) -> None:
+    """Set *body*, which was already read, as the content of *response*; requests has no public way."""
     response._content, response._content_consumed = body, True  # type: ignore[attr-defined]  # noqa: SLF001
 
 
-def _renew_cookies(again: requests.PreparedRequest, refused: requests.Response) -> None:
+def _renew_cookies(request: requests.PreparedRequest, refused: requests.Response) -> None:
     """Send the cookies that came with the challenge: some servers tie the nonce to a session."""
-    jar = again._cookies  # type: ignore[attr-defined]  # noqa: SLF001 - requests has no public way
+    jar = request._cookies  # type: ignore[attr-defined]  # noqa: SLF001 - requests has no public way
     if jar is None or "Set-Cookie" not in refused.headers:
         return
-    # requests writes a Cookie header only where there is none; one that was set by hand has to be kept.
-    old = again.headers.pop("Cookie", "")
-    from_jar = _pairs(get_cookie_header(jar, again))  # type: ignore[no-untyped-call]
+    # requests writes a Cookie header only if there is none; cookies that the caller set by hand must be kept.
+    old = request.headers.pop("Cookie", "")
+    from_jar = _pairs(get_cookie_header(jar, request))  # type: ignore[no-untyped-call]
     by_hand = [pair for pair in _pairs(old) if pair not in from_jar]
     extract_cookies_to_jar(jar, refused.request, refused.raw)  # type: ignore[no-untyped-call]
     bound_cookies(jar)
-    pairs = [*by_hand, *_pairs(get_cookie_header(jar, again))]  # type: ignore[no-untyped-call]
+    pairs = [*by_hand, *_pairs(get_cookie_header(jar, request))]  # type: ignore[no-untyped-call]
     if pairs:
-        again.headers["Cookie"] = "; ".join(pairs)
+        request.headers["Cookie"] = "; ".join(pairs)
 
 
 def bound_cookies(jar: CookieJar) -> None:
-    """Forget the oldest cookies of *jar* beyond some kB: a server may set new ones with each answer, for ever."""
-    left = _COOKIE_CHARS
+    """Delete the oldest cookies of *jar* beyond a few kB: a server may set new ones with every response."""
+    remaining = _COOKIE_CHARS
     with jar._cookies_lock:  # type: ignore[attr-defined]  # noqa: SLF001 - as the jar itself does
         for cookie in reversed(list(jar)):
-            left -= len(cookie.name) + len(cookie.value or "")
-            if left < 0:
+            remaining -= len(cookie.name) + len(cookie.value or "")
+            if remaining < 0:
                 jar.clear(cookie.domain, cookie.path, cookie.name)
 
 

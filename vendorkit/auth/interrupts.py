@@ -1,9 +1,9 @@
 """
-Exceptions that come from outside of a call, and threads that are not in a call any more.
+Exceptions raised from outside a call, and threads that have left their call.
 
 A signal handler may raise anything, anywhere: an alarm's TimeoutError, a task queue's time limit, KeyboardInterrupt.
-requests, urllib3 and the code here catch OSError and ValueError as failures of the network, and would try the call
-again. What raised an exception shows the difference.
+requests, urllib3 and vendorkit catch OSError and ValueError as network failures, and would retry the call. The
+traceback of an exception shows which kind it is.
 """
 
 from __future__ import annotations
@@ -28,65 +28,65 @@ T = TypeVar("T")
 E = TypeVar("E", bound=BaseException)
 _KNOWN: Final = sys.stdlib_module_names | {"requests", "urllib3", "vendorkit", "idna", "lxml", "pyarrow", "msgspec"}
 _CALLING: Final = ("requests.", "vendorkit.http.", "vendorkit.auth.")
-_LOOK_S: Final = 0.3
+_INSPECT_AFTER_S: Final = 0.3
 
 
 def from_outside(exc: BaseException) -> BaseException | None:
-    """Return the exception from outside of the call that *exc* is or wraps; None for a failure of the network."""
-    found = [one for one in causes(exc) if _is_foreign(one)]  # urllib3 hands the traceback on to what it wraps it in
-    return found[-1] if found else None
+    """Return the exception from outside the call that *exc* is or wraps; None if *exc* is a network failure."""
+    foreign = [cause for cause in causes(exc) if _is_foreign(cause)]  # urllib3 copies tracebacks to its wrappers
+    return foreign[-1] if foreign else None
 
 
 def causes(exc: BaseException) -> Iterator[BaseException]:
-    """Yield *exc* and what it wraps: requests and urllib3 keep the error below in args, `reason` or `__cause__`."""
-    seen: list[BaseException] = []
+    """Yield *exc* and the errors it wraps: requests and urllib3 keep them in args, `reason` or `__cause__`."""
+    visited: list[BaseException] = []
     todo: list[object] = [exc]
     while todo:
-        one = todo.pop()
-        if isinstance(one, BaseException) and not any(one is other for other in seen):
-            seen.append(one)
-            yield one
-            todo += [one.__cause__, getattr(one, "reason", None), *reversed(one.args)]
+        error = todo.pop()
+        if isinstance(error, BaseException) and not any(error is other for other in visited):
+            visited.append(error)
+            yield error
+            todo += [error.__cause__, getattr(error, "reason", None), *reversed(error.args)]
 
 
 def _is_foreign(exc: BaseException) -> bool:
     step = exc.__traceback__
     if step is not None and not isinstance(exc, (RequestException, HTTPError)):
-        # What another thread raises here is a class without arguments; the network's errors say something.
-        unsaid = isinstance(exc, (OSError, ValueError, RuntimeError)) and not exc.args
-        if unsaid or type(exc).__module__.partition(".")[0] not in _KNOWN:
+        # Another thread can only raise an exception class without arguments here; network errors have a message.
+        is_bare = isinstance(exc, (OSError, ValueError, RuntimeError)) and not exc.args
+        if is_bare or type(exc).__module__.partition(".")[0] not in _KNOWN:
             return True
     while step is not None:
-        # Python gives signal handlers and trace functions the frame that they interrupt; nothing else here has one.
-        given = list(step.tb_frame.f_locals.values())
-        given += [one for value in given if isinstance(value, tuple) for one in value]  # def handler(*args)
-        if any(isinstance(one, FrameType) for one in given):
+        # Signal handlers and trace functions receive the interrupted frame as an argument; no other function does.
+        values = list(step.tb_frame.f_locals.values())
+        values += [item for value in values if isinstance(value, tuple) for item in value]  # def handler(*args)
+        if any(isinstance(value, FrameType) for value in values):
             return True
         step = step.tb_next
     return False
 
 
 class tolerated(suppress):  # noqa: N801 - used as contextlib's
-    """Suppress exceptions of these types, as `contextlib.suppress`, unless they come from outside."""
+    """Suppress exceptions of these types, as `contextlib.suppress` does, unless they come from outside the call."""
 
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        """Return whether *exc* ends here."""
+        """Return whether *exc* is suppressed."""
         return super().__exit__(kind, exc, trace) and (exc is None or from_outside(exc) is None)
 
 
-def cut(exc: E) -> E:
-    """Return *exc* without its traceback, cause and context: the frames below a call hold what was sent."""
+def without_traceback(exc: E) -> E:
+    """Return *exc* without traceback, cause and context, whose frames hold the sent headers."""
     exc.__cause__ = exc.__context__ = None
     return exc.with_traceback(None)
 
 
 def shielded(work: Callable[[], T]) -> T:
     """
-    Return what *work* returns; cut what it raises, but for the network's errors as requests raises them.
+    Return what *work* returns, or raise its error without a traceback; network errors of requests keep theirs.
 
-    Inside a call with a deadline the session does so at its end, where it can still see what was raised by what.
+    Within a call that has a deadline, the traceback stays: the session needs it, and removes it at the end of the call.
     """
     try:
         return work()
@@ -95,56 +95,56 @@ def shielded(work: Callable[[], T]) -> T:
         if current_deadline() or (failure is exc and isinstance(exc, (RequestException, HTTPError))):
             raise
     try:
-        raise cut(failure)  # not in the handler, which would make the old exception its context
+        raise without_traceback(failure)  # outside the handler, which would make the old exception its context
     finally:
-        del failure  # else its traceback and this frame would keep each other
+        del failure  # otherwise its traceback and this frame would keep each other alive
 
 
-class _Looking(PerProcess):
-    """The turn to look at the frames of other threads: one thread has it at a time."""
+class _FrameAccess(PerProcess):
+    """Access to the frames of other threads, for one thread at a time."""
 
     def begin(self) -> None:
-        """Look in this process."""
+        """Create the lock of this process."""
         self.lock = Lock()
 
 
-_looking = _Looking()
-_looking.begin()
+_frame_access = _FrameAccess()
+_frame_access.begin()
 
 
 @dataclass(eq=False, kw_only=True)
-class AtWork:
+class ThreadActivity:
     """
-    What a thread has begun, and others wait for.
+    Work that one thread does and others wait for.
 
     Attributes:
-        thread: The thread.
-        seen_at: When it was last known to be at work, on the monotonic clock. Its frames are only looked at after some
-            time: few calls take so long, and Python makes objects of the frames of all threads for each look.
+        thread: Identifier of the thread.
+        active_at: When it was last known to be at work, on the monotonic clock. Its frames are inspected only after a
+            while: few calls take that long, and each inspection creates objects for the frames of all threads.
     """
 
     thread: int = field(default_factory=get_ident)
-    seen_at: float = field(default_factory=time.monotonic)
+    active_at: float = field(default_factory=time.monotonic)
 
-    def is_left(self) -> bool:
-        """Tell whether the thread has left its call, so that nothing more will come of it."""
-        if time.monotonic() > self.seen_at + _LOOK_S:
+    def is_abandoned(self) -> bool:
+        """Return whether the thread has left its call, so that the work will never be finished."""
+        if time.monotonic() > self.active_at + _INSPECT_AFTER_S:
             if not is_calling(self.thread):
                 return True
-            self.seen_at = time.monotonic()
+            self.active_at = time.monotonic()
         return False
 
 
 def is_calling(thread: int) -> bool:
     """
-    Tell whether *thread*, by its identifier, is inside requests or the code here.
+    Return whether the thread with this identifier is inside requests or vendorkit.
 
-    If it is not, nothing more will come of a call that it began: the thread has ended, or an exception took it out.
+    If it is not, the call that it began will never finish: the thread has ended, or an exception has left the call.
     """
-    # Python holds an internal lock meanwhile, and takes it again where it deletes a threading.local: a collection of
-    # garbage that begins right then would stop the whole process for ever.
-    if not _looking.lock.acquire(blocking=False):
-        return True  # another thread has switched the collector off; the next look will tell
+    # _current_frames() holds an internal lock that deleting a threading.local needs too: a garbage collection during
+    # it could block the whole process for ever.
+    if not _frame_access.lock.acquire(blocking=False):
+        return True  # another thread has the collector switched off; the caller asks again later
     collects = gc.isenabled()
     try:
         gc.disable()
@@ -152,7 +152,7 @@ def is_calling(thread: int) -> bool:
     finally:
         if collects:
             gc.enable()
-        _looking.lock.release()
+        _frame_access.lock.release()
     while frame is not None:
         if f"{frame.f_globals.get('__name__')}.".startswith(_CALLING):
             return True

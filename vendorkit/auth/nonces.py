@@ -1,10 +1,10 @@
 """
-The nonces of one origin, shared by all threads: who may use which, and who may ask for a new one.
+The nonces of one origin, shared by all threads: which flow may use which nonce, and which may get a new one.
 
-Sharing one nonce saves a round trip for every request but the first. There are two problems. A wrong password
-must not be tried by every thread, so a nonce is shared only after its first use was accepted; until then one flow
-holds the *ticket* and the others wait. And a server that wants `nc` to rise strictly (Apache's AuthDigestNcCheck)
-refuses requests that overtake each other; then each request in flight gets its own nonce.
+Sharing one nonce saves a round trip for every request but the first. There are two problems. First, only one thread
+may try a wrong password. So a nonce is shared only after its first use was accepted; until then one flow negotiates,
+and the others wait. Second, a server that requires `nc` to rise strictly (Apache's AuthDigestNcCheck) refuses
+requests that overtake each other. For such a server each request in flight gets its own nonce.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ from typing import Final
 
 from vendorkit.auth.challenge import Challenge
 from vendorkit.auth.forks import PerProcess
-from vendorkit.auth.interrupts import AtWork
+from vendorkit.auth.interrupts import ThreadActivity
 from vendorkit.deadline import wait_until
 from vendorkit.errors import CredentialsRefused, VendorUnavailable
 from vendorkit.settings import Secret
 
 COUNT_LIMIT: Final = 0xFFFF_FFFF  # nc has eight hexadecimal digits (RFC 7616 section 3.4)
-PATIENCE_S: Final = 30.0  # how long a flow waits for another one's nonce before it asks for its own
-STALE_LIMIT: Final = 3  # fresh nonces in a row that a server may call stale
+MAX_WAIT_S: Final = 30.0  # how long a flow waits for the nonce of another flow before it negotiates one itself
+STALE_LIMIT: Final = 3  # how many fresh nonces in a row a server may call stale
 _POLL_S: Final = 0.01
 
 
 @dataclass(eq=False)
 class Nonce:
     """
-    A server's nonce: how often it was used, and what became of it.
+    A server's nonce: how often it was used, and with which result.
 
     Attributes:
-        own: No other request in flight uses it or a relative of it. Apache counts by `opaque`, and repeats the opaque
-            in the challenge that refuses a request: such a nonce is no fresh start while relatives are in flight.
-        count: Highest `nc` given out.
-        cnonce: One for all uses, because the -sess algorithms hash that of the first use into the key.
+        exclusive: No other request in flight uses it or a nonce with the same `opaque`. Apache counts by `opaque`, and
+            repeats it in the challenge that refuses a request: while other requests use it, the count continues.
+        count: Highest `nc` used.
+        cnonce: The same for all uses, because the -sess algorithms hash that of the first use into the key.
         key: HA1, set by the scheme.
         accepted: Highest `nc` that the server accepted.
         refused: Lowest `nc` that it refused without calling the nonce stale; 0 for none.
-        dead: Refused for whatever reason; a late acceptance does not bring it back.
+        dead: It was refused for any reason; a late acceptance does not revive it.
     """
 
     challenge: Challenge
-    own: bool
+    exclusive: bool
     count: int = 0
     cnonce: str = field(default_factory=lambda: os.urandom(16).hex())
     key: Secret | None = None
@@ -56,47 +56,46 @@ class Nonce:
 
 
 @dataclass(frozen=True)
-class Use:
+class Attempt:
     """
-    What one attempt is sent with.
+    One attempt to send a request.
 
     Attributes:
         nonce: None for an attempt without credentials.
-        count: The `nc` of this use.
-        age: How many attempts with credentials, or for a new nonce, this request has behind it.
-        stale: How many fresh nonces in a row the server called stale; no attempts at the password.
+        count: The `nc` of the attempt.
+        earlier: How many attempts with credentials, or for a new nonce, the request has had before.
+        stale: How many fresh nonces in a row the server called stale; these do not count as tries of the password.
     """
 
     nonce: Nonce | None = None
     count: int = 0
-    age: int = 0
+    earlier: int = 0
     stale: int = 0
 
 
 @dataclass(eq=False)
-class Ticket(AtWork):
+class Lease(ThreadActivity):
     """
-    Identity of a flow. Who holds the space's ticket negotiates.
+    The place of one flow in the pool. One lease at a time is the negotiator's.
 
     Attributes:
-        thread, seen_at: Where and when the flow was last seen.
-        number: How many flows had entered the space, with this one.
-        single: None of them was still under way.
-        challenged: It has a challenge to answer. Until then it sends no password, and others that have one go first.
+        thread, active_at: The thread that last ran the flow, and when.
+        number: How many flows had entered the pool, including this one.
+        was_alone: No other flow was in the pool when this one entered.
+        challenged: It has a challenge to answer. Flows without one send no password, and let those with one go first.
     """
 
     number: int = 0
-    single: bool = True
+    was_alone: bool = True
     challenged: bool = False
 
 
-class Space(PerProcess):
+class NoncePool(PerProcess):
     """
-    The protection space of one origin and one `Digest` (RFC 7616 section 3.3); one lock for all.
+    The nonces for one origin and one `Digest`, its protection space (RFC 7616 section 3.3), under one lock.
 
-    Flows that wait look again every few milliseconds: where an exception from outside hits a thread inside a
-    `threading.Condition`, its lock may stay locked for ever. What was learned of server and password holds in a forked
-    child too.
+    Waiting flows poll every few milliseconds, because an exception from outside that interrupts a thread inside a
+    `threading.Condition` can leave its lock locked for ever. A forked child keeps what is known of server and password.
     """
 
     def __init__(self, origin: str) -> None:
@@ -109,155 +108,157 @@ class Space(PerProcess):
         self.begin()
 
     def begin(self) -> None:
-        """Know no nonce, and no flow under way."""
-        self._lock = threading.RLock()  # a flow may be collected, and leave, while its thread is inside
+        """Start without nonces and without flows."""
+        self._lock = threading.RLock()  # a flow may be garbage-collected, and leave, while its thread is inside
         self._shared: Nonce | None = None
-        self._idle: list[Nonce] = []  # strict servers only; the last one in is the first one out, the rest may die
-        self._holder: Ticket | None = None
-        self._inside: set[Ticket] = set()
+        self._idle: list[Nonce] = []  # for strict servers; the most recent is used first, the others may expire
+        self._negotiator: Lease | None = None
+        self._leases: set[Lease] = set()
         self._entered = 0
 
-    def enter(self, ticket: Ticket) -> Use:
+    def enter(self, lease: Lease) -> Attempt:
         """
-        Return a nonce to use, or none: then send without, and negotiate.
+        Return the first attempt of a flow, which negotiates if there is no nonce to use.
 
         Raises:
             CredentialsRefused: The server has refused this password before. Nothing is sent.
         """
 
-        def begin() -> Use:
+        def begin() -> Attempt:
             self._entered += 1
-            ticket.number, ticket.single = self._entered, not self._inside
-            self._inside.add(ticket)
-            use = self._known()
-            if use.nonce is None:
-                self._hold(ticket)
-            return use
+            lease.number, lease.was_alone = self._entered, not self._leases
+            self._leases.add(lease)
+            attempt = self._with_known_nonce()
+            if attempt.nonce is None:
+                self._negotiate(lease)
+            return attempt
 
-        return self._when(lambda: self._open or self._usable(ticket), begin)
+        return self._when(lambda: self._open or self._usable(lease), begin)
 
-    def refused(self, use: Use, ticket: Ticket, challenge: Challenge) -> Use:
+    def refused(self, attempt: Attempt, lease: Lease, challenge: Challenge) -> Attempt:
         """
-        Return what to try after a 401 that carried *challenge*.
+        Return the next attempt after a 401 with *challenge*.
 
         Raises:
-            CredentialsRefused: The refused nonce was fresh, so it is the password that is wrong.
-            VendorUnavailable: The server called one fresh nonce after the other stale.
+            CredentialsRefused: The refused nonce was fresh, so the password is wrong.
+            VendorUnavailable: The server called several fresh nonces in a row stale.
         """
-        ticket.thread, ticket.seen_at, ticket.challenged = threading.get_ident(), time.monotonic(), True
-        if use.nonce is None:
-            return self._challenged(use, ticket, challenge)
+        lease.thread, lease.active_at, lease.challenged = threading.get_ident(), time.monotonic(), True
+        if attempt.nonce is None:
+            return self._challenged(attempt, lease, challenge)
         with self._lock:
-            nonce, age, stale = use.nonce, use.age + 1, use.stale
-            if use.age == 0:
-                self._drop(nonce, use.count, stale=challenge.stale)
-                if self.strict and not nonce.own:
-                    return Use(age=1)
-                self._hold(ticket)
+            nonce, earlier, stale = attempt.nonce, attempt.earlier + 1, attempt.stale
+            if attempt.earlier == 0:
+                self._drop(nonce, attempt.count, stale=challenge.stale)
+                if self.strict and not nonce.exclusive:
+                    return Attempt(earlier=1)
+                self._negotiate(lease)
             elif challenge.stale:
-                age, stale = use.age, use.stale + 1
+                earlier, stale = attempt.earlier, attempt.stale + 1
                 if stale > STALE_LIMIT:
                     raise self._never_fresh()
             else:
-                # Whether no other request was under way at any time since this one began.
-                alone = ticket.single and self._entered == ticket.number
-                if use.age > 1 or nonce.own or alone:
+                # No other request was in flight at any time since this one began.
+                always_alone = lease.was_alone and self._entered == lease.number
+                if attempt.earlier > 1 or nonce.exclusive or always_alone:
                     raise self._refuse()
                 self._be_strict()
-                return Use(age=1)
-            return Use(Nonce(challenge, own=nonce.own, count=1), 1, age, stale)
+                return Attempt(earlier=1)
+            return Attempt(Nonce(challenge, exclusive=nonce.exclusive, count=1), 1, earlier, stale)
 
-    def accepted(self, use: Use, ticket: Ticket, nextnonce: str | None, *, proof: bool) -> None:
+    def accepted(self, attempt: Attempt, lease: Lease, nextnonce: str | None, *, proof: bool) -> None:
         """
-        Keep the nonce of *use* for others.
+        Keep the nonce of *attempt* for other requests.
 
         Args:
-            use: What was sent.
-            ticket: Identity of the flow.
-            nextnonce: The server's wish for the next request.
-            proof: Whether the answer shows that the password was checked; a 503 may come from a gateway before it.
+            attempt: The attempt that succeeded.
+            lease: The flow's lease.
+            nextnonce: The nonce that the server wants in the next request, if any.
+            proof: Whether the response shows that the password was checked; a 503 may come from a gateway before that.
         """
         with self._lock:
-            nonce = use.nonce
+            nonce = attempt.nonce
             if nonce is None:
                 self._open = proof
             elif proof or self._proven:
                 self._proven = self._proven or proof
-                nonce.accepted = max(nonce.accepted, use.count)
+                nonce.accepted = max(nonce.accepted, attempt.count)
                 self._judge(nonce)
-                following = Nonce(replace(nonce.challenge, nonce=nextnonce), own=nonce.own) if nextnonce else nonce
-                if self.strict and nonce.own:
-                    self._idle.append(following)
+                next_nonce = nonce
+                if nextnonce:
+                    next_nonce = Nonce(replace(nonce.challenge, nonce=nextnonce), exclusive=nonce.exclusive)
+                if self.strict and nonce.exclusive:
+                    self._idle.append(next_nonce)
                 elif not self.strict and not nonce.dead and self._shared in {None, nonce}:
-                    following.own = False
-                    self._shared = following
-            self.leave(ticket)
+                    next_nonce.exclusive = False
+                    self._shared = next_nonce
+            self.leave(lease)
 
-    def _challenged(self, use: Use, ticket: Ticket, challenge: Challenge) -> Use:
-        """Go on after an attempt without credentials: with another flow's nonce, or with the one just offered."""
+    def _challenged(self, attempt: Attempt, lease: Lease, challenge: Challenge) -> Attempt:
+        """Continue after an attempt without credentials, with another flow's nonce or with that of *challenge*."""
 
-        def go_on() -> Use:
-            if use.age == 0:
-                known = Use() if self._holder is ticket else self._known()
+        def proceed() -> Attempt:
+            if attempt.earlier == 0:
+                known = Attempt() if self._negotiator is lease else self._with_known_nonce()
                 if known.nonce is not None:
                     return known
-                self._hold(ticket)
-            return Use(Nonce(challenge, own=True, count=1), 1, use.age + 1)
+                self._negotiate(lease)
+            return Attempt(Nonce(challenge, exclusive=True, count=1), 1, attempt.earlier + 1)
 
         self._open = False
-        return self._when(lambda: bool(use.age) or self._usable(ticket), go_on)
+        return self._when(lambda: bool(attempt.earlier) or self._usable(lease), proceed)
 
-    def leave(self, ticket: Ticket) -> None:
-        """Give the ticket back, if this flow has it. May run when a forgotten flow is collected, in any thread."""
+    def leave(self, lease: Lease) -> None:
+        """Return the lease. This may run in any thread, when an abandoned flow is garbage-collected."""
         with self._lock:
-            self._inside.discard(ticket)
-            if self._holder is ticket:
-                self._holder = None
+            self._leases.discard(lease)
+            if self._negotiator is lease:
+                self._negotiator = None
 
-    def _when(self, usable: Callable[[], bool], act: Callable[[], Use]) -> Use:
-        """Return what *act* does as soon as *usable*, or when patience ends; raise once the password is refused."""
-        found: list[Use] = []
+    def _when(self, usable: Callable[[], bool], act: Callable[[], Attempt]) -> Attempt:
+        """Return the result of *act*, called when *usable* or after the wait; raise if the password is refused."""
+        results: list[Attempt] = []
 
-        def look(seconds: float) -> bool:
+        def poll(seconds: float) -> bool:
             with self._lock:
                 if self._refused:
                     raise self._refuse()
                 if seconds <= 0 or usable():
-                    found.append(act())
-            if not found:
+                    results.append(act())
+            if not results:
                 time.sleep(min(seconds, _POLL_S))
-            return bool(found)
+            return bool(results)
 
-        if not wait_until(look, PATIENCE_S):
-            look(0)
-        return found[0]
+        if not wait_until(poll, MAX_WAIT_S):
+            poll(0)
+        return results[0]
 
-    def _usable(self, ticket: Ticket) -> bool:
-        """Whether there is a nonce to use, or no other flow that negotiates one."""
-        return bool(self.strict or self._shared) or self._holder_is_gone(ticket)
+    def _usable(self, lease: Lease) -> bool:
+        """Whether there is a nonce to use, or no other flow negotiates one."""
+        return bool(self.strict or self._shared) or self._may_negotiate(lease)
 
-    def _hold(self, ticket: Ticket) -> None:
-        if self._holder_is_gone(ticket):
-            self._holder = ticket
+    def _negotiate(self, lease: Lease) -> None:
+        if self._may_negotiate(lease):
+            self._negotiator = lease
 
-    def _holder_is_gone(self, ticket: Ticket) -> bool:
-        holder = self._holder
-        if holder is None or holder is ticket or (ticket.challenged and not holder.challenged):
+    def _may_negotiate(self, lease: Lease) -> bool:
+        current = self._negotiator
+        if current is None or current is lease or (lease.challenged and not current.challenged):
             return True
-        # A request that was prepared and never sent, or failed without an answer, may be kept for ever: by its owner,
-        # or by the traceback of a cell. Its own thread, and all others once that thread does something else, go on.
-        return holder.thread == ticket.thread or holder.is_left()
+        # A request that was prepared but never sent, or failed without a response, may be kept alive by its owner or by
+        # a cell's traceback. It does not block its own thread, nor other threads once its thread has left the call.
+        return current.thread == lease.thread or current.is_abandoned()
 
-    def _known(self) -> Use:
+    def _with_known_nonce(self) -> Attempt:
         nonce = self._shared
         if self.strict:
             nonce = self._idle.pop() if self._idle else None
         if nonce is not None and nonce.count >= COUNT_LIMIT:
             self._shared, nonce = None, None
         if nonce is None:
-            return Use()
+            return Attempt()
         nonce.count += 1
-        return Use(nonce, nonce.count)
+        return Attempt(nonce, nonce.count)
 
     def _drop(self, nonce: Nonce, count: int, *, stale: bool) -> None:
         nonce.dead = True
@@ -268,7 +269,7 @@ class Space(PerProcess):
             self._judge(nonce)
 
     def _judge(self, nonce: Nonce) -> None:
-        # An expiry without `stale` in the midst of concurrent requests looks the same; it only costs some challenges.
+        # An expired nonce without `stale` during concurrent requests looks the same, and only costs a few challenges.
         if 0 < nonce.refused < nonce.accepted:
             self._be_strict()
 
@@ -278,17 +279,15 @@ class Space(PerProcess):
 
     def _refuse(self) -> CredentialsRefused:
         what = f"{self.origin} refused user name or password (Digest)."
-        remedy = "Check both, then connect again (make a new Digest): a refused one sends no more."
+        remedy = "Check both, then connect again (create a new Digest): this one sends nothing more."
         if self._proven:
-            # A password that worked here before is not forgotten: this path may want other rights.
+            # A password that worked before stays in use: this path may require other rights.
             what = f"{self.origin} refused user name or password (Digest), which it had accepted before."
             remedy = "Check whether the password was changed, and whether this user may use this path."
         self._refused = not self._proven
         return CredentialsRefused(what, remedy=remedy, status=401)
 
     def _never_fresh(self) -> VendorUnavailable:
-        what = (
-            f"{self.origin} calls each nonce stale that it has just given, and so never checks the password (Digest)."
-        )
-        remedy = "Try again; if it stays, tell the vendor: servers behind one address must share their nonces."
+        what = f"{self.origin} calls each new nonce stale, and so never checks the password (Digest)."
+        remedy = "Try again, then report it to the vendor: servers behind one address must share their nonces."
         return VendorUnavailable(what, remedy=remedy, status=401)

@@ -1,4 +1,4 @@
-"""How long a server asks to wait (RFC 9110 section 10.2.3); pure, no I/O."""
+"""The wait that a server requests (RFC 9110 section 10.2.3); pure, no I/O."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from email.utils import parsedate_to_datetime
 from vendorkit.auth.interrupts import tolerated
 
 
-def asked_pause_s(headers: Mapping[str, str]) -> float | None:
+def requested_pause_s(headers: Mapping[str, str]) -> float | None:
     """
-    Return the seconds that an answer with these *headers* asks to wait; None if it does not say, or not understandably.
+    Return the seconds to wait that a response with these *headers* requests; None if there are none, or not readable.
 
-    `Retry-After` as seconds, or as a date, which is compared with the answer's own Date: this machine's clock may be
-    wrong. `Ratelimit-Reset` is Mediagenix's way, in seconds.
+    `Retry-After` has seconds, or a date, which is compared with the response's Date because this machine's clock may
+    be wrong. Mediagenix uses `Ratelimit-Reset`, in seconds.
     """
     text = (headers.get("Retry-After") or headers.get("Ratelimit-Reset") or "").strip()
     if re.fullmatch(r"[0-9]{1,9}", text):
@@ -28,8 +28,8 @@ def asked_pause_s(headers: Mapping[str, str]) -> float | None:
 
 
 def http_date(text: str) -> datetime | None:
-    """Return the moment that a header names; None if it is no date."""
-    # email.utils rolls 99:99:99 over into the next days, so the time is looked at first.
+    """Return the time in a header's value; None if it is not a date."""
+    # email.utils accepts 99:99:99 as a time on a later day, so the time is checked first.
     if not re.search(r"\b([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)\b", text):
         return None
     with tolerated(ValueError, TypeError, IndexError):

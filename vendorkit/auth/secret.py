@@ -1,4 +1,4 @@
-"""Refusing malformed credentials without echoing them."""
+"""Refuses malformed credentials without echoing them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ def check_credential(what: str, secret: Secret) -> None:
     Refuse a credential that was not copied cleanly.
 
     Args:
-        what: What it is, for the message: "The password".
-        secret: The credential, hidden already: an error shows the arguments of its frames to whoever captures locals.
+        what: The kind of credential, for the message: "The password".
+        secret: The credential, already wrapped, because some tracebacks show the arguments of their frames.
 
     Raises:
-        UsageError: No text, or not encodable as UTF-8, or with control characters or surrounding white space, which
-            come from copying and which no server would accept.
+        UsageError: It is not a string, not encodable as UTF-8, or has control characters or surrounding white space,
+            which come from copying and which no server would accept.
     """
     problem = _problem(secret)
     if problem:
@@ -28,7 +28,7 @@ def check_credential(what: str, secret: Secret) -> None:
 
 def _problem(secret: Secret) -> str:
     if not isinstance(secret.reveal(), str):
-        return "is not text"
+        return "is not a string"
     if any(category(char) == "Cc" for char in secret.reveal()):
         return "contains a line end or another control character"
     if secret.reveal() != secret.reveal().strip():

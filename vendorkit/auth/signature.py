@@ -1,8 +1,8 @@
 """
 Pledg's signatures: request claims as JWT, and the two kinds of notification. Pure functions, no I/O.
 
-One secret for each merchant serves all three. Whatever is wrong with a signed text is `SignatureInvalid`, and no
-function here gives out claims that it has not verified.
+One secret per merchant serves all three. Every fault of a signed text raises `SignatureInvalid`, and no function
+returns claims that it has not verified.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from vendorkit.strictjson import strict_object
 
 BACK_FIELDS: Final = ("created_at", "error", "id", "reference", "sandbox", "status")
 TEXT_LIMIT: Final = 1_048_576
-_OF_THE_TOKEN: Final = {"exp", "iat", "nbf"}  # a delivery may be signed anew; what it says is the same
+_TIME_CLAIMS: Final = {"exp", "iat", "nbf"}  # these differ if the same notification is signed and sent again
 _COMPACT: Final = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)  # RFC 7515 section 7.1, without padding
 _UNTRUSTED: Final = "Do not trust it; check that the secret is that of this merchant and environment."
 
 
 class _AnyLength(HMACAlgorithm):
-    """HS256 with the vendor's secret as it is: PyJWT warns under 32 bytes, but it is not ours to choose."""
+    """HS256 with secrets of any length: PyJWT warns below 32 bytes, but the vendor chooses the secret."""
 
     def check_key_length(self, key: bytes) -> str | None:  # noqa: ARG002 - PyJWT's signature
-        """Return None: no complaint."""
+        """Return None, which means that the key is accepted."""
         return None
 
 
@@ -48,13 +48,13 @@ _JWS.register_algorithm("HS256", _AnyLength(HMACAlgorithm.SHA256))
 @dataclass(frozen=True)
 class Notification:
     """
-    What a notification says.
+    The content of a notification.
 
     Attributes:
         kind: "back" for signed fields, "jwt" for signed claims, "unsigned".
-        fields: The clear fields without the signature, or the claims.
+        fields: The fields without the signature, or the claims.
         verified: Whether the signature was checked and is right.
-        signed: The names in `fields` that the signature covers; a "back" signature leaves out the metadata.
+        signed: The names in `fields` that the signature covers; a "back" signature does not cover the metadata.
     """
 
     kind: Literal["back", "jwt", "unsigned"]
@@ -64,29 +64,29 @@ class Notification:
 
     @property
     def identity(self) -> str:
-        """What is signed, as one text: the same for each delivery, however it is written. If unsigned, all fields."""
+        """The signed fields as one string, the same for each delivery of a notification; all fields if unsigned."""
         if self.kind == "back":
             return json.dumps([_rendered(name, self.fields[name]) for name in BACK_FIELDS])
-        return in_one_form({name: value for name, value in self.fields.items() if name not in _OF_THE_TOKEN})
+        return in_one_form({name: value for name, value in self.fields.items() if name not in _TIME_CLAIMS})
 
 
 def in_one_form(fields: Mapping[str, Any]) -> str:
-    """Return *fields* as JSON, whatever the order of their names."""
+    """Return *fields* as JSON with sorted names."""
     return json.dumps(json.loads(json.dumps(fields, default=str)), sort_keys=True)  # names in a dict may be numbers
 
 
 def sign_jwt(claims: Mapping[str, Any], secret: str, *, expires_in: int | None = None, now: float | None = None) -> str:
     """
-    Return *claims* as compact JWT, HS256, keys in the order given.
+    Return *claims* as a compact JWT, signed with HS256. The order of the keys is kept.
 
     Args:
         claims: For Pledg `{"data": {...}}`.
-        secret: The merchant's secret. Short ones are taken, as the published examples have them; an empty one is not.
+        secret: The merchant's secret. It may be short, as in the vendor's examples, but not empty.
         expires_in: Validity in seconds; adds `iat` and `exp`. None adds nothing.
         now: Seconds since 1970; None for the system's clock.
 
     Raises:
-        UsageError: The claims are not JSON, or have `iat` or `exp` already, or the secret or validity is unusable.
+        UsageError: The claims are not JSON or already have `iat` or `exp`, or the secret or validity is not valid.
 
     Example:
         >>> sign_jwt({"data": {"amountCents": 2000}}, "made-up").count(".")
@@ -95,14 +95,14 @@ def sign_jwt(claims: Mapping[str, Any], secret: str, *, expires_in: int | None =
     key = _key(secret)
     del secret
     if not isinstance(claims, Mapping) or any(not isinstance(name, str) for name in claims):
-        what = "The claims are not a dictionary with texts as names."
-        raise UsageError(what, remedy='For Pledg it is {"data": {…}}.')
+        what = "The claims are not a dictionary with strings as keys."
+        raise UsageError(what, remedy='For Pledg they are {"data": {…}}.')
     stamped = dict(claims)
     if expires_in is not None:
         seconds = _seconds(expires_in)
         if seconds <= 0 or stamped.keys() & {"iat", "exp"}:
-            what = "expires_in is not a whole number above zero, or the claims have iat or exp of their own."
-            raise UsageError(what, remedy="Give a number of seconds, and leave iat and exp to it.")
+            what = "expires_in is not a whole number above zero, or the claims already have iat or exp."
+            raise UsageError(what, remedy="Pass a number of seconds, and leave out iat and exp: expires_in adds them.")
         issued = int(time.time() if now is None else now)
         stamped.update(iat=issued, exp=issued + seconds)
     payload = _payload(stamped)
@@ -121,11 +121,12 @@ def verify_jwt(token: str, secret: str, *, now: float | None = None, leeway_s: f
         token: Compact JWT.
         secret: The merchant's secret.
         now: Seconds since 1970; None for the system's clock.
-        leeway_s: Seconds that the clocks may differ.
+        leeway_s: Seconds by which the clocks may differ.
 
     Raises:
-        SignatureInvalid: Another algorithm (`none` too), another secret, changed, expired, not valid yet or malformed.
-        UsageError: The secret is empty or otherwise unusable.
+        SignatureInvalid: The token has another algorithm (such as `none`) or secret, or is altered, expired, not yet
+            valid or malformed.
+        UsageError: The secret is empty or cannot be used as a key.
     """
     key = _key(secret)
     del secret
@@ -142,34 +143,34 @@ def verify_jwt(token: str, secret: str, *, now: float | None = None, leeway_s: f
     except ValueError:
         claims = {}
     if not claims:
-        _refuse("The token carries no claims that can be read")
+        _refuse("The token has no readable claims")
     now = time.time() if now is None else now
-    if _moment(claims, "exp", math.inf) <= now - leeway_s:  # no sum: integers have no bounds in JSON
+    if _timestamp(claims, "exp", math.inf) <= now - leeway_s:  # exp + leeway_s could overflow: JSON has any integer
         _refuse("The token has expired")
-    if _moment(claims, "nbf", -math.inf) > now + leeway_s:
-        _refuse("The token is not valid yet")
+    if _timestamp(claims, "nbf", -math.inf) > now + leeway_s:
+        _refuse("The token is not yet valid")
     return claims
 
 
-def _moment(claims: Mapping[str, Any], name: str, default: float) -> float:
-    moment = claims.get(name, default)
-    if isinstance(moment, bool) or not isinstance(moment, (int, float)):
+def _timestamp(claims: Mapping[str, Any], name: str, default: float) -> float:
+    value = claims.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         _refuse(f"The token's {name} is not a number")
-    return moment
+    return value
 
 
 def verify_notification(body: bytes | str | Mapping[str, Any], secret: str | None) -> Notification:
     """
-    Return what a Pledg notification says, once its signature is found right.
+    Return the content of a Pledg notification after checking its signature.
 
-    Also reads the `pledg_error` of a redirect, which has the same two forms.
+    This also reads the `pledg_error` of a redirect, which has the same two forms.
 
     Args:
         body: The body as received, or its JSON as a dictionary.
-        secret: The merchant's secret; None or "" where the account has none, then only unsigned bodies can be read.
+        secret: The merchant's secret; None or "" if the account has none. Then only unsigned bodies can be read.
 
     Raises:
-        SignatureInvalid: Wrong or missing signature, or one that cannot be checked for want of a secret.
+        SignatureInvalid: The signature is wrong or missing, or cannot be checked without a secret.
         MalformedAnswer: The body is not a JSON object, or has a name twice.
 
     Example:
@@ -200,10 +201,10 @@ def verify_notification(body: bytes | str | Mapping[str, Any], secret: str | Non
 
 def back_signature(fields: Mapping[str, Any], secret: str) -> str:
     """
-    Return the signature of a back-mode notification: the six fields, joined by the secret, in SHA-256, capitals.
+    Return the signature of a back-mode notification: SHA-256 of six fields joined by the secret, in capitals.
 
     Raises:
-        SignatureInvalid: Fields are missing, or are not plain values.
+        SignatureInvalid: Fields are missing, or are lists or objects.
     """
     key = _key(secret)
     del secret
@@ -217,22 +218,22 @@ def back_signature(fields: Mapping[str, Any], secret: str) -> str:
 
 def _rendered(name: str, value: Any) -> str:
     if value is None:
-        return ""  # inferred: the vendor shows only the empty string
+        return ""  # inferred: the vendor documents only the empty string
     if not isinstance(value, (str, bool, int, float)):
         _refuse(f"The notification's {name} is not a plain value")
     if isinstance(value, str):
         return value
     try:
-        text = json.dumps(value)  # true, not Python's True nor PHP's 1
+        text = json.dumps(value)  # true, not Python's True or PHP's 1
     except ValueError:  # an integer of thousands of digits
         text = ""
     return text or _refuse(f"The notification's {name} is not a plain value")
 
 
-def _seconds(given: Any) -> int:
-    """Return a whole number of any integer type as an int; 0 for everything else."""
+def _seconds(value: Any) -> int:
+    """Return a value of any integer type as an int; 0 for all other values."""
     try:
-        return 0 if isinstance(given, bool) else operator.index(given)
+        return 0 if isinstance(value, bool) else operator.index(value)
     except TypeError:
         return 0
 
@@ -243,7 +244,7 @@ def _payload(claims: dict[str, Any]) -> bytes:
     except (TypeError, ValueError, RecursionError) as error:
         reason = type(error).__name__
     what = f"The claims cannot be written as JSON ({reason})."
-    raise UsageError(what, remedy="Use text, finite numbers, booleans, lists and dictionaries.")
+    raise UsageError(what, remedy="Use strings, finite numbers, booleans, lists and dictionaries.")
 
 
 def _parsed(body: bytes | str) -> dict[str, Any]:
@@ -264,8 +265,8 @@ def _key(secret: str) -> Secret:
 
 
 def _unusable_secret() -> UsageError:
-    what = "The merchant's secret is empty, or is not a text that can be used as a key."
-    return UsageError(what, remedy="Set it as the vendor's dashboard shows it.")
+    what = "The merchant's secret is empty, not a string, or not encodable as UTF-8."
+    return UsageError(what, remedy="Copy it from the vendor's dashboard.")
 
 
 def _refuse(what: str) -> NoReturn:

@@ -1,8 +1,8 @@
 """
 Access tokens by the client credentials grant (RFC 6749 section 4.4, RFC 6750): Pledg's back office.
 
-The lifetime runs on the monotonic clock from before the token request, so that neither a slow answer nor a changed
-wall clock makes a token look younger than it is.
+A token's lifetime is measured on the monotonic clock, from before the token request, so that neither a slow response
+nor a change of the system's clock makes a token look younger than it is.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from vendorkit.auth.basic import Basic
-from vendorkit.auth.flow import UNAUTHORIZED, Flow, FlowAuth, Outgoing, is_loopback, keep_body, origin_of
+from vendorkit.auth.flow import UNAUTHORIZED, Flow, FlowAuth, Outgoing, is_loopback, origin_of, set_content
 from vendorkit.auth.forks import PerProcess
-from vendorkit.auth.interrupts import AtWork, from_outside
+from vendorkit.auth.interrupts import ThreadActivity, from_outside
 from vendorkit.auth.tokenanswer import BODY_LIMIT, DEFAULT_LIFETIME_S, Token, parse_token
 from vendorkit.deadline import wait_until
 from vendorkit.errors import (
@@ -38,8 +38,8 @@ from vendorkit.errors import (
 )
 from vendorkit.settings import Secret
 
-RENEWAL_FLOOR_S: Final = 5.0  # a server that gives the same token again would be asked with every request
-_LONGEST_PAUSE_S: Final = 600.0  # a token's lifetime; a longer Retry-After would end the scheme
+RENEWAL_FLOOR_S: Final = 5.0  # otherwise a server that repeats the same token would get a token request per request
+_LONGEST_PAUSE_S: Final = 600.0  # a token's lifetime; a longer Retry-After would block the scheme
 _WAIT_S: Final = 60.0
 _POLL_S: Final = 0.01
 _TIMEOUTS_S: Final = (10.0, 30.0)
@@ -48,43 +48,43 @@ Post = Callable[[requests.PreparedRequest], requests.Response]
 
 
 @dataclass(eq=False)
-class _Attempt(AtWork):
-    """One request for a token, by one thread; the others wait for its outcome."""
+class _Attempt(ThreadActivity):
+    """One token request, by one thread; other threads wait for its outcome."""
 
-    asked_at: float
+    started_at: float
     token: Token | None = None
     error: VendorkitError | None = None
-    done: bool = False  # if without an outcome, its thread gave up
+    done: bool = False  # with neither token nor error if the thread gave up
 
     def is_under_way(self) -> bool:
-        """Tell whether another thread is at it. Polled, not signalled: an exception from outside ends it anywhere."""
-        return not self.done and self.thread != get_ident() and not self.is_left()
+        """Return whether another thread works on it. Polled, because an exception from outside may skip any signal."""
+        return not self.done and self.thread != get_ident() and not self.is_abandoned()
 
     def pause_s(self) -> float:
-        """Return for how many seconds asking again would bring the same error."""
+        """Return for how many seconds another request would get the same error."""
         if isinstance(self.error, CredentialsRefused):
             return RENEWAL_FLOOR_S
-        asked = self.error.retry_after_s if isinstance(self.error, TransportError) else None
-        return min(asked or 0.0, _LONGEST_PAUSE_S)
+        requested_s = self.error.retry_after_s if isinstance(self.error, TransportError) else None
+        return min(requested_s or 0.0, _LONGEST_PAUSE_S)
 
 
 class ClientCredentials(PerProcess, FlowAuth):
     """
     Fetches a token with key and secret, sends it as Bearer, and renews it shortly before it expires.
 
-    A token is only sent to the origin of *token_url*; a request to another one raises `UsageError`. However many
-    threads find it expired, one asks for the next. A 401 renews it once and sends once more.
+    A token is only sent to the origin of *token_url*; a request to another one raises `UsageError`. If several threads
+    find it expired, only one requests the next. After a 401, the token is renewed and the request sent again, once.
 
     Args:
-        token_url: Where tokens are given, https; http only on loopback.
-        key: Sent as user of the token request's Basic authentication.
-        secret: Its password.
-        post: Sends the prepared token request and returns its answer, with the caller's own timeouts and trust; it
-            must not follow redirects. Default: plain requests, 10 s to connect and 30 s of silence.
+        token_url: The token endpoint: https, or http on loopback.
+        key: User name for the Basic authentication of the token request.
+        secret: Password for it.
+        post: Sends the prepared token request and returns its response, with the caller's timeouts and trust; it must
+            not follow redirects. By default plain requests, with timeouts of 10 s to connect and 30 s of silence.
         clock: Monotonic seconds.
 
     Raises:
-        UsageError: The URL is not one that key and secret may be sent to, or they were not copied cleanly.
+        UsageError: Key and secret may not be sent to the URL, or were not copied cleanly.
     """
 
     portable = True
@@ -108,7 +108,7 @@ class ClientCredentials(PerProcess, FlowAuth):
         self.begin()
 
     def begin(self) -> None:
-        """Forget the token and the thread that requests one."""
+        """Start without a token and without a token request."""
         self._lock = RLock()
         self._token: Token | None = None
         self._attempt: _Attempt | None = None
@@ -116,17 +116,17 @@ class ClientCredentials(PerProcess, FlowAuth):
 
     @property
     def seconds_left(self) -> float | None:
-        """Seconds until the token expires, not below zero; None where none was fetched yet."""
+        """Seconds until the token expires, not below zero; None if none was fetched yet."""
         token = self._token
         return None if token is None else max(0.0, token.expires_at - self._clock())
 
     @property
     def renewals(self) -> int:
-        """How often a token was followed by another."""
+        """How often the token was renewed."""
         return max(0, self._obtained - 1)
 
     def flow(self, request: Outgoing) -> Flow:
-        """Send the token; after a 401 renew it once, unless that has happened meanwhile, and send again."""
+        """Send the token; after a 401 send the renewed one, which another thread may already have fetched."""
         if request.origin != self._origin:
             what = f"An access token of {self._origin} is not sent to {request.origin}."
             raise UsageError(what, remedy="Use the token URL of the server that the request goes to.")
@@ -141,12 +141,12 @@ class ClientCredentials(PerProcess, FlowAuth):
             raise CredentialsRefused(what, remedy=remedy, status=UNAUTHORIZED)
 
     def _current(self) -> Token:
-        """Return a token to use now; near its end, one caller renews it and the others go on with it."""
+        """Return a valid token. Shortly before it expires, one caller renews it and the others still use it."""
         with self._lock:
             token, now, last = self._token, self._clock(), self._attempt
         if token is not None and now < token.expires_at:
             pause_s = max(RENEWAL_FLOOR_S, last.pause_s() if last else 0.0)
-            if now < token.renew_at or (last and (last.is_under_way() or now < last.asked_at + pause_s)):
+            if now < token.renew_at or (last and (last.is_under_way() or now < last.started_at + pause_s)):
                 return token
         try:
             return self._renew(token)
@@ -159,44 +159,44 @@ class ClientCredentials(PerProcess, FlowAuth):
         return token
 
     def _renew(self, used: Token | None) -> Token:
-        """Return a token other than *used*: fetched by this thread, or by the one that is at it already."""
+        """Return a token other than *used*: fetched by this thread, or by another that has already begun."""
         while True:
-            mine = _Attempt(self._clock())
+            new = _Attempt(self._clock())
             try:
                 with self._lock:
                     if self._token is not None and self._token is not used:
                         return self._token
-                    attempt = self._attempt if self._attempt and self._may_join(self._attempt) else mine
+                    attempt = self._attempt if self._attempt and self._may_join(self._attempt) else new
                     self._attempt = attempt
-                if attempt is mine:
-                    return self._fetch_into(mine)
+                if attempt is new:
+                    return self._fetch_into(new)
             finally:
-                mine.done = True
+                new.done = True
             if not wait_until(_ended(attempt), _WAIT_S):
-                what = f"No access token came from {self._origin} within {_WAIT_S:g} seconds."
+                what = f"{self._origin} sent no access token within {_WAIT_S:g} seconds."
                 raise DeadlineExceeded(what, remedy="Try again later.")
             if attempt.token is not None:
                 return attempt.token
             if attempt.error is not None:
                 raise self._shared_error(attempt, attempt.error)
-            # Its thread gave up for its own reasons, such as Cancel: those do not end this call.
+            # The other thread gave up for a reason that does not concern this call, such as Cancel.
 
     def _may_join(self, attempt: _Attempt) -> bool:
-        """Whether *attempt* is under way, or failed a moment ago so that the answer would be the same."""
+        """Whether *attempt* is under way, or failed so recently that a new one would fail in the same way."""
         if attempt.is_under_way():
             return True
-        return attempt.error is not None and self._clock() < attempt.asked_at + attempt.pause_s()
+        return attempt.error is not None and self._clock() < attempt.started_at + attempt.pause_s()
 
     def _shared_error(self, attempt: _Attempt, error: VendorkitError) -> VendorkitError:
-        """Return a copy for this thread: one traceback is not shared, and a part of the pause is over."""
+        """Return a copy of *error* for this thread, with its own traceback and the rest of the pause."""
         error = copy.copy(error)
         if isinstance(error, TransportError) and error.retry_after_s:
-            error.retry_after_s = max(0.0, attempt.asked_at + error.retry_after_s - self._clock())
+            error.retry_after_s = max(0.0, attempt.started_at + error.retry_after_s - self._clock())
         return error
 
     def _fetch_into(self, attempt: _Attempt) -> Token:
         try:
-            token = self._fetch(attempt.asked_at)
+            token = self._fetch(attempt.started_at)
         except (Cancelled, DeadlineExceeded):
             raise
         except VendorkitError as error:
@@ -205,13 +205,13 @@ class ClientCredentials(PerProcess, FlowAuth):
         with self._lock:
             self._token = attempt.token = token
             self._obtained += 1
-        attempt.done = True  # before the warning, which may be an error
+        attempt.done = True  # before the warning, which may be raised as an error
         if token.assumed:
-            message = f"{self._origin} does not say how long its token lasts; {DEFAULT_LIFETIME_S:g} s are assumed."
+            message = f"{self._origin} sends no lifetime with its token; {DEFAULT_LIFETIME_S:g} s are assumed."
             warnings.warn(message, stacklevel=2)
         return token
 
-    def _fetch(self, asked_at: float) -> Token:
+    def _fetch(self, started_at: float) -> Token:
         form = {"grant_type": "client_credentials"}
         request = requests.Request("POST", self._url, headers={"Accept": "application/json"}, data=form)
         prepared = request.prepare()
@@ -225,13 +225,13 @@ class ClientCredentials(PerProcess, FlowAuth):
             failure = error
             error_class = TlsError if isinstance(error, requests.exceptions.SSLError) else VendorUnavailable
         else:
-            token = parse_token(status, headers, body, asked_at)
+            token = parse_token(status, headers, body, started_at)
             if token.expires_at > self._clock():
                 return token
-            what = f"{self._origin} gave an access token that has expired already."
-            raise AuthError(what, remedy="Try again; if it stays so, tell the vendor.", status=status)
-        # Raised outside the handler: the request that requests' exceptions carry has key and secret in its headers.
-        what = f"No access token came from {self._origin} ({type(failure).__name__})."
+            what = f"{self._origin} sent an access token that has already expired."
+            raise AuthError(what, remedy="Try again, then report it to the vendor.", status=status)
+        # Raised outside the handler: the exceptions of requests hold the request, with key and secret in its headers.
+        what = f"{self._origin} sent no access token ({type(failure).__name__})."
         del failure
         raise error_class(what, remedy="Check the network and the host; if both are right, try again later.")
 
@@ -242,13 +242,13 @@ def _plain_post(prepared: requests.PreparedRequest) -> requests.Response:
     with requests.Session() as session:
         session.trust_env = False  # a .netrc entry would replace the header, a proxy would see it
         with session.send(prepared, timeout=_TIMEOUTS_S, allow_redirects=False, stream=True) as response:
-            # Not iter_content(), which waits for whole chunks: a drip of bytes would outlast every timeout.
+            # Not iter_content(), which waits for whole chunks: a trickling response would outlast every timeout.
             while len(body) <= BODY_LIMIT and (part := response.raw.read1(8192, decode_content=True)):
                 body += part
                 if time.monotonic() > until:
-                    message = "the answer came too slowly"
+                    message = "the response arrived too slowly"
                     raise requests.exceptions.ReadTimeout(message)
-    keep_body(response, body)
+    set_content(response, body)
     return response
 
 
@@ -257,27 +257,27 @@ def _bearer(token: Token) -> dict[str, str]:
 
 
 def _ended(attempt: _Attempt) -> Callable[[float], bool]:
-    def look(seconds: float) -> bool:
+    def poll(seconds: float) -> bool:
         under_way = attempt.is_under_way()
         if under_way:
             time.sleep(min(seconds, _POLL_S))
         return not under_way
 
-    return look
+    return poll
 
 
 def _checked(token_url: str) -> str:
-    """Return *token_url* as requests will write it; `UsageError` where key and secret may not be sent to it."""
+    """Return *token_url* as requests will write it; `UsageError` if key and secret may not be sent to it."""
     try:
         url = requests.Request("POST", token_url).prepare().url or ""
         origin_of(token_url)
         parts = urlsplit(url)
-    except (ValueError, TypeError):  # requests' own errors are ValueErrors too, and carry the URL
+    except (ValueError, TypeError):  # the errors of requests are ValueErrors too, and contain the URL
         url, parts = "", urlsplit("")
     if not url:
-        what = "The token URL is not the address of a host, or carries a user name or password."
-        raise UsageError(what, remedy="Write it as https://host/path, and pass key and secret as such.")
+        what = "The token URL is not a valid address, or contains a user name or password."
+        raise UsageError(what, remedy="Write it as https://host/path, and pass key and secret separately.")
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
-        what = "The token URL is not https, so key and secret would be sent in clear."
+        what = "The token URL is not https, so key and secret would be sent in plain text."
         raise UsageError(what, remedy="Use the vendor's https address.")
     return url

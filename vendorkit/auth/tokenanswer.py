@@ -1,4 +1,4 @@
-"""Reading the answer of a token endpoint (RFC 6749 sections 5.1 and 5.2); pure, no I/O."""
+"""Reads the response of a token endpoint (RFC 6749 sections 5.1 and 5.2); pure, no I/O."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
-from vendorkit.auth.pauses import asked_pause_s
+from vendorkit.auth.pauses import requested_pause_s
 from vendorkit.errors import (
     AuthError,
     CredentialsRefused,
@@ -22,9 +22,10 @@ from vendorkit.errors import (
 from vendorkit.settings import Secret
 from vendorkit.strictjson import strict_object
 
-DEFAULT_LIFETIME_S: Final = 600.0  # Pledg's authentication page; its answer need not say
+DEFAULT_LIFETIME_S: Final = 600.0  # from Pledg's authentication page; its response may omit it
 MAX_LIFETIME_S: Final = 86_400.0
 BODY_LIMIT: Final = 65_536
+_CHECK_URL: Final = "Check the token URL. If it is right, report the error to the vendor."
 _ERROR_CODES: Final = frozenset({  # RFC 6749 section 5.2; any other text might echo a credential
     "invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type",
     "invalid_scope",
@@ -33,7 +34,7 @@ _ERROR_CODES: Final = frozenset({  # RFC 6749 section 5.2; any other text might 
 
 @dataclass(frozen=True)
 class Token:
-    """A bearer token; times are seconds on the monotonic clock. `assumed` where the server did not say how long."""
+    """A bearer token; times are seconds on the monotonic clock. If *assumed*, the server sent no lifetime."""
 
     value: Secret
     renew_at: float
@@ -41,37 +42,37 @@ class Token:
     assumed: bool = False
 
 
-def parse_token(status: int, headers: Mapping[str, str], body: bytes, asked_at: float) -> Token:
+def parse_token(status: int, headers: Mapping[str, str], body: bytes, started_at: float) -> Token:
     """
-    Return the token that a token endpoint answered with.
+    Return the token in the response of a token endpoint.
 
     Args:
-        status: HTTP status.
-        headers: Of the answer.
-        body: Of the answer, decoded from any content coding.
-        asked_at: Monotonic seconds before the request was sent.
+        status: The response's HTTP status.
+        headers: The response's headers.
+        body: The response's body, decoded from any content coding.
+        started_at: Monotonic seconds, before the request was sent.
 
     Raises:
         CredentialsRefused: Key or secret is wrong.
         NotAllowed: They may not fetch tokens.
-        RateLimited, VendorUnavailable: Try later.
-        OriginRefused: The answer is a redirect, which would carry key and secret elsewhere.
-        AuthError: The answer is not a usable bearer token.
+        RateLimited, VendorUnavailable: Try again later.
+        OriginRefused: The response is a redirect, which would send key and secret to another address.
+        AuthError: The response is not a usable bearer token.
     """
     fields, problem = _fields(body)
     code = fields.get("error")
-    known = code if isinstance(code, str) and code in _ERROR_CODES else None
+    known_code = code if isinstance(code, str) and code in _ERROR_CODES else None
     if status != HTTPStatus.OK or "error" in fields:
-        raise _refusal(status, headers, known)
+        raise _refusal(status, headers, known_code)
     if not problem:
         problem = _problem(fields)
     lifetime_s = None if problem else _lifetime(fields.get("expires_in"))
     if lifetime_s is None:
-        what = f"The token endpoint's answer cannot be used: {problem or 'expires_in is not a number above zero'}."
-        raise AuthError(what, remedy="Check the token URL; if it is right, tell the vendor.", status=status)
-    expires_at = asked_at + lifetime_s
-    early_s = min(60.0, lifetime_s / 10)
-    return Token(Secret(fields["access_token"]), expires_at - early_s, expires_at, fields.get("expires_in") is None)
+        what = f"The token endpoint's response cannot be used: {problem or 'expires_in is not a number above zero'}."
+        raise AuthError(what, remedy=_CHECK_URL, status=status)
+    expires_at = started_at + lifetime_s
+    margin_s = min(60.0, lifetime_s / 10)
+    return Token(Secret(fields["access_token"]), expires_at - margin_s, expires_at, fields.get("expires_in") is None)
 
 
 def _fields(body: bytes) -> tuple[dict[str, Any], str]:
@@ -91,7 +92,7 @@ def _problem(fields: Mapping[str, Any]) -> str:
 
 
 def _lifetime(expires_in: Any) -> float | None:
-    """Return seconds, bounded above; None where *expires_in* is no number above zero (0 does not mean for ever)."""
+    """Return seconds, limited to a maximum; None if *expires_in* is not a number above zero."""
     if expires_in is None:
         return DEFAULT_LIFETIME_S
     try:
@@ -103,8 +104,8 @@ def _lifetime(expires_in: Any) -> float | None:
 
 def _refusal(status: int, headers: Mapping[str, str], code: str | None) -> VendorkitError:
     details: dict[str, Any] = {"status": status, "vendor_code": code}
-    what = f"The token endpoint answered HTTP {status}{f' ({code})' if code else ''}"
-    seconds = asked_pause_s(headers)
+    what = f"The token endpoint returned HTTP {status}{f' ({code})' if code else ''}"
+    seconds = requested_pause_s(headers)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return RateLimited(f"{what}: too many token requests.", remedy="Wait.", retry_after_s=seconds, **details)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -117,4 +118,4 @@ def _refusal(status: int, headers: Mapping[str, str], code: str | None) -> Vendo
         return CredentialsRefused(f"{what}: it refused key or secret.", remedy=remedy, **details)
     if status == HTTPStatus.FORBIDDEN or code == "unauthorized_client":
         return NotAllowed(f"{what}.", remedy="Ask the vendor for access tokens for this key.", **details)
-    return AuthError(f"{what}, and no token.", remedy="Check the token URL; if right, tell the vendor.", **details)
+    return AuthError(f"{what} and no token.", remedy=_CHECK_URL, **details)

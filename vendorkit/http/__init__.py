@@ -1,1 +1,1 @@
-"""The one HTTP policy for all vendors."""
+"""The HTTP policy of all vendors."""

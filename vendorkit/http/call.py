@@ -1,4 +1,4 @@
-"""What is asked of a vendor, and how patiently: plain values, before anything is signed or sent."""
+"""Requests and retry policies as plain values, before anything is signed or sent."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from vendorkit.errors import NotAllowed, UsageError
 @dataclass(frozen=True)
 class Policy:
     """
-    How long and how often; seconds, unless said otherwise.
+    Timeouts, in seconds, and the number of attempts.
 
     Attributes:
-        connect_timeout_s: Connecting, and the TLS handshake.
-        read_timeout_s: Silence of the server.
-        deadline_s: One call in all: waits for the rate budget, attempts and pauses included.
+        connect_timeout_s: For connecting and the TLS handshake.
+        read_timeout_s: The longest silence of the server.
+        deadline_s: For a whole call, with all attempts, the pauses between them and waits for the rate budget.
         stream_deadline_s: The same for a stream, which may be hundreds of megabytes.
-        attempts: Attempts of a call that may be repeated.
-        retry_after_cap_s: The longest wait that the vendor may ask for; a longer one is an error at once.
+        attempts: Maximum number of attempts, for calls that may be repeated.
+        retry_after_cap_s: The longest wait that the vendor may request; a longer one is an error at once.
 
     Raises:
-        UsageError: One of them is no number above zero.
+        UsageError: A value is not a number above zero.
     """
 
     connect_timeout_s: float = 10.0
@@ -36,28 +36,28 @@ class Policy:
     retry_after_cap_s: float = 60.0
 
     def __post_init__(self) -> None:
-        """Refuse what is no number above zero: it would be a bare error in the midst of a call."""
+        """Refuse values that are not numbers above zero, which would fail only in the middle of a call."""
         for name, value in vars(self).items():
             if not isinstance(value, Real) or not cast("float", value) > 0:
                 what = f"{name} of a Policy must be a number above zero, not {value!r:.60}."
-                raise UsageError(what, remedy="Leave it out for the usual one.")
+                raise UsageError(what, remedy="Leave it out for the default.")
 
 
 @dataclass(frozen=True)
 class Call:
     """
-    One thing to ask of a vendor, before it is signed.
+    One request to a vendor, before it is signed.
 
     Attributes:
         method: GET, POST, …
         url: A path such as "/v4/brands/query", or an absolute URL of the vendor's origin.
-        params: Query parameters; empty where the URL has them already.
-        json: Body, sent as JSON; None for no body.
-        accept: "json" or "xml": what the answer has to be; "any" for raw calls.
-        repeatable: Whether asking twice is harmless; None: by the method. The vendors' queries by POST only read.
-        scheme: Which of the client's authentication schemes signs it; None for none.
-        records: The member of the answer that holds its records; None: the answer is one record, or a list of them.
-        lines: Whether the answer is a stream of lines with one record each, which is read as many pages.
+        params: Query parameters; empty if the URL has them already.
+        json: The body, sent as JSON; None for no body.
+        accept: The required format of the response, "json" or "xml"; "any" for raw calls.
+        repeatable: Whether sending the call twice is harmless, as for a POST that only queries; None: GET and HEAD are.
+        scheme: Name of the authentication scheme that signs the call; None for none.
+        records: The member of the response that holds the records; None if it is one record or a list of records.
+        lines: Whether the response is a stream with one record per line, which is read as many pages.
     """
 
     method: str
@@ -71,12 +71,12 @@ class Call:
     lines: bool = False
 
     def may_repeat(self) -> bool:
-        """Tell whether the call may be sent again after it failed midway (RFC 9110 section 9.2.2)."""
+        """Return whether the call may be sent again after it failed midway (RFC 9110 section 9.2.2)."""
         return self.method in ("GET", "HEAD") if self.repeatable is None else self.repeatable
 
 
 def require_writable(call: Call, *, writable: bool) -> None:
-    """Raise `NotAllowed` where *call* may change something and the client is read-only."""
+    """Raise `NotAllowed` if *call* may change data and the client is read-only."""
     if not writable and not call.may_repeat():
         what = f"{call.method} {urlsplit(call.url).path} may change data, and this client is read-only."
-        raise NotAllowed(what, remedy="If that is meant, connect with writable=True.")
+        raise NotAllowed(what, remedy="If that is intended, connect with writable=True.")

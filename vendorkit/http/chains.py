@@ -1,4 +1,4 @@
-"""Looking at the certificates that a server presents, without sending it a request, and saying why they are refused."""
+"""Shows the certificates of a server without sending it a request, and explains why they are refused."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from vendorkit.settings import Secret, read_settings
 if TYPE_CHECKING:
     import pandas as pd
 
-_LOOK_S: Final = 5.0
+_READ_CHAIN_S: Final = 5.0
 
 
 def chain(
@@ -32,26 +32,26 @@ def chain(
     """
     Show the TLS chain of *host*, checked against *trust* (default: all public roots), without sending a request.
 
-    A chain that cannot be verified is shown as the server presents it, with the reason: behind a company's gateway that
-    inspects TLS, the issuer is the gateway's.
+    A chain that cannot be verified is shown as the server presents it, with the reason. Behind a company gateway that
+    inspects TLS, the gateway is the issuer.
 
     Args:
-        host: A host name, `host:port`, or an https URL; port 443 if none is given.
+        host: A host name, `host:port`, or an https URL; the default port is 443.
         trust: The authorities to verify against.
-        timeout_s: Bound of connecting and of the handshake, each, in seconds.
+        timeout_s: Timeout of connecting and of the handshake, in seconds each.
         proxy: As for `connect`.
 
     Returns:
         One row per certificate, leaf first: position, subject, organisation, issuer, not_before, not_after, sha256;
-        verified: whether the chain is one to trust, and problem: why not; approved: whether it ends in a root that is
-        approved for Mediagenix. What is not verified proves nothing about who answers.
+        verified: whether the chain is trusted, and problem: why not; approved: whether it ends in a root that is
+        approved for Mediagenix. An unverified chain proves nothing about the server.
 
     Raises:
         UsageError: *host* or *proxy* cannot be used.
         ProxyError: The proxy opens no tunnel.
-        TlsError: There is no TLS connection at all; the message says why.
+        TlsError: No TLS connection is possible; the message says why.
     """
-    import pandas as pd  # noqa: PLC0415 - the rest of this module needs no pandas
+    import pandas as pd  # noqa: PLC0415 - only this function needs pandas
 
     argument, proxy = None if proxy is None else Secret(proxy), None
     name, port = _host_and_port(host)
@@ -63,13 +63,13 @@ def chain(
 
 
 def chain_rows(url: str, trust: tls.Trust, route: Route, timeout_s: float) -> list[dict[str, Any]]:
-    """Return the rows of `chain` for the server at *url*, reached by *route*."""
+    """Return the rows of `chain` for the server at *url*, connecting through *route*."""
     context = trust.context()
     try:
         presented, problem = _presented(url, context, route, timeout_s), ""
     except ssl.SSLCertVerificationError as exc:
         problem = tls.reason(exc)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # to look only; nothing is sent
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # only to read the chain; nothing is sent
         presented = _presented(url, context, route, timeout_s)
     approved = not problem and bool(presented) and sha256(presented[-1][0]) in tls.APPROVED_ROOTS
     shared = {"verified": not problem, "problem": problem, "approved": approved}
@@ -78,9 +78,9 @@ def chain_rows(url: str, trust: tls.Trust, route: Route, timeout_s: float) -> li
 
 def untrusted(url: str, exc: BaseException, trust: tls.Trust, route: Route) -> TlsError:
     """
-    Return the error of a failed handshake *exc* with the server at *url*; nothing was sent.
+    Return the error for *exc*, a failed handshake with the server at *url*.
 
-    If its certificate is not trusted, it is fetched once more to name who signed it.
+    If the certificate is not trusted, this connects once more to find out its issuer. Nothing is sent.
     """
     host = urlsplit(url).hostname or ""
     what = f"No trusted TLS connection to {host}{route.through(url)}: {tls.reason(exc)}"
@@ -99,26 +99,26 @@ def _gateway_remedy(host: str, trust: tls.Trust) -> str:
 
 
 def _signer(url: str, trust: tls.Trust, route: Route) -> str:
-    """Return who signed what the server presents, in words; "" if that cannot be seen in time."""
+    """Return the name of the issuer of the server's certificate; "" if it cannot be read in time."""
     context = trust.context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # to look only; nothing is sent
-    found: list[dict[str, Any]] = []
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # only to read the chain; nothing is sent
+    infos: list[dict[str, Any]] = []
 
-    def look() -> None:
+    def read_chain() -> None:
         with suppress(OSError, ValueError, VendorkitError):
-            found.extend(info for _, info in _presented(url, context, route, _LOOK_S))
+            infos.extend(info for _, info in _presented(url, context, route, _READ_CHAIN_S))
 
-    _in_slices(look)
-    issuer = found[0].get("issuer", ()) if found else ()
+    _in_thread(read_chain)
+    issuer = infos[0].get("issuer", ()) if infos else ()
     names = [field(issuer, key) for key in ("organizationName", "commonName")]
     return ", ".join(repr(name[:80]) for name in dict.fromkeys(names) if name)
 
 
-def _in_slices(work: Callable[[], None]) -> None:
-    """Do *work* in a thread for some seconds; it is left behind if the call around this ends first."""
-    thread = threading.Thread(target=work, name="vendorkit-look", daemon=True)
-    deadline, until = current_deadline(), time.monotonic() + _LOOK_S
-    # No thread to be had, or the call is over: the error is worth having without what the look would add.
+def _in_thread(work: Callable[[], None]) -> None:
+    """Do *work* in a thread, which is abandoned after some seconds or when the current call ends."""
+    thread = threading.Thread(target=work, name="vendorkit-chain", daemon=True)
+    deadline, until = current_deadline(), time.monotonic() + _READ_CHAIN_S
+    # If no thread can be started, or the call has ended, the error is raised without the issuer.
     with tolerated(RuntimeError, VendorkitError):
         thread.start()
         while thread.is_alive() and time.monotonic() < until:
@@ -128,14 +128,14 @@ def _in_slices(work: Callable[[], None]) -> None:
 
 
 def _presented(url: str, context: ssl.SSLContext, route: Route, timeout_s: float) -> list[tuple[bytes, dict[str, Any]]]:
-    """Shake hands, and return the chain: verified if *context* does that, else as presented; DER and fields of each."""
+    """Shake hands and return DER and fields of each certificate: verified if *context* does so, else as presented."""
     host, port = address = _host_and_port(url)
     try:
         proxy = route.proxy_for(*address)
         plain = open_tunnel(proxy, *address, timeout_s) if proxy else socket.create_connection(address, timeout_s)
         with plain, context.wrap_socket(plain, server_hostname=host) as sock:
-            found = certificates(sock, "verified" if context.verify_mode == ssl.CERT_REQUIRED else "unverified")
-            return [(one.public_bytes(DER), one.get_info()) for one in found]
+            certs = certificates(sock, "verified" if context.verify_mode == ssl.CERT_REQUIRED else "unverified")
+            return [(cert.public_bytes(DER), cert.get_info()) for cert in certs]
     except (ssl.SSLCertVerificationError, VendorkitError):
         raise
     except (OSError, ValueError) as exc:
@@ -152,8 +152,8 @@ def _host_and_port(host: str) -> tuple[str, int]:
     except ValueError:
         name, port = None, 0
     if not name:
-        what = f"{repr(host)[:80] if isinstance(host, str) else type(host).__name__} names no host."
-        raise UsageError(what, remedy="Give a host name, host:port or an https URL.")
+        what = f"host must be a host name, not {repr(host)[:80] if isinstance(host, str) else type(host).__name__}."
+        raise UsageError(what, remedy="Pass a host name, host:port or an https URL.")
     return name, port
 
 

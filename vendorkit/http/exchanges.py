@@ -1,4 +1,4 @@
-"""What went over the wire, with credentials masked: kept for people who want to see the requests and responses."""
+"""The last HTTP requests and responses, with masked credentials, for display."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from requests.structures import CaseInsensitiveDict
 from vendorkit.errors import printable
 from vendorkit.settings import MASK, Redactor
 
-_KEPT: Final = 200
-# Characters: of an address or a value, as of a long challenge; of a name; of all headers of one side together.
-_KEPT_VALUE: Final = 4096
-_KEPT_NAME: Final = 100
-_KEPT_CHARS: Final = 8192
-# Of a digest answer, everything but these may be shown: realm, nonce, uri and count explain the exchange.
+_MAX_EXCHANGES: Final = 200
+# Limits in characters: of a URL or a header's value (a challenge can be long), of its name, of all headers.
+_MAX_VALUE: Final = 4096
+_MAX_NAME: Final = 100
+_MAX_HEADERS: Final = 8192
+# The other parameters of a digest response (realm, nonce, uri and count) may be shown, and explain the exchange.
 _DIGEST_SECRETS: Final = re.compile(r'\b(username\*?|response|cnonce)\s*=\s*("(?:[^"\\]|\\.)*"|[^",\s]+)')
 _QUERY_SECRETS: Final = re.compile(r"(?<=[?&])((?:\w+_)?(?:signature|mac|token|key|secret|password))=[^&#]*")
-# In a body an address ends sooner, and JSON and XML escape the ampersand.
+# In a body, quotes and tags also end a URL, and JSON and XML escape the ampersand.
 _BODY_SECRETS: Final = re.compile(
     r"""((?:[?&;]|\\u0026)(?:\w+_)?(?:signature|mac|token|key|secret|password)=)[^&#\s"'<>\\]*"""
     r"""|("(?:\w+_)?(?:signature|token|secret|password)"\s*:\s*")[^"]*"""
@@ -36,11 +36,11 @@ _HIDDEN: Final = {"cookie", "set-cookie", "proxy-authorization"}
 
 class Stop(threading.Event):
     """
-    Ends one call from another thread.
+    Cancels one call from another thread.
 
     Attributes:
-        requests: How many were sent for the call.
-        discarded: Whether its answer was not wanted any more.
+        requests: How many requests were sent for the call.
+        discarded: Whether the response is no longer needed.
     """
 
     requests = 0
@@ -50,14 +50,14 @@ class Stop(threading.Event):
 @dataclass(repr=False)
 class Body:
     """
-    What arrived of an answer's body, and how much of both bodies is kept for people to look at.
+    Notes on the bodies of one exchange, and their beginnings if these are kept for display.
 
     Attributes:
-        keep: So many bytes of each body; 0: nothing.
-        size: Bytes that arrived, decoded.
-        ended: When the last of them did, on the monotonic clock.
-        records: How many records they hold; None if they were not counted.
-        sent, start: The beginnings of the bodies. They are as the vendor has them: mask them before they are shown.
+        keep: Maximum number of bytes kept of each body; 0 keeps nothing.
+        size: Bytes received of the response's body, decoded.
+        ended: When the last of them arrived, on the monotonic clock.
+        records: Number of records in the response; None if they were not counted.
+        sent, start: The beginnings of the request's and the response's body, not masked: mask them before display.
     """
 
     keep: int = 0
@@ -68,7 +68,7 @@ class Body:
     start: bytes = b""
 
     def take(self, chunk: bytes) -> None:
-        """Count what arrived, and keep it if it is wanted."""
+        """Count *chunk*, and keep it up to the limit."""
         self.size, self.ended = self.size + len(chunk), time.monotonic()
         self.start += chunk[: max(self.keep - len(self.start), 0)]
 
@@ -76,17 +76,17 @@ class Body:
 @dataclass(frozen=True)
 class Exchange:
     """
-    One HTTP request and its answer.
+    One HTTP request and its response.
 
     Attributes:
-        method, url: What was asked; signatures in the query are masked.
-        status: The answer's status; None where none came.
-        sent, received: Headers, credentials masked.
-        seconds: From sending to the end of the answer's headers.
-        started: When it was sent, on the monotonic clock.
-        number: 1 for the first of its session.
-        body: What arrived after the headers.
-        stop: What ends the call that it was sent for, if that can be ended.
+        method, url: The request line; signatures in the query are masked.
+        status: The response's status; None if there was no response.
+        sent, received: The headers of request and response, with masked credentials.
+        seconds: Time from sending to the end of the response's headers.
+        started: When the request was sent, on the monotonic clock.
+        number: 1 for the first exchange of the session.
+        body: Notes on the bodies.
+        stop: Cancels the call that the request belongs to; None if that cannot be cancelled.
     """
 
     method: str
@@ -102,11 +102,11 @@ class Exchange:
 
     @property
     def discarded(self) -> bool:
-        """Whether the answer was not used: a page that was requested ahead turned out to be another one."""
+        """Whether the response was not used, because it was requested ahead and turned out to be the wrong page."""
         return self.stop is not None and self.stop.discarded
 
     def text(self) -> str:
-        """Return the exchange as it would be printed: request line, headers, status, headers."""
+        """Return the exchange as text: request line, request headers, status, response headers."""
         parts = urlsplit(self.url)
         target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
         lines = [f"> {self.method} {target}", *(f"> {name}: {value}" for name, value in self.sent.items())]
@@ -115,14 +115,14 @@ class Exchange:
 
 
 def attach_notes(response: Any, notes: Body) -> None:
-    """Let *notes* be those on the body of *response*, which is read later."""
+    """Attach *notes* to *response*, whose body is read later."""
     response.vendorkit_notes = notes
 
 
 def body_notes(response: Any) -> Body:
-    """Return the notes on the body of a response; of one that did not come from a vendor's session, new ones."""
-    found = getattr(response, "vendorkit_notes", None)
-    return found if isinstance(found, Body) else Body()
+    """Return the notes attached to *response*; new ones if it is not from a vendor's session."""
+    notes = getattr(response, "vendorkit_notes", None)
+    return notes if isinstance(notes, Body) else Body()
 
 
 class Exchanges:
@@ -130,17 +130,17 @@ class Exchanges:
     The last exchanges of a session, oldest first.
 
     Args:
-        redactor: Knows the credentials, and learns those of each request; every address and header passes it.
+        redactor: Masks the credentials in every URL and header. It learns those of each request.
 
     Attributes:
-        keep_bytes: How much of each body is kept from now on; authentication's own bodies never are.
-        total: How many there were.
+        keep_bytes: How many bytes of each body are kept from now on. Bodies of authentication are never kept.
+        total: Number of all exchanges of the session.
     """
 
     def __init__(self, redactor: Redactor | None = None) -> None:
         self._redactor = redactor or Redactor([])
         self.keep_bytes = self.total = 0
-        self._kept: deque[Exchange] = deque(maxlen=_KEPT)
+        self._exchanges: deque[Exchange] = deque(maxlen=_MAX_EXCHANGES)
 
     def note(  # noqa: PLR0917 - the fields of Exchange
         self,
@@ -152,64 +152,65 @@ class Exchanges:
         seconds: float,
         stop: Stop | None = None,
     ) -> Exchange:
-        """Keep one exchange that has just ended, masked and bounded, and return it."""
+        """Keep an exchange that has just ended, masked and shortened, and return it."""
         for credential in _credentials(url, sent):
             self._redactor.learn(credential)
         self.total += 1
-        started, there, back = time.monotonic() - seconds, masked(_bounded(sent)), masked(_bounded(received))
-        one = Exchange(method, masked_url(url), status, there, back, seconds, started, self.total, stop=stop)
-        self._kept.append(one := self._cleaned(one))
-        return one
+        started, request, response = time.monotonic() - seconds, masked(_bounded(sent)), masked(_bounded(received))
+        exchange = Exchange(method, masked_url(url), status, request, response, seconds, started, self.total, stop=stop)
+        self._exchanges.append(exchange := self._cleaned(exchange))
+        return exchange
 
     def all(self) -> list[Exchange]:
-        """Return what is kept, oldest first."""
-        return [self._cleaned(one) for one in tuple(self._kept)]  # a token is known only after the answer that gave it
+        """Return the kept exchanges, oldest first."""
+        # Masked once more: a token becomes known only after the response that contains it was noted.
+        return [self._cleaned(exchange) for exchange in tuple(self._exchanges)]
 
-    def _cleaned(self, one: Exchange) -> Exchange:
-        texts = [one.url, *one.sent.values(), *one.received.values()]
-        url, *values = map(printable, self._redactor.mask(texts, limit=_KEPT_VALUE))
-        # Servers write the names of headers as they like, uvicorn in lower case.
-        sent = CaseInsensitiveDict(zip(one.sent, values, strict=False))
-        received = CaseInsensitiveDict(zip(one.received, values[len(one.sent) :], strict=True))
-        return replace(one, url=url, sent=sent, received=received)
+    def _cleaned(self, exchange: Exchange) -> Exchange:
+        texts = [exchange.url, *exchange.sent.values(), *exchange.received.values()]
+        url, *values = map(printable, self._redactor.mask(texts, limit=_MAX_VALUE))
+        # Case-insensitive, because some servers send lower-case header names, such as uvicorn.
+        sent = CaseInsensitiveDict(zip(exchange.sent, values, strict=False))
+        received = CaseInsensitiveDict(zip(exchange.received, values[len(exchange.sent) :], strict=True))
+        return replace(exchange, url=url, sent=sent, received=received)
 
     def clear(self) -> None:
-        """Forget everything."""
-        self._kept.clear()
+        """Delete all kept exchanges."""
+        self._exchanges.clear()
 
 
 def _bounded(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the first of *headers*, of so many characters that they can be looked through with each request."""
-    kept, left = {}, _KEPT_CHARS
+    """Return the first headers, up to a length that can be searched for credentials with each request."""
+    first, remaining = {}, _MAX_HEADERS
     for name, value in headers.items():
-        left -= len(name) + min(len(value), _KEPT_VALUE)
-        if left < 0:
+        remaining -= len(name) + min(len(value), _MAX_VALUE)
+        if remaining < 0:
             break
-        kept[printable(name[:_KEPT_NAME])] = value
-    return kept
+        first[printable(name[:_MAX_NAME])] = value
+    return first
 
 
 def _credentials(url: str, sent: Mapping[str, str]) -> Iterator[str]:
-    """Yield the credentials of one request: a token, the answer to a challenge, a signature in the address."""
+    """Yield the credentials of one request: a token, a digest response, a signature in the URL."""
     for name in ("Authorization", "Proxy-Authorization"):
         scheme, _, rest = str(sent.get(name, "")).partition(" ")
         if scheme.lower() == "digest":
-            yield from (found[2].strip('"') for found in _DIGEST_SECRETS.finditer(rest) if found[1] != "username")
+            yield from (match[2].strip('"') for match in _DIGEST_SECRETS.finditer(rest) if match[1] != "username")
         else:
             yield rest or scheme
-    yield from (unquote(found[0].partition("=")[2]) for found in _QUERY_SECRETS.finditer(url))
+    yield from (unquote(match[0].partition("=")[2]) for match in _QUERY_SECRETS.finditer(url))
 
 
 def masked_request(request: PreparedRequest) -> PreparedRequest:
-    """Return a copy of *request* that can be shown: without hooks, with masked headers."""
-    shown = request.copy()
-    shown.hooks = {"response": []}
-    shown.headers.update(masked(shown.headers))
-    return shown
+    """Return a copy of *request* for display: without hooks, with masked headers."""
+    copied = request.copy()
+    copied.hooks = {"response": []}
+    copied.headers.update(masked(copied.headers))
+    return copied
 
 
 def masked(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return *headers* with a mask in place of credentials."""
+    """Return *headers* with masked credentials."""
     return {name: _masked(name.lower(), str(value)) for name, value in headers.items()}
 
 
@@ -219,17 +220,17 @@ def _masked(name: str, value: str) -> str:
     if name != "authorization":
         return MASK if name in _HIDDEN else value
     scheme, _, rest = value.partition(" ")
-    if not rest:  # no scheme, so that all of it may be a credential
+    if not rest:  # no scheme, so that the whole value may be a credential
         return MASK
-    shown = _DIGEST_SECRETS.sub(rf'\1="{MASK}"', rest) if scheme.lower() == "digest" else MASK
-    return f"{scheme} {shown}"
+    parameters = _DIGEST_SECRETS.sub(rf'\1="{MASK}"', rest) if scheme.lower() == "digest" else MASK
+    return f"{scheme} {parameters}"
 
 
 def masked_url(url: str) -> str:
-    """Return *url* with a mask in place of signatures and other credentials in its query."""
+    """Return *url* with signatures and other credentials in its query masked."""
     return _QUERY_SECRETS.sub(rf"\1={MASK}", url)
 
 
 def masked_body(text: str) -> str:
-    """Return a body with a mask in place of signatures and tokens, in its addresses and as members of its JSON."""
+    """Return a body with signatures and tokens masked, both in its URLs and as members of its JSON."""
     return _BODY_SECRETS.sub(rf"\1\2{MASK}", text)

@@ -1,7 +1,7 @@
 """
-What ended a request, judged in one place: a failure of the network becomes our error, all else passes as it is.
+Maps network failures to typed errors, and passes other exceptions on unchanged.
 
-Only what our own work on a socket raises is a failure of the network. A signal handler may raise a TimeoutError too.
+A failure counts as the network's only if the code of the call raised it. A signal handler may raise TimeoutError too.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Judge:
-    """Knows the vendor's *base_url*, whom it has to be vouched for by, and the *route* to it."""
+    """Judges the failures of requests to *base_url*, whose certificate is checked by *trust*, through *route*."""
 
     base_url: str
     trust: Trust
     route: Route
 
-    def outcome(self, work: Callable[[], T], asked: str) -> T | BaseException:
-        """Return what *work* returns, or the error to raise for it; *asked* says in messages what it asks for."""
+    def outcome(self, work: Callable[[], T], request_label: str) -> T | BaseException:
+        """Return what *work* returns, or the error to raise; messages call the request *request_label*."""
         try:
             return work()
-        except BaseException as exc:  # noqa: BLE001 - raised by the caller, outside of this handler
-            # A bare ValueError is requests' own, of a Location that urllib.parse cannot read.
+        except BaseException as exc:  # noqa: BLE001 - raised by the caller, outside this handler
+            # requests raises a bare ValueError for a Location that urllib.parse cannot read.
             network = isinstance(exc, (RequestException, HTTPError, OSError, ValueError))
             if isinstance(exc, VendorkitError) or not network:
                 return exc
-            return from_outside(exc) or self._failure(exc, asked)
+            return from_outside(exc) or self._failure(exc, request_label)
 
-    def _failure(self, exc: BaseException, asked: str) -> TransportError:
+    def _failure(self, exc: BaseException, request_label: str) -> TransportError:
         url = getattr(getattr(exc, "request", None), "url", None) or self.base_url
         *_, inner = causes(exc)
         host = f"{urlsplit(url).hostname}{self.route.through(url)}"
@@ -53,8 +53,8 @@ class Judge:
             return inner
         if isinstance(exc, SSLError):
             return untrusted(url, inner, self.trust, self.route)
-        what = f"{asked} got no whole answer from {host} ({type(inner).__name__})."
+        what = f"{request_label} got no complete response from {host} ({type(inner).__name__})."
         if current_deadline() is not None and isinstance(inner, TimeoutError):
-            what = f"{asked} got no answer from {host} in time."
+            what = f"{request_label} got no response from {host} in time."
         hint = f" If this network needs a proxy, set {PROXY_VARIABLE}." if isinstance(inner, socket.gaierror) else ""
         return BrokenOff(what, remedy=f"Check the network and the host; if both are right, try again later.{hint}")

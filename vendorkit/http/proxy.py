@@ -1,7 +1,7 @@
 """
-Which proxy connections go through: the caller's, `VENDORKIT_PROXY`, or `HTTPS_PROXY` and `NO_PROXY`.
+The proxy of a connection: from the caller, `VENDORKIT_PROXY`, or `HTTPS_PROXY` and `NO_PROXY`.
 
-The rules of `NO_PROXY` are those that curl and requests share; where these differ, an entry names a whole domain.
+`NO_PROXY` has the rules that curl and requests share. Where these differ, an entry applies to a whole domain.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Proxy:
     An HTTP proxy.
 
     Attributes:
-        host, port: Where it is.
-        source: Where its address is from: "proxy=", "HTTPS_PROXY", "VENDORKIT_PROXY (.env)".
+        host, port: Its address.
+        source: The source of the address: "proxy=", "HTTPS_PROXY", "VENDORKIT_PROXY (.env)".
         credentials: The value of Proxy-Authorization; None for none.
     """
 
@@ -46,30 +46,30 @@ class Proxy:
 
     @property
     def words(self) -> str:
-        """The proxy and where its address is from, credentials masked."""
+        """The proxy and the source of its address, with masked credentials."""
         return f"the proxy {self} (from {self.source})"
 
 
 @dataclass(frozen=True)
 class Route:
     """
-    How hosts are reached.
+    How connections reach their hosts.
 
     Attributes:
         proxy: The proxy; None for none.
-        bypass: The rules of `NO_PROXY`: hosts to reach without it.
+        bypass: The entries of `NO_PROXY`: hosts to connect to directly.
     """
 
     proxy: Proxy | None = None
     bypass: tuple[str, ...] = ()
 
     def proxy_for(self, host: str, port: int) -> Proxy | None:
-        """Return the proxy that leads to *host*; None for a direct connection, as to this machine always."""
-        direct = is_loopback(host) or any(_names(rule, host, port) for rule in self.bypass)
-        return None if direct else self.proxy
+        """Return the proxy for *host*; None for a direct connection. Loopback hosts never use the proxy."""
+        is_direct = is_loopback(host) or any(_matches(rule, host, port) for rule in self.bypass)
+        return None if is_direct else self.proxy
 
     def through(self, url: str) -> str:
-        """Return " through the proxy …" if *url* is reached through one, else ""."""
+        """Return " through the proxy …" for a *url* that needs the proxy, else ""."""
         proxy = self.proxy_for(*_host_and_port(url))
         return "" if proxy is None else f" through {proxy.words}"
 
@@ -88,10 +88,10 @@ def find_route(
     Return the route to *urls*.
 
     Args:
-        urls: Where requests will go; the proxy of the environment has to be in order only if one of them needs it.
-        argument: What the caller gave as `proxy=`, wrapped; "" and "none" for no proxy.
-        settings: What was found of `VENDORKIT_PROXY`; "none" for no proxy.
-        environ: In place of the process environment, of which `HTTPS_PROXY` and `NO_PROXY` count last, in either case.
+        urls: The addresses to connect to. `HTTPS_PROXY` is checked only if one of them needs it.
+        argument: The caller's `proxy=`, wrapped; "" and "none" for no proxy.
+        settings: Has `VENDORKIT_PROXY` if it is set; "none" for no proxy.
+        environ: Replaces the process environment. `HTTPS_PROXY` and `NO_PROXY`, also in lower case, are used last.
 
     Raises:
         UsageError, SettingsError: The address of the proxy cannot be used; the message does not show it.
@@ -123,24 +123,24 @@ def _route(url: Secret, source: str) -> Route:
     fault = "is not text" if not isinstance(url.reveal(), str) else ""
     if not fault and url.reveal().strip().lower() in {"", "none"}:
         return DIRECT
-    found = fault or _read(url, source)
-    if isinstance(found, Proxy):
-        return Route(found)
-    what = f"The address of the proxy ({source}) {found}."
+    proxy_or_fault = fault or _parse(url, source)
+    if isinstance(proxy_or_fault, Proxy):
+        return Route(proxy_or_fault)
+    what = f"The address of the proxy ({source}) {proxy_or_fault}."
     raise kind(what, remedy=_FORM)
 
 
-def _read(url: Secret, source: str) -> Proxy | str:
-    """Return the proxy at *url*, or what is wrong with the address, without showing any of it."""
+def _parse(url: Secret, source: str) -> Proxy | str:
+    """Return the proxy at *url*, or the fault of the address, without quoting it."""
     text = url.reveal().strip()
     try:
         parts = urlsplit(text if "://" in text else f"http://{text}")
         host, port = parts.hostname or "", 80 if parts.port is None else parts.port
         user, password = unquote_to_bytes(parts.username or ""), unquote_to_bytes(parts.password or "")
-    except ValueError:  # also that of a variable that is not UTF-8, which would show it
+    except ValueError:  # also if a variable is not UTF-8, in which case the error would quote it
         return "cannot be read"
     if parts.scheme != "http":
-        return "is not an http:// one: TLS to the proxy itself and SOCKS are not supported"
+        return "does not begin with http://: TLS to the proxy itself and SOCKS are not supported"
     if not re.fullmatch(r"[\w.:-]+", host) or not port or parts.path.strip("/") or parts.query or parts.fragment:
         return "is not a host and a port"
     if b":" in user:
@@ -150,14 +150,14 @@ def _read(url: Secret, source: str) -> Proxy | str:
     return Proxy(host, port, source, Secret(f"Basic {b64encode(user + b':' + password).decode()}"))
 
 
-def _names(rule: str, host: str, port: int) -> bool:
-    """Tell whether *rule* names the host: `*`, host, .suffix, *.suffix, address or CIDR range, each also with :port."""
+def _matches(rule: str, host: str, port: int) -> bool:
+    """Match a rule of `NO_PROXY`: `*`, host, .suffix, *.suffix, address or CIDR range, each also with :port."""
     host = host.lower().rstrip(".").strip("[]")
     if rule == "*":
         return True
     name, _, number = rule.rpartition(":")
     if name and re.fullmatch(r"[0-9]{1,5}", number) and (":" not in name or name.endswith("]")):
-        return int(number) == port and _names(name, host, port)
+        return int(number) == port and _matches(name, host, port)
     try:
         address = ip_address(host)
     except ValueError:
@@ -165,5 +165,5 @@ def _names(rule: str, host: str, port: int) -> bool:
         return bool(domain) and (host == domain or host.endswith(f".{domain}"))
     try:
         return address in ip_network(rule.strip("[]"), strict=False)
-    except ValueError:  # the name of a domain
+    except ValueError:  # the rule is a domain name
         return False

@@ -1,4 +1,4 @@
-"""Which failed calls are sent again, and when: never one that may change data, unless the vendor did not get it."""
+"""Which failed calls are retried, and after which pause: only those that are safe to send twice."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from vendorkit.errors import ProxyError, RateLimited, TransportError, VendorUnav
 from vendorkit.http.answers import CorruptAnswer
 from vendorkit.http.call import Call, Policy
 
-_UNTOLD_PAUSE_S: Final = 3.0
+_DEFAULT_RATE_PAUSE_S: Final = 3.0
 _BACKOFF: Final = wait_exponential(multiplier=0.25, max=10.0) + wait_random(0.0, 0.25)
 
 
 def retrying(call: Call, policy: Policy, deadline: Deadline) -> Retrying:
-    """Return the attempts that *policy* allows for *call*; a pause that would outlast *deadline* is not begun."""
+    """Return the attempts that *policy* allows for *call*. There is no retry if its pause would outlast *deadline*."""
     return Retrying(
         retry=retry_if_exception(lambda exc: call.may_repeat() and _may_help(exc, policy)),
-        # The vendor's error says more than that time was up.
-        stop=lambda state: state.attempt_number >= policy.attempts or state.upcoming_sleep >= deadline.left_s(),
+        # Stop before the deadline: the vendor's error explains more than DeadlineExceeded would.
+        stop=lambda state: state.attempt_number >= policy.attempts or state.upcoming_sleep >= deadline.remaining_s(),
         wait=_pause,
         sleep=deadline.sleep,
         reraise=True,
@@ -38,8 +38,8 @@ def _may_help(exc: BaseException, policy: Policy) -> bool:
 
 def _pause(state: RetryCallState) -> float:
     exc = state.outcome.exception() if state.outcome else None
-    asked = exc.retry_after_s if isinstance(exc, TransportError) else None
-    if asked is None and isinstance(exc, RateLimited):
-        # Medipim sends no time with its 429; its budget is counted by the minute, so that a quick retry is wasted.
-        asked = _UNTOLD_PAUSE_S * state.attempt_number
-    return max(asked or 0.0, _BACKOFF(state))
+    requested_s = exc.retry_after_s if isinstance(exc, TransportError) else None
+    if requested_s is None and isinstance(exc, RateLimited):
+        # Medipim's 429 has no Retry-After. It counts requests per minute, so that a quick retry would be wasted.
+        requested_s = _DEFAULT_RATE_PAUSE_S * state.attempt_number
+    return max(requested_s or 0.0, _BACKOFF(state))

@@ -1,9 +1,9 @@
 """
-The one HTTP policy for all vendors: deadlines, retries above authentication, redirects inside the origin, errors.
+The HTTP policy of all vendors: deadlines, retries above authentication, redirects within the origin, typed errors.
 
-A call is prepared anew for each attempt, so that each carries a fresh signature, token or nonce count: a retry below
-authentication would repeat the old ones. What goes wrong is raised outside the handler that saw it, because the
-exceptions of requests and urllib3, and the frames they come from, hold the headers that were sent.
+Each attempt prepares its request again, so that it carries a fresh signature, token or nonce count. A retry below
+authentication would repeat the old ones. Errors are raised outside the `except` block that caught them, because the
+exceptions of requests and urllib3, and the frames in their tracebacks, hold the headers that were sent.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import requests
 from requests.auth import AuthBase
 from requests.cookies import RequestsCookieJar
 
-from vendorkit.auth.flow import abandon, bound_cookies, keep_body, origin_of
+from vendorkit.auth.flow import abandon, bound_cookies, origin_of, set_content
 from vendorkit.auth.forks import PerProcess
-from vendorkit.auth.interrupts import cut, tolerated
+from vendorkit.auth.interrupts import tolerated, without_traceback
 from vendorkit.deadline import Deadline
 from vendorkit.errors import OriginRefused, VendorkitError
 from vendorkit.http import tls
@@ -56,15 +56,15 @@ class Session(PerProcess):
         vendor: Name for messages, with the environment: "Medipim (sandbox)".
         base_url: Scheme, host and port that paths are relative to.
         schemes: Authentication schemes by name; "default" signs calls that name none.
-        trust: The certificate authorities that may vouch for the vendor.
-        redactor: Knows the credentials.
-        rates: The vendor's rate budget: pairs (requests, seconds).
-        budget_name: Under which all processes of this machine keep that budget together; None for this session only.
+        trust: The certificate authorities that may sign the vendor's certificate.
+        redactor: Masks the credentials in messages and logs.
+        rates: The vendor's rate limits: pairs (requests, seconds).
+        budget_name: The name of a rate budget that all processes on this machine share; None for this session only.
         policy: Timeouts and retries.
-        origins: Further origins of the vendor that links may lead to; None: any https host, for files.
+        origins: Further origins of the vendor that links may lead to; None allows any https host, for files.
         route: The proxy to go through, if any.
-        clean: Removes secrets from the answer of a path, before anything else sees it.
-        user_agent: What the session calls itself.
+        clean: Called with the path and the body of each response; returns the body without secrets.
+        user_agent: The User-Agent header.
     """
 
     def __init__(
@@ -89,29 +89,29 @@ class Session(PerProcess):
         self.trust, self.route, self._clean = trust, route, clean
         self._judge = Judge(base_url, trust, route)
         self._http = requests.Session()
-        self._http.trust_env = False  # no .netrc, which replaces a bearer token; no CA bundles; the route has the proxy
+        self._http.trust_env = False  # no .netrc, which replaces a bearer token; no proxy or CA bundle
         self._http.headers.update({"User-Agent": user_agent, "Accept-Encoding": "gzip"})
         self._http.adapters.clear()
-        known = None if origins is None else frozenset(origin_of(url) for url in (base_url, *origins))
+        allowed = None if origins is None else frozenset(origin_of(url) for url in (base_url, *origins))
         self._http.mount(
-            "https://", Adapter(known, trust, self.budget, policy.connect_timeout_s, policy.read_timeout_s, route)
+            "https://", Adapter(allowed, trust, self.budget, policy.connect_timeout_s, policy.read_timeout_s, route)
         )
         self._adapter.exchanges = Exchanges(redactor)
         super().__init__()
         self.begin()
 
     def begin(self) -> None:
-        """Take a new cookie jar, which has a lock."""
+        """Create a new cookie jar, because a jar has a lock."""
         self._http.cookies = RequestsCookieJar()
 
     def send(self, call: Call) -> requests.Response:
         """
-        Send *call* until it succeeds or may not be repeated; return the answer, read to its end.
+        Send *call*, with the retries that the policy allows, and return the response with its whole body.
 
-        The request that the answer carries has its credentials masked.
+        The credentials in `response.request` are masked.
 
         Raises:
-            VendorkitError: One of `vendorkit.errors`, see there.
+            VendorkitError: One of the classes in `vendorkit.errors`.
         """
         deadline = Deadline(self.policy.deadline_s)
         for attempt in retrying(call, self.policy, deadline):
@@ -122,40 +122,40 @@ class Session(PerProcess):
     @contextmanager
     def stream(self, call: Call) -> Iterator[tuple[Iterator[bytes], Body]]:
         """
-        Send *call* and give its body in chunks as they arrive, decoded, and the notes on it; 204 gives no chunk.
+        Send *call* and yield an iterator of its decoded body in chunks, and the notes on it; 204 has no chunks.
 
-        The attempts before the first byte may be repeated, what breaks off later is an error.
+        The call is retried only until the first byte arrives. A failure after that is raised.
         """
         deadline = Deadline(self.policy.stream_deadline_s)
         for attempt in retrying(call, self.policy, deadline):
             with attempt:
                 response = self._attempt(call, deadline, stream=True)
         try:
-            yield self._guarded_chunks(response, self._asked(call), deadline), body_notes(response)
+            yield self._guarded_chunks(response, self._request_label(call), deadline), body_notes(response)
         finally:
-            # The collector may close an abandoned response in the thread that reads it, amid a read; that is its last.
+            # The garbage collector may run this in the middle of a read. The reader then refuses to be closed.
             with tolerated(RuntimeError):
                 response.close()
 
     def post_as_is(self, request: requests.PreparedRequest) -> requests.Response:
-        """Send a prepared token request once; what it answers is for the scheme that asked to judge."""
-        asked = f"{self.vendor}: {request.method} {urlsplit(request.path_url).path}"
-        outcome = self._judge.outcome(lambda: self._sent(request), asked)
+        """Send a prepared token request once, and return the response whatever its status."""
+        request_label = f"{self.vendor}: {request.method} {urlsplit(request.path_url).path}"
+        outcome = self._judge.outcome(lambda: self._send_and_read(request), request_label)
         if isinstance(outcome, BaseException):
-            raise outcome  # whole: its frames tell those above where it came from
+            raise outcome  # with its traceback, which callers search for an interruption
         with tolerated(ValueError):
             for name, value in strict_object(outcome.content, limit=_TOKEN_ANSWER_BYTES).items():
                 if name.endswith("token") and isinstance(value, str):
                     self.redactor.learn(value)
         return outcome
 
-    def _sent(self, request: requests.PreparedRequest) -> requests.Response:
+    def _send_and_read(self, request: requests.PreparedRequest) -> requests.Response:
         response = self._http.send(request, stream=True, allow_redirects=False)
-        keep_body(response, b"".join(chunks(response, limit=ANSWER_LIMIT_BYTES)))
+        set_content(response, b"".join(chunks(response, limit=ANSWER_LIMIT_BYTES)))
         return response
 
     def prepare(self, call: Call) -> requests.PreparedRequest:
-        """Return the request that would be sent, with a mask where credentials go; nothing is sent."""
+        """Return the request that would be sent, with masked credentials. Nothing is sent."""
         prepared = self._prepare(call, None)
         if call.scheme in self.schemes:
             prepared.headers["Authorization"] = MASK
@@ -163,22 +163,22 @@ class Session(PerProcess):
 
     def absolute(self, url: str, found_at: str = "") -> str:
         """
-        Return *url*, a path or a link that was *found_at* an address of the vendor, as an absolute URL.
+        Return *url*, a path or a link that was *found_at* a URL of the vendor, as an absolute URL.
 
         Raises:
-            OriginRefused: It leaves the vendor.
+            OriginRefused: The URL is not valid, or leads to another origin.
         """
         # Links with blanks occur (Mediagenix, 2013 to 2016); they have to be quoted before they are signed.
-        with tolerated(ValueError):  # its text is what the vendor wrote
+        with tolerated(ValueError):  # its message would quote the vendor's text
             joined = urljoin(found_at or self.base_url + "/", url.strip().replace(" ", "%20"))
             self._adapter.check_origin(joined)
             return joined
-        what = f"{self.vendor} links to something that is no address."
-        raise OriginRefused(what, remedy="Tell the vendor.")
+        what = f"{self.vendor} sent a link that is not a valid address."
+        raise OriginRefused(what, remedy="Report it to the vendor.")
 
     @property
     def exchanges(self) -> Exchanges:
-        """The last HTTP exchanges, those of authentication too, credentials masked."""
+        """The last HTTP exchanges, including those of authentication, with masked credentials."""
         return self._adapter.exchanges
 
     @property
@@ -188,49 +188,49 @@ class Session(PerProcess):
         return adapter
 
     def _attempt(self, call: Call, deadline: Deadline, *, stream: bool) -> requests.Response:
-        asked = self._asked(call)
+        label = self._request_label(call)
         with deadline.hold():
-            outcome = self._judge.outcome(lambda: self._in_turn(call, asked, deadline, stream=stream), asked)
+            outcome = self._judge.outcome(lambda: self._in_lane(call, label, deadline, stream=stream), label)
         if isinstance(outcome, (requests.Response, VendorkitError)):
             deadline.check()
         if isinstance(outcome, BaseException):
             # A fresh traceback: the old one leads through frames of requests that hold the credentials.
-            raise cut(outcome)
+            raise without_traceback(outcome)
         return outcome
 
-    def _in_turn(self, call: Call, asked: str, deadline: Deadline, *, stream: bool) -> requests.Response:
-        # A stream is under way until its headers are there: its reader may pause it, and wait for another request.
-        with lanes_of(origin_of(self.absolute(call.url))).one(deadline):
-            return self._exchange(call, asked, stream=stream)
+    def _in_lane(self, call: Call, request_label: str, deadline: Deadline, *, stream: bool) -> requests.Response:
+        # A stream leaves its lane once its headers have arrived: its reader may pause it and wait for another request.
+        with lanes_of(origin_of(self.absolute(call.url))).enter(deadline):
+            return self._exchange(call, request_label, stream=stream)
 
-    def _exchange(self, call: Call, asked: str, *, stream: bool) -> requests.Response:
+    def _exchange(self, call: Call, request_label: str, *, stream: bool) -> requests.Response:
         response = self._follow(call)
         self._keep_bodies(response)
-        whole = not stream or response.status_code != 200
-        body = body_of(response) if whole else b""
+        read_now = not stream or response.status_code != 200
+        body = body_of(response) if read_now else b""
         if self._clean is not None:
             body = self._clean(urlsplit(response.url).path, body)
-        if whole:
-            keep_body(response, body)
+        if read_now:
+            set_content(response, body)
         response.request = masked_request(response.request)
         for earlier in response.history:
             earlier.request = masked_request(earlier.request)
-        error: VendorkitError | None = error_for(response, body, asked, self.redactor) if whole else None
-        if error is None and whole and call.accept != "any" and response.status_code != 204:
-            error = form_error(body, call.accept, asked, self.redactor)
+        error: VendorkitError | None = error_for(response, body, request_label, self.redactor) if read_now else None
+        if error is None and read_now and call.accept != "any" and response.status_code != 204:
+            error = form_error(body, call.accept, request_label, self.redactor)
         if error is not None:
             raise error
         return response
 
     def _keep_bodies(self, response: requests.Response) -> None:
-        # Here, where requests of authentication do not pass: their bodies hold tokens.
+        # Not in the adapter, which also sends the requests of authentication: their bodies hold tokens.
         if keep := self.exchanges.keep_bytes:
             sent, notes = response.request.body or b"", body_notes(response)
             notes.keep, notes.sent = keep, (sent.encode() if isinstance(sent, str) else bytes(sent))[:keep]
 
     def _follow(self, call: Call) -> requests.Response:
-        """Send *call* once, and follow a few redirects of a GET inside the vendor's origin."""
-        asked = self._asked(call)  # of a redirect, the vendor wrote it
+        """Send *call* once, and follow a few redirects of a GET within the vendor's origin."""
+        request_label = self._request_label(call)  # before any redirect, whose path is the vendor's text
         for _ in range(_REDIRECTS + 1):
             auth = self.schemes.get(call.scheme) if call.scheme else None
             prepared = self._prepare(call, auth)
@@ -243,8 +243,8 @@ class Session(PerProcess):
                 return response
             response.close()
             call = replace(call, url=self.absolute(response.headers["Location"], response.url), params={})
-        what = f"{asked} was redirected more than {_REDIRECTS} times."
-        raise OriginRefused(what, remedy="Tell the vendor.")
+        what = f"{request_label} was redirected more than {_REDIRECTS} times."
+        raise OriginRefused(what, remedy="Report it to the vendor.")
 
     def _prepare(self, call: Call, auth: AuthBase | None) -> requests.PreparedRequest:
         bound_cookies(self._http.cookies)
@@ -259,21 +259,21 @@ class Session(PerProcess):
         )
         return self._http.prepare_request(request)
 
-    def _guarded_chunks(self, response: requests.Response, asked: str, deadline: Deadline) -> Iterator[bytes]:
-        parts = chunks(response)
+    def _guarded_chunks(self, response: requests.Response, request_label: str, deadline: Deadline) -> Iterator[bytes]:
+        body = chunks(response)
         while True:
             with deadline.hold():
-                part = self._judge.outcome(lambda: next(parts, None), asked)
-            if part is None:
+                outcome = self._judge.outcome(lambda: next(body, None), request_label)
+            if outcome is None:
                 return
-            if isinstance(part, BaseException):
+            if isinstance(outcome, BaseException):
                 break
-            yield part
-        if isinstance(part, VendorkitError):
+            yield outcome
+        if isinstance(outcome, VendorkitError):
             deadline.check()
-        raise cut(part)
+        raise without_traceback(outcome)
 
-    def _asked(self, call: Call) -> str:
+    def _request_label(self, call: Call) -> str:
         # Only the path: a query may carry a signature or personal data.
         path = urlsplit(self.absolute(call.url)).path or "/"
         return f"{self.vendor}: {call.method} {path[:300]}"

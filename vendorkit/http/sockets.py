@@ -1,4 +1,4 @@
-"""Waiting for the other end: reads of a socket that end with the call, and a thread for what nothing else can end."""
+"""Socket reads that end with the call, and threads for operations that cannot be interrupted."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from vendorkit.deadline import SLICE_S, current_deadline
 
 class BoundedSocket(ssl.SSLSocket):
     """
-    A TLS socket whose reads end with the call, not only with the silence of the peer.
+    A TLS socket whose reads end at the deadline of the call, not only when the peer is silent.
 
-    requests' timeout starts anew with every byte, so that a slow drip outlives it, in the headers as well as in the
-    body. Here each read waits in slices, and looks in between.
+    requests' timeout starts again with every byte, so that a trickling response outlives it, in the headers as well as
+    in the body. Here each read waits in short slices, and checks the deadline in between.
     """
 
-    _failure: OSError | None = None  # it came behind bytes that had to be handed over first
+    _failure: OSError | None = None  # an error to raise at the next read, after the bytes received before it
 
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
-        """Read into *buffer*, as `ssl.SSLSocket` does; `TimeoutError` after the socket's timeout of silence."""
+        """Read into *buffer* as `ssl.SSLSocket` does; `TimeoutError` if the peer is silent for the socket's timeout."""
         try:
             if self._failure is not None:
                 raise self._failure
             return self._recv_bounded(buffer, nbytes, flags)
         except ssl.SSLEOFError:
-            message = "the server left without closing the connection"
+            message = "the server disconnected without closing TLS"
         raise ConnectionAbortedError(message)
 
     def _recv_bounded(self, buffer: Any, nbytes: int | None, flags: int) -> int:
@@ -37,38 +37,37 @@ class BoundedSocket(ssl.SSLSocket):
         if deadline is None:
             return super().recv_into(buffer, nbytes, flags)
         silence_s = self.gettimeout()
-        quiet_until = time.monotonic() + (deadline.left_s() if silence_s is None else silence_s)
+        quiet_until = time.monotonic() + (deadline.remaining_s() if silence_s is None else silence_s)
         try:
             while True:
-                # Its own TimeoutError would be taken for the server's; these pass through urllib3 as they are.
+                # Its errors pass through urllib3 unchanged, whereas a TimeoutError would count as the server's.
                 deadline.check()
-                left = quiet_until - time.monotonic()
-                if left <= 0:
-                    message = "the server fell silent"
+                remaining_s = quiet_until - time.monotonic()
+                if remaining_s <= 0:
+                    message = "the server sent nothing until the timeout"
                     raise TimeoutError(message)
-                self.settimeout(min(left, deadline.left_s() + 0.01, SLICE_S))
+                self.settimeout(min(remaining_s, deadline.remaining_s() + 0.01, SLICE_S))
                 try:
-                    got = super().recv_into(buffer, nbytes, flags)
+                    size = super().recv_into(buffer, nbytes, flags)
                 except TimeoutError as exc:
                     if from_outside(exc) is not None:
                         raise
                     continue
-                return got + self._recv_at_hand(memoryview(buffer)[got : nbytes or None]) if got else 0
+                return size + self._recv_available(memoryview(buffer)[size : nbytes or None]) if size else 0
         finally:
             self.settimeout(silence_s)
 
-    def _recv_at_hand(self, buffer: memoryview) -> int:
+    def _recv_available(self, buffer: memoryview) -> int:
         """
-        Read what has arrived already.
+        Read the data that has already arrived.
 
-        TLS gives 16 KiB at a time, and the way from there through http.client and urllib3 takes longer than to decrypt
-        them.
+        TLS delivers 16 KiB per read, and passing that through http.client and urllib3 takes longer than decrypting it.
         """
-        size = 0
+        total = 0
         self.settimeout(0)
-        while size < len(buffer):
+        while total < len(buffer):
             try:
-                got = super().recv_into(buffer[size:])
+                size = super().recv_into(buffer[total:])
             except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 break
             except OSError as exc:
@@ -76,18 +75,18 @@ class BoundedSocket(ssl.SSLSocket):
                     raise
                 self._failure = exc
                 break
-            if not got:
+            if not size:
                 break
-            size += got
-        return size
+            total += size
+        return total
 
     def leave(self) -> None:
-        """Close this process's copy of the socket; the other end hears nothing of it."""
-        self._real_close()  # type: ignore[attr-defined]  # close() waits for the files that read from it
+        """Close this process's copy of the socket without notifying the peer."""
+        self._real_close()  # type: ignore[attr-defined]  # close() would wait for the files that read from it
 
 
 def started(work: Callable[[], None]) -> threading.Thread | None:
-    """Return a thread that does *work*; None if the system gives none, as in a container with few processes."""
+    """Return a thread that does *work*; None if no thread can be started, as in a container with a process limit."""
     worker = threading.Thread(target=work, name="vendorkit-connect", daemon=True)
     try:
         worker.start()
@@ -95,6 +94,6 @@ def started(work: Callable[[], None]) -> threading.Thread | None:
         if from_outside(exc) is not None:
             raise
         return None
-    except KeyError as exc:  # so Thread.start() fails where an exception from outside hits it
+    except KeyError as exc:  # Thread.start() fails so if an exception from outside interrupts it
         raise exc.__context__ or exc from None
     return worker

@@ -1,10 +1,10 @@
 """
-Which certificate authorities may vouch for a vendor, and reading the chain a server proved.
+Which certificate authorities may sign a vendor's certificate, and how the chain of a connection is read.
 
 Mediagenix asks its clients to accept chains "signed by our approved vendor and not other CA roots"; the approved vendor
-is Sectigo Limited (vendor page "Authentication of API users", read 2026-11). `approved_roots.txt` is the one table of
-that rule. Roots are pinned, never leaves or intermediates: those rotate, and Sectigo itself asks not to pin them.
-Revocation is not checked: Python does not.
+is Sectigo Limited (vendor page "Authentication of API users", read 2026-11). `approved_roots.txt` lists its roots.
+Only roots are pinned: leaves and intermediates rotate, and Sectigo itself asks its customers not to pin them.
+Revocation is not checked, because Python does not support it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ APPROVED_ROOTS: Final[dict[str, tuple[str, str]]] = {
 
 
 def _settable(name: str) -> property:
-    # The setters of the ssl module look its class up by its name, and would find the one that took its place.
+    # The setters in the ssl module look up the class by name, and would find its replacement.
     return property(getattr(_STDLIB, name).fget, getattr(_STDLIB.__base__, name).__set__)
 
 
@@ -46,9 +46,9 @@ _STDLIB: Final[Any] = next(kind for kind in ssl.SSLContext.__mro__ if kind.__mod
 
 class OwnContext(_STDLIB):  # type: ignore[misc]
     """
-    The TLS context of the standard library, whatever is in its place.
+    The TLS context of the standard library, even if `ssl.SSLContext` was replaced.
 
-    `truststore.inject_into_ssl()`, for one, replaces it for the whole process by one that trusts the system's store.
+    `truststore.inject_into_ssl()`, for example, replaces it in the whole process by one that trusts the system's store.
     """
 
     verify_mode, minimum_version = _settable("verify_mode"), _settable("minimum_version")
@@ -59,13 +59,13 @@ class OwnContext(_STDLIB):  # type: ignore[misc]
 @dataclass(frozen=True)
 class Trust:
     """
-    The certificate authorities that may vouch for one vendor.
+    The certificate authorities that may sign the certificate of one vendor.
 
     Attributes:
-        roots: PEM texts of the trusted root certificates, nothing else is trusted.
-        issuers: If given, the organisation that issued the leaf must be one of these as well: resellers chain to an
-            approved root under names of their own.
-        loopback_only: The roots are a mock server's own; they are refused for any other host.
+        roots: PEM texts of the root certificates. Only these are trusted.
+        issuers: If given, one of these organisations must also have issued the leaf: resellers issue certificates
+            under their own names, below an approved root.
+        loopback_only: The roots are those of a mock server, and are refused for any other host.
         ca_setting: The variable that may name a file with further roots; empty if none may be added.
     """
 
@@ -75,26 +75,26 @@ class Trust:
     ca_setting: str = ""
 
     def context(self) -> ssl.SSLContext:
-        """Return a fresh TLS context that trusts only these roots, checks host names, and speaks TLS 1.2 or newer."""
-        # Not create_default_context(): that one loads the environment's bundles (SSL_CERT_FILE).
+        """Return a new TLS context that trusts only these roots, checks host names, and uses TLS 1.2 or newer."""
+        # Not create_default_context(), which loads the environment's bundles (SSL_CERT_FILE).
         context = OwnContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_verify_locations(cadata="\n".join(self.roots))
         return context
 
     def check_host(self, host: str) -> None:
-        """Raise `TlsError` where these roots may not vouch for *host*."""
+        """Raise `TlsError` if these roots may not be used for *host*."""
         if self.loopback_only and not is_loopback(host):
-            what = f"The mock servers' certificate authority was about to be used for {host}."
-            raise TlsError(what, remedy="It is accepted for this machine only: choose another environment.")
+            what = f"The mock servers' certificate authority may not be used for {host}, but only for this machine."
+            raise TlsError(what, remedy="Choose another environment.")
 
     def check_chain(self, sock: Any) -> None:
         """
         Check the chain that OpenSSL verified on the connected socket *sock*; called before any byte of a request.
 
         Raises:
-            ssl.SSLError: The chain does not end in one of `roots`, or its issuer is not one of `issuers`, or the chain
-                cannot be read: it fails closed.
+            ssl.SSLError: The chain does not end in one of `roots`, its issuer is not one of `issuers`, or the chain
+                cannot be read.
         """
         checked = isinstance(sock, ssl.SSLSocket) and sock.context.check_hostname
         if not checked or sock.context.verify_mode != ssl.CERT_REQUIRED:
@@ -119,21 +119,21 @@ def approved_trust(issuer: str | None = None) -> Trust:
     Return the trust for Mediagenix hosts: the approved roots that certifi still carries.
 
     Args:
-        issuer: The organisation that has to have issued the server's certificate besides; None: any below these roots.
+        issuer: The organisation that must have issued the server's certificate; None allows any below these roots.
 
     Raises:
-        SettingsError: certifi carries none of them.
+        SettingsError: certifi contains none of them.
     """
     roots = tuple(ssl.DER_cert_to_PEM_cert(der) for der, _ in _bundle() if _sha256(der) in APPROVED_ROOTS)
     if not roots:
-        what = "The certifi package carries none of the approved roots any more."
+        what = "The certifi package no longer contains any of the approved roots."
         raise SettingsError(what, remedy="Update certifi and vendorkit; see vendorkit/http/approved_roots.txt.")
     return Trust(roots, issuers=frozenset([issuer] if issuer else []))
 
 
 def public_trust(further: tuple[str, ...] = (), *, ca_setting: str = "") -> Trust:
     """
-    Return the trust for vendors that name no authority: all roots of certifi.
+    Return the trust for vendors that require no specific authority: all roots of certifi.
 
     Args:
         further: PEM texts of further roots, such as that of a company's gateway.
@@ -148,10 +148,10 @@ def read_roots(file: str, source: str) -> tuple[str, ...]:
 
     Args:
         file: Its path.
-        source: The variable that names it and where that was found, for messages.
+        source: The variable that names the file, and where it was found, for messages.
 
     Raises:
-        SettingsError: The file cannot be read or holds no certificate, or one that is broken.
+        SettingsError: The file cannot be read, or holds no certificate or a broken one.
     """
     path = Path(os.path.expanduser(file))  # noqa: PTH111 - Path.expanduser() may raise
     text = read_bounded(path, limit_bytes=_BUNDLE_LIMIT_BYTES, pipe_wait_s=PIPE_WAIT_S).decode("ascii", "ignore")
@@ -172,18 +172,18 @@ def read_roots(file: str, source: str) -> tuple[str, ...]:
 
 
 def local_trust(ca_pem: str) -> Trust:
-    """Return the trust for a mock server: its own authority, for loopback hosts only."""
+    """Return the trust for a mock server: its certificate authority, for loopback hosts only."""
     return Trust((ca_pem,), loopback_only=True)
 
 
 def vanished_roots() -> dict[str, str]:
-    """Return the approved roots that certifi no longer carries: SHA-256 to common name."""
+    """Return the approved roots that certifi no longer contains: SHA-256 to common name."""
     present = {_sha256(der) for der, _ in _bundle()}
     return {sha256: name for sha256, (_, name) in APPROVED_ROOTS.items() if sha256 not in present}
 
 
 def is_public_root(fingerprint: str) -> bool:
-    """Tell whether certifi carries the root with this SHA-256."""
+    """Return whether certifi contains the root with this SHA-256."""
     return any(_sha256(der) == fingerprint for der, _ in _bundle())
 
 
@@ -191,7 +191,7 @@ def verified_chain(sock: Any) -> list[bytes]:
     """
     Return the DER certificates that OpenSSL built and verified for *sock*, leaf first, root included.
 
-    Public in Python 3.13; 3.10 to 3.12 have the same call on a private object. Empty where neither can be read.
+    The method is public from Python 3.13 on, and on a private object in 3.10 to 3.12. Empty if neither can be read.
     """
     if hasattr(sock, "get_verified_chain"):
         return [bytes(der) for der in sock.get_verified_chain()]
@@ -199,15 +199,15 @@ def verified_chain(sock: Any) -> list[bytes]:
 
 
 def reason(exc: BaseException) -> str:
-    """Return OpenSSL's own words for *exc*, without the numbers and file names of its library."""
+    """Return OpenSSL's message in *exc*, without error numbers and file names."""
     text = getattr(exc, "verify_message", "") or str(exc.args[-1] if exc.args else exc)
     return str(text).split("] ")[-1].split(" (_ssl")[0].rstrip(".")
 
 
 def is_unknown_authority(exc: BaseException) -> bool:
-    """Tell whether the handshake *exc* failed because of who signed the certificate, not of its dates or names."""
-    words = ("unable to get", "unable to verify the first", "approved", "self-signed", "invalid CA")
-    return any(word in str(exc) for word in words)
+    """Return whether the handshake failed because of the certificate's issuer, not its dates or names."""
+    phrases = ("unable to get", "unable to verify the first", "approved", "self-signed", "invalid CA")
+    return any(phrase in str(exc) for phrase in phrases)
 
 
 def remedy(exc: BaseException) -> str:
@@ -215,19 +215,19 @@ def remedy(exc: BaseException) -> str:
     text = str(exc)
     if is_unknown_authority(exc):
         return (
-            "Do not go on: the server's certificate is not signed by an authority accepted for this vendor, "
-            "or it leaves out an intermediate; look with vendorkit.chain(host)."
+            "Do not trust the server: its certificate is not signed by an authority accepted for this vendor, "
+            "or it does not send an intermediate certificate. Inspect its chain with vendorkit.chain(host)."
         )
     if "expired" in text or "not yet valid" in text:
-        return "Check this machine's clock; if it is right, tell the vendor."
+        return "Check this machine's clock. If it is right, report the error to the vendor."
     if "PROTOCOL_VERSION" in text.upper().replace(" ", "_"):
-        return "The server speaks no TLS 1.2 or newer; tell the vendor."
+        return "The server does not support TLS 1.2 or newer: report it to the vendor."
     return "Check the host name and the network."
 
 
 @cache
 def _bundle() -> tuple[tuple[bytes, Any], ...]:
-    # Both lists come from one walk over the store each, in one order.
+    # Both calls list the store in the same order.
     context = OwnContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=Path(certifi.where()).read_text(encoding="ascii", errors="ignore"))
     ders, infos = context.get_ca_certs(binary_form=True), context.get_ca_certs()

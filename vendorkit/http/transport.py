@@ -1,8 +1,8 @@
 """
-How bytes reach a vendor: bounded waits, pinned TLS, one origin, the vendor's rate budget.
+The adapter below requests' session: bounded waits, pinned TLS, allowed origins, and the vendor's rate budget.
 
-Everything that must hold for each single HTTP request, including the ones that authentication adds, sits in the
-adapter here, below requests' session: a digest challenge counts against the rate budget as much as a page of data.
+It sees every HTTP request, including those that authentication adds: a digest challenge counts against the rate
+budget as much as a page of data.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from vendorkit.http.tls import Trust
 from vendorkit.http.tunnel import open_tunnel
 from vendorkit.settings import refuse_pickling
 
-_KEPT_CONNECTIONS: Final = 32  # per origin; more are opened where more threads ask, and closed after their request
+_POOL_SIZE: Final = 32  # connections per origin; further threads get temporary ones
 
 
 def _mask_targets(record: logging.LogRecord) -> bool:
@@ -48,17 +48,17 @@ logging.getLogger("urllib3.connectionpool").addFilter(_mask_targets)
 
 
 class _Response(HTTPResponse):
-    """Passes over all interim answers (RFC 9110 section 15.2), of which http.client knows 100 only."""
+    """Skips all interim responses (RFC 9110 section 15.2); http.client skips only status 100."""
 
     def _read_status(self) -> tuple[str, int, str]:
-        # A 103 would be taken for the whole answer, and the answer behind it for that of the next request.
+        # A 103 would be taken for the response, and the actual response for that of the next request.
         version, status, reason = super()._read_status()  # type: ignore[misc]
         return version, CONTINUE if status < OK else status, reason
 
     def begin(self) -> None:
-        """Give up the connection of an answer without a body, on which one may come late: as if of the next request."""
+        """Close the connection after an empty body: a late body would be taken for the next response."""
         super().begin()
-        # Not that of a challenge, which is often empty: the request is sent again at once.
+        # Keep it after a challenge, which is often empty: the request is sent again at once.
         self.will_close = self.will_close or (self.length == 0 and self.status != UNAUTHORIZED)
 
 
@@ -67,45 +67,45 @@ class _Connection(PerProcess, HTTPSConnection):
 
     trust: Trust
     route: Route
-    # http.client prints whole headers where somebody sets this on its own class.
+    # http.client prints whole headers if this is set on its own class.
     debuglevel = 0
     response_class = _Response
 
     def begin(self) -> None:
-        """Leave the connection to the parent: what still reads from it here fails as if it had broken."""
+        """Leave the connection to the parent process: a read from it in the child fails as a broken connection."""
         if isinstance(self.sock, BoundedSocket):
             self.sock.leave()
         self.sock = None
 
     def connect(self) -> None:
         """
-        Connect, shake hands, and check the chain; `ssl.SSLError` where it is not approved.
+        Connect, shake hands, and check the chain; `ssl.SSLError` if it is not approved.
 
-        In a thread, which is left behind when the call ends first: nothing else ends a resolver, and a handshake and
-        the tries of several addresses have a timeout each. If the system gives no thread, in the calling one.
+        This runs in a thread, which is abandoned if the call ends first: a name lookup cannot be interrupted, and the
+        attempts at several addresses and the handshake have a timeout each. If none can be started, it runs here.
         """
-        deadline, left = current_deadline() or Deadline(float("inf")), threading.Event()
+        deadline, abandoned = current_deadline() or Deadline(float("inf")), threading.Event()
         failures: list[BaseException] = []
 
         def work() -> None:
             try:
                 self._connect()
-            except BaseException as exc:  # noqa: BLE001 - raised where the connection is wanted
+            except BaseException as exc:  # noqa: BLE001 - raised in the calling thread
                 failures.append(exc)
-            if left.is_set():
+            if abandoned.is_set():
                 self.close()
 
         try:
             worker = started(work)
             if worker is None:
-                self.timeout = min(self.timeout or deadline.left_s(), deadline.left_s() + 0.01)
+                self.timeout = min(self.timeout or deadline.remaining_s(), deadline.remaining_s() + 0.01)
                 self._connect()
                 return
             while worker.is_alive():
                 worker.join(SLICE_S)
                 deadline.check()
         except BaseException:
-            left.set()
+            abandoned.set()
             raise
         if failures:
             raise failures.pop()
@@ -118,8 +118,8 @@ class _Connection(PerProcess, HTTPSConnection):
 
     def _connect(self) -> None:
         super().connect()
-        # A body without a length is whole only where TLS was closed (RFC 9112 section 9.8). The ssl module would give
-        # the same end for a connection that broke or was reset, and half a stream would pass for all of it.
+        # A body without a length is complete only if TLS was closed (RFC 9112 section 9.8). By default the ssl module
+        # reports a broken connection in the same way, so that half a stream would pass as complete.
         cast("Any", self.sock).suppress_ragged_eofs = False
         try:
             self.trust.check_chain(self.sock)
@@ -129,10 +129,10 @@ class _Connection(PerProcess, HTTPSConnection):
 
 
 class _Idle(PerProcess, LifoQueue[Any]):
-    """The connections of a pool that wait for their next request."""
+    """The idle connections of a pool."""
 
     def begin(self) -> None:
-        """Forget them; a thread of the parent may have their lock of the parent."""
+        """Start empty, with new locks: a thread of the parent process may hold the old ones."""
         LifoQueue.__init__(self, self.maxsize)
 
 
@@ -141,14 +141,14 @@ class Adapter(PerProcess, HTTPAdapter):
     requests' adapter for one vendor: its origins, its certificate authorities, its rate budget.
 
     Args:
-        origins: The only origins (scheme, host, port) that requests may go to; None: any https host.
-        trust: The certificate authorities that may vouch for them.
-        budget: Slots for requests, shared by all that use these credentials.
-        connect_timeout_s, read_timeout_s: Deadline of connecting and of silence, in seconds.
+        origins: The only origins (scheme, host, port) that requests may go to; None allows any https host.
+        trust: The certificate authorities that may sign their certificates.
+        budget: The rate budget of these credentials.
+        connect_timeout_s, read_timeout_s: Limits for connecting and for silence of the server, in seconds.
         route: The proxy to go through, if any.
     """
 
-    def __init__(  # noqa: PLR0917 - what a connection needs
+    def __init__(  # noqa: PLR0917 - the parameters of a connection
         self,
         origins: frozenset[str] | None,
         trust: Trust,
@@ -160,10 +160,10 @@ class Adapter(PerProcess, HTTPAdapter):
         self._origins, self._trust, self._budget, self._route = origins, trust, budget, route
         self.exchanges = Exchanges()
         self._timeout = Timeout(connect=connect_timeout_s, read=read_timeout_s)
-        super().__init__(max_retries=0, pool_maxsize=_KEPT_CONNECTIONS)
+        super().__init__(max_retries=0, pool_maxsize=_POOL_SIZE)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make every connection of this adapter a checked and bounded one."""
+        """Give this adapter pools whose connections check the chain and have bounded waits."""
         super().init_poolmanager(*args, **kwargs)
         trust = self._trust
 
@@ -176,7 +176,7 @@ class Adapter(PerProcess, HTTPAdapter):
             ConnectionCls, QueueCls = Connection, _Idle
 
             def __init__(self, *args: Any, **kwargs: Any) -> None:
-                # Set here, and not by requests, which loads certifi's whole bundle into a context it is given.
+                # Set here, because requests would load certifi's whole bundle into the context.
                 context = trust.context()
                 context.sslsocket_class = BoundedSocket
                 super().__init__(*args, **{**kwargs, "ssl_context": context})
@@ -185,17 +185,17 @@ class Adapter(PerProcess, HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"https": Pool}
 
     def begin(self) -> None:
-        """Take new pools, whose connections and TLS contexts are created when the first request needs them."""
+        """Create new pools. Their connections and TLS contexts are created with the first request."""
         self.proxy_manager = {}
-        self.init_poolmanager(DEFAULT_POOLSIZE, _KEPT_CONNECTIONS)
+        self.init_poolmanager(DEFAULT_POOLSIZE, _POOL_SIZE)
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:  # noqa: ARG002
-        """Keep the bundles of requests and of the environment out: the context has its roots already."""
+        """Ignore the CA bundles of requests and of the environment: the context already has its roots."""
         conn.cert_reqs = "CERT_REQUIRED"
         conn.ca_certs = conn.ca_cert_dir = None
 
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
-        """Leave certificates out of the pool's key: the context of the pool has them."""
+        """Leave certificates out of the pool's key, because the pool's context has them."""
         host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
         return host, {"cert_reqs": "CERT_REQUIRED"}
 
@@ -209,11 +209,11 @@ class Adapter(PerProcess, HTTPAdapter):
         proxies: Any = None,
     ) -> requests.Response:
         """
-        Send one request: inside the origins, verified, within the rate budget and the deadline of the call.
+        Send one request to an allowed, verified origin, within the rate budget and the deadline of the call.
 
         Raises:
             OriginRefused: The URL is not the vendor's.
-            UsageError: Somebody tried to switch verification off, or to set a proxy or client certificate.
+            UsageError: The caller switched verification off, or set a proxy or client certificate.
         """
         if verify is not True or cert or proxies:
             what = "verify, cert and proxies may not be changed on a vendor's session."
@@ -232,12 +232,12 @@ class Adapter(PerProcess, HTTPAdapter):
             status, received = (None, {}) if response is None else (response.status_code, response.headers)
             seconds = time.monotonic() - started
             url, method = request.url or "", request.method or ""
-            noted = self.exchanges.note(method, url, status, request.headers, received, seconds, stop)
-        attach_notes(response, noted.body)
+            exchange = self.exchanges.note(method, url, status, request.headers, received, seconds, stop)
+        attach_notes(response, exchange.body)
         return response
 
     def check_origin(self, url: str) -> None:
-        """Raise `OriginRefused` where *url* is not one of the vendor's."""
+        """Raise `OriginRefused` if *url* is not one of the vendor's."""
         try:
             origin = origin_of(url)
         except UsageError as exc:
