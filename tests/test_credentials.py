@@ -220,7 +220,7 @@ def test_file_that_git_would_publish_is_warned_of(rules, place, monkeypatch):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         read_settings(["A"], environ={"VENDORKIT_ENV_FILE": "below/.env"})
-    warned = ["no .gitignore there names it" in str(one.message) for one in caught]
+    warned = ["not in its .gitignore" in str(one.message) for one in caught]
     if place == "." and expected is None:
         assert warned == []  # it cannot be said
     else:
@@ -316,7 +316,7 @@ def test_two_settings_on_one_line_are_named_without_an_echo(monkeypatch, where, 
     elif where == "environment":
         monkeypatch.setenv(name, value)
     given = {name: value} if where == "settings=" else None
-    with pytest.raises(SettingsError, match=rf"{name} \(from .*\) holds a second NAME=value") as caught:
+    with pytest.raises(SettingsError, match=rf"{name} \(from .*\) contains a second NAME=value") as caught:
         vk.connect("medipim", settings=given)
     assert "sentinel" not in str(caught.value)
 

@@ -1,9 +1,9 @@
 """
-Texts from elsewhere: where a secret comes back in one, in whatever form, and what of it can be shown.
+Finds secrets in texts from other sources, in any escaped form, and masks them.
 
-A server that echoes what it was sent writes it in its own way: HTML entities, JSON, PHP and .NET escapes, percent
-escapes, one inside the other, each character differently. So the text is decoded, step by step, while each character
-keeps its place in the original.
+A server may echo what it received with HTML entities, with JSON, PHP, .NET or percent escapes, with one inside another,
+or with a different kind per character. So the text is decoded step by step, and the position of each decoded character
+in the original is recorded.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ _ESCAPE: Final = re.compile(
 
 def forms(text: str) -> frozenset[str]:
     """
-    Return the forms of *text* that decoding escapes does not lead back to: base64, hexadecimal, UTF-8 as Latin-1.
+    Return *text*, and the forms of it that are not escapes: base64, hexadecimal, UTF-8 read as Latin-1.
 
-    If it has what looks like escapes itself, also the form they have after the text around it is decoded.
+    If *text* itself looks escaped, the result also has its decoded forms, because decoding a message changes it too.
     """
     raw = text.encode()
     encoded = {base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode(), raw.hex(), raw.hex().upper()}
-    # With blanks in place of NUL bytes: UTF-16 that is read as UTF-8.
-    found = encoded | {text, text.replace(" ", "+"), raw.decode("latin-1"), " ".join(text)}
-    found |= {form.rstrip("=") for form in encoded}
-    for form in tuple(found):
-        left, step = _STEPS, form
-        while left and _ESCAPE.search(step):
-            left, step = left - 1, _ESCAPE.sub(lambda escape: _value(escape[0]), step)
-            found.add(step)
-    # A backslash at the end takes the next character of the text.
-    return frozenset(found | {form.rstrip("\\") for form in found if len(form.rstrip("\\")) >= 4})
+    # The last one is UTF-16 read as UTF-8, with blanks for the NUL bytes.
+    variants = encoded | {text, text.replace(" ", "+"), raw.decode("latin-1"), " ".join(text)}
+    variants |= {form.rstrip("=") for form in encoded}
+    for form in tuple(variants):
+        steps, decoded = _STEPS, form
+        while steps and _ESCAPE.search(decoded):
+            steps, decoded = steps - 1, _ESCAPE.sub(lambda escape: _value(escape[0]), decoded)
+            variants.add(decoded)
+    # A backslash at the end would escape the next character of the message.
+    return frozenset(variants | {form.rstrip("\\") for form in variants if len(form.rstrip("\\")) >= 4})
 
 
 def masked(text: str, secrets: Collection[str], mask: str) -> str:
-    """Return *text* with *mask* in place of each of *secrets*, escaped or not."""
+    """Return *text* with *mask* instead of each of *secrets*, escaped or not."""
     if not any(secret in text for secret in secrets) and not _ESCAPE.search(text):
         return text
     hidden = bytearray(len(text))
@@ -62,26 +62,26 @@ def masked(text: str, secrets: Collection[str], mask: str) -> str:
             break
         level, starts, ends = decoded
     parts, end = [], 0
-    for found in re.finditer(rb"\x01+", hidden):
-        parts += [text[end : found.start()], mask]
-        end = found.end()
+    for match in re.finditer(rb"\x01+", hidden):
+        parts += [text[end : match.start()], mask]
+        end = match.end()
     return "".join([*parts, text[end:]])
 
 
 def _decoded(text: str, starts: array[int], ends: array[int]) -> tuple[str, array[int], array[int]]:
-    """Undo one step of escapes; *starts* and *ends* say where each character came from."""
+    """Decode one level of escapes; *starts* and *ends* are the positions of each character in the original."""
     parts, new_starts, new_ends, at = [], array("l"), array("l"), 0
-    for found in _ESCAPE.finditer(text):
-        value = _value(found[0])
-        parts += [text[at : found.start()], value]
-        new_starts += starts[at : found.start()] + array("l", [starts[found.start()]] * len(value))
-        new_ends += ends[at : found.start()] + array("l", [ends[found.end() - 1]] * len(value))
-        at = found.end()
+    for escape in _ESCAPE.finditer(text):
+        value = _value(escape[0])
+        parts += [text[at : escape.start()], value]
+        new_starts += starts[at : escape.start()] + array("l", [starts[escape.start()]] * len(value))
+        new_ends += ends[at : escape.start()] + array("l", [ends[escape.end() - 1]] * len(value))
+        at = escape.end()
     return "".join([*parts, text[at:]]), new_starts + starts[at:], new_ends + ends[at:]
 
 
 def _value(escape: str) -> str:
-    """Return what one escape, or a run of one kind, means."""
+    """Decode one escape, or a run of escapes of one kind."""
     if escape[0] == "&":
         return html.unescape(escape)
     if escape[1] in "uU" and len(escape) > 2:

@@ -1,10 +1,10 @@
 """
-Everything that can go wrong, one class per thing the caller can do about it.
+All errors of the package, one class per remedy.
 
     VendorkitError
     ├── SettingsError (ValueError)              fix the environment or .env
     ├── UsageError (ValueError)                 fix the call; nothing was sent
-    │   └── UnknownName (AttributeError)        there is no such resource, verb or attribute
+    │   └── UnknownName (AttributeError)        use the resource, verb or attribute that it suggests
     ├── AuthError (PermissionError)
     │   ├── CredentialsRefused                  fix the key, secret or password
     │   ├── NotAllowed                          ask the vendor for the right
@@ -15,20 +15,20 @@ Everything that can go wrong, one class per thing the caller can do about it.
     │   ├── ProxyError                          fix the proxy's address or credentials, or do without it
     │   ├── OriginRefused                       a link or redirect left the vendor
     │   ├── RateLimited                         wait `retry_after_s`
-    │   ├── DeadlineExceeded (TimeoutError)     ask for less, or allow more time
+    │   ├── DeadlineExceeded (TimeoutError)     request less, or allow more time
     │   └── VendorUnavailable                   try again later
     ├── RequestRefused
-    │   ├── NotFound (LookupError)              the record or path is not there
+    │   ├── NotFound (LookupError)              the record or path does not exist
     │   └── InvalidRequest (ValueError)         read `violations`
     ├── DataError (ValueError)
     │   ├── MalformedAnswer                     the vendor sent something unreadable
-    │   └── IncompletePull                      `arrived` has what was received
+    │   └── IncompletePull                      `arrived` has the received rows
     └── Cancelled                               the user cancelled
 
 Each message says what happened, to what, and what to do, in that order, and
-never holds a credential. The second base is the built-in that a newcomer would
-catch. This module imports nothing of the package, so that every other module
-may import it.
+never contains a credential. The class in parentheses is a second base: the
+built-in error that a newcomer would catch. This module imports nothing from the
+package, so that every other module can import it.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ from typing import Any
 
 def printable(text: str) -> str:
     """
-    Return *text* with escapes for characters that a terminal or a page would not show as they are.
+    Return *text* with escapes for the characters that a terminal or a page would not show literally.
 
-    Such are control characters, which may rewrite the screen, and those that turn the direction of the text around.
+    Examples are control characters, which may rewrite the screen, and characters that reverse the direction of text.
     """
     if text.isprintable():
         return text
@@ -59,8 +59,8 @@ class VendorkitError(Exception):
         status: The HTTP status, if there was a response.
 
     Attributes:
-        arrived: The rows that a download had received before, in the form that was asked for (a DataFrame from
-            `frame()`); None if there are none, or from iterators, which have handed them out already.
+        arrived: The rows that a download received before the error, in the form that the method returns (a DataFrame
+            for `frame()`). None if there are none, and for iterators, which have already yielded them.
     """
 
     arrived: Any = None
@@ -74,7 +74,7 @@ class VendorkitError(Exception):
         vendor_message: str | None = None,
         status: int | None = None,
     ) -> None:
-        # Paths, addresses and names in it may be anybody's.
+        # They may quote paths, addresses and names from untrusted sources.
         what, remedy = printable(what), printable(remedy)
         super().__init__(f"{what} {remedy}".strip())
         self.what = what
@@ -96,7 +96,7 @@ def _rebuild(cls: type[VendorkitError], args: tuple[Any, ...], state: dict[str, 
 
 
 class SettingsError(VendorkitError, ValueError):
-    """A setting is missing, malformed or a placeholder. The names are in the message, values never are."""
+    """A setting is missing, malformed or a placeholder. The message has its name, never its value."""
 
 
 class UsageError(VendorkitError, ValueError):
@@ -104,11 +104,11 @@ class UsageError(VendorkitError, ValueError):
 
 
 class UnknownName(UsageError, AttributeError):
-    """A client, a resource or a query has no attribute of this name; the message names the nearest."""
+    """A client, a resource or a query has no attribute of this name; the message suggests the nearest one."""
 
 
 class AuthError(VendorkitError, PermissionError):
-    """The vendor does not let these credentials do this."""
+    """Authentication failed, or the credentials lack a right."""
 
 
 class CredentialsRefused(AuthError):
@@ -116,11 +116,11 @@ class CredentialsRefused(AuthError):
 
 
 class NotAllowed(AuthError):
-    """The credentials are good, but may not do this (HTTP 403)."""
+    """The credentials are valid but may not do this (HTTP 403), or the client is read-only."""
 
 
 class UnsupportedChallenge(AuthError):
-    """The server asks for an authentication scheme, algorithm or quality of protection that is not supported."""
+    """The server requires an authentication scheme, algorithm or quality of protection that is not supported."""
 
 
 class SignatureInvalid(AuthError, ValueError):
@@ -132,7 +132,7 @@ class TransportError(VendorkitError, ConnectionError):
     No usable response was received.
 
     Attributes:
-        retry_after_s: Seconds that the vendor asks to wait, counted from its response; None if it did not say.
+        retry_after_s: Seconds to wait that the vendor requests, counted from its response; None if it requests none.
     """
 
     def __init__(self, what: str, *, retry_after_s: float | None = None, **details: Any) -> None:
@@ -141,27 +141,27 @@ class TransportError(VendorkitError, ConnectionError):
 
 
 class TlsError(TransportError):
-    """The server's certificate chain is not one that may be trusted for this vendor."""
+    """The server's certificate chain is not trusted for this vendor."""
 
 
 class ProxyError(TransportError):
-    """The proxy could not be reached, or opened no tunnel to the vendor; `status` is its answer, if it gave one."""
+    """The proxy could not be reached, or opened no tunnel to the vendor; `status` is that of its response, if any."""
 
 
 class OriginRefused(TransportError):
-    """A link or redirect leads out of the vendor's scheme, host and port, or a redirect is of a kind not followed."""
+    """A link or redirect leads outside the vendor's scheme, host and port, or a redirect cannot be followed."""
 
 
 class RateLimited(TransportError):
-    """The vendor's rate limit is reached (HTTP 429) and the wait it asks for is longer than allowed here."""
+    """The vendor's rate limit is reached (HTTP 429), and retrying is not allowed or did not help."""
 
 
 class DeadlineExceeded(TransportError, TimeoutError):
-    """The call did not finish within its total time."""
+    """The call did not finish before its deadline."""
 
 
 class VendorUnavailable(TransportError):
-    """The vendor did not respond, or responded with server errors, until the retries were used up."""
+    """The vendor did not respond, or only with server errors, until the retries were used up."""
 
 
 class RequestRefused(VendorkitError):
@@ -174,10 +174,10 @@ class NotFound(RequestRefused, LookupError):
 
 class InvalidRequest(RequestRefused, ValueError):
     """
-    The vendor found the request wrong (HTTP 400 or 422, and other 4xx).
+    The vendor rejected the request as invalid (HTTP 400 or 422, and other 4xx).
 
     Attributes:
-        violations: The vendor's list of what is wrong, one text each; empty if it sent none.
+        violations: The faults that the vendor lists, one string each; empty if it lists none.
     """
 
     def __init__(self, what: str, *, violations: tuple[str, ...] = (), **details: Any) -> None:
@@ -195,9 +195,9 @@ class MalformedAnswer(DataError):
 
 class IncompletePull(DataError):
     """
-    A download ended before all announced records had arrived, or the data changed meanwhile.
+    A download ended before all announced records had arrived, or the data changed during the download.
 
-    `arrived` has what was received before the pull broke off.
+    `arrived` holds the rows received until then.
     """
 
     def __init__(self, what: str, *, arrived: Any = None, **details: Any) -> None:
@@ -206,4 +206,4 @@ class IncompletePull(DataError):
 
 
 class Cancelled(VendorkitError):
-    """The work was stopped on request; `arrived` holds the rows that `frame()` had received."""
+    """The call was cancelled; `arrived` holds the rows that `frame()` had received."""

@@ -1,7 +1,7 @@
 """
-Looking settings up: the environment first, then the settings file; values that were not copied cleanly are named.
+Looks settings up in the environment, then in the settings file, and refuses values that were not copied cleanly.
 
-Values are passed on as closures, so that no repr and no traceback shows them.
+Values are passed as closures, so that no repr and no traceback shows them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from vendorkit.envfile import ENV_FILE_VARIABLE, Entry, env_path, kept, read_env_file, warn_if_exposed
+from vendorkit.envfile import ENV_FILE_VARIABLE, Entry, env_path, in_closure, read_env_file, warn_if_exposed
 from vendorkit.errors import SettingsError
 from vendorkit.files import PIPE_WAIT_S, real_path
 
@@ -23,22 +23,23 @@ ENVIRONMENT: Final = "environment"
 GIVEN: Final = "settings="  # the source of values that were passed to connect()
 REDIRECTING: Final = ("_BASE_URL", "_CA_FILE")  # settings that decide who receives the credentials
 _QUOTES: Final = {'""', "''", "``", "“”", "““", "„“", "‘’", "‘‘", "«»", "‹›"}  # noqa: RUF001 - meant
-_FILLERS: Final = "\u034f\u115f\u1160\u3164\uffa0"  # letters without a shape
+_FILLERS: Final = "\u034f\u115f\u1160\u3164\uffa0"  # letters without a glyph
 _JOINERS: Final = "\u200c\u200d\ufe0e\ufe0f"  # needed within emoji and some scripts
 
+Environ = Mapping[str, str] | None  # None: the process environment
 Reveal = Callable[[], str]
 Files = Mapping[str, Mapping[str, Entry]]  # path to name to entry
 
 
 @dataclass(frozen=True)
-class Found:
+class Setting:
     """
-    One setting that was found.
+    One setting that has a value.
 
     Attributes:
         reveal: Returns the value.
         source: "environment" or the path of the file.
-        places: All sources that hold this value: VS Code, for one, copies `./.env` into the environment of its kernels.
+        places: All sources of this value. For example, VS Code copies `./.env` into the environment of its kernels.
     """
 
     reveal: Reveal
@@ -46,14 +47,14 @@ class Found:
     places: frozenset[str]
 
 
-def look_up(names: tuple[str, ...], environ: Mapping[str, str] | None, *, needed: bool) -> tuple[dict[str, Found], str]:
+def look_up(names: tuple[str, ...], environ: Environ, *, needed: bool) -> tuple[dict[str, Setting], str]:
     """
-    Return the settings that are set, by name, and in words where was looked.
+    Return the settings that have a value, by name, and a description of the places that were searched.
 
     Args:
         names: The variables.
-        environ: In place of the process environment.
-        needed: False: a settings file that cannot be read counts as empty, and a named pipe is not waited for.
+        environ: Replaces the process environment.
+        needed: If False, a settings file that cannot be read counts as empty, and a named pipe is not waited for.
 
     Raises:
         SettingsError: The file cannot be read, a line of *names* is malformed, or a value was not copied cleanly.
@@ -61,36 +62,36 @@ def look_up(names: tuple[str, ...], environ: Mapping[str, str] | None, *, needed
     path, named = env_path(environ)
     if named and needed:
         check_copy(ENV_FILE_VARIABLE, lambda: str(path), "the environment")
-    there = os.path.exists(path)  # noqa: PTH110 - Path.exists() may raise
-    in_file = _entries(path, names, needed=needed) if there or named else {}
+    exists = os.path.exists(path)  # noqa: PTH110 - Path.exists() may raise
+    in_file = _entries(path, names, needed=needed) if exists or named else {}
     files = {**_default_file(path, names, environ, needed=needed), _source(path): in_file}
-    found = {}
+    settings = {}
     for name in names:
-        one = _from_environment(name, environ, files) or _from_file(name, path, in_file)
-        if one is not None:
-            found[name] = one
-    return found, f"the environment or {real_path(path)}{'' if there else ' (no such file)'}"
+        setting = _from_environment(name, environ, files) or _from_file(name, path, in_file)
+        if setting is not None:
+            settings[name] = setting
+    return settings, f"the environment or {real_path(path)}{'' if exists else ' (no such file)'}"
 
 
-def _from_environment(name: str, environ: Mapping[str, str] | None, files: Files) -> Found | None:
-    # os.environ is bound to no local name, nor is the value: some tracebacks show them.
+def _from_environment(name: str, environ: Environ, files: Files) -> Setting | None:
+    # No local variable holds os.environ or the value, because some tracebacks show locals.
     reveal: Reveal = lambda: (os.environ.get(name) if environ is None else environ.get(name)) or ""  # noqa: E731
     if not reveal():
         return None
     check_copy(name, reveal, "the environment")
     copies = {file for file in files if name in files[file] and _may_be_copy(name, reveal, files[file][name].reveal)}
-    return Found(kept(reveal()), ENVIRONMENT, frozenset({ENVIRONMENT, *copies}))
+    return Setting(in_closure(reveal()), ENVIRONMENT, frozenset({ENVIRONMENT, *copies}))
 
 
-def _from_file(name: str, path: Path, entries: Mapping[str, Entry]) -> Found | None:
+def _from_file(name: str, path: Path, entries: Mapping[str, Entry]) -> Setting | None:
     if name not in entries:
         return None
     check_copy(name, entries[name].reveal, str(path), quoted=entries[name].quoted)
-    return Found(entries[name].reveal, _source(path), frozenset({_source(path)}))
+    return Setting(entries[name].reveal, _source(path), frozenset({_source(path)}))
 
 
 def _source(path: Path) -> str:
-    # A file may have any name, also that of another source, which is trusted more.
+    # A file could have the name of another source, which is trusted more.
     return os.path.join(".", path) if str(path) in {ENVIRONMENT, GIVEN} else str(path)  # noqa: PTH118 - Path drops the dot
 
 
@@ -104,10 +105,8 @@ def _entries(path: Path, names: tuple[str, ...], *, needed: bool) -> dict[str, E
     return {}
 
 
-def _default_file(
-    path: Path, names: tuple[str, ...], environ: Mapping[str, str] | None, *, needed: bool
-) -> dict[str, dict[str, Entry]]:
-    """Return what `./.env` holds if another file is in use, for it may be where the environment has its values from."""
+def _default_file(path: Path, names: tuple[str, ...], environ: Environ, *, needed: bool) -> dict[str, dict[str, Entry]]:
+    """Return the entries of `./.env` if another file is in use: the environment may have been filled from it."""
     default = Path(".env")
     redirected = any(name.endswith(REDIRECTING) and _from_environment(name, environ, {}) for name in names)
     if not redirected or not os.path.exists(default) or real_path(path) == real_path(default):  # noqa: PTH110
@@ -118,7 +117,7 @@ def _default_file(
 def _may_be_copy(name: str, value: Reveal, original: Reveal) -> bool:
     if value() == original() or not name.endswith(REDIRECTING):
         return value() == original()
-    # Of an address the host counts; and what is expanded where it is copied could be anything.
+    # Addresses are compared by host. A value with $ may have been expanded to anything when it was copied.
     return "$" in original() or _host(value()) == _host(original())
 
 
@@ -132,21 +131,21 @@ def _host(address: str) -> str:
 
 def check_copy(name: str, value: Reveal, source: str, *, quoted: bool = False) -> None:
     """
-    Refuse a value that was not copied cleanly: a server would only say that it is wrong.
+    Refuse a value that was not copied cleanly, because a server would only report that it is wrong.
 
     Args:
         name: The variable.
         value: Returns its value.
-        source: Where it is from, for the message.
-        quoted: Whether it was read from within quotes, so that blanks and further quotes are meant.
+        source: Its source, for the message.
+        quoted: Whether the value was in quotes in the file, so that blanks and further quotes are intended.
 
     Raises:
-        SettingsError: It is in quotes, between blanks, two settings in one, not UTF-8, or holds a character that cannot
-            be seen.
+        SettingsError: The value is in quotes, between blanks, two settings in one, not UTF-8, or has an invisible
+            character.
     """
     fault = _copy_fault(value, quoted=quoted)
     if fault:
-        remedy = "Copy it again, without quotes and line ends. If they are part of it, write it into .env, in quotes."
+        remedy = "Copy it again, without quotes and line ends. If they are part of it, quote the value in .env."
         message = f"{name} (from {source}) {fault}."
         raise SettingsError(message, remedy=remedy)
 
@@ -154,20 +153,19 @@ def check_copy(name: str, value: Reveal, source: str, *, quoted: bool = False) -
 def _copy_fault(value: Reveal, *, quoted: bool) -> str:
     if re.search("[\ud800-\udfff]", value()):
         return "is not UTF-8"
-    unseen = _unseen(value())
-    if unseen:
-        return f"holds U+{ord(unseen):04X}, a character that cannot be seen"
+    invisible = _first_invisible(value())
+    if invisible:
+        return f"has an invisible character (U+{ord(invisible):04X})"
     if quoted:
         return ""
     if value() != value().strip():
         return "begins or ends with white space"
     if re.search(r"[\s;][A-Z]+(_[A-Z]+)+=", value()):
-        return "holds a second NAME=value, which belongs on a separate line"
+        return "contains a second NAME=value, which belongs on a separate line"
     return "is in quotes" if len(value()) > 1 and value()[0] + value()[-1] in _QUOTES else ""
 
 
-def _unseen(text: str) -> str:
-    """Return the first character of *text* that cannot be seen, or ""."""
+def _first_invisible(text: str) -> str:
     for i, char in enumerate(text):
         kind, selects = unicodedata.category(char), "VARIATION SELECTOR" in unicodedata.name(char, "")
         joins = char in _JOINERS and i > 0 and not text[i - 1].isascii()

@@ -1,9 +1,9 @@
 """
-The one strict JSON decoder: RFC 8259 in UTF-8, for text that anybody may have crafted.
+A strict JSON decoder: RFC 8259 in UTF-8, for untrusted text.
 
-Python's own decoder also accepts NaN, names that occur twice, numbers beyond a
+Python's decoder also accepts NaN, names that occur twice, numbers beyond a
 double, and as many levels as the caller's stack has room for. This one refuses
-them, with the same result from a caller of any depth.
+them, and its result does not depend on the depth of the caller's stack.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class StrictJsonError(ValueError):
     A text is not strict JSON.
 
     Args:
-        problem: What is wrong, as the rest of a sentence (`"is not JSON: ..."`), without the content.
+        problem: The problem as the rest of a sentence (`"is not JSON: ..."`), without the content.
         name: The name that occurs twice in one object, if that is the problem.
     """
 
@@ -46,43 +46,43 @@ class StrictJsonError(ValueError):
 
 @dataclass(frozen=True)
 class Literal:
-    """A JSON number as it was written, because an `int` of 64 bits or a `float` would change it."""
+    """A JSON number as written, because a 64-bit integer or a `float` would change it."""
 
     text: str
 
     @property
     def digits(self) -> str | None:
-        """The digits of the number if it is whole, also where it is written as 5.4e12 or 1234567.0."""
+        """The digits of a whole number, even if it is written as 5.4e12 or 1234567.0; else None."""
         mantissa = self.text.lower().partition("e")[0]
         if not mantissa.strip("-0."):
             return "0"
         if self.text.lstrip("-").isdigit():
             return self.text
-        if float(self.text) == 0:  # an exponent that `Decimal` may not take
+        if float(self.text) == 0:  # the exponent may be too small for `Decimal`
             return None
         number = Decimal(self.text)
         return str(int(number)) if number == number.to_integral_value() else None
 
     @property
     def whole(self) -> int | None:
-        """The number if it is whole and has 64 bits."""
+        """The number if it is whole and fits into 64 bits; else None."""
         digits = self.digits
         return int(digits) if digits and len(digits) <= 20 and int(digits) in INT64 else None
 
 
 def strict_value(text: str | bytes, *, exact: bool = False, unique: bool = True, depth: int = MAX_DEPTH) -> Any:
     """
-    Return the value that *text* holds.
+    Decode the JSON in *text*.
 
     Args:
-        text: Text, or bytes in UTF-8; a byte order mark is allowed.
+        text: A string, or bytes in UTF-8; a byte order mark is allowed.
         exact: Keep numbers that Python would change (`12.50`, an integer past 64 bits) as `Literal`.
-        unique: Refuse names that occur twice in one object. False: the value of such a name is `REPEATED`.
-        depth: Levels of lists and objects allowed.
+        unique: Refuse names that occur twice in one object. If False, the value of such a name is `REPEATED`.
+        depth: Maximum number of nested lists and objects.
 
     Raises:
-        StrictJsonError: Not UTF-8, not JSON, a name twice in one object, NaN or Infinity, a number beyond a double, or
-            nested too deep. The message has no part of the text.
+        StrictJsonError: The text is not UTF-8 or not JSON, has a name twice in one object, NaN, Infinity or a number
+            beyond a double, or is nested too deeply. The message does not quote the text.
     """
     problem, name = "", ""
     try:
@@ -97,22 +97,22 @@ def strict_value(text: str | bytes, *, exact: bool = False, unique: bool = True,
     except json.JSONDecodeError as error:
         problem = f"is not JSON: {error.msg.removesuffix(' at')} at character {error.pos}"
     except ValueError:
-        problem = "contains a number of too many digits"
-    # Raised here, because the errors above carry the whole text.
+        problem = "contains a number with too many digits"
+    # Raised outside the handlers, because the errors above contain the whole text.
     raise StrictJsonError(problem, name)
 
 
 def strict_object(text: Any, *, limit: int) -> dict[str, Any]:
     """
-    Return the JSON object that *text* holds.
+    Decode the JSON object in *text*.
 
     Args:
-        text: Text, or bytes in UTF-8; a byte order mark is allowed.
-        limit: Number of characters or bytes allowed.
+        text: A string, or bytes in UTF-8; a byte order mark is allowed.
+        limit: Maximum number of characters or bytes.
 
     Raises:
-        ValueError: Not text, too long, not an object, or not strict JSON as `strict_value` has it. The message names
-            the fault and never the content.
+        ValueError: *text* is not text, too long, not an object, or refused by `strict_value`. The message describes
+            the fault, and never quotes the content.
     """
     problem, value = "", None
     if not isinstance(text, (str, bytes, bytearray)):
@@ -132,7 +132,7 @@ def strict_object(text: Any, *, limit: int) -> dict[str, Any]:
 
 
 def on_any_stack(work: Callable[P, T]) -> Callable[P, T]:
-    """Return *work*, run again by a new thread if the stack of the caller is too deep for it."""
+    """Wrap *work* so that it runs again in a new thread if the caller's stack is too deep for it."""
 
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
@@ -155,20 +155,20 @@ def _check_depth(text: str, limit: int) -> None:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    members = dict(pairs)
+    if len(members) < len(pairs):
         (name, _), *_ = Counter(name for name, _ in pairs).most_common(1)
         problem = "has a name twice in one object"
         raise StrictJsonError(problem, name[:60])
-    return found
+    return members
 
 
 def _marked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    members = dict(pairs)
+    if len(members) < len(pairs):
         counts = Counter(name for name, _ in pairs)
-        found |= {name: REPEATED for name, count in counts.items() if count > 1}
-    return found
+        members |= {name: REPEATED for name, count in counts.items() if count > 1}
+    return members
 
 
 def _exact_int(text: str) -> int | Literal:
