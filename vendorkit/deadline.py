@@ -76,7 +76,7 @@ class Deadline:
         self.check()
 
     @contextmanager
-    def hold(self) -> Iterator[None]:
+    def applied(self) -> Iterator[None]:
         """Apply this deadline to every wait on a socket inside this block."""
         before = _deadline.set(self)
         try:

@@ -32,14 +32,14 @@ class Basic(FlowAuth):
     resends, portable = False, True
 
     def __init__(self, user: str, password: str) -> None:
-        name, word = Secret(user), Secret(password)
+        hidden_user, hidden_pass = Secret(user), Secret(password)
         del user, password  # before anything can fail: tracebacks may show the locals
-        check_credential("The user name", name)
-        check_credential("The password", word)
-        if ":" in name.reveal():
+        check_credential("The user name", hidden_user)
+        check_credential("The password", hidden_pass)
+        if ":" in hidden_user.reveal():
             what = 'The user name contains ":", which Basic authentication cannot carry (RFC 7617 section 2).'
             raise UsageError(what, remedy="Check that user name and password are not pasted together.")
-        self._header = Secret(f"Basic {b64encode(f'{name.reveal()}:{word.reveal()}'.encode()).decode()}")
+        self._header = Secret(f"Basic {b64encode(f'{hidden_user.reveal()}:{hidden_pass.reveal()}'.encode()).decode()}")
 
     def flow(self, request: Outgoing) -> Flow:  # noqa: ARG002 - the same for every request
         """Yield the header; a refusal is not answered."""

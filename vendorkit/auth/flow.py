@@ -139,19 +139,19 @@ class _Exchange:
         self._flow: Flow | None = flow
         self._process = this_process()
 
-    def __call__(self, response: requests.Response, **how: Any) -> requests.Response:
+    def __call__(self, response: requests.Response, **kwargs: Any) -> requests.Response:
         # requests copies hooks to redirected requests: a challenge from another origin must stay unanswered.
         sent = response.request
-        if not _is_at(sent.url, self._origin):
+        if not _has_origin(sent.url, self._origin):
             return response
-        response = shielded(lambda: self._run(response, how))
+        response = shielded(lambda: self._run(response, kwargs))
         # requests keeps the header on redirects from http to https on the same host, and within the origin.
-        keeps_header = self._auth.portable and _is_at(response.headers.get("Location"), self._origin, response.url)
+        keeps_header = self._auth.portable and _has_origin(response.headers.get("Location"), self._origin, response.url)
         if response.is_redirect and not keeps_header:
             sent.headers.pop("Authorization", None)
         return response
 
-    def _run(self, response: requests.Response, how: dict[str, Any]) -> requests.Response:
+    def _run(self, response: requests.Response, kwargs: dict[str, Any]) -> requests.Response:
         flow, self._flow = self._flow, None
         if self._process is not this_process():  # prepared before a fork, so that several children may send it
             flow = None
@@ -164,7 +164,7 @@ class _Exchange:
                 headers = next(flow)
             while True:
                 headers = headers or flow.send(_answer(response))
-                response = self._resend(response, headers, how)
+                response = self._resend(response, headers, kwargs)
                 headers = {}
         except StopIteration:
             return response
@@ -176,7 +176,7 @@ class _Exchange:
                 flow.close()
 
     def _resend(
-        self, response: requests.Response, headers: Mapping[str, str], how: dict[str, Any]
+        self, response: requests.Response, headers: Mapping[str, str], kwargs: dict[str, Any]
     ) -> requests.Response:
         _drain(response)
         request = response.request.copy()
@@ -185,7 +185,7 @@ class _Exchange:
         request.headers.update(headers)
         if self._position is not None and request.body is not None:
             cast("IO[bytes]", request.body).seek(self._position)
-        next_response: requests.Response = response.connection.send(request, **how)
+        next_response: requests.Response = response.connection.send(request, **kwargs)
         next_response.history = [*response.history, response]
         next_response.request = request
         return next_response
@@ -205,7 +205,7 @@ def abandon(prepared: requests.PreparedRequest) -> None:
             hook.close()
 
 
-def _is_at(url: str | None, origin: str, base: str = "") -> bool:
+def _has_origin(url: str | None, origin: str, base: str = "") -> bool:
     with tolerated(ValueError):
         return origin_of(urljoin(base, url or "")) == origin
     return False
@@ -267,13 +267,13 @@ def _renew_cookies(request: requests.PreparedRequest, refused: requests.Response
     from_jar = _pairs(get_cookie_header(jar, request))  # type: ignore[no-untyped-call]
     by_hand = [pair for pair in _pairs(old) if pair not in from_jar]
     extract_cookies_to_jar(jar, refused.request, refused.raw)  # type: ignore[no-untyped-call]
-    bound_cookies(jar)
+    limit_cookies(jar)
     pairs = [*by_hand, *_pairs(get_cookie_header(jar, request))]  # type: ignore[no-untyped-call]
     if pairs:
         request.headers["Cookie"] = "; ".join(pairs)
 
 
-def bound_cookies(jar: CookieJar) -> None:
+def limit_cookies(jar: CookieJar) -> None:
     """Delete the oldest cookies of *jar* beyond a few kB: a server may set new ones with every response."""
     remaining = _COOKIE_CHARS
     with jar._cookies_lock:  # type: ignore[attr-defined]  # noqa: SLF001 - as the jar itself does

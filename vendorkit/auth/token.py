@@ -98,9 +98,9 @@ class ClientCredentials(PerProcess, FlowAuth):
         post: Post | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        name, word = Secret(key), Secret(secret)
+        hidden_key, hidden_secret = Secret(key), Secret(secret)
         del key, secret  # before anything can fail: tracebacks may show the locals
-        self._basic = Basic(name.reveal(), word.reveal())
+        self._basic = Basic(hidden_key.reveal(), hidden_secret.reveal())
         self._url = _checked(token_url)
         self._origin = origin_of(self._url)
         self._post, self._clock = post or _plain_post, clock

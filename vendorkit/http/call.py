@@ -54,7 +54,8 @@ class Call:
         params: Query parameters; empty if the URL has them already.
         json: The body, sent as JSON; None for no body.
         accept: The required format of the response, "json" or "xml"; "any" for raw calls.
-        repeatable: Whether sending the call twice is harmless, as for a POST that only queries; None: GET and HEAD are.
+        repeatable: Whether the call may safely be sent twice, such as a POST that only queries. None means yes for GET
+            and HEAD, and no for other methods.
         scheme: Name of the authentication scheme that signs the call; None for none.
         records: The member of the response that holds the records; None if it is one record or a list of records.
         lines: Whether the response is a stream with one record per line, which is read as many pages.

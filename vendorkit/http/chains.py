@@ -73,7 +73,7 @@ def chain_rows(url: str, trust: tls.Trust, route: Route, timeout_s: float) -> li
         presented = _presented(url, context, route, timeout_s)
     approved = not problem and bool(presented) and sha256(presented[-1][0]) in tls.APPROVED_ROOTS
     shared = {"verified": not problem, "problem": problem, "approved": approved}
-    return [{"position": i, **_named(der, info), **shared} for i, (der, info) in enumerate(presented)]
+    return [{"position": i, **_fields(der, info), **shared} for i, (der, info) in enumerate(presented)]
 
 
 def untrusted(url: str, exc: BaseException, trust: tls.Trust, route: Route) -> TlsError:
@@ -157,7 +157,7 @@ def _host_and_port(host: str) -> tuple[str, int]:
     return name, port
 
 
-def _named(der: bytes, info: dict[str, Any]) -> dict[str, Any]:
+def _fields(der: bytes, info: dict[str, Any]) -> dict[str, Any]:
     return {
         "subject": field(info.get("subject", ()), "commonName"),
         "organisation": field(info.get("subject", ()), "organizationName"),

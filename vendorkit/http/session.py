@@ -20,7 +20,7 @@ import requests
 from requests.auth import AuthBase
 from requests.cookies import RequestsCookieJar
 
-from vendorkit.auth.flow import abandon, bound_cookies, origin_of, set_content
+from vendorkit.auth.flow import abandon, limit_cookies, origin_of, set_content
 from vendorkit.auth.forks import PerProcess
 from vendorkit.auth.interrupts import tolerated, without_traceback
 from vendorkit.deadline import Deadline
@@ -173,8 +173,8 @@ class Session(PerProcess):
             joined = urljoin(found_at or self.base_url + "/", url.strip().replace(" ", "%20"))
             self._adapter.check_origin(joined)
             return joined
-        what = f"{self.vendor} sent a link that is not a valid address."
-        raise OriginRefused(what, remedy="Report it to the vendor.")
+        what = f"{self.vendor}: the path or link is not a valid address."
+        raise OriginRefused(what, remedy="Check the path. If it is a link from the vendor, report it to the vendor.")
 
     @property
     def exchanges(self) -> Exchanges:
@@ -189,7 +189,7 @@ class Session(PerProcess):
 
     def _attempt(self, call: Call, deadline: Deadline, *, stream: bool) -> requests.Response:
         label = self._request_label(call)
-        with deadline.hold():
+        with deadline.applied():
             outcome = self._judge.outcome(lambda: self._in_lane(call, label, deadline, stream=stream), label)
         if isinstance(outcome, (requests.Response, VendorkitError)):
             deadline.check()
@@ -247,7 +247,7 @@ class Session(PerProcess):
         raise OriginRefused(what, remedy="Report it to the vendor.")
 
     def _prepare(self, call: Call, auth: AuthBase | None) -> requests.PreparedRequest:
-        bound_cookies(self._http.cookies)
+        limit_cookies(self._http.cookies)
         media = {"json": "application/json", "xml": "application/xml", "any": "*/*"}[call.accept]
         request = requests.Request(
             call.method,
@@ -262,7 +262,7 @@ class Session(PerProcess):
     def _guarded_chunks(self, response: requests.Response, request_label: str, deadline: Deadline) -> Iterator[bytes]:
         body = chunks(response)
         while True:
-            with deadline.hold():
+            with deadline.applied():
                 outcome = self._judge.outcome(lambda: next(body, None), request_label)
             if outcome is None:
                 return
