@@ -7,7 +7,6 @@ schema of the frame, the same for any number of rows, and the child tables.
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from functools import cached_property
 import pandas as pd
 import pyarrow as pa
 
-from vendorkit.ask import choice
+from vendorkit.ask import choice, suggestion
 from vendorkit.errors import UsageError
 from vendorkit.frames.frame import to_frame
 from vendorkit.frames.kinds import Column, Kind, Leaf, frame_type, leaves_of
@@ -129,10 +128,8 @@ def _matching(wanted: str, schema: Schema) -> list[str]:
     spread = [name for name, leaf in zip(names, schema.leaves, strict=True) if _spread_of(leaf) == wanted]
     if spread:
         return spread
-    near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.5)
-    hint = f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(names)}."
     what = f"{schema.name} has no column {wanted!r}."
-    raise UsageError(what, remedy=hint)
+    raise UsageError(what, remedy=suggestion(wanted, names))
 
 
 def _spread_of(leaf: Leaf) -> str:
