@@ -140,7 +140,7 @@ def test_same_id_with_other_values_is_no_whole_pull(pages, verb):
 def test_missing_row_is_no_whole_pull(pages, verb):
     """P17: fewer rows came than were announced."""
     query = pages((4, [brand(1), brand(2)]), (4, [brand(4)]))
-    with pytest.raises(IncompletePull, match="3 rows arrived where 4") as caught:
+    with pytest.raises(IncompletePull, match="3 rows arrived, but 4") as caught:
         getattr(query, verb)()
     assert list(caught.value.arrived["id"]) == ["1", "2", "4"]
     assert caught.value.arrived.attrs["vendorkit"]["complete"] is False
@@ -319,7 +319,7 @@ def test_row_that_slid_between_numbered_pages_is_noticed(medipim, monkeypatch):
         return response
 
     monkeypatch.setattr(medipim.session, "send", sliding)
-    with pytest.raises(IncompletePull, match="693 rows arrived where 694") as caught:
+    with pytest.raises(IncompletePull, match="693 rows arrived, but 694") as caught:
         medipim.products.query(status="inactive").frame(columns=["id"])
     assert caught.value.arrived["id"].is_unique
 

@@ -142,7 +142,7 @@ def test_texts_of_any_kind_are_plain(medipim):
 def test_a_number_is_no_code(medipim, code):
     """Its leading zeros are lost; the message says so."""
     assert refusal(lambda: medipim.products.query(cnk=code)) == (
-        f"cnk must be a text, not {code!r}. Give all its digits as a text: a number has no leading zeros."
+        f"cnk must be a string, not {code!r}. Pass the code as a string: a number cannot have leading zeros."
     )
 
 
@@ -191,7 +191,7 @@ def test_a_span_that_ends_before_it_begins_is_refused(medipim, pair):
         lambda: medipim.products.query(created_at=pair),
         lambda: medipim.products.query(where={"createdAt": pair}),
     ):
-        assert refusal(call).startswith("created_at must be a pair (from, until) in the order of time, not ")
+        assert refusal(call).startswith("created_at must be a pair (from, until) in chronological order, not ")
 
 
 NO_CENTS = [
@@ -244,7 +244,7 @@ def test_money_is_a_positive_whole_number_of_cents(vendors, wrong):
 @pytest.mark.parametrize("wrong", NO_TIME, ids=named)
 def test_what_is_no_time_is_refused_as_what_it_is(medipim, wrong):
     """A missing one too, in each place."""
-    wanted = "a date, a datetime, an ISO 8601 text or unix seconds"
+    wanted = "a date, a datetime, an ISO 8601 string or unix seconds"
     for call in (
         lambda: medipim.products.query(created_at=wrong),
         lambda: medipim.products.query(created_at=(wrong, None)),
@@ -417,6 +417,6 @@ def test_an_endless_iterable_and_a_circle_are_refused(medipim, vendors):
     assert "columns has more than" in refusal(lambda: medipim.brands.query().frame(columns=repeat("id")))
     circle = {"not": {}}
     circle["not"] = circle
-    assert "inside of itself" in refusal(lambda: medipim.products.query(where=circle))
-    assert "inside of itself" in refusal(lambda: medipim.post("/v4/brands/query", json={"filter": circle}))
+    assert "contains itself" in refusal(lambda: medipim.products.query(where=circle))
+    assert "contains itself" in refusal(lambda: medipim.post("/v4/brands/query", json={"filter": circle}))
     assert vendors["medipim"].requests == 0

@@ -142,9 +142,9 @@ def test_text_becomes_the_value_of_its_filter(declared, text, value):
     [
         (Filter("brand", "integer"), "9, x", "brand must be a whole number, not 'x'."),
         (Filter("search", "object", about="one object."), "{", "Give one object."),
-        (Filter("createdAt", "time"), "yesterday", "an ISO 8601 text or unix seconds, or a pair"),
+        (Filter("createdAt", "time"), "yesterday", "an ISO 8601 string or unix seconds, or a pair"),
         (Filter("createdAt", "time"), "..", "or a pair (from, until) of these"),
-        (Filter("created", "date"), "31.1.2026", "a text as YYYY-MM-DD, not '31.1.2026'."),
+        (Filter("created", "date"), "31.1.2026", "a string YYYY-MM-DD, not '31.1.2026'."),
     ],
 )
 def test_text_that_is_no_value_is_refused_with_what_is(declared, text, said):
@@ -539,7 +539,7 @@ def test_feed_that_has_no_total_says_so(client_of):
     panel.choose("events")
     panel.count()
     panel.join()
-    assert "does not say how many events match" in status(panel)
+    assert "does not report how many events match" in status(panel)
 
 
 def test_broken_pull_leaves_what_came(panel, vendors):
@@ -1264,4 +1264,4 @@ def test_a_span_of_dates_includes_its_last_day(panel):
     control = panel.form.conditions.add("created_at", "2026-01-31 .. 2026-01-31")
     assert "from 2026-01-31, included, until 2026-01-31, included, UTC." in control.children[-1].value
     control.box.value = "2026-02-01 .. 2026-01-31"
-    assert "in the order of time" in control.children[-1].value
+    assert "in chronological order" in control.children[-1].value

@@ -132,13 +132,13 @@ def test_since_before_the_feed_begins_is_said(mediagenix, vendors):
 @pytest.mark.parametrize(
     ("ask", "why"),
     [
-        (lambda m, o: m.brands.query(since=1), "does not report which brands changed.*Leave since= out"),
+        (lambda m, o: m.brands.query(since=1), "does not report which brands changed.*Omit since="),
         (lambda m, o: o.work_areas.query(since=1), "does not report which work_areas changed"),
         (lambda m, o: o.titles.query(since=1, expand=["images"]), "whether their images did.*Query without it"),
         (lambda m, o: o.titles.query(since=1, external_id="A"), "whether they match external_id="),
         (lambda m, o: o.titles.query(since=1, brand=3), "whether they match brand="),
         (lambda m, o: o.schedulings.query(since=1, title_group=3), "whether they match title_group="),
-        (lambda m, o: m.products.query(since="yesterday"), "since must be .* ISO 8601 text .*not 'yesterday'"),
+        (lambda m, o: m.products.query(since="yesterday"), "since must be .* ISO 8601 string .*not 'yesterday'"),
         (lambda m, o: m.products.query(since=(1, 2)), r"since must be a date, .*, not \(1, 2\)"),
         (lambda m, o: m.products.query(created_at=(None, None)), r"created_at must be .* or a pair \(from, until\)"),
     ],

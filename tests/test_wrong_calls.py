@@ -56,7 +56,7 @@ CALLS = {
     'vk.table(table.frame, "many")': "a number of rows",
     'table.go("next")': "a number",
     "table.resize(None)": "a number of rows",
-    "table.filter(5)": "a text",
+    "table.filter(5)": "a string",
     'table.sort("nam")': "Did you mean name?",
     "table.choose(3)": "a list of column names",
     "table.save(3)": "the path of a file",

@@ -1,8 +1,8 @@
 """
-What public functions accept as a number, a text, a list or JSON; everything else is one `UsageError`.
+Checks and conversions of the arguments of public functions; a wrong argument raises `UsageError`.
 
-Values come from pandas, NumPy, Arrow and the user's own code. They are made plain here, before they are part of a
-question: a number of any kind becomes an int, any iterable a list, a NumPy or pandas time one of Python's.
+Values come from pandas, NumPy, Arrow and the user's own code. They are converted here before they become part of a
+query: any whole number to int, any iterable to list, a NumPy or pandas time to Python's.
 """
 
 from __future__ import annotations
@@ -29,102 +29,102 @@ import pyarrow as pa
 
 from vendorkit.errors import UsageError
 
-MOST: Final = 100_000  # values of one argument: an iterable may be endless
+MOST: Final = 100_000  # values in one argument; an iterable may be endless
 LEVELS: Final = 100  # of nesting in JSON
 _INT64: Final = range(-(2**63), 2**63)
-_EXACT: Final = 2**53  # a float beyond this has lost digits
+_EXACT: Final = 2**53  # larger floats may have lost digits
 _REALS: Final[tuple[type[Any], ...]] = (Real, Decimal)
 _FLOATS: Final[tuple[type[Any], ...]] = (float, np.floating)
-_SHOWN: Final = 60  # characters
-_NAME: Final = 255  # characters of a name, also bytes of the name of a folder
+_SHOWN: Final = 60  # characters of a value in a message
+_NAME: Final = 255  # characters of a name, bytes of a folder name
 _CENTS: Final = re.compile(r"(?:^c|_c|C)ents$")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
-def refuse(name: str, wanted: str, given: Any, remedy: str = "") -> NoReturn:
-    """Raise the error for an argument: *name* must be *wanted*, not *given*."""
-    if missing(given):
+def refuse(name: str, wanted: str, value: Any, remedy: str = "") -> NoReturn:
+    """Raise `UsageError`: *name* must be *wanted*, not *value*."""
+    if missing(value):
         remedy = "Leave missing values out, for instance with dropna()."
-    what = f"{name} must be {wanted}, not {shown(given)}."
+    what = f"{name} must be {wanted}, not {shown(value)}."
     raise UsageError(what, remedy=remedy)
 
 
-def missing(given: Any) -> bool:
-    """Tell whether *given* is a missing value of Python, NumPy or pandas."""
-    with suppress(ArithmeticError):  # of a Decimal that signals
-        return bool(pd.api.types.is_scalar(given) and pd.isna(given))
+def missing(value: Any) -> bool:
+    """Return whether *value* is a missing value of Python, NumPy or pandas."""
+    with suppress(ArithmeticError):  # a signalling NaN of Decimal raises
+        return bool(pd.api.types.is_scalar(value) and pd.isna(value))
     return False
 
 
-def shown(given: Any) -> str:
-    """Return a value for a message: as code if that is short, else its type."""
+def shown(value: Any) -> str:
+    """Return a short description of *value* for a message: its repr if that is short, else its type."""
     try:
-        found = _REPR.repr(given)
-    except ValueError:  # a number of thousands of digits
-        found = ""
-    is_short = found and len(found) <= _SHOWN + 2 and found.isprintable() and " at 0x" not in found
-    return found if is_short else f"a value of type {type(given).__name__}"
+        text = _REPR.repr(value)
+    except ValueError:  # an int of thousands of digits
+        text = ""
+    is_short = text and len(text) <= _SHOWN + 2 and text.isprintable() and " at 0x" not in text
+    return text if is_short else f"a value of type {type(value).__name__}"
 
 
 _REPR: Final = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = _REPR.maxlong = _SHOWN
 
 
-def whole(given: Any) -> int | None:
+def whole(value: Any) -> int | None:
     """
-    Return a whole number of any numeric type as an int of at most 64 bits; None for everything else.
+    Return a whole number of any numeric type as an int; None for everything else, including ints beyond 64 bits.
 
-    A float that is whole counts, because that is what a column of numbers with gaps holds; True does not.
+    Whole floats are accepted, because pandas stores integers with gaps as floats. Booleans are not.
     """
-    if isinstance(given, (bool, np.bool_)):
+    if isinstance(value, (bool, np.bool_)):
         return None
-    with suppress(TypeError, ValueError, ArithmeticError):  # of what is no number, of NaN, of Infinity
-        if isinstance(given, _REALS) and not hasattr(given, "__index__"):
-            most = _EXACT if isinstance(given, _FLOATS) else _INT64.stop
-            return int(given) if -most <= given < most and int(given) == given else None
-        number = operator.index(given)
+    with suppress(TypeError, ValueError, ArithmeticError):  # other types, NaN, Infinity
+        if isinstance(value, _REALS) and not hasattr(value, "__index__"):
+            bound = _EXACT if isinstance(value, _FLOATS) else _INT64.stop
+            return int(value) if -bound <= value < bound and int(value) == value else None
+        number = operator.index(value)
         return number if number in _INT64 else None
     return None
 
 
-def integer(given: Any, name: str, wanted: str, *, low: int = _INT64.start, high: int = _INT64.stop - 1) -> int:
+def integer(value: Any, name: str, wanted: str, *, low: int = _INT64.start, high: int = _INT64.stop - 1) -> int:
     """
-    Return *given* as an int.
+    Return *value* as an int.
 
     Raises:
         UsageError: It is not a whole number from *low* to *high*.
     """
-    number = whole(given)
+    number = whole(value)
     if number is None or not low <= number <= high:
-        refuse(name, wanted, given)
+        refuse(name, wanted, value)
     return number
 
 
 def is_cents(name: str) -> bool:
-    """Tell whether an argument or field of this name is money: `amount_cents`, `amountCents`."""
+    """Return whether an argument or field of this name is an amount of money: `amount_cents`, `amountCents`."""
     return _CENTS.search(name) is not None
 
 
-def cents(given: Any, name: str) -> int:
-    """Return an amount of money in cents; `UsageError` if it is not a whole number of any numeric type, 1 or more."""
-    number = whole(given)
+def cents(value: Any, name: str) -> int:
+    """Return an amount of money in cents as an int; `UsageError` if it is not a whole number of at least 1."""
+    number = whole(value)
     if number is None or number < 1:
-        refuse(name, "a positive whole number of cents", given)
+        refuse(name, "a positive whole number of cents", value)
     return number
 
 
-def boolean(given: Any, name: str) -> bool:
-    """Return True or False; `UsageError` for everything else, also for what Python takes for true."""
-    if not isinstance(given, (bool, np.bool_)):
-        refuse(name, "True or False", given)
-    return bool(given)
+def boolean(value: Any, name: str) -> bool:
+    """Return a Python or NumPy boolean as bool; `UsageError` for everything else, including 0 and 1."""
+    if not isinstance(value, (bool, np.bool_)):
+        refuse(name, "True or False", value)
+    return bool(value)
 
 
-def text(given: Any, name: str, wanted: str = "a text", remedy: str = "") -> str:
-    """Return *given* as a plain str; `UsageError` if it is no text, or cannot be encoded as UTF-8."""
-    if not isinstance(given, str):
-        refuse(name, wanted, given, remedy)
-    plain = str.__str__(given)  # an Enum's own str() may be its name
+def text(value: Any, name: str, wanted: str = "a string", remedy: str = "") -> str:
+    """Return *value* as a plain str; `UsageError` if it is not a str or cannot be encoded as UTF-8."""
+    if not isinstance(value, str):
+        refuse(name, wanted, value, remedy)
+    plain = str.__str__(value)  # str() of an Enum may return the member's name
     try:
         plain.encode()
     except UnicodeEncodeError:
@@ -133,172 +133,172 @@ def text(given: Any, name: str, wanted: str = "a text", remedy: str = "") -> str
     return plain
 
 
-def word(given: Any, name: str, wanted: str = "a text") -> str:
-    """Return the name of something as a plain str; `UsageError` as `text`, or if it is too long for a name."""
-    if not isinstance(given, str) or len(given) > _NAME:
-        refuse(name, wanted, given)
-    return text(given, name)
+def word(value: Any, name: str, wanted: str = "a string") -> str:
+    """Return a name as a plain str; `UsageError` as in `text`, or if it has more than 255 characters."""
+    if not isinstance(value, str) or len(value) > _NAME:
+        refuse(name, wanted, value)
+    return text(value, name)
 
 
-def identifier(given: Any, name: str) -> str:
-    """Return an id for an address: a text, or a whole number as its digits; `UsageError` for everything else."""
-    number = whole(given)
-    found = str(number) if number is not None else text(given, name, "an id: a text or a whole number")
-    if not found.strip() or found in (".", ".."):
-        refuse(name, "an id", given)
-    return found
+def identifier(value: Any, name: str) -> str:
+    """Return an id, a string or a whole number, as text for a URL; `UsageError` for everything else."""
+    number = whole(value)
+    plain = str(number) if number is not None else text(value, name, "an id: a string or a whole number")
+    if not plain.strip() or plain in (".", ".."):
+        refuse(name, "an id", value)
+    return plain
 
 
-def path_part(given: Any, name: str) -> str:
-    """Return an id quoted for one part of a path; `UsageError` as `identifier`."""
-    return quote(identifier(given, name), safe="")
+def path_part(value: Any, name: str) -> str:
+    """Return an id quoted as one segment of a URL path; `UsageError` as in `identifier`."""
+    return quote(identifier(value, name), safe="")
 
 
-def values(given: Any, name: str) -> list[Any] | None:
+def values(value: Any, name: str) -> list[Any] | None:
     """
-    Return the values of a list, Series, array, generator or any other iterable; None if *given* is one value.
+    Return the items of a list, Series, array, generator or other iterable; None if *value* is a single value.
 
     Raises:
-        UsageError: It has more than one dimension, or too many values.
+        UsageError: *value* has more than one dimension or too many items.
     """
-    if isinstance(given, (pa.Array, pa.ChunkedArray)):
-        return list(given.to_pylist())
-    if isinstance(given, (str, bytes, bytearray, memoryview, Mapping, type)) or not isinstance(given, Iterable):
+    if isinstance(value, (pa.Array, pa.ChunkedArray)):
+        return list(value.to_pylist())
+    if isinstance(value, (str, bytes, bytearray, memoryview, Mapping, type)) or not isinstance(value, Iterable):
         return None
-    if getattr(given, "ndim", 1) > 1:
-        refuse(name, "a list, or one column", given)
-    if getattr(given, "ndim", 1) < 1:
+    if getattr(value, "ndim", 1) > 1:
+        refuse(name, "a list, or one column", value)
+    if getattr(value, "ndim", 1) < 1:
         return None
-    found = list(islice(given, MOST + 1))
-    if len(found) > MOST:
+    items = list(islice(value, MOST + 1))
+    if len(items) > MOST:
         what = f"{name} has more than {MOST:,} values."
-        raise UsageError(what, remedy="Ask for fewer at a time.")
-    return found
+        raise UsageError(what, remedy="Split them over several queries.")
+    return items
 
 
-def in_order(given: Any, found: list[Any]) -> list[Any]:
-    """Return the plain values of a set in an order that is the same in every process; those of others as they are."""
-    return sorted(found, key=json.dumps) if isinstance(given, (set, frozenset)) else found
+def in_order(value: Any, items: list[Any]) -> list[Any]:
+    """Return *items* of *value* sorted if it is a set, so that every process has the same order; else unchanged."""
+    return sorted(items, key=json.dumps) if isinstance(value, (set, frozenset)) else items
 
 
-def names(given: Any, name: str, wanted: str) -> list[str]:
-    """Return the names in an iterable; one name is a list of one. `UsageError` for everything else."""
-    found = [given] if isinstance(given, str) else values(given, name)
-    if found is None:
-        refuse(name, wanted, given)
-    return in_order(given, [word(one, name, wanted) for one in found])
+def names(value: Any, name: str, wanted: str) -> list[str]:
+    """Return one name, or an iterable of names, as a list; `UsageError` for everything else."""
+    items = [value] if isinstance(value, str) else values(value, name)
+    if items is None:
+        refuse(name, wanted, value)
+    return in_order(value, [word(item, name, wanted) for item in items])
 
 
-def columns(given: Any) -> list[str] | None:
-    """Return the names of columns, one or more; None means all."""
-    found = None if given is None else names(given, "columns", "a list of column names")
-    if found == []:
-        refuse("columns", "a list of column names", given, "Name at least one, or leave it out for all.")
-    return found
+def columns(value: Any) -> list[str] | None:
+    """Return one or more column names as a list; None means all columns."""
+    column_names = None if value is None else names(value, "columns", "a list of column names")
+    if column_names == []:
+        refuse("columns", "a list of column names", value, "Name at least one column, or omit columns= for all.")
+    return column_names
 
 
-def locale(given: Any) -> str | None:
-    """Return the name of a locale; None means all."""
-    return None if given is None else word(given, "locale")
+def locale(value: Any) -> str | None:
+    """Return the name of a locale; None means all locales."""
+    return None if value is None else word(value, "locale")
 
 
-def deeper(given: Any, name: str, around: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the ids of the objects around what is in *given*; `UsageError` if it is too deep, or inside of itself."""
-    if len(around) > LEVELS or id(given) in around:
-        what = f"{name} is nested more than {LEVELS} levels deep, or inside of itself."
-        raise UsageError(what, remedy="Give less at a time.")
-    return (*around, id(given))
+def deeper(value: Any, name: str, parents: tuple[int, ...]) -> tuple[int, ...]:
+    """Add the id of *value* to *parents*, the ids of the enclosing objects; `UsageError` if too deep or circular."""
+    if len(parents) > LEVELS or id(value) in parents:
+        what = f"{name} is nested more than {LEVELS} levels deep, or contains itself."
+        raise UsageError(what, remedy="Pass a value with fewer levels.")
+    return (*parents, id(value))
 
 
-def json_value(given: Any, name: str, around: tuple[int, ...] = (), *, money: bool = False) -> Any:
+def json_value(value: Any, name: str, parents: tuple[int, ...] = (), *, money: bool = False) -> Any:
     """
-    Return *given* as JSON has it: numbers of any kind, Series and sets become numbers and lists.
+    Convert *value* to plain JSON values: numbers of any type to int or float, Series and sets to lists.
 
     Args:
-        given: The value.
-        name: The argument, for messages.
-        around: The ids of the objects that it is inside of.
-        money: Whether members such as `amountCents` have to be `cents`.
+        value: The value.
+        name: The name of the argument, for messages.
+        parents: The ids of the enclosing objects.
+        money: Whether members such as `amountCents` must be `cents`.
 
     Raises:
-        UsageError: JSON has no such value, such as NaN, or it is not an amount of money.
+        UsageError: JSON cannot represent the value (NaN, for example), or it is not an amount of money.
     """
-    if given is None or isinstance(given, (bool, np.bool_)):
-        return None if given is None else bool(given)
-    if isinstance(given, str):
-        return text(given, name)
-    if isinstance(given, Number) or (hasattr(given, "__index__") and not isinstance(given, Iterable)):
-        return number(given, name)
-    around = deeper(given, name, around)
-    if isinstance(given, Mapping):
-        pairs = [(text(key, f"A name in {name}"), value) for key, value in given.items()]
+    if value is None or isinstance(value, (bool, np.bool_)):
+        return None if value is None else bool(value)
+    if isinstance(value, str):
+        return text(value, name)
+    if isinstance(value, Number) or (hasattr(value, "__index__") and not isinstance(value, Iterable)):
+        return number(value, name)
+    parents = deeper(value, name, parents)
+    if isinstance(value, Mapping):
+        pairs = [(text(key, f"A name in {name}"), item) for key, item in value.items()]
         return {
-            key: cents(value, key)
+            key: cents(item, key)
             if money and is_cents(key)
-            else json_value(value, f"{name}[{key!r}]"[:_SHOWN], around, money=money)
-            for key, value in pairs
+            else json_value(item, f"{name}[{key!r}]"[:_SHOWN], parents, money=money)
+            for key, item in pairs
         }
-    found = values(given, name)
-    if found is None:
-        refuse(name, "JSON", given, "Give texts, finite numbers, booleans, None, lists and dictionaries.")
-    return in_order(given, [json_value(one, name, around, money=money) for one in found])
+    items = values(value, name)
+    if items is None:
+        refuse(name, "JSON", value, "Use strings, finite numbers, booleans, None, lists and dictionaries.")
+    return in_order(value, [json_value(item, name, parents, money=money) for item in items])
 
 
 def number(
-    given: Any, name: str, wanted: str = "a finite number of at most 64 bits", *, low: float = -inf, high: float = inf
+    value: Any, name: str, wanted: str = "a finite number of at most 64 bits", *, low: float = -inf, high: float = inf
 ) -> int | float:
-    """Return a number of any numeric type from *low* to *high*, a whole one as an int; `UsageError` for others."""
-    found: int | float | None = whole(given)
-    if found is None and isinstance(given, _REALS) and not hasattr(given, "__index__"):
-        with suppress(TypeError, ValueError, ArithmeticError):  # NumPy counts its timedelta64 among the integers
-            found = float(given) if isfinite(given) else None
-    if found is None or not low <= found <= high:
-        refuse(name, wanted, given)
-    return found
+    """Return a number from *low* to *high* of any numeric type, as an int if it is whole; `UsageError` for others."""
+    plain: int | float | None = whole(value)
+    if plain is None and isinstance(value, _REALS) and not hasattr(value, "__index__"):
+        with suppress(TypeError, ValueError, ArithmeticError):  # NumPy registers timedelta64 as an integer type
+            plain = float(value) if isfinite(value) else None
+    if plain is None or not low <= plain <= high:
+        refuse(name, wanted, value)
+    return plain
 
 
-def json_object(given: Any, name: str, *, money: bool = False) -> dict[str, Any]:
-    """Return *given* as a JSON object; `UsageError` for everything else. *money* as in `json_value`."""
-    if not isinstance(given, Mapping):
-        refuse(name, "a dictionary", given)
-    found: dict[str, Any] = json_value(given, name, money=money)
-    return found
+def json_object(value: Any, name: str, *, money: bool = False) -> dict[str, Any]:
+    """Return *value* as a JSON object; `UsageError` if it is not a mapping. *money* as in `json_value`."""
+    if not isinstance(value, Mapping):
+        refuse(name, "a dictionary", value)
+    return dict(json_value(value, name, money=money))
 
 
-def parameters(given: Any, name: str) -> dict[str, Any]:
-    """Return query parameters: texts, numbers, booleans, or lists of these; those that are None are left out."""
-    found = {key: value for key, value in json_object(given, name).items() if value is not None}
-    for key, value in found.items():
-        if any(one is None or isinstance(one, (dict, list)) for one in (value if isinstance(value, list) else [value])):
-            refuse(f"{name}[{key!r}]", "a text, a number, a boolean or a list of these", given[key])
-    return found
+def parameters(value: Any, name: str) -> dict[str, Any]:
+    """Return query parameters (strings, numbers, booleans, or lists of these) without those that are None."""
+    members = {key: member for key, member in json_object(value, name).items() if member is not None}
+    for key, member in members.items():
+        items = member if isinstance(member, list) else [member]
+        if any(item is None or isinstance(item, (dict, list)) for item in items):
+            refuse(f"{name}[{key!r}]", "a string, a number, a boolean or a list of these", value[key])
+    return members
 
 
-def day_or_moment(given: Any) -> date | None:
+def day_or_moment(value: Any) -> date | None:
     """
-    Return a date or datetime, also NumPy's and pandas', as Python's; None if it is none, or missing.
+    Return a date or datetime of Python, NumPy or pandas as Python's; None for anything else and missing values.
 
     NumPy's weeks, months and years are neither a day nor a moment.
     """
-    if isinstance(given, np.datetime64):
-        unit = np.datetime_data(given)[0]
-        year = 1970 + int(given.astype("datetime64[Y]").astype(int))  # to finer units NumPy wraps around
-        is_one = unit not in ("Y", "M", "W") and year in range(1, 10_000)
-        given = (given if unit == "D" else given.astype("datetime64[us]")).item() if is_one else None
-    # NaT is a datetime that is not equal to itself.
-    return given if isinstance(given, date) and given == given else None  # noqa: PLR0124
+    if isinstance(value, np.datetime64):
+        unit = np.datetime_data(value)[0]
+        year = 1970 + int(value.astype("datetime64[Y]").astype(int))  # casts to finer units overflow silently
+        is_valid = unit not in ("Y", "M", "W") and year in range(1, 10_000)
+        value = (value if unit == "D" else value.astype("datetime64[us]")).item() if is_valid else None
+    # NaT is a datetime and not equal to itself.
+    return value if isinstance(value, date) and value == value else None  # noqa: PLR0124
 
 
-def utc(found: date) -> datetime:
-    """Return a moment with its zone, in UTC if it has none; of a day its first moment."""
-    moment = found if isinstance(found, datetime) else datetime(found.year, found.month, found.day)  # noqa: DTZ001
+def utc(day: date) -> datetime:
+    """Return a datetime with its time zone, UTC if it has none; a date becomes its midnight."""
+    moment = day if isinstance(day, datetime) else datetime(day.year, day.month, day.day)  # noqa: DTZ001
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
-def folder(given: Any, wanted: str = "the path of a folder") -> Path:
-    """Return *given* as the path of a folder, `~` as the user's own; `UsageError` if no folder can have that name."""
-    path = text(os.fspath(given) if isinstance(given, os.PathLike) else given, "path", wanted)
-    found = Path(path)
-    if not path.strip() or _CONTROL.search(path) or any(len(os.fsencode(one)) > _NAME for one in found.parts):
-        refuse("path", wanted, given)
-    return Path(os.path.expanduser(found))  # noqa: PTH111 - which never raises
+def folder(value: Any, wanted: str = "the path of a folder") -> Path:
+    """Return *value* as the path of a folder, with `~` expanded; `UsageError` if no folder can have that name."""
+    plain = text(os.fspath(value) if isinstance(value, os.PathLike) else value, "path", wanted)
+    path = Path(plain)
+    if not plain.strip() or _CONTROL.search(plain) or any(len(os.fsencode(part)) > _NAME for part in path.parts):
+        refuse("path", wanted, value)
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - unlike Path.expanduser(), it never raises

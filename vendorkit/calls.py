@@ -1,4 +1,4 @@
-"""A call of a public function with arguments that it does not take is one `UsageError`, which names the right ones."""
+"""Makes a call of a public function with wrong arguments raise `UsageError` with the accepted names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ C = TypeVar("C", bound=Callable[..., Any])
 
 
 def checked(kind: C) -> C:
-    """Make wrong arguments of a function, or of a class's public methods, a `UsageError` that names the right ones."""
+    """Decorate a function, or the public methods of a class, so that wrong arguments raise `UsageError`."""
     if isfunction(kind):
         return cast("C", _checked(kind))
     for name, method in list(vars(kind).items()):
@@ -24,18 +24,18 @@ def checked(kind: C) -> C:
 
 
 def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
-    takes = signature(function)
+    expected = signature(function)
 
     @wraps(function)
-    def call(*given: Any, **named: Any) -> Any:
+    def call(*args: Any, **kwargs: Any) -> Any:
         try:
-            takes.bind(*given, **named)
+            expected.bind(*args, **kwargs)
         except TypeError as exc:
             what = f"{function.__name__}(): {exc}."
         else:
-            return function(*given, **named)
-        known = [name for name in takes.parameters if name != "self"]
-        near = [one for name in named if name not in known for one in get_close_matches(name, known, n=1)]
+            return function(*args, **kwargs)
+        known = [name for name in expected.parameters if name != "self"]
+        near = [match for name in kwargs if name not in known for match in get_close_matches(name, known, n=1)]
         raise UsageError(what, remedy=f"Did you mean {near[0]}?" if near else f"Its arguments: {', '.join(known)}.")
 
     return call

@@ -1,7 +1,7 @@
 """
-A question to a vendor, and the verbs that answer it.
+A query to a vendor, and the methods that run it.
 
-A `Query` is a plain value: nothing is sent until a verb is called, and it can be kept, shown and repeated.
+A `Query` is an immutable value. Creating one sends nothing, and it can be run any number of times.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Query:
     """
-    A lazy, immutable question; created by `client.<resource>.query(...)`.
+    A lazy, immutable query; created by `client.<resource>.query(...)`.
 
     Attributes:
-        client: The client that will send it.
-        ask: What it asks, as plain values; the properties below show its parts.
+        client: The client that sends the requests.
+        ask: The query as plain values; the properties below return its parts.
     """
 
     client: Source = field(repr=False)
@@ -49,58 +49,60 @@ class Query:
 
     @property
     def resource(self) -> Resource:
-        """The resource that is queried."""
+        """The queried resource."""
         return self.client.resource_of(self.ask)
 
     @property
     def schema(self) -> Schema:
-        """The declared columns of the answer."""
+        """The declared columns of the result."""
         return self.resource.columns_of(self.ask)
 
     @property
     def filters(self) -> Mapping[str, Any]:
-        """The vendor's filter names and their checked values."""
+        """The checked filter values, by the vendor's filter name."""
         return MappingProxyType(dict(self.ask.filters))
 
     @property
     def where(self) -> Mapping[str, Any] | None:
-        """The vendor's own nested filter."""
+        """The nested filter in the vendor's own syntax; None if there is none."""
         return self.ask.where
 
     @property
     def sort(self) -> str | None:
-        """The sort key, with "-" before it for descending order."""
+        """The sort key; a leading "-" means descending order."""
         return self.ask.sort
 
     @property
     def expand(self) -> tuple[str, ...]:
-        """The linked resources that are embedded."""
+        """The linked resources to embed."""
         return self.ask.expand
 
     @property
     def since(self) -> Since | None:
-        """Where changes begin; None for all records."""
+        """Where the changes to fetch begin; None for all records."""
         return self.ask.since
 
     def count(self) -> int:
         """
-        Return how many records match, by one small request; two if Medipim's pages announce 10,000 or more.
+        Return the number of matching records.
+
+        Takes one small request, or two if Medipim's pages announce 10,000 or more.
 
         Raises:
-            UsageError: The vendor does not say how many there are.
+            UsageError: The vendor does not report the number.
         """
         total = run(self.resource.paging_of(self.ask).count(self.ask), self.client)
         if total is None:
-            what = f"{self.client.title} does not say how many {self.resource.name} match."
-            raise UsageError(what, remedy="Count the rows of frame().")
+            what = f"{self.client.title} does not report how many {self.resource.name} match."
+            raise UsageError(what, remedy="Count the rows of frame() instead.")
         return total
 
     def plan(self, *, limit: int | None = None) -> Plan:
         """
-        Return what a download takes: requests, seconds, strategy and why. Nothing is sent but a count.
+        Return the estimated cost of a download: requests, seconds, strategy and reason. Sends only a count.
 
         Raises:
-            UsageError: The vendor does not say how many there are.
+            UsageError: The vendor does not report the number of matching records.
         """
         return plan_of(self.client, self._limited(limit), self.count())
 
@@ -113,27 +115,27 @@ class Query:
         nested: Nested = "list",
     ) -> pd.DataFrame:
         """
-        Return the matching records as a table, one row per record, in the vendor's order.
+        Return the matching records as a DataFrame, one row per record, in the vendor's order.
 
         Args:
-            columns: Only these columns, or this one; the others are not even parsed. None means all.
-            limit: At most this many rows. None means all.
-            locale: One text column per localised value, in this locale or the first of the declared fallbacks.
-            nested: Lists and structs: "list" keeps them in Arrow, "json" makes texts of them, which can be compared,
-                grouped and exported, "drop" leaves them out.
+            columns: Names of the columns to return, or one name; other fields are not parsed. None means all.
+            limit: Maximum number of rows. None means all.
+            locale: Return each localised value as one column, in this locale or else in the first declared fallback.
+            nested: How to return lists and structs. "list" keeps them as Arrow values. "json" converts them to JSON
+                text, which can be compared, grouped and exported. "drop" leaves them out.
 
         Returns:
-            Columns of pandas' own dtypes, with the same names and dtypes for no rows and for a million: texts `str`,
-            integers `Int64`, numbers `float64`, booleans `boolean`, times `datetime64[us, UTC]`, dates
-            `datetime64[us]`. Fields that are not declared are appended as JSON text, values that do not fit are in
-            `<column>__raw`; a `SchemaDrift` warning names both. `attrs["vendorkit"]` says what was asked, when, and
-            whether the result is complete.
+            A frame with pandas' own dtypes; its column names and dtypes are the same for no rows and for a million.
+            Text is `str`, integers `Int64`, numbers `float64`, booleans `boolean`, times `datetime64[us, UTC]`, dates
+            `datetime64[us]`. Undeclared fields are appended as columns of JSON text. If a value does not fit its
+            column, the original is in `<column>__raw`. A `SchemaDrift` warning names both. `attrs["vendorkit"]` has
+            the request, its time, and whether the result is complete.
 
         Warns:
-            DataMoved: The data changed while pages came, also when they were read again; the frame is not complete.
+            DataMoved: The data changed during the download and during each retry; the frame is not complete.
 
         Raises:
-            IncompletePull: The download broke off, or its counts do not add up; `arrived` holds the received rows.
+            IncompletePull: The download failed midway, or its counts do not add up; `arrived` has the received rows.
         """
         nested = checked_nested(nested)
         return finish(table_of(self.client, self._limited(limit), self._projected(columns, locale)), nested=nested)
@@ -142,12 +144,14 @@ class Query:
         self, *, columns: str | Iterable[str] | None = None, limit: int | None = None, locale: str | None = None
     ) -> dict[str, pd.DataFrame]:
         """
-        Return tidy tables: the records under the resource's name, each nested list as a child table keyed by parent.
+        Return tidy tables by name: the records under the resource's name, and a child table for each nested list.
+
+        Each row of a child table has the key of its parent record.
 
         Args:
-            columns: Only these columns and the key, such as `["name", "photos"]`. None means all.
-            limit: At most this many records.
-            locale: As in `frame()`, and in the child tables too.
+            columns: Names of the columns to return, such as `["name", "photos"]`; the key is added. None means all.
+            limit: Maximum number of records. None means all.
+            locale: As in `frame()`; it applies to the child tables too.
 
         Raises:
             IncompletePull: As in `frame()`.
@@ -159,10 +163,10 @@ class Query:
         return {name: finish(quiet, child) for name, child in child_tables(result.table, schema).items()}
 
     def records(self, *, limit: int | None = None) -> Iterator[dict[str, Any]]:
-        """Yield the matching records as the vendor sends them in JSON; pages are fetched as they are needed."""
+        """Yield the matching records as the vendor sends them in JSON; pages are fetched as needed."""
         pull = self._pull(replace(self._limited(limit), accept="json"))
-        for one in pull.accepted():
-            yield from one.page.records()
+        for accept in pull.accepted():
+            yield from accept.page.records()
         pull.check()
 
     def batches(
@@ -174,15 +178,14 @@ class Query:
         nested: Nested = "list",
     ) -> Iterator[pa.RecordBatch]:
         """
-        Yield the matching records as Arrow batches of the frame's columns, one or more per page; memory stays bounded.
+        Yield the matching records as Arrow batches with the columns of `frame()`, one or more batches per page.
 
-        Arguments as in `frame()`; dates are Arrow's `date32` here.
-
-        Appended columns (see `frame()`) are only in the batches that need them.
+        Memory use stays bounded. The arguments are those of `frame()`. Dates are Arrow's `date32`. Columns of
+        undeclared or unfit values appear only in the batches that need them.
         """
         schema, nested = self._projected(columns, locale), checked_nested(nested)
         pull, drift = self._pull(self._limited(limit)), Drift()
-        with closing(pull.read(TableReader(schema).read, most=1)) as groups:
+        with closing(pull.read(TableReader(schema).read, rows=1)) as groups:
             for group in groups:
                 drift.merge(group.value.drift)
                 yield from flattened(group.value.table, nested).to_batches()
@@ -193,60 +196,62 @@ class Query:
         self, path: str | Path, *, columns: str | Iterable[str] | None = None, locale: str | None = None
     ) -> Dataset:
         """
-        Store the matching records as a folder of Parquet files; memory stays bounded, `vendorkit.load(path)` reads it.
+        Save the matching records as a folder of Parquet files; `vendorkit.load(path)` reads it.
 
-        Called again after any interruption it continues from there; a complete dataset is returned as it is.
+        Memory use stays bounded. After an interruption, the same call continues where it stopped. If the dataset is
+        already complete, it is returned unchanged.
 
         Raises:
-            UsageError: The folder holds something else or another query's dataset, or is in use; nothing was sent.
-            IncompletePull: The download or the disk failed, or data changed meanwhile; `arrived` is the `Dataset`.
+            UsageError: The folder contains other files or another query's dataset, or is in use; nothing was sent.
+            IncompletePull: The download or a write failed, or the data changed during it; `arrived` is the `Dataset`.
         """
         return save(self.client, self.ask, path, columns=columns, locale=locale)
 
     def update(self, path: str | Path) -> Dataset:
         """
-        Merge what changed since then into the dataset that `save` created from this query.
+        Bring the dataset that `save` created from this query up to date.
 
-        Changed records keep their position, new ones come last, records that were deleted or no longer match leave.
+        Changed records keep their position and new ones are appended. Records that were deleted or no longer match
+        are removed.
 
         Raises:
             UsageError: The folder has no complete dataset of this query, or the vendor does not report its changes.
-            NotFound: The vendor's feed does not reach back to when it was saved.
-            IncompletePull: The download or the disk failed, or data changed meanwhile; the dataset is as it was.
+            NotFound: The vendor's feed does not reach back to the last save or update.
+            IncompletePull: The download or a write failed, or the data changed during it; the dataset is unchanged.
         """
         return update(self.client, self.ask, path)
 
     def dask(self, partitions: int = 8, *, nested: Nested = "json") -> dd.DataFrame:
         """
-        Return a lazy Dask frame with the columns and dtypes of `frame()`; see `vendorkit.tools.dask`.
+        Return a lazy Dask DataFrame with the columns and dtypes of `frame()`; see `vendorkit.tools.dask`.
 
         Args:
-            partitions: About how many parts to plan, if the vendor's paging allows parts.
-            nested: As in `frame()`; Dask cannot shuffle lists, so "json" is the default.
+            partitions: Approximate number of partitions; one if the vendor's paging cannot be divided.
+            nested: As in `frame()`. The default is "json", because Dask cannot shuffle lists.
 
         Raises:
             SettingsError: Dask is not installed.
-            IncompletePull: The planned parts do not add up to what the vendor announces.
+            IncompletePull: The row counts of the partitions do not add up to the total that the vendor announces.
         """
         return to_dask(self.client, self.ask, partitions, checked_nested(nested))
 
     def request(self) -> requests.PreparedRequest:
-        """Return the first request that would be sent, with `***` in place of credentials. Nothing is sent."""
+        """Return the first request of this query without sending it; credentials are shown as `***`."""
         return self.client.session.prepare(first_call(self.resource, self.ask))
 
     def snippet(self, language: str = "curl", *, limit: int | None = None) -> str:
         """
-        Return the request as code, for at most *limit* rows.
+        Return code that sends the first request of this query.
 
         Args:
             language: "vendorkit", "curl", "python", "requests", "php", "javascript", "java", "ruby", "r", "go",
                 "csharp", "powershell", or for Medipim "php-client".
-            limit: The first page is no larger than it needs to be for so many rows.
+            limit: Maximum number of rows; a small limit makes the requested page smaller.
         """
         return snippet(self.client, self._limited(limit), language)
 
     def describe(self) -> dict[str, Any]:
-        """Return the request as plain values, without credentials: enough to repeat it."""
+        """Return the first request as plain values that are enough to repeat it, without credentials."""
         return describe(self.client, self.ask)
 
     def _limited(self, limit: int | None) -> Ask:
@@ -271,6 +276,6 @@ class Query:
         return f"<Query {self.client.title}: {request['method']} {request['url']}{shown}>"
 
 
-def checked_nested(given: Any) -> Nested:
-    """Return *given* if it is a way to hold lists and structs; `UsageError` if not."""
-    return cast("Nested", choice(given, NESTED, "nested cannot be"))
+def checked_nested(nested: Any) -> Nested:
+    """Return *nested* if it is "list", "json" or "drop"; raise `UsageError` if not."""
+    return cast("Nested", choice(nested, NESTED, "nested cannot be"))

@@ -1,18 +1,18 @@
 """
-A kind of record of a vendor, declared as data; and how its pages are fetched, as flows without I/O.
+Declarations of a vendor's resources, and the paging flows that fetch their pages without doing I/O.
 
-A flow is a generator. It yields what it wants and is sent the answer:
+A flow is a generator. It yields requests to the driver (`pull.drive`), which sends it the results:
 
-    page = yield call               the page of this one call, ahead of the queue; of a stream its first block
-    yield [call, ...]               adds calls to the queue: they are sent in order, a few at once; nothing comes back
-    page = yield NEXT               the next page of the queue, in the order of the calls; a stream gives one per block;
-                                    None: the queue is empty
-    yield Accept(page, ...)         the rows of this page are part of the result; only now are they given out
-    yield DROP                      empties the queue: its pages and errors are never seen
+    page = yield call               sends this call at once, ahead of the queue; a stream returns its first block
+    yield [call, ...]               appends calls to the queue, which are sent in order, a few at once; returns nothing
+    page = yield NEXT               the next page of the queue, in the order of the calls; a stream has a page per
+                                    block; None if the queue is empty
+    yield Accept(page, ...)         adds the rows of this page to the result; other pages are not part of it
+    yield DROP                      empties the queue and discards its pages and errors
     return value                    ends the flow and drops the queue; only `pages` and `changed_ids` accept pages
 
 An error is raised in the flow at the yield that waits for that page; the flow may catch it. Queue the next call before
-you accept a page, so that it is under way while the rows are read.
+you accept a page, so that the call is under way while the rows are read.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 class Do(Enum):
-    """What a flow can ask for besides a call."""
+    """What a flow can yield apart from calls and accepted pages."""
 
     NEXT = "next"
     DROP = "drop"
@@ -51,7 +51,7 @@ class Accept:
 
     Attributes:
         page: The page.
-        cursor: JSON from which `pages(ask, cursor)` continues after this page; None: it cannot.
+        cursor: JSON value with which `pages(ask, cursor)` continues after this page; None if it cannot.
         total: The number of records that the vendor announces; None if it does not.
     """
 
@@ -60,12 +60,12 @@ class Accept:
     total: int | None = None
 
 
-Flow = Generator[Call | Sequence[Call] | Accept | Do, Any, T]  # Any: a flow is sent a Page, or None
+Flow = Generator[Call | Sequence[Call] | Accept | Do, Any, T]  # the driver sends it a Page or None
 
 
 @dataclass(frozen=True)
 class Cost:
-    """The price of a query: the number of requests, the strategy, why it is this one, and how many run at once."""
+    """The cost of a query: the number of requests, the strategy, its reason, and how many requests run at once."""
 
     requests: int
     strategy: str = "pages"
@@ -73,57 +73,57 @@ class Cost:
     at_once: int = 1
 
     def rounds(self, requests: int) -> int:
-        """Return how often the vendor is waited for in *requests*: the first goes first, the others `at_once`."""
+        """Return the number of round trips that *requests* take: the first runs alone, then `at_once` at a time."""
         return min(requests, 1 - (1 - requests) // self.at_once)
 
 
 class Paging(ABC):
-    """How one family of a vendor's endpoints is queried. Subclasses are frozen dataclasses."""
+    """How one family of a vendor's endpoints returns its pages. Subclasses are frozen dataclasses."""
 
     @abstractmethod
     def pages(self, ask: Ask, cursor: Any = None) -> Flow[None]:
-        """Accept all pages in order, from the start or from *cursor*. The first call is what `request()` shows."""
+        """Accept all pages in order, from the start or from *cursor*; `Query.request()` returns the first call."""
 
     @abstractmethod
     def get(self, ask: Ask, identifier: str) -> Flow[Page]:
         """Return the page of one record."""
 
     def arguments_of(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the arguments of `query` that the JSON body of a first call says: here, each member is a filter."""
+        """Return the arguments of `query()` whose first call has this JSON body: by default one filter per member."""
         return dict(body)
 
     def count(self, ask: Ask) -> Flow[int | None]:  # noqa: ARG002
-        """Return how many records match, by small requests; None if the vendor does not say."""
+        """Return the number of matching records, found by small requests; None if the vendor does not report it."""
         yield from ()
         return None
 
     def split(self, ask: Ask, parts: int) -> Flow[list[Ask]]:  # noqa: ARG002
-        """Return about *parts* queries that together give the result in order; `[ask]` if it cannot be divided."""
+        """Return about *parts* queries whose results, concatenated, are the whole; `[ask]` if it is indivisible."""
         yield from ()
         return [ask]
 
     def adjacent(self, ask: Ask, cursor: Any, one: Accept) -> tuple[Any, Any]:  # noqa: ARG002
-        """Return the cursors of the pages before and after *one*, which began at *cursor*; None if there is none."""
+        """Return the cursors of the pages before and after page *one*, fetched from *cursor*; None if there is none."""
         return None, one.cursor
 
     def within(self, requests: int | None) -> Paging:  # noqa: ARG002
-        """Return the paging that is quickest if so many requests may be sent now; None: any number."""
+        """Return the fastest variant of this paging if only *requests* may be sent now; None means no limit."""
         return self
 
     def cost(self, ask: Ask, rows: int) -> Cost:  # noqa: ARG002
-        """Return what fetching *rows* records takes."""
+        """Return the cost of fetching *rows* records."""
         return Cost(1, "one request", "the vendor sends all records in one response")
 
 
 class Nothing(Paging):
-    """The paging of a query that matches nothing, because a filter has no values: nothing is sent."""
+    """The paging of a query that matches nothing because a filter's list of values is empty. It sends nothing."""
 
     def pages(self, ask: Ask, cursor: Any = None) -> Flow[None]:  # noqa: ARG002
         """Accept no page."""
         yield from ()
 
     def get(self, ask: Ask, identifier: str) -> Flow[Page]:
-        """Raise: a record by its id is no such query."""
+        """Raise `NotImplementedError`: fetching one record by its id uses no filters."""
         raise NotImplementedError
 
     def count(self, ask: Ask) -> Flow[int | None]:  # noqa: ARG002
@@ -132,37 +132,37 @@ class Nothing(Paging):
         return 0
 
     def cost(self, ask: Ask, rows: int) -> Cost:  # noqa: ARG002
-        """Return no requests."""
+        """Return a cost of no requests."""
         return Cost(0, "none", "a filter has no values, so nothing matches")
 
 
 class Changes(ABC):
-    """How a vendor reports what changed: its queries take `since`, and their datasets can be updated."""
+    """How a vendor reports changes, for queries with `since` and for updates of datasets."""
 
     @abstractmethod
     def why_not_incremental(self, ask: Ask) -> str | None:
-        """Return why changes of what *ask* queries are not available; None if they are."""
+        """Return why the changes of *ask* cannot be queried; None if they can."""
 
     @abstractmethod
     def position(self, ask: Ask) -> Flow[Since | None]:
-        """Return the vendor's position now, for a later `since`; None if it cannot be determined."""
+        """Return the vendor's current position, for a later `since`; None if it cannot be determined."""
 
     @abstractmethod
     def changed_ids(self, ask: Ask) -> Flow[None]:
-        """Accept pages whose `keys` changed since `ask.since`, including those that left what *ask* queries."""
+        """Accept pages whose `keys` changed since `ask.since`, including records that no longer match *ask*."""
 
     def times(self, ask: Ask) -> tuple[str, ...]:  # noqa: ARG002
-        """Return the columns by which a record itself says when it may have come to match; none: it does not."""
+        """Return the time columns that show when a record may have begun to match *ask*; empty if there are none."""
         return ()
 
     def came_since(self, ask: Ask, at: float) -> Flow[list[str]]:  # noqa: ARG002
-        """Return names of what came since *at*, by the vendor's clock: by one small request."""
+        """Return names of the records that appeared since *at* by the vendor's clock, found by one small request."""
         yield from ()
         return []
 
     @abstractmethod
     def keys(self, page: Page) -> list[str]:
-        """Return the keys of the changed records that a page of `changed_ids` names."""
+        """Return the keys of the changed records on a page of `changed_ids`."""
 
 
 @dataclass(frozen=True)
@@ -171,20 +171,20 @@ class Resource:
     One kind of record of a vendor.
 
     Attributes:
-        name: Plural, snake_case; also the attribute of the client.
-        about: One sentence for people.
-        path: The vendor's path of it; `{name}` is where the value of a filter goes.
-        schema: Its declared columns.
-        paging: How its pages are fetched.
-        filters: The filters it takes.
-        sort_keys: The keys it can be sorted by, in the vendor's spelling.
-        record_path: The path of one record, with `{id}`; "" if its records have none.
-        schema_of: The columns of the answer to one query, if they depend on it.
+        name: In the plural and snake_case; also the client's attribute.
+        about: A description in one sentence.
+        path: The path of the endpoint; `{name}` is replaced by the value of that filter.
+        schema: The declared columns.
+        paging: How pages are fetched.
+        filters: The filters that queries accept.
+        sort_keys: The vendor's sort keys.
+        record_path: The path of one record, with `{id}`; "" if records have no path.
+        schema_of: Returns the columns of the result of one query, if they depend on the query.
         expands: Linked resources that can be embedded.
-        ineffective: Expansions among those requested that have no effect on this resource.
-        strategies: The ways to fetch more than pages can hold, the default first; empty if pages hold everything.
-        nests: Whether the vendor takes filters nested by `and`, `or` and `not`.
-        changes: How the vendor reports what changed; None if it does not.
+        ineffective: Returns the requested expansions that have no effect on this resource.
+        strategies: Ways to fetch results too large for pages, the default first; empty if pages are enough.
+        nests: Whether the vendor accepts filters nested in `and`, `or` and `not`.
+        changes: How the vendor reports changes; None if it does not.
     """
 
     name: str
@@ -203,11 +203,11 @@ class Resource:
     changes: Changes | None = None
 
     def paging_of(self, ask: Ask) -> Paging:
-        """Return how the records of *ask* are fetched."""
+        """Return the paging that fetches the records of *ask*."""
         return Nothing() if ask.matches_nothing else self.paging
 
     def columns_of(self, ask: Ask) -> Schema:
-        """Return the declared columns of the answer to *ask*."""
+        """Return the declared columns of the result of *ask*."""
         return self.schema if self.schema_of is None else self.schema_of(ask)
 
 
@@ -218,15 +218,15 @@ class Source(Protocol):
     environment: str
     accepts: tuple[str, ...]
     session: Session
-    snippet_writers: Mapping[str, tuple[str, Callable[[Any], str]]]  # languages of one vendor's clients: label, writer
+    snippet_writers: Mapping[str, tuple[str, Callable[[Any], str]]]  # by language of the vendor's SDKs: label, writer
 
     @property
     def title(self) -> str:
-        """The vendor and the environment, for messages."""
+        """The names of the vendor and the environment, for messages."""
 
     @property
     def base_url(self) -> str:
-        """Scheme, host and port that paths are relative to."""
+        """The scheme, host and port to which paths are relative."""
 
     @property
     def declared(self) -> Mapping[str, Resource]:
@@ -236,21 +236,21 @@ class Source(Protocol):
         """Return the resource that *ask* queries."""
 
     def fetch(self, call: Call, stop: Event) -> Iterator[Page]:
-        """Send *call* and yield its page, or the blocks of a stream; *stop* ends it early by `Cancelled`."""
+        """Send *call* and yield its page, or the blocks of a stream; raise `Cancelled` soon after *stop* is set."""
 
     def reopen(self) -> Callable[[], Source]:
-        """Return a picklable function that connects again in another process, with credentials found there."""
+        """Return a picklable function that connects again in another process, with the credentials of that process."""
 
     def signing(self, scheme: str | None) -> Signing:
-        """Return how calls of an authentication scheme are signed, for code in other languages."""
+        """Return how calls of an authentication scheme are signed, for snippets in other languages."""
 
     def connect_arguments(self) -> Mapping[str, Any]:
-        """Return the arguments of `connect` that lead to this client, without credentials."""
+        """Return the arguments of `connect()` that create this client, without credentials."""
 
 
 @dataclass(frozen=True)
 class Signing:
-    """How a request is authenticated: the kind, the variables with its credentials, where a token is fetched first."""
+    """How a request is authenticated: the scheme, the environment variables with credentials, and any token URL."""
 
     kind: Literal["none", "basic", "digest", "bearer", "token"] = "none"
     variables: tuple[str, ...] = ()
@@ -259,16 +259,16 @@ class Signing:
 
 def first_call(resource: Resource, ask: Ask) -> Call:
     """
-    Return the first call that fetches *ask*; nothing is sent.
+    Return the first call that fetches *ask*, without sending it.
 
     Raises:
-        UsageError: The query cannot be sent as it is.
+        UsageError: The query cannot be sent, for example because a required filter is missing.
     """
     return opening(resource.paging.pages(ask))
 
 
 def opening(flow: Flow[Any]) -> Call:
-    """Return the call that *flow* begins with; nothing is sent."""
+    """Return the first call of *flow*, without sending it."""
     step = next(flow)
     flow.close()
     assert not isinstance(step, (Accept, Do))  # noqa: S101 - a flow begins with a call
@@ -276,24 +276,24 @@ def opening(flow: Flow[Any]) -> Call:
 
 
 def describe(source: Source, ask: Ask) -> dict[str, Any]:
-    """Return the first request of *ask* as plain values, without credentials: enough to repeat it."""
+    """Return the first request of *ask* as plain values that are enough to repeat it, without credentials."""
     call = first_call(source.resource_of(ask), ask)
     url = source.session.absolute(call.url)
     request = {"method": call.method, "url": url, "params": dict(call.params), "json": call.json}
-    # If changes are read from a feed, its address says nothing of the query.
+    # The URL of a change feed does not contain the query's filters.
     return request if ask.since is None else {**request, "since": ask.since.at, "filters": dict(ask.filters)}
 
 
 def changes_of(resource: Resource, ask: Ask, title: str) -> Changes:
     """
-    Return how changes of *ask* are found.
+    Return how the changes of *ask* can be queried.
 
     Raises:
-        UsageError: The vendor does not report them, or not for this query.
+        UsageError: The vendor does not report changes of the resource, or not for this query.
     """
     if resource.changes is None:
         what = f"{title} does not report which {resource.name} changed."
-        raise UsageError(what, remedy="Leave since= out; delete a saved dataset and save it again.")
+        raise UsageError(what, remedy="Omit since=. To refresh a saved dataset, delete it and save it again.")
     if why := resource.changes.why_not_incremental(ask):
-        raise UsageError(why, remedy="Query without it; delete a saved dataset and save it again.")
+        raise UsageError(why, remedy="Query without it. To refresh a saved dataset, delete it and save it again.")
     return resource.changes

@@ -187,7 +187,7 @@ def test_every_tab_fits_the_page(app, theme, width, zoom):
     expect(page.get_by_label("Group", exact=True)).to_be_visible()
     add_filter(page, "created_at")
     page.get_by_label("created_at", exact=True).fill("2026-01-31 .. 2026-01-01")
-    expect(page.get_by_role("alert")).to_contain_text("in the order of time")
+    expect(page.get_by_role("alert")).to_contain_text("in chronological order")
     page.get_by_label("created_at", exact=True).fill(".. 2026-01-31")
     expect(page.get_by_text("until 2026-01-31, included, UTC.")).to_be_visible()
     page.get_by_role("button", name=re.compile("columns: all")).click()

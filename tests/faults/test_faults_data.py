@@ -144,7 +144,7 @@ def test_a_record_on_two_pages_counts_once_unless_it_differs():
 @pytest.mark.parametrize(
     ("pages", "why"),
     [
-        ({"?page=2": ([C], 4, None), "": ([A, B], 4, "/api/brands?page=2")}, "3 rows arrived where 4"),
+        ({"?page=2": ([C], 4, None), "": ([A, B], 4, "/api/brands?page=2")}, "3 rows arrived, but 4"),
         ({"": ([A, B], 9, "/api/brands?page=2")}, "circle"),
         ({"?page=2": ([], 9, "/api/brands?page=3"), "": ([A, B], 9, "/api/brands?page=2")}, "no end"),
         ({"?page=2": ([], None, "/api/brands?page=3"), "": ([A, B], None, "/api/brands?page=2")}, "no end"),

@@ -78,9 +78,9 @@ def test_records_and_batches_and_one_record(harbour):
 
 def test_count_says_that_the_vendor_does_not_count(harbour):
     """The vendor has no total, and says so by its paging's default."""
-    with pytest.raises(UsageError, match="does not say how many ships match"):
+    with pytest.raises(UsageError, match="does not report how many ships match"):
         harbour.ships.query().count()
-    with pytest.raises(UsageError, match="does not say how many ships match"):
+    with pytest.raises(UsageError, match="does not report how many ships match"):
         harbour.ships.query().plan()
 
 
@@ -96,7 +96,7 @@ def test_request_panel_asks_and_fetches(harbour, server):
     assert server.token not in everything(panel)
     button(panel, "Count").click()
     panel.join()
-    assert "does not say how many ships match" in panel.static_html()
+    assert "does not report how many ships match" in panel.static_html()
 
 
 def test_browser_lists_turns_pages_and_opens_records(harbour):

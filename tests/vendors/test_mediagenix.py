@@ -185,7 +185,7 @@ def test_followed_events_are_those_of_the_same_query(mediagenix, url, rows):
 def test_count_asks_for_one_record(mediagenix):
     """total-entries of a page of one."""
     assert mediagenix.titles.query().count() == 2000
-    with pytest.raises(UsageError, match="does not say how many"):
+    with pytest.raises(UsageError, match="does not report how many"):
         mediagenix.linear_schedulings.query(linear_channel=1).count()
 
 

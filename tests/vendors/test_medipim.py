@@ -149,7 +149,7 @@ def test_limit_asks_for_no_more_than_it_needs(medipim, vendors, limit, size):
     ("wrong", "said"),
     [
         ({"brnd": 9}, "Did you mean brand"),
-        ({"ean": 3282770114577}, "a text"),
+        ({"ean": 3282770114577}, "a string"),
         ({"brand": "nine"}, r"a brand id \(whole number\), not 'nine'"),
         ({"brand": True}, r"a brand id \(whole number\), not True"),
         ({"status": "gone"}, "one of active"),

@@ -304,7 +304,7 @@ def test_windows_that_do_not_add_up_are_an_incomplete_pull(beyond, monkeypatch):
         return 10_607
 
     monkeypatch.setattr(Windowed, "exact_total", more)
-    with pytest.raises(IncompletePull, match="10,600 rows arrived where 10,607"):
+    with pytest.raises(IncompletePull, match="10,600 rows arrived, but 10,607"):
         beyond.products.query(strategy="windows").frame(columns=["id"])
     with pytest.raises(IncompletePull, match="10,600 records, the stream 10,607"):
         beyond.products.query().dask(2)

@@ -1,4 +1,4 @@
-"""Running a paging flow: the only fetch loop, the only threads, the checks for completeness, and progress."""
+"""Runs paging flows: the fetch loop, its threads, the completeness checks and the progress reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The driver of paging flows: sends the calls that a flow wants, a few at once, and hands it the pages in order."""
+"""The driver of paging flows: sends the calls that a flow yields, a few at once, and returns their pages in order."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ from vendorkit.resource import Accept, Do, Flow, Source
 T = TypeVar("T")
 Fetch = Callable[[Call, threading.Event], Iterator[Page]]
 
-AHEAD: Final = 2 * AT_ONCE  # calls that are under way or finished, so that a slow one holds up few
-BLOCKS: Final = 3  # blocks of a stream that may wait to be read
+AHEAD: Final = 2 * AT_ONCE  # running or finished calls that are not read yet; one slow call must not stall the rest
+BLOCKS: Final = 3  # fetched blocks of a stream that may wait to be read
 
 
-class _Answer:
-    """One call that runs in a thread of the pool, and its pages, a few at most, until they are wanted."""
+class _Exchange:
+    """One call that runs in a thread of the pool, and a short queue of its pages that nobody has taken yet."""
 
-    def __init__(self, call: Call, fetch: Fetch, arrived: Callable[[Page], None], threads: Threads) -> None:
-        self.call, self._arrived, self.stop = call, arrived, Stop()
+    def __init__(self, call: Call, fetch: Fetch, on_page: Callable[[Page], None], threads: Threads) -> None:
+        self.call, self._on_page, self.stop = call, on_page, Stop()
         self._pages = cast("Generator[Page, None, None]", fetch(call, self.stop))
         self._items: queue.Queue[Any] = queue.Queue(BLOCKS)
-        self._begun = threading.Lock()  # locked by the thread that fetches the pages, for ever
-        # If that is the thread that wants them: a fetch that waits to go on must not change its context.
-        self._here: Context | None = None
-        self.used = False  # whether somebody wanted its pages
-        self._threads, self._thread = threads, threads.submit(self._fill)
+        self._claimed = threading.Lock()  # acquired by the thread that fetches the pages and never released
+        # Set if the consumer fetches the pages itself: a suspended fetch must not change the consumer's context.
+        self._context: Context | None = None
+        self.used = False  # whether a page was requested
+        self._threads, self._future = threads, threads.submit(self._fill)
 
     def _fill(self) -> None:
-        if not self._begun.acquire(blocking=False):
+        if not self._claimed.acquire(blocking=False):
             return
         try:
             with closing(self._pages):
-                while (page := self._fetched()) is not None:
+                while (page := self._fetch_next()) is not None:
                     self._put(page)
             self._put(None)
-        except BaseException as exc:  # noqa: BLE001 - it is raised where the page is wanted
+        except BaseException as exc:  # noqa: BLE001 - raised again by next()
             self._put(exc)
 
     def _put(self, item: Any) -> None:
@@ -57,108 +57,107 @@ class _Answer:
                 return self._items.put(item, timeout=SLICE_S)
         return None
 
-    def next(self, waited: Callable[[], None]) -> Page | None:
-        """Return the next page, None at the end; raise the call's error. *waited* is called again and again."""
+    def next(self, on_wait: Callable[[], None]) -> Page | None:
+        """Return the next page, None at the end; raise the call's error. Calls *on_wait* repeatedly while waiting."""
         self.used = True
-        if self._thread is None and self._begun.acquire(blocking=False):
-            self._here = copy_context()
+        if self._future is None and self._claimed.acquire(blocking=False):
+            self._context = copy_context()
         while True:
-            self._threads.look()
-            waited()
-            if self._here is not None:
-                return self._here.run(self._fetched)
+            self._threads.check()
+            on_wait()
+            if self._context is not None:
+                return self._context.run(self._fetch_next)
             with suppress(queue.Empty):
                 item = self._items.get(timeout=SLICE_S)
                 if isinstance(item, BaseException):
                     try:
                         raise item
                     finally:
-                        del item  # the frame that raises would keep its own error, and with it all pages
+                        del item  # else this frame, which is in the error's traceback, would keep the error alive
                 return cast("Page | None", item)
 
-    def _fetched(self) -> Page | None:
+    def _fetch_next(self) -> Page | None:
         page = next(self._pages, None)
         if page is not None:
-            self._arrived(page)
+            self._on_page(page)
         return page
 
     def end(self) -> None:
-        """Stop the call and forget its pages: a kept error would keep its frames, and with them this answer."""
+        """Stop the call and discard its pages and error, whose traceback would keep this object alive."""
         if self._threads.process is not this_process():
-            return  # a forked child may have copied the locks of these objects locked
+            return  # the fork may have copied a lock while it was held
         self.stop.set()
         with suppress(queue.Empty):
             while True:
                 self._items.get_nowait()
-        if self._here is not None:
-            self._here.run(self._pages.close)
+        if self._context is not None:
+            self._context.run(self._pages.close)
 
 
 class Queue:
     """
-    The calls of a flow, sent in order, and their answers in the same order.
+    The queued calls of a flow, sent in order and a few at once; their pages are returned in the same order.
 
     Args:
         fetch: Sends one call and yields its pages; called in several threads.
-        arrived: Called for each page as it arrives, in the thread that fetched it.
-        waited: Called in the consumer's thread while it waits.
+        on_page: Called for each page as it arrives, in the thread that fetched it.
+        on_wait: Called repeatedly in the consumer's thread while it waits.
 
     Attributes:
-        threads: Where calls are sent.
-        begun: How many calls were taken from the queue, or sent ahead of it.
+        threads: The threads that send calls.
+        begun: The number of started calls, including those sent ahead of the queue.
     """
 
     def __init__(
         self,
         fetch: Fetch,
-        arrived: Callable[[Page], None] = lambda _: None,
-        waited: Callable[[], None] = lambda: None,
+        on_page: Callable[[Page], None] = lambda _: None,
+        on_wait: Callable[[], None] = lambda: None,
     ) -> None:
-        self._fetch, self._arrived, self._waited = fetch, arrived, waited
+        self._fetch, self._on_page, self._on_wait = fetch, on_page, on_wait
         self.threads, self.begun = Threads(AT_ONCE, "fetch"), 0
-        self._waiting, self._started = deque[Call](), deque[_Answer]()
+        self._pending, self._started = deque[Call](), deque[_Exchange]()
         self._discarded: list[Stop] = []
 
     @property
     def discarded(self) -> int:
-        """How many requests were sent whose answers were not used."""
+        """The number of requests whose responses were not used."""
         return sum(stop.requests for stop in self._discarded)
 
-    def _answer(self, step: Call | Sequence[Call] | Do) -> Page | None:
-        """Do what a flow yielded, and return what it is sent."""
+    def _perform(self, step: Call | Sequence[Call] | Do) -> Page | None:
         if isinstance(step, Call):
-            return self._now(step)
+            return self._send_now(step)
         if step is Do.NEXT:
             return self._next()
         if step is Do.DROP:
             self._drop()
         else:
-            self._waiting.extend(step)
+            self._pending.extend(step)
             self._start()
         return None
 
-    def _now(self, call: Call) -> Page | None:
+    def _send_now(self, call: Call) -> Page | None:
         check_cancelled()
         self.begun += 1
         with closing(cast("Generator[Page, None, None]", self._fetch(call, threading.Event()))) as pages:
             page = next(pages, None)
         if page is not None:
-            self._arrived(page)
+            self._on_page(page)
         return page
 
     def _start(self) -> None:
-        while self._waiting and len(self._started) < AHEAD:
+        while self._pending and len(self._started) < AHEAD:
             self.begun += 1
-            self._started.append(_Answer(self._waiting.popleft(), self._fetch, self._arrived, self.threads))
+            self._started.append(_Exchange(self._pending.popleft(), self._fetch, self._on_page, self.threads))
 
     def _next(self) -> Page | None:
         while self._started:
-            answer, page = self._started[0], None
+            exchange, page = self._started[0], None
             try:
-                page = answer.next(self._waited)
+                page = exchange.next(self._on_wait)
             finally:
-                if page is None or not answer.call.lines:
-                    # After an error too: _drop() would not find its thread any more.
+                if page is None or not exchange.call.lines:
+                    # Also after an error, which ends the exchange.
                     self._started.popleft().end()
                     self._start()
             if page is not None:
@@ -166,19 +165,19 @@ class Queue:
         return None
 
     def _drop(self) -> None:
-        for answer in self._started:
-            if not answer.used:
-                answer.stop.discarded = True
-                self._discarded.append(answer.stop)
-            answer.end()
+        for exchange in self._started:
+            if not exchange.used:
+                exchange.stop.discarded = True
+                self._discarded.append(exchange.stop)
+            exchange.end()
         self._started.clear()
-        self._waiting.clear()
+        self._pending.clear()
 
     def drive(self, flow: Flow[T]) -> Generator[Accept, None, T]:
         """
-        Run *flow*: yield the pages that it accepts, return what it returns.
+        Run *flow*: yield the pages that it accepts and return its value.
 
-        Nothing new is sent while the consumer does not take a page. Closing it stops every call that is under way.
+        No further calls are started until the consumer takes the next page. Closing the generator stops all calls.
         """
         reply: Page | None = None
         error: VendorkitError | None = None
@@ -186,35 +185,35 @@ class Queue:
             while True:
                 try:
                     step = flow.send(reply) if error is None else flow.throw(error)
-                except StopIteration as end:  # caught only here: one that escapes from `fetch` is not the flow's end
+                except StopIteration as end:  # only around the flow: a StopIteration of `fetch` must not end it
                     return cast("T", end.value)
                 reply = error = None
                 if isinstance(step, Accept):
                     yield step
                     continue
                 try:
-                    reply = self._answer(step)
+                    reply = self._perform(step)
                 except Cancelled:
-                    raise  # a flow must not catch it
+                    raise  # past the flow, which must not catch it
                 except VendorkitError as exc:
                     error = exc
         finally:
-            error = None  # as in next(): this frame is part of the error's traceback
+            error = None  # as in _Exchange.next(): this frame is in the error's traceback
             flow.close()
             self._drop()
             self.threads.close()
 
 
-def drive(flow: Flow[T], fetch: Fetch, arrived: Callable[[Page], None] = lambda _: None) -> Generator[Accept, None, T]:
-    """Run *flow* with a new queue, see there: yield the pages that it accepts, return what it returns."""
-    return Queue(fetch, arrived).drive(flow)
+def drive(flow: Flow[T], fetch: Fetch, on_page: Callable[[Page], None] = lambda _: None) -> Generator[Accept, None, T]:
+    """Run *flow* with a new `Queue`: yield the pages that it accepts and return its value."""
+    return Queue(fetch, on_page).drive(flow)
 
 
 def run(flow: Flow[T], source: Source) -> T:
     """Run a flow that accepts no pages, and return its value."""
-    with closing(drive(flow, source.fetch)) as driven:
+    with closing(drive(flow, source.fetch)) as accepted:
         try:
-            next(driven)
+            next(accepted)
         except StopIteration as end:
             return cast("T", end.value)
     message = "a flow that returns a value accepts no pages"

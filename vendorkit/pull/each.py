@@ -1,4 +1,4 @@
-"""One query per row of a DataFrame, a few at once, and the records of all of them as one frame."""
+"""Runs one query per row of a DataFrame, a few at once, and returns all their records as one frame."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from vendorkit.http.budget import AT_ONCE
 from vendorkit.pull.progress import Progress, progress_to, reporting
 from vendorkit.pull.pull import utc_now
 from vendorkit.pull.result import Result, table_of
-from vendorkit.pull.threads import Threads, finished
+from vendorkit.pull.threads import Threads, result_of
 from vendorkit.resource import Source
 
 ERROR: Final = "for_each_error"
-BULK: Final = 1_000  # values in one query, the most that Medipim takes
+BULK: Final = 1_000  # values per query; Medipim accepts no more
 
 
 @dataclass(frozen=True)
 class Bulk:
-    """A filter that takes many values at once, and the column in which each record has the value that it matches."""
+    """A filter that accepts many values, and the column of a record that contains the value it matched."""
 
     wire: str
     column: str
@@ -39,7 +39,7 @@ class Bulk:
 
 @dataclass(frozen=True)
 class Answer:
-    """What was found for one query: rows of the table of `result`; or the text of an error."""
+    """The outcome of one query: some rows of the table of `result`, or the text of an error."""
 
     result: Result | None = None
     rows: Sequence[int] = ()
@@ -52,14 +52,14 @@ class Each:
     The distinct queries for the rows of a DataFrame.
 
     Args:
-        source: Fetches them.
-        schema: The columns to read; that of `bulk` is among them.
+        source: The client that sends them.
+        schema: The columns to read, including the column of `bulk`.
         asks: The queries.
-        bulk: How several of them can be one; None if they cannot.
+        bulk: The filter whose values several queries can share; None if each query is sent by itself.
 
     Attributes:
-        answers: What was found, in the order of `asks`.
-        started_at: When; ISO 8601, UTC.
+        answers: The outcomes, by index in `asks`.
+        started_at: The start time; ISO 8601, UTC.
     """
 
     source: Source
@@ -71,25 +71,26 @@ class Each:
 
     def run(self, name: str) -> None:
         """
-        Send the queries, a few at once; what fails is noted in its answer. A bar, or the subscriber, shows progress.
+        Send the queries, a few at once, with a progress bar; the error of a query is noted in its answer.
 
         Raises:
-            AuthError, SettingsError, Cancelled: The credentials were refused or are missing, or somebody pressed stop.
+            AuthError, SettingsError: The credentials were refused or are missing.
+            Cancelled: The run was cancelled.
         """
         step = 1 if self.bulk is None else BULK
         jobs = deque(range(first, min(first + step, len(self.asks))) for first in range(0, len(self.asks), step))
         progress, stop = Progress(total=len(self.asks)), threading.Event()
         threads = Threads(AT_ONCE, "each")
         try:
-            # Each query would report its own progress.
+            # progress_to() suppresses the progress bars of the single queries.
             with cancellable(stop), reporting(progress, name, quiet=False) as report, progress_to(lambda _: None):
-                waiting = deque[tuple[Future[dict[int, Answer]] | None, range]]()
-                while jobs or waiting:
-                    # Not all at once: the first refusal of the credentials is to be the last.
-                    while jobs and len(waiting) < 2 * AT_ONCE:
-                        waiting.append((threads.submit(partial(self._answer, jobs[0])), jobs.popleft()))
-                    future, job = waiting.popleft()
-                    answers: dict[int, Answer] = self._answer(job) if future is None else finished(future, threads)
+                submitted = deque[tuple[Future[dict[int, Answer]] | None, range]]()
+                while jobs or submitted:
+                    # Submit only a few jobs ahead, so that few requests follow a refusal of the credentials.
+                    while jobs and len(submitted) < 2 * AT_ONCE:
+                        submitted.append((threads.submit(partial(self._answer, jobs[0])), jobs.popleft()))
+                    future, job = submitted.popleft()
+                    answers: dict[int, Answer] = self._answer(job) if future is None else result_of(future, threads)
                     self.answers.update(answers)
                     progress.rows, progress.pages = len(self.answers), progress.pages + 1
                     report()
@@ -97,68 +98,68 @@ class Each:
             stop.set()
             threads.close()
 
-    def _answer(self, places: Sequence[int]) -> dict[int, Answer]:
-        ask = self.asks[places[0]]
-        if self.bulk is not None and len(places) > 1:
-            values = [self.asks[place].filters[self.bulk.wire] for place in places]
+    def _answer(self, indexes: Sequence[int]) -> dict[int, Answer]:
+        ask = self.asks[indexes[0]]
+        if self.bulk is not None and len(indexes) > 1:
+            values = [self.asks[index].filters[self.bulk.wire] for index in indexes]
             ask = replace(ask, filters={**ask.filters, self.bulk.wire: values})
         try:
             result = table_of(self.source, ask, self.schema)
         except InvalidRequest as exc:
-            if len(places) == 1:
-                return {places[0]: Answer(error=str(exc))}
-            half = len(places) // 2  # one of the values is refused, and the others are not to be lost with it
-            return {**self._answer(places[:half]), **self._answer(places[half:])}
+            if len(indexes) == 1:
+                return {indexes[0]: Answer(error=str(exc))}
+            half = len(indexes) // 2  # narrow the refusal down to the refused value
+            return {**self._answer(indexes[:half]), **self._answer(indexes[half:])}
         except VendorkitError as exc:
             if isinstance(exc, (AuthError, Cancelled, SettingsError)) and not isinstance(exc, NotAllowed):
                 raise
-            return dict.fromkeys(places, Answer(error=str(exc)))
-        if len(places) > 1:
-            return self._shared(places, result)
-        return {places[0]: Answer(result, range(len(result.table)), result.warning or None)}
+            return dict.fromkeys(indexes, Answer(error=str(exc)))
+        if len(indexes) > 1:
+            return self._divide(indexes, result)
+        return {indexes[0]: Answer(result, range(len(result.table)), result.warning or None)}
 
-    def _shared(self, places: Sequence[int], result: Result) -> dict[int, Answer]:
-        """Give each record of a common answer to the values that it has."""
-        assert self.bulk is not None  # noqa: S101 - without it, each answer is that of one query
-        rows, column = defaultdict[Any, list[int]](list), result.table[self.bulk.column]
-        for row, value in enumerate(column.to_pylist()):
-            for one in dict.fromkeys(value or ()) if isinstance(value, list) else (value,):
-                rows[one].append(row)
-        of = {place: rows.get(self.asks[place].filters[self.bulk.wire], []) for place in places}
-        found = {place: Answer(result, mine, result.warning or None) for place, mine in of.items()}
-        if len({row for mine in of.values() for row in mine}) < len(result.table):
-            # The vendor matches another spelling of a value, so that it has to be asked for by itself.
-            for place, mine in of.items():
-                found |= {} if mine else self._answer([place])
-        return found
+    def _divide(self, indexes: Sequence[int], result: Result) -> dict[int, Answer]:
+        """Assign the records of a shared query to the queries whose value they contain."""
+        assert self.bulk is not None  # noqa: S101 - queries are shared only with bulk
+        rows_of, column = defaultdict[Any, list[int]](list), result.table[self.bulk.column]
+        for row, cell in enumerate(column.to_pylist()):
+            for value in dict.fromkeys(cell or ()) if isinstance(cell, list) else (cell,):
+                rows_of[value].append(row)
+        matches = {index: rows_of.get(self.asks[index].filters[self.bulk.wire], []) for index in indexes}
+        answers = {index: Answer(result, rows, result.warning or None) for index, rows in matches.items()}
+        if len({row for rows in matches.values() for row in rows}) < len(result.table):
+            # The vendor also matched another spelling of a value. Send the queries without a match one by one.
+            for index, rows in matches.items():
+                answers |= {} if rows else self._answer([index])
+        return answers
 
-    def table(self, places: Sequence[int | None], nested: Nested) -> tuple[pd.DataFrame, Any]:
+    def table(self, indexes: Sequence[int | None], nested: Nested) -> tuple[pd.DataFrame, Any]:
         """
-        Return what was found for each of *places* in turn as a frame, and the positions in *places* of its rows.
+        Return the records of the queries at *indexes* as a frame, and for each row its position in *indexes*.
 
-        A place of which nothing was found, and None, is one row of nulls. One warning names what is not declared.
+        A query without records, and the index None, has one row of nulls. One warning names undeclared fields.
         """
-        results = {id(one.result): one.result for one in self.answers.values() if one.result is not None}
-        table, drift = combine([Batch(one.table, one.drift) for one in results.values()], self.schema)
+        results = {id(answer.result): answer.result for answer in self.answers.values() if answer.result is not None}
+        table, drift = combine([Batch(result.table, result.drift) for result in results.values()], self.schema)
         drift.warn(self.schema.name)
-        ends = np.cumsum([0, *(one.table.num_rows for one in results.values())]).tolist()
-        first = dict(zip(results, ends, strict=False))
-        index: list[int | None] = []
+        ends = np.cumsum([0, *(result.table.num_rows for result in results.values())]).tolist()
+        first_row = dict(zip(results, ends, strict=False))
+        taken: list[int | None] = []
         counts = []
-        for place in places:
-            answer = Answer() if place is None else self.answers[place]
-            mine: list[int | None] = [first[id(answer.result)] + row for row in answer.rows]
-            index += mine or [None]
-            counts.append(len(mine) or 1)
-        frame = to_frame(table.take(pa.array(index, pa.int64())), nested)
-        return frame, np.repeat(np.arange(len(places)), counts)
+        for index in indexes:
+            answer = Answer() if index is None else self.answers[index]
+            rows: list[int | None] = [first_row[id(answer.result)] + row for row in answer.rows]
+            taken += rows or [None]
+            counts.append(len(rows) or 1)
+        frame = to_frame(table.take(pa.array(taken, pa.int64())), nested)
+        return frame, np.repeat(np.arange(len(indexes)), counts)
 
     @property
     def complete(self) -> bool:
-        """Whether every query gave all its records."""
-        return all(one.result is not None and one.result.complete for one in self.answers.values())
+        """Whether every query returned all its records."""
+        return all(answer.result is not None and answer.result.complete for answer in self.answers.values())
 
     @property
     def pages(self) -> int:
-        """How many pages were received."""
-        return sum({id(one.result): one.result.pull.pages for one in self.answers.values() if one.result}.values())
+        """The number of received pages."""
+        return sum({id(item.result): item.result.pull.pages for item in self.answers.values() if item.result}.values())

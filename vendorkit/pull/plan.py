@@ -1,4 +1,4 @@
-"""What a download takes, before it begins."""
+"""Estimates the cost of a download before it begins."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from vendorkit.resource import Paging, Source
 @dataclass(frozen=True)
 class Plan:
     """
-    What a download takes.
+    The estimated cost of a download.
 
     Attributes:
-        total: How many records match.
-        rows: How many of them are fetched.
-        requests: About how many requests that takes.
-        seconds: About how long, under the vendor's rate budget and as fast as its last response.
-        strategy: How they are fetched, such as "pages".
-        why: Why this way.
+        total: Number of matching records.
+        rows: Number of records to fetch.
+        requests: Approximate number of requests.
+        seconds: Approximate time, from the vendor's rate limit and the duration of its last response.
+        strategy: How the records are fetched, such as "pages".
+        why: The reason for this strategy.
     """
 
     total: int
@@ -31,15 +31,15 @@ class Plan:
 
 
 def paging_now(source: Source, ask: Ask) -> Paging:
-    """Return how *ask* is fetched quickest, with what is left of the rate budget now."""
+    """Return the paging that fetches *ask* fastest with the current remainder of the rate budget."""
     return source.resource_of(ask).paging_of(ask).within(source.session.budget.left())
 
 
 def plan_of(source: Source, ask: Ask, total: int) -> Plan:
-    """Return the plan for *ask*, of which *total* records match; nothing is sent."""
+    """Return the plan for *ask*, which *total* records match; sends nothing."""
     rows = total if ask.limit is None else min(total, ask.limit)
     cost = paging_now(source, ask).cost(ask, rows)
     exchanges = source.session.exchanges.all()
-    took = exchanges[-1].seconds if exchanges else 0.0
-    seconds = max(source.session.budget.pause_s(cost.requests), cost.rounds(cost.requests) * took)
+    response_s = exchanges[-1].seconds if exchanges else 0.0
+    seconds = max(source.session.budget.pause_s(cost.requests), cost.rounds(cost.requests) * response_s)
     return Plan(total, rows, cost.requests, seconds, cost.strategy, cost.why)

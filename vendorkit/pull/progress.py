@@ -1,4 +1,4 @@
-"""The progress of a download, for a bar or for whoever subscribes."""
+"""Reports the progress of a download to a progress bar or a subscriber."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tqdm.auto import tqdm
 @dataclass
 class Progress:
     """
-    What has arrived so far. Pages count as they arrive, before they are read.
+    The state of a download. Pages are counted as they arrive, before they are read.
 
     Attributes:
-        pages, rows: What has arrived; not more rows than the total.
-        total: Rows that are wanted: the vendor's total, or the limit if that is less; None if unknown.
+        pages, rows: Number of received pages and rows; reports never exceed the total.
+        total: Number of rows to fetch: the vendor's total or the limit, whichever is less; None if unknown.
     """
 
     pages: int = 0
@@ -31,7 +31,7 @@ _subscriber: ContextVar[Callable[[Progress], None] | None] = ContextVar("vendork
 
 @contextmanager
 def progress_to(subscriber: Callable[[Progress], None]) -> Iterator[None]:
-    """Call *subscriber* as pages arrive for downloads inside this block, in the block's thread; no bar is shown."""
+    """Call *subscriber* in this thread as pages of downloads in this block arrive, and show no progress bar."""
     before = _subscriber.set(subscriber)
     try:
         yield
@@ -41,7 +41,7 @@ def progress_to(subscriber: Callable[[Progress], None]) -> Iterator[None]:
 
 @contextmanager
 def reporting(progress: Progress, name: str, *, quiet: bool) -> Iterator[Callable[[], None]]:
-    """Give a function that reports *progress* if it changed: to the subscriber, else as a bar after two seconds."""
+    """Yield a function that reports a change of *progress* to the subscriber, or else to a bar after two seconds."""
     subscriber = _subscriber.get()
     quiet = quiet or subscriber is not None
     reported = Progress()
@@ -49,20 +49,20 @@ def reporting(progress: Progress, name: str, *, quiet: bool) -> Iterator[Callabl
     with tqdm(desc=name, unit=" rows", delay=2.0, leave=False, disable=quiet) as bar:
 
         def report() -> None:
-            # A page that is not used arrived all the same, and the last one may go beyond the limit.
-            most = progress.rows if progress.total is None else progress.total
-            now = replace(progress, rows=min(progress.rows, most))
-            if now != reported:
-                bar.total = now.total
-                bar.update(now.rows - reported.rows)
-                vars(reported).update(vars(now))
+            # Received rows can exceed the total: some pages are discarded, and the last is cut at the limit.
+            max_rows = progress.rows if progress.total is None else progress.total
+            current = replace(progress, rows=min(progress.rows, max_rows))
+            if current != reported:
+                bar.total = current.total
+                bar.update(current.rows - reported.rows)
+                vars(reported).update(vars(current))
                 if subscriber is not None:
-                    subscriber(now)
+                    subscriber(current)
 
         try:
             yield report
         finally:
-            # tqdm would close the bar of a notebook, and Voila says "Loading widget…" for ever in place of a widget
-            # that was shown and then closed. So it is only hidden.
+            # Hide the bar of a notebook instead of letting tqdm close it: in place of a widget that was shown and then
+            # closed, Voila displays "Loading widget…" forever.
             if getattr(bar, "displayed", False):
                 bar.container.layout.display, bar.leave = "none", True

@@ -23,24 +23,24 @@ from vendorkit.errors import Cancelled, IncompletePull, VendorkitError
 from vendorkit.frames import Page
 from vendorkit.pull.drive import Queue
 from vendorkit.pull.progress import Progress, reporting
-from vendorkit.pull.threads import Threads, finished
+from vendorkit.pull.threads import Threads, result_of
 from vendorkit.resource import Accept, Flow, Source
 
 T = TypeVar("T")
-_REST_S: Final = 0.2  # for reading what has arrived when somebody presses Cancel
-_REST_ROWS: Final = 2_000  # of a page of usual size
+_REST_S: Final = 0.2  # time for reading the arrived pages after Cancel
+_REST_ROWS: Final = 2_000  # larger pages are not read then
 
 
 @dataclass(frozen=True)
 class Group(Generic[T]):
     """
-    Pages that were read in one go.
+    Consecutive pages that were read together.
 
     Attributes:
-        value: What `read` made of them.
-        pages, rows: How many there are.
-        cursor: Where the flow can continue after them; None: it cannot.
-        total: The total that the last of them announces; None if it does not.
+        value: The value that `read` returned for them.
+        pages, rows: The number of pages and of their rows.
+        cursor: The cursor with which the flow continues after them; None if it cannot.
+        total: The total that the last page announces; None if it does not.
     """
 
     value: T
@@ -56,18 +56,19 @@ class Pull:
 
     Args:
         flow: A flow that accepts pages.
-        source: Fetches them.
-        name: Of the resource, for messages.
-        limit: At most this many rows; None for all.
-        quiet: Whether no bar is shown.
-        came: Asks what came since the vendor's time of the first page. It is sent with the last pages, so that no time
-            is lost; again after them, if more pages followed.
+        source: The client that fetches them.
+        name: The name of the resource, for messages.
+        limit: Maximum number of rows; None for all.
+        quiet: Show no progress bar.
+        find_newcomers: Returns the names of records that appeared since a time of the vendor's clock. It is called
+            with the time of the first page, at the same time as the last calls for pages, so that it takes no extra
+            time; it is called again at the end if more calls followed.
 
     Attributes:
-        pages, rows: What was given out.
+        pages, rows: The number of yielded pages and rows.
         total: The total that the vendor announced last; None if it did not.
-        fetched_at: When it began; ISO 8601, UTC.
-        discarded: How many requests were sent ahead for pages that turned out to be others.
+        fetched_at: The start of the download; ISO 8601, UTC.
+        discarded: The number of requests that were sent ahead and whose responses were not needed.
     """
 
     def __init__(
@@ -78,111 +79,111 @@ class Pull:
         *,
         limit: int | None = None,
         quiet: bool = False,
-        came: Callable[[float], list[str]] | None = None,
+        find_newcomers: Callable[[float], list[str]] | None = None,
     ) -> None:
         self._flow, self._source, self._limit, self._quiet = flow, source, limit, quiet
-        self._came, self._asked, self._begun = came, Future[list[str]](), 0
+        self._find_newcomers, self._newcomers, self._begun_at_search = find_newcomers, Future[list[str]](), 0
         self.name = name
         self.pages = self.rows = self.discarded = 0
         self.total: int | None = None
         self.fetched_at = utc_now()
         self.first_at: float | None = None  # the vendor's time of the first page
-        self.ends: list[int] = []  # the number of rows up to the end of each page
-        self._totals: list[int] = []  # each as it changed, and
-        self._moved: list[int] = []  # the pages from which on
+        self.ends: list[int] = []  # for each page, the number of rows up to its end
+        self._totals: list[int] = []  # the announced totals, without repetitions
+        self._moved: list[int] = []  # for each of these, the first page that announced it
         self._progress = Progress()
         self._unread: list[Page] = []
 
     def accepted(self) -> Generator[Accept, None, None]:
-        """Yield the accepted pages in order, the last one cut at the limit; report progress meanwhile."""
-        left = self._limit
+        """Yield the accepted pages in order, cut at the limit, and report progress."""
+        remaining = self._limit
         with reporting(self._progress, self.name, quiet=self._quiet) as report:
-            ahead = Queue(self._source.fetch, self._arrived, report)
-            self._threads = ahead.threads
-            with closing(ahead.drive(self._flow)) as driven:
-                for one in driven:
-                    page = one.page if left is None else one.page.head(left)
+            calls = Queue(self._source.fetch, self._note_arrival, report)
+            self._threads = calls.threads
+            with closing(calls.drive(self._flow)) as accepts:
+                for accept in accepts:
+                    page = accept.page if remaining is None else accept.page.head(remaining)
                     self.first_at = page.at if self.first_at is None else self.first_at
-                    self._count(page.rows, one.total)
+                    self._count(page.rows, accept.total)
                     report()
-                    self._ask_what_came(ahead)
-                    yield one if page is one.page else replace(one, page=page)
-                    if left is not None and (left := left - page.rows) <= 0:
+                    self._search_newcomers(calls)
+                    yield accept if page is accept.page else replace(accept, page=page)
+                    if remaining is not None and (remaining := remaining - page.rows) <= 0:
                         return
-                if ahead.begun != self._begun:
-                    self._asked = Future()
-                self.discarded = ahead.discarded
+                if calls.begun != self._begun_at_search:
+                    self._newcomers = Future()
+                self.discarded = calls.discarded
 
-    def _ask_what_came(self, ahead: Queue) -> None:
-        """Ask it now if the calls for as many pages as the total needs are under way, and these are three or more."""
-        if self._came is None or self._begun or self.total is None or self.first_at is None:
+    def _search_newcomers(self, calls: Queue) -> None:
+        """Search once, as soon as all calls that the total needs have begun; for three pages or more."""
+        if self._find_newcomers is None or self._begun_at_search or self.total is None or self.first_at is None:
             return
         size = self.ends[0]
-        if 2 * size < self.total <= ahead.begun * size:
-            self._begun = ahead.begun
-            self._asked = ahead.threads.submit(partial(self._came, self.first_at)) or self._asked
+        if 2 * size < self.total <= calls.begun * size:
+            self._begun_at_search = calls.begun
+            self._newcomers = calls.threads.submit(partial(self._find_newcomers, self.first_at)) or self._newcomers
 
     def newcomers(self) -> list[str]:
-        """Return what came while the pages did; nothing of fewer than three, which come within moments."""
-        if self._came is None or self.first_at is None or self.total is None or self.pages < 3:
+        """Return the names of records that appeared during a download of three or more pages; else an empty list."""
+        if self._find_newcomers is None or self.first_at is None or self.total is None or self.pages < 3:
             return []
-        # One that is neither done nor running never will be: its threads have ended.
-        asked = self._asked.running() or (self._asked.done() and not self._asked.cancelled())
-        return finished(self._asked, self._threads) if asked else self._came(self.first_at)
+        # A search that is neither running nor done will never run, because its threads have ended.
+        is_usable = self._newcomers.running() or (self._newcomers.done() and not self._newcomers.cancelled())
+        return result_of(self._newcomers, self._threads) if is_usable else self._find_newcomers(self.first_at)
 
-    def read(self, read: Callable[[Sequence[Page]], T], most: int | None = None) -> Generator[Group[T], None, None]:
+    def read(self, read: Callable[[Sequence[Page]], T], rows: int | None = None) -> Generator[Group[T], None, None]:
         """
-        Yield what *read* makes of the accepted pages, in order; it runs in other threads.
+        Call *read* for groups of accepted pages in other threads, and yield its results in order.
 
-        Everything that was accepted before an error is given out first, then the error is raised.
+        If the download fails, the pages accepted before the error are yielded first; then the error is raised.
 
         Args:
-            read: Turns pages into a value.
-            most: Read a group of pages once it has so many rows, if not before; None: when it is quickest.
+            read: Converts pages to a value.
+            rows: Number of rows at which a group is read at the latest; None: the fastest for this kind of page.
         """
         threads: Threads | None = None
-        waiting: deque[tuple[Future[T] | None, list[Accept]]] = deque()
+        submitted: deque[tuple[Future[T] | None, list[Accept]]] = deque()
         group: list[Accept] = []
         failure: VendorkitError | None = None
-        accepted = self.accepted()
+        accepts = self.accepted()
         try:
             while failure is None:
                 try:
-                    one = next(accepted, None)
+                    accept = next(accepts, None)
                 except Cancelled:
                     raise
                 except VendorkitError as exc:
-                    one, failure = None, exc
-                group += [] if one is None else [one]
-                if group and (one is None or self._is_enough(group, most)):
+                    accept, failure = None, exc
+                group += [] if accept is None else [accept]
+                if group and (accept is None or self._is_full(group, rows)):
                     readers = group[0].page.readers
                     threads = threads or Threads(readers, "read")
-                    waiting.append((threads.submit(partial(read, _pages(group))), group))
+                    submitted.append((threads.submit(partial(read, _pages(group))), group))
                     group = []
-                while waiting and (one is None or len(waiting) > readers):
-                    done = _group(waiting[0][0], read, waiting[0][1], self._threads)
-                    waiting.popleft()
-                    yield done
-                if one is None:
+                while submitted and (accept is None or len(submitted) > readers):
+                    result = _group(submitted[0][0], read, submitted[0][1], self._threads)
+                    submitted.popleft()
+                    yield result
+                if accept is None:
                     break
         finally:
-            accepted.close()
+            accepts.close()
             if threads is not None:
                 threads.close()
-            self._unread = [one.page for _, each in (*waiting, (None, group)) for one in each]
+            self._unread = [page for _, unread in (*submitted, (None, group)) for page in _pages(unread)]
         if failure is not None:
             raise failure
 
     @staticmethod
-    def _is_enough(group: Sequence[Accept], most: int | None) -> bool:
+    def _is_full(group: Sequence[Accept], rows: int | None) -> bool:
         together = group[0].page.together
-        return sum(one.page.rows for one in group) >= (together if most is None else min(together, most))
+        return sum(accept.page.rows for accept in group) >= (together if rows is None else min(together, rows))
 
     def read_rest(self, read: Callable[[Sequence[Page]], T]) -> Iterator[T]:
-        """Yield what *read* makes of pages of usual size that Cancel left unread, for a moment: Cancel ends soon."""
+        """After a cancellation, yield what *read* returns for the pages left unread, as far as 0.2 s allow."""
         until = time.monotonic() + _REST_S
         late = cast("Event", SimpleNamespace(is_set=lambda: time.monotonic() > until))
-        # In a thread that is left behind: reading looks at Cancel only now and then.
+        # In a thread that is abandoned when the time is up, because reading checks for cancellation too rarely.
         threads = Threads(1, "read")
         try:
             with tolerated(VendorkitError, RuntimeError):
@@ -200,21 +201,21 @@ class Pull:
         return sorted({page for second in self._moved[1:] for page in (second - 1, second)})
 
     def check(self) -> None:
-        """Raise `IncompletePull` if what was given out, page by page, is not the whole."""
+        """Raise `IncompletePull` if the number of yielded rows is not the announced total."""
         if why := self.difference(self.rows):
             raise self.incomplete(why)
 
     def difference(self, rows: int) -> str | None:
-        """Return how *rows*, all that arrived, differ from what the vendor announced; None if nothing shows that."""
+        """Return how *rows*, the number received, contradicts the announced totals; None if it does not."""
         if len(self._totals) > 1:
-            return f"the announced total went from {self._totals[0]:,} to {self._totals[-1]:,}"
+            return f"the announced total changed from {self._totals[0]:,} to {self._totals[-1]:,}"
         if self._limit is None and self.total is not None and rows != self.total:
-            return f"{rows:,} rows arrived where {self.total:,} were announced"
+            return f"{rows:,} rows arrived, but {self.total:,} were announced"
         return None
 
     def incomplete(self, why: str, arrived: Any = None) -> IncompletePull:
-        """Return the error for a download whose pages do not fit together."""
-        what = f"The download of {self.name} is incomplete: {why}; the data probably changed meanwhile."
+        """Return the error for a download whose pages contradict each other."""
+        what = f"The download of {self.name} is incomplete: {why}. The data probably changed during the download."
         return IncompletePull(what, arrived=arrived, remedy="Query again, or use the stream.")
 
     def _count(self, rows: int, total: int | None) -> None:
@@ -229,7 +230,7 @@ class Pull:
         known = [number for number in (self.total, self._limit) if number is not None]
         self._progress.total = min(known, default=None)
 
-    def _arrived(self, page: Page) -> None:
+    def _note_arrival(self, page: Page) -> None:
         self._progress.pages += 1
         self._progress.rows += page.rows
 
@@ -237,10 +238,10 @@ class Pull:
 def _group(
     future: Future[T] | None, read: Callable[[Sequence[Page]], T], accepted: list[Accept], threads: Threads
 ) -> Group[T]:
-    """Return a group once it is read, with a look at Cancel again and again; without a thread it is read here."""
-    threads.look()
-    value = read(_pages(accepted)) if future is None else finished(future, threads)
-    rows = sum(one.page.rows for one in accepted)
+    """Wait for a group to be read; without a *future*, read it in this thread."""
+    threads.check()
+    value = read(_pages(accepted)) if future is None else result_of(future, threads)
+    rows = sum(accept.page.rows for accept in accepted)
     return Group(value, len(accepted), rows, accepted[-1].cursor, accepted[-1].total)
 
 
@@ -250,14 +251,14 @@ def _read_until(late: Event, read: Callable[[], T]) -> T:
 
 
 def _pages(accepted: list[Accept]) -> list[Page]:
-    return [one.page for one in accepted]
+    return [accept.page for accept in accepted]
 
 
 def check_limit(limit: Any) -> int | None:
-    """Return *limit* as an int, None as None; `UsageError` if it is not a number of records."""
+    """Return *limit* as an int, or None for None; `UsageError` if it is not a number of records."""
     return None if limit is None else arguments.integer(limit, "limit", "a number of records, 0 or more", low=0)
 
 
 def utc_now() -> str:
-    """Return the time as ISO 8601 in UTC, to the second."""
+    """Return the current time in UTC as ISO 8601, to the second."""
     return datetime.now(timezone.utc).isoformat(timespec="seconds")

@@ -118,7 +118,7 @@ def _download(source: Source, ask: Ask, schema: Schema, known: frozenset[str] = 
     read = replace(schema, only=(*schema.arrow.names, *extra)) if extra else schema
     came = None if changes is None else partial(_came_since, source, changes, ask)
     flow, quiet = paging_now(source, ask).pages(ask), ask.span is not None
-    pull = Pull(flow, source, resource.name, limit=ask.limit, quiet=quiet, came=came)
+    pull = Pull(flow, source, resource.name, limit=ask.limit, quiet=quiet, find_newcomers=came)
     batches: list[Batch] = []
     broken: VendorkitError | None = None
     try:

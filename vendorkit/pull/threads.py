@@ -1,4 +1,4 @@
-"""Threads that work for a download: in a copy of the caller's context, and awaited with a look at Cancel."""
+"""The worker threads of a download: they run in copies of the caller's context, and waiting for them is cancellable."""
 
 from __future__ import annotations
 
@@ -13,43 +13,43 @@ from vendorkit.deadline import check_cancelled
 from vendorkit.errors import UsageError
 
 T = TypeVar("T")
-SLICE_S: Final = 0.1  # the longest wait between two looks at Cancel
+SLICE_S: Final = 0.1  # maximum time between two checks for cancellation
 
 
 class Threads:
-    """At most *most* threads, named for people who debug; they are started when they are needed."""
+    """A pool of at most *size* threads, which start on demand; their names help with debugging."""
 
-    def __init__(self, most: int, name: str) -> None:
+    def __init__(self, size: int, name: str) -> None:
         self.process = this_process()
-        self._pool = ThreadPoolExecutor(most, thread_name_prefix=f"vendorkit-{name}")
+        self._pool = ThreadPoolExecutor(size, thread_name_prefix=f"vendorkit-{name}")
 
     def submit(self, work: Callable[[], T]) -> Future[T] | None:
         """
-        Let a thread do *work*, in a copy of this context, which carries the events that cancel.
+        Run *work* in a thread and in a copy of this context, which contains the cancellation events.
 
-        None if no further thread can be started, as in a container with few: it is for the caller then, although a
-        thread that becomes free may do it too.
+        None if no further thread can be started, for example because a container limits them. The caller must then do
+        the work itself, although a thread that becomes free may also do it.
         """
         with tolerated(RuntimeError):
             return self._pool.submit(copy_context().run, work)
         return None
 
     def close(self) -> None:
-        """Take no more work, and forget what has not begun; nothing is waited for."""
+        """Accept no more work and discard work that has not started, without waiting for running threads."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def look(self) -> None:
-        """Raise what cancels; `UsageError` in a forked child, where none of these threads is."""
+    def check(self) -> None:
+        """Raise `Cancelled` after a cancellation, or `UsageError` in a forked child, which lacks these threads."""
         check_cancelled()
         if self.process is not this_process():
-            what = "This download was begun before its process was forked, and its threads are in the parent."
-            raise UsageError(what, remedy="Query again in the child.")
+            what = "This download started before its process was forked, and its threads exist only in the parent."
+            raise UsageError(what, remedy="Run the query again in the child process.")
 
 
-def finished(future: Future[T], threads: Threads) -> T:
-    """Return what *future* of *threads* returns, or raise what it raises, with a look at Cancel again and again."""
-    # wait() says by its result that time is up. The TimeoutError of result() is also what a signal handler may raise.
+def result_of(future: Future[T], threads: Threads) -> T:
+    """Wait for *future* of *threads*; return its result or raise its error. Cancellation ends the wait."""
+    # Not future.result(timeout=...): its TimeoutError cannot be told from one that a signal handler raises.
     while True:
-        threads.look()
+        threads.check()
         if wait([future], timeout=SLICE_S).done:
             return future.result()
