@@ -161,7 +161,7 @@ def test_root_of_a_company_is_not_called_public(vendors, monkeypatch, tmp_path):
             monkeypatch.setenv(f"MEDIPIM_{name}", value)
         found = by_check(doctor.checkup("medipim"))
     assert "ends in a MEDIPIM_CA_FILE root, Test CA" in found["TLS"].said
-    assert "Further roots trusted: 1 of" in found["CA file"].said
+    assert "Additional trusted roots: 1 from" in found["CA file"].said
 
 
 def test_wrong_password_is_reported_from_a_wrong_network(configured, monkeypatch):

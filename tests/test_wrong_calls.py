@@ -16,7 +16,7 @@ from vendorkit.http.call import Policy
 
 # What is called, and what the error leads to.
 CALLS = {
-    'medipim.products.query({"brand": 9})': "Write query(brand=9). A nested filter goes to where=.",
+    'medipim.products.query({"brand": 9})': "Write query(brand=9). Pass a nested filter as where=.",
     'pledg.payment_schedule.query({"amount_cents": 1})': "Write query(amount_cents=1).",
     'medipim.products.query({"brand": 9, "status": "active"})': "Write query(brand=9, status='active').",
     "medipim.products.query(9)": "Write query(name=value)",
@@ -39,7 +39,7 @@ CALLS = {
     "vk.connect()": "There are: medipim, pledg, mediagenix.",
     "vk.connect(3)": "There are: medipim, pledg, mediagenix.",
     'vk.connect("medipin")': "Did you mean medipim?",
-    'vk.connect("medipim", "production")': "Give the others by name: country, environment",
+    'vk.connect("medipim", "production")': "Pass the others by name: country, environment",
     'vk.connect("medipim", enviroment="local")': "Did you mean environment?",
     'vk.connect("medipim", environment="prod")': "production",
     "vk.conect": "Did you mean connect?",

@@ -365,7 +365,7 @@ def test_get_gives_one_title_or_not_found(mediagenix):
     [
         ({"expand": ["licensors"]}, "Did you mean licensor"),
         ({"expand": ["rights"]}, "no expansion"),
-        ({"accept": "yaml"}, "format of answers"),
+        ({"accept": "yaml"}, "response format"),
         ({"nmae": "x"}, "There are"),
     ],
 )
@@ -412,7 +412,7 @@ def test_wrong_password_costs_two_requests_once(vendors, monkeypatch):
 
     def wrong(vendor, country):
         endpoint, settings = original(vendor, country)
-        return endpoint, registry._with(settings, {"MEDIAGENIX_ROBOT_PASSWORD": "not-the-password"})
+        return endpoint, registry._with_values(settings, {"MEDIAGENIX_ROBOT_PASSWORD": "not-the-password"})
 
     monkeypatch.setattr(registry, "_local", wrong)
     client = vk.connect("mediagenix", environment="local")

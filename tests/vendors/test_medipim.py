@@ -243,7 +243,7 @@ def test_wrong_secret_is_one_clear_error(vendors, monkeypatch):
 
     def wrong(vendor, country):
         endpoint, settings = original(vendor, country)
-        return endpoint, registry._with(settings, {"MEDIPIM_API_KEY_SECRET": "not-the-secret"})
+        return endpoint, registry._with_values(settings, {"MEDIPIM_API_KEY_SECRET": "not-the-secret"})
 
     original = registry._local
     monkeypatch.setattr(registry, "_local", wrong)

@@ -291,7 +291,7 @@ def test_a_record_that_leaves_a_window_ends_the_pull(beyond, monkeypatch):
         return response
 
     monkeypatch.setattr(beyond.session, "send", leaving)
-    with pytest.raises(IncompletePull, match="Records left a window of products meanwhile") as caught:
+    with pytest.raises(IncompletePull, match="Records left a window of products while") as caught:
         beyond.products.query(strategy="windows").frame(columns=["id"])
     assert len(caught.value.arrived) == 750
 
@@ -306,7 +306,7 @@ def test_windows_that_do_not_add_up_are_an_incomplete_pull(beyond, monkeypatch):
     monkeypatch.setattr(Windowed, "exact_total", more)
     with pytest.raises(IncompletePull, match="10,600 rows arrived, but 10,607"):
         beyond.products.query(strategy="windows").frame(columns=["id"])
-    with pytest.raises(IncompletePull, match="10,600 records, the stream 10,607"):
+    with pytest.raises(IncompletePull, match="10,600 records, but the stream has 10,607"):
         beyond.products.query().dask(2)
 
 

@@ -21,12 +21,12 @@ from vendorkit.vendors.foreach import ForEach, columns_for
 
 
 def search_filter(resource: Resource) -> str | None:
-    """Return the name of the filter that searches the names of a resource by a text; None if there is none."""
-    texts = [one.name for one in resource.filters if one.kind == "text"]
-    return next((name for name in ("search", "search_name") if name in texts), None)
+    """Return the filter that searches a resource's names for a text; None if it has no such filter."""
+    text_filters = [known.name for known in resource.filters if known.kind == "text"]
+    return next((name for name in ("search", "search_name") if name in text_filters), None)
 
 
-_ARGUMENTS: Final = ("where", "sort", "expand", "accept", "strategy", "since")  # of query, in addition to the filters
+_ARGUMENTS: Final = ("where", "sort", "expand", "accept", "strategy", "since")  # of `query`, other than filters
 
 
 @calls.checked
@@ -35,9 +35,9 @@ class BoundResource:
     A resource of a connected client.
 
     Args:
-        client: Fetches its records.
-        settings: Give filters their default values.
-        resource: Its declaration.
+        client: The client that fetches the records.
+        settings: Default values of filters.
+        resource: The declaration of the resource.
     """
 
     def __init__(self, client: Source, settings: Settings, resource: Resource) -> None:
@@ -46,12 +46,12 @@ class BoundResource:
 
     @property
     def columns(self) -> pd.DataFrame:
-        """The declared columns: name, dtype, unit, the vendor's name, meaning."""
+        """The declared columns: name, dtype, unit, the vendor's name, description."""
         return self._resource.schema.describe()
 
     @property
     def filters(self) -> pd.DataFrame:
-        """The declared filters: name, kind, choices, whether a list is allowed, the vendor's name, meaning."""
+        """The declared filters: name, kind, choices, whether a list is allowed, the vendor's name, description."""
         rows = [(f.name, f.kind, ", ".join(f.choices), f.many, f.wire, f.about) for f in self._resource.filters]
         names = ["filter", "kind", "choices", "many", "source", "about"]
         return pd.DataFrame(rows, columns=names)
@@ -71,28 +71,30 @@ class BoundResource:
         Return a lazy query for the records that match all *filters*; nothing is sent.
 
         Args:
-            positional: Refused: filters are given by name.
+            positional: Not accepted: pass filters by name.
             where: The vendor's own nested filter, such as `{"or": [{"brand": 9}, {"not": {"status": "active"}}]}`. Its
                 values are checked like those of *filters*.
             sort: One of the resource's sort keys; "-createdAt" for descending.
-            expand: Linked resources to embed in each record (Mediagenix): a name, or several.
-            accept: "json" or "xml", if the vendor has both; the frames are equal.
-            strategy: "stream" or "windows": how to fetch more than Medipim's window of 10,000. Both give the same rows;
-                the stream in the requested order and in one request, windows oldest first, and resumable.
-            since: Only records that were created or changed from this moment on, as they are now: a datetime, an ISO
-                8601 text, unix seconds. Deleted ones are not included; `Query.update` removes them from a dataset.
-            filters: The resource's filters by name; None values are left out. A list, Series, array or other iterable
-                means any of its values; if it has none, nothing matches, and no request is sent. Numbers may be of any
-                numeric type, also floats that are whole; times are Python's, NumPy's, pandas' or ISO 8601 texts.
+            expand: One or more linked resources to embed in each record (Mediagenix).
+            accept: "json" or "xml", if the vendor has both. The frames are equal.
+            strategy: How to fetch more than the 10,000 records that Medipim's pages show: "stream" or "windows". Both
+                return the same rows. A stream is one request, in the requested order. Windows can be resumed, and
+                return the oldest records first.
+            since: Only records created or changed at or after this moment, in their current state: a datetime, an ISO
+                8601 text or unix seconds. Deleted ones are not included; `Query.update` removes them from a dataset.
+            filters: The resource's filters by name; None means no filter. A list, Series, array or other iterable
+                matches any of its values; if it is empty, nothing matches and no request is sent. Numbers may have any
+                numeric type, including floats without a fraction. Times may be objects of Python, NumPy or pandas, or
+                ISO 8601 texts.
 
         Raises:
-            UsageError: An unknown filter, a value it cannot have, an unknown sort key or expansion; `since` if the
-                vendor does not report what changed.
+            UsageError: A filter, sort key or expansion is unknown, the value of a filter is invalid, or `since` was
+                given and the vendor does not report changes.
         """
         if positional:
             self._refuse_positional(positional[0])
         resource, client = self._resource, self._client
-        ask = self._asked(
+        ask = self._build_ask(
             self._checked(filters), where=where, sort=sort, expand=expand, accept=accept, strategy=strategy
         )
         if since is None:
@@ -100,9 +102,9 @@ class BoundResource:
         changes_of(resource, ask, client.title)
         return Query(client, replace(ask, since=Since(Filter("since", "moment").value(since))))
 
-    def _asked(
+    def _build_ask(
         self,
-        chosen: Mapping[str, Any],
+        values: Mapping[str, Any],
         *,
         where: Any = None,
         sort: Any = None,
@@ -110,25 +112,25 @@ class BoundResource:
         accept: Any = None,
         strategy: Any = None,
     ) -> Ask:
-        """Return the query for checked filters, after checking everything else."""
+        """Return the query for filter *values* that are already checked; the other arguments are checked here."""
         resource = self._resource
         if where is not None and not resource.nests:
-            what = f"{resource.name} takes no nested filter."
-            raise UsageError(what, remedy="Give filters by their names.")
+            what = f"{resource.name} does not accept where=."
+            raise UsageError(what, remedy="Pass the filters by name.")
         sort = None if sort is None else arguments.word(sort, "sort")
         if sort is not None:
             key = self._choice(sort.removeprefix("-"), resource.sort_keys, "sort key")
             sort = f"-{key}" if sort.startswith("-") else key
-        linked = arguments.names(expand, "expand", "a list of linked resources")
-        for rel in resource.ineffective(linked):
-            linked[linked.index(rel)] = self._choice(rel, resource.expands, "expansion")
+        rels = arguments.names(expand, "expand", "a list of linked resources")
+        for rel in resource.ineffective(rels):
+            rels[rels.index(rel)] = self._choice(rel, resource.expands, "expansion")
         return Ask(
             resource.name,
-            chosen,
+            values,
             None if where is None else self._where(where, ()),
             sort,
-            tuple(linked),
-            self._choice(accept, self._client.accepts, "format of answers"),
+            tuple(rels),
+            self._choice(accept, self._client.accepts, "response format"),
             strategy=self._choice(strategy, resource.strategies, "strategy"),
         )
 
@@ -140,8 +142,8 @@ class BoundResource:
             NotFound: There is no such record.
             UsageError: The identifier is neither a text nor a whole number.
         """
-        wanted = arguments.identifier(identifier, "identifier")
-        return run(self._resource.paging.get(Ask(self._resource.name), wanted), self._client).records()[0]
+        checked = arguments.identifier(identifier, "identifier")
+        return run(self._resource.paging.get(Ask(self._resource.name), checked), self._client).records()[0]
 
     def for_each(
         self,
@@ -156,49 +158,48 @@ class BoundResource:
         **filters: Any,
     ) -> pd.DataFrame:
         """
-        Query once per row of *df*, a few at once within the rate budget, and return all records as one frame.
+        Query once per row of *df*, a few rows at once within the rate budget, and return all records as one frame.
 
         Args:
             df: Any DataFrame.
-            columns: Only these columns of the records, or this one.
+            columns: One or more columns of the records to return; None for all.
             limit: At most this many records per row.
             nested: As in `Query.frame`.
-            prefix: Is put before the names of the records' columns.
+            prefix: Prefix for the names of the records' columns.
             expand: As in `query`.
             accept: As in `query`.
-            filters: The resource's filters by name; a text that is the name of a column of *df* means its values, all
-                else is the value for every row.
+            filters: The resource's filters by name. The name of a column of *df* as value means the values of that
+                column; any other value applies to every row.
 
         Returns:
-            The columns of *df*, then those of the records, then `for_each_error`; in the order of *df* and with its
-            index. A row is repeated for each record that was found, and kept with nulls if there is none. Why a row
-            failed is in `for_each_error`. Equal rows are asked once; codes, if the vendor takes lists, 1,000 at a time.
+            The columns of *df*, then those of the records, then `for_each_error`: why the row failed. Rows have the
+            order and the index of *df*. A row is repeated for each matching record, and has nulls if there is none.
+            Equal rows are queried once. If the vendor accepts lists of codes, they are queried 1,000 at a time.
 
         Raises:
-            UsageError: No filter names a column, a filter is unknown, or a name is in both frames.
+            UsageError: No filter names a column, a filter is unknown, or both frames have a column of the same name.
             CredentialsRefused: The vendor refused the credentials.
-            Cancelled: Somebody pressed stop.
+            Cancelled: The user cancelled.
         """
         names = columns_for(df, filters)
-        varied = [self._filter(name) for name in names]
-        # What is wrong for every row is raised here, before anything is asked.
-        chosen = self._values({name: value for name, value in filters.items() if name not in names})
-        self._with_defaults({**chosen, **{one.wire: None for one in varied}})
-        base = replace(self._asked(chosen, expand=expand, accept=accept), limit=check_limit(limit))
+        row_filters = [self._filter(name) for name in names]
+        # Errors that concern every row are raised here, before the first request.
+        constants = self._values({name: value for name, value in filters.items() if name not in names})
+        self._with_defaults({**constants, **{declared.wire: None for declared in row_filters}})
+        base = replace(self._build_ask(constants, expand=expand, accept=accept), limit=check_limit(limit))
 
-        def ask(given: Mapping[str, Any]) -> Ask:
-            return replace(base, filters=self._with_defaults({**chosen, **self._values(given)}))
+        def ask_for(row_values: Mapping[str, Any]) -> Ask:
+            return replace(base, filters=self._with_defaults({**constants, **self._values(row_values)}))
 
-        question = ForEach(self._client, self._resource, base, names, varied, arguments.text(prefix, "prefix"))
-        return question.frame(df, ask, arguments.columns(columns), checked_nested(nested))
+        per_row = ForEach(self._client, self._resource, base, names, row_filters, arguments.text(prefix, "prefix"))
+        return per_row.frame(df, ask_for, arguments.columns(columns), checked_nested(nested))
 
     def _refuse_positional(self, given: Any) -> NoReturn:
-        """Raise the error that says how filters are given."""
-        remedy = "Write query(name=value); the filters are in the frame .filters."
+        remedy = "Write query(name=value). The attribute .filters lists the filters."
         if isinstance(given, Mapping) and given and all(isinstance(name, str) for name in given):
-            listed = ", ".join(f"{name}={arguments.shown(value)}" for name, value in given.items())
-            remedy = f"Write query({listed})." if all(map(str.isidentifier, given)) else remedy
-            remedy += " A nested filter goes to where=." if self._resource.nests else ""
+            keywords = ", ".join(f"{name}={arguments.shown(value)}" for name, value in given.items())
+            remedy = f"Write query({keywords})." if all(map(str.isidentifier, given)) else remedy
+            remedy += " Pass a nested filter as where=." if self._resource.nests else ""
         arguments.refuse("query", "called with filters by name", given, remedy)
 
     def _checked(self, filters: Mapping[str, Any]) -> dict[str, Any]:
@@ -206,65 +207,65 @@ class BoundResource:
         return self._with_defaults(self._values(filters))
 
     def _values(self, filters: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the checked values by the vendor's names; those that are None are left out."""
+        """Return the checked values by the vendor's names, without those that are None."""
         pairs = [(self._filter(name, _ARGUMENTS), given) for name, given in filters.items()]
         return {declared.wire: declared.value(given) for declared, given in pairs if given is not None}
 
-    def _with_defaults(self, chosen: dict[str, Any]) -> dict[str, Any]:
-        """Add defaults from the settings; `UsageError` if a filter is missing that is required."""
+    def _with_defaults(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Add defaults from the settings; `UsageError` if a required filter is missing."""
         resource = self._resource
-        for one in resource.filters:
-            if one.wire not in chosen and one.setting and (value := self._settings.get(one.setting)):
-                chosen[one.wire] = one.value(value)
-            if one.setting and one.wire not in chosen and f"{{{one.wire}}}" in resource.path:
-                self._settings.require([one.setting], why=f"{resource.name} without {one.name}")
-        missing = [f.name for f in resource.filters if f.required and f.wire not in chosen]
+        for declared in resource.filters:
+            if declared.wire not in values and declared.setting and (default := self._settings.get(declared.setting)):
+                values[declared.wire] = declared.value(default)
+            if declared.setting and declared.wire not in values and f"{{{declared.wire}}}" in resource.path:
+                self._settings.require([declared.setting], why=f"{resource.name} without {declared.name}")
+        missing = [known.name for known in resource.filters if known.required and known.wire not in values]
         if missing:
             what = f"{resource.name} needs {' and '.join(missing)}."
             raise UsageError(what, remedy=f"Give {', '.join(f'{name}=…' for name in missing)}.")
-        return chosen
+        return values
 
     def _filter(self, name: str, others: Iterable[str] = ()) -> Filter:
-        """Return the filter called *name*, which says how to find ids if it takes those of another resource."""
-        found = find_filter(self._resource.filters, name, self._resource.name, others)
-        other = self.identified(found)
-        if other is None:
-            return found
-        search = search_filter(other)
+        """Return the filter called *name*. If its values are ids of another resource, it has the code to find them."""
+        declared = find_filter(self._resource.filters, name, self._resource.name, others)
+        target = self.identified(declared)
+        if target is None:
+            return declared
+        search = search_filter(target)
         query = "query().frame()" if search is None else f"query({search}={{!r}})"
-        return replace(found, lookup=f"{self._client.vendor_name}.{other.name}.{query}")
+        return replace(declared, lookup=f"{self._client.vendor_name}.{target.name}.{query}")
 
     def identified(self, declared: Filter) -> Resource | None:
-        """Return the resource whose ids a filter takes; None if it takes others."""
+        """Return the resource whose ids a filter accepts; None if its values are not ids."""
         plurals, known = (f"{declared.name}s", f"{declared.name.removesuffix('y')}ies"), self._client.declared
-        found = next((known[plural] for plural in plurals if plural in known), None)
-        return found if declared.kind == "integer" else None
+        target = next((known[plural] for plural in plurals if plural in known), None)
+        return target if declared.kind == "integer" else None
 
-    def _where(self, where: Any, around: tuple[int, ...]) -> dict[str, Any]:
-        """Return a nested filter in the vendor's names, its values checked like those of other filters."""
+    def _where(self, where: Any, enclosing: tuple[int, ...]) -> dict[str, Any]:
+        """Return a nested filter with the vendor's names and checked values."""
         if not isinstance(where, Mapping) or len(where) != 1:
             arguments.refuse("where", 'a filter with one key, such as {"and": [ … ]}', where)
-        around = arguments.deeper(where, "where", around)
-        ((name, inner),) = where.items()
+        enclosing = arguments.deeper(where, "where", enclosing)
+        ((name, operand),) = where.items()
         if name == "not":
-            return {name: self._where(inner, around)}
+            return {name: self._where(operand, enclosing)}
         if name in ("and", "or"):
-            listed = arguments.values(inner, "where")
-            if listed is None:
-                arguments.refuse(f"where[{name!r}]", "a list of filters", inner)
-            return {name: [self._where(one, around) for one in listed]}
+            parts = arguments.values(operand, "where")
+            if parts is None:
+                arguments.refuse(f"where[{name!r}]", "a list of filters", operand)
+            return {name: [self._where(part, enclosing) for part in parts]}
         declared = self._filter(name)
-        value = declared.value(inner)
+        value = declared.value(operand)
         if value == []:
-            what = f"{declared.name} in where has no values."
-            raise UsageError(what, remedy="Leave it out, or do not query: nothing matches it.")
+            what = f"{declared.name} in where= has an empty list, so nothing matches."
+            raise UsageError(what, remedy="Leave the filter out, or skip the query.")
         return {declared.wire: value}
 
     def _choice(self, given: Any, known: Collection[str], kind: str) -> str:
-        """Return *given* if it is *known*; None for the first."""
+        """Return *given* if it is *known*, and the first of *known* if *given* is None."""
         return next(iter(known), "") if given is None else choice(given, known, f"{self._resource.name} has no {kind}")
 
-    if not TYPE_CHECKING:  # type checkers find unknown names by themselves
+    if not TYPE_CHECKING:  # type checkers report unknown names themselves
 
         def __getattr__(self, name: str) -> NoReturn:
             unknown_name(self, f"The resource {self._resource.name}" if name[:1] != "_" else "A resource", name)

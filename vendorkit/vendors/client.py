@@ -1,4 +1,4 @@
-"""The client, in which all vendors share what they have in common."""
+"""The base class of the vendors' clients."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 @calls.checked
 class Client:
     """
-    A connected vendor; created by `vendorkit.connect`. Each declared resource is an attribute: `client.brands.get(9)`.
+    A connected vendor, created by `vendorkit.connect`. Each declared resource is an attribute: `client.brands.get(9)`.
 
     Args:
         endpoint: The host to send requests to.
-        settings: The credentials that were found.
+        settings: The credentials and other settings.
         writable: Whether calls that may change data are allowed.
         policy: Timeouts and retries.
     """
@@ -50,14 +50,14 @@ class Client:
     vendor_name: str
     label: ClassVar[str]
     setting_names: ClassVar[tuple[str, ...]]
-    accepts: tuple[str, ...] = ("json",)  # the formats of answers, the default first
+    accepts: tuple[str, ...] = ("json",)  # response formats, the default first
     environments: ClassVar[Mapping[str, Environment]]
-    countries: ClassVar[tuple[str, ...]] = ()  # the platforms that `country=` chooses from, the default first
-    local_origins: ClassVar[tuple[str, ...]] = ()  # further mock servers that belong to this vendor
+    countries: ClassVar[tuple[str, ...]] = ()  # the values of `country=`, the default first
+    local_origins: ClassVar[tuple[str, ...]] = ()  # the names of the vendor's further mock servers
     snippet_writers: Mapping[str, tuple[str, Callable[[Any], str]]] = MappingProxyType({})
     approved_roots_only: ClassVar[bool] = False
-    asks_contact: ClassVar[bool] = False  # whether the vendor wants to know who fetches its files
-    footnote: ClassVar[str] = ""  # one sentence on what the vendor has that no query returns
+    asks_contact: ClassVar[bool] = False  # whether file downloads must name a contact
+    footnote: ClassVar[str] = ""  # one sentence about data that no query returns
 
     def __init__(
         self, endpoint: Endpoint, settings: Settings, *, writable: bool = False, policy: Policy | None = None
@@ -86,57 +86,57 @@ class Client:
         return Redactor([value.reveal() for name, value in self.settings.values.items() if is_credential(name)], pairs)
 
     def _budget_name(self) -> str:
-        # The vendors count by key, whose id names the budget, never its secret.
+        # The vendors count requests per key. The name contains a hash of the key's id, never of its secret.
         users = "".join(user for user, _ in self.credential_pairs() if self.endpoint.rates)
-        key = hashlib.sha256(f"{self.endpoint.base_url} {users}".encode()).hexdigest()[:16]
-        return f"{self.vendor_name}-{self.environment}-{key}"
+        digest = hashlib.sha256(f"{self.endpoint.base_url} {users}".encode()).hexdigest()[:16]
+        return f"{self.vendor_name}-{self.environment}-{digest}"
 
     @classmethod
-    def url_of(cls, environment: Environment, country: str | None) -> str:  # noqa: ARG003 - for the vendors to look at
+    def url_of(cls, environment: Environment, country: str | None) -> str:  # noqa: ARG003 - used by subclasses
         """Return the base URL of an environment, for *country* if the vendor has platforms per country."""
         return environment.base_url
 
     @classmethod
     def clean_base_url(cls, url: str) -> str:
-        """Return a base URL as `Endpoint` wants it."""
+        """Return *url* normalised for `Endpoint`."""
         return url.rstrip("/")
 
     def declare(self) -> Sequence[Resource]:
-        """Return the vendor's resources, for this client's country if it matters."""
+        """Return the vendor's resources. They may depend on the client's country."""
         raise NotImplementedError
 
     def schemes(self) -> Mapping[str, AuthBase]:
-        """Return the authentication schemes by name; "default" signs calls that name none."""
+        """Return the authentication schemes by name. Calls that do not name one use "default"."""
         raise NotImplementedError
 
     def credential_pairs(self) -> list[tuple[str, str]]:
         """Return the (user, password) pairs that HTTP Basic or Digest would send, for the redactor."""
         return []
 
-    def may_repeat(self, method: str, path: str) -> bool:  # noqa: ARG002 - for the vendors to look at
-        """Tell whether a raw call to this path of the main host only reads, although its method may write."""
+    def may_repeat(self, method: str, path: str) -> bool:  # noqa: ARG002 - used by subclasses
+        """Return whether a raw call to *path* on the main host only reads, although *method* could write."""
         return False
 
-    def clean_answer(self, path: str, body: bytes) -> bytes:  # noqa: ARG002 - for the vendors to look at
-        """Return an answer of *path* without secrets, before anything else sees it."""
+    def clean_answer(self, path: str, body: bytes) -> bytes:  # noqa: ARG002 - used by subclasses
+        """Return the response body of *path* with secrets removed. Called before any other code receives the body."""
         return body
 
     def ping(self) -> str:
-        """Make the cheapest authenticated call and return one sentence on the response: here, for one record."""
+        """Make the cheapest authenticated call (by default for one record); return one sentence on the response."""
         next(self.example_query().records(limit=1), None)
         return "the credentials are accepted."
 
-    def signing(self, scheme: str | None) -> Signing:  # noqa: ARG002 - for the vendors to look at
-        """Return how calls of an authentication scheme are signed, for code in other languages."""
+    def signing(self, scheme: str | None) -> Signing:  # noqa: ARG002 - used by subclasses
+        """Return how an authentication scheme signs calls, for generated code in other languages."""
         return Signing()
 
     def connect_arguments(self) -> dict[str, Any]:
-        """Return the arguments of `connect` that lead to this client, without credentials."""
+        """Return the arguments of `connect` that create this client, without credentials."""
         return {"environment": self.environment} | ({"country": self.country} if self.countries else {})
 
     @property
     def country(self) -> str:
-        """The country whose platform this is; "" if the vendor has one platform."""
+        """The country of the platform; "" if the vendor has only one platform."""
         return (self.settings.get(f"{self.vendor_name.upper()}_COUNTRY") or next(iter(self.countries), "")).lower()
 
     @property
@@ -149,19 +149,19 @@ class Client:
         return self._resources[ask.resource]
 
     def fetch(self, call: Call, stop: Event) -> Iterator[Page]:
-        """Send *call* and yield its page, or the blocks of a stream; *stop* ends it early by `Cancelled`."""
+        """Send *call* and yield its page, or the blocks of a stream. Setting *stop* raises `Cancelled`."""
         return pages_of(self.session, call, stop)
 
     def reopen(self) -> Callable[[], Source]:
         """
-        Return a picklable function that connects again in another process, with the credentials found there.
+        Return a picklable function that connects again in another process, with the credentials of that process.
 
         Raises:
-            UsageError: Another process cannot reach what this client is connected to.
+            UsageError: Another process cannot connect to the same server.
         """
         if self.endpoint.reopen is None:
-            what = f"{self.title}: other processes cannot connect again, because its settings were passed in code."
-            raise UsageError(what, remedy="Put them into the environment or .env of the workers.")
+            what = f"{self.title}: other processes cannot connect, because the settings were passed in code."
+            raise UsageError(what, remedy="Set them in the environment or the .env file of the workers.")
         return self.endpoint.reopen(self.session.policy)
 
     @property
@@ -176,28 +176,28 @@ class Client:
 
     @property
     def browsing(self) -> Browsing:
-        """The addresses that can be looked at, for `vendorkit.browse`."""
+        """The addresses that `vendorkit.browse` can show."""
         return Browsing(self, self.settings, self._resources)
 
     def example_query(self) -> Query:
-        """Return the query of `vendorkit demo`: all records of the first resource."""
+        """Return the query that `vendorkit demo` runs, by default for all records of the first resource."""
         return BoundResource(self, self.settings, next(iter(self._resources.values()))).query()
 
     @property
     def resources(self) -> pd.DataFrame:
-        """One row per resource: name, what it is, filters, sort keys, expansions, columns."""
+        """One row per resource: name, description, filters, sort keys, expansions, number of columns."""
         return frame_of_resources(self._resources)
 
     def get(
         self, path: str, *, params: Mapping[str, Any] | None = None, auth: str | None = "default"
     ) -> requests.Response:
         """
-        GET any path of the vendor; return a `requests.Response`, read to its end, credentials masked.
+        Send GET to any path of the vendor. The `requests.Response` is fully read, with credentials masked.
 
         Args:
             path: A path, or an absolute URL of the vendor.
             params: Query parameters.
-            auth: The scheme that signs it, if the vendor has several; None for none.
+            auth: The authentication scheme, if the vendor has several. None sends no credentials.
         """
         return self._raw("GET", path, params=params, auth=auth)
 
@@ -205,7 +205,7 @@ class Client:
         self, path: str, *, json: Any = None, params: Mapping[str, Any] | None = None, auth: str | None = "default"
     ) -> requests.Response:
         """
-        POST to any path of the vendor, as `get`. Calls that may change data need `connect(..., writable=True)`.
+        Send POST to any path of the vendor; see `get`. Calls that may change data need `connect(..., writable=True)`.
 
         Raises:
             NotAllowed: The call may write, and the client is read-only; nothing was sent.
@@ -222,7 +222,7 @@ class Client:
         auth: str | None = "default",
     ) -> requests.Response:
         """
-        Send any method to any path of the vendor, as `get` and `post` do: "PUT", "PATCH", "DELETE", …
+        Send any method ("PUT", "PATCH", "DELETE", …) to any path of the vendor; see `get` and `post`.
 
         Raises:
             NotAllowed: The call may write, and the client is read-only; nothing was sent.
@@ -234,22 +234,22 @@ class Client:
 
     def file(self, url: str) -> requests.Response:
         """
-        Fetch a file that the vendor links to, such as a photo on its CDN: any https host, without credentials.
+        Fetch a file that the vendor links to, such as a photo on its CDN. Any https host; no credentials are sent.
 
-        The User-Agent has the contact of the setting VENDORKIT_CONTACT, for which Medipim asks.
+        The User-Agent contains the contact from the setting VENDORKIT_CONTACT, which Medipim requires.
 
         Returns:
-            The answer, read to its end; at most 128 MiB.
+            The response, fully read; at most 128 MiB.
 
         Raises:
-            SettingsError: The vendor wants a contact, and none is set.
-            OriginRefused: The address, or a redirect, is not https.
-            VendorkitError: What else went wrong.
+            SettingsError: The vendor requires a contact, and none is set.
+            OriginRefused: The URL, or a redirect, is not https.
+            VendorkitError: The request failed for another reason.
         """
-        url = arguments.text(url, "url", "the https address of a file")
+        url = arguments.text(url, "url", "the https URL of a file")
         if self._files is None:
             is_local = self.environment == "local"
-            # Mediagenix's authority is only that of its API: its files are on a public cloud.
+            # Mediagenix's approved authority signs its API only: its files are on a public cloud.
             trust = public_trust() if self.approved_roots_only and not is_local else self.endpoint.trust
             contact = self.settings.get(CONTACT_VARIABLE) or "mock server" * is_local
             self._files = files_session(self.session, trust, contact, needed=self.asks_contact)
@@ -259,26 +259,26 @@ class Client:
         auth = None if auth is None else arguments.word(auth, "auth", "the name of a scheme, or None")
         if auth is not None and auth not in self.session.schemes:
             self.missing_scheme(auth)
-        path = arguments.text(path, "path", "a path, or an address of the vendor")
+        path = arguments.text(path, "path", "a path, or a URL of the vendor")
         params = arguments.parameters({} if params is None else params, "params")
         json = None if json is None else arguments.json_value(json, "json")
         call = Call(method, path, params=params, json=json, accept="any", scheme=auth)
-        # Asked of the address as it is sent, without dots and blanks: "/delete?/query" only ends like one that reads.
-        sent = str(self.session.prepare(call).url)
-        reads = origin_of(sent) == origin_of(self.base_url) and self.may_repeat(method, urlsplit(sent).path)
-        call = replace(call, repeatable=call.may_repeat() or reads)
+        # The prepared URL decides, without dots and blanks: "/delete?/query" only ends like a path that reads.
+        url = str(self.session.prepare(call).url)
+        only_reads = origin_of(url) == origin_of(self.base_url) and self.may_repeat(method, urlsplit(url).path)
+        call = replace(call, repeatable=call.may_repeat() or only_reads)
         require_writable(call, writable=self.writable)
         return self.session.send(call)
 
     @property
     def exchanges(self) -> pd.DataFrame:
-        """One row for each of the last HTTP exchanges, those of authentication too, credentials masked."""
+        """One row per recent HTTP exchange, including those for authentication. Credentials are masked."""
         return frame_of_exchanges(self.session.exchanges.all())
 
     def missing_scheme(self, name: str) -> NoReturn:
-        """Raise the error that says why there is no authentication scheme *name*."""
+        """Raise the error for an authentication scheme that does not exist or has no credentials."""
         what = f"{self.title} has no authentication scheme {name!r}."
-        raise UsageError(what, remedy=suggestion(name, [one for one in self.session.schemes if one != "default"]))
+        raise UsageError(what, remedy=suggestion(name, [known for known in self.session.schemes if known != "default"]))
 
     def __getattr__(self, name: str) -> BoundResource:
         resources = self.__dict__.get("_resources", {})

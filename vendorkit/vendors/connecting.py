@@ -1,7 +1,8 @@
 """
-`connect`: the front door, which imports little.
+`connect`, the entry point.
 
-The other modules of a client take about as long to import as the mock server to start. Both are done at once.
+This module imports little. Importing the rest of a client takes about as long as starting a mock server, so that
+`connect` does both at the same time.
 """
 
 from __future__ import annotations
@@ -61,54 +62,52 @@ def connect(
 
     Args:
         vendor: "medipim", "pledg" or "mediagenix".
-        environment: "local" for the bundled mock server, started on demand and needing no credentials, or one of the
-            vendor's own. None: `<VENDOR>_ENVIRONMENT` from the environment or `.env`; without it "local", and a line
-            on stderr says so.
-        country: Medipim's platform: be, fr, de, es, au or us. None: `MEDIPIM_COUNTRY`, else be.
+        environment: "local" for the bundled mock server, which starts on demand and needs no credentials, or an
+            environment of the vendor. None: `<VENDOR>_ENVIRONMENT` from the environment or `.env`. If that is not set:
+            "local", with a note on stderr.
+        country: The country of Medipim's platform: be, fr, de, es, au or us. None: `MEDIPIM_COUNTRY`, else be.
         writable: Allow calls that may change data at the vendor.
         policy: Timeouts and retries.
-        settings: Credentials and other settings by the names of their variables, from a keyring, Colab's secrets or a
-            vault: in place of the environment and `.env`, of which then only the proxy and the rate budget count.
-        proxy: Address of an HTTP proxy: "http://user:password@host:port"; "" for none. None: `VENDORKIT_PROXY` from the
-            environment or `.env`, else `HTTPS_PROXY` and `NO_PROXY` of the environment. Never for this machine itself.
-        positional: Refused.
-        unknown: Refused, with the nearest of the arguments above.
+        settings: Credentials and other settings by variable name, for example from a keyring, Colab's secrets or a
+            vault. They replace the environment and `.env`, except for the proxy and the rate budget.
+        proxy: URL of an HTTP proxy, "http://user:password@host:port"; "" for no proxy. None: `VENDORKIT_PROXY` from the
+            environment or `.env`, else `HTTPS_PROXY` and `NO_PROXY` from the environment. Connections to this machine
+            never use a proxy.
+        positional: Not accepted.
+        unknown: Not accepted; the error suggests the nearest argument.
 
     Raises:
-        UsageError: No such vendor, environment or country, or an argument that cannot be used.
-        SettingsError: Settings are missing or malformed, all of them are named at once; or a settings file would
-            redirect credentials of another source.
+        UsageError: The vendor, environment or country is unknown, or an argument is invalid.
+        SettingsError: Settings are missing or malformed (the message names all of them), or a settings file would send
+            credentials from another source to a host that it chooses.
     """
-    # Wrapped before anything can fail: tracebacks may show the locals.
-    given = None if settings is None else Secret(cast("str", settings))
-    argument = None if proxy is None else Secret(proxy)
+    # Secrets are wrapped before anything can fail, because a traceback may show local variables.
+    wrapped_settings = None if settings is None else Secret(cast("str", settings))
+    wrapped_proxy = None if proxy is None else Secret(proxy)
     settings = proxy = None
-    strange, extra = list(unknown), bool(positional)
+    unknown_names, has_positional = list(unknown), bool(positional)
     unknown.clear()
     positional = ()
     is_local = isinstance(environment, str) and environment.casefold() == "local"
     if is_local and "vendorkit.vendors.registry" not in sys.modules:
-        with suppress(RuntimeError):  # no further thread can be started
+        with suppress(RuntimeError):  # no more threads can be started
             Thread(target=_start_mock, args=(vendor, country), daemon=True).start()
-    from vendorkit.auth.interrupts import shielded  # noqa: PLC0415 - the mock server starts meanwhile
+    from vendorkit.auth.interrupts import shielded  # noqa: PLC0415 - imported while the mock server starts
     from vendorkit.vendors.registry import open_client, refuse_call  # noqa: PLC0415
 
-    if extra or strange:
-        refuse_call(strange, Options.__optional_keys__)
-    # The frames below hold credentials while they read them and make the client.
-    return shielded(
-        partial(
-            open_client, vendor, environment, country, writable=writable, policy=policy, given=given, proxy=argument
-        )
-    )
+    if has_positional or unknown_names:
+        refuse_call(unknown_names, Options.__optional_keys__)
+    # `open_client` has credentials in local variables, which must not appear in a traceback.
+    call = partial(open_client, vendor, environment, country, writable=writable, policy=policy)
+    return shielded(partial(call, settings=wrapped_settings, proxy=wrapped_proxy))
 
 
 def _start_mock(vendor: Any, country: Any) -> None:
-    """Start the mock server that `open_client` will wait for; what is wrong with the arguments is raised there."""
+    """Start the mock server that `open_client` will wait for. Invalid arguments are left to `open_client`."""
     with suppress(VendorkitError, ImportError, AttributeError):
         from vendorkit.local.server import address_file, process  # noqa: PLC0415 - the servers are an extra
 
         variable = f"{vendor.upper()}_COUNTRY"
-        found = read_settings((LOCAL_VARIABLE, variable), needed=False)
-        if vendor.lower() in process.VENDORS and not found.get(LOCAL_VARIABLE):
-            address_file.shared_servers((country or found.get(variable) or "be").lower())
+        settings = read_settings((LOCAL_VARIABLE, variable), needed=False)
+        if vendor.lower() in process.VENDORS and not settings.get(LOCAL_VARIABLE):
+            address_file.shared_servers((country or settings.get(variable) or "be").lower())

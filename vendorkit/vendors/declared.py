@@ -27,7 +27,7 @@ _FILTER: Final = re.compile(r"(\w+)( +required)? +(\w+)(\*?)(?: +\[([^]]*)\])?(?
 
 
 class Line(NamedTuple):
-    """A line of a data file: where it is, its text without indentation, and the lines that are indented below it."""
+    """A line of a data file: its file and number, its text without indentation, and the lines indented below it."""
 
     place: str = ""
     text: str = ""
@@ -38,7 +38,7 @@ class Line(NamedTuple):
         return [*self.text.split(), *(word for line in self.below for word in line.words())]
 
     def fail(self, what: str, remedy: str) -> NoReturn:
-        """Raise the error that says what is wrong in this line."""
+        """Raise the error for a mistake in this line."""
         what = f"{self.place}: {what}"
         raise UsageError(what, remedy=remedy)
 
@@ -58,9 +58,9 @@ class Declared:
 
     Attributes:
         name: The attribute of the client.
-        about: One sentence for people.
+        about: A description in one sentence.
         schema: Its columns.
-        filters: The filters it takes.
+        filters: Its filters.
         values: The words of its other properties, such as `{"sort": ("id", "name")}`.
     """
 
@@ -77,7 +77,7 @@ def read_countries(file: Path) -> dict[str, dict[str, tuple[str, ...]]]:
     Return the words of the properties of each country, the default country first.
 
     Raises:
-        UsageError: A line is not as the format wants it; the message names file and line.
+        UsageError: A line does not follow the format; the message names file and line.
     """
     blocks = _blocks(file)
     return {name: _words(_properties(block, blocks)) for name, block in blocks["country"].items()}
@@ -86,10 +86,10 @@ def read_countries(file: Path) -> dict[str, dict[str, tuple[str, ...]]]:
 @cache
 def read_resources(file: Path, country: str = "") -> dict[str, Declared]:
     """
-    Return the resources by name, as *country* has them.
+    Return the resources of *country* by name.
 
     Raises:
-        UsageError: A line is not as the format wants it; the message names file and line.
+        UsageError: A line does not follow the format; the message names file and line.
     """
     locales = read_countries(file)[country].get("locales", ()) if country else ()
     reader = _Reader(_blocks(file), country, locales)
@@ -98,7 +98,7 @@ def read_resources(file: Path, country: str = "") -> dict[str, Declared]:
 
 @cache
 def _blocks(file: Path) -> Blocks:
-    """Return the blocks of a file by kind and name; the text of each is its sentence."""
+    """Return the blocks of a file by kind and name; the text of each is its description."""
     blocks: dict[str, dict[str, Line]] = {kind: {} for kind in _BLOCKS}
     for line in _lines(file):
         kind, name, about = (*line.text.split(None, 2), "", "")[:3]
@@ -106,13 +106,13 @@ def _blocks(file: Path) -> Blocks:
         if kind == "style":
             line.check("style", name, STYLES)
         if not name or name in blocks[kind]:
-            line.fail(f"This {kind} has no name, or that of one above.", "Give it another name.")
+            line.fail(f"This {kind} has no name, or the name of one above.", "Give it another name.")
         blocks[kind][name] = line._replace(text=about)
     return blocks
 
 
 def _lines(file: Path) -> list[Line]:
-    """Return the lines at the margin; the others are below them."""
+    """Return the lines that are not indented; the others are in their `below`."""
     levels: list[list[Line]] = [[]]
     for number, raw in enumerate(file.read_text("utf-8").splitlines(), 1):
         line = Line(f"{file}, line {number}", raw.strip(), [])
@@ -120,7 +120,7 @@ def _lines(file: Path) -> list[Line]:
             continue
         level, rest = divmod(len(raw) - len(raw.lstrip(" ")), 2)
         if rest or level >= len(levels):
-            line.fail("The indentation fits no line above.", "Indent by two spaces per level.")
+            line.fail("The indentation does not match a line above.", "Indent by two spaces per level.")
         del levels[level + 1 :]
         levels[level].append(line)
         levels.append(line.below)
@@ -129,14 +129,14 @@ def _lines(file: Path) -> list[Line]:
 
 def _properties(block: Line, blocks: Blocks) -> dict[str, Line]:
     """Return the properties of a block by name; the text of each is what follows the colon."""
-    found = dict[str, Line]()
+    properties = dict[str, Line]()
     for line in block.below:
         name, _, text = line.text.partition(":")
         line.check("property", name, (*_PROPERTIES, *blocks["property"]))
-        if name in found:
-            line.fail(f"{name} is there twice.", "Leave one out.")
-        found[name] = line._replace(text=text.strip())
-    return found
+        if name in properties:
+            line.fail(f"The property {name} occurs twice.", "Remove one of them.")
+        properties[name] = line._replace(text=text.strip())
+    return properties
 
 
 def _words(properties: Mapping[str, Line]) -> dict[str, tuple[str, ...]]:
@@ -144,7 +144,7 @@ def _words(properties: Mapping[str, Line]) -> dict[str, tuple[str, ...]]:
 
 
 class _Reader:
-    """Reads columns and filters as one country has them, those of groups first."""
+    """Reads the columns and filters of one country, those of groups first."""
 
     def __init__(self, blocks: Blocks, country: str, locales: tuple[str, ...]) -> None:
         self._blocks, self._country, self._locales = blocks, country, locales
@@ -192,7 +192,7 @@ class _Reader:
         match = _COLUMN.fullmatch(line.text)
         wire, tag, name, kind, many, unit, about = match.groups("") if match else ("",) * 7
         if bool(line.below) != (kind == "object") or not match:
-            line.fail(f"{line.text!r} is no column.", "Write NAME KIND, and columns only below an object.")
+            line.fail(f"{line.text!r} is not a column.", "Write NAME KIND, and columns only below an object.")
         line.check("kind of column", kind, ("object", *_KINDS))
         of = _KINDS.get(kind) or tuple(self._items(line.below, self._column, self._columns))
         whole = ListOf(of) if many else of if isinstance(of, Kind) else Struct(of)
@@ -202,14 +202,14 @@ class _Reader:
         match = _FILTER.fullmatch(line.text)
         wire, required, kind, many, choices, setting, about = match.groups("") if match else ("",) * 7
         if line.below or not match:
-            line.fail(f"{line.text!r} is no filter.", "Write NAME KIND, and nothing below it.")
+            line.fail(f"{line.text!r} is not a filter.", "Write NAME KIND, and nothing below it.")
         line.check("kind of filter", kind, get_args(FilterKind))
         values = tuple(re.split(", *", choices)) if choices else ()
         return Filter(wire, cast("FilterKind", kind), values, bool(many), about, bool(required), setting)
 
 
 def _listed(line: Line) -> list[Line]:
-    """Return the lines of a list: those below its head, or one for each word."""
+    """Return the lines of a list: those below its head, or one per word in the head."""
     if not line.text:
         return line.below
     pairs = [word.partition(":") for word in line.words()]

@@ -1,8 +1,8 @@
 """
 Checks of one connected vendor: test call, TLS, approved roots, clock, rate budget.
 
-Each check is one cheap call, described in a sentence with its remedy; never with a value of a setting. The connect
-panel checks the chosen vendor, `vendorkit doctor` all of them.
+Each check returns one sentence and a remedy, which never contain the value of a setting. The connect panel checks the
+chosen vendor; `vendorkit doctor` checks all of them.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from vendorkit.settings import read_settings
 from vendorkit.vendors.client import Client
 from vendorkit.vendors.registry import CLIENTS, all_setting_names
 
-# Short, and without retries: these checks exist to find what is slow or unreliable.
+# Short timeouts and no retries, so that the checks show what is slow or unreliable.
 POLICY: Final = Policy(connect_timeout_s=5.0, read_timeout_s=10.0, deadline_s=20.0, attempts=1)
-CLOCK_TOLERANCE_S: Final = 30.0  # signatures and tokens live for minutes, certificates begin to count at once
+CLOCK_TOLERANCE_S: Final = 30.0  # signatures and tokens are valid for minutes
 _REALM: Final = re.compile(r'^Digest .*\brealm="((?:[^"\\]|\\.)*)"')
 
 
@@ -44,11 +44,11 @@ class Finding:
     The result of one check.
 
     Attributes:
-        check: What: "settings", "settings file", "test call", "host", "credentials", "CA file", "proxy", "TLS",
+        check: "settings", "settings file", "test call", "host", "credentials", "CA file", "proxy", "TLS",
             "approved roots", "clock" or "rate budget".
-        fine: Whether it is as it should be; None if it could not be checked.
-        said: One sentence on what was found.
-        remedy: One sentence on what to do; empty if all is fine.
+        fine: Whether the check passed; None for a remark, or if it could not be checked.
+        said: The result in one sentence.
+        remedy: What to do, in one sentence; "" if there is nothing to do.
     """
 
     check: str
@@ -60,14 +60,14 @@ class Finding:
 @dataclass(frozen=True)
 class Checkup:
     """
-    What was found about one vendor.
+    The results of all checks of one vendor.
 
     Attributes:
-        vendor: Its name, as for `connect`.
-        environment: The one that `connect` would choose.
-        configured: Whether any of the vendor's settings is there.
+        vendor: The name of the vendor, as for `connect`.
+        environment: The environment that `connect` would choose.
+        configured: Whether any of the vendor's settings is set.
         findings: Ordered so that each check assumes the previous ones passed.
-        error: What the test call raised.
+        error: The error of the test call; None if it passed.
     """
 
     vendor: str
@@ -83,13 +83,13 @@ class Checkup:
 
     def plain(self) -> dict[str, Any]:
         """Return this as plain values, for JSON."""
-        found = [asdict(finding) for finding in self.findings]
-        return {"environment": self.environment, "configured": self.configured, "fine": self.fine, "findings": found}
+        rows = [asdict(finding) for finding in self.findings]
+        return {"environment": self.environment, "configured": self.configured, "fine": self.fine, "findings": rows}
 
 
 def settings_found(vendor: str, environment: str) -> pd.DataFrame:
     """
-    Return one row per setting of the vendor: its name, whether it is set, and where it was found; never a value.
+    Return one row per setting of the vendor: its name, whether it is set, and its source; never its value.
 
     Raises:
         SettingsError: The `.env` file is malformed.
@@ -103,37 +103,37 @@ def settings_found(vendor: str, environment: str) -> pd.DataFrame:
 
 def examine(client: Client) -> Checkup:
     """
-    Make the vendor's cheapest authenticated call, and check what it showed: TLS, clock, rate budget.
+    Make the vendor's cheapest authenticated call, then check TLS, clock and rate budget.
 
     Raises:
         Cancelled: The user cancelled.
     """
     error, started = None, time.perf_counter()
     try:
-        said = client.ping()
-        said = _sentence(f"{_realm(client)}{said} It took {(time.perf_counter() - started) * 1000:.0f} ms.")
-        call = Finding("test call", fine=True, said=said)
+        message = client.ping()
+        message = _sentence(f"{_realm(client)}{message} It took {(time.perf_counter() - started) * 1000:.0f} ms.")
+        test_call = Finding("test call", fine=True, said=message)
     except Cancelled:
         raise
     except VendorkitError as exc:
-        error, call = exc, failed("test call", exc)
+        error, test_call = exc, failed("test call", exc)
     now = datetime.now(timezone.utc)
-    answers = [exchange for exchange in client.session.exchanges.all() if exchange.status is not None]
-    findings = [call, *_remarks(client), _chain(client, error, reached=bool(answers))]
+    answered = [exchange for exchange in client.session.exchanges.all() if exchange.status is not None]
+    findings = [test_call, *_remarks(client), _chain(client, error, reached=bool(answered))]
     findings += [_roots()] if client.approved_roots_only else []
-    findings += [_clock(answers, now), _budget(client)]
+    findings += [_clock(answered, now), _budget(client)]
     return Checkup(client.vendor_name, client.environment, True, tuple(findings), error)
 
 
 def _remarks(client: Client) -> list[Finding]:
-    """Return what differs from the vendor's own: host, trusted roots, proxy."""
+    """Return the deviations from the vendor's defaults: host, trusted roots, proxy."""
     remarks = client.endpoint.remarks
-    found = [Finding(check, fine=None, said=_sentence(f"{remark}.")) for check, remark in remarks.items()]
-    others = [name for name in os.environ if name.upper() == "ALL_PROXY" and os.environ[name]]
-    if others and "proxy" not in remarks and client.environment != "local":
-        unused = f"{others[0]} is set, and is not used."
-        found.append(Finding("proxy", None, unused, f"If a proxy is needed, set HTTPS_PROXY or {PROXY_VARIABLE}."))
-    return found
+    findings = [Finding(check, fine=None, said=_sentence(f"{remark}.")) for check, remark in remarks.items()]
+    ignored = [name for name in os.environ if name.upper() == "ALL_PROXY" and os.environ[name]]
+    if ignored and "proxy" not in remarks and client.environment != "local":
+        message = f"{ignored[0]} is set, but vendorkit does not use it."
+        findings.append(Finding("proxy", None, message, f"If you need a proxy, set HTTPS_PROXY or {PROXY_VARIABLE}."))
+    return findings
 
 
 def _chain(client: Client, error: VendorkitError | None, *, reached: bool) -> Finding:
@@ -153,52 +153,52 @@ def _chain(client: Client, error: VendorkitError | None, *, reached: bool) -> Fi
     until = datetime.fromtimestamp(ssl.cert_time_to_seconds(leaf["not_after"]), timezone.utc).date()
     public = "a public" if tls.is_public_root(root["sha256"]) else f"a {trust.ca_setting}"
     name = f"{'an approved' if root['approved'] else public} root, {root['subject'] or root['organisation']}"
-    if trust.loopback_only:  # its port differs at each start, and would in a saved notebook
+    if trust.loopback_only:  # without the port, which differs at each start and would change saved notebooks
         host, name = "the mock server", "its own root"
     return Finding("TLS", fine=True, said=f"The chain of {host} ends in {name}; its certificate is good until {until}.")
 
 
 def _roots() -> Finding:
-    gone, all_of_them = tls.vanished_roots(), len(tls.APPROVED_ROOTS)
-    carried = f"certifi {certifi.__version__} carries {all_of_them - len(gone)} of {all_of_them} approved roots"
-    if not gone:
-        return Finding("approved roots", fine=True, said=f"{carried}.")
-    remedy = "Calls fail once the vendor's chain ends in one that is gone: update vendorkit, and ask the vendor."
-    return Finding("approved roots", False, f"{carried}; gone: {', '.join(gone.values())}.", remedy)
+    missing, total = tls.vanished_roots(), len(tls.APPROVED_ROOTS)
+    summary = f"certifi {certifi.__version__} contains {total - len(missing)} of {total} approved roots"
+    if not missing:
+        return Finding("approved roots", fine=True, said=f"{summary}.")
+    remedy = "Calls fail if the vendor's chain ends in a missing root: update vendorkit, and ask the vendor."
+    return Finding("approved roots", False, f"{summary}; missing: {', '.join(missing.values())}.", remedy)
 
 
-def _clock(answers: Sequence[Exchange], now: datetime) -> Finding:
-    """Compare *now*, by this machine's clock, with the Date of the last response, which has just arrived."""
+def _clock(answered: Sequence[Exchange], now: datetime) -> Finding:
+    """Compare *now*, by this machine's clock, with the Date header of the last response, which has just arrived."""
     try:
-        theirs = parsedate_to_datetime(answers[-1].received.get("Date", ""))
+        vendor_time = parsedate_to_datetime(answered[-1].received.get("Date", ""))
     except (IndexError, ValueError, TypeError):
-        return Finding("clock", fine=None, said="No response gave the vendor's time.")
-    theirs = theirs if theirs.tzinfo else theirs.replace(tzinfo=timezone.utc)
-    ahead = (now - theirs).total_seconds()
+        return Finding("clock", fine=None, said="No response contained the vendor's time.")
+    vendor_time = vendor_time if vendor_time.tzinfo else vendor_time.replace(tzinfo=timezone.utc)
+    ahead = (now - vendor_time).total_seconds()
     if abs(ahead) <= CLOCK_TOLERANCE_S:
         return Finding("clock", fine=True, said=f"Within {math.ceil(abs(ahead))} s of the vendor's.")
-    said = f"This machine's clock is {abs(ahead):,.0f} s {'ahead of' if ahead > 0 else 'behind'} the vendor's."
-    return Finding("clock", False, said, "Set the clock: signatures, tokens and certificates depend on it.")
+    message = f"This machine's clock is {abs(ahead):,.0f} s {'ahead of' if ahead > 0 else 'behind'} the vendor's."
+    return Finding("clock", False, message, "Set the clock: signatures, tokens and certificates depend on it.")
 
 
 def _budget(client: Client) -> Finding:
-    left = client.session.budget.left()
-    if left is None:
-        whose = "The mock server has" if client.environment == "local" else "The vendor documents"
-        return Finding("rate budget", fine=True, said=f"{whose} no limit.")
+    remaining = client.session.budget.left()
+    if remaining is None:
+        subject = "The mock server has" if client.environment == "local" else "The vendor documents"
+        return Finding("rate budget", fine=True, said=f"{subject} no limit.")
     requests, seconds = min(client.session.budget.rates)
-    return Finding("rate budget", fine=True, said=f"{left} of {requests} requests in {seconds:g} s are left.")
+    return Finding("rate budget", fine=True, said=f"{remaining} of {requests} requests in {seconds:g} s are left.")
 
 
-def _sentence(words: str) -> str:
-    return f"{words[:1].upper()}{words[1:]}"
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _realm(client: Client) -> str:
-    """Return the realm of the last digest answer, as the start of a sentence."""
-    sent = [exchange.sent.get("Authorization", "") for exchange in client.session.exchanges.all()]
-    found = _REALM.match(sent[-1]) if sent else None
-    return "" if found is None else f"Realm {found[1]}: "
+    """Return the realm of the last Digest header as the start of a sentence; "" if there is none."""
+    headers = [exchange.sent.get("Authorization", "") for exchange in client.session.exchanges.all()]
+    match = _REALM.match(headers[-1]) if headers else None
+    return "" if match is None else f"Realm {match[1]}: "
 
 
 def failed(check: str, exc: VendorkitError) -> Finding:

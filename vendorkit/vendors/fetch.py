@@ -1,4 +1,4 @@
-"""Sending one call and splitting its response into pages."""
+"""Sends one call and splits its response into pages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def pages_of(session: Session, call: Call, stop: Event) -> Iterator[Page]:
     Send *call* and yield its page, or the blocks of a stream as they arrive.
 
     Raises:
-        VendorkitError: See `Session.send`; also if the answer is not what the call expects.
+        VendorkitError: See `Session.send`; also if the response does not have the expected format.
     """
     with cancellable(stop):
         if not call.lines:
@@ -39,7 +39,7 @@ def pages_of(session: Session, call: Call, stop: Event) -> Iterator[Page]:
                 try:
                     page = lines_page(block, first_line=rows + 1)
                 except MalformedAnswer as exc:
-                    # An error line is quoted: the vendor may have echoed a credential in it.
+                    # The message quotes the line, in which the vendor may have echoed a credential.
                     exc.vendor_message = exc.vendor_message and session.redactor.clean(exc.vendor_message)
                     raise
                 rows = notes.records = rows + page.rows
@@ -48,17 +48,17 @@ def pages_of(session: Session, call: Call, stop: Event) -> Iterator[Page]:
 
 def blocks_of_lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """
-    Yield blocks that end with a line: the first as soon as a line is there, then of about 4 MiB; the rest as it is.
+    Yield blocks of whole lines: the first after one complete line, then about 4 MiB each. The last may lack a line end.
 
     Raises:
-        MalformedAnswer: A line is longer than any record is.
+        MalformedAnswer: A line is longer than a whole response may be.
     """
     pending: list[bytes] = []
     size, wanted = 0, 1
     for chunk in chunks:
         if size > ANSWER_LIMIT_BYTES:
             what = f"The stream has a line of more than {ANSWER_LIMIT_BYTES:,} bytes."
-            raise MalformedAnswer(what, remedy="Try again; if it stays, report it to the vendor.")
+            raise MalformedAnswer(what, remedy="Try again; if the error persists, report it to the vendor.")
         end = chunk.rfind(b"\n") + 1
         if end and size + end >= wanted:
             yield b"".join((*pending, chunk[:end]))

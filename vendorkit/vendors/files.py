@@ -1,4 +1,4 @@
-"""Files that vendors link to: on hosts of their own, without credentials, and with a contact for whom serves them."""
+"""Files that vendors link to: fetched from any host, without credentials, with a contact in the User-Agent."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ CONTACT_VARIABLE: Final = "VENDORKIT_CONTACT"
 
 def files_session(session: Session, trust: Trust, contact: str, *, needed: bool) -> Session:
     """
-    Return a session for files of any https host: no scheme signs what it sends.
+    Return a session for files on any https host; it sends no credentials.
 
     Args:
-        session: That of the vendor.
-        trust: The certificate authorities that may vouch for the hosts.
-        contact: For the User-Agent; "" for none.
-        needed: Whether the vendor asks for it.
+        session: The vendor's session.
+        trust: The certificate authorities that may sign the hosts' certificates.
+        contact: The contact in the User-Agent; "" for none.
+        needed: Whether the vendor requires a contact.
 
     Raises:
-        SettingsError: The contact is needed and not set, or it is not one line of ASCII text.
+        SettingsError: The contact is required and not set, or it is not one line of ASCII text.
     """
     if needed and not contact:
-        what = f"{session.vendor} asks for a contact in the User-Agent of whoever fetches its files."
+        what = f"{session.vendor} requires a contact in the User-Agent of file downloads."
         raise SettingsError(what, remedy=f"Set {CONTACT_VARIABLE} to an e-mail address or a web page.")
     if not (contact.isascii() and contact.isprintable()) or set(contact) & set("()"):
-        what = f"{CONTACT_VARIABLE} is not one line of ASCII text without parentheses."
-        raise SettingsError(what, remedy="Write an e-mail address or a web page.")
+        what = f"{CONTACT_VARIABLE} must be one line of ASCII text without parentheses."
+        raise SettingsError(what, remedy="Set it to an e-mail address or a web page.")
     return Session(
         f"{session.vendor}, files",
         session.base_url,

@@ -18,8 +18,8 @@ class Environment:
 
     Attributes:
         base_url: Scheme, host and port.
-        rates: The vendor's rate budget: pairs (requests, seconds).
-        origins: Further hosts of the vendor, by name.
+        rates: The vendor's rate limits as pairs (requests, seconds).
+        origins: Other hosts of the vendor, by name.
     """
 
     base_url: str
@@ -33,12 +33,13 @@ class Endpoint:
     The host that a client connects to.
 
     Attributes:
-        environment, base_url: Its name; its scheme, host and port.
-        trust: The certificate authorities that are accepted there.
-        rates, origins: As in `Environment`.
-        route: The proxy to go through, if any.
-        remarks: What is not as the vendor has it, by its subject: "host", "credentials", "CA file", "proxy".
-        reopen: From a policy to a picklable function that connects another process to the same host.
+        environment: The name of the environment.
+        base_url, rates, origins: As in `Environment`.
+        trust: The certificate authorities that may sign the host's certificate.
+        route: The proxy to use, if any.
+        remarks: Deviations from the vendor's defaults, by subject: "host", "credentials", "CA file", "proxy".
+        reopen: Given a policy, returns a picklable function that connects to the same host from another process. None
+            if other processes cannot connect.
     """
 
     environment: str

@@ -1,4 +1,4 @@
-"""DataFrames of what a client knows: its resources, and its last exchanges."""
+"""DataFrames about a client: its resources and its recent exchanges."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from vendorkit.resource import Resource
 
 
 def frame_of_resources(resources: Mapping[str, Resource]) -> pd.DataFrame:
-    """Return one row per resource: name, what it is, filters, sort keys, expansions, number of columns."""
+    """Return one row per resource: name, description, filters, sort keys, expansions, number of columns."""
     declared = resources.values()
     columns = {
-        "about": [one.about for one in declared],
-        "filters": [", ".join(known.name for known in one.filters) for one in declared],
-        "sort_keys": [", ".join(one.sort_keys) for one in declared],
-        "expand": [", ".join(one.expands) for one in declared],
-        "columns": [len(one.schema.arrow.names) for one in declared],
+        "about": [resource.about for resource in declared],
+        "filters": [", ".join(known.name for known in resource.filters) for resource in declared],
+        "sort_keys": [", ".join(resource.sort_keys) for resource in declared],
+        "expand": [", ".join(resource.expands) for resource in declared],
+        "columns": [len(resource.schema.arrow.names) for resource in declared],
     }
     return pd.DataFrame(columns, pd.Index(list(resources), name="resource"))
 
@@ -27,12 +27,12 @@ def frame_of_resources(resources: Mapping[str, Resource]) -> pd.DataFrame:
 def frame_of_exchanges(exchanges: Sequence[Exchange]) -> pd.DataFrame:
     """Return one row per exchange."""
     columns = {
-        "method": [one.method for one in exchanges],
-        "path": [urlsplit(one.url).path for one in exchanges],
-        "status": [one.status for one in exchanges],
-        "authorization": [one.sent.get("Authorization", "") for one in exchanges],
-        "challenge": [one.received.get("WWW-Authenticate", "") for one in exchanges],
-        "milliseconds": [round(one.seconds * 1000, 1) for one in exchanges],
-        "discarded": [one.discarded for one in exchanges],
+        "method": [exchange.method for exchange in exchanges],
+        "path": [urlsplit(exchange.url).path for exchange in exchanges],
+        "status": [exchange.status for exchange in exchanges],
+        "authorization": [exchange.sent.get("Authorization", "") for exchange in exchanges],
+        "challenge": [exchange.received.get("WWW-Authenticate", "") for exchange in exchanges],
+        "milliseconds": [round(exchange.seconds * 1000, 1) for exchange in exchanges],
+        "discarded": [exchange.discarded for exchange in exchanges],
     }
     return pd.DataFrame(columns)

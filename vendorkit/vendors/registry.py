@@ -1,4 +1,4 @@
-"""The registered vendors, and connecting to one of them: its settings, its address, whom it trusts there, the proxy."""
+"""The registered vendors, and how to connect to one: its settings, base URL, trusted certificates and proxy."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ K = TypeVar("K", bound=type[Client])
 
 
 def register(kind: K) -> K:
-    """Make `connect`, the panels, doctor and the command line know a vendor, by the class of its client."""
+    """Register a vendor's client class for `connect`, the panels, doctor and the command line."""
     CLIENTS[kind.vendor_name] = kind
     return calls.checked(kind)
 
@@ -50,13 +50,13 @@ class Servers(Protocol):
     def __getitem__(self, name: str) -> LocalVendor: ...
 
 
-def refuse_call(strange: list[str], known: Collection[str]) -> NoReturn:
-    """Raise the error for arguments that `connect` does not have: those of *strange* names, or one without a name."""
-    if not strange:
-        what = "connect() takes one argument without a name: the vendor."
-        raise UsageError(what, remedy=f"Give the others by name: {', '.join(sorted(known))}.")
-    what = f"connect() has no argument {strange[0]!r}."
-    raise UsageError(what, remedy=suggestion(strange[0], known))
+def refuse_call(unknown: list[str], known: Collection[str]) -> NoReturn:
+    """Raise the error for *unknown* keyword arguments of `connect` or, if there are none, for a positional one."""
+    if not unknown:
+        what = "connect() takes one positional argument: the vendor."
+        raise UsageError(what, remedy=f"Pass the others by name: {', '.join(sorted(known))}.")
+    what = f"connect() has no argument {unknown[0]!r}."
+    raise UsageError(what, remedy=suggestion(unknown[0], known))
 
 
 def open_client(
@@ -66,10 +66,10 @@ def open_client(
     *,
     writable: Any = False,
     policy: Any = None,
-    given: Secret | None = None,
+    settings: Secret | None = None,
     proxy: Secret | None = None,
 ) -> Client:
-    """Return a client of *vendor*, as `connect` says; settings and proxy are wrapped here."""
+    """Return a client of *vendor*; the arguments are those of `connect`, with *settings* and *proxy* wrapped."""
     vendor = choice(vendor, CLIENTS, "There is no vendor")
     environment = None if environment is None else arguments.word(environment, "environment")
     country = None if country is None else arguments.word(country, "country")
@@ -78,10 +78,10 @@ def open_client(
         arguments.refuse("policy", "a Policy", policy)
     kind = CLIENTS[vendor]
     prefix = vendor.upper()
-    found = _settings(kind, environment, given, proxy)
+    found = _settings(kind, environment, settings, proxy)
     chosen = environment or found.get(f"{prefix}_ENVIRONMENT") or os.environ.get(f"{prefix}_ENVIRONMENT") or None
     if chosen is None:
-        # Not a warning: that would be three lines in a notebook, and an error under -W error.
+        # Not a warning, which is three lines long in a notebook and an error under -W error.
         line = f"{kind.label}: mock data, because {prefix}_ENVIRONMENT is not set in {found.looked_in}."
         print(line, file=sys.stderr)  # noqa: T201
     chosen = choice(chosen or "local", ("local", *kind.environments), f"{kind.label} has no environment")
@@ -91,49 +91,49 @@ def open_client(
     else:
         found = found.trusted()
         endpoint = _remote(kind, chosen, country, found, proxy)
-        if given is None:  # a worker would not find what code passed, and might take another account's credentials
-            endpoint = replace(endpoint, reopen=partial(_again, vendor, chosen, country))
+        if settings is None:  # a worker process has no passed settings, and might use another account's credentials
+            endpoint = replace(endpoint, reopen=partial(_reopen_remote, vendor, chosen, country))
     return kind(endpoint, _with_country(kind, found, country), writable=writable, policy=policy)
 
 
 def connect_local(vendor: str, servers: Servers, *, country: str | None, policy: Policy | None = None) -> Client:
     """Return a client of one of these mock servers, with the credentials that it accepts."""
     kind = CLIENTS[vendor]
-    endpoint, found = _one_of(servers, kind, country)
-    return kind(endpoint, _with_country(kind, found, country), policy=policy)
+    endpoint, settings = _mock_endpoint(servers, kind, country)
+    return kind(endpoint, _with_country(kind, settings, country), policy=policy)
 
 
 def all_setting_names(kind: type[Client]) -> tuple[str, ...]:
-    """Return the names of all variables of a vendor: credentials first, then where and whom to trust."""
+    """Return the names of all variables of a vendor: credentials first, then environment, base URL and trust."""
     trust = "ISSUER" if kind.approved_roots_only else "CA_FILE"
     return (*kind.setting_names, *(f"{kind.vendor_name.upper()}_{name}" for name in ("ENVIRONMENT", "BASE_URL", trust)))
 
 
-def _country(kind: type[Client], given: str | None) -> str | None:
+def _country(kind: type[Client], country: str | None) -> str | None:
     if not kind.countries:
         return None
-    country = (given or kind.countries[0]).lower()
+    country = (country or kind.countries[0]).lower()
     if country not in kind.countries:
         what = f"{kind.label} has no platform for the country {country!r}."
         raise UsageError(what, remedy=suggestion(country, kind.countries))
     return country
 
 
-def _settings(kind: type[Client], environment: str | None, given: Secret | None, proxy: Secret | None) -> Settings:
-    """Return the settings of a vendor, and that of the proxy; for the mock server no more than the country."""
-    # The proxy is checked here, whether it will be needed or not.
+def _settings(kind: type[Client], environment: str | None, passed: Secret | None, proxy: Secret | None) -> Settings:
+    """Return the settings of a vendor and of the proxy; only the country for the mock server."""
+    # An invalid proxy is refused here, even if the connection will not use it.
     find_route((), argument=proxy)
-    names, chooser = all_setting_names(kind), f"{kind.vendor_name.upper()}_ENVIRONMENT"
+    names, environment_name = all_setting_names(kind), f"{kind.vendor_name.upper()}_ENVIRONMENT"
     proxy_names = (CONTACT_VARIABLE,) if proxy else (PROXY_VARIABLE, CONTACT_VARIABLE)
-    if given is None:
-        local = (environment or os.environ.get(chooser)) == "local"
+    if passed is None:
+        local = (environment or os.environ.get(environment_name)) == "local"
         names = tuple(name for name in names if name.endswith("_COUNTRY")) if local else (*names, *proxy_names)
         return read_settings(names, needed=not local) if names else Settings()
-    found, configured = given_settings(given, (*names, CONTACT_VARIABLE)), read_settings(proxy_names, needed=False)
-    if not environment and chooser not in found.values and any(map(is_credential, found.values)):
-        what = f"settings= holds credentials, and no environment of {kind.label} is given."
+    found, configured = given_settings(passed, (*names, CONTACT_VARIABLE)), read_settings(proxy_names, needed=False)
+    if not environment and environment_name not in found.values and any(map(is_credential, found.values)):
+        what = f"settings= has credentials, but no environment of {kind.label} was chosen."
         choices = " or ".join(repr(name) for name in kind.environments)
-        raise UsageError(what, remedy=f"Give environment={choices}, or {chooser} in settings=.")
+        raise UsageError(what, remedy=f"Pass environment={choices}, or add {environment_name} to settings=.")
     values, sources = {**configured.values, **found.values}, {**configured.sources, **found.sources}
     return replace(found, values=values, sources=sources)
 
@@ -143,17 +143,17 @@ def _remote(kind: type[Client], name: str, country: str | None, settings: Settin
     variable, environment = f"{kind.vendor_name.upper()}_BASE_URL", kind.environments[name]
     override = settings.get(variable)
     base_url = kind.clean_base_url(override or kind.url_of(environment, country))
-    # Looked at as it is: urllib.parse cuts line ends out, and takes "ho st" for a host.
+    # Not urllib.parse, which removes line ends and accepts "ho st" as a host.
     if not re.fullmatch(r"https://(\[[\da-f:.]+\]|[\w.-]+)(:[1-9]\d{0,4})?", base_url, re.IGNORECASE):
-        what = f"{variable} is not the https address of a host."
+        what = f"{variable} is not a valid https URL of a host."
         raise SettingsError(what, remedy="Write https://host, without a path, user or password.")
     origin = origin_of(base_url)
-    known = [kind.url_of(one, platform) for one in kind.environments.values() for platform in kind.countries or (None,)]
+    known = [kind.url_of(env, platform) for env in kind.environments.values() for platform in kind.countries or (None,)]
     remarks = {}
     if origin not in map(origin_of, known):
         remarks["host"] = f"NOT a host of {kind.label}: {origin[8:]}, from {variable} ({settings.sources[variable]})"
     if settings.withheld:
-        remarks["credentials"] = f"not sent there: {', '.join(settings.withheld)}"
+        remarks["credentials"] = f"not sent to that host: {', '.join(settings.withheld)}"
     origins = {} if override else environment.origins
     trust = _trust(kind, settings, remarks)
     route = find_route([base_url, *origins.values()], argument=proxy, settings=settings)
@@ -170,9 +170,9 @@ def _trust(kind: type[Client], settings: Settings, remarks: dict[str, str]) -> t
     if file is None:
         return tls.public_trust(ca_setting=variable)
     source = f"{variable}, {settings.sources[variable]}"
-    further = tls.read_roots(file, source)
-    remarks["CA file"] = f"further roots trusted: {len(further)} of {file} ({source})"
-    return tls.public_trust(further, ca_setting=variable)
+    roots = tls.read_roots(file, source)
+    remarks["CA file"] = f"additional trusted roots: {len(roots)} from {file} ({source})"
+    return tls.public_trust(roots, ca_setting=variable)
 
 
 def _local(kind: type[Client], country: str | None) -> tuple[Endpoint, Settings]:
@@ -181,47 +181,47 @@ def _local(kind: type[Client], country: str | None) -> tuple[Endpoint, Settings]
 
     path = read_settings((LOCAL_VARIABLE,), needed=False).get(LOCAL_VARIABLE)
     if path is None or (country or "be") != "be":  # vendorkit serve runs Medipim's Belgian platform
-        return _one_of(local.shared(country or "be"), kind, country)
-    endpoint, settings = _one_of(servers_at(path), kind, country)
-    again = partial(partial, _through_file, kind.vendor_name, path, country)
-    return replace(endpoint, reopen=again), settings
+        return _mock_endpoint(local.shared(country or "be"), kind, country)
+    endpoint, settings = _mock_endpoint(servers_at(path), kind, country)
+    reopen = partial(partial, _connect_by_file, kind.vendor_name, path, country)
+    return replace(endpoint, reopen=reopen), settings
 
 
-def _one_of(servers: Servers, kind: type[Client], country: str | None) -> tuple[Endpoint, Settings]:
+def _mock_endpoint(servers: Servers, kind: type[Client], country: str | None) -> tuple[Endpoint, Settings]:
     server = servers[kind.vendor_name]
     origins = {name: servers[name].base_url for name in kind.local_origins}
-    again = partial(_local_again, kind.vendor_name, country, server.base_url)
-    endpoint = Endpoint("local", server.base_url, tls.local_trust(server.ca_pem), (), origins, reopen=again)
-    return endpoint, _with(Settings(looked_in="the mock server"), server.credentials)
+    reopen = partial(_reopen_local, kind.vendor_name, country, server.base_url)
+    endpoint = Endpoint("local", server.base_url, tls.local_trust(server.ca_pem), (), origins, reopen=reopen)
+    return endpoint, _with_values(Settings(looked_in="the mock server"), server.credentials)
 
 
-def _again(vendor: str, environment: str, country: str | None, policy: Policy) -> Callable[[], Source]:
+def _reopen_remote(vendor: str, environment: str, country: str | None, policy: Policy) -> Callable[[], Source]:
     return partial(open_client, vendor, environment, country, policy=policy)
 
 
-def _local_again(vendor: str, country: str | None, base_url: str, policy: Policy) -> Callable[[], Source]:
-    """Other processes reach the mock servers by a file that only their user can read."""
+def _reopen_local(vendor: str, country: str | None, base_url: str, policy: Policy) -> Callable[[], Source]:
+    """Other processes find the mock servers through a file that only their user can read."""
     from vendorkit import local  # noqa: PLC0415 - the servers are an extra
     from vendorkit.local.server.address_file import address_file  # noqa: PLC0415
 
     servers = local.shared(country or "be")
     if servers[vendor].base_url != base_url:
-        what = f"The mock server at {base_url} is not the one that this process shares now."
+        what = f"The mock server at {base_url} is no longer the one that this process shares."
         raise UsageError(what, remedy="Connect again.")
-    return partial(_through_file, vendor, str(address_file(servers)), country, policy)
+    return partial(_connect_by_file, vendor, str(address_file(servers)), country, policy)
 
 
-def _through_file(vendor: str, path: str, country: str | None, policy: Policy) -> Client:
+def _connect_by_file(vendor: str, path: str, country: str | None, policy: Policy) -> Client:
     from vendorkit.local.server.address_file import servers_at  # noqa: PLC0415 - the servers are an extra
 
     return connect_local(vendor, servers_at(path), country=country, policy=policy)
 
 
 def _with_country(kind: type[Client], settings: Settings, country: str | None) -> Settings:
-    return _with(settings, {f"{kind.vendor_name.upper()}_COUNTRY": country}) if country else settings
+    return _with_values(settings, {f"{kind.vendor_name.upper()}_COUNTRY": country}) if country else settings
 
 
-def _with(settings: Settings, values: Mapping[str, str]) -> Settings:
+def _with_values(settings: Settings, values: Mapping[str, str]) -> Settings:
     secrets = {name: Secret(value) for name, value in values.items()}
     sources = dict.fromkeys(values, "given")
     return Settings({**settings.values, **secrets}, {**settings.sources, **sources}, settings.looked_in)

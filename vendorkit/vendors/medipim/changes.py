@@ -1,8 +1,9 @@
 """
-What changed at Medipim: products and media have the filter `updatedSince`, the seconds of `meta.updatedAt`.
+Changes at Medipim: products and media have the filter `updatedSince`, which compares with `meta.updatedAt`.
 
-No document says how soon a change is found by it, so a dataset continues from a few minutes before it was saved;
-records received twice are merged again, with the same result. Deletions are not reported: the total shows them.
+The documents do not say how soon the filter finds a change. A dataset therefore continues from a few minutes before it
+was saved. Records received twice are merged again, with the same result. Deletions are not reported, but the total
+shows them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from vendorkit.resource import Changes, Flow
 from vendorkit.vendors.medipim.paging import Windowed
 from vendorkit.vendors.medipim.windows import total_of
 
-LATE_S: Final = 300  # inferred: how late a change may be found
+LATE_S: Final = 300  # inferred: how late the filter may find a change
 
 
 @dataclass(frozen=True)
@@ -26,43 +27,43 @@ class Updated(Changes):
     Changes of products or media.
 
     Attributes:
-        paging: How these are queried.
+        paging: The paging of these products or media.
     """
 
     paging: Windowed
 
     def why_not_incremental(self, ask: Ask) -> str | None:  # noqa: ARG002
-        """Return None: all changes are available."""
+        """Return None: changes are available for all queries."""
         return None
 
     def position(self, ask: Ask) -> Flow[Since | None]:
-        """Return a few minutes before now, by the vendor's clock."""
+        """Return the time a few minutes ago, by the vendor's clock."""
         page = yield self.paging.smallest(ask)
         return Since(int(page.at if page.at is not None else time.time()) - LATE_S)
 
     def changed_ids(self, ask: Ask) -> Flow[None]:
         """
-        Accept pages of all records that changed, whatever the filters say.
+        Accept pages of all changed records, without the query's filters.
 
-        A product that becomes inactive is not among the active ones that changed, but has to leave them.
+        A product that became inactive must leave a dataset of active products, but a filter for active ones hides it.
         """
         if ask.filters or ask.where:
             yield from self.paging.pages(replace(ask, filters={}, where=None, sort=None))
 
     def times(self, ask: Ask) -> tuple[str, ...]:
-        """Return the time of creation; with filters also that of the last change, which may make a record match."""
+        """Return the creation time; with filters also the time of the last change, which may cause a match."""
         return ("created_at", "updated_at") if ask.filters or ask.where else ("created_at",)
 
     def came_since(self, ask: Ask, at: float) -> Flow[list[str]]:
-        """Return ids of what was created since, or with filters changed; and how many if these are not all."""
+        """Return ids of records created (with filters: changed) since *at*, and the total if there are more."""
         if ask.filters or ask.where:
-            since = replace(ask, since=Since(int(at) + 1))  # one second earlier is asked for
+            new = replace(ask, since=Since(int(at) + 1))  # the request then asks for one second earlier
         else:
-            since = replace(ask, filters={"createdAt": {"from": int(at)}})
-        page = yield self.paging.smallest(since)
+            new = replace(ask, filters={"createdAt": {"from": int(at)}})
+        page = yield self.paging.smallest(new)
         total = total_of(page)
-        return [*self.keys(page), *([f"{total} in all"] if total != page.rows else [])]
+        return [*self.keys(page), *([f"{total} in total"] if total != page.rows else [])]
 
     def keys(self, page: Page) -> list[str]:
         """Return the ids."""
-        return [str(one) for one in page.values("id")]
+        return [str(identifier) for identifier in page.values("id")]

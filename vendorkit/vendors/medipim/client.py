@@ -1,9 +1,9 @@
 """
 Medipim, API v4: health products, brands and related records.
 
-HTTP Basic with the key's id and secret; queries by POST that only read; pages of at most 250 within a window of 10,000;
-beyond the window a stream of JSON lines, or windows by time of creation. From excerpts of its pages; what they
-leave open is marked "inferred".
+Authentication is HTTP Basic with the key's id and secret. Queries are POST requests that only read. Pages have at most
+250 records and show the first 10,000. Larger results are fetched as a stream of JSON lines, or in windows by time of
+creation. The source is excerpts of the vendor's documentation; what they leave open is marked "inferred".
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from vendorkit.vendors.medipim.paging import Lookup, Whole, Windowed
 from vendorkit.vendors.medipim.php_client import php_client
 
 FILE: Final = Path(__file__).with_name("resources.txt")
-# The documented budget is 100 requests per minute and key; a few are left for clocks that differ.
+# The documented limit is 100 requests per minute per key. The margin allows for clocks that differ.
 RATES: Final = ((97, 60.0),)
 _KEY: Final = ("MEDIPIM_API_KEY_ID", "MEDIPIM_API_KEY_SECRET")
 
@@ -76,24 +76,25 @@ class Medipim(Client):
 
     @classmethod
     def clean_base_url(cls, url: str) -> str:
-        """Return a base URL without /v4: the vendor's pages write it with and without (inferred: both are meant)."""
+        """Return *url* without /v4: the vendor's pages show it with and without (inferred: both are the same host)."""
         return super().clean_base_url(url).removesuffix("/v4")
 
     def declare(self) -> Sequence[Resource]:
         """Return the resources with the country's identifiers and locales."""
-        declared = read_resources(FILE, self.country).values()
-        return [_resource(one) for one in declared if self.country in one.values.get("countries", (self.country,))]
+        listed = read_resources(FILE, self.country).values()
+        offered = (known for known in listed if self.country in known.values.get("countries", (self.country,)))
+        return [_resource(declared) for declared in offered]
 
     def schemes(self) -> Mapping[str, AuthBase]:
-        """HTTP Basic, for everything."""
+        """Return HTTP Basic, for all calls."""
         return {"default": Basic(*self.credential_pairs()[0])}
 
     def signing(self, scheme: str | None) -> Signing:
-        """HTTP Basic with the key's id and secret."""
+        """Return HTTP Basic with the key's id and secret."""
         return Signing("basic", _KEY) if scheme else Signing()
 
     def credential_pairs(self) -> list[tuple[str, str]]:
-        """The key's id and secret."""
+        """Return the key's id and secret."""
         found = self.settings.require(_KEY, why=self.title)
         return [(found[_KEY[0]], found[_KEY[1]])]
 
@@ -102,27 +103,28 @@ class Medipim(Client):
         return f"the key is accepted; there are {self.brands.query().count():,} brands."
 
     def clean_answer(self, path: str, body: bytes) -> bytes:
-        """Mask the secrets of API keys, which the check of subscriptions answers."""
+        """Mask the secrets of API keys in the response of the subscription check."""
         if not path.rstrip("/").endswith("/check/subscription") or not body.strip():
             return body
         try:
             return json.dumps(_without_secrets(strict_value(body)), ensure_ascii=False).encode()
         except (ValueError, RecursionError):
-            return b'"An answer that is not JSON was withheld, because it may hold secrets."'
+            return b'"The response is hidden, because it is not JSON and may contain secrets."'
 
     def may_repeat(self, method: str, path: str) -> bool:
-        """Queries and streams of the declared resources, and checks, are POSTs that only read."""
-        reads = {one.path for one in self.declared.values()}
-        reads |= {one.path.replace("/query", "/stream") for one in self.declared.values() if one.strategies}
-        return method == "POST" and path in reads
+        """Return True for the queries, streams and checks of the declared resources, which are POST but only read."""
+        resources = self.declared.values()
+        paths = {resource.path for resource in resources}
+        paths |= {resource.path.replace("/query", "/stream") for resource in resources if resource.strategies}
+        return method == "POST" and path in paths
 
 
 def _without_secrets(value: Any) -> Any:
     if isinstance(value, list):
-        return [_without_secrets(one) for one in value]
+        return [_without_secrets(item) for item in value]
     if not isinstance(value, dict):
         return value
-    return {name: MASK if name.lower() == "secret" else _without_secrets(one) for name, one in value.items()}
+    return {name: MASK if name.lower() == "secret" else _without_secrets(item) for name, item in value.items()}
 
 
 def _resource(declared: Declared) -> Resource:
@@ -132,10 +134,10 @@ def _resource(declared: Declared) -> Resource:
     if "method" in values:
         whole = Whole(name, path, values["method"][0], declared.schema.key, *values.get("records", ()))
         return Resource(name, declared.about, path, declared.schema, whole, declared.filters)
-    # Only products are sorted by the name in one locale.
+    # Only products can be sorted by their name in one locale.
     locale = declared.schema.locales[0] if name == "products" else ""
     kind = Windowed if strategies else Lookup
-    codes = any(one.name == "id" and one.kind == "code" for one in declared.filters)
+    codes = any(known.name == "id" and known.kind == "code" for known in declared.filters)
     paging = kind(name, path, find[0] if find else None, find[1:], "id" if "id" in sort_keys else "", locale, codes)
     record_path = f"{find[0] if find else path}?id={{id}}"
     resource = Resource(name, declared.about, path, declared.schema, paging, declared.filters, sort_keys, record_path)

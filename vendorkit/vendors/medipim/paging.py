@@ -1,9 +1,8 @@
 """
-How Medipim's endpoints are queried: small resources in one answer; products and media in pages, a stream or windows.
+How Medipim's endpoints are queried: small resources in one response; products and media in pages, a stream or windows.
 
-Pages hold at most 250 records within a window of 10,000. More than that comes as a stream of JSON lines, in the
-query's order, or as windows by time of creation, oldest first. What the vendor does not document
-is marked "inferred".
+Pages have at most 250 records and show the first 10,000. Larger results are fetched as a stream of JSON lines, in the
+query's order, or in windows by time of creation, oldest first. What the vendor does not document is marked "inferred".
 """
 
 from __future__ import annotations
@@ -24,10 +23,10 @@ PAGE_SIZES: Final = (10, 50, 100, PAGE)
 
 
 def filter_of(ask: Ask) -> dict[str, Any]:
-    """Return the filter of a body, an object with one key; nothing if everything matches."""
+    """Return the member "filter" of a body, whose value is an object with one key; {} if everything matches."""
     parts = [{name: value} for name, value in ask.filters.items()]
     parts += [dict(ask.where)] if ask.where else []
-    # No document says whether the bound itself is included: the second before it is requested.
+    # The documents do not say whether the bound is included, so the request starts one second earlier.
     parts += [{"updatedSince": ask.since.at - 1}] if ask.since else []
     return {"filter": {"and": parts} if len(parts) > 1 else parts[0]} if parts else {}
 
@@ -37,22 +36,22 @@ def found_by_id(records: list[dict[str, Any]], key: str, identifier: str, name: 
     for record in records:
         if str(record.get(key)) == identifier:
             return record
-    what = f"Medipim's {name} have no record {identifier!r}."
+    what = f"Medipim has no record {identifier!r} in {name}."
     raise NotFound(what, remedy="Check the id.")
 
 
 @dataclass(frozen=True)
 class Lookup(Paging):
     """
-    A small resource: its query gives all records at once if no page is requested.
+    A small resource: its query returns all records at once if no page is requested.
 
     Attributes:
         name: The resource's name, for messages.
         path: The path of the query.
         find_path: The path of one record by its id, if the vendor has one.
-        roots: The keys that a found record may be under: several pages of the vendor misprint it.
+        roots: The possible keys of the record in the response; several pages of the vendor misprint the key.
         sort: The default sort key; "" for none.
-        locale: The locale that sorting by a localised name uses; "" if names are sorted as they are.
+        locale: The locale for sorting by a localised name; "" if the names of the resource are not localised.
         codes: Whether ids are texts.
     """
 
@@ -90,31 +89,31 @@ class Lookup(Paging):
             page: Page = yield self.call(by_id, 0, PAGE_SIZES[0])
             return page_of([found_by_id(page.records(), "id", identifier, self.name)])
         answer = (yield Call("GET", self.find_path, params={"id": identifier})).records()[0]
-        found = next((answer[root] for root in self.roots if isinstance(answer.get(root), dict)), None)
-        if found is None:
-            what = f"The answer to {self.find_path} has none of the keys {', '.join(self.roots)}."
-            raise MalformedAnswer(what, remedy="Use client.get(path) to see the answer as it is.")
-        return page_of([found])
+        record = next((answer[root] for root in self.roots if isinstance(answer.get(root), dict)), None)
+        if record is None:
+            what = f"The response of {self.find_path} has none of the keys {', '.join(self.roots)}."
+            raise MalformedAnswer(what, remedy="Use client.get(path) to see the raw response.")
+        return page_of([record])
 
     def arguments_of(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Return the nested filter and the sort key."""
         sorting = body.get("sorting")
-        ((key, by),) = sorting.items() if isinstance(sorting, dict) and len(sorting) == 1 else (("", None),)
-        down = "DESC" in (by, by.get("direction") if isinstance(by, dict) else None)
-        sort = f"{'-' * down}{key}" if f"{'-' * down}{key}" != self.sort else ""
-        return {"where": body.get("filter") or None, "sort": sort or None}
+        ((key, order),) = sorting.items() if isinstance(sorting, dict) and len(sorting) == 1 else (("", None),)
+        descending = "DESC" in (order, order.get("direction") if isinstance(order, dict) else None)
+        sort = f"{'-' * descending}{key}"
+        return {"where": body.get("filter") or None, "sort": sort if sort not in ("", self.sort) else None}
 
     def smallest(self, ask: Ask) -> Call:
-        """Return the call for the smallest page, which says the total."""
+        """Return the call for the smallest page, which contains the total."""
         return self.call(ask, 0, PAGE_SIZES[0])
 
     def call(self, ask: Ask, number: int, size: int | None) -> Call:
-        """Return the call for one page; *size* None: for all records at once."""
+        """Return the call for one page, or for all records at once if *size* is None."""
         body = self.body(ask) | ({} if size is None else {"page": {"no": number, "size": size}})
         return Call("POST", self.path, json=body, repeatable=True, records="results")
 
     def body(self, ask: Ask) -> dict[str, Any]:
-        """Return filter and sorting as the vendor wants them: objects with one key each."""
+        """Return filter and sorting in the vendor's form: objects with one key each."""
         body = filter_of(ask)
         if sort := ask.sort or self.sort:
             key, direction = sort.removeprefix("-"), "DESC" if sort.startswith("-") else "ASC"
@@ -126,14 +125,14 @@ class Lookup(Paging):
 @dataclass(frozen=True)
 class Whole(Paging):
     """
-    A list that comes in one answer.
+    A list that the vendor sends in one response.
 
     Attributes:
         name: The resource's name, for messages.
         path: Its path.
         method: GET, or POST with the filter.
         key: The member that identifies a record.
-        member: The member of the answer that holds the records; None: the answer is a list of them.
+        member: The member of the response that contains the records; None if the response is a list of them.
     """
 
     name: str
@@ -143,17 +142,17 @@ class Whole(Paging):
     member: str | None = None
 
     def call(self, ask: Ask) -> Call:
-        """Return the one call; a filter that is required is sent as {} if there is none, which matches everything."""
+        """Return the one call. POST requires a filter; {} matches everything."""
         body = {"filter": {}, **filter_of(ask)} if self.method == "POST" else None
         return Call(self.method, self.path, json=body, repeatable=True, records=self.member)
 
     def pages(self, ask: Ask, cursor: Any = None) -> Flow[None]:  # noqa: ARG002 - there is one page
-        """Accept the answer's records."""
+        """Accept the records of the response."""
         yield [self.call(ask)]
         yield Accept((yield NEXT))
 
     def count(self, ask: Ask) -> Flow[int | None]:
-        """Fetch and count: the answer is small."""
+        """Fetch the records and count them: the response is small."""
         return (yield self.call(ask)).rows  # type: ignore[no-any-return]
 
     def get(self, ask: Ask, identifier: str) -> Flow[Page]:
@@ -165,29 +164,29 @@ class Whole(Paging):
 @dataclass(frozen=True)
 class Windowed(Lookup):
     """
-    Products and media: pages of up to 250 within the window of 10,000; beyond it the stream, or windows.
+    Products and media: pages for the first 10,000 records; for more, a stream or windows.
 
     Attributes:
-        left: How many requests may be sent now; None: any number. The stream, of one request, takes the place of pages
-            that would have to wait for the rate budget.
+        remaining: How many requests the rate budget allows now; None if it has no limit. If the pages would have to
+            wait for the budget, the records are streamed, which takes one request.
     """
 
-    left: int | None = None
+    remaining: int | None = None
 
     def within(self, requests: int | None) -> Windowed:
-        """Return this with so many requests left."""
-        return replace(self, left=requests)
+        """Return this paging with so many remaining *requests*."""
+        return replace(self, remaining=requests)
 
     def _waits(self, ask: Ask, pages: int) -> bool:
-        """Tell whether so many pages would have to wait, and the stream, which follows the first one, would not."""
-        return self.left is not None and ask.strategy == "stream" and pages > max(2, self.left)
+        """Return whether *pages* would have to wait, but the first page and a stream would not."""
+        return self.remaining is not None and ask.strategy == "stream" and pages > max(2, self.remaining)
 
     def body(self, ask: Ask) -> dict[str, Any]:
-        """Return filter and sorting; `filter` is required for these two, and {} matches everything (inferred)."""
+        """Return filter and sorting. The filter is required here; {} matches everything (inferred)."""
         return {"filter": {}, **super().body(ask)}
 
     def pages(self, ask: Ask, cursor: Any = None) -> Flow[None]:
-        """Accept pages; if there may be more records than they show, pages of windows or blocks of the stream."""
+        """Accept pages. If pages cannot show all records, accept those of windows, or the blocks of a stream."""
         if ask.span is not None:
             yield from self._windows().span(ask, ask.span)
         elif isinstance(cursor, str):
@@ -200,9 +199,9 @@ class Windowed(Lookup):
         size = next((size for size in PAGE_SIZES if limit is not None and size >= limit), PAGE)
         page = yield self.call(ask, first, size)
         total = total_of(page)
-        if total is None:  # to take it for the last page would lose the others
-            what = f"A page of Medipim's {self.name} does not say how many there are."
-            raise MalformedAnswer(what, remedy="Try again; if it stays, report it to the vendor.")
+        if total is None:  # without a total, the number of pages is unknown
+            what = f"A page of Medipim's {self.name} has no total."
+            raise MalformedAnswer(what, remedy="Try again; if the error persists, report it to the vendor.")
         if first == 0 and total >= WINDOW and (limit is None or limit > WINDOW):
             if ask.strategy == "windows":
                 yield from self._windows().pages(ask, (yield from self.exact_total(ask)))
@@ -221,7 +220,7 @@ class Windowed(Lookup):
             page = yield NEXT
 
     def _stream(self, ask: Ask) -> Flow[None]:
-        """Accept blocks of whole lines; their indexes must run from 0 to the total without a gap."""
+        """Accept blocks of whole lines. Their indexes must run from 0 to the total without a gap."""
         expected = total = 0
         yield [self._stream_call(ask)]
         while (page := (yield NEXT)) is not None:
@@ -230,12 +229,12 @@ class Windowed(Lookup):
                 self._broken(expected, total)
             expected, total = meta["last_index"] + 1, meta["total"]
             yield Accept(page, None, total)
-        # An empty stream is an error: it is requested only after pages announced more than they show.
+        # An empty stream is an error too: it is requested only if a page announced more records.
         if expected != total or not total:
             self._broken(expected, total)
 
-    def _broken(self, arrived: int, total: int) -> NoReturn:
-        what = f"The stream of {self.name} broke off: {arrived:,} of {total:,} records arrived."
+    def _broken(self, received: int, total: int) -> NoReturn:
+        what = f"The stream of {self.name} broke off after {received:,} of {total:,} records."
         raise IncompletePull(what, remedy="Query again.")
 
     def _stream_call(self, ask: Ask) -> Call:
@@ -243,19 +242,19 @@ class Windowed(Lookup):
         return Call("POST", path, json=self.body(ask), repeatable=True, lines=True)
 
     def count(self, ask: Ask) -> Flow[int | None]:
-        """Read the total of the smallest page; it is never above the window, beyond which the stream says it."""
+        """Read the total of the smallest page. It is at most 10,000; for more, read the total of the stream."""
         total = yield from super().count(ask)
         if total is not None and total >= WINDOW:
             return (yield from self.exact_total(ask))
         return total
 
     def exact_total(self, ask: Ask) -> Flow[int]:
-        """Return the exact total: the first line of the stream says it, the rest is not read."""
+        """Return the exact total, from the first line of the stream. The rest is not read."""
         page = yield self._stream_call(ask)
         return 0 if page is None else total_of(page) or 0
 
     def split(self, ask: Ask, parts: int) -> Flow[list[Ask]]:
-        """Plan ranges of pages within the window, windows beyond it."""
+        """Plan ranges of pages, or windows if pages cannot show all records."""
         total = (yield from super().count(ask)) or 0
         if total < WINDOW:
             spans = pages_as_spans(total, parts)
@@ -264,18 +263,16 @@ class Windowed(Lookup):
         return [replace(ask, span=span) for span in spans] or [ask]
 
     def cost(self, ask: Ask, rows: int) -> Cost:
-        """Count the pages; beyond the window the first page and the stream, or pages that windows leave half full."""
+        """Count the pages, or the first page and the stream. With windows, some pages are not full."""
         pages = max(1, -(-rows // PAGE))
         if self._waits(ask, pages):
-            return Cost(
-                2, "stream", f"{pages} pages would wait for the rate budget, which has {self.left} requests left"
-            )
+            why = f"{pages} pages would wait for the rate budget, which has {self.remaining} requests left"
+            return Cost(2, "stream", why)
         if rows <= WINDOW:
-            return Cost(pages, "pages", f"pages of {PAGE} reach as far as {WINDOW:,} records", AT_ONCE)
+            return Cost(pages, "pages", f"pages of {PAGE} can show up to {WINDOW:,} records", AT_ONCE)
         if ask.strategy == "windows":
-            return Cost(
-                pages + 2 * -(-rows // WINDOW), "windows", "requested; resumable, oldest records first", AT_ONCE
-            )
+            why = "as requested; can be resumed, oldest records first"
+            return Cost(pages + 2 * -(-rows // WINDOW), "windows", why, AT_ONCE)
         return Cost(2, "stream", f"pages show only the first {WINDOW:,} records")
 
     def _windows(self) -> Windows:

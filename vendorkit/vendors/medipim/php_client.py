@@ -1,4 +1,4 @@
-"""A request as code for Medipim's own PHP client."""
+"""Code for Medipim's own PHP client that sends a request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vendorkit.tools.snippets import Request, php_text
 
 
 def php_client(request: Request) -> str:
-    """Return *request* as a program for the vendor's PHP client."""
+    """Return a PHP program that sends *request* with the vendor's client."""
     parts = urlsplit(request.url)
     body = "" if request.body is None else f", {_php_value(json.loads(request.body))}"
     key = ", ".join(f'getenv("{name}")' for name in request.signing.variables)
