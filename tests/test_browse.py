@@ -185,7 +185,7 @@ def test_what_is_embedded_is_shown_as_it_came():
     entries = [{"id": 1, "name": "<b>", "self_link": "/a"}, {"id": None, "name": None}, *[{"id": 3}] * 60]
     shown = markup.fields_html({"images_link": "/images", "images": {"entries": entries}})
     assert "<b>images</b> 62" in shown
-    assert "12 more rows; 1 column of links or without values left out" in shown
+    assert "12 more rows; 1 column with only links or nulls hidden" in shown
     assert ">1</td>" in shown
     assert "1.0" not in shown
     assert "&lt;b&gt;" in shown

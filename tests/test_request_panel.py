@@ -269,7 +269,7 @@ def test_every_control_has_a_label_and_every_button_a_text(panel):
 )
 def test_value_that_a_control_does_not_take_is_a_usage_error(panel, name, value):
     """Not an error of the widgets."""
-    with pytest.raises(UsageError, match=f"{name} must be what its control takes"):
+    with pytest.raises(UsageError, match=f"{name} must be the text of its control"):
         panel.form.conditions.add(name, value)
 
 
@@ -290,10 +290,10 @@ def test_error_is_next_to_its_control_and_nothing_can_be_sent(panel):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("2026-01-01 .. 2026-01-31", "from 2026-01-01, included, until 2026-01-31, included, UTC."),
+        ("2026-01-01 .. 2026-01-31", "from 2026-01-01 (inclusive) until 2026-01-31 (inclusive), UTC."),
         ("..2026-01-31T12:00", "until 2026-01-31 12:00:00, UTC."),
         ("2026-01-31T00:00+01:00 ..", "from 2026-01-30 23:00:00, UTC."),
-        ("2026-01-31", "from 2026-01-31, included, until 2026-01-31, included, UTC."),
+        ("2026-01-31", "from 2026-01-31 (inclusive) until 2026-01-31 (inclusive), UTC."),
         ("253402300799", "at 9999-12-31 23:59:59, UTC."),
     ],
 )
@@ -381,7 +381,7 @@ def test_lookup_leaves_the_budget_to_requests_and_shows_its_errors(panel, vendor
     control.box.value = "abc"
     panel.form.lookup.join()
     assert vendors["medipim"].requests == 0
-    assert "No name with" in control._note.value
+    assert "No name contains" in control._note.value
     monkeypatch.setattr(panel.client.session.budget, "left", lambda: None)
     vendors["medipim"].set(fail_next=["401"])
     control.box.value = "abcd"
@@ -584,7 +584,7 @@ def test_cancel_keeps_what_arrived_and_says_that_it_is_not_whole(panel, vendors)
     panel.join()
     assert 250 <= len(panel.frame) < 5_000
     assert panel.frame.attrs["vendorkit"]["complete"] is False
-    assert f"{len(panel.frame):,} rows had arrived: they are shown, and are not complete." in status(panel)
+    assert f"The table is incomplete: {len(panel.frame):,} rows received." in status(panel)
     assert "Incomplete" in panel._result._line.value
     assert "Incomplete" in panel.static_html()
     panel.form.limit.box.value = "10"
@@ -627,7 +627,7 @@ def test_table_of_an_earlier_request_is_marked_and_named(panel, vendors):
 
     def earlier():
         marked = "vk-earlier" in panel._result._dom_classes
-        assert marked == ("Of an earlier request." in panel._result._line.value)
+        assert marked == ("Result of an earlier request." in panel._result._line.value)
         return marked
 
     panel.choose("brands")
@@ -666,11 +666,11 @@ def test_error_goes_when_its_cause_is_edited(panel, vendors):
     panel.fetch()
     panel.form.limit.box.value = "8"
     panel.join()
-    assert "This is of the request before the last change." in status(panel)
+    assert "This result is for the form before your last change." in status(panel)
     vendors["medipim"].set(latency_s=0.0)
     panel.fetch()
     panel.join()
-    assert "before the last change" not in status(panel)
+    assert "before your last change" not in status(panel)
 
 
 def test_change_while_a_pull_runs_does_not_let_a_second_one_begin(panel, vendors):
@@ -792,7 +792,7 @@ def test_all_that_matches_is_saved_whatever_the_limit(panel, tmp_path):
         panel.saving.path.value, panel.saving.kind.value = path, kind
         button(panel, "Save all").click()
         panel.join()
-        assert f"300 rows in {path}" in text_of(panel._status.value)
+        assert f"Saved 300 rows to {path}." in text_of(panel._status.value)
         names = {}
         exec(copied("<h4>x</h4>" + panel.saving.code.value, "x"), names)  # noqa: S102 - what a user would run
         assert names["frame"]["id"].tolist() == wanted["id"].tolist()
@@ -801,7 +801,7 @@ def test_all_that_matches_is_saved_whatever_the_limit(panel, tmp_path):
     assert sorted(one.name for one in tmp_path.iterdir()) == ["all brands", "brands é'.parquet"]
     panel.save_all()
     panel.join()
-    assert "is there already" in status(panel)
+    assert "already exists" in status(panel)
 
 
 @pytest.mark.parametrize(("kind", "strategy"), [("dataset", "pages"), ("parquet", "stream")])
@@ -962,7 +962,7 @@ def test_saved_request_comes_back_from_its_file(panel):
     panel.history.name.value = "weekly"
     assert status(panel) == ""
     button(panel, "Save").click()
-    assert "weekly is in requests.http" in status(panel)
+    assert "Saved weekly to requests.http." in status(panel)
     button(panel, "Save").click()
     assert "There is a request" in status(panel)
     again = vk.panel(panel.client)
@@ -1093,7 +1093,7 @@ def test_exchange_has_a_line_per_request_and_a_total(panel):
     sizes = sum(one.body.size for one in pane._shown)
     total = text_of(pane._table.value.rpartition("</table>")[2])
     assert f"5 requests, 1,250 records, {sizes / 10**6:,.1f} MB, " in total
-    seconds = float(re.search(r"([\d.]+) s in all", total)[1])
+    seconds = float(re.search(r"([\d.]+) s\.", total)[1])
     assert seconds <= sum(one.seconds for one in pane._shown) + 1
 
 
@@ -1106,7 +1106,7 @@ def test_exchange_of_a_stream_counts_its_records(panel, vendors):
     rows = rows_of(exchange_of(panel)._table.value)
     assert rows[-1][1:5] == ["POST /v4/media/stream", "", "200", f"{panel.frame.attrs['vendorkit']['total']:,}"]
     exchange_of(panel)._chooser.value = len(rows) - 1
-    assert "the rest of it is not kept" in exchange_of(panel)._open.value
+    assert "the rest was not recorded" in exchange_of(panel)._open.value
     kept = sum(len(one.body.start) for one in exchange_of(panel)._shown)
     assert kept <= 120_000 * len(rows)
 
@@ -1262,6 +1262,6 @@ def test_page_without_widgets_shows_the_code_and_the_last_result(panel):
 def test_a_span_of_dates_includes_its_last_day(panel):
     """Next to its control; and a reversed one is an error there."""
     control = panel.form.conditions.add("created_at", "2026-01-31 .. 2026-01-31")
-    assert "from 2026-01-31, included, until 2026-01-31, included, UTC." in control.children[-1].value
+    assert "from 2026-01-31 (inclusive) until 2026-01-31 (inclusive), UTC." in control.children[-1].value
     control.box.value = "2026-02-01 .. 2026-01-31"
     assert "in chronological order" in control.children[-1].value

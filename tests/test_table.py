@@ -98,7 +98,7 @@ def test_filters_on_several_columns_hold_together_until_cleared(products):
     table.filter("soap", "name")
     table.filter("1250", "cents")
     assert table.frame.index.tolist() == [4]
-    assert "rows 1 to 1 of 1 (of 5 in all); name: soap; cents: 1250" in table.static_html()
+    assert "rows 1 to 1 of 1 (filtered from 5); name: soap; cents: 1250" in table.static_html()
     table.filter("", "cents")
     assert table.frame.index.tolist() == [0, 4]
     table.clear()
@@ -257,7 +257,7 @@ def test_presses_while_it_still_sorts_wait_for_their_turn(products, monkeypatch)
     control(table, "Filter").value = "soap"
     go_on.set()
     table.join()
-    assert table.summary() == "rows 1 to 2 of 2 (of 5 in all); any column: soap; sorted by cents, ascending"
+    assert table.summary() == "rows 1 to 2 of 2 (filtered from 5); any column: soap; sorted by cents, ascending"
     go_on.clear()
     for name in ("name", "created"):
         press(group(table, "vk-heads"), name)
@@ -308,7 +308,7 @@ def test_press_after_a_sort_that_failed_starts_anew(products, monkeypatch):
         patch.setattr("vendorkit.panels.table.view.order", lambda *_, **__: 1 / 0)
         press(group(table, "vk-heads"), "name")
         table.join()
-    assert "An unexpected error arose" in table.static_html()
+    assert "An unexpected error occurred" in table.static_html()
     press(group(table, "vk-heads"), "cents")
     table.join()
     assert table.summary().endswith("sorted by cents, ascending")
@@ -328,14 +328,14 @@ def test_what_is_typed_while_the_rows_are_painted_counts(products, monkeypatch):
     control(table, "Filter").value = "soap"
     go_on.set()
     table.join()
-    assert table.summary() == "rows 1 to 2 of 2 (of 5 in all); any column: soap; sorted by cents, ascending"
+    assert table.summary() == "rows 1 to 2 of 2 (filtered from 5); any column: soap; sorted by cents, ascending"
 
 
 def test_columns_are_chosen_by_search_ticks_and_presets(products, monkeypatch):
     """Columns without values are hidden until they are asked for, and no file loses them meanwhile."""
     table = Table(products.assign(nothing=pd.Series([None] * 5, dtype="Int64")))
     assert group(table, "vk-heads").options == tuple(products)
-    assert "1 column without values hidden" in table.static_html()
+    assert "1 empty column hidden" in table.static_html()
     assert table.frame.shape[1] == 5
     control(table, "Columns").value = True
     control(table, "nothing").value = True
@@ -406,7 +406,7 @@ def test_condition_that_does_not_fit_is_explained_next_to_the_filter(products):
     assert "10..20" in table._hint.value
     control(table, "Filter").value = "cheap"
     table.join()
-    assert "“cheap” does not fit the column cents, whose values are numbers." in table._status.value
+    assert "“cheap” is not a valid condition on the column cents, which holds numbers." in table._status.value
     assert control(table, "Filter").value == "cheap"
     assert len(table.frame) == 5
 
@@ -609,7 +609,7 @@ def test_wide_frames_show_their_first_columns():
     wide = pd.DataFrame({f"c{n}": [n] for n in range(COLUMNS + 1)})
     table = Table(wide)
     assert len(cells(table)[0]) == COLUMNS
-    assert f"the first {COLUMNS} of them" in table.static_html()
+    assert f"the first {COLUMNS} of {COLUMNS + 1} columns" in table.static_html()
     assert table.frame.shape[1] == COLUMNS + 1
 
 
@@ -680,7 +680,7 @@ def test_excel_says_what_it_cannot_hold():
     """Rather than leave it out, as its writer would."""
     with pytest.raises(UsageError, match="A text of 40,000 characters in text"):
         excel_bytes({"text": pd.Series(["x" * 40_000])})
-    with pytest.raises(UsageError, match="1,048,576 rows of 1 columns are more"):
+    with pytest.raises(UsageError, match="1,048,576 by 1 cells does not fit"):
         excel_bytes({"n": pd.Series(np.zeros(1_048_576, dtype="int8"))})
 
 
@@ -690,7 +690,7 @@ def test_small_files_are_links_and_large_ones_are_saved_without_replacing_any(pr
     table.filter("soap")
     control(table, "Code and files").value = True
     control(table, "File name").value = "soaps"
-    control(table, "Make file").click()
+    control(table, "Create file").click()
     table.join()
     pane = table._pane.children[0]
     assert list(table.selected()) == list(products)
@@ -698,7 +698,7 @@ def test_small_files_are_links_and_large_ones_are_saved_without_replacing_any(pr
     assert base64.b64decode(link[1]) == csv_bytes(table.selected())
     monkeypatch.setattr(panes, "LINK_BYTES", 10)
     (tmp_path / "soaps.csv").write_text("kept", encoding="utf-8")
-    control(table, "Make file").click()
+    control(table, "Create file").click()
     table.join()
     assert f"{tmp_path / 'soaps-2.csv'} (2 rows" in pane._shown.value
     assert (tmp_path / "soaps-2.csv").read_bytes() == csv_bytes(table.selected())

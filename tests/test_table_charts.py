@@ -113,7 +113,7 @@ def test_frames_without_a_column_to_draw_say_so():
         table = vk.table(frame)
         control(table, "Chart").value = True
         table.join()
-        assert "No column can be drawn." in table._pane.children[0]._shown.value
+        assert "No column can be plotted." in table._pane.children[0]._shown.value
 
 
 def test_each_kind_of_chart_is_tested():

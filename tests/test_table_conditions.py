@@ -138,7 +138,7 @@ def test_texts(values):
 )
 def test_condition_that_does_not_fit_says_what_does(values, text):
     """In one sentence, with examples for this type."""
-    with pytest.raises(UsageError, match=r"does not fit the column price, whose values are .* For example: "):
+    with pytest.raises(UsageError, match=r"is not a valid condition on the column price, which holds .* Examples: "):
         condition(values, text, "price")
 
 

@@ -89,7 +89,7 @@ def test_table_is_sorted_filtered_drawn_and_downloaded(opened, kind, front_end):
     hand.write(column, "cents")
     filtering = page.get_by_label("Filter", exact=True)
     hand.write(filtering, ">1000")
-    expect(status).to_contain_text("rows 1 to 20 of 199 (of 300 in all); 1 column without values hidden")
+    expect(status).to_contain_text("rows 1 to 20 of 199 (filtered from 300); 1 empty column hidden")
     hand.stays("INPUT")
     hand.write(column, "name")
     hand.write(filtering, "product 1")
@@ -123,7 +123,7 @@ def test_table_is_sorted_filtered_drawn_and_downloaded(opened, kind, front_end):
     expect(page.get_by_role("img", name="Histogram of cents")).to_be_visible()
     hand.press(button(page, "Code and files"))
     expect(page.locator("pre.vk-code").last).to_contain_text('"price"')
-    hand.press(button(page, "Make file"))
+    hand.press(button(page, "Create file"))
     with page.expect_download() as download:
         hand.press(page.get_by_role("link", name="Download table.csv"))
     assert download.value.suggested_filename == "table.csv"
@@ -163,7 +163,7 @@ def test_tab_reaches_every_control_and_each_has_a_name(opened, front_end):
     )
     assert nameless == []
     assert page.locator(".vendorkit-panel [title='null']").count() == 0
-    for name in ("Sort by column", "Open row", "Sets of columns"):
+    for name in ("Sort by column", "Open row", "Column presets"):
         expect(page.get_by_role("group", name=name)).to_be_visible()
     assert page.locator(".vendorkit-panel .vk-status[role=status]").count() == 1
 

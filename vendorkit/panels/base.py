@@ -39,7 +39,7 @@ _GRID_STYLE: Final = _HERE.joinpath("grid.css").read_text("utf-8")
 def connected(client: Any) -> Client:
     """Return *client*; `UsageError` if it is not a connected client, but the name of a vendor, for example."""
     if not isinstance(client, Client):
-        arguments.refuse("client", "a connected client, such as vk.connect(...) returns", client)
+        arguments.refuse("client", "a connected client, as vk.connect(...) returns it", client)
     return client
 
 
@@ -192,7 +192,7 @@ class WorkPanel(widgets.VBox):  # type: ignore[misc]
         self.add_class("vendorkit-panel")
         self._status, self.busy = widgets.HTML(), False
         self._worker = Worker(lambda show: show(), self.fail, self._busy_changed)
-        self._stop = button("Cancel", self.cancel, self.fail, "Stop what is under way")
+        self._stop = button("Cancel", self.cancel, self.fail, "Stop the current operation")
         look(self._stop, ready=False)
 
     def fill(self, children: Sequence[Any]) -> None:

@@ -37,8 +37,8 @@ def error_html(exc: BaseException) -> str:
         # The name and the place, not the text: a foreign exception may hold anything.
         place = traceback.extract_tb(exc.__traceback__)[-1:]
         where = f"{place[0].filename.rsplit('/', 1)[-1]}:{place[0].lineno}" if place else "unknown place"
-        name, cause = type(exc).__name__, f"An unexpected error arose in {where}."
-        remedy = "Run the same as code in a cell to see all of it."
+        name, cause = type(exc).__name__, f"An unexpected error occurred in {where}."
+        remedy = "Run the same call in a cell to see the full traceback."
     shown = f"<b>{html.escape(name)}</b>: {html.escape(cause)}<br>{html.escape(remedy)}"
     return f'<div role="alert" class="vk-error">{shown}</div>'
 

@@ -7,8 +7,8 @@ for (let outer; (outer = top?.parentElement?.closest('.vendorkit-panel')); ) top
 if (top && !top.dataset.vkFocus) {
   top.dataset.vkFocus = 'kept';
   top.tabIndex = -1;
-  const names = {'vk-heads': 'Sort by column', 'vk-rows': 'Open row', 'vk-chips': 'Active filters, press to remove',
-    'vk-presets': 'Sets of columns'};
+  const names = {'vk-heads': 'Sort by column', 'vk-rows': 'Open row', 'vk-chips': 'Active filters: press one to remove it',
+    'vk-presets': 'Column presets'};
   const usable = one => one?.isConnected && !one.disabled && one.getClientRects().length;
   const label = () => {
     for (const name in names) {

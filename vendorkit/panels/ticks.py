@@ -56,7 +56,7 @@ class Ticks(widgets.VBox):  # type: ignore[misc]
         found = [name for name in self._names if all(word in name.casefold() for word in words)]
         self._found.children = [self._box(name) for name in found[:_SHOWN]]
         more = len(found) - _SHOWN
-        self._more.value = dim_html(f"{more:,} more columns: search for them." if more > 0 else "")
+        self._more.value = dim_html(f"{more:,} more columns. Use the search to find them." if more > 0 else "")
 
     def _box(self, name: str) -> widgets.Checkbox:
         if name not in self._boxes:

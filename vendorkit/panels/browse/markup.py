@@ -71,7 +71,7 @@ def expands_html(client: Client, expands: Iterable[str]) -> str:
     """Return what the tick boxes do, and what is known of what they embed."""
     known = [(name, client.declared[name].about) for name in expands if name in client.declared]
     facts = " ".join(f"{name}: {about}" for name, about in known if about.rstrip(".").lower() != name.replace("_", " "))
-    return dim_html(f"Embed linked records: they appear below the fields, and as columns of the frame. {facts}".strip())
+    return dim_html(f"Embed linked records: they appear below the fields and as columns of the frame. {facts}".strip())
 
 
 def frame_html(frame: pd.DataFrame, title: str, *, dtypes: bool = True) -> str:
@@ -79,7 +79,7 @@ def frame_html(frame: pd.DataFrame, title: str, *, dtypes: bool = True) -> str:
     shown = frame[[name for name in frame.columns if not str(name).endswith("_link") and frame[name].notna().any()]]
     left_out = frame.shape[1] - shown.shape[1]
     more = [counted(len(frame) - ROWS_LIMIT, "more row")] if len(frame) > ROWS_LIMIT else []
-    more += [f"{counted(left_out, 'column')} of links or without values left out"] if left_out else []
+    more += [f"{counted(left_out, 'column')} with only links or nulls hidden"] if left_out else []
     return page_html(labelled(shown.head(ROWS_LIMIT)), title=title, dtypes=dtypes) + dim_html("; ".join(more))
 
 
@@ -98,12 +98,12 @@ def dataframe_html(response: Response) -> str:
     frame, lines = response.frame, {"panel.resource": "the response as the vendor sent it"}
     if frame is not None:
         size = f"{counted(len(frame), 'row')}, {counted(frame.shape[1], 'column')}"
-        lines["panel.frame"] = f"what is shown, as a table: {size}"
+        lines["panel.frame"] = f"this response as a table: {size}"
     if response.address.query is not None:
         pages = "all pages" if response.total is None else f"all {response.total:,} rows"
-        whole = "the same" if response.records is None else pages
-        lines["panel.query.frame()"] = f"{whole}, downloaded again; the query is lazy"
-    intro = dim_html("For the next cell, if panel is what browse() returned:")
+        whole = "this record" if response.records is None else pages
+        lines["panel.query.frame()"] = f"{whole}, downloaded when you call it"
+    intro = dim_html("In the next cell, after panel = vk.browse(...):")
     intro += info_html((f"<code>{code}</code>", about) for code, about in lines.items())
     if frame is None:
         return intro
@@ -118,7 +118,7 @@ def _columns(response: Response, frame: pd.DataFrame) -> str:
         (*map(html.escape, (name, dtype_name(column), about.get(name, ""))), "drift" * (name in drifted))
         for name, column in labelled(frame).items()
     ]
-    note = "drift: not declared, or with values that do not fit" * any(row[-1] for row in rows)
+    note = "drift: an undeclared column, or values that do not fit the declared type" * any(row[-1] for row in rows)
     return info_html(rows, ("column", "dtype", "description", "")) + dim_html(note)
 
 

@@ -92,8 +92,8 @@ def indented(body: bytes) -> str:
     parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_blank_text=True)
     with suppress(etree.XMLSyntaxError):
         return etree.tostring(etree.fromstring(body, parser), pretty_print=True, encoding="unicode")
-    what = "The answer is not XML."
-    raise MalformedAnswer(what, remedy="Look at it as JSON.")
+    what = "The response is not XML."
+    raise MalformedAnswer(what, remedy="Read it in the JSON tab.")
 
 
 def _table(client: Client, address: Address, page: Page | None) -> tuple[pd.DataFrame | None, Drift]:

@@ -56,9 +56,9 @@ class Browser(WorkPanel):
         self._list: Table | None = None  # one for all lists, created for the first
         self._ticks, self._links, self._heading = widgets.HBox(layout=WRAP), widgets.HBox(layout=WRAP), widgets.HTML()
         self._body, self._json, self._frame, self._xml, self._about = (widgets.HTML() for _ in range(5))
-        self._expand = button("Expand", self._expand_ticked, self.fail, "Fetch it again with the ticked links embedded")
-        self._previous = button("Previous page", partial(self.turn, -1), self.fail, "The page before this one")
-        self._next = button("Next page", partial(self.turn, 1), self.fail, "The page after this one")
+        self._expand = button("Expand", self._expand_ticked, self.fail, "Fetch this address with the ticked links")
+        self._previous = button("Previous page", partial(self.turn, -1), self.fail, "Go to the previous page")
+        self._next = button("Next page", partial(self.turn, 1), self.fail, "Go to the next page")
         self._pager, self._place = widgets.HBox([self._previous, self._next], layout=WRAP), widgets.VBox()
         tabs = {
             "Resource": widgets.VBox([self._pager, self._place, self._body, self._links]),
@@ -79,10 +79,10 @@ class Browser(WorkPanel):
         self.show_busy(False)
 
     def _bar(self) -> widgets.HBox:
-        self._back = button("Back", partial(self.step, -1), self.fail, "To what was shown before; nothing is sent")
-        self._forward = button("Forward", partial(self.step, 1), self.fail, "Forward again; nothing is sent")
-        self._start = button("Start", self.go, self.fail, "The vendor's root, or the list of its resources")
-        self._again = button("Reload", self.reload, self.fail, "Fetch it again")
+        self._back = button("Back", partial(self.step, -1), self.fail, "Show the previous response; nothing is sent")
+        self._forward = button("Forward", partial(self.step, 1), self.fail, "Show the next response; nothing is sent")
+        self._start = button("Start", self.go, self.fail, "Go to the vendor's root or its list of resources")
+        self._again = button("Reload", self.reload, self.fail, "Fetch this address again")
         at_enter = {"continuous_update": False, "style": WHOLE, "layout": {"flex": "1 1 20em"}}
         self._address = entry(widgets.Text, "Address", self._typed, self.fail, **at_enter)
         bar = [self._back, self._forward, self._start, self._again, self._address, self._stop]
@@ -111,7 +111,7 @@ class Browser(WorkPanel):
         """
         links = {} if self.response is None else self.response.links
         if name not in links:
-            what = f"What is shown has no link {name!r}."
+            what = f"This resource has no link {name!r}."
             raise UsageError(what, remedy=suggestion(name, links))
         self.go(links[name])
 
@@ -129,7 +129,7 @@ class Browser(WorkPanel):
             url = self.client.browsing.record_url(response.address, records[number])
         if url is None:
             what = f"Record {number} of {len(records)} cannot be opened."
-            raise UsageError(what, remedy="Count from 0; not every resource has a URL per record.")
+            raise UsageError(what, remedy="Records are numbered from 0. Not every resource has a URL per record.")
         self.go(url)
 
     def turn(self, pages: int) -> None:

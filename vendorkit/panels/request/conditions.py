@@ -17,7 +17,7 @@ from vendorkit.resource import Resource
 
 Match = Literal["all", "any", "none"]
 Remove = Callable[[Any], None] | None
-_MATCHES: Final = (("all of these hold", "all"), ("any of these holds", "any"), ("none of these holds", "none"))
+_MATCHES: Final = (("match all", "all"), ("match any", "any"), ("match none", "none"))
 _LISTED: Final = 6  # filters shown at once
 
 
@@ -66,7 +66,7 @@ class Conditions(widgets.VBox):  # type: ignore[misc]
 
         find = entry(widgets.Text, "Find filter", narrow, self._failed, placeholder="a word", **FIELD)
         add_chosen = lambda: chooser.value is None or self.add(chooser.value)  # noqa: E731 - too short for a name
-        adders = [chooser, button("Add", add_chosen, self._failed, "Add the chosen filter")]
+        adders = [chooser, button("Add", add_chosen, self._failed, "Add the selected filter")]
         adders += [button("Add group", self.add_group, self._failed)] if self._resource.nests else []
         offered = [find, widgets.HBox(adders, layout=WRAP)]
         return offered[len(optional) <= _LISTED :] if optional else []
@@ -89,7 +89,7 @@ class Conditions(widgets.VBox):  # type: ignore[misc]
             try:
                 control.box.value = text
             except TraitError:
-                arguments.refuse(name, "what its control takes: a text, or a tuple of choices", text)
+                arguments.refuse(name, "the text of its control, or a tuple of its choices", text)
         return control
 
     def add_group(self) -> Conditions:
@@ -101,7 +101,7 @@ class Conditions(widgets.VBox):  # type: ignore[misc]
     def choose(self, match: Match) -> None:
         """Choose whether all, any or none of the conditions have to hold, as if by hand."""
         known = [value for _, value in _MATCHES]
-        self._match.value = choice(match, known, "A group matches by all, any or none, not by")
+        self._match.value = choice(match, known, "A group of filters cannot match")
 
     def clear(self) -> None:
         """Remove all rows but those that are required."""

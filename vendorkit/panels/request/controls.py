@@ -90,8 +90,8 @@ def span_text(value: Any) -> str:
     said = []
     for edge, at in (value if isinstance(value, dict) else {"at": value}).items():
         day, _, clock = _utc(at).partition(" ")
-        said.append(f"{edge} {day}, included" if clock == _WHOLE_DAY.get(edge) else f"{edge} {_utc(at)}")
-    return f"{', '.join(said)}, UTC."
+        said.append(f"{edge} {day} (inclusive)" if clock == _WHOLE_DAY.get(edge) else f"{edge} {_utc(at)}")
+    return f"{' '.join(said)}, UTC."
 
 
 class Control(widgets.HBox):  # type: ignore[misc]
@@ -164,7 +164,7 @@ class Control(widgets.HBox):  # type: ignore[misc]
         if sought != self._sought():  # something else is typed by now
             return
         if isinstance(found, VendorkitError) or not found:
-            what = found.what if isinstance(found, VendorkitError) else f"No name with {sought!r} was found."
+            what = found.what if isinstance(found, VendorkitError) else f"No name contains {sought!r}."
             self._note.value += dim_html(what)
             return
         self._offering = True  # ipywidgets 7 chooses the first one by itself
@@ -200,7 +200,7 @@ def _widget_for(declared: Filter) -> Any:
     if declared.choices or declared.kind == "boolean":
         options: list[tuple[str, Any]] = [(one, one) for one in declared.choices] or [("yes", True), ("no", False)]
         return widgets.Dropdown(options=[("", ""), *options], **shared)
-    hint = _HINTS.get(declared.kind, "one, or several with commas" if declared.many else "")
+    hint = _HINTS.get(declared.kind, "one value, or several separated by commas" if declared.many else "")
     return (widgets.Textarea if declared.kind == "object" else widgets.Text)(placeholder=hint, **shared)
 
 

@@ -69,7 +69,7 @@ class ExchangePane(widgets.VBox):  # type: ignore[misc]
         # Masked before, so that no layout hides a credential, and after, because text may be escaped in some layouts.
         (text,) = mask([masked_body(body.decode("utf-8", "replace"))], limit=SHOWN_BYTES)
         (text,) = mask([pretty(text)], limit=_PRETTY)
-        return text if len(body) < SHOWN_BYTES else f"{text}\n… the rest of it is not kept"
+        return text if len(body) < SHOWN_BYTES else f"{text}\n… the rest was not recorded"
 
     def _find(self) -> None:
         """Count the hits of each exchange, and open the first one with some."""
@@ -77,7 +77,7 @@ class ExchangePane(widgets.VBox):  # type: ignore[misc]
         found = [sum(text.casefold().count(sought) for _, text in self._parts(n)) if sought else 0 for n in numbers]
         rows = [_row(number, one, hits) for number, (one, hits) in enumerate(zip(self._shown, found, strict=True), 1)]
         table = info_html(rows, _HEADS if sought else _HEADS[:-1])
-        left_out = f"{counted(self._left_out, 'earlier request')} not kept. " if self._shown and self._left_out else ""
+        left_out = f"{counted(self._left_out, 'earlier request')} not recorded. " if self._left_out else ""
         total = dim_html(f"{left_out}{_total(self._shown)}")
         self._table.value = scrolled_html(table, "Exchanges") + total if self._shown else ""
         if any(found) and self._chooser.value is not None and not found[self._chooser.value]:
@@ -94,7 +94,7 @@ class ExchangePane(widgets.VBox):  # type: ignore[misc]
 
 
 def _target(one: Exchange) -> str:
-    status: Any = one.status if one.status is not None else "no answer"
+    status: Any = one.status if one.status is not None else "no response"
     return f"{one.method} {urlsplit(one.url).path or '/'} → {status}"
 
 
@@ -122,7 +122,7 @@ def _end(one: Exchange) -> float:
 def _total(shown: Sequence[Exchange]) -> str:
     records, size = sum(one.body.records or 0 for one in shown), size_text(sum(one.body.size for one in shown))
     took = max(map(_end, shown)) - shown[0].started if shown else 0.0
-    return f"{counted(len(shown), 'request')}, {counted(records, 'record')}, {size}, {took:.1f} s in all."
+    return f"Total: {counted(len(shown), 'request')}, {counted(records, 'record')}, {size}, {took:.1f} s."
 
 
 def size_text(size: int) -> str:

@@ -26,9 +26,9 @@ from vendorkit.vendors.client import Client
 _FIRST_ROWS: Final = "1000"
 # The arguments of `query` and `frame` are controls like filters.
 _ABOUT: Final = HINTS["argument of a request"]
-_SINCE: Final = Filter("since", "moment", many=False, about="Only records created or changed from then on.")
-_LIMIT: Final = Filter("limit", "integer", many=False, about="At most this many rows; empty for all.")
-_WHERE: Final = Filter("where", "object", many=False, about='One filter, as {"or": [{"id": 9}, {"id": 12}]}.')
+_SINCE: Final = Filter("since", "moment", many=False, about="Only records created or changed since this time.")
+_LIMIT: Final = Filter("limit", "integer", many=False, about="Maximum number of rows. Empty: all.")
+_WHERE: Final = Filter("where", "object", many=False, about='A filter in JSON, as {"or": [{"id": 9}, {"id": 12}]}.')
 
 
 def _arguments(client: Client, resource: Resource) -> list[Filter]:
@@ -187,7 +187,7 @@ class Columns(widgets.VBox):  # type: ignore[misc]
         }
         found = [leaf.name for leaf in self._schema.leaves if fits[kind](leaf)]
         if kind != "all" and not found:
-            what = f"No column of {self._schema.name} is known for: {kind}."
+            what = f"{self._schema.name} has no known columns for the preset {kind!r}."
             raise UsageError(what, remedy="Send a request first." if kind == "with values" else "Choose columns.")
         self.choose([*([self._schema.key] if found and self._schema.key in self._names else []), *found])
 

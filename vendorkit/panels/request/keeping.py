@@ -15,7 +15,7 @@ from vendorkit import arguments
 from vendorkit.errors import UsageError, VendorkitError
 from vendorkit.httpfile import http_text, save_request, saved_requests
 from vendorkit.panels.base import FIELD, LIST, WHOLE, WRAP, Act, Failed, button, entry
-from vendorkit.panels.markup import code_html, copied_html
+from vendorkit.panels.markup import code_html, copied_html, counted
 from vendorkit.panels.table.columns import labelled
 from vendorkit.panels.table.markup import page_html
 from vendorkit.query import Query
@@ -24,7 +24,7 @@ from vendorkit.vendors.client import Client
 
 Now = Callable[[], tuple[Query, dict[str, Any]]]
 Restore = Callable[[Query, Mapping[str, Any]], None]
-_KINDS: Final = (("a dataset: a folder that can be updated", "dataset"), ("one Parquet file", "parquet"))
+_KINDS: Final = (("a dataset (a folder that can be updated)", "dataset"), ("one Parquet file", "parquet"))
 _KEPT: Final = 100
 _ROWS: Final = 5  # of each result
 
@@ -59,9 +59,9 @@ class History(widgets.VBox):  # type: ignore[misc]
         self.path = widgets.Text("requests.http", description="File", continuous_update=False, **FIELD)
         self.name = widgets.Text(description="Name", continuous_update=False, **FIELD)
         self._detail = widgets.HTML()
-        put_back = button("Restore", self.restore, failed, "Put the chosen request back into the form")
-        save = button("Save", self.save, failed, "Add what the form says to the file, by its name")
-        load = button("Load", self.load, failed, "List the requests of the file")
+        put_back = button("Restore", self.restore, failed, "Put the selected request back into the form")
+        save = button("Save", self.save, failed, "Add the request in the form to the file, under this name")
+        load = button("Load", self.load, failed, "List the requests in the file")
         files = widgets.HBox([self.path, self.name, save, load], layout=WRAP)
         super().__init__([self.search, self.list, widgets.HBox([put_back]), self._detail, files])
 
@@ -91,14 +91,14 @@ class History(widgets.VBox):  # type: ignore[misc]
         """
         query, options = self._now()
         save_request(self.path.value, self.name.value, query, self._client, options)
-        self._say(f"{self.name.value} is in {self.path.value}.")
+        self._say(f"Saved {self.name.value} to {self.path.value}.")
 
     def load(self) -> None:
         """List the requests of the file; nothing is sent."""
         found = saved_requests(self.path.value, self._client)
         for name, query in found.items():
             self.note(query, query.options, f"saved as {name} in {self.path.value}")
-        self._say(f"{len(found)} of {self.path.value} are listed.")
+        self._say(f"Loaded {counted(len(found), 'request')} from {self.path.value}.")
 
     def _show(self) -> None:
         sought = self.search.value.casefold()
@@ -124,7 +124,7 @@ class SavePane(widgets.HBox):  # type: ignore[misc]
     def __init__(self, save: Act, failed: Failed) -> None:
         self.path = widgets.Text(description="Save all to", placeholder="products", **FIELD)
         self.kind = widgets.Dropdown(options=_KINDS, description="as", style=WHOLE, layout={"width": "auto"})
-        self.button = button("Save all", save, failed, "Download all that match, whatever the limit, and save them")
+        self.button = button("Save all", save, failed, "Download and save all matching records, ignoring the limit")
         self.code = widgets.HTML()
         super().__init__([self.path, self.kind, self.button, self.code], layout=WRAP)
 
@@ -139,17 +139,17 @@ class SavePane(widgets.HBox):  # type: ignore[misc]
         if self.kind.value == "dataset":
             path = str(arguments.folder(self.path.value))
             kept = {name: value for name, value in options.items() if name in ("columns", "locale")}
-            said = f"{query.save(path, **kept).rows:,} rows in {path}."
+            said = f"Saved {counted(query.save(path, **kept).rows, 'row')} to {path}."
             code = f"import vendorkit as vk\n\nframe = vk.load({path!r})\n"
         else:
             place = arguments.folder(f"{self.path.value.removesuffix('.parquet')}.parquet")
             if place.exists() or not self.path.value.strip():
-                what = f"{place.name} is there already." if self.path.value.strip() else "There is no name to save to."
-                raise UsageError(what, remedy="Give another name.")
+                what = f"{place.name} already exists." if self.path.value.strip() else "The file name is empty."
+                raise UsageError(what, remedy="Enter another name.")
             frame, written = query.frame(**{**options, "limit": None}), io.BytesIO()
             frame.to_parquet(written)
             write_atomically(place, written.getbuffer())
-            said = f"{len(frame):,} rows in {place.name}."
+            said = f"Saved {counted(len(frame), 'row')} to {place.name}."
             code = f"import pandas as pd\n\nframe = pd.read_parquet({str(place)!r})\n"
         self.code.value = copied_html(code, "Copy for the next cell")
         return said

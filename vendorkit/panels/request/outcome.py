@@ -49,7 +49,7 @@ def caption(frame: pd.DataFrame, declared: Iterable[str], seconds: float) -> str
     parts = ["mock data"] * is_mock(about)
     parts += [f"{counted(len(frame), 'row')}{of}", counted(len(frame.columns), "column")]
     parts += [counted(about["pages"], "page"), f"fetched at {about['fetched_at']} in {duration(seconds)}"]
-    parts += ["more records match"] * (not about["complete"]) + [f"not declared: {', '.join(added)}"] * bool(added)
+    parts += ["more records match"] * (not about["complete"]) + [f"undeclared: {', '.join(added)}"] * bool(added)
     return "; ".join(parts) + "."
 
 
@@ -135,7 +135,7 @@ class Outcome(widgets.VBox):  # type: ignore[misc]
     def show(self, frame: pd.DataFrame, asked: Asked, said: str, *, broken: bool = False) -> None:
         """Show the rows that *asked* brought, below what is *said* of them; *broken* if it ended early."""
         self.frame, self._asked = frame, asked
-        early = '<b class="vk-fault">Incomplete, the download was ended early.</b> ' if broken else ""
+        early = '<b class="vk-fault">Incomplete: the download stopped early.</b> ' if broken else ""
         self._name = f"{early}<b>{html.escape(asked[0].resource)}</b>: {html.escape(said)}"
         # One table for all: ipywidgets keeps every widget that was ever created, and its frame with it.
         if self._place.children:
@@ -149,7 +149,7 @@ class Outcome(widgets.VBox):  # type: ignore[misc]
         earlier = asked != self._asked
         mark(self, "vk-earlier", earlier)
         if self._name:
-            said = '<b class="vk-fault">Of an earlier request.</b> ' if earlier else ""
+            said = '<b class="vk-fault">Result of an earlier request.</b> ' if earlier else ""
             self._line.value = f"<div>{said}{self._name}</div>"
 
     def supersede(self) -> None:

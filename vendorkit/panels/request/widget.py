@@ -249,7 +249,7 @@ class RequestPanel(WorkPanel):
         arrived = exc.arrived if isinstance(exc, VendorkitError) else None
         if isinstance(arrived, pd.DataFrame):
             self._show_rows(arrived, broken=True)
-            self._status.value += dim_html(f"{len(arrived):,} rows had arrived: they are shown, and are not complete.")
+            self._status.value += dim_html(f"The table is incomplete: {counted(len(arrived), 'row')} received.")
         self._status.value += self._of_which()
 
     def _show_rows(self, frame: pd.DataFrame, *, broken: bool = False) -> str:
@@ -263,7 +263,7 @@ class RequestPanel(WorkPanel):
         return said
 
     def _of_which(self) -> str:
-        return dim_html("This is of the request before the last change." if self._edited and self.busy else "")
+        return dim_html("This result is for the form before your last change." if self._edited and self.busy else "")
 
     def show_busy(self, busy: bool) -> None:
         """Let the query of the form be counted and sent if it can be, or not now."""

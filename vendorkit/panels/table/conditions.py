@@ -102,8 +102,8 @@ def condition(column: pd.Series[Any], text: str, label: str) -> Condition | None
             return _of_texts(sign, rest, text)
         return _of_values(column, kind, sign, rest)
     except (KeyError, ValueError, OverflowError):
-        what = f"“{text}” does not fit the column {label}, whose values are {_PLURAL[kind]}."
-    raise UsageError(what, remedy=f"For example: {HINTS[kind]}.")
+        what = f"“{text}” is not a valid condition on the column {label}, which holds {_PLURAL[kind]}."
+    raise UsageError(what, remedy=f"Examples: {HINTS[kind]}.")
 
 
 _PLURAL: Final = {"number": "numbers", "date": "dates", "flag": "true or false"}

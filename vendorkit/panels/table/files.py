@@ -89,8 +89,8 @@ def excel_bytes(columns: Columns, about: About = _NOTHING) -> bytes:
         raise SettingsError(what, remedy="Install it with: pip install 'vendorkit[notebook]'") from exc
     rows = max(map(len, columns.values()), default=0)
     if rows >= _EXCEL_ROWS or len(columns) > _EXCEL_COLUMNS:
-        what = f"{rows:,} rows of {len(columns):,} columns are more than a sheet of Excel holds."
-        raise UsageError(what, remedy="Filter them, or save them as Parquet or CSV.")
+        what = f"A table of {rows:,} by {len(columns):,} cells does not fit into an Excel sheet."
+        raise UsageError(what, remedy="Filter the rows or choose fewer columns, or save as Parquet or CSV.")
     sink = io.BytesIO()
     with xlsxwriter.Workbook(sink, {"in_memory": True, "default_date_format": "yyyy-mm-dd hh:mm:ss"}) as book:
         # Also when the cell is edited, Excel then takes it for a text.
@@ -116,7 +116,7 @@ def write_columns(columns: Columns, path: str | Path, about: About = _NOTHING) -
     elif not path.parent.is_dir() or path.is_dir():
         what = f"{path} is a folder." if path.is_dir() else f"There is no folder {path.parent}."
     if what:
-        raise UsageError(what, remedy="Give the path of a file in a folder that exists; its ending is the format.")
+        raise UsageError(what, remedy="Give a file path in an existing folder; its extension selects the format.")
     write_atomically(path, WRITERS[suffix](columns, about))
     return path
 
@@ -167,7 +167,7 @@ def _excel_values(name: str, column: pd.Series[Any]) -> list[Any]:
     shown = texts(column)
     longest = pc.max(pc.utf8_length(shown)).as_py() or 0
     if longest > _EXCEL_TEXT:
-        what = f"A text of {longest:,} characters in {name} is longer than the {_EXCEL_TEXT:,} of a cell of Excel."
+        what = f"A text of {longest:,} characters in {name} exceeds the {_EXCEL_TEXT:,} characters of an Excel cell."
         raise UsageError(what, remedy="Leave the column out, or save as Parquet or CSV.")
     return list(shown.to_pylist())
 

@@ -94,7 +94,7 @@ class ChartPane(Pane):
         """Draw what is chosen, in a thread; only columns that fit the kind of chart can be chosen."""
         kind, x, y, span = self._choices
         if kind.value is None:
-            self._show(dim_html("No column can be drawn."))
+            self._show(dim_html("No column can be plotted."))
             return
         if self._offered != kind.value:
             self._offered = kind.value
@@ -116,9 +116,9 @@ class FilesPane(Pane):
     def __init__(self, view: View, _: Any) -> None:
         super().__init__(view)
         self._code, self._copy = widgets.HTML(), widgets.HTML()
-        self._format = widgets.Dropdown(options=_FORMATS, description="As", style=WHOLE, layout={"width": "9em"})
+        self._format = widgets.Dropdown(options=_FORMATS, description="Format", style=WHOLE, layout={"width": "11em"})
         self._name = widgets.Text("table", description="File name", style=WHOLE, layout={"width": "18em"})
-        self._make = button("Make file", self.make, self._fail, button_style="primary")
+        self._make = button("Create file", self.make, self._fail, button_style="primary")
         files = widgets.HBox([self._format, self._name, self._make], layout=WRAP)
         self.children = [self._code, files, self._shown, self._copy]
 

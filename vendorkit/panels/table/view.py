@@ -64,7 +64,7 @@ class View:
         """Show another DataFrame from its first row, without filters."""
         if not isinstance(frame, pd.DataFrame):
             what = f"A table shows a pandas DataFrame, not {arguments.shown(frame)}."
-            raise UsageError(what, remedy="Make one of it, for example with .frame() or pandas.DataFrame(...).")
+            raise UsageError(what, remedy="Convert it first, for example with .frame() or pandas.DataFrame(...).")
         # Shallow, and yet under pandas 3 later changes of the caller's frame do not reach it.
         self._data = frame.copy(deep=False)
         self._attrs, self._data.attrs = self._data.attrs, {}  # pandas copies them, deeply, with each column
@@ -220,8 +220,8 @@ class View:
             typed = condition(column, text, label)
             return holds(column, text) if typed is None else typed.mask(column)
         if looks_typed(text):
-            what = f"“{text}” is a condition on numbers or dates, and no column is chosen for it."
-            raise UsageError(what, remedy="Choose the column.")
+            what = f"“{text}” is a condition on numbers or dates, but no column is chosen."
+            raise UsageError(what, remedy="Choose a column for it.")
         found = [holds(column.iloc[rows], text) for column in self._columns.values()]
         return np.logical_or.reduce(found) if found else np.zeros(len(self._data.index[rows]), dtype=bool)
 
@@ -289,11 +289,11 @@ class View:
         last = min(self._first + self._page_size, self._count)
         said = f"rows {self._first + 1:,} to {last:,} of {self._count:,}" if self._count else "no rows"
         if self._filters:
-            said += f" (of {len(self._data):,} in all)"
+            said += f" (filtered from {len(self._data):,})"
         if len(self._chosen) < len(self._columns):
             said += f"; {len(self._chosen):,} of {len(self._columns):,} columns"
         elif len(self._visible) < len(self._columns):
-            said += f"; {counted(len(self._columns) - len(self._visible), 'column')} without values hidden"
+            said += f"; {counted(len(self._columns) - len(self._visible), 'empty column')} hidden"
         if is_mock(self.about):
             said += "; mock data"
         said += "".join(f"; {chip}" for chip in self.chips())

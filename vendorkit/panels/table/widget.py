@@ -67,7 +67,7 @@ class Table(View, WorkPanel):
     def _finders(self, auto: widgets.Layout) -> list[Any]:
         self._where = widgets.Combobox(description="Column", placeholder="any", layout=auto, style=WHOLE)
         alike = {"layout": auto, "style": self._where.style}
-        self._text = widgets.Text(description="Filter", placeholder="then Enter", **alike)
+        self._text = widgets.Text(description="Filter", placeholder="press Enter to apply", **alike)
         self._where.continuous_update = self._text.continuous_update = False
         self._text.add_class("vk-landing")
         self._where.observe(guarded(self._show_hint, self.fail), "value")
@@ -148,7 +148,7 @@ class Table(View, WorkPanel):
     def _show_hint(self) -> None:
         # Not as the placeholder of the text: a trait that arrives while somebody types replaces what was typed.
         column = self._columns.get(self._where.value)
-        self._hint.value = dim_html(f"For example {HINTS['any' if column is None else kind_of(column)]}")
+        self._hint.value = dim_html(HINTS["any"] if column is None else f"Examples: {HINTS[kind_of(column)]}")
 
     def open_row(self, number: int) -> None:
         """Open a row of the page, 0 for the first: show all its values below, or hide them again."""
@@ -194,7 +194,7 @@ class Table(View, WorkPanel):
             self._count_facts(list(page))
 
     def _caption(self) -> str:
-        more = f"; {len(self.visible):,} columns, the first {COLUMNS} of them on view"
+        more = f"; the first {COLUMNS} of {len(self.visible):,} columns"
         return self.summary() + (more if len(self.visible) > COLUMNS else "")
 
     def _count_facts(self, labels: list[str]) -> None:
