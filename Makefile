@@ -8,7 +8,7 @@ BENCH := .venv-bench
 PANEL_TESTS := tests/test_panels.py tests/test_table.py tests/test_table_charts.py tests/test_table_conditions.py tests/test_browse.py tests/test_request_panel.py
 REQUESTS := 2.33.0 2.33.1 2.34.0 2.34.1
 PANDAS := 2.2.3 3.1.1
-# For the fault catalogue: servers that others wrote, and each supported version of requests but the newest.
+# For the fault catalogue: third-party servers, and each supported version of requests except the newest.
 OTHERS := build/peers/.ready $(REQUESTS:%=build/requests-%/.ready)
 INTO := $(BIN)/python -m pip install --quiet --disable-pip-version-check --target
 
@@ -21,16 +21,16 @@ $(READY): requirements.lock pyproject.toml setup.py
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	touch $@
 
-demo: $(READY)  ## the main job, on the mock servers: authenticated pulls, notebooks, an HTML report
+demo: $(READY)  ## the main job, on the mock servers: authenticated downloads, notebooks, an HTML report
 	$(BIN)/vendorkit demo
 
 lab: $(READY)  ## JupyterLab on copies of the notebooks
 	$(BIN)/vendorkit lab
 
-test: $(READY) lint  ## everything but the slow suites
+test: $(READY) lint  ## linters, types and all tests except the slow suites
 	$(BIN)/python -m pytest -n 2 --dist loadscope
 
-faults: $(READY) $(OTHERS)  ## the fault catalogue, at its own sockets and at Debian's servers
+faults: $(READY) $(OTHERS)  ## the fault catalogue, on scripted sockets and Debian's servers
 	$(BIN)/python -m pytest -n 2 --dist loadscope -m faults
 
 build/peers/.ready: $(READY)
@@ -42,24 +42,24 @@ build/requests-%/.ready: $(READY)
 	$(INTO) $(@D) --no-deps requests==$*
 	touch $@
 
-browser: $(READY) build/lab3/.ready build/widgets7/.ready  ## notebooks and panels in JupyterLab and Voila, by Debian's Chromium; screenshots in build/screenshots/
+browser: $(READY) build/lab3/.ready build/widgets7/.ready  ## notebooks and panels in JupyterLab and Voila, in Debian's Chromium; screenshots in build/screenshots/
 	$(BIN)/python -m pytest -m browser tests/browser
 
-# With a newer kernel it warns of what it does itself.
-widgets7: build/widgets7/.ready  ## the panels' tests with ipywidgets 7.7.1, which is Colab's
+# With a newer ipykernel, ipywidgets 7 raises deprecation warnings about its own calls.
+widgets7: build/widgets7/.ready  ## the panels' tests with ipywidgets 7.7.1, the version on Colab
 	PYTHONPATH=build/widgets7 $(BIN)/python -m pytest -n 2 -W ignore::DeprecationWarning $(PANEL_TESTS)
 
 build/widgets7/.ready: $(READY)
 	$(INTO) $(@D) --no-deps ipywidgets==7.7.1 'widgetsnbextension<4' 'jupyterlab-widgets<2' ipython-genutils
 	touch $@
 
-httpyac: build/httpyac/.ready  ## another reader of .http files, for the test that it sends what is saved; needs npm
+httpyac: build/httpyac/.ready  ## another client for .http files, which has to send saved requests as vendorkit does; needs npm
 
 build/httpyac/.ready:
 	npm install --silent --no-audit --no-fund --prefix $(@D) httpyac@6.16.7
 	touch $@
 
-# Its kernels are those of .venv with build/widgets7.
+# JupyterLab 3 runs the kernel of .venv with build/widgets7.
 build/lab3/.ready:
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check jupyterlab==3.6.8 jupyterlab-widgets==1.1.1
@@ -74,7 +74,7 @@ slow: $(READY) $(PANDAS:%=build/pandas-%/.ready)  ## a million records, killed a
 
 # Ten minutes of eight threads and faults of all kinds; 20,000 bodies; 10,000 answers in forked processes; readers during
 # 50 updates.
-soak: $(READY)  ## as long as possible; SECONDS=45 for a short one
+soak: $(READY)  ## the longest runs; SECONDS=45 for a short one
 	VENDORKIT_SOAK_SECONDS=$(or $(SECONDS),600) VENDORKIT_SOAK_BODIES=20000 VENDORKIT_FORK_ANSWERS=10000 \
 		$(BIN)/python -m pytest -m slow -rP --show-capture=stdout \
 		tests/test_soak.py tests/test_forks.py tests/frames/test_frames_properties.py \
@@ -87,7 +87,7 @@ lint: $(READY)
 	$(BIN)/mypy --strict tests/typing/api.py
 	$(BIN)/interrogate --quiet vendorkit
 
-bench: $(BENCH)/.ready  ## vendorkit next to its peers; ONLY=01 runs one; see benchmarks/README.md
+bench: $(BENCH)/.ready  ## vendorkit and its peers; ONLY=01 runs one benchmark; see benchmarks/README.md
 	$(BENCH)/bin/python -m pytest -q tests/test_benchmarks.py
 	$(BENCH)/bin/python -m benchmarks --readme benchmarks/README.md $(if $(ONLY),--only $(ONLY))
 
@@ -98,10 +98,10 @@ $(BENCH)/.ready: requirements.lock benchmarks/requirements.txt pyproject.toml
 	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	touch $@
 
-notebooks: $(READY)  ## execute the notebooks anew and save them with their outputs, without widget state
+notebooks: $(READY)  ## execute the notebooks and save them with their outputs, without widget state
 	$(BIN)/vendorkit demo --save
 
-docs: $(READY) build/docs-env/.ready  ## write the generated parts of docs/ anew, and the site with search: build/docs
+docs: $(READY) build/docs-env/.ready  ## regenerate the generated parts of docs/, and build the site with search in build/docs
 	$(BIN)/python -m tests.resource_pages
 	$(BIN)/python -m tests.faults.catalogue
 	$(BIN)/python -m tests.frames.idioms
@@ -113,7 +113,7 @@ build/docs-env/.ready: docs/site/requirements.txt
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
-lock:  ## by hand after a change of dependencies; needs uv. Not by time: a checkout gives files any order of times
+lock:  ## run by hand after a change of dependencies; needs uv. No rule depends on it, because a checkout sets arbitrary file times
 	uv pip compile --quiet --universal --python-version 3.10 --all-extras --no-header --no-annotate \
 		--output-file requirements.lock pyproject.toml
 

@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: the notebooks and the example of a settings file are installed with the package."""
+"""Installs the notebooks and the example of a settings file with the package, which pyproject.toml cannot express."""
 
 import shutil
 from pathlib import Path
@@ -8,7 +8,7 @@ from setuptools.command.build_py import build_py
 
 
 class BuildWithNotebooks(build_py):
-    """Copies them next to the modules; an editable installation uses those of the checkout."""
+    """Copies both next to the modules; an editable installation uses the files of the checkout."""
 
     def run(self) -> None:
         """Build as usual, then copy."""
@@ -17,7 +17,7 @@ class BuildWithNotebooks(build_py):
             return
         root, package = Path(__file__).parent, Path(self.build_lib, "vendorkit")
         shutil.copy(root / ".env.example", package / ".env.example")
-        # A folder that an earlier build left may have notebooks that are gone.
+        # The folder of an earlier build may contain notebooks that were deleted since.
         shutil.rmtree(package / "notebooks", ignore_errors=True)
         (package / "notebooks").mkdir()
         for notebook in sorted((root / "notebooks").glob("*.ipynb")):
