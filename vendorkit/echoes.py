@@ -24,7 +24,7 @@ _ESCAPE: Final = re.compile(
 )
 
 
-def forms(text: str) -> frozenset[str]:
+def encoded_forms(text: str) -> frozenset[str]:
     """
     Return *text*, and the forms of it that are not escapes: base64, hexadecimal, UTF-8 read as Latin-1.
 

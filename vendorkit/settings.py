@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NoReturn
 
-from vendorkit.echoes import forms, masked
+from vendorkit.echoes import encoded_forms, masked
 from vendorkit.errors import SettingsError, UsageError, printable
 from vendorkit.sources import ENVIRONMENT, GIVEN, REDIRECTING, check_copy, look_up
 
@@ -227,7 +227,7 @@ class Redactor:
 
     def __init__(self, values: Iterable[str], pairs: Iterable[tuple[str, str]] = ()) -> None:
         texts = [value for value in values if len(value) >= 4] + [f"{user}:{password}" for user, password in pairs]
-        known = frozenset().union(*map(forms, texts))
+        known = frozenset().union(*map(encoded_forms, texts))
         learned: deque[tuple[str, frozenset[str]]] = deque(maxlen=_LEARNED)
         # Closures, as in Secret.
         self._known: Callable[[], frozenset[str]] = lambda: known
@@ -236,7 +236,7 @@ class Redactor:
     def learn(self, text: str) -> None:
         """Mask *text*, a token or another credential of one request, in all texts from now on."""
         if len(text) >= 8 and all(text != credential for credential, _ in tuple(self._learned())):
-            self._learned().append((text, forms(text)))
+            self._learned().append((text, encoded_forms(text)))
 
     def mask(self, texts: Sequence[str], *, limit: int) -> list[str]:
         """Return the first *limit* characters of each of *texts*, with masked credentials."""

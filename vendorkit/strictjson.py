@@ -111,12 +111,12 @@ def strict_object(text: Any, *, limit: int) -> dict[str, Any]:
         limit: Maximum number of characters or bytes.
 
     Raises:
-        ValueError: *text* is not text, too long, not an object, or refused by `strict_value`. The message describes
-            the fault, and never quotes the content.
+        ValueError: *text* is neither a string nor bytes, is too long, is not an object, or is refused by
+            `strict_value`. The message describes the fault, and never quotes the content.
     """
     problem, value = "", None
     if not isinstance(text, (str, bytes, bytearray)):
-        problem = "is not text"
+        problem = "is neither a string nor bytes"
     elif len(text) > limit:
         problem = f"is longer than {limit} characters"
     else:

@@ -189,7 +189,7 @@ def verify_notification(body: bytes | str | Mapping[str, Any], secret: str | Non
         raise SignatureInvalid(what, remedy="Set the merchant's secret.")
     signature = fields.pop("signature")
     if not isinstance(signature, str):
-        _refuse("The notification's signature is not text")
+        _refuse("The notification's signature is not a string")
     if not fields:
         claims = verify_jwt(signature, key.reveal())
         return Notification("jwt", claims, verified=True, signed=tuple(claims))

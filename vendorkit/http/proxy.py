@@ -120,7 +120,7 @@ def _host_and_port(url: str) -> tuple[str, int]:
 
 def _route(url: Secret, source: str) -> Route:
     kind = UsageError if source == _ARGUMENT else SettingsError
-    fault = "is not text" if not isinstance(url.reveal(), str) else ""
+    fault = "is not a string" if not isinstance(url.reveal(), str) else ""
     if not fault and url.reveal().strip().lower() in {"", "none"}:
         return DIRECT
     proxy_or_fault = fault or _parse(url, source)
