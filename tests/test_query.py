@@ -133,7 +133,7 @@ def test_same_id_with_other_values_is_no_whole_pull(pages, verb):
     query = pages((3, [brand(1), brand(2)]), (3, [brand(2, name="Changed"), brand(3)]))
     frame, said = moved(query, verb)
     assert list(frame["name"]) == ["One", "Two", "Changed", "Three"]
-    assert "brands changed while pages 1 to 2 came" in said
+    assert "brands changed while pages 1 to 2 were fetched" in said
 
 
 @pytest.mark.parametrize("verb", ["frame", "tables"])
@@ -289,7 +289,7 @@ def test_data_that_never_rests_is_said_to_be_incomplete(medipim, vendors, monkey
 
     moving(medipim, monkeypatch, times=9, on=1, move=move)
     vendors["medipim"].clear_log()
-    with pytest.warns(DataMoved, match=r"products changed while pages \d+ to \d+ came"):
+    with pytest.warns(DataMoved, match=r"products changed while pages \d+ to \d+ were fetched"):
         found = medipim.products.query().frame(columns=["id"])
     assert 4_980 <= len(found) <= 5_000  # a record may have slipped past between two pages
     assert found.attrs["vendorkit"]["complete"] is False
@@ -335,7 +335,7 @@ def test_pull_that_breaks_off_gives_what_came(vendors):
     """The error of a later page, told as what it means for the table; pages are asked for side by side."""
     medipim = vk.connect("medipim", environment="local", policy=Policy(attempts=1))
     vendors["medipim"].set(fail_next=["", "", "503"])
-    with pytest.raises(IncompletePull, match="broke off after") as caught:
+    with pytest.raises(IncompletePull, match="failed after") as caught:
         medipim.products.query().frame(columns=["id"])
     assert len(caught.value.arrived) in range(250, 5000, 250)
     assert caught.value.arrived["id"].is_monotonic_increasing

@@ -173,7 +173,7 @@ def test_another_total_ends_the_guess():
             brands.asked.append("again") if "page" not in query else None
 
     brands.other = other
-    with raw_server(brands.handle) as server, pytest.warns(UserWarning, match="changed while pages 2 to 3 came"):
+    with raw_server(brands.handle) as server, pytest.warns(UserWarning, match="while pages 2 to 3 were fetched"):
         frame, _ = frame_of(server)
     assert frame["id"].tolist() == ids(300)
     assert frame.attrs["vendorkit"]["discarded"] > 0

@@ -1,4 +1,4 @@
-"""Bytes to Arrow to DataFrames under declared schemas; nothing here sends a request."""
+"""Parses responses to Arrow tables and DataFrames under declared schemas; sends no requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the arrays that Arrow's JSON parser makes of members of records become the frame's columns."""
+"""Converts the arrays that Arrow's JSON parser returns, one per member of a record, to the frame's columns."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ Conversion = Callable[[pa.Array], pa.Array]
 
 
 class UnfitError(Exception):
-    """A column has a value that only the lossless reader reads without loss."""
+    """A column has a value that only the lossless reader can convert."""
 
 
 class ColumnBuilder:
     """
-    Turns arrays of the members of records into columns of the frame.
+    Converts arrays of record members to columns of the frame.
 
     Args:
-        schema: What the frame looks like.
+        schema: The columns of the frame.
 
     Attributes:
-        record: The kind of a record; a member of several columns is a `Struct` in it.
+        record: The kind of a record; a member that becomes several columns is a nested `Struct`.
     """
 
     def __init__(self, schema: Schema) -> None:
@@ -55,50 +55,50 @@ class ColumnBuilder:
 
     def build(self, name: str, array: pa.Array) -> dict[str, pa.Array]:
         """
-        Return the columns of one member from its array of `wire_type`.
+        Convert the array of one member, of its `wire_type`, to columns.
 
         Raises:
             UnfitError, pa.ArrowInvalid: A value needs the lossless reader.
         """
         columns = {}
         for leaf in self._leaves[name]:
-            found = pc.struct_field(array, list(leaf.path[1:])) if len(leaf.path) > 1 else array
+            values = pc.struct_field(array, list(leaf.path[1:])) if len(leaf.path) > 1 else array
             if leaf.kind is Kind.TEXT_OR_LOCALISED and not leaf.plain:
-                found = pa.nulls(len(array), pa.string())
+                values = pa.nulls(len(array), pa.string())
             convert = self._conversions[leaf.name]
-            columns[leaf.name] = convert(found) if convert else found
+            columns[leaf.name] = convert(values) if convert else values
         return columns
 
 
 def _kind_of(leaves: list[Leaf], level: int) -> Type:
-    """The kind of the value that these leaves share the path to, as far as *level*."""
+    """Return the kind of the value to which the first *level* keys of these leaves' paths lead."""
     if len(leaves[0].path) == level:
         return leaves[0].kind
-    below: dict[str, list[Leaf]] = defaultdict(list)
+    children: dict[str, list[Leaf]] = defaultdict(list)
     for leaf in leaves:
-        below[leaf.path[level]].append(leaf)
-    return Struct(tuple(Column(name, _kind_of(part, level + 1)) for name, part in below.items()))
+        children[leaf.path[level]].append(leaf)
+    return Struct(tuple(Column(name, _kind_of(part, level + 1)) for name, part in children.items()))
 
 
 def _leaf_conversion(leaf: Leaf, schema: Schema) -> Conversion | None:
     if leaf.kind is Kind.LOCALISED:
-        picks = [schema.locales.index(locale) for locale in leaf.pick]
-        return lambda array: first_text([pc.struct_field(array, [pick]) for pick in picks])
+        indexes = [schema.locales.index(locale) for locale in leaf.pick]
+        return lambda array: first_text([pc.struct_field(array, [index]) for index in indexes])
     return conversion(leaf.kind, schema.locales)
 
 
 def first_text(texts: Sequence[pa.Array]) -> pa.Array:
-    """The first text in each row that is not blank, else the first that is not null."""
+    """Return for each row the first text that is not blank, or else the first that is not null."""
     if len(texts) == 1:
         return texts[0]
-    full = [
+    nonblank = [
         pc.if_else(pc.equal(pc.utf8_trim_whitespace(text), ""), pa.scalar(None, pa.string()), text) for text in texts
     ]
-    return pc.coalesce(*full, *texts)
+    return pc.coalesce(*nonblank, *texts)
 
 
 def conversion(kind: Type, locales: tuple[str, ...]) -> Conversion | None:
-    """The function from arrays of `wire_type` to arrays of `frame_type`; None where they are the same."""
+    """Return the function that converts arrays of `wire_type` to `frame_type`; None if the types are the same."""
     match kind:
         case ListOf():
             inner = conversion(kind.element, locales)
@@ -150,21 +150,21 @@ def _epoch(array: pa.Array) -> pa.Array:
 
 
 def _number(array: pa.Array) -> pa.Array:
-    # Larger whole numbers may have been rounded by the parser; the range also refuses NaN and Infinity.
+    # The parser may have rounded larger integers. This range also excludes Infinity.
     _check_range(array, -EXACT + 1, EXACT - 1)
-    if pc.all(pc.is_finite(array)).as_py() is False:  # None: there is no value at all
+    if pc.all(pc.is_finite(array)).as_py() is False:  # None if all values are null
         raise UnfitError
     return array
 
 
 def _check_range(array: pa.Array, low: int, high: int) -> None:
-    found = pc.min_max(array).as_py()
-    if found["min"] is not None and not (low <= found["min"] and found["max"] <= high):
+    limits = pc.min_max(array).as_py()
+    if limits["min"] is not None and not (low <= limits["min"] and limits["max"] <= high):
         raise UnfitError
 
 
 def in_years(array: pa.Array) -> pa.Array:
-    """Return times or days; UnfitError if one of them is not in the years 1 to 9999."""
+    """Return an array of times or dates; UnfitError if one of them is not in the years 1 to 9999."""
     _check_range(array.cast(pa.timestamp("us")).view(pa.int64()), FIRST_MOMENT, LAST_MOMENT)
     return array
 

@@ -1,4 +1,4 @@
-"""What an answer holds beyond its schema: counted, reported in one warning, and kept in columns of JSON text."""
+"""Data that does not match the schema: it is kept in columns of JSON text, counted, and reported in one warning."""
 
 from __future__ import annotations
 
@@ -21,37 +21,37 @@ from vendorkit.frames.schema import Schema
 
 Path = tuple[str, ...]
 
-UNDECLARED: Final = "__undeclared"  # the column that holds all of that in tables whose columns have to be fixed
+UNDECLARED: Final = "__undeclared"  # the one column for all such data in tables with fixed columns
 _MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
-_SHOWN: Final = 20  # names in a warning; an answer may have thousands
-_LONGEST: Final = 100  # characters of each
+_SHOWN: Final = 20  # names in a warning; a response may have thousands
+_LONGEST: Final = 100  # characters per name
 
 
 class SchemaDrift(UserWarning):
-    """An answer holds fields that are not declared, or values that do not fit. Nothing was lost."""
+    """A response has undeclared fields, or values that do not fit their declared type. Nothing was lost."""
 
 
 @dataclass
 class Drift:
     """
-    What did not match the schema: names and counts only, for values are the vendor's data.
+    Names and counts of the data that did not match the schema, without its values.
 
     Attributes:
-        unknown: Records that hold an undeclared field, by the vendor's name of it.
-        unfit: Values that do not fit their declared type, by column.
+        unknown: Number of records that have an undeclared field, by the vendor's name of the field.
+        unfit: Number of values that do not fit their declared type, by column.
     """
 
     unknown: Counter[str] = field(default_factory=Counter)
     unfit: Counter[str] = field(default_factory=Counter)
 
     def merge(self, other: Drift) -> None:
-        """Add what another page showed."""
+        """Add the counts of another page."""
         self.unknown.update(other.unknown)
         self.unfit.update(other.unfit)
 
     def warn(self, name: str) -> None:
-        """Report everything in one `SchemaDrift` warning about the schema `name`, at the caller's own line."""
+        """Issue one `SchemaDrift` warning about the schema *name* at the caller's own line, if anything was counted."""
         parts = []
         if self.unknown:
             parts.append(f"fields that are not declared, kept as JSON text: {_counts(self.unknown)}")
@@ -62,7 +62,7 @@ class Drift:
 
 
 def levels_to_caller() -> int:
-    """Count the frames up to the first one outside the package, as `warnings.warn` in `warn` counts them."""
+    """Return the `stacklevel` with which `warnings.warn` in the calling function names a line outside vendorkit."""
     level, frame = 1, inspect.currentframe()
     frame = frame and frame.f_back
     while frame is not None and frame.f_globals.get("__name__", "").startswith("vendorkit."):
@@ -78,13 +78,13 @@ def _counts(counter: Counter[str]) -> str:
 
 class Extras:
     """
-    Undeclared fields, and the originals of values that do not fit.
+    Collects undeclared fields, and the originals of values that do not fit.
 
     Args:
-        schema: What was declared.
+        schema: The declared columns.
 
     Attributes:
-        drift: The same, counted.
+        drift: The counts of the collected data.
     """
 
     def __init__(self, schema: Schema) -> None:
@@ -93,40 +93,40 @@ class Extras:
         self._cells: dict[str, dict[Path, dict[int, str]]] = defaultdict(lambda: defaultdict(dict))
 
     def undeclared(self, path: Path, texts: Mapping[int, str]) -> None:
-        """Keep an undeclared field: its JSON text by row."""
+        """Add an undeclared field: its JSON texts by row."""
         self.drift.unknown[".".join(path)] += len(texts)
         self._cells[self._column(path)][path].update(texts)
 
     def unfit(self, path: Path, column: str, row: int, text: str) -> None:
-        """Keep the value of one row that does not fit *column*."""
+        """Add a value, as JSON text, that does not fit *column*."""
         self.drift.unfit[column] += 1
         self._cells[f"{column}__raw"][path][row] = text
 
     def arrays(self, rows: int) -> dict[str, pa.Array]:
-        """The columns by name, for so many rows."""
+        """Return the collected columns by name, with *rows* rows."""
         arrays = {}
-        for name, found in sorted(self._cells.items()):
+        for name, fields in sorted(self._cells.items()):
             check_cancelled()  # there may be as many names as records
-            columns = [next(iter(found.values()))] if len(found) == 1 else _apart(found)
+            columns = [next(iter(fields.values()))] if len(fields) == 1 else _without_collisions(fields)
             for number, column in enumerate(columns, 1):
                 arrays[f"{name}_{number}" if number > 1 else name] = _scattered(column, rows)
         return arrays
 
 
-def _apart(found: Mapping[Path, Mapping[int, str]]) -> list[dict[int, str]]:
-    """The texts of fields that share a column by the chance of equal CRCs; a second column for rows that have both."""
+def _without_collisions(fields: Mapping[Path, Mapping[int, str]]) -> list[dict[int, str]]:
+    """Divide fields with the same column name, because their CRCs are equal, into columns of one text per row."""
     columns: list[dict[int, str]] = []
-    for _, cells in sorted(found.items()):
+    for _, cells in sorted(fields.items()):
         for row, text in cells.items():
-            free = next((column for column in columns if row not in column), None)
-            if free is None:
-                columns.append(free := {})
-            free[row] = text
+            available = next((column for column in columns if row not in column), None)
+            if available is None:
+                columns.append(available := {})
+            available[row] = text
     return columns
 
 
 def _scattered(cells: Mapping[int, str], rows: int) -> pa.Array:
-    """The texts in their rows; null in the others."""
+    """Return an array with the texts in their rows and null in the others."""
     index = np.full(rows, -1)
     index[list(cells)] = range(len(cells))
     return pa.array(list(cells.values()), pa.string()).take(pa.array(index, mask=index < 0))
@@ -134,48 +134,48 @@ def _scattered(cells: Mapping[int, str], rows: int) -> pa.Array:
 
 def gathered(table: pa.Table, schema: Schema, drift: Drift) -> pa.Table:
     """
-    Return the declared columns of *table*, and all others in the text column `__undeclared`.
+    Return the declared columns of *table*, and all other columns combined in one text column `__undeclared`.
 
     Args:
-        table: A table under *schema*, as `combine` gives it.
+        table: A table under *schema*, as returned by `combine`.
         schema: The declared columns.
-        drift: What did not match the schema; it has the vendor's names.
+        drift: The drift of the table; it has the vendor's names of the other columns.
 
     Returns:
-        In `__undeclared` one JSON object per row: undeclared fields by the vendor's name (`meta.author`), values that
-        do not fit as `<column>__raw`. Null for rows without any.
+        In `__undeclared`, each row has one JSON object with the undeclared fields by the vendor's name (`meta.author`)
+        and the values that do not fit as `<column>__raw`; null if the row has neither.
     """
     return table.select(schema.arrow.names).append_column(UNDECLARED, fold(table, schema, drift)[0])
 
 
 def fold(table: pa.Table, schema: Schema, drift: Drift) -> tuple[pa.Array, dict[str, str]]:
-    """Return the column `__undeclared` of `gathered`, and the column that each member of its objects came from."""
+    """Return the column `__undeclared` of `gathered`, and for each member of its objects the original column."""
     rows = table.num_rows
     columns = [name for name in table.column_names if name not in schema.arrow.names]
     table = table.select(columns).combine_chunks()
-    vendor = {schema.undeclared(path): name for name in drift.unknown for path in ((name,), tuple(name.split(".")))}
+    sources = {schema.undeclared(path): name for name in drift.unknown for path in ((name,), tuple(name.split(".")))}
     members: dict[str, str] = {}
     for column in columns:
-        name = vendor.get(column, column)
+        name = sources.get(column, column)
         members[column if name in columns or name in members else name] = column
-    # Arrow loses rows in which all texts are null, so these are empty.
+    # Join empty strings instead of nulls, because Arrow drops rows in which all texts are null.
     cells = [_joined(f",{quoted(name).decode()}:", table[column], "") for name, column in members.items()]
     inner = _joined(pa.repeat("", rows), *(pc.fill_null(cell, "").combine_chunks() for cell in cells), "")
     return pc.if_else(pc.equal(inner, ""), None, _joined("{", pc.utf8_slice_codeunits(inner, 1), "}", "")), members
 
 
 def expand(texts: pa.ChunkedArray, members: Mapping[str, str]) -> dict[str, pa.Array]:
-    """Return columns as they were before `fold`, JSON text per row. *members*: the columns of those to look for."""
-    found: dict[str, list[str | None]] = {column: [None] * len(texts) for column in members.values()}
+    """Undo `fold`: return the original columns of JSON text. *members* maps the wanted members to their columns."""
+    columns: dict[str, list[str | None]] = {column: [None] * len(texts) for column in members.values()}
     for row, text in enumerate(texts.to_pylist()):
         for member, value in _decoded(text).items():
             if member in members:
-                found[members[member]][row] = bytes(value).decode()
-    return {column: pa.array(values, pa.string()) for column, values in found.items()}
+                columns[members[member]][row] = bytes(value).decode()
+    return {column: pa.array(values, pa.string()) for column, values in columns.items()}
 
 
 def members_of(texts: pa.ChunkedArray) -> set[str]:
-    """Return the names of all members in a column that `fold` made."""
+    """Return the names of all members in a column that `fold` returned."""
     return {member for text in texts.drop_null().to_pylist() for member in _decoded(text)}
 
 

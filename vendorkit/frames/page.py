@@ -1,4 +1,4 @@
-"""Pages of records as they came, and the typed batches and tables that they become."""
+"""Pages of raw records, and the typed batches and tables that are read from them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pyarrow as pa
 from vendorkit.frames.drift import Drift
 from vendorkit.frames.schema import Schema
 
-_CHUNKS: Final = 500  # with many small ones, pandas and Arrow take longer
+_CHUNKS: Final = 500  # pandas and Arrow are slow with many small chunks
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class Batch:
     Records in the frame's columns.
 
     Attributes:
-        table: One row per record, in order; the declared columns first, then those of undeclared fields.
-        drift: What did not match the schema.
+        table: One row per record, in order; the declared columns first, then the columns of undeclared fields.
+        drift: The fields and values that did not match the schema.
     """
 
     table: pa.Table
@@ -33,17 +33,18 @@ class Batch:
 @dataclass(frozen=True)
 class Page(ABC):
     """
-    One answer, or one block of a stream: checked, and split into records that are not typed yet.
+    One response, or one block of a stream: checked, and split into records that have no types yet.
 
     Attributes:
-        raws: The records as they came.
-        envelope: The answer without its records as plain Python values, for instance `{"meta": {"total": 7}}`.
-        at: The date of the answer in unix seconds, if known.
-        url: The address that answered, if known.
-        readers, together: How many threads read such pages, and the rows that each takes at once: what is quickest.
+        raws: The records as received.
+        envelope: The response without its records as plain Python values, for example `{"meta": {"total": 7}}`.
+        at: The date of the response in unix seconds; None if unknown.
+        url: The URL of the response; "" if unknown.
+        readers, together: The number of threads that read such pages, and the rows that each reads at once; measured to
+            be fastest.
     """
 
-    # Arrow parses JSON without Python's lock, and more threads gain little.
+    # Arrow parses JSON without the GIL; more threads gain little.
     readers: ClassVar[int] = 2
     together: ClassVar[int] = 2_000
 
@@ -58,37 +59,37 @@ class Page(ABC):
         return len(self.raws)
 
     def head(self, rows: int) -> Page:
-        """The page of the first *rows* records."""
+        """Return a page of the first *rows* records."""
         return replace(self, raws=self.raws[:rows])
 
     def values(self, path: str) -> list[Any]:
-        """The member at *path* (`"meta.createdAt"`) of each record as a plain value; None if there is none."""
-        found: list[Any] = self.records()
+        """Return the member at *path* (`"meta.createdAt"`) of each record as a plain value; None if it is missing."""
+        items: list[Any] = self.records()
         for name in path.split("."):
-            found = [one.get(name) if isinstance(one, dict) else None for one in found]
-        return found
+            items = [item.get(name) if isinstance(item, dict) else None for item in items]
+        return items
 
     @abstractmethod
     def records(self) -> list[dict[str, Any]]:
-        """The records as the vendor sends them in JSON, with ordinary Python numbers."""
+        """Return the records as the vendor sends them in JSON, with ordinary Python numbers."""
 
     @abstractmethod
     def under(self, name: str) -> Page:
-        """The page in which each record *r* is `{name: r}`."""
+        """Return a page in which each record *r* is `{name: r}`."""
 
     @staticmethod
     @abstractmethod
     def reader(schema: Schema) -> Callable[[Sequence[Any]], Batch]:
-        """Return the function that reads records of such pages under *schema*; threads may share it."""
+        """Return a thread-safe function that reads records of such pages under *schema*."""
 
     def table(self, schema: Schema) -> Batch:
-        """Read the records under *schema*. Raises MalformedAnswer if one of them is not an object."""
+        """Read the records under *schema*. Raises MalformedAnswer if a record is not an object."""
         return self.reader(schema)(self.raws)
 
 
 class TableReader:
     """
-    Reads pages under one schema. What it returns depends on the pages and the schema only, in whatever order they come.
+    Reads pages under one schema. The batch of a page does not depend on the pages read before it.
 
     Args:
         schema: The declared columns.
@@ -100,30 +101,30 @@ class TableReader:
 
     def read(self, pages: Sequence[Page]) -> Batch:
         """
-        Read several pages at once, which is faster than one by one; rows are in order.
+        Read several pages as one batch, with the rows in order; this is faster than one page at a time.
 
         Raises:
             MalformedAnswer: A record is not an object, or not strict JSON or XML.
         """
         batches = []
-        for form, group in groupby(pages, type):
-            together = list(group)
-            if form not in self._readers:
-                self._readers[form] = together[0].reader(self._schema)
-            batches.append(self._readers[form]([raw for page in together for raw in page.raws]))
+        for page_type, group in groupby(pages, type):
+            same_type = list(group)
+            if page_type not in self._readers:
+                self._readers[page_type] = same_type[0].reader(self._schema)
+            batches.append(self._readers[page_type]([raw for page in same_type for raw in page.raws]))
         return joined(batches, self._schema)
 
 
 def joined(batches: Sequence[Batch], schema: Schema) -> Batch:
-    """Join batches in order, as `combine` does."""
+    """Join batches in order, as in `combine`."""
     return batches[0] if len(batches) == 1 else Batch(*combine(batches, schema))
 
 
 def combine(batches: Iterable[Batch], schema: Schema) -> tuple[pa.Table, Drift]:
     """
-    Join batches in order: the declared columns first, then those of undeclared fields by name.
+    Join batches in order: the declared columns first, then the columns of undeclared fields by name.
 
-    A column that a batch does not have is null for its rows. No batches give the empty table.
+    A column that a batch lacks is null in its rows. Without batches the result is the empty table.
     """
     drift = Drift()
     tables = [schema.empty()]

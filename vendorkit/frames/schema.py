@@ -1,8 +1,8 @@
 """
-Declared columns: what a resource's frame looks like, whatever a vendor sends.
+Declared columns, which fix the columns and dtypes of a resource's frame.
 
-A `Schema` lists `Column` values in the vendor's own terms. It gives the Arrow
-schema of the frame, the same for any number of rows, and the child tables.
+A `Schema` lists `Column` declarations in the vendor's terms. The Arrow schema
+of the frame and the child tables follow from it, for any number of rows.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class Schema:
     The declared columns of one resource.
 
     Args:
-        name: The resource in the plural (`"products"`); the name of its table.
+        name: The plural name of the resource (`"products"`) and of its table.
         columns: The declarations, in the order of the frame.
         key: The column that identifies a record.
-        locales: The locales that localised values come in, in the order of fallback.
-        style: How the vendor writes names, `"snake"` or `"camel"`; it decides the columns of undeclared fields.
-        only: Names of the frame's columns, if a projection left some out.
-        locale: The one locale of a projection.
+        locales: The locales of localised values, in fallback order.
+        style: The vendor's naming style, `"snake"` or `"camel"`; the column names of undeclared fields depend on it.
+        only: The columns of a projection; None for all.
+        locale: The locale of a projection; None for all locales.
 
     Raises:
         UsageError: Two columns would have the same name.
@@ -50,10 +50,10 @@ class Schema:
 
     def __post_init__(self) -> None:
         names = Counter(leaf.name for leaf in self._all_leaves(self.locale))
-        doubled = [name for name, count in names.items() if count > 1]
-        if doubled:
-            what = f"{self.name}: declared twice: {', '.join(doubled)}."
-            raise UsageError(what, remedy="Rename one of them.")
+        duplicates = [name for name, count in names.items() if count > 1]
+        if duplicates:
+            what = f"Columns of {self.name} are declared twice: {', '.join(duplicates)}."
+            raise UsageError(what, remedy="Rename one of each pair.")
 
     @cached_property
     def leaves(self) -> tuple[Leaf, ...]:
@@ -68,11 +68,11 @@ class Schema:
 
     @cached_property
     def _possible(self) -> frozenset[str]:
-        # The columns of the whole schema, of one locale or of all.
+        # The column names of the whole schema, with one locale or with all.
         return frozenset(leaf.name for locale in {None, *self.locales[:1]} for leaf in self._all_leaves(locale))
 
     def undeclared(self, path: tuple[str, ...]) -> str:
-        """The column of an undeclared field: the same in every projection and locale."""
+        """Return the column name of an undeclared field; it does not depend on the projection or locale."""
         return undeclared_column(path, self.style, self._possible)
 
     @cached_property
@@ -81,25 +81,25 @@ class Schema:
         return pa.schema([(leaf.name, self.dtype(leaf)) for leaf in self.leaves])
 
     def dtype(self, leaf: Leaf) -> pa.DataType:
-        """The Arrow type of one column of the frame."""
+        """Return the Arrow type of one column of the frame."""
         return pa.string() if leaf.pick else frame_type(leaf.kind, self.locales)
 
     def empty(self) -> pa.Table:
-        """The table of no records."""
+        """Return the table without rows."""
         return self.arrow.empty_table()
 
     def project(self, columns: Sequence[str] | None = None, locale: str | None = None) -> Schema:
         """
-        Return a schema of fewer columns; the readers then parse only those.
+        Return a schema with fewer columns; readers then parse only those.
 
         Args:
-            columns: Names of the frame's columns in the order wanted, or of a declared column that
-                spreads to several (`"name"` for `name_nl`, `name_fr`). None means all.
-            locale: Give each localised value as one text column in this locale, else in the first of
-                `locales` that has a text. Lists keep all locales, until `tables()` takes them apart.
+            columns: Names of the frame's columns in the desired order. The name of a declared column selects
+                all columns it becomes (`"name"` for `name_nl`, `name_fr`). None means all.
+            locale: Return each localised value as one text column in this locale, or else in the first of
+                `locales` that has a text. Values inside lists keep all locales until `tables()` divides them.
 
         Raises:
-            UsageError: There is no such column or locale; the message suggests the nearest. Or no column is asked for.
+            UsageError: There is no such column or locale (the message suggests the nearest), or *columns* is empty.
         """
         if locale is not None:
             locale = choice(locale, self.locales, f"{self.name} has no locale")
@@ -108,15 +108,15 @@ class Schema:
             return replace(whole, only=None if locale else self.only)
         names = [name for wanted in columns for name in _matching(wanted, whole)]
         if not names:
-            what = f"No column of {self.name} is asked for."
-            raise UsageError(what, remedy="Name at least one, or leave `columns` out for all.")
+            what = f"The list of columns of {self.name} is empty."
+            raise UsageError(what, remedy="Name at least one column, or omit columns= for all.")
         return replace(whole, only=tuple(dict.fromkeys(names)))
 
     def describe(self) -> pd.DataFrame:
-        """One row per column of the frame: column, dtype, unit, source (the vendor's path), about."""
-        found = zip(self.leaves, to_frame(self.empty()).dtypes, strict=True)
+        """Return one row per column of the frame: column, dtype, unit, source (the vendor's path), about."""
+        pairs = zip(self.leaves, to_frame(self.empty()).dtypes, strict=True)
         rows = [
-            (leaf.name, str(dtype), leaf.column.unit, ".".join(leaf.path), leaf.column.about) for leaf, dtype in found
+            (leaf.name, str(dtype), leaf.column.unit, ".".join(leaf.path), leaf.column.about) for leaf, dtype in pairs
         ]
         return pd.DataFrame(rows, columns=["column", "dtype", "unit", "source", "about"], dtype="string")
 
@@ -133,5 +133,5 @@ def _matching(wanted: str, schema: Schema) -> list[str]:
 
 
 def _spread_of(leaf: Leaf) -> str:
-    # The declared name that a spread column such as `name_nl` or `meta_created_at` comes from.
+    # The name of the declaration that a column such as `name_nl` or `meta_created_at` comes from.
     return leaf.name.removesuffix(f"_{leaf.path[-1]}") if leaf.kind is Kind.TEXT else leaf.column.name
