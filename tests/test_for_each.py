@@ -155,7 +155,7 @@ def test_a_name_in_both_frames_is_refused_unless_there_is_a_prefix(pledg, vendor
         ),
         (
             lambda p: p.payment_schedule.for_each(AMOUNTS, amount_cents="amount", since="2026-01-31"),
-            "no filter 'since'. There are: amount_cents",
+            "no filter 'since'. Available: amount_cents",
         ),
     ],
 )

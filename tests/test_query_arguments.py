@@ -378,7 +378,7 @@ REFUSED = {
     "id": (lambda m, p, o: o.titles.get(".."), "identifier must be an id, not '..'."),
     "product": (
         lambda m, p, o: o.root("editor"),
-        "Mediagenix On-Demand (local) has no product 'editor'. There are: movida, sequence.",
+        "Mediagenix On-Demand (local) has no product 'editor'. Available: movida, sequence.",
     ),
     "where": (
         lambda m, p, o: m.products.query(where=[{"brand": 9}]),

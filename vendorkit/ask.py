@@ -265,7 +265,7 @@ def suggestion(name: Any, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name.casefold()[:_COMPARED], folded, n=3) if isinstance(name, str) else []
     if near:
         return f"Did you mean {' or '.join(folded[match] for match in near)}?"
-    return f"There are: {', '.join(known)}." if known else "There are none."
+    return f"Available: {', '.join(known)}." if known else "There are none."
 
 
 def unknown_name(of: object, title: str, name: str, first: Iterable[str] = ()) -> NoReturn:

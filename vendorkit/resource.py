@@ -73,7 +73,7 @@ class Cost:
     at_once: int = 1
 
     def rounds(self, requests: int) -> int:
-        """Return the number of round trips that *requests* take: the first runs alone, then `at_once` at a time."""
+        """Return the number of round trips that *requests* take: one for the first, then `at_once` at a time."""
         return min(requests, 1 - (1 - requests) // self.at_once)
 
 
@@ -115,7 +115,7 @@ class Paging(ABC):
         return Cost(1, "one request", "the vendor sends all records in one response")
 
 
-class Nothing(Paging):
+class EmptyPaging(Paging):
     """The paging of a query that matches nothing because a filter's list of values is empty. It sends nothing."""
 
     def pages(self, ask: Ask, cursor: Any = None) -> Flow[None]:  # noqa: ARG002
@@ -204,7 +204,7 @@ class Resource:
 
     def paging_of(self, ask: Ask) -> Paging:
         """Return the paging that fetches the records of *ask*."""
-        return Nothing() if ask.matches_nothing else self.paging
+        return EmptyPaging() if ask.matches_nothing else self.paging
 
     def columns_of(self, ask: Ask) -> Schema:
         """Return the declared columns of the result of *ask*."""

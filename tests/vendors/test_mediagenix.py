@@ -366,7 +366,7 @@ def test_get_gives_one_title_or_not_found(mediagenix):
         ({"expand": ["licensors"]}, "Did you mean licensor"),
         ({"expand": ["rights"]}, "no expansion"),
         ({"accept": "yaml"}, "response format"),
-        ({"nmae": "x"}, "There are"),
+        ({"nmae": "x"}, "Available"),
     ],
 )
 def test_wrong_query_is_refused(mediagenix, wrong, said):

@@ -156,7 +156,7 @@ def test_limit_asks_for_no_more_than_it_needs(medipim, vendors, limit, size):
         ({"minimum_content": 1}, "True or False"),
         ({"created_at": "yesterday"}, "ISO 8601"),
         ({"created_at": {"since": 1}}, "pair"),
-        ({"sort": "price"}, "There are: id"),
+        ({"sort": "price"}, "Available: id"),
         ({"where": {"brnd": 9}}, "Did you mean brand"),
         ({"where": {"brand": 9, "status": "active"}}, "one key"),
         ({"where": {"and": {"brand": 9}}}, "list"),

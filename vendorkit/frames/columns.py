@@ -24,15 +24,12 @@ from vendorkit.frames.kinds import (
     ListOf,
     Struct,
     Type,
+    UnfitError,
     frame_type,
 )
 from vendorkit.frames.schema import Schema
 
 Conversion = Callable[[pa.Array], pa.Array]
-
-
-class UnfitError(Exception):
-    """A column has a value that only the lossless reader can convert."""
 
 
 class ColumnBuilder:

@@ -1,9 +1,10 @@
 """
-XML elements as the values that the same answer has in JSON.
+Converts XML elements to the values that the same response has in JSON.
 
-As Rails writes it (Mediagenix, XML rules): `nil="true"` is null, an empty
-element the empty text; `type="array"` a list, `type="document"` free; names
-have `-` where JSON has `_`, and `<link rel href>` is JSON's `<rel>_link`.
+The rules are those of Rails (Mediagenix, XML rules). `nil="true"` is null, and
+an empty element is the empty string. `type="array"` is a list, and
+`type="document"` an account-defined object. Names have `-` where JSON has `_`.
+`<link rel href>` is `<rel>_link` in JSON.
 """
 
 from __future__ import annotations
@@ -28,21 +29,21 @@ RESOURCE_TYPE: Final = "resource_type"
 TOTAL: Final = "total_entries"
 _TOTAL_TAG: Final = "total-entries"
 NUMBERS: Final = frozenset({Kind.INTEGER, Kind.NUMBER, Kind.EPOCH})
-_NO_TEXTS: Final = NUMBERS | {Kind.BOOLEAN, Kind.DATE, Kind.DATETIME}
-UNTYPED: Final = (None, "string")  # values of the attribute `type` under which blanks are text
+_NOT_TEXT: Final = NUMBERS | {Kind.BOOLEAN, Kind.DATE, Kind.DATETIME}
+UNTYPED: Final = (None, "string")  # values of the attribute `type` with which blanks are significant
 _JSON_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
 @lru_cache(maxsize=4096)
 def kebab(name: str) -> str:
-    """The name of the element that holds a JSON member: `"eanGtin13"` -> `"ean-gtin13"`."""
+    """Return the XML element name of a JSON member: `"eanGtin13"` -> `"ean-gtin13"`."""
     return snake_case(name).replace("_", "-")
 
 
 @lru_cache(maxsize=4096)
 def json_name(tag: str, style: str) -> str:
-    """The JSON name of an undeclared element; `<External-Id>` for one that is not in kebab-case, as no member is."""
-    name = re.sub("-(.)", lambda found: found[1].upper(), tag) if style == "camel" else tag.replace("-", "_")
+    """Return the JSON name of an undeclared element; `<External-Id>` if it is not in kebab-case, unlike any member."""
+    name = re.sub("-(.)", lambda match: match[1].upper(), tag) if style == "camel" else tag.replace("-", "_")
     return name if STYLES[style].fullmatch(name) and kebab(name) == tag else f"<{tag}>"
 
 
@@ -52,8 +53,8 @@ class Members:
     The declared members of an object.
 
     Attributes:
-        tags: Their columns by the name of the element.
-        names: Their kinds by their name in JSON; a link's and what it may be expanded to are two.
+        tags: The columns by element name.
+        names: The kinds by JSON name; a link and its expanded target have separate names.
     """
 
     tags: Mapping[str, Column]
@@ -62,12 +63,11 @@ class Members:
     @classmethod
     def of(cls, columns: Iterable[Column]) -> Members:
         """Return the members that the columns declare."""
-        every = tuple(columns)
-        # In XML a link is no element with its own name, and the type of a resource is the name of its element.
-        tags = {
-            one.tag or kebab(one.wire): one for one in every if one.kind is not Kind.LINK and one.wire != RESOURCE_TYPE
-        }
-        return cls(tags, {one.wire: one.kind for one in every})
+        # All links have the element name `link`, and the type of a resource is the name of its element.
+        columns = tuple(columns)
+        fields = [column for column in columns if column.kind is not Kind.LINK and column.wire != RESOURCE_TYPE]
+        tags = {column.tag or kebab(column.wire): column for column in fields}
+        return cls(tags, {column.wire: column.kind for column in columns})
 
 
 class Elements:
@@ -75,8 +75,8 @@ class Elements:
     Reads elements as JSON values.
 
     Args:
-        style: How the vendor writes names in JSON, as in `Schema`.
-        unique: Refuse names that occur twice in one object. False: the value of such a name is `REPEATED`.
+        style: The vendor's naming style in JSON, as in `Schema`.
+        unique: Refuse names that occur twice in one object. False: their value is `REPEATED`.
     """
 
     def __init__(self, style: str, *, unique: bool = True) -> None:
@@ -85,48 +85,48 @@ class Elements:
 
     def value(self, element: etree._Element, kind: Type | None = None) -> Any:
         """
-        The element's value: null, text, number, boolean, list or object.
+        Return the element's value: null, text, number, boolean, list or object.
 
         Args:
             element: The element.
-            kind: What is declared, if anything.
+            kind: The declared kind; None if undeclared.
 
         Raises:
             MalformedAnswer: A name occurs twice in one object.
         """
-        given, text = element.get("type"), element.text or ""
+        xml_type, text = element.get("type"), element.text or ""
         if not len(element):
             if text.strip(BLANKS):
-                return scalar(text, given, kind)
+                return scalar(text, xml_type, kind)
             if element.get("nil") == "true":
                 return None
-            return [] if given == "array" else {} if given == "document" else scalar(text, given, kind)
+            return [] if xml_type == "array" else {} if xml_type == "document" else scalar(text, xml_type, kind)
         if mixed := _mixed(element):
             return mixed
-        if given == "array":
-            of = kind.element if isinstance(kind, ListOf) else None
-            return [self.value(child, of) for child in element]
+        if xml_type == "array":
+            element_kind = kind.element if isinstance(kind, ListOf) else None
+            return [self.value(child, element_kind) for child in element]
         return self.object(element, self._declared(kind))
 
     def object(self, element: etree._Element, declared: Members | None) -> dict[str, Any]:
-        """The element's children by name; the names of a free object (None) are read as `_` where they have `-`."""
-        found: dict[str, Any] = {}
+        """Return the element's children by name; if no members are declared (None), `-` in names becomes `_`."""
+        members: dict[str, Any] = {}
         for child in element:
             for key, item in self.members(child, declared):
-                self.add(found, key, item)
+                self.add(members, key, item)
         if declared is not None:
-            return found
-        names = [key.replace("-", "_") for key in found]
-        return dict(zip(names, found.values(), strict=True)) if len(set(names)) == len(names) else found
+            return members
+        names = [key.replace("-", "_") for key in members]
+        return dict(zip(names, members.values(), strict=True)) if len(set(names)) == len(names) else members
 
-    def add(self, found: dict[str, Any], key: str, item: Any) -> None:
-        """Set a member. Raises MalformedAnswer if there is one of this name: XML is read as strictly as JSON."""
-        if key in found and self._unique:
-            raise twice(key)
-        found[key] = REPEATED if key in found else item
+    def add(self, members: dict[str, Any], key: str, item: Any) -> None:
+        """Set a member. Raises MalformedAnswer if the name exists already, as for JSON."""
+        if key in members and self._unique:
+            raise duplicate_name(key)
+        members[key] = REPEATED if key in members else item
 
     def members(self, child: etree._Element, declared: Members | None) -> Iterator[tuple[str, Any]]:
-        """The members that one child of an object is in JSON: a field, or a link and perhaps its target."""
+        """Yield the JSON members of one child of an object: a field, or a link and perhaps its expanded target."""
         rel = rel_of(child)
         if rel is not None:
             if (href := child.get("href")) is not None:
@@ -143,39 +143,39 @@ class Elements:
             yield (f"<{child.tag}>" if name in declared.names else name), self.value(child)
 
     def resource(self, element: etree._Element, declared: Members | None) -> Any:
-        """An expanded resource, with its type as JSON has it."""
+        """Return an expanded resource; its type becomes a member, as in JSON."""
         if not len(element) and (element.text or "").strip(BLANKS):
             return self.value(element)
-        found = self.object(element, declared)
+        members = self.object(element, declared)
         if declared is None or RESOURCE_TYPE in declared.names:
-            return {RESOURCE_TYPE: type_of(element), **found}
-        return found
+            return {RESOURCE_TYPE: type_of(element), **members}
+        return members
 
     def _expanded(self, target: etree._Element, kind: Type | None) -> Any:
-        """The resource, collection or document inside a link."""
+        """Return the resource, collection or document inside a link."""
         if target.get("type") == "array" or isinstance(kind, EmbeddedMany):
-            records, around = self.parted(target)
-            return {**around, ENTRIES: [self.resource(one, self._declared(kind)) for one in records]}
+            records, envelope = self.collection(target)
+            return {**envelope, ENTRIES: [self.resource(record, self._declared(kind)) for record in records]}
         if target.get("type") == "document" or target.get("nil") == "true":
             return self.value(target, kind)
         return self.resource(target, self._declared(kind))
 
-    def parted(self, collection: etree._Element) -> tuple[list[etree._Element], dict[str, Any]]:
-        """The records of a collection, and its links and total by their names in JSON."""
+    def collection(self, element: etree._Element) -> tuple[list[etree._Element], dict[str, Any]]:
+        """Return the records of a collection, and its links and total by their JSON names."""
         records: list[etree._Element] = []
-        around: dict[str, Any] = {}
-        for child in collection:
+        envelope: dict[str, Any] = {}
+        for child in element:
             rel = rel_of(child)
             if rel is not None:
-                self.add(around, f"{rel}_link", child.get("href"))
+                self.add(envelope, f"{rel}_link", child.get("href"))
             elif child.tag == _TOTAL_TAG:
-                self.add(around, TOTAL, number((child.text or "").strip(BLANKS)))
+                self.add(envelope, TOTAL, number((child.text or "").strip(BLANKS)))
             else:
                 records.append(child)
-        return records, around
+        return records, envelope
 
     def _declared(self, kind: Type | None) -> Members | None:
-        """The members of objects of this kind; None if they are free."""
+        """Return the declared members of objects of this kind; None if it declares none."""
         fields: tuple[Column, ...] = ()
         if isinstance(kind, Struct | Embedded | EmbeddedMany):
             fields = kind.fields
@@ -186,44 +186,44 @@ class Elements:
         return self._members[id(fields)]
 
 
-def twice(name: str) -> MalformedAnswer:
-    """The error for a name that occurs twice in one object."""
+def duplicate_name(name: str) -> MalformedAnswer:
+    """Return the error for a name that occurs twice in one object."""
     what = f"The answer has a name twice in one object: {name[:60]!r}."
     return malformed(what)
 
 
-def scalar(text: str, given: str | None, kind: Type | None) -> Any:
-    """Read a text as its `type` attribute says, and as a declared column needs it. Blanks around typed values go."""
-    if given not in UNTYPED:
+def scalar(text: str, xml_type: str | None, kind: Type | None) -> Any:
+    """Convert a text according to its `type` attribute and declared kind; typed values are stripped of blanks."""
+    if xml_type not in UNTYPED:
         text = text.strip(BLANKS)
     if not text:
-        return "" if given in UNTYPED and kind not in _NO_TEXTS else None
-    if given in ("integer", "decimal", "float") or (given is None and kind in NUMBERS):
+        return "" if xml_type in UNTYPED and kind not in _NOT_TEXT else None
+    if xml_type in ("integer", "decimal", "float") or (xml_type is None and kind in NUMBERS):
         return number(text)
-    if given == "boolean":
-        # XML Schema's other spelling; in a column of another kind it is just a text.
+    if xml_type == "boolean":
+        # XML Schema also allows 1 and 0. If the column is not boolean, they stay text.
         truths = {"true": True, "false": False} | ({"1": True, "0": False} if kind is Kind.BOOLEAN else {})
         return truths.get(text, text)
     return text
 
 
 def number(text: str) -> Any:
-    """The JSON number that the text spells, else the text."""
+    """Return the number if the text is a JSON number, else the text."""
     if not _JSON_NUMBER.fullmatch(text) or math.isinf(float(text)):
         return text
     return loads(text.encode()) if len(text) < 20 and text.lstrip("-").isdigit() else Literal(text)
 
 
 def check_depth(member: etree._Element) -> None:
-    """Raise MalformedAnswer if a member of a record has lists and objects beyond the limit, counted as in JSON."""
-    nested = [(member, 1)]  # and the level of the object that they are in
+    """Raise MalformedAnswer if a member of a record is nested too deep, counted as in JSON."""
+    nested = [(member, 1)]  # elements, and the level of the object that contains them
     while nested:
         element, level = nested.pop()
         if level >= MAX_DEPTH:
             what = f"The answer is nested more than {MAX_DEPTH} levels deep."
             raise malformed(what)
         if rel_of(element) is not None:
-            # A link is no level, and a collection in it is two: `{"entries": [...]}`.
+            # A link does not count as a level; a collection inside it counts as two: `{"entries": [...]}`.
             nested += [(child, level + (child.get("type") == "array")) for child in element if _is_nested(child)]
         else:
             nested += [(child, level + 1) for child in element if _is_nested(child)]
@@ -234,29 +234,29 @@ def _is_nested(element: etree._Element) -> bool:
 
 
 def _mixed(element: etree._Element) -> str:
-    """Text with elements in it as it is written; empty if there are only blanks between the elements."""
+    """Return the markup of text that contains elements; "" if there are only blanks between the elements."""
     parts = [element.text, *(child.tail for child in element)]
     if not any(part and part.strip(BLANKS) for part in parts):
         return ""
     return (element.text or "") + "".join(etree.tostring(child, encoding="unicode") for child in element)
 
 
-_WRAPPER: Final = "{vendorkit}record"  # the name of a record that has no element in the answer
+_WRAPPER: Final = "{vendorkit}record"  # the element name of a record that `wrapped` created
 
 
 def rel_of(element: etree._Element) -> str | None:
-    """The rel of a link; None if it is no link, as a field may be called link too."""
+    """Return the rel of a link; None for other elements, including a field named link."""
     return element.get("rel") if element.tag == "link" else None
 
 
 def type_of(record: etree._Element) -> str | None:
-    """The type of a resource as JSON has it: the name of its element."""
+    """Return the type of a resource as in JSON, from the name of its element."""
     tag: str = record.tag
     return None if tag == _WRAPPER else tag.replace("-", "_")
 
 
 def wrapped(element: etree._Element, name: str) -> etree._Element:
-    """A record with the element as its one member: that is the target of a link without an address."""
+    """Return a record whose only member is *element*, as the target of a link *name* without an address."""
     record = etree.Element(_WRAPPER)
     etree.SubElement(record, "link", rel=name).append(copy.copy(element))
     return record

@@ -1,5 +1,5 @@
 """
-What a value means, and the types it has: in the vendor's JSON, for Arrow's and msgspec's parsers, and in the frame.
+The kinds of values that a schema declares, and their types in JSON, in Arrow's and msgspec's parsers, and in the frame.
 
 Records and rows of the frame differ in names, nesting and types: `{"meta": {"createdAt": 1535726805}}` becomes a
 timestamp in the column `meta_created_at`.
@@ -21,31 +21,35 @@ import pyarrow as pa
 from vendorkit.strictjson import INT64
 
 ENTRIES: Final = "entries"
-BLANKS: Final = " \t\r\n"  # those of XML; other white space is text
-EXACT: Final = 2**53  # integers below this are exact in a float64
-FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799  # the years 1 to 9999, which pandas can print
+BLANKS: Final = " \t\r\n"  # XML's white space; other white space is text
+EXACT: Final = 2**53  # smaller integers are exact in a float64
+FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799  # the years 1 to 9999; pandas cannot print others
 FIRST_MOMENT, LAST_MOMENT = FIRST_SECOND * 1_000_000, LAST_SECOND * 1_000_000 + 999_999
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 
 
+class UnfitError(Exception):
+    """A value cannot be converted to its declared type without loss."""
+
+
 class Kind(Enum):
-    """What a value means; it decides the column's dtype and how strictly the wire is read."""
+    """The meaning of a value. It determines the column's dtype and which JSON values are accepted."""
 
     TEXT = "text"
-    CODE = "code"  # an identifier that is text on the wire: leading zeros count
-    ID = "id"  # an identifier that is an integer on the wire, text tolerated; text in the frame
+    CODE = "code"  # an identifier sent as text, with leading zeros
+    ID = "id"  # an identifier sent as an integer (text is accepted); text in the frame
     INTEGER = "integer"  # int64
     NUMBER = "number"  # float64
     BOOLEAN = "boolean"
     EPOCH = "epoch"  # unix seconds -> UTC timestamp
-    DATETIME = "datetime"  # ISO 8601 -> UTC timestamp; no offset means UTC, a bare date its first moment
+    DATETIME = "datetime"  # ISO 8601 -> UTC timestamp; UTC if it has no offset, midnight if it has no time
     DATE = "date"  # YYYY-MM-DD -> date32
-    DURATION = "duration"  # kept as the vendor's text: "02:13:21.000" and "30m" both occur
-    JSON = "json"  # anything, kept as compact JSON text
-    DOCUMENT = "document"  # the same for account-defined documents, where `-` and `_` in names are one
+    DURATION = "duration"  # the vendor's text, such as "02:13:21.000" or "30m"
+    JSON = "json"  # any value, as compact JSON text
+    DOCUMENT = "document"  # an account-defined document, as JSON text; `-` in names is read as `_`
     LOCALISED = "localised"  # an object keyed by locale
     TEXT_OR_LOCALISED = "text_or_localised"  # plain text, or an object keyed by locale
-    LINK = "link"  # JSON `<rel>_link`, XML `<link rel href>`; the column is called `<rel>_link`
+    LINK = "link"  # JSON `<rel>_link`, XML `<link rel href>`; the column is named `<rel>_link`
 
 
 @dataclass(frozen=True)
@@ -62,27 +66,27 @@ class ListOf:
 
 @dataclass(frozen=True)
 class Struct:
-    """An object with known fields. At top level it becomes `parent_child` columns, in a list a struct."""
+    """An object with declared fields. At top level it becomes `parent_child` columns, inside a list a struct."""
 
     fields: tuple[Column, ...]
 
 
 @dataclass(frozen=True)
 class Embedded:
-    """A linked resource that the vendor expanded in place: a struct, null where it was not expanded."""
+    """A linked resource that the vendor can expand in place: a struct, null if not expanded."""
 
     fields: tuple[Column, ...]
 
 
 @dataclass(frozen=True)
 class EmbeddedMany:
-    """A linked collection expanded in place (`{"entries": [...]}`): a list of structs."""
+    """A linked collection that the vendor can expand in place (`{"entries": [...]}`): a list of structs."""
 
     fields: tuple[Column, ...]
 
     @property
     def element(self) -> Type:
-        """The kind of its entries."""
+        """The kind of the entries."""
         return Struct(self.fields)
 
 
@@ -95,13 +99,13 @@ class Column:
     One declared field.
 
     Args:
-        name: The name in the frame, snake_case.
-        kind: What the value is.
-        source: The vendor's name (`"eanGtin13"`), at top level also a path
+        name: The name in the frame, in snake_case.
+        kind: The kind of the value.
+        source: The vendor's name (`"eanGtin13"`); at top level it may be a path
             (`"meta.createdAt"`). Default: the same as `name`.
         unit: The unit of a number (`"cent"`, `"g"`), if any.
-        about: One sentence on the meaning.
-        tag: The name of its element in XML. Default: the kebab-case of `source`.
+        about: The meaning in one sentence.
+        tag: The name of the XML element. Default: `source` in kebab-case.
     """
 
     name: str
@@ -113,7 +117,7 @@ class Column:
 
     @cached_property
     def wire(self) -> str:
-        """The vendor's name of the field in JSON; for a link `<rel>_link`, whichever was declared."""
+        """The vendor's name of the field in JSON; for a link always `<rel>_link`."""
         name = self.source or self.name
         return f"{name.removesuffix('_link')}_link" if self.kind is Kind.LINK else name
 
@@ -121,14 +125,14 @@ class Column:
 @dataclass(frozen=True)
 class Leaf:
     """
-    One column of the frame, and where its value is in a record.
+    One column of the frame, and the path of its value in a record.
 
     Args:
         name: The column's name.
         path: The vendor's keys from the record down to the value.
-        kind: What the value is.
-        column: The declaration this leaf comes from.
-        pick: For a localised value, the locales to take the text from, best first.
+        kind: The kind of the value.
+        column: The declaration that this column comes from.
+        pick: For a localised value, the locales of the text, in order of preference.
     """
 
     name: str
@@ -139,14 +143,14 @@ class Leaf:
 
     @property
     def plain(self) -> bool:
-        """Whether the plain form of a TEXT_OR_LOCALISED value belongs into this column."""
+        """Whether this column holds the plain form of a TEXT_OR_LOCALISED value."""
         return self.name == self.column.name
 
 
 def leaves_of(
     column: Column, prefix: str, path: tuple[str, ...], locales: tuple[str, ...], order: tuple[str, ...]
 ) -> Iterator[Leaf]:
-    """The columns of one declaration; `order` is the locales to pick from where only one is wanted."""
+    """Yield the columns of one declaration; *order* has the preferred locales if only one text is to be selected."""
     name, path = prefix + column.name, (*path, *column.wire.split("."))
     whole = replace(column, name=name)
     match column.kind:
@@ -176,9 +180,9 @@ _WIRE_TYPES: Final[dict[Type, pa.DataType]] = {
 }
 FRAME_TYPES: Final = _WIRE_TYPES | {Kind.ID: pa.string(), Kind.EPOCH: TIMESTAMP, Kind.DATE: pa.date32()}
 
-# What fits a declared type: msgspec takes what Arrow's parser and the conversions after it take, and so tells which
-# records and members those will refuse. No time fits that Arrow refuses, not even a day that is not in its month; 29
-# February, and days that a zone may lead beyond the years 1 to 9999, are left to the lossless reader.
+# msgspec types that accept only values which Arrow's parser and the conversions after it accept too. They show which
+# records and members Arrow would refuse. The pattern for times is stricter than Arrow: 29 February, and dates that an
+# offset could move beyond the years 1 to 9999, are left to the lossless reader.
 _INT64: Final = Annotated[int, msgspec.Meta(ge=INT64.start, le=INT64.stop - 1)]
 _DAY: Final = "((0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)"
 _TIME: Final = r"[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?(Z|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])?"
@@ -195,7 +199,7 @@ _FITTING: Final[dict[Type, Any]] = {
 
 
 def wire_members(kind: Type, locales: tuple[str, ...]) -> dict[str, Type] | None:
-    """The members that an object of this kind has in the vendor's JSON; None if it is no object."""
+    """Return the members of an object of this kind in the vendor's JSON; None for other kinds."""
     match kind:
         case Struct(fields) | Embedded(fields):
             return {column.wire: column.kind for column in fields}
@@ -205,15 +209,15 @@ def wire_members(kind: Type, locales: tuple[str, ...]) -> dict[str, Type] | None
             return dict.fromkeys(locales, Kind.TEXT) if kind is Kind.LOCALISED else None
 
 
-def is_free(kind: Type) -> bool:
-    """Whether values of the kind hold anything, for which Arrow has no type."""
+def is_untyped(kind: Type) -> bool:
+    """Return whether values of this kind contain arbitrary JSON, for which Arrow has no type."""
     if isinstance(kind, ListOf):
-        return is_free(kind.element)
-    return kind in (Kind.JSON, Kind.DOCUMENT) or any(map(is_free, (wire_members(kind, ()) or {}).values()))
+        return is_untyped(kind.element)
+    return kind in (Kind.JSON, Kind.DOCUMENT) or any(map(is_untyped, (wire_members(kind, ()) or {}).values()))
 
 
 def wire_type(kind: Type, locales: tuple[str, ...]) -> pa.DataType:
-    """The Arrow type that the JSON parser is given for a kind that is not free."""
+    """Return the Arrow type with which the JSON parser reads a kind that is not `is_untyped`."""
     if isinstance(kind, ListOf):
         return pa.list_(wire_type(kind.element, locales))
     if (members := wire_members(kind, locales)) is not None:
@@ -222,8 +226,8 @@ def wire_type(kind: Type, locales: tuple[str, ...]) -> pa.DataType:
 
 
 def fitting(kind: Type, locales: tuple[str, ...], *, closed: bool) -> Any:
-    """The msgspec type of values of *kind*, null included; of a free kind none fits: Arrow has no type for them."""
-    if is_free(kind):
+    """Return the msgspec type of *kind*, null included; for an untyped kind, only null, because Arrow has no type."""
+    if is_untyped(kind):
         return None
     if isinstance(kind, ListOf):
         return GenericAlias(list, (fitting(kind.element, locales, closed=closed),)) | None
@@ -234,16 +238,17 @@ def fitting(kind: Type, locales: tuple[str, ...], *, closed: bool) -> Any:
 
 
 def object_type(fields: Mapping[str, Any], *, closed: bool = False) -> type[Any]:
-    """The msgspec type of objects with the members `f0`, `f1`, ..., None if missing; others are refused if *closed*."""
-    names = {f"f{place}": name for place, name in enumerate(fields)}
-    typed = [(f"f{place}", kind, None) for place, kind in enumerate(fields.values())]
+    """Return a msgspec type with the attributes `f0`, `f1`, ..., None if missing; *closed* refuses other members."""
+    names = {f"f{index}": name for index, name in enumerate(fields)}
+    typed = [(f"f{index}", kind, None) for index, kind in enumerate(fields.values())]
     return msgspec.defstruct("Object", typed, rename=names, forbid_unknown_fields=closed, gc=False)
 
 
 def frame_type(kind: Type, locales: tuple[str, ...]) -> pa.DataType:
     """
-    The Arrow type in the frame, inside a list or struct; plain text or localised takes two fields, `name` and
-    `name_localised`.
+    Return the Arrow type of a value in the frame, or inside a list or struct of it.
+
+    A TEXT_OR_LOCALISED field of a struct becomes two fields, `name` and `name_localised`.
     """
     match kind:
         case ListOf() | EmbeddedMany():

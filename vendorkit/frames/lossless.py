@@ -1,8 +1,8 @@
 """
-Records to a table one value at a time: for what Arrow does not read under the declared types.
+Reads records into a table one value at a time, if Arrow cannot read them under the declared types.
 
-Every value ends up somewhere: in its column; in `<column>__raw` if it does not
-fit the declared type; in a column of JSON text if its field is not declared.
+No value is lost: it is in its column, or in `<column>__raw` if it does not fit
+the declared type, or in a column of JSON text if its field is not declared.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ import pyarrow as pa
 
 from vendorkit.deadline import check_cancelled
 from vendorkit.frames.drift import Extras, Path
-from vendorkit.frames.kinds import ENTRIES, Column, Embedded, EmbeddedMany, Kind, Leaf, ListOf, Struct, Type
+from vendorkit.frames.kinds import ENTRIES, Column, Embedded, EmbeddedMany, Kind, Leaf, ListOf, Struct, Type, UnfitError
 from vendorkit.frames.names import snake_case
 from vendorkit.frames.page import Batch
 from vendorkit.frames.schema import Schema
-from vendorkit.frames.values import MisfitError, dumps, fit, malformed
+from vendorkit.frames.values import dumps, fit, malformed
 
 Convert = Callable[[Any, Path, list[Path]], Any]
-"""Converts a value at a path; appends the paths of undeclared fields inside it."""
+"""Converts a value at a path, and appends the paths of undeclared fields inside it to the list."""
 
 
 class LosslessReader:
     """
-    Reads records, as `values.loads` gives them, under a schema.
+    Reads records, as returned by `values.loads`, under a schema.
 
     Args:
-        schema: What to read.
+        schema: The columns to read.
     """
 
     def __init__(self, schema: Schema) -> None:
@@ -46,14 +46,14 @@ class LosslessReader:
 
     def read(self, records: Sequence[Any]) -> Batch:
         """
-        Return the table of the records and what did not match the schema.
+        Return the table of the records and their drift.
 
         Raises:
             MalformedAnswer: A record is not an object.
         """
-        return self.completed({}, len(records), {}, {}, dict(enumerate(records)))
+        return self.merged({}, len(records), {}, {}, dict(enumerate(records)))
 
-    def completed(
+    def merged(
         self,
         columns: Mapping[str, pa.Array],
         rows: int,
@@ -62,74 +62,75 @@ class LosslessReader:
         whole: Mapping[int, Any] = MappingProxyType({}),
     ) -> Batch:
         """
-        Put the odd members of records into their places.
+        Read the odd members of records and merge them with the other columns.
 
         Args:
-            columns: The columns of the other members; those of a member that is always odd may be missing.
-            rows: How many records there are.
+            columns: The columns of the other members; the columns of a member that is always odd may be missing.
+            rows: The number of records.
             odd: The values of odd members by name and row.
-            undeclared: The JSON texts of undeclared ones.
-            whole: Records that are odd as a whole, by row.
+            undeclared: The JSON texts of undeclared members by name and row.
+            whole: The records to read entirely, by row.
         """
         extras = Extras(self._schema)
         for name, texts in undeclared.items():
             extras.undeclared((name,), texts)
-        slow = self.columns(list(whole.values()), whole, extras) if whole else {}
-        places = {leaf.name: list(whole) for leaf in self._schema.leaves}
+        replacements = self.columns(list(whole.values()), whole, extras) if whole else {}
+        replaced_rows = {leaf.name: list(whole) for leaf in self._schema.leaves}
         for name, values in odd.items():
-            found = self.columns([{name: value} for value in values.values()], values, extras, {name})
-            for column, array in found.items():
-                slow[column] = pa.concat_arrays([slow[column], array]) if whole else array
-                places[column] += values
+            read = self.columns([{name: value} for value in values.values()], values, extras, {name})
+            for column, array in read.items():
+                replacements[column] = pa.concat_arrays([replacements[column], array]) if whole else array
+                replaced_rows[column] += values
         arrays = {}
         for leaf in self._schema.leaves:
             array = columns[leaf.name] if leaf.name in columns else pa.nulls(rows, self._schema.dtype(leaf))
-            arrays[leaf.name] = _replaced(array, places[leaf.name], slow.get(leaf.name))
+            arrays[leaf.name] = _replaced(array, replaced_rows[leaf.name], replacements.get(leaf.name))
         return Batch(pa.table({**arrays, **extras.arrays(rows)}), extras.drift)
 
     def columns(
         self, records: Sequence[Any], rows: Iterable[int], extras: Extras, members: Collection[str] | None = None
     ) -> dict[str, pa.Array]:
-        """Return the declared columns of the records; all else goes to *extras*, under the numbers in *rows*."""
+        """Return the declared columns of the records; add all other data to *extras* under the row numbers *rows*."""
         leaves = [leaf for leaf in self._schema.leaves if members is None or leaf.path[0] in members]
         cells = _Cells(self._schema, self._converters, leaves, len(records), extras)
-        for place, (row, record) in enumerate(zip(rows, records, strict=True)):
+        for index, (row, record) in enumerate(zip(rows, records, strict=True)):
             check_cancelled()
             if not isinstance(record, dict):
                 what = f"Record {row} of the answer is not an object."
                 raise malformed(what)
-            cells.begin(place, row, record)
+            cells.begin(index, row, record)
             cells.branch(record, self._root, ())
         arrow = self._schema.arrow
-        return {name: pa.array(found, arrow.field(name).type) for name, found in cells.found.items()}
+        return {name: pa.array(values, arrow.field(name).type) for name, values in cells.columns.items()}
 
 
 class _Cells:
-    """The cells of the declared columns while records are walked."""
+    """Collects the values of the declared columns, record by record."""
 
     def __init__(
         self, schema: Schema, converters: Mapping[str, Convert], leaves: Sequence[Leaf], rows: int, extras: Extras
     ) -> None:
         self._schema, self._converters, self._extras = schema, converters, extras
-        self.found: dict[str, list[Any]] = {leaf.name: [None] * rows for leaf in leaves}
+        self.columns: dict[str, list[Any]] = {leaf.name: [None] * rows for leaf in leaves}
 
-    def begin(self, place: int, row: int, record: Mapping[str, Any]) -> None:
-        self._place, self._row, self._record = place, row, record
+    def begin(self, index: int, row: int, record: Mapping[str, Any]) -> None:
+        """Begin a record: its *index* in the columns and its *row* in the page may differ."""
+        self._index, self._row, self._record = index, row, record
 
     def branch(self, value: Mapping[str, Any], branch: Mapping[str, Any], path: Path) -> None:
-        """Read an object whose fields are columns, or objects of this kind."""
+        """Read an object whose fields are columns, or again such objects."""
         for key, item in value.items():
-            child, here = branch.get(key), (*path, key)
+            child, item_path = branch.get(key), (*path, key)
             if child is None:
-                self._keep_undeclared(here)
+                self._keep_undeclared(item_path)
             elif item is None:
                 continue
             elif isinstance(child, list):
-                self._leaf(child, item, here)
+                self._leaf(child, item, item_path)
             elif isinstance(item, dict) or item == []:
-                self.branch(item or {}, child, here)
+                self.branch(item or {}, child, item_path)
             else:
-                self._extras.unfit(here, snake_case("_".join(here)), self._row, dumps(item))
+                self._extras.unfit(item_path, snake_case("_".join(item_path)), self._row, dumps(item))
 
     def _leaf(self, leaves: list[Leaf], value: Any, path: Path) -> None:
         first, unknown = leaves[0], list[Path]()
@@ -137,15 +138,15 @@ class _Cells:
             if first.pick:
                 text, texts = _either(first.kind, self._schema.locales, value, path, unknown)
                 for leaf in leaves:
-                    found = [text] if leaf.plain and text is not None else [texts.get(key) for key in leaf.pick]
-                    self.found[leaf.name][self._place] = _first_text(found)
+                    choices = [text] if leaf.plain and text is not None else [texts.get(key) for key in leaf.pick]
+                    self.columns[leaf.name][self._index] = _first_text(choices)
             else:
-                self.found[first.name][self._place] = self._converters[first.name](value, path, unknown)
-        except MisfitError:
+                self.columns[first.name][self._index] = self._converters[first.name](value, path, unknown)
+        except UnfitError:
             self._extras.unfit(path, first.column.name if first.pick else first.name, self._row, dumps(value))
             return
-        for one in dict.fromkeys(unknown):
-            self._keep_undeclared(one)
+        for unknown_path in dict.fromkeys(unknown):
+            self._keep_undeclared(unknown_path)
 
     def _keep_undeclared(self, path: Path) -> None:
         if self._schema.only is None:
@@ -153,7 +154,7 @@ class _Cells:
 
 
 def _replaced(array: pa.Array, rows: Sequence[int], values: pa.Array | None) -> pa.Array:
-    """Return the array with these values in these rows."""
+    """Return the array with *values* in *rows*."""
     if values is None or not rows:
         return array
     index = np.arange(len(array))
@@ -162,7 +163,7 @@ def _replaced(array: pa.Array, rows: Sequence[int], values: pa.Array | None) -> 
 
 
 def _converter(kind: Type, locales: tuple[str, ...]) -> Convert:
-    """The function for values of *kind*, which raises MisfitError for those that do not fit."""
+    """Return the function that converts values of *kind*; it raises UnfitError for values that do not fit."""
     match kind:
         case ListOf():
             return _list(_converter(kind.element, locales))
@@ -179,7 +180,7 @@ def _converter(kind: Type, locales: tuple[str, ...]) -> Convert:
 def _list(inner: Convert) -> Convert:
     def convert(value: Any, path: Path, unknown: list[Path]) -> Any:
         if not isinstance(value, list):
-            raise MisfitError
+            raise UnfitError
         return [None if item is None else inner(item, path, unknown) for item in value]
 
     return convert
@@ -190,8 +191,8 @@ def _collection(entries: Convert) -> Convert:
         if not isinstance(value, dict):
             return entries(value, path, unknown)
         unknown += [(*path, key) for key in value if key != ENTRIES]
-        found = value.get(ENTRIES)
-        return None if found is None else entries(found, (*path, ENTRIES), unknown)
+        items = value.get(ENTRIES)
+        return None if items is None else entries(items, (*path, ENTRIES), unknown)
 
     return convert
 
@@ -200,22 +201,22 @@ def _object(fields: tuple[Column, ...], locales: tuple[str, ...]) -> Convert:
     known = {column.wire: (column, _converter(column.kind, locales)) for column in fields}
 
     def convert(value: Any, path: Path, unknown: list[Path]) -> Any:
-        found: dict[str, Any] = {}
+        struct: dict[str, Any] = {}
         for key, item in _members(value).items():
-            here = (*path, key)
+            item_path = (*path, key)
             if key not in known:
-                unknown.append(here)
+                unknown.append(item_path)
                 continue
             column, inner = known[key]
             if item is None:
                 continue
             if column.kind is Kind.TEXT_OR_LOCALISED:
-                text, texts = _either(column.kind, locales, item, here, unknown)
-                found[column.name] = _first_text([texts.get(key) for key in locales]) if text is None else text
-                found[f"{column.name}_localised"] = texts if text is None else None
+                text, texts = _either(column.kind, locales, item, item_path, unknown)
+                struct[column.name] = _first_text([texts.get(key) for key in locales]) if text is None else text
+                struct[f"{column.name}_localised"] = texts if text is None else None
             else:
-                found[column.name] = inner(item, here, unknown)
-        return found
+                struct[column.name] = inner(item, item_path, unknown)
+        return struct
 
     return convert
 
@@ -223,30 +224,30 @@ def _object(fields: tuple[Column, ...], locales: tuple[str, ...]) -> Convert:
 def _either(
     kind: Type, locales: tuple[str, ...], value: Any, path: Path, unknown: list[Path]
 ) -> tuple[str | None, dict[str, str | None]]:
-    """The plain text of a value that may be localised, or None and the texts by locale."""
+    """Return the plain text and no texts, or None and the texts by locale, for a value that may be localised."""
     if not isinstance(value, dict) and value != [] and kind is not Kind.LOCALISED:
         return fit(Kind.TEXT, value), {}
     texts = _members(value)
     unknown += [(*path, key) for key in texts if key not in locales]
-    found = {key: texts.get(key) for key in locales}
-    return None, {key: None if text is None else fit(Kind.TEXT, text) for key, text in found.items()}
+    by_locale = {key: texts.get(key) for key in locales}
+    return None, {key: None if text is None else fit(Kind.TEXT, text) for key, text in by_locale.items()}
 
 
-def _first_text(found: Sequence[str | None]) -> str | None:
-    """As `columns.first_text`, of one row."""
-    texts = [text for text in found if text is not None]
+def _first_text(choices: Sequence[str | None]) -> str | None:
+    """Select a text as `columns.first_text` does, for one row."""
+    texts = [text for text in choices if text is not None]
     return next((text for text in texts if text.strip()), texts[0] if texts else None)
 
 
 def _members(value: Any) -> dict[str, Any]:
-    """The members of an object; PHP writes an empty one as an empty list."""
+    """Return the members of an object. PHP writes an empty object as an empty list."""
     if not isinstance(value, dict) and value != []:
-        raise MisfitError
+        raise UnfitError
     return value or {}
 
 
 def _extract(value: Any, path: Path) -> Any:
-    """The value at a path; through a list, the list of the values in its elements."""
+    """Return the value at a path; for a list on the path, the list of its elements' values."""
     if isinstance(value, list) and path:
         return [_extract(item, path) for item in value]
     if not path:

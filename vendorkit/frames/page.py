@@ -40,13 +40,12 @@ class Page(ABC):
         envelope: The response without its records as plain Python values, for example `{"meta": {"total": 7}}`.
         at: The date of the response in unix seconds; None if unknown.
         url: The URL of the response; "" if unknown.
-        readers, together: The number of threads that read such pages, and the rows that each reads at once; measured to
-            be fastest.
+        readers, group_rows: The fastest number of threads that read such pages, and of rows that each reads at once.
     """
 
     # Arrow parses JSON without the GIL; more threads gain little.
     readers: ClassVar[int] = 2
-    together: ClassVar[int] = 2_000
+    group_rows: ClassVar[int] = 2_000
 
     raws: Sequence[Any]
     envelope: Mapping[str, Any] = field(default_factory=dict)

@@ -1,8 +1,8 @@
 """
-One value at a time: what a vendor sent against what was declared, converted only where that loses nothing.
+Parses JSON strictly, and converts single values to their declared kind if that loses nothing.
 
-Numbers that Python would change (`12.50`, an integer past 64 bits) are
-`strictjson.Literal`, with every digit.
+Numbers that Python would change (`12.50`, an integer beyond 64 bits) are
+`strictjson.Literal`, which keeps every digit.
 """
 
 from __future__ import annotations
@@ -19,23 +19,19 @@ from typing import Any, Final
 import pyarrow as pa
 
 from vendorkit.errors import MalformedAnswer
-from vendorkit.frames.kinds import FIRST_MOMENT, FIRST_SECOND, LAST_MOMENT, LAST_SECOND, TIMESTAMP, Kind
+from vendorkit.frames.kinds import FIRST_MOMENT, FIRST_SECOND, LAST_MOMENT, LAST_SECOND, TIMESTAMP, Kind, UnfitError
 from vendorkit.strictjson import INT64, MAX_DEPTH, REPEATED, Literal, StrictJsonError, strict_value
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _DASHED = re.compile(r'-[^"]*":')  # a name with a dash, in text without escapes
 _BLANKS = frozenset(" \t\r\n")
-_REMEDY = "Try again; if it stays so, report it to the vendor."
-LARGEST: Final = 2**62  # number of records
+_REMEDY = "Try again. If the error persists, report it to the vendor."
+LARGEST: Final = 2**62  # largest accepted number of records
 _ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"))
 
 
-class MisfitError(Exception):
-    """The value cannot become the declared type without loss."""
-
-
 def malformed(what: str) -> MalformedAnswer:
-    """The error for an answer that cannot be read; `what` names places and fields, never values."""
+    """Return the error for an unreadable response; *what* may name positions and fields, but never values."""
     return MalformedAnswer(what, remedy=_REMEDY)
 
 
@@ -43,36 +39,36 @@ def loads(
     body: bytes, what: str = "The answer", *, exact: bool = True, unique: bool = True, depth: int = MAX_DEPTH
 ) -> Any:
     """
-    Read strict JSON.
+    Parse strict JSON.
 
     Args:
-        body: The text, in UTF-8.
-        what: What it is, for the message.
+        body: The text in UTF-8.
+        what: The subject of the error message.
         exact: Keep every digit of numbers, as `Literal` if Python would change them.
-        unique: Refuse names that occur twice. False: their value is `REPEATED`, which is refused where it is read.
-        depth: Levels of lists and objects allowed.
+        unique: Refuse names that occur twice in an object. False: their value is `REPEATED`, which `dumps` refuses.
+        depth: Maximum nesting of lists and objects.
 
     Raises:
-        MalformedAnswer: It is not strict JSON, as `strictjson.strict_value` has it.
+        MalformedAnswer: The text is not strict JSON as defined by `strictjson.strict_value`.
     """
     try:
         return strict_value(body, exact=exact, unique=unique, depth=depth)
     except StrictJsonError as error:
         problem = f"{error}: {error.name!r}" if error.name else str(error)
-    # Raised here, because the error above carries its frames' values.
+    # Raised outside the except block: the traceback of the error above has the values in its frames.
     what = f"{what} {problem}."
     raise malformed(what)
 
 
 def compact(text: bytes, value: Any) -> str:
-    """Return `dumps(value)`, quicker if *text*, which holds that value, is written so already."""
-    shown = text.decode()
-    has_blanks = isinstance(value, (dict, list)) and not _BLANKS.isdisjoint(shown)
-    return dumps(value) if has_blanks or "\\" in shown else shown
+    """Return `dumps(value)`; faster than `dumps` if *text*, from which the value was parsed, is already compact."""
+    decoded = text.decode()
+    has_blanks = isinstance(value, (dict, list)) and not _BLANKS.isdisjoint(decoded)
+    return dumps(value) if has_blanks or "\\" in decoded else decoded
 
 
 def dumps(value: Any) -> str:
-    """Write compact JSON text, numbers as they came."""
+    """Return compact JSON text, with numbers as received."""
     try:
         text = _ENCODER.encode(value)
     except TypeError:  # a `Literal`
@@ -98,7 +94,7 @@ def _dumps(value: Any) -> str:
 
 
 def _quote(text: str) -> str:
-    # Half a surrogate pair has no UTF-8; only the escaped form can hold it.
+    # A lone surrogate cannot be encoded in UTF-8; only its escaped form is possible.
     return json.dumps(text, ensure_ascii=not _encodable(text))
 
 
@@ -111,14 +107,14 @@ def _encodable(text: str) -> bool:
 
 
 def count_of(value: Any) -> int | None:
-    """A number of records, or the index of one, as a vendor sends it, also as text; None if it is no such number."""
+    """Return a number of records, or the index of one, as an int (text is accepted); None if it is not valid."""
     is_text = isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 16
     whole = int(value) if is_text else plain(value)
     return whole if isinstance(whole, int) and not isinstance(whole, bool) and 0 <= whole <= LARGEST else None
 
 
 def plain(value: Any) -> Any:
-    """The value with ordinary Python numbers, for envelopes: a whole number is an `int` however it is written."""
+    """Return the value with ordinary Python numbers, for envelopes; whole numbers become `int` in any notation."""
     match value:
         case Literal(text):
             return value.whole if value.whole is not None else float(text)
@@ -131,7 +127,7 @@ def plain(value: Any) -> Any:
 
 
 def underscored(value: Any) -> Any:
-    """The document with `-` in names read as `_`, where that keeps the names apart."""
+    """Return the document with `-` in names replaced by `_`, except in objects where two names would become equal."""
     match value:
         case dict():
             names = [key.replace("-", "_") for key in value]
@@ -145,10 +141,10 @@ def underscored(value: Any) -> Any:
 
 def fit(kind: Kind, value: Any) -> Any:
     """
-    Convert one value, not None, to what Arrow takes for the kind's frame type.
+    Convert one value, not None, to a Python value that Arrow accepts for the kind's frame type.
 
     Raises:
-        MisfitError: That would lose something.
+        UnfitError: The conversion would lose information.
     """
     convert: Callable[[Any], Any] = _CONVERSIONS.get(kind, _text)
     return convert(value)
@@ -161,20 +157,20 @@ def _text(value: Any) -> str:
         return value.text
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    raise MisfitError
+    raise UnfitError
 
 
 def _code(value: Any) -> str:
-    # A number that is not whole is no code, and which digits were meant is not known.
+    # A number that is not whole is refused, because the original digits of the code are unknown.
     digits = value.digits if isinstance(value, Literal) else _text(value)
     if digits is None:
-        raise MisfitError
+        raise UnfitError
     return digits
 
 
 def _document(value: Any) -> str:
     if isinstance(value, dict) and "resource_type" in value:
-        # Only JSON says what kind of resource a document is.
+        # XML documents do not have this member, and the text must be the same in both formats.
         value = {key: item for key, item in value.items() if key != "resource_type"}
     text = dumps(value)
     return dumps(underscored(value)) if "\\" in text or _DASHED.search(text) else text
@@ -187,31 +183,31 @@ def _whole(value: Any) -> int | None:
 
 
 def _integer(value: Any) -> int:
-    # "007" and "+7" are codes, not numbers: only the one canonical spelling converts.
+    # "007" and "+7" may be codes, so only the canonical notation is converted.
     if isinstance(value, str) and re.fullmatch(r"0|-?[1-9][0-9]{0,18}", value):
         value = int(value)
     whole = _whole(value)
     if whole is None or whole not in INT64:
-        raise MisfitError
+        raise UnfitError
     return whole
 
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, str, Literal)):
-        raise MisfitError
+        raise UnfitError
     text = value.text if isinstance(value, Literal) else str(value)
-    if len(text) > 400 or not _NUMBER.fullmatch(text):  # a longer one cannot be exact
-        raise MisfitError
+    if len(text) > 400 or not _NUMBER.fullmatch(text):  # longer numbers cannot be exact
+        raise UnfitError
     number = float(text)
-    # A decimal fraction is rounded to the nearest double, as everybody expects; integers and texts must be exact.
-    rounding = isinstance(value, Literal) and not text.lstrip("-").isdigit()
-    if math.isinf(number) or not (rounding or _is_exact(text, number)):
-        raise MisfitError
+    # Numbers with a fraction are rounded to the nearest double, as is usual; integers and texts must be exact.
+    may_round = isinstance(value, Literal) and not text.lstrip("-").isdigit()
+    if math.isinf(number) or not (may_round or _is_exact(text, number)):
+        raise UnfitError
     return number
 
 
 def _is_exact(text: str, number: float) -> bool:
-    if number == 0:  # with an exponent that `Decimal` may not take
+    if number == 0:  # its exponent may be too large for Decimal
         return Literal(text).digits == "0"
     return Decimal(text) == (Decimal(int(number)) if number.is_integer() else Decimal(repr(number)))
 
@@ -219,17 +215,17 @@ def _is_exact(text: str, number: float) -> bool:
 def _boolean(value: Any) -> bool:
     if isinstance(value, bool):
         return value
-    # PHP and its databases write booleans as 1 and 0; as text only the words are safe.
-    found = {"true": True, "false": False, 1: True, 0: False}.get(value if isinstance(value, str) else _whole(value))
-    if found is None:
-        raise MisfitError
-    return found
+    # PHP and its databases write booleans as 1 and 0. Of texts, only "true" and "false" are unambiguous.
+    truth = {"true": True, "false": False, 1: True, 0: False}.get(value if isinstance(value, str) else _whole(value))
+    if truth is None:
+        raise UnfitError
+    return truth
 
 
 def _epoch(value: Any) -> int:
     seconds = _integer(value)
     if not FIRST_SECOND <= seconds <= LAST_SECOND:
-        raise MisfitError
+        raise UnfitError
     return seconds * 1_000_000
 
 
@@ -242,14 +238,14 @@ def _date(value: Any) -> int:
 
 
 @lru_cache(maxsize=4096)
-def _moment(text: str, wanted: tuple[pa.DataType, ...]) -> int:
-    # Arrow's parser, as for whole columns, so that both read the same texts.
-    for dtype in wanted:
+def _moment(text: str, dtypes: tuple[pa.DataType, ...]) -> int:
+    # Arrow's parser is also used for whole columns, so both readers accept the same texts.
+    for dtype in dtypes:
         with suppress(pa.ArrowInvalid):
-            found = pa.scalar(text).cast(dtype)
-            if FIRST_MOMENT <= found.cast(pa.timestamp("us")).value <= LAST_MOMENT:
-                return int(found.value)
-    raise MisfitError
+            moment = pa.scalar(text).cast(dtype)
+            if FIRST_MOMENT <= moment.cast(pa.timestamp("us")).value <= LAST_MOMENT:
+                return int(moment.value)
+    raise UnfitError
 
 
 _CONVERSIONS: Final[dict[Kind, Callable[[Any], Any]]] = {

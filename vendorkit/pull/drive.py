@@ -28,7 +28,7 @@ BLOCKS: Final = 3  # fetched blocks of a stream that may wait to be read
 
 
 class _Exchange:
-    """One call that runs in a thread of the pool, and a short queue of its pages that nobody has taken yet."""
+    """One call that runs in a thread of the pool, and a short queue of its pages that are not read yet."""
 
     def __init__(self, call: Call, fetch: Fetch, on_page: Callable[[Page], None], threads: Threads) -> None:
         self.call, self._on_page, self.stop = call, on_page, Stop()

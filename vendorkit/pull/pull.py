@@ -176,8 +176,8 @@ class Pull:
 
     @staticmethod
     def _is_full(group: Sequence[Accept], rows: int | None) -> bool:
-        together = group[0].page.together
-        return sum(accept.page.rows for accept in group) >= (together if rows is None else min(together, rows))
+        group_rows = group[0].page.group_rows
+        return sum(accept.page.rows for accept in group) >= (group_rows if rows is None else min(group_rows, rows))
 
     def read_rest(self, read: Callable[[Sequence[Page]], T]) -> Iterator[T]:
         """After a cancellation, yield what *read* returns for the pages left unread, as far as 0.2 s allow."""

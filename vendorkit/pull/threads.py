@@ -48,7 +48,7 @@ class Threads:
 
 def result_of(future: Future[T], threads: Threads) -> T:
     """Wait for *future* of *threads*; return its result or raise its error. Cancellation ends the wait."""
-    # Not future.result(timeout=...): its TimeoutError cannot be told from one that a signal handler raises.
+    # Not future.result(timeout=...): its TimeoutError cannot be distinguished from one that a signal handler raises.
     while True:
         threads.check()
         if wait([future], timeout=SLICE_S).done:
