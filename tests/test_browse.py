@@ -119,7 +119,7 @@ def test_expansions_say_what_they_do_and_what_they_embed(mediagenix):
     """Next to their boxes."""
     panel = vk.browse(mediagenix, "/api/titles/42")
     assert "Embed linked records" in panel._about.value
-    assert "availability_windows: When rights allow a title" in panel._about.value
+    assert "availability_windows: When, and on which platforms, the rights allow a title" in panel._about.value
     panel.go("/api")
     assert arrived(panel)._about.value == ""
 

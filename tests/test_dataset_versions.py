@@ -525,7 +525,7 @@ def _malformed(self: Changes, ask: object):
     from vendorkit.errors import MalformedAnswer
 
     yield from ()
-    what = "An event of the feed has no timestamp that can be read."
+    what = "An event of the feed has no valid timestamp."
     raise MalformedAnswer(what)
 
 

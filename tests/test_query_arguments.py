@@ -371,7 +371,7 @@ REFUSED = {
     "link": (
         lambda m, p, o: o.follow(pd.NA),
         (
-            "link must be an address of the vendor, such as a cell of a …_link column, not <NA>. "
+            "link must be a URL of the vendor, such as a cell of a …_link column, not <NA>. "
             "Leave missing values out, for instance with dropna()."
         ),
     ),

@@ -57,7 +57,7 @@ def test_amounts_as_text_are_added_as_numbers(pledg, monkeypatch, fees, total):
     monkeypatch.setattr(pledg.session, "send", lambda _: response)
     query = pledg.payment_schedule.query(**ASKED)
     if total is None:
-        with pytest.raises(MalformedAnswer, match="another shape"):
+        with pytest.raises(MalformedAnswer, match="documented shape"):
             query.frame()
     else:
         assert list(query.frame()["total_cents"]) == [total]

@@ -1,1 +1,1 @@
-"""The vendors: each one its data, its paging and its client."""
+"""The vendors: for each its data, paging and client."""

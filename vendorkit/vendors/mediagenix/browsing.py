@@ -1,4 +1,4 @@
-"""Browsing Mediagenix: its resources link to each other, so that any address leads on to others."""
+"""Browsing Mediagenix, whose resources link to each other."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Hypermedia(Browsing):
     Args:
         client, settings, resources: As in `Browsing`.
         follow: Returns a query for any URL of the vendor.
-        entity: Gives a record its links.
+        entity: Returns a record with its links.
     """
 
     start_url = "/api"
@@ -40,31 +40,31 @@ class Hypermedia(Browsing):
         self._follow, self._with_links = follow, entity
 
     def at(self, url: str, expand: Sequence[str] | None = None) -> Address:
-        """Return the address of *url*; the links to embed replace those that *url* names."""
+        """Return the address of *url*; *expand* replaces the links that *url* expands."""
         return self.page(self._follow(url, expand=expand))
 
     def asked(self, method: str, url: str, body: Any) -> Query:
-        """Return the query whose first request this seems to be: of a collection, or of one below a parent."""
+        """Return the query whose first request this probably is: of a collection, or of one below a parent."""
         parts = urlsplit(self._client.session.absolute(url))
-        given: dict[str, Any] = dict(parse_qsl(parts.query, keep_blank_values=True))
-        given = {name: value for name, value in given.items() if name not in _PAGING}
-        expand = given.pop("expand", "")
+        filters: dict[str, Any] = dict(parse_qsl(parts.query, keep_blank_values=True))
+        filters = {name: value for name, value in filters.items() if name not in _PAGING}
+        expand = filters.pop("expand", "")
         for resource in self._resources.values():
             for parent, path in {"": resource.path, **getattr(resource.paging, "parents", {})}.items():
                 pattern = re.escape(self._client.session.absolute(path)).replace(r"\{\}", r"(\w+)")
-                found = re.fullmatch(pattern, parts._replace(query="", fragment="").geturl())
-                if found is not None and body is None:
-                    given |= {parent: found[1]} if parent else {}
-                    return self._query(resource, {**given, "expand": expand.split(",") if expand else ()})
+                match = re.fullmatch(pattern, parts._replace(query="", fragment="").geturl())
+                if match is not None and body is None:
+                    filters |= {parent: match[1]} if parent else {}
+                    return self._query(resource, {**filters, "expand": expand.split(",") if expand else ()})
         return super().asked(method, url, body)
 
-    def record_url(self, address: Address, record: Any) -> str | None:  # noqa: ARG002 - the record says it
-        """Return the link of a record to itself."""
+    def record_url(self, address: Address, record: Any) -> str | None:  # noqa: ARG002 - the record has the link
+        """Return the link of *record* to itself; None if it has none."""
         link = record.get("self_link") if isinstance(record, Mapping) else None
         return str(link) if link else None
 
     def references(self, record: Any) -> dict[str, str]:
-        """Return the links of a record."""
+        """Return the links of *record* by rel."""
         links = {key.removesuffix("_link"): href for key, href in record.items() if key.endswith("_link")}
         return {rel: str(href) for rel, href in links.items() if href and rel != "self"}
 
@@ -74,5 +74,5 @@ class Hypermedia(Browsing):
     def _is_record(self, address: Address) -> bool:
         return address.call is not None and address.call.records is None
 
-    def _url_of(self, query: Query, call: Call, cursor: Any) -> str:  # noqa: ARG002 - a link says it all
+    def _url_of(self, query: Query, call: Call, cursor: Any) -> str:  # noqa: ARG002 - the link includes the parameters
         return self._short(str(self._client.session.prepare(call).url).replace("%2C", ","))

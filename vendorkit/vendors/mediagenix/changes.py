@@ -1,9 +1,9 @@
 """
-What changed at Mediagenix: the feed of events names it, and each changed record is fetched by its path.
+Changes at Mediagenix: the event feed names the changed records, and each one is fetched by its path.
 
-The feed is queried for what is newer than an event's id. How long events are kept is not documented, so it is queried
-for one more event, the last one known: if that is gone, others may be gone with it. Events that are at most a few
-minutes old are read again the next time, in case one with a lower id comes late (inferred).
+The feed is queried for events newer than an event's id. The documents do not say how long events are kept, so the query
+also includes the last known event: if that is missing, later events may be missing too. Events that are at most a few
+minutes old are read again the next time, because an event with a lower id may appear later (inferred).
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ Event = Mapping[str, Any]
 @dataclass(frozen=True)
 class EventFed(Linked):
     """
-    A collection whose changes the feed reports; with `since` the changed records, one per page.
+    A collection whose changes the feed reports. With `since`: the changed records, one per page.
 
     Attributes:
-        parent_links: Filter name to the link by which a record itself says whether it is below that parent.
+        parent_links: Filter name to the record's link to that parent, which tells whether the record matches.
     """
 
     parent_links: Mapping[str, str] = field(default_factory=dict)
@@ -46,27 +46,27 @@ class EventFed(Linked):
             yield from super().pages(ask, cursor)
             return
         identifiers = yield from changed(self.path, ask.since)
-        one = replace(ask, filters={}, since=None)
-        yield [self.call(replace(one, url=f"{self.path}/{identifier}")) for identifier in identifiers]
+        plain = replace(ask, filters={}, since=None)
+        yield [self.call(replace(plain, url=f"{self.path}/{identifier}")) for identifier in identifiers]
         parents = [(f"{self.parent_links[wire]}_link", f"/api/{wire}s/{id_}") for wire, id_ in ask.filters.items()]
         for _ in identifiers:
             try:
                 page = yield NEXT
-            except NotFound:  # deleted since
+            except NotFound:  # the record was deleted
                 continue
             if all(urlsplit(str(page.values(name)[0] or "")).path == path for name, path in parents):
                 yield Accept(page)
 
     def split(self, ask: Ask, parts: int) -> Flow[list[Ask]]:
-        """Plan ranges of pages; changes are not divided."""
+        """Plan ranges of pages. Changes are not divided."""
         return [ask] if ask.since is not None else (yield from super().split(ask, parts))
 
     def count(self, ask: Ask) -> Flow[int | None]:
-        """Read the total of a page of one record; None for changes."""
+        """Read the total from a page of one record; None for changes."""
         return None if ask.since is not None else (yield from super().count(ask))
 
     def cost(self, ask: Ask, rows: int) -> Cost:
-        """Count the pages; of changes one request per record, and a few for the feed."""
+        """Count the pages. Changes take one request per record, and a few for the feed."""
         if ask.since is None:
             return super().cost(ask, rows)
         return Cost(rows + 1 + -(-rows // PER_PAGE), "events", "changed records are fetched one by one")
@@ -75,70 +75,70 @@ class EventFed(Linked):
 @dataclass(frozen=True)
 class FeedChanges(Changes):
     """
-    Changes of a collection by the feed of events.
+    Changes of a collection, as reported by the event feed.
 
     Attributes:
-        paging: The collection.
+        paging: The paging of the collection.
     """
 
     paging: EventFed
 
     def why_not_incremental(self, ask: Ask) -> str | None:
-        """Return what the events or the changed records do not say."""
+        """Return which part of *ask* neither the events nor the changed records can decide; None if they can."""
         name = self.paging.name
         if ask.url is not None:
-            return f"The feed reports which {name} changed, but not which of them a followed link leads to."
+            return f"The feed reports which {name} changed, but not which of them belong to a followed link."
         if embedded := [rel for rel in ask.expand if rel != "metadata"]:
             return f"The feed reports which {name} changed, but not whether their {embedded[0]} did."
         if unknown := [wire for wire in ask.filters if wire not in self.paging.parent_links]:
-            return f"Changed {name} do not say whether they match {unknown[0]}=."
+            return f"The feed does not report whether changed {name} match {unknown[0]}=."
         return None
 
     def position(self, ask: Ask) -> Flow[Since | None]:  # noqa: ARG002
-        """Return the last event that is settled; None if there is none."""
+        """Return the last event that is more than a few minutes old; None if the feed is empty."""
         page = yield Call("GET", _EVENTS, records="entries")
         events, now = page.records(), page.at if page.at is not None else time.time()
         settled = [event for event in events if _moment(event) <= now - LATE_S]
         return Since(_id((settled[-1:] or events[:1])[0]), is_event_id=True) if events else None
 
     def came_since(self, ask: Ask, at: float) -> Flow[list[str]]:  # noqa: ARG002
-        """Return the ids of those of the last events, which one response holds, that tell of a new record."""
-        subject, found = re.compile(re.escape(self.paging.path) + r"/[0-9]+"), []
+        """Return the ids of events that report a new record, among the last events, which one response contains."""
+        subject, event_ids = re.compile(re.escape(self.paging.path) + r"/[0-9]+"), []
         for event in (yield Call("GET", _EVENTS, records="entries")).records():
             is_new = str(event.get("event_type")).endswith("_created") and _moment(event) >= int(at)
             if is_new and _read(event, "subject_link", lambda link: subject.fullmatch(urlsplit(link or "").path)):
-                found.append(str(_id(event)))
-        return found
+                event_ids.append(str(_id(event)))
+        return event_ids
 
     def changed_ids(self, ask: Ask) -> Flow[None]:
-        """Accept the ids of the records that events since then are about, each once."""
+        """Accept the ids of the records that changed since then, each once."""
         assert ask.since is not None  # noqa: S101 - called for changes only
         identifiers = yield from changed(self.paging.path, ask.since)
-        yield Accept(page_of([{"id": one} for one in identifiers]))
+        yield Accept(page_of([{"id": identifier} for identifier in identifiers]))
 
     def keys(self, page: Page) -> list[str]:
         """Return the ids."""
-        return [str(one) for one in page.values("id")]
+        return [str(identifier) for identifier in page.values("id")]
 
 
 def changed(path: str, since: Since) -> Flow[list[str]]:
     """
-    Return the ids of the records below *path* that events since then are about, each once.
+    Return the ids of the records below *path* that changed according to the events since then, each once.
 
     Raises:
-        NotFound: The feed does not reach back there.
+        NotFound: The feed no longer has the events since then.
     """
-    # The metadata of a record are below the record's path (inferred).
+    # The path of a record's metadata begins with the record's path (inferred).
     subject = re.compile(re.escape(path) + r"/([0-9]+)(/.*)?")
-    found: dict[str, None] = {}
+    identifiers: dict[str, None] = {}
     for event in (yield from _events_since(since)):
         if match := subject.fullmatch(_read(event, "subject_link", lambda link: urlsplit(link or "").path)):
-            found[match[1]] = None
-    return list(found)
+            identifiers[match[1]] = None
+    return list(identifiers)
 
 
 def _events_since(since: Since) -> Flow[list[Event]]:
-    """Return the events after an event, or from a moment on."""
+    """Return the events after an event, or since a moment."""
     event_id = since.at if since.is_event_id else (yield from _event_before(since.at))
     if event_id is None:
         return []
@@ -151,8 +151,8 @@ def _events_since(since: Since) -> Flow[list[Event]]:
             break  # the feed repeats itself
         after = _id(batch[-1])
     if not events or _id(events[0]) != event_id:
-        what = f"The feed of events does not reach back to event {event_id} any more."
-        raise NotFound(what, remedy="Query everything; delete a saved dataset and save it again.")
+        what = f"The event feed no longer includes event {event_id}."
+        raise NotFound(what, remedy="Query without since=; delete a saved dataset and save it again.")
     return events[1:]
 
 
@@ -168,8 +168,8 @@ def _event_before(moment: int) -> Flow[int | None]:
     if not oldest or not newest:
         return None
     if _moment(oldest[0]) >= moment:
-        what = f"The feed of events begins at {oldest[0]['timestamp']}, after the requested moment."
-        raise NotFound(what, remedy="Give a later moment, or query everything.")
+        what = f"The event feed begins at {oldest[0]['timestamp']}, after the requested time."
+        raise NotFound(what, remedy="Give a later time, or query without since=.")
     if _moment(newest[0]) < moment:
         return _id(newest[0])
     before, after = _id(oldest[0]), _id(newest[0])
@@ -195,5 +195,5 @@ def _read(event: Event, name: str, read: Callable[[Any], T]) -> T:
     try:
         return read(event.get(name))
     except (TypeError, ValueError, AttributeError) as exc:
-        what = f"An event of the feed has no {name} that can be read."
-        raise MalformedAnswer(what, remedy="Try again; if it stays, report it to the vendor.") from exc
+        what = f"An event of the feed has no valid {name}."
+        raise MalformedAnswer(what, remedy="Try again; if the error persists, report it to the vendor.") from exc

@@ -1,8 +1,9 @@
 """
 Mediagenix On-Demand (Movida) and Sequence: a video catalogue of hypermedia resources, in XML or JSON.
 
-RFC 2617 digest with a nonce good for five minutes; 150 requests in 30 seconds, then a ban of 300 seconds; TLS chains of
-one approved authority. Clients follow `next` and never compute pages. From excerpts of the vendor's pages.
+Authentication is RFC 2617 digest; a nonce is valid for five minutes. More than 150 requests in 30 seconds lead to a ban
+of 300 seconds. TLS chains must end in a root of one approved authority. Clients must follow `next` links instead of
+computing the URLs of pages. The source is excerpts of the vendor's documentation.
 """
 
 from __future__ import annotations
@@ -33,12 +34,12 @@ from vendorkit.vendors.mediagenix.changes import EventFed, FeedChanges
 from vendorkit.vendors.mediagenix.paging import Documents, Events, Linked, Unknown
 from vendorkit.vendors.mediagenix.schema import FILE, expandable, ineffective_expansions, resource_at, schema
 
-# 150 requests in 30 seconds are documented; the ban is long, so some are left for clocks that differ.
+# The documented limit is 150 requests in 30 seconds. The margin allows for clocks that differ, because a ban is long.
 RATES: Final = ((144, 30.0),)
 
 
 class Entity(dict[str, Any]):
-    """One hypermedia resource: its fields as the vendor sent them, and the links that lead on."""
+    """One hypermedia resource: its fields as the vendor sent them, and its links."""
 
     def __init__(self, client: Mediagenix, fields: Mapping[str, Any]) -> None:
         super().__init__(fields)
@@ -53,19 +54,19 @@ class Entity(dict[str, Any]):
 
 @dataclass(frozen=True)
 class Link:
-    """A link of a resource. `follow()` is lazy, as everything that gives a query."""
+    """A link of a resource. `follow()` returns a lazy query."""
 
     rel: str
     href: str
     client: Mediagenix = field(repr=False)
 
     def follow(self, *, expand: str | Iterable[str] | None = None) -> Query:
-        """Return a query for what the link leads to."""
+        """Return a query for the record or collection at the link."""
         return self.client.follow(self.href, expand=expand)
 
 
 class Mediagenix(Client):
-    """A Mediagenix On-Demand client; Sequence's work areas and jobs are reached through it as well."""
+    """A Mediagenix On-Demand client. It also includes the resources of Sequence, such as work areas and jobs."""
 
     titles: BoundResource
     title_groups: BoundResource
@@ -139,7 +140,7 @@ class Mediagenix(Client):
 
     def declare(self) -> Sequence[Resource]:
         """Return the resources of On-Demand and of Sequence."""
-        return [self._resource(one) for one in read_resources(FILE).values()]
+        return [self._resource(declared) for declared in read_resources(FILE).values()]
 
     def _resource(self, declared: Declared) -> Resource:
         name, values = declared.name, declared.values
@@ -147,47 +148,47 @@ class Mediagenix(Client):
         below = values.get("below", (name,))[0]
         pairs = [word.partition(":")[::2] for word in values.get("parents", ())]
         parents = {parent: f"{base}/api/{parent}s/{{}}/{below}" for parent, _ in pairs}
-        path, own = f"{base}{values['path'][0]}", values.get("root") == ("yes",)
-        about = "Those of this {}, by its id."
+        path, in_root = f"{base}{values['path'][0]}", values.get("root") == ("yes",)
+        about = "Only records of this {}, by its id."
         by_parent = [Filter(parent, "integer", many=False, about=about.format(parent)) for parent in parents]
         filters = (*declared.filters, *by_parent)
-        where = (name, path, parents, own)
+        location = (name, path, parents, in_root)
         if name == "metadata":
-            return Resource(name, declared.about, path, declared.schema, Documents(*where), filters)
+            return Resource(name, declared.about, path, declared.schema, Documents(*location), filters)
         if below == "events":
-            return _resource(declared, Events(*where), filters)
+            return _resource(declared, Events(*location), filters)
         if "host" in values or not declared.schema.key:
-            return _resource(declared, Linked(*where), filters)
-        return _resource(declared, EventFed(*where, {parent: link for parent, link in pairs if link}), filters)
+            return _resource(declared, Linked(*location), filters)
+        return _resource(declared, EventFed(*location, {parent: link for parent, link in pairs if link}), filters)
 
     def schemes(self) -> Mapping[str, AuthBase]:
-        """Digest, for everything; the nonces of the two products are kept apart."""
+        """Return Digest, for all calls. It keeps separate nonces for On-Demand and Sequence."""
         return {"default": Digest(*self.credential_pairs()[0])}
 
     def signing(self, scheme: str | None) -> Signing:
-        """Digest with the robot user and its password."""
+        """Return Digest with the robot user and its password."""
         return Signing("digest", self.setting_names) if scheme else Signing()
 
     def credential_pairs(self) -> list[tuple[str, str]]:
-        """The robot user and its password."""
-        found = self.settings.require(self.setting_names, why=self.title)
-        return [(found[self.setting_names[0]], found[self.setting_names[1]])]
+        """Return the robot user and its password."""
+        values = self.settings.require(self.setting_names, why=self.title)
+        return [(values[self.setting_names[0]], values[self.setting_names[1]])]
 
     def ping(self) -> str:
         """Fetch the root."""
         return f"the robot user is accepted; the root has {len(self.root().links)} links."
 
     def example_query(self) -> Query:
-        """All titles with their metadata."""
+        """Return a query for all titles with their metadata."""
         return self.titles.query(expand=["metadata"])
 
     @property
     def browsing(self) -> Hypermedia:
-        """The addresses that can be looked at: those of the vendor's links."""
+        """The addresses that `vendorkit.browse` can show: those of the vendor's links."""
         return Hypermedia(self, self.settings, self.declared, self.follow, partial(Entity, self))
 
     def root(self, product: str = "movida") -> Entity:
-        """Fetch the root resource of On-Demand, or of Sequence (`product="sequence"`); its links lead everywhere."""
+        """Fetch the root resource of On-Demand or Sequence (`product="sequence"`), which links to the collections."""
         product = choice(product, ("movida", "sequence"), f"{self.title} has no product")
         base = self.endpoint.origins.get("sequence", "") if product == "sequence" else self.endpoint.base_url
         return self._fetched(Call("GET", f"{base}/api"))
@@ -196,33 +197,33 @@ class Mediagenix(Client):
         self, link: str | Link, *, expand: str | Iterable[str] | None = None, accept: str | None = None
     ) -> Query:
         """
-        Return a lazy query for any address of the vendor, such as a cell of a `…_link` column.
+        Return a lazy query for any URL of the vendor, such as a cell of a `…_link` column.
 
-        Of a page in the middle it gives the records from there on. The linked resources of *expand* are embedded in
-        place of those that the address names.
+        For a page that is not the first, the query returns the records from that page on. *expand* replaces the linked
+        resources that the URL expands.
 
         Raises:
-            OriginRefused: The address is not the vendor's; its files, for example, are on another host.
+            OriginRefused: The URL is on another host, such as those of the vendor's files.
         """
-        wanted = "an address of the vendor, such as a cell of a …_link column"
-        given_url = link.href if isinstance(link, Link) else arguments.text(link, "link", wanted)
-        url = urldefrag(self.session.absolute(given_url)).url
+        wanted = "a URL of the vendor, such as a cell of a …_link column"
+        href = link.href if isinstance(link, Link) else arguments.text(link, "link", wanted)
+        url = urldefrag(self.session.absolute(href)).url
         parts = urlsplit(url)
-        given = parse_qs(parts.query, keep_blank_values=True)
-        listed = given.pop("expand", None)
-        named = [rel for text in listed or () for rel in text.split(",") if rel]
-        if listed is not None:
-            url = parts._replace(query=urlencode(given, doseq=True, safe=",")).geturl()
+        parameters = parse_qs(parts.query, keep_blank_values=True)
+        in_url = parameters.pop("expand", None)
+        rels = [rel for text in in_url or () for rel in text.split(",") if rel]
+        if in_url is not None:
+            url = parts._replace(query=urlencode(parameters, doseq=True, safe=",")).geturl()
         words = [word for word in parts.path.split("/") if word and not word.isdigit()]
         sequence = self.endpoint.origins.get("sequence")
         host = "sequence" if sequence and origin_of(url) == origin_of(sequence) else ""
         name = resource_at(words[-1], host) if words else "resource"
-        linked = tuple(arguments.names(named if expand is None else expand, "expand", "a list of linked resources"))
-        accept = self.accepts[0] if accept is None else choice(accept, self.accepts, f"{self.title} has no format")
-        return Query(self, Ask(name, expand=linked, accept=accept, url=url))
+        rels = arguments.names(rels if expand is None else expand, "expand", "a list of linked resources")
+        accept = choice(self.accepts[0] if accept is None else accept, self.accepts, f"{self.title} has no format")
+        return Query(self, Ask(name, expand=tuple(rels), accept=accept, url=url))
 
     def resource_of(self, ask: Ask) -> Resource:
-        """Return the resource that *ask* queries; one that is not declared, if a followed link leads to it."""
+        """Return the resource that *ask* queries. It may be undeclared if *ask* follows a link."""
         return self._resources.get(ask.resource) or _undeclared(ask.resource)
 
     def entity(self, link: str | Link) -> Entity:

@@ -1,10 +1,10 @@
 """
-Addresses of linked pages, asked for before the page that links to them has arrived; nothing is trusted.
+Guessed URLs of the next pages, so that several can be requested at once. Each guess is checked.
 
-The guess is made from the first `next` link: its query has to be that of the first request and `page=2`, at the same
-address. Later pages differ from it only in the number. A page counts only if the page before links to it; at the
-first other link, error, end or total, what was asked for ahead is discarded and links are followed. Links by cursors
-and links to another origin are not guessed.
+The first `next` link must be the URL of the first request with `page=2` added. Later pages are expected to differ from
+it only in the number. A guessed page is accepted only if the page before links to it. If that link, the total or the
+end is not as expected, or a request fails, the guessed pages are discarded and links are followed one by one. Links
+with cursors and links to another origin are not guessed.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ SECOND_PAGE: Final = re.compile(r"([?&]page=)2(?=&|$)")  # not that of per_page
 @dataclass
 class Guess:
     """
-    The pages of a collection that can be expected.
+    The expected pages of a collection.
 
     Attributes:
         second: The link to the second page.
         total: The total that the first page announced.
-        last: The number of the last page that is expected; 0: none is.
-        number: The number of the page that arrived last.
+        last: The number of the last expected page; 0 if nothing is guessed.
+        number: The number of the page that was received last.
     """
 
     second: str = ""
@@ -38,25 +38,25 @@ class Guess:
     number: int = 1
 
     def begin(self, call: Call, url: str, link: str, total: int, pages: int) -> None:
-        """Expect so many *pages* if *link*, that of the answer of *url* to *call*, leads to the second one."""
-        asked = url or f"{call.url}{'&' if '?' in call.url else '?'}{urlencode(call.params, doseq=True)}"
-        (origin, path, query), there = _parts(asked), _parts(link)
-        expected = (path, sorted([*query, ("page", "2")]))
-        if there[0] in {"", origin} and there[1:] == expected and SECOND_PAGE.search(link):
+        """Expect *pages* if *link*, in the response to *call* from *url*, has the expected URL of the second page."""
+        first_url = url or f"{call.url}{'&' if '?' in call.url else '?'}{urlencode(call.params, doseq=True)}"
+        (origin, path, query), (link_origin, *link_parts) = _parts(first_url), _parts(link)
+        expected = [path, sorted([*query, ("page", "2")])]
+        if link_origin in {"", origin} and link_parts == expected and SECOND_PAGE.search(link):
             self.second, self.total, self.last = link, total, pages
 
     @property
     def is_open(self) -> bool:
-        """Whether pages were asked for to which no link has led yet."""
+        """Whether guessed pages were requested that no received page links to yet."""
         return self.number < self.last
 
     def leads_to(self, link: str, total: int | None) -> bool:
-        """Go on to the page that arrived; return whether its *link* is to the next one, and its total the same."""
+        """Count the received page; return whether its *link* and *total* are as expected."""
         self.number += self.is_open
         return not self.is_open or (total == self.total and _parts(link) == _parts(self._address(self.number + 1)))
 
     def ahead(self, link: str) -> list[str]:
-        """Return the addresses to ask for now: *link*, or those of expected pages, so that some are under way."""
+        """Return the URLs to request now: *link*, or those of further expected pages, so that several are requested."""
         before = 1 if self.number == 1 else min(self.last, self.number - 1 + AHEAD)
         numbers = range(before + 1, min(self.last, self.number + AHEAD) + 1)
         return [self._address(number) for number in numbers] if self.is_open else [link]
@@ -66,10 +66,10 @@ class Guess:
 
 
 def _parts(url: str) -> tuple[str, str, list[tuple[str, str]]]:
-    """Return origin, path and query of an address, which compare without regard to order and escaping."""
+    """Return origin, path and query of a URL, in a form that does not depend on order and escaping."""
     try:
         parts = urlsplit(url.strip())
-    except ValueError:  # no address at all: it is equal to none
+    except ValueError:  # not a valid URL; equal to no valid one
         return "", url, []
     origin = f"{parts.scheme}://{parts.netloc}".lower() if parts.netloc else ""
     return origin, unquote(parts.path), sorted(parse_qsl(parts.query, keep_blank_values=True))

@@ -1,4 +1,4 @@
-"""How Mediagenix's collections are paged, its event feed followed and its documents read."""
+"""How Mediagenix's collections, event feed and documents are fetched."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ from vendorkit.http.call import Call
 from vendorkit.resource import DROP, NEXT, Accept, Cost, Flow, Paging
 from vendorkit.vendors.mediagenix.guess import SECOND_PAGE, Guess
 
-PER_PAGE: Final = 200  # more is refused with 422
-UNASKED: Final = 50  # what the vendor gives without `per_page`, so that a link without it means pages of this size
-PAGES: Final = 10_000  # of a collection without a total, if no limit is given: two million records
+PER_PAGE: Final = 200  # the maximum; larger values are refused with 422
+DEFAULT_PER_PAGE: Final = 50  # the vendor's page size if a URL has no `per_page`
+PAGES: Final = 10_000  # the most pages (two million records) of a collection without a total, if no limit is given
 _SINGLE: Final = {"metadata", "schedule", "note", "workflow", "payload", "log", "api"}
 
 
 @dataclass(frozen=True)
 class Linked(Paging):
     """
-    A collection: pages by `next` links, at an address of the resource or below a parent.
+    A collection, paged by `next` links, at the root or below a parent.
 
     Attributes:
         name: The resource's name, for messages.
         path: Its path.
-        parents: Filter name to the address of the collection below that parent, with `{}` in place of its id.
-        own: Whether the collection can be listed without a parent.
+        parents: Filter name to the URL of the collection below that parent, with `{}` for the parent's id.
+        in_root: Whether the collection can be listed without a parent.
     """
 
     name: str
     path: str
     parents: Mapping[str, str] = field(default_factory=dict)
-    own: bool = True
+    in_root: bool = True
 
     def call(self, ask: Ask, per_page: int = PER_PAGE) -> Call:
-        """Return the call for the collection, or for a followed address."""
+        """Return the call for the collection, or for a followed link."""
         params, url = dict(ask.filters), ask.url
         if url is None:
             parent = next((name for name in self.parents if name in params), None)
-            if parent is None and not self.own:
+            if parent is None and not self.in_root:
                 what = f"{self.name} can only be listed under a parent."
                 hints = [f"give {name}=<id>" for name in self.parents]
                 raise UsageError(what, remedy=f"{', or '.join((*hints, 'follow a link to them')).capitalize()}.")
@@ -53,49 +53,49 @@ class Linked(Paging):
             params["event_type"] = ",".join(params["event_type"])
         single = is_single(url)
         if not single:
-            # Some collections (platforms) are paged only on request; the others ignore the word (inferred).
-            there = parse_qs(urlsplit(url).query, keep_blank_values=True)
-            paged = {"per_page": UNASKED if skipped(url) else per_page, "pagination": "true"}
-            params |= {name: value for name, value in paged.items() if name not in there}
+            # Some collections (platforms) are paged only on request. The others ignore `pagination` (inferred).
+            in_url = parse_qs(urlsplit(url).query, keep_blank_values=True)
+            paged = {"per_page": DEFAULT_PER_PAGE if skipped(url) else per_page, "pagination": "true"}
+            params |= {name: value for name, value in paged.items() if name not in in_url}
         if ask.expand:
             params["expand"] = ",".join(ask.expand)
         accept = "xml" if ask.accept == "xml" else "json"
         return Call("GET", url, params=params, accept=accept, records=None if single else "entries")  # type: ignore[arg-type]
 
     def pages(self, ask: Ask, cursor: Any = None) -> Flow[None]:
-        """Accept pages, following `next` until there is none; those of a planned part by their numbers."""
+        """Accept pages by following `next` to the end. The pages of a planned part are fetched by number."""
         if ask.span is not None:
             yield from self._part(ask, ask.span)
             return
         call = self.call(ask, PER_PAGE if ask.limit is None else max(1, min(ask.limit, PER_PAGE)))
         yield [replace(call, url=cursor, params={}) if cursor else call]
-        seen, rows, first, link, guess = set[str](), 0, None, cursor, Guess()
+        links, rows, first_total, link, guess = set[str](), 0, None, cursor, Guess()
         while (page := (yield from self._next(guess, replace(call, url=link or "", params={})))) is not None:
             link, total = link_of(page, "next_link"), total_of(page, ask)
             if guess.is_open and not guess.leads_to(link or "", total):
                 guess.last = 0
                 yield DROP
-            rows, first = rows + page.rows, total if first is None else first
+            rows, first_total = rows + page.rows, total if first_total is None else first_total
             if not link or (not page.rows and total is not None and rows >= total):
                 yield Accept(page, link, total)
                 return
-            # A few more than first announced may be copies of records that moved to the next page meanwhile.
-            endless = link in seen or not page.rows or (first is not None and rows > 2 * first + PER_PAGE)
-            if not seen and cursor is None and total and page.rows:
+            # More rows than announced can be copies of records that moved to the next page during the download.
+            endless = link in links or not page.rows or (first_total is not None and rows > 2 * first_total + PER_PAGE)
+            if not links and cursor is None and total and page.rows:
                 guess.begin(call, page.url, link, total, -(-min(total, ask.limit or total) // page.rows))
-            seen.add(link)
-            too_many = first is None and ask.limit is None and len(seen) >= PAGES
+            links.add(link)
+            too_many = first_total is None and ask.limit is None and len(links) >= PAGES
             if not (endless or too_many) and (ask.limit is None or rows < ask.limit):
                 yield [replace(call, url=url, params={}) for url in guess.ahead(link)]
             yield Accept(page, link, total)
             if too_many:
                 stop_counting(self.name)
             if endless:
-                what = f"The `next` links of {self.name} form a circle, or have no end."
-                raise IncompletePull(what, remedy="Query again; if it stays, report it to the vendor.")
+                what = f"The `next` links of {self.name} form a loop, or have no end."
+                raise IncompletePull(what, remedy="Query again; if the error persists, report it to the vendor.")
 
     def _next(self, guess: Guess, linked: Call) -> Flow[Page | None]:
-        """Return the next page; one that was requested ahead and refused is requested again, by the link to it."""
+        """Return the next page. If a guessed one was refused, request it again by the link to it, *linked*."""
         try:
             return (yield NEXT)  # type: ignore[no-any-return]
         except VendorkitError as exc:
@@ -107,14 +107,14 @@ class Linked(Paging):
         return (yield NEXT)  # type: ignore[no-any-return]
 
     def adjacent(self, ask: Ask, cursor: Any, one: Accept) -> tuple[Any, Any]:  # noqa: ARG002
-        """Return the vendor's links to the pages before and after."""
+        """Return the vendor's links to the previous and the next page."""
         return link_of(one.page, "prev_link"), link_of(one.page, "next_link")
 
     def split(self, ask: Ask, parts: int) -> Flow[list[Ask]]:
         """
-        Plan ranges of pages, if the collection announces its total and the first `next` link numbers the second page.
+        Plan ranges of pages, if the collection announces its total and the first `next` link has `page=2`.
 
-        That all pages are numbered as the second one is inferred; the rows are compared with the total.
+        That later pages have the same URL with their number is inferred; the rows are compared with the total.
         """
         call = self.call(ask)
         if call.records is None:
@@ -136,13 +136,13 @@ class Linked(Paging):
         numbers = range(start + 1, stop + 1)
         yield [replace(call, url=SECOND_PAGE.sub(rf"\g<1>{number}", link)) for number in numbers]
         while (page := (yield NEXT)) is not None:
-            if (found := total_of(page, ask)) != total:
-                what = f"{self.name} changed: there are {found} where {total} were planned."
+            if (current := total_of(page, ask)) != total:
+                what = f"{self.name} changed: the total is {current} instead of {total}."
                 raise IncompletePull(what, remedy="Create the Dask frame again.")
             yield Accept(page, None, span.rows)
 
     def count(self, ask: Ask) -> Flow[int | None]:
-        """Read the total of a page of one record; what is not a collection counts as one."""
+        """Read the total from a page of one record. A single resource counts as one record."""
         call = self.call(replace(ask, accept="json", expand=()), 1)
         page = yield call
         return page.rows if call.records is None else total_of(page, ask)
@@ -151,7 +151,7 @@ class Linked(Paging):
         """Count the pages."""
         if self.call(ask, 1).records is None:
             return super().cost(ask, rows)
-        why = f"pages of {PER_PAGE} lead to each other by links; numbered ones are asked for a few at once, and checked"
+        why = f"pages of {PER_PAGE} link to each other; numbered pages are requested a few at once, and checked"
         return Cost(max(1, -(-rows // PER_PAGE)), "links", why, AT_ONCE)
 
     def get(self, ask: Ask, identifier: str) -> Flow[Page]:  # noqa: ARG002
@@ -162,47 +162,47 @@ class Linked(Paging):
 
 @dataclass(frozen=True)
 class Events(Linked):
-    """The change feed: batches after an id, oldest first; without `newer_than` only the last 50."""
+    """The change feed: batches of events after an id, oldest first. Without `newer_than`: only the last 50 events."""
 
-    split = Paging.split  # not divided: each batch is requested by the last id of the one before
+    split = Paging.split  # not divided, because the request for a batch needs the last id of the previous one
 
     def call(self, ask: Ask, per_page: int = PER_PAGE) -> Call:
-        """Return the call, with the query of a followed address as parameters: the next batch has another id."""
+        """Return the call. The query of a followed link becomes parameters, because the next batch has another id."""
         call = super().call(ask, per_page)
         url, _, query = call.url.partition("?")
         return replace(call, url=url, params={**parse_qs(query), **call.params})
 
     def pages(self, ask: Ask, cursor: Any = None) -> Flow[None]:  # noqa: ARG002
-        """Accept batches; each asks for what is newer than the last id of the one before."""
+        """Accept batches. The request for each has the last id of the previous one."""
         call = self.call(ask, PER_PAGE if ask.limit is None else max(1, min(ask.limit, PER_PAGE)))
         yield [call]
-        seen = set[str]()
+        last_ids = set[str]()
         while (page := (yield NEXT)) is not None:
-            more = page.rows and "newer_than" in call.params
-            last = str(page.values("id")[-1]) if more else ""
-            repeats = more and (last in seen or not last.isdecimal())
-            too_many = more and ask.limit is None and len(seen) >= PAGES - 1
-            if more and not repeats and not too_many:
-                yield [replace(call, params={**call.params, "newer_than": last})]
+            has_next = page.rows and "newer_than" in call.params
+            last_id = str(page.values("id")[-1]) if has_next else ""
+            repeats = has_next and (last_id in last_ids or not last_id.isdecimal())
+            too_many = has_next and ask.limit is None and len(last_ids) >= PAGES - 1
+            if has_next and not repeats and not too_many:
+                yield [replace(call, params={**call.params, "newer_than": last_id})]
             yield Accept(page)
             if too_many:
                 stop_counting(self.name)
             if repeats:
                 what = "The change feed repeats itself."
-                raise IncompletePull(what, remedy="Query again; if it stays, report it to the vendor.")
-            seen.add(last)
+                raise IncompletePull(what, remedy="Query again; if the error persists, report it to the vendor.")
+            last_ids.add(last_id)
 
 
 @dataclass(frozen=True)
 class Documents(Linked):
-    """Account-defined metadata: one free document per entity, given as one column of JSON text."""
+    """Account-defined metadata: one document per entity, returned as one column of JSON text."""
 
     def call(self, ask: Ask, per_page: int = PER_PAGE) -> Call:
         """Return the call for the document, in JSON."""
         return super().call(replace(ask, accept="json"), per_page)
 
     def pages(self, ask: Ask, cursor: Any = None) -> Flow[None]:  # noqa: ARG002
-        """Accept the document as the one value of one record."""
+        """Accept a record whose only value is the document."""
         yield [self.call(ask)]
         page = yield NEXT
         yield Accept(page.under("metadata"))
@@ -210,10 +210,10 @@ class Documents(Linked):
 
 @dataclass(frozen=True)
 class Unknown(Linked):
-    """What is at an address of a kind that is not declared: a collection if the answer is one, else one record."""
+    """An undeclared resource: a collection if the response has the form of one, else a single record."""
 
     def pages(self, ask: Ask, cursor: Any = None) -> Flow[None]:
-        """Accept the pages of the collection, or the one record."""
+        """Accept the pages of the collection, or the single record."""
         call = self.call(ask)
         try:
             if call.records is not None:
@@ -225,7 +225,7 @@ class Unknown(Linked):
             yield from super().pages(ask, cursor)
 
     def count(self, ask: Ask) -> Flow[int | None]:
-        """Read the total of a page of one record; what is not a collection counts as one."""
+        """Read the total from a page of one record. A single resource counts as one record."""
         try:
             return (yield from super().count(ask))
         except MalformedAnswer:
@@ -233,34 +233,34 @@ class Unknown(Linked):
 
 
 def stop_counting(name: str) -> NoReturn:
-    """Raise the error for pages that may have no end."""
-    what = f"{PAGES:,} pages of {name} arrived, and the vendor announces no total: they may have no end."
-    raise IncompletePull(what, remedy="If there are more, give limit=; a dataset continues with the next save().")
+    """Raise the error for a collection that may have no end."""
+    what = f"{name} sent {PAGES:,} pages without a total, and may have no end."
+    raise IncompletePull(what, remedy="To fetch more, pass limit=. A dataset continues with the next save().")
 
 
 def is_single(url: str) -> bool:
-    """Tell whether *url* leads to one resource and not to a collection."""
+    """Return whether *url* is the URL of a single resource and not of a collection."""
     last = urlsplit(url).path.rstrip("/").rsplit("/", 1)[-1]
     return last in _SINGLE or (last.isascii() and last.isdecimal())
 
 
 def total_of(page: Page, ask: Ask) -> int | None:
-    """Return `total_entries`, if the collection has it; for a followed page in the middle, what remains from there."""
+    """Return `total_entries`, less the records before a followed page; None if the collection does not have it."""
     total = count_of(page.envelope.get("total_entries"))
     return None if total is None else max(total - skipped(ask.url or ""), 0)
 
 
 def skipped(url: str) -> int:
-    """Return how many records are on the pages before the one that an address numbers."""
+    """Return how many records are on the pages before *url*, according to its page number."""
     query = dict(parse_qsl(urlsplit(url).query))
     number, size = (count_of(query.get(name)) for name in ("page", "per_page"))
-    return max((number or 0) - 1, 0) * (UNASKED if size is None else size)
+    return max((number or 0) - 1, 0) * (DEFAULT_PER_PAGE if size is None else size)
 
 
 def link_of(page: Page, name: str) -> str | None:
-    """Return the link to another page of the collection, if there is one; what is no text is refused."""
+    """Return the link *name* to another page of the collection; None if there is none."""
     link = page.envelope.get(name)
     if link is not None and not isinstance(link, str):
         what = f"The `{name}` of a page is not a text."
-        raise MalformedAnswer(what, remedy="Query again; if it stays, report it to the vendor.")
+        raise MalformedAnswer(what, remedy="Query again; if the error persists, report it to the vendor.")
     return link

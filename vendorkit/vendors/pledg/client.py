@@ -1,8 +1,9 @@
 """
 Pledg: instalment and deferred payments; simulations, merchant conditions, signed links, notifications, refunds.
 
-Three schemes: an access token of ten minutes, HTTP Basic with the dashboard's e-mail and password, and signatures. No
-collection of Pledg is documented as paged, so none is invented here. From excerpts of the vendor's pages.
+There are three authentication schemes: an access token that is valid for ten minutes, HTTP Basic with the dashboard's
+e-mail and password, and signatures. Pledg does not document any paging, so there is none here. The source is excerpts
+of the vendor's documentation.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from vendorkit.vendors.pledg.exports import Exports
 from vendorkit.vendors.pledg.notifications import Notifications
 from vendorkit.vendors.pledg.plans import plans
 
-# The simulations of a merchant or a company: for browsers, and for the merchant's own server.
+# Simulations for a merchant or a company, to be called from browsers or from the merchant's own server.
 _SIMULATION: Final = re.compile(
     r"/api/(users/me/(merchants|companies)|merchants)/[A-Za-z0-9_-]+/simulate_payment_schedule"
 )
@@ -51,7 +52,7 @@ class Pledg(Client):
 
     vendor_name = "pledg"
     label = "Pledg"
-    footnote = "Pledg posts notifications to your own server: notifications.frame(bodies) says which are genuine."
+    footnote = "Pledg posts notifications to your own server; notifications.frame(bodies) shows which are genuine."
     setting_names = (
         *(name for pair in _PAIRS.values() for name in pair),
         *("PLEDG_MERCHANT_UID", "PLEDG_MERCHANT_SECRET", "PLEDG_COMPANY_UID"),
@@ -62,15 +63,15 @@ class Pledg(Client):
     }
 
     def declare(self) -> Sequence[Resource]:
-        """Return the resources that can be asked as tables."""
+        """Return the resources that can be queried."""
         return plans()
 
     def schemes(self) -> Mapping[str, AuthBase]:
-        """Return "token" and "basic", as far as their settings are set; the vendor recommends the token."""
+        """Return "token" and "basic", if their settings are set. The vendor recommends the token."""
         schemes: dict[str, AuthBase] = {}
         for name, pair in _PAIRS.items():
-            if all(self.settings.get(one) for one in pair):
-                schemes[name] = self._scheme(name, *(self.settings.values[one] for one in pair))
+            if all(self.settings.get(variable) for variable in pair):
+                schemes[name] = self._scheme(name, *(self.settings.values[variable] for variable in pair))
         if "token" in schemes:
             schemes["default"] = schemes["token"]
         return schemes
@@ -82,41 +83,41 @@ class Pledg(Client):
         return ClientCredentials(token_url, user.reveal(), password.reveal(), post=self.session.post_as_is)
 
     def signing(self, scheme: str | None) -> Signing:
-        """HTTP Basic with the dashboard's credentials, or the access token, which is fetched first."""
+        """Return HTTP Basic with the dashboard's credentials, or an access token, which is fetched first."""
         kinds = {"basic": Signing("basic", _PAIRS["basic"]), None: Signing()}
         return kinds.get(scheme, Signing("token", _PAIRS["token"], f"{self.base_url}/api/token"))
 
     def credential_pairs(self) -> list[tuple[str, str]]:
-        """The key with its secret, the e-mail with its password."""
+        """Return the API key with its secret, and the e-mail with its password, if they are set."""
         pairs = [(self.settings.get(user), self.settings.get(password)) for user, password in _PAIRS.values()]
         return [(user, password) for user, password in pairs if user and password]
 
     def ping(self) -> str:
-        """Fetch the merchant's conditions, and a token where there is a key for it."""
+        """Fetch the merchant's conditions, and an access token if an API key is set."""
         scheme = self.session.schemes.get("token")
         conditions = next(self.merchant_conditions.query().records(), {})
-        said = f"the merchant offers {conditions.get('payment_type')}."
+        message = f"the merchant offers {conditions.get('payment_type')}."
         if not isinstance(scheme, ClientCredentials):
-            return said
+            return message
         self.get(f"/api/merchants/{self.settings.get('PLEDG_MERCHANT_UID')}", auth="token")
-        return f"{said} The access token is good for {scheme.seconds_left or 0:.0f} s."
+        return f"{message} The access token is valid for {scheme.seconds_left or 0:.0f} s."
 
     def example_query(self) -> Query:
-        """The instalments of a purchase of 200 euros."""
+        """Return a query for the instalments of a purchase of 200 euros."""
         return self.payment_schedule.query(amount_cents=20_000, created="2026-01-31")
 
     def may_repeat(self, method: str, path: str) -> bool:
-        """Simulations are POSTs that change nothing."""
+        """Return True for simulations, which are POST but change nothing."""
         return method == "POST" and _SIMULATION.fullmatch(path) is not None
 
     def missing_scheme(self, name: str) -> NoReturn:
-        """Say which settings the scheme needs."""
+        """Raise the error that names the settings which the scheme needs."""
         if pair := _PAIRS.get("token" if name == "default" else name):
             self.settings.require(pair, why=f"{self.title}, scheme {name!r},")
         super().missing_scheme(name)
 
     def merchant_secret(self) -> str:
-        """Return the merchant's secret, which signs; `SettingsError` where it is not set."""
+        """Return the merchant's secret for signatures; `SettingsError` if it is not set."""
         return self.settings.require(["PLEDG_MERCHANT_SECRET"], why=f"{self.title}: signing")["PLEDG_MERCHANT_SECRET"]
 
     @property
@@ -126,7 +127,7 @@ class Pledg(Client):
 
     @property
     def exports(self) -> Exports:
-        """The dashboard's CSV export and the settlement file."""
+        """A reader for the dashboard's CSV export and the settlement file."""
         return Exports()
 
     def sign(self, claims: Mapping[str, Any], *, expires_in: int | None = None) -> str:
@@ -135,7 +136,7 @@ class Pledg(Client):
 
         Args:
             claims: What to sign.
-            expires_in: Seconds that the signature is good for; None for ever.
+            expires_in: Seconds until the signature expires; None if it does not expire.
         """
         if expires_in is not None:
             expires_in = arguments.integer(expires_in, "expires_in", "a number of seconds, 1 or more", low=1)
@@ -145,7 +146,7 @@ class Pledg(Client):
 
     def purchase_url(self, settings: Mapping[str, Any], *, expires_in: int | None = None) -> str:
         """
-        Return the address that a buyer is sent to, signed; nothing is sent.
+        Return the signed URL of the payment page for a buyer; nothing is sent.
 
         Args:
             settings: merchantUid or companyUid, amountCents (whole cents, of any numeric type), email, firstName,
@@ -161,7 +162,7 @@ class Pledg(Client):
         self, settings: Mapping[str, Any], *, link: Mapping[str, Any] | None = None, expires_in: int | None = None
     ) -> dict[str, Any]:
         """
-        Create a purchase and return the vendor's answer with its link; needs `writable=True`.
+        Create a purchase and return the vendor's response, which contains its link; needs `writable=True`.
 
         Args:
             settings: As in `purchase_url`.
@@ -176,9 +177,9 @@ class Pledg(Client):
 
     def refund(self, purchase_uid: str, amount_cents: int) -> dict[str, Any]:
         """
-        Give *amount_cents* of a purchase back by transfer; needs `writable=True`. Never sent twice by itself.
+        Refund *amount_cents* of a purchase by transfer; needs `writable=True`. The request is never repeated.
 
-        The access token signs it if its settings are set, else the dashboard's credentials.
+        It is authenticated by the access token if its settings are set, else by the dashboard's credentials.
 
         Raises:
             UsageError: The amount is not a positive whole number of cents.
@@ -194,5 +195,5 @@ class Pledg(Client):
     def _write(self, call: Call) -> dict[str, Any]:
         require_writable(call, writable=self.writable)
         response = self.session.send(replace(call, accept="any"))
-        # The answers are not documented; the vendor's own client takes an empty body for {}.
+        # The responses are not documented. The vendor's own client treats an empty body as {}.
         return answers.json_object(response.content, self.title) if response.content.strip() else {}

@@ -1,8 +1,8 @@
 """
-Pledg's files: the CSV export of the dashboard's payments, and the daily settlement file, as tables.
+Pledg's files as tables: the CSV export of the dashboard's payments, and the daily settlement file.
 
-No document names the columns of either, so none is assumed: all columns are texts under the file's own names, and a
-caller says which column holds what. Separators, encodings and decimal commas are inferred.
+The documents do not name the columns of these files, so all columns are texts with the file's own names, and the caller
+says which column contains what. Separators, encodings and decimal commas are inferred.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ LIMIT_BYTES: Final = 1 << 28
 _SEPARATORS: Final = (";", "\t", ",")
 _AMOUNT: Final = re.compile(r"(?P<sign>[+-]?)(?P<body>[0-9][0-9.,']{0,20})")
 _WHOLE: Final = re.compile(r"[0-9]+|[0-9]{1,3}(?:([.,'])[0-9]{3})(?:\1[0-9]{3})*")
-_DIGITS: Final = 16  # of the euros, with their marks: then the cents have 64 bits
-_USED: Final = {"verified", "repeated", "amount_cents", "reference"}  # columns of notifications
+_LONGEST: Final = 16  # characters of the whole euros; the cents then fit into 64 bits
+_NEEDED: Final = {"verified", "repeated", "amount_cents", "reference"}  # columns of notifications
 _BLANKS: Final = re.compile("[\\s\u00a0\u202f€]|EUR")
 
 
 class Exports:
-    """Reads Pledg's files, and compares them with notifications; nothing is sent."""
+    """Reads Pledg's files and compares them with notifications; nothing is sent."""
 
     def read(self, file: str | PathLike[str] | bytes) -> pd.DataFrame:
         """
-        Return a file with separators `;`, `,` or tab as a table of texts, named as in its first line.
+        Return a file with separators `;`, `,` or tab as a table of texts. The first line of the file names the columns.
 
         Args:
             file: The path of a file, or its content in bytes: UTF-8 with or without a byte order mark, UTF-16 with one,
@@ -43,13 +43,13 @@ class Exports:
 
         Raises:
             UsageError: There is no such file.
-            MalformedAnswer: No header, doubled names, or a line with more or fewer fields; the message names the line.
+            MalformedAnswer: The first line lacks or repeats a name, or another line has more or fewer fields.
         """
         text = _decoded(file if isinstance(file, bytes) else _content(file))
         if "\0" in text:
-            _refuse("it has zero bytes, as workbooks have")
-        head = re.split("[\r\n]", re.sub(r'"[^"]*"', "", text.lstrip(" \r\n")), maxsplit=1)[0]
-        separator = max(_SEPARATORS, key=head.count)
+            _refuse("it contains zero bytes, as workbooks do")
+        header = re.split("[\r\n]", re.sub(r'"[^"]*"', "", text.lstrip(" \r\n")), maxsplit=1)[0]
+        separator = max(_SEPARATORS, key=header.count)
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
         try:
             rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
@@ -70,16 +70,16 @@ class Exports:
         Args:
             frame: A table of texts, such as that of `read`.
             column: The name of the column, in euros: "1 234,56 €", "1.234,56", "1234.56", "-5".
-            decimal: "," or "." where amounts such as "1.234" could be read in two ways.
+            decimal: The decimal point, "," or ".", if amounts such as "1.234" are ambiguous.
 
         Raises:
-            UsageError: There is no such column, or an amount is none, is ambiguous or has parts of a cent.
+            UsageError: There is no such column, or a text is not an amount, is ambiguous or has fractions of a cent.
         """
         texts = _column(frame, column)
         if decimal is not None and not (isinstance(decimal, str) and decimal in {",", "."}):
             arguments.refuse("decimal", '"," or "."', decimal)
-        found = [_cents(str(text), decimal) if isinstance(text, str) and text.strip() else pd.NA for text in texts]
-        return pd.Series(found, index=frame.index, dtype="Int64", name=f"{column}_cents")
+        cents = [_cents(str(text), decimal) if isinstance(text, str) and text.strip() else pd.NA for text in texts]
+        return pd.Series(cents, index=frame.index, dtype="Int64", name=f"{column}_cents")
 
     def compare(
         self,
@@ -94,25 +94,25 @@ class Exports:
         Return one row per reference: its cents in the export and in the notifications, and whether they agree.
 
         Args:
-            export: The table of a file; several lines of one reference are added up.
+            export: The table of a file; the amounts of lines with the same reference are added.
             notifications: The table of `pledg.notifications.frame`; only verified ones count, repeated ones once.
             reference: The name of the export's column of references.
             amount: The name of the export's column of amounts.
             decimal: As in `cents`.
 
         Returns:
-            Columns reference, "" where there is none, export_cents, notified_cents, difference_cents and state:
+            Columns reference ("" if it is missing), export_cents, notified_cents, difference_cents and state:
             "equal", "different", "only in the export", "only in the notifications".
         """
         cents = self.cents(export, amount, decimal=decimal)
-        ours = cents.groupby(_column(export, reference).fillna("").str.strip()).sum(min_count=1)
-        if not isinstance(notifications, pd.DataFrame) or not {*notifications.columns} >= _USED:
+        exported = cents.groupby(_column(export, reference).fillna("").str.strip()).sum(min_count=1)
+        if not isinstance(notifications, pd.DataFrame) or not {*notifications.columns} >= _NEEDED:
             arguments.refuse("notifications", "the table of notifications.frame()", notifications)
         genuine = notifications[(notifications["verified"] == True) & (notifications["repeated"] == False)]  # noqa: E712
         genuine = genuine[genuine["amount_cents"].notna()]
         references = genuine["reference"].astype("string").fillna("")
-        theirs = genuine["amount_cents"].astype("Int64").groupby(references).sum()
-        both = pd.DataFrame({"export_cents": ours.astype("Int64"), "notified_cents": theirs.astype("Int64")})
+        notified = genuine["amount_cents"].astype("Int64").groupby(references).sum()
+        both = pd.DataFrame({"export_cents": exported.astype("Int64"), "notified_cents": notified.astype("Int64")})
         both["difference_cents"] = both["export_cents"] - both["notified_cents"]
         both["state"] = both["difference_cents"].eq(0).map({True: "equal", False: "different"}).astype("string")
         both.loc[both["notified_cents"].isna(), "state"] = "only in the export"
@@ -126,7 +126,7 @@ def _content(file: str | PathLike[str]) -> bytes:
     try:
         return read_bounded(path, limit_bytes=LIMIT_BYTES)
     except SettingsError as exc:
-        what = exc.what[:400]  # the path may be any text
+        what = exc.what[:400]  # the path in it may be a long text
     raise UsageError(what, remedy="Give the path of a file from the dashboard; export less if it is too large.")
 
 
@@ -139,7 +139,7 @@ def _decoded(content: bytes) -> str:
 
 
 def _refuse(problem: str) -> NoReturn:
-    what = f"The file is not a table with separators: {problem}."
+    what = f"The file is not a CSV table: {problem}."
     raise MalformedAnswer(what, remedy="Export it again as CSV.") from None
 
 
@@ -150,8 +150,8 @@ def _column(frame: pd.DataFrame, name: str) -> pd.Series:
         what = f"There is no column {arguments.shown(column)}."
         raise UsageError(what, remedy=f"The columns are: {', '.join(map(str, frame.columns))[:400]}.")
     if isinstance(frame[column], pd.DataFrame):
-        arguments.refuse("column", "the name of one column", column, "Rename the others of that name.")
-    label, remedy = f"column {column!r}", "Read the file with exports.read(), which leaves all values as texts."
+        arguments.refuse("column", "the name of one column", column, "Rename the other columns of that name.")
+    label, remedy = f"column {column!r}", "Read the file with exports.read(), which keeps all values as texts."
     for cell in frame[column]:
         if not arguments.missing(cell):
             arguments.text(cell, label, "a column of texts", remedy)
@@ -159,23 +159,22 @@ def _column(frame: pd.DataFrame, name: str) -> pd.Series:
 
 
 def _cents(text: str, decimal: str | None) -> int:
-    given = _BLANKS.sub("", text).replace("\u2212", "-")
-    found = _AMOUNT.fullmatch(given)
-    sign, whole, part = _parts(found["sign"], found["body"], decimal) if found else ("", "", "")
-    if not _WHOLE.fullmatch(whole) or len(part.rstrip("0")) > 2 or len(whole) > _DIGITS:
+    match = _AMOUNT.fullmatch(_BLANKS.sub("", text).replace("\u2212", "-"))
+    sign, whole, fraction = _parts(match["sign"], match["body"], decimal) if match else ("", "", "")
+    if not _WHOLE.fullmatch(whole) or len(fraction.rstrip("0")) > 2 or len(whole) > _LONGEST:
         what = f"{text[:40]!r} is not an amount in euros and cents."
-        raise UsageError(what, remedy='Write it as 1234,56; give decimal="," or "." if it could be read in two ways.')
-    return int(f"{sign}{re.sub('[^0-9]', '', whole)}{part[:2].ljust(2, '0')}")
+        raise UsageError(what, remedy='Write it as 1234,56. If amounts are ambiguous, pass decimal="," or ".".')
+    return int(f"{sign}{re.sub('[^0-9]', '', whole)}{fraction[:2].ljust(2, '0')}")
 
 
 def _parts(sign: str, body: str, decimal: str | None) -> tuple[str, str, str]:
-    """Return sign, digits before the decimal point and digits after it; no digits if it could be read in two ways."""
-    marks = re.findall("[.,']", body)
-    point = decimal or (marks[-1] if marks else "")
+    """Return sign, digits before the decimal point and digits after it; no digits if the amount is ambiguous."""
+    separators = re.findall("[.,']", body)
+    point = decimal or (separators[-1] if separators else "")
     if not point or point not in body:
         return sign, body, ""
-    whole, _, part = body.rpartition(point)
-    if decimal is None and len(set(marks)) == 1 and len(part) == 3:
-        # One kind of mark before three digits: thousands if it repeats, else it is unclear.
-        return sign, body if len(marks) > 1 else "", ""
-    return sign, "" if point in whole else whole, part
+    whole, _, fraction = body.rpartition(point)
+    if decimal is None and len(set(separators)) == 1 and len(fraction) == 3:
+        # One kind of separator before three digits: it separates thousands if it repeats, else it is ambiguous.
+        return sign, body if len(separators) > 1 else "", ""
+    return sign, "" if point in whole else whole, fraction

@@ -1,4 +1,4 @@
-"""Pledg's notifications as a table: which are genuine, which came twice, and what they say."""
+"""Pledg's notifications as a table: which are genuine, which are repeated, and their fields."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from vendorkit.vendors.pledg.plans import FILE
 
 
 class Notifications:
-    """Pledg's notifications: verified one by one, or a log of them as a table."""
+    """Verifies Pledg's notifications, one by one or as a table."""
 
     def __init__(self, secret: Secret) -> None:
         self._secret = secret
@@ -39,26 +39,26 @@ class Notifications:
         """
         Return one row per notification: verified or not, why not, repeated or not, and the fields.
 
-        The fields of what is not verified are shown all the same, for looking at, never for booking. It does not make
-        a genuine notification of the same content a repeated one.
+        Rows that are not verified have their fields too: inspect them, but never book them. They do not make a genuine
+        notification with the same content a repeated one.
         """
-        one = isinstance(bodies, (str, bytes, bytearray, memoryview, Mapping))
-        several = isinstance(bodies, Iterable) and not isinstance(bodies, type) and getattr(bodies, "ndim", 1) == 1
-        if not (one or several):
+        is_single = isinstance(bodies, (str, bytes, bytearray, memoryview, Mapping))
+        is_list = isinstance(bodies, Iterable) and not isinstance(bodies, type) and getattr(bodies, "ndim", 1) == 1
+        if not (is_single or is_list):
             arguments.refuse("bodies", "a list of notifications", bodies)
-        seen, rows = set[tuple[bool, str]](), []
-        listed: Iterable[Any] = [bodies] if one else getattr(bodies, "to_pylist", lambda: bodies)()
-        for given in listed:
-            row, identity = _examined(_plain(given), self._secret)
-            rows.append({**row, "repeated": (row["verified"], identity) in seen})
-            seen.add((row["verified"], identity))
+        known, rows = set[tuple[bool, str]](), []
+        items: Iterable[Any] = [bodies] if is_single else getattr(bodies, "to_pylist", lambda: bodies)()
+        for body in items:
+            row, identity = _examined(_plain(body), self._secret)
+            rows.append({**row, "repeated": (row["verified"], identity) in known})
+            known.add((row["verified"], identity))
         batch = page_of(rows).table(read_resources(FILE)["notifications"].schema)
         batch.drift.warn("notifications")
         return to_frame(batch.table)
 
 
 def _plain(body: Any) -> Any:
-    """Return a body in bytes or a dictionary with Python's own values in place of NumPy's; others as they are."""
+    """Return bytes for any kind of bytes, and a mapping with Python values for NumPy's; other bodies unchanged."""
     if isinstance(body, Mapping):
         return {name: value.item() if isinstance(value, np.generic) else value for name, value in body.items()}
     return bytes(body) if isinstance(body, (bytearray, memoryview)) else body
@@ -74,19 +74,19 @@ def _text(body: Any) -> str:
 
 
 def _examined(body: bytes | str | Mapping[str, Any], secret: Secret) -> tuple[dict[str, Any], str]:
-    """Return the row of one notification, and what tells it from others."""
+    """Return the row of one notification, and a text that identifies its content."""
     try:
         fields = dict(body) if isinstance(body, Mapping) else json.loads(body)
-        strict_value(json.dumps(fields))  # one body with a NaN, or too deep, would make the whole table unreadable
+        strict_value(json.dumps(fields))  # a NaN or too many levels in one body would make the whole table fail
     except (TypeError, ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
         why = "The notification is not a JSON object."
         return {"verified": False, "why": why, "kind": "unreadable"}, _text(body)
     try:
-        found = verify_notification(body, secret.reveal())
+        genuine = verify_notification(body, secret.reveal())
     except (SignatureInvalid, MalformedAnswer) as exc:
         kind = "back" if len(fields) > 1 and "signature" in fields else "jwt" if "signature" in fields else "unsigned"
-        clear = {name: value for name, value in fields.items() if name != "signature"}
-        return {**clear, "verified": False, "why": exc.what, "kind": kind}, in_one_form(fields)
-    return {**found.fields, "verified": True, "why": None, "kind": found.kind}, found.identity
+        unsigned = {name: value for name, value in fields.items() if name != "signature"}
+        return {**unsigned, "verified": False, "why": exc.what, "kind": kind}, in_one_form(fields)
+    return {**genuine.fields, "verified": True, "why": None, "kind": genuine.kind}, genuine.identity

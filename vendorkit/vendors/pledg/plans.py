@@ -1,4 +1,4 @@
-"""Pledg's plans and conditions as data: each is one response with a particular shape."""
+"""Pledg's plans and conditions: each resource is one response with a shape of its own."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ FILE: Final = Path(__file__).with_name("resources.txt")
 @dataclass(frozen=True)
 class Single(Paging):
     """
-    A resource that is one response with a particular shape.
+    A resource that is one response with a shape of its own.
 
     Attributes:
         name: The resource's name, for messages.
-        path: Its path, with the name of the identifier's filter where its value goes.
+        path: Its path, with `{name}` for the value of the identifier's filter.
         method: GET or POST.
-        identifier: The filter that goes into the path.
-        rows: Turns the answer into records.
+        identifier: The filter whose value is part of the path.
+        rows: Returns the records of a response.
         scheme: The authentication scheme; None for none.
     """
 
@@ -48,20 +48,20 @@ class Single(Paging):
         return Call(self.method, self._path(uid), json=json, repeatable=True, scheme=self.scheme)
 
     def pages(self, ask: Ask, cursor: Any = None) -> Flow[None]:  # noqa: ARG002 - there is one page
-        """Accept the answer's rows."""
+        """Accept the rows of the response."""
         yield [self.call(ask)]
         page = yield NEXT
         yield Accept(self._rows(ask, page))
 
     def count(self, ask: Ask) -> Flow[int | None]:
-        """Fetch and count: the answer is small."""
+        """Fetch the records and count them: the response is small."""
         page = yield self.call(ask)
         return self._rows(ask, page).rows
 
     def get(self, ask: Ask, identifier: str) -> Flow[Page]:  # noqa: ARG002
-        """GET what the vendor says of one merchant."""
+        """GET the conditions of one merchant."""
         if self.method != "GET":
-            what = f"{self.name} is simulated, it has no ids."
+            what = f"{self.name} is a simulation, whose records have no ids."
             raise UsageError(what, remedy="Use query(...).")
         page: Page = yield Call("GET", self._path(identifier), scheme=None)
         return page
@@ -73,8 +73,8 @@ class Single(Paging):
         try:
             rows = self.rows(ask.filters, page.records()[0])
         except (KeyError, TypeError, ValueError, AttributeError, IndexError):
-            what = f"The answer for {self.name} has another shape than documented."
-            remedy = "Use client.post(path, json=…) to see the answer as it is."
+            what = f"The response for {self.name} does not have the documented shape."
+            remedy = "Use client.post(path, json=…) to see the raw response."
             raise MalformedAnswer(what, remedy=remedy) from None
         uid = self.identifier.wire
         return page_of([{**row, uid: ask.filters[uid]} for row in rows], at=page.at)
@@ -82,14 +82,14 @@ class Single(Paging):
 
 def _plan_rows(filters: Mapping[str, Any], plan: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the payments of one plan: instalments come as a list, a deferred payment as a single object."""
-    rows, asked = [], {"requested_amount_cents": filters["amount_cents"], "created": filters["created"]}
-    asked |= {name: plan[name] for name in ("taeg", "debit_rate") if name in plan}
+    rows, shared = [], {"requested_amount_cents": filters["amount_cents"], "created": filters["created"]}
+    shared |= {name: plan[name] for name in ("taeg", "debit_rate") if name in plan}
     for kind, lines in plan.items():
         if kind.upper() not in ("INSTALLMENT", "DEFERRED"):
             continue
         for number, line in enumerate(lines if isinstance(lines, list) else [lines], 1):
             total = _cents(line["amount_cents"]) + _cents(line["fees"])
-            rows.append({**line, **asked, "payment_type": kind.upper(), "line": number, "total_cents": total})
+            rows.append({**line, **shared, "payment_type": kind.upper(), "line": number, "total_cents": total})
     if not rows:
         message = "neither INSTALLMENT nor DEFERRED"
         raise KeyError(message)
@@ -97,11 +97,11 @@ def _plan_rows(filters: Mapping[str, Any], plan: Mapping[str, Any]) -> list[dict
 
 
 def _cents(value: Any) -> Any:
-    return int(value) if isinstance(value, str) else value  # two texts would be joined, not added
+    return int(value) if isinstance(value, str) else value  # "+" would join two texts
 
 
 def _company_plans(filters: Mapping[str, Any], answer: Any) -> list[dict[str, Any]]:
-    # A plan at top level, without `items`, occurs as well (seen in one public module).
+    # Some responses have one plan at top level, without `items` (according to one public module).
     items = answer.get("items", [answer])
     return [{**row, "item": number} for number, item in enumerate(items, 1) for row in _plan_rows(filters, item)]
 
@@ -112,18 +112,18 @@ def _conditions(_: Mapping[str, Any], answer: Any) -> list[dict[str, Any]]:
     return [{**shared, **fee} for fee in fees]
 
 
-_ROWS: Final = {"company_plans": _company_plans, "merchant_conditions": _conditions}  # of the others: _plan_rows
+_ROWS: Final = {"company_plans": _company_plans, "merchant_conditions": _conditions}  # _plan_rows for all others
 
 
 @cache
 def plans() -> tuple[Resource, ...]:
-    """Return the resources that have a path; the others of the data file are posted by the vendor."""
-    return tuple(_resource(one) for one in read_resources(FILE).values() if "path" in one.values)
+    """Return the resources that have a path. Pledg posts the others to the merchant's server."""
+    return tuple(_resource(declared) for declared in read_resources(FILE).values() if "path" in declared.values)
 
 
 def _resource(declared: Declared) -> Resource:
     name, (path,), (method,) = declared.name, declared.values["path"], declared.values["method"]
-    identifier = next(one for one in declared.filters if one.setting)
+    identifier = next(known for known in declared.filters if known.setting)
     scheme = declared.values.get("scheme", (None,))[0]
     paging = Single(name, path, method, identifier, _ROWS.get(name, _plan_rows), scheme)
     return Resource(name, declared.about, path, declared.schema, paging, declared.filters)
