@@ -126,5 +126,5 @@ def test_one_name_is_a_list_of_one_server():
     """As everywhere; None is none."""
     with local.start(vendors="pledg") as servers:
         assert list(servers) == ["pledg"]
-    with pytest.raises(UsageError, match="in an empty list"):
+    with pytest.raises(UsageError, match="vendors is empty"):
         local.start(vendors=None)

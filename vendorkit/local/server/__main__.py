@@ -36,42 +36,42 @@ CA_NAME: Final = "vendorkit local test CA, trust it on loopback only"
 KEEP_ALIVE_S: Final = 90  # longer than the pauses of a notebook user, and than the 60 s of common proxies
 ALPHANUMERICS: Final = string.ascii_letters + string.digits
 
-# Importing all of them costs 0.1 s, also where only one is started; by default all are.
+# All are imported even if only one is started: that costs 0.1 s, and by default all are started.
 APIS: Final = {"medipim": medipim.Api, "pledg": pledg.Api, "mediagenix": library.Api, "sequence": sequence.Api}
 
 
 class _Server(uvicorn.Server):
-    """A uvicorn server without signal handlers: several share this process, which may be ended at any moment."""
+    """A uvicorn server without signal handlers: several servers share this process, which may be killed at any time."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
+        """Install no handlers."""
         yield
 
 
 def make_credentials(names: list[str], settings: Settings) -> dict[str, dict[str, str]]:
     """Return new random credentials for each mock server, by environment name."""
-    # User and password together are short enough for one line of `base64`, which the vendors' own examples call.
-    # One robot user for both products: separate in the vendor's documents, shared in a third party's client.
-    robot = {"MEDIAGENIX_ROBOT_USER": f"robot_{_draw(8)}", "MEDIAGENIX_ROBOT_PASSWORD": _draw(32)}
-    key_id = str(10_000_000 + secrets.randbelow(90_000_000))  # the vendor's are integers
-    made = {
-        "medipim": {"MEDIPIM_API_KEY_ID": key_id, "MEDIPIM_API_KEY_SECRET": _draw(40)},
+    # `base64`, which the vendors' own examples call, breaks long lines: user and password together fit into one line.
+    # Both products of Mediagenix share one robot user, as in a third party's client. The vendor's documents have two.
+    robot = {"MEDIAGENIX_ROBOT_USER": f"robot_{_random_text(8)}", "MEDIAGENIX_ROBOT_PASSWORD": _random_text(32)}
+    key_id = str(10_000_000 + secrets.randbelow(90_000_000))  # an integer, as at the vendor
+    credentials = {
+        "medipim": {"MEDIPIM_API_KEY_ID": key_id, "MEDIPIM_API_KEY_SECRET": _random_text(40)},
         "pledg": {
-            "PLEDG_API_KEY": f"key_{_draw(16)}",
-            "PLEDG_API_SECRET": _draw(32),
-            "PLEDG_DASHBOARD_EMAIL": f"{_draw(8).lower()}@shop.example",
-            "PLEDG_DASHBOARD_PASSWORD": _draw(24),
-            "PLEDG_MERCHANT_SECRET": _draw(40),
+            "PLEDG_API_KEY": f"key_{_random_text(16)}",
+            "PLEDG_API_SECRET": _random_text(32),
+            "PLEDG_DASHBOARD_EMAIL": f"{_random_text(8).lower()}@shop.example",
+            "PLEDG_DASHBOARD_PASSWORD": _random_text(24),
+            "PLEDG_MERCHANT_SECRET": _random_text(40),
             **pledg.identities(settings),
         },
         "mediagenix": robot,
         "sequence": robot,
     }
-    return {name: made[name] for name in names}
+    return {name: credentials[name] for name in names}
 
 
-def _draw(length: int) -> str:
+def _random_text(length: int) -> str:
     return "".join(secrets.choice(ALPHANUMERICS) for _ in range(length))
 
 
@@ -84,20 +84,20 @@ async def serve(names: list[str], switches: Mapping[str, Any], ready: TextIO) ->
     # The CA's key is never written.
     authority.issue_cert("127.0.0.1", "localhost", "::1").configure_cert(context)
     control_token, credentials = secrets.token_urlsafe(32), make_credentials(names, Settings(**switches))
-    vendors, servers, runs, origins = {}, [], [], dict[str, str]()
+    vendors, servers, tasks, origins = {}, [], [], dict[str, str]()
     for name in names:
         listener = _listener()
         port = listener.getsockname()[1]
         vendor = Vendor(APIS[name], Settings(**switches), credentials[name], port, control_token, origins)
         origins[name] = vendor.base_url
         servers.append(_server_for(vendor, context))
-        runs.append(asyncio.ensure_future(servers[-1].serve(sockets=[listener])))
+        tasks.append(asyncio.ensure_future(servers[-1].serve(sockets=[listener])))
         vendors[name] = {"port": port, "credentials": vendor.credentials}
     while not all(server.started for server in servers):  # noqa: ASYNC110  uvicorn reports its start only by a flag
         await asyncio.sleep(0.005)
     ready_line = {"vendors": vendors, "ca_pem": authority.cert_pem.bytes().decode(), "control_token": control_token}
     print(json.dumps(ready_line), file=ready, flush=True)
-    await asyncio.gather(*runs)
+    await asyncio.gather(*tasks)
 
 
 def _listener() -> socket.socket:
@@ -126,19 +126,19 @@ def _server_for(vendor: Vendor, context: ssl.SSLContext) -> _Server:
     return server
 
 
-def _end_with_input() -> None:
-    """Exit as soon as the parent closes our input, or dies. Nothing needs to be cleaned up."""
+def _exit_at_end_of_input() -> None:
+    """Exit when the parent closes standard input or dies. Nothing needs to be cleaned up."""
     while sys.stdin.readline():
         pass
     os._exit(0)
 
 
 def main() -> None:
-    """Read what to serve, serve it, and exit when the input closes."""
+    """Read the configuration from standard input, serve, and exit when the input closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a notebook's interrupt must not stop the servers
-    order = json.loads(sys.stdin.readline())
-    threading.Thread(target=_end_with_input, daemon=True).start()
-    asyncio.run(serve(order["vendors"], order["settings"], sys.stdout))
+    config = json.loads(sys.stdin.readline())
+    threading.Thread(target=_exit_at_end_of_input, daemon=True).start()
+    asyncio.run(serve(config["vendors"], config["settings"], sys.stdout))
 
 
 if __name__ == "__main__":

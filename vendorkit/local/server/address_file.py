@@ -1,9 +1,9 @@
 """
-Where mock servers are: those that a whole process shares, and the address file, by which other processes of the same
-user reach them, such as the workers of a cluster.
+The mock servers that the whole process shares, and the address file, through which other processes of the same user,
+such as cluster workers, connect to them.
 
-Only its owner can read the file; the other process gets its path, which is no secret. It is removed together with the
-`LocalVendors` that it describes.
+Only its owner can read the file, because it contains credentials. The other process gets its path, which is not secret.
+The file is removed together with the `LocalVendors` that it describes.
 """
 
 from __future__ import annotations
@@ -33,10 +33,9 @@ class _Shared:
 
 def shared_servers(country: str = "be") -> LocalVendors:
     """
-    Return the mock servers of this process, with default settings: started on first use, stopped at exit.
+    Return the mock servers that this process shares. They have default settings, start on first use and stop at exit.
 
-    Each country of Medipim has a separate server process. A forked process uses the servers of its parent as long as
-    these run.
+    Each country of Medipim has a separate server process. A forked process uses its parent's servers while they run.
     """
     with _Shared.lock:
         servers = _Shared.servers.get(country)
@@ -47,7 +46,7 @@ def shared_servers(country: str = "be") -> LocalVendors:
 
 
 def _renew_lock() -> None:
-    # Another thread of the parent may have held the lock at the moment of the fork.
+    # During the fork another thread of the parent may have held the lock.
     _Shared.lock = threading.Lock()
 
 
@@ -59,7 +58,7 @@ _FILES: Final[weakref.WeakKeyDictionary[LocalVendors, Path]] = weakref.WeakKeyDi
 
 
 def address_file(servers: LocalVendors) -> Path:
-    """Return the path to give to `servers_at` in another process of this user; the file is written on first use."""
+    """Return the path to pass to `servers_at` in another process of this user. The file is written on first use."""
     if servers not in _FILES:
         folder = Path(tempfile.mkdtemp(prefix="vendorkit-local-"))  # mode 700
         weakref.finalize(servers, _remove, folder, os.getpid())
@@ -72,16 +71,16 @@ def address_file(servers: LocalVendors) -> Path:
 
 def servers_at(path: str | Path) -> Mapping[str, LocalVendor]:
     """
-    Return the mock servers of an address file by name. Their switches and logs are out of reach from here.
+    Return the mock servers of an address file by name. They accept API requests, but no control calls (switches, log).
 
     Raises:
-        UsageError: There is no such file: the process of the servers ended, or runs on another machine.
+        UsageError: The file cannot be read: the servers' process has ended, or runs on another machine.
     """
     try:
         addresses = json.loads(Path(path).read_bytes())
     except OSError as exc:
-        what = f"The mock servers of {path} cannot be reached from this process ({type(exc).__name__})."
-        raise UsageError(what, remedy="They serve one user on one machine, while their process runs.") from exc
+        what = f"The mock servers of the address file {path} cannot be reached ({type(exc).__name__})."
+        raise UsageError(what, remedy="Use them on the same machine, as the same user, while they run.") from exc
     return {name: LocalVendor(name, **address, control_token="") for name, address in addresses.items()}
 
 

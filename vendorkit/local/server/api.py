@@ -1,11 +1,11 @@
 """
-What a mock server has to know of a vendor's API, the file that all links to files lead to, and authentication, the
-server's side: HTTP Basic (RFC 7617) and HTTP Digest (RFC 2617, 7616).
+The base class of the vendors' APIs, the picture that all links to files lead to, and the server side of
+authentication: HTTP Basic (RFC 7617) and HTTP Digest (RFC 2617, 7616).
 
-Digest follows Rails, on which the vendor's API seems to run (inferred): the nonce is base64("<unix seconds>:<mac>")
-and valid for a fixed time from its issue, for any number of uses and in any order of counts; `stale` is never sent;
-the client must return realm and opaque unchanged. Switches select stricter behaviours, and that of Rails 5, which
-checks the response for the `uri` that the client says, whatever was requested.
+Digest follows Rails, on which the vendor's API seems to run (inferred). The nonce is base64("<unix seconds>:<mac>") and
+expires a fixed time after its issue; until then it may be used any number of times, with counts in any order. `stale`
+is never sent. The client must return realm and opaque unchanged. Switches select stricter behaviours, and that of
+Rails 5, which checks the response against the `uri` in the header, whatever the request's target is.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _PNG: Final = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
 )
 PARAMETER: Final = re.compile(r'([\w*]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')  # RFC 9110 11.2
-MOST_NONCES: Final = 10_000  # for which `strict_nonce_count` remembers the count
+MAX_NONCES: Final = 10_000  # whose last count `strict_nonce_count` remembers
 
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
 def routes_of(table: Mapping[str, Handler], prefix: str = "") -> list[Route]:
-    """Return the routes of a table from calls, such as "GET /purchase", to handlers."""
+    """Return the routes of a table that maps calls, such as "GET /purchase", to handlers."""
     calls = [(call.split(), handler) for call, handler in table.items()]
     return [Route(prefix + path, handler, methods=[method]) for (method, path), handler in calls]
 
@@ -52,16 +52,16 @@ def encode(value: Any) -> bytes:
 
 class Api:
     """
-    One vendor's API without the authentication, rates, faults and logs, which `vendorkit.local.server.checks` adds.
+    One vendor's API. `vendorkit.local.server.checks` adds authentication, rate limits, faults and the log.
 
     Attributes:
-        AUTH: How every request authenticates: "basic", "digest", or "" if the routes differ.
-        REALM: Of the challenges.
-        OPEN: What the paths start with that are served without credentials.
-        RATE: Requests, window in seconds, and for exceeding it a ban in seconds.
-        settings: Read at each request, so that switches work while the server runs.
-        origin: Returns the origin of this server, of another one by its name, or of its "files".
-        credentials: What this server accepts, by environment name.
+        AUTH: How every request authenticates: "basic", "digest", or "" if this depends on the route.
+        REALM: The realm of the challenges.
+        OPEN: Prefixes of the paths that need no credentials.
+        RATE: The number of requests allowed per window, the window in seconds, and the ban for exceeding it in seconds.
+        settings: The switches, read at each request so that they can change while the server runs.
+        origin: Returns the origin of this server, of another server by its name, or of the host of "files".
+        credentials: The credentials that this server accepts, by environment name.
     """
 
     AUTH: ClassVar[str] = ""
@@ -77,16 +77,16 @@ class Api:
         raise NotImplementedError
 
     def refusal(self, status: int, reason: str, exc: Exception | None = None) -> Response:
-        """Return an error as the vendor writes it."""
+        """Return an error response in the vendor's format."""
         raise NotImplementedError
 
     def unknown(self, _action: str, records: list[str]) -> str:
-        """Return which of *records* cannot be changed, "" if all can; here none can."""
+        """Return those of *records* that cannot be changed, "" if all can. In this base class none can."""
         return ", ".join(records) or "anything"
 
 
 async def picture(request: Request) -> Response:
-    """Answer a file as a CDN does: on another host, to anybody; 400 to credentials, which have no business there."""
+    """Serve a file as a CDN does: to anybody. Credentials must not be sent to a CDN, so they are answered with 400."""
     if "authorization" in request.headers:
         return PlainTextResponse("Files need no credentials.\n", 400)
     return Response(_PNG, media_type="image/png")
@@ -94,9 +94,9 @@ async def picture(request: Request) -> Response:
 
 class Check:
     """
-    How a server checks the Authorization header, except for paths that start with one of the API's OPEN.
+    Checks the Authorization header of every request whose path does not start with one of `Api.OPEN`.
 
-    This one accepts all requests: the routes choose their scheme.
+    This base class accepts every header, for APIs whose routes check it themselves.
     """
 
     def __init__(self, api: Api, user: str = "", password: str = "") -> None:
@@ -104,11 +104,11 @@ class Check:
         self._user, self._password = user, password
 
     def refuse(self, scope: Scope) -> Response | None:
-        """Return the answer to a request that is refused, None if it is accepted."""
+        """Return the response that refuses the request, or None if it is accepted."""
         is_open = scope["path"].startswith(self._api.OPEN)
-        return None if is_open else self._judge(scope, Headers(scope=scope).get("authorization", ""))
+        return None if is_open else self._check(scope, Headers(scope=scope).get("authorization", ""))
 
-    def _judge(self, _scope: Scope, _header: str) -> Response | None:
+    def _check(self, _scope: Scope, _header: str) -> Response | None:
         return None
 
     def headers(self) -> list[tuple[bytes, bytes]]:
@@ -117,37 +117,37 @@ class Check:
 
 
 def check_for(api: Api) -> Check:
-    """Return the check that the API names by its AUTH; its first two credentials are user and password."""
+    """Return the check for the API's AUTH. The API's first two credentials are user and password."""
     kinds = {"": Check, "basic": BasicCheck, "digest": DigestCheck}
     return kinds[api.AUTH](api, *[*api.credentials.values()][:2])
 
 
 def target_of(scope: Scope) -> str:
-    """Return path and query of a request as they are on the wire."""
+    """Return the path and query of a request as they were sent."""
     query: bytes = scope["query_string"]
     return (scope["raw_path"] + (b"?" + query if query else b"")).decode("latin-1")  # type: ignore[no-any-return]
 
 
 def proves_basic(header: str, user: str, password: str) -> bool:
-    """Whether a header is a Basic Authorization (RFC 7617, UTF-8) with this user and password."""
+    """Whether an Authorization header is Basic (RFC 7617, UTF-8) with this user and password."""
     scheme, _, value = header.partition(" ")
     try:
-        given, colon, proof = base64.b64decode(value.strip(), validate=True).decode("utf-8").partition(":")
+        sent_user, colon, sent_password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
     except ValueError:  # includes binascii.Error and UnicodeDecodeError
         return False
-    return scheme.lower() == "basic" and bool(colon) and same(given, user) & same(proof, password)
+    return scheme.lower() == "basic" and bool(colon) and same(sent_user, user) & same(sent_password, password)
 
 
-def same(given: str, expected: str) -> bool:
-    """Compare in a time that does not depend on where two texts differ."""
-    return hmac.compare_digest(given.encode(), expected.encode())
+def same(actual: str, expected: str) -> bool:
+    """Compare two strings in constant time."""
+    return hmac.compare_digest(actual.encode(), expected.encode())
 
 
 class BasicCheck(Check):
     """HTTP Basic for one user."""
 
-    def _judge(self, _scope: Scope, header: str) -> Response | None:
-        """Return 401 with a challenge unless user and password are right."""
+    def _check(self, _scope: Scope, header: str) -> Response | None:
+        """Return 401 with a challenge unless user and password are correct."""
         if proves_basic(header, self._user, self._password):
             return None
         reason = "The credentials are wrong." if header else "The Authorization header is missing."
@@ -166,22 +166,22 @@ class DigestCheck(Check):
         self._last_issue = 0.0
         self._counts: dict[str, int] = {}
 
-    def _judge(self, scope: Scope, header: str) -> Response | None:
-        """Return 401 with a new challenge, or 400 if `uri` is not the request's target; None if accepted."""
+    def _check(self, scope: Scope, header: str) -> Response | None:
+        """Return 401 with a new challenge, 400 if `uri` is not the request's target, or None if accepted."""
         scheme, _, rest = header.partition(" ")
         if scheme.lower() != "digest":
             return self._challenge(stale=False)
-        found = PARAMETER.findall(rest)
-        given = {name.lower(): re.sub(r"\\(.)", r"\1", quoted) or plain for name, quoted, plain in found}
+        matches = PARAMETER.findall(rest)
+        params = {name.lower(): re.sub(r"\\(.)", r"\1", quoted) or plain for name, quoted, plain in matches}
         # A trailing "?" makes no difference, as in Rails.
         target = target_of(scope)
-        if self._settings.digest_uri == "target" and given.get("uri", "").removesuffix("?") != target:
+        if self._settings.digest_uri == "target" and params.get("uri", "").removesuffix("?") != target:
             return self._api.refusal(400, f"The digest's uri is not the request's target {target}.")
-        if not self._proves_password(given, scope["method"]):
+        if not self._proves_password(params, scope["method"]):
             return self._challenge(stale=False)
-        if not self._nonce_lives(given["nonce"]):
+        if not self._is_valid_nonce(params["nonce"]):
             return self._challenge(stale=self._settings.nonce_says_stale)
-        return None if self._count_rises(given) else self._challenge(stale=False)
+        return None if self._has_new_count(params) else self._challenge(stale=False)
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Return the next nonce if the switch `nextnonce` is on (RFC 7616 3.5)."""
@@ -199,26 +199,26 @@ class DigestCheck(Check):
         )
         return response
 
-    def _proves_password(self, given: Mapping[str, str], method: str) -> bool:
-        """Whether the response is that of RFC 7616 3.4 for the expected user and password."""
+    def _proves_password(self, params: Mapping[str, str], method: str) -> bool:
+        """Whether the parameter `response` is correct for the expected user and password (RFC 7616 3.4)."""
         settings = self._settings
         # RFC 7616 3.4: a missing parameter means MD5.
-        if given.get("algorithm", "MD5").lower() != settings.digest_algorithm.lower():
+        if params.get("algorithm", "MD5").lower() != settings.digest_algorithm.lower():
             return False
-        if given.get("realm") != self._realm or given.get("opaque") != self._opaque or "nonce" not in given:
+        if params.get("realm") != self._realm or params.get("opaque") != self._opaque or "nonce" not in params:
             return False
         # Starlette decodes header bytes as Latin-1; a user name is UTF-8 on the wire.
-        if given.get("username", "").encode("latin-1") != self._user.encode():
+        if params.get("username", "").encode("latin-1") != self._user.encode():
             return False
-        expected = self._expected(given, method)
-        return expected is not None and same(given.get("response", ""), expected)
+        expected = self._expected(params, method)
+        return expected is not None and same(params.get("response", ""), expected)
 
-    def _expected(self, given: Mapping[str, str], method: str) -> str | None:
+    def _expected(self, params: Mapping[str, str], method: str) -> str | None:
         algorithm = self._settings.digest_algorithm
         digest: Any = hashlib.sha256 if algorithm.startswith("SHA-256") else hashlib.md5
         # Starlette decodes header bytes as Latin-1.
         names = ("nonce", "nc", "cnonce", "qop", "uri")
-        nonce, count, cnonce, qop, uri = (given.get(name, "").encode("latin-1") for name in names)
+        nonce, count, cnonce, qop, uri = (params.get(name, "").encode("latin-1") for name in names)
 
         def hexhash(*parts: bytes) -> bytes:
             hashed: bytes = digest(b":".join(parts), usedforsecurity=False).hexdigest().encode()
@@ -235,7 +235,7 @@ class DigestCheck(Check):
         return hexhash(ha1, nonce, count, cnonce, qop, ha2).decode()
 
     def _new_nonce(self) -> str:
-        # Fractions of a second that always rise, so that no nonce is issued twice; Rails has whole seconds.
+        # Strictly rising fractions of a second, so that no nonce is issued twice. Rails uses whole seconds.
         self._last_issue = issued = max(time.time(), self._last_issue + 1e-6)
         return self._nonce(f"{issued:.6f}")
 
@@ -244,8 +244,8 @@ class DigestCheck(Check):
         mac = hmac.new(self._secret, keyed, hashlib.sha256).hexdigest()[:32]
         return base64.b64encode(f"{stamp}:{mac}".encode()).decode()
 
-    def _nonce_lives(self, nonce: str) -> bool:
-        """Whether this server issued the nonce, not too long ago; its age counts from the issue, not the last use."""
+    def _is_valid_nonce(self, nonce: str) -> bool:
+        """Whether this server issued the nonce and it has not expired. Its age counts from its issue, not its use."""
         try:
             stamp = base64.b64decode(nonce, validate=True).decode("ascii").partition(":")[0]
             age_s = time.time() - float(stamp)
@@ -253,14 +253,14 @@ class DigestCheck(Check):
             return False
         return same(self._nonce(stamp), nonce) and age_s <= self._settings.nonce_lifetime_s
 
-    def _count_rises(self, given: Mapping[str, str]) -> bool:
-        """Whether `nc` is above the last one of its nonce (Apache's AuthDigestNcCheck); True if the switch is off."""
-        if not self._settings.strict_nonce_count or "nc" not in given:
+    def _has_new_count(self, params: Mapping[str, str]) -> bool:
+        """Whether `nc` is above the nonce's last count (Apache's AuthDigestNcCheck); True if the switch is off."""
+        if not self._settings.strict_nonce_count or "nc" not in params:
             return True
-        nonce, count = given["nonce"], int(given["nc"], 16)
+        nonce, count = params["nonce"], int(params["nc"], 16)
         if count <= self._counts.get(nonce, 0):
             return False
         self._counts[nonce] = count
-        if len(self._counts) > MOST_NONCES:
+        if len(self._counts) > MAX_NONCES:
             del self._counts[next(iter(self._counts))]
         return True

@@ -25,7 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from vendorkit.local.server import faults
 from vendorkit.local.server.vendor import Vendor, control
 
-SMALLEST_GZIP: Final = 500  # bytes; below, compressing costs more than it saves
+MIN_GZIP_BYTES: Final = 500  # compressing a smaller body costs more than it saves
 
 
 def application(vendor: Vendor) -> ASGIApp:
@@ -34,34 +34,34 @@ def application(vendor: Vendor) -> ASGIApp:
 
 
 def routed(vendor: Vendor) -> Starlette:
-    """Return the routes of *vendor*, with the vendor's form of errors; a handler refuses by an HTTPException."""
+    """Return the vendor's routes, with errors in the vendor's format. A handler refuses by raising HTTPException."""
     routes = vendor.api.routes()
     calls = {f"{'|'.join(sorted((route.methods or set()) - {'HEAD'}))} {route.path}" for route in routes}
     known = f"This mock server has: {', '.join(sorted(calls))}."
 
-    def refused(request: Request, exc: Exception) -> Response:
+    def on_error(request: Request, exc: Exception) -> Response:
         status, detail = getattr(exc, "status_code", 500), getattr(exc, "detail", "")
         defaults = {
             404: f"Unknown path {request.url.path}. {known}",
-            405: f"{request.url.path} does not take {request.method}. {known}",
+            405: f"{request.url.path} does not accept {request.method}. {known}",
             500: f"The mock server failed at {request.url.path}: {exc!r}",
         }
-        is_own = detail not in ("", "Not Found", "Method Not Allowed")
-        response = vendor.refusal(status, detail if is_own else defaults[status], exc)
+        is_specific = detail not in ("", "Not Found", "Method Not Allowed")
+        response = vendor.refusal(status, detail if is_specific else defaults[status], exc)
         response.headers.update(getattr(exc, "headers", None) or {})
         return response
 
-    inner = Starlette(routes=routes, exception_handlers={HTTPException: refused, Exception: refused})
+    inner = Starlette(routes=routes, exception_handlers={HTTPException: on_error, Exception: on_error})
     inner.router.redirect_slashes = False  # no vendor is known to send these redirects
     return inner
 
 
 class _Checks:
-    """The ASGI application that every request of one vendor enters."""
+    """The ASGI application that receives every request to one mock server."""
 
     def __init__(self, vendor: Vendor, inner: ASGIApp) -> None:
         self._vendor, self._inner = vendor, inner
-        self._compressed = GZipMiddleware(self._plain, minimum_size=SMALLEST_GZIP, compresslevel=1)
+        self._compressed = GZipMiddleware(self._plain, minimum_size=MIN_GZIP_BYTES, compresslevel=1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         vendor = self._vendor
@@ -78,9 +78,9 @@ class _Checks:
                 await faults.apply(fault, vendor, self._answer, scope, receive, send)
             else:
                 await self._answer(scope, receive, send)
-        except Exception:  # noqa: BLE001  any failure of a route is reported on both sides
+        except Exception:  # noqa: BLE001  any failure of a route is reported to both the parent process and the client
             traceback.print_exc(file=sys.stderr)
-            # If the answer had begun, only a closed connection shows the client that it is incomplete.
+            # Once the answer has begun, only a closed connection shows the client that it is incomplete.
             if not entry["complete"]:
                 vendor.drop(scope)
 
@@ -141,7 +141,7 @@ def _entry(vendor: Vendor, scope: Scope) -> dict[str, Any]:
 
 
 def _counting(entry: dict[str, Any], receive: Receive, send: Send) -> tuple[Receive, Send]:
-    """Wrap both directions so that *entry* is up to date before the client sees a byte of the answer."""
+    """Wrap both callables so that *entry* is up to date before the client receives any byte of the answer."""
     announced = entry["bytes_in"] > 0
 
     async def counting_receive() -> Message:

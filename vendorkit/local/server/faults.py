@@ -1,4 +1,4 @@
-"""What switches do to an answer: which fault the next request gets, and the whitespace of JSON."""
+"""How switches alter answers: faults, and the whitespace of JSON."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ from vendorkit.local.server.vendor import Vendor
 Answer = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 SLOW_BYTE_S: Final = 0.15
-GARBAGE: Final = b"\x16\x03\x01 this is no HTTP\r\n\r\n"
+GARBAGE: Final = b"\x16\x03\x01 this is not HTTP\r\n\r\n"
 MAINTENANCE: Final = "<!DOCTYPE html><title>Maintenance</title><h1>We will be back soon</h1>"
 
-# A string has no raw line feed in JSON, so every "\n" is between tokens.
+# JSON strings contain no raw line feed, so every "\n" is between tokens.
 _FORMS: Final = {"pretty": ("  ", "\n"), "crlf": ("\t", "\r\n")}
 
 
 def choose(settings: Settings, number: int) -> str | None:
-    """Return the fault for request *number*: the next of `fail_next`, or one drawn by `fault_rate`, or None."""
+    """Return the fault for request *number*: the next of `fail_next`, a random one (`fault_rate`), or None."""
     if settings.fail_next:
         return settings.fail_next.pop(0) or None
-    source = random.Random(f"{settings.seed}:{number}")  # equal runs have equal faults
-    is_hit = source.random() < settings.fault_rate
-    return source.choice(settings.fault_kinds) if is_hit and settings.fault_kinds else None
+    rng = random.Random(f"{settings.seed}:{number}")  # equal runs have equal faults
+    is_hit = rng.random() < settings.fault_rate
+    return rng.choice(settings.fault_kinds) if is_hit and settings.fault_kinds else None
 
 
 async def apply(fault: str, vendor: Vendor, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: PLR0917
-    """Answer the request with *fault*, one of those in the docstring of `Settings`."""
+    """Answer the request with *fault*; the docstring of `Settings` lists them."""
     name, _, argument = fault.partition(":")
     if name in ("drop", "garbage"):
-        await _leave(vendor, scope, receive, final_bytes=GARBAGE if name == "garbage" else b"")
+        await _disconnect(vendor, scope, receive, final_bytes=GARBAGE if name == "garbage" else b"")
     elif name == "hang":
-        await _until_gone(receive)
+        await _wait_for_disconnect(receive)
     elif name in ("truncate", "reset"):
-        start, body = await _collected(answer, scope, receive)
+        start, body = await _collect(answer, scope, receive)
         part = body[: int(argument) if argument else len(body) // 2]
         await send(start)
         await send({"type": "http.response.body", "body": part, "more_body": True})
-        await _leave(vendor, scope, receive, reset=name == "reset")
+        await _disconnect(vendor, scope, receive, reset=name == "reset")
     elif name == "slow":
-        start, body = await _collected(answer, scope, receive)
+        start, body = await _collect(answer, scope, receive)
         await send(start)
         for index in range(len(body)):
             if not vendor.connected(scope):
@@ -59,13 +59,13 @@ async def apply(fault: str, vendor: Vendor, answer: Answer, scope: Scope, receiv
             await asyncio.sleep(SLOW_BYTE_S)
         await send({"type": "http.response.body", "body": b""})
     elif name in ("gzip-cut", "gzip-sum"):
-        await _send_corrupted(name, *await _collected(answer, scope, receive), send)
+        await _send_corrupted(name, *await _collect(answer, scope, receive), send)
     else:
-        response = _instead(name, vendor, scope)
+        response = _replacement(name, vendor, scope)
         await response(scope, receive, spaced(vendor.settings.json_whitespace, send))
 
 
-async def _collected(answer: Answer, scope: Scope, receive: Receive) -> tuple[Message, bytes]:
+async def _collect(answer: Answer, scope: Scope, receive: Receive) -> tuple[Message, bytes]:
     """Return the first message and the whole body of the vendor's answer."""
     messages: list[Message] = []
 
@@ -77,7 +77,7 @@ async def _collected(answer: Answer, scope: Scope, receive: Receive) -> tuple[Me
 
 
 async def _send_corrupted(name: str, start: Message, body: bytes, send: Send) -> None:
-    """Compress the body if it is not, corrupt the result, and send that with its right Content-Length."""
+    """Send the body gzipped and corrupted, with a correct Content-Length."""
     headers = dict(start["headers"])
     whole = body if headers.get(b"content-encoding") == b"gzip" else gzip.compress(body, 1)
     if name == "gzip-cut":
@@ -89,8 +89,8 @@ async def _send_corrupted(name: str, start: Message, body: bytes, send: Send) ->
     await send({"type": "http.response.body", "body": corrupted})
 
 
-def _instead(name: str, vendor: Vendor, scope: Scope) -> Response:
-    """Return the answer that replaces the vendor's."""
+def _replacement(name: str, vendor: Vendor, scope: Scope) -> Response:
+    """Return the response to send instead of the vendor's."""
     if name == "html":
         return HTMLResponse(MAINTENANCE)
     if name == "empty":
@@ -100,33 +100,33 @@ def _instead(name: str, vendor: Vendor, scope: Scope) -> Response:
     return vendor.refusal(int(name), "This error was set by a switch of the mock server.")
 
 
-async def _until_gone(receive: Receive) -> None:
+async def _wait_for_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-async def _leave(vendor: Vendor, scope: Scope, receive: Receive, **how: Any) -> None:
-    """Close the connection, and return once uvicorn has noticed: before that it would answer 500 itself."""
+async def _disconnect(vendor: Vendor, scope: Scope, receive: Receive, **how: Any) -> None:
+    """Close the connection and wait until uvicorn has noticed; if not, it would answer with 500 itself."""
     vendor.drop(scope, **how)
-    await _until_gone(receive)
+    await _wait_for_disconnect(receive)
 
 
 def spaced(whitespace: str, send: Send) -> Send:
-    """Return *send* with JSON bodies in the form *whitespace*; other answers, such as NDJSON, are not changed."""
+    """Return *send* with JSON bodies formatted with *whitespace*; other answers, such as NDJSON, are unchanged."""
     if whitespace == "compact":
         return send
     indent, line_end = _FORMS[whitespace]
-    held: list[Message] = []
+    held_start: list[Message] = []
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             if MutableHeaders(raw=message["headers"]).get("content-type", "").startswith("application/json"):
-                held.append(message)
+                held_start.append(message)
                 return
-        elif held:  # every JSON answer has one body message
+        elif held_start:  # every JSON answer has one body message
             value = json.loads(message["body"])
             body = json.dumps(value, ensure_ascii=False, indent=indent).replace("\n", line_end).encode()
-            start = held.pop()
+            start = held_start.pop()
             MutableHeaders(raw=start["headers"])["content-length"] = str(len(body))
             await send(start)
             message = {**message, "body": body}

@@ -1,11 +1,11 @@
 """
 Start, control and stop the process in which the mock servers run.
 
-This module needs neither Starlette nor uvicorn nor NumPy: only the child process imports them. The child reads what to
-serve from its standard input and exits when that closes, so it never outlives its parent, even if that was killed.
-Switches and logs are read and set by control calls to each server's port, below `/__local__/`, with a random token.
-Control calls are answered before all faults and delays, and each opens a new connection, so threads and forked
-processes can make them.
+This module needs neither Starlette nor uvicorn nor NumPy: only the child process imports them. The child reads its
+configuration from standard input and exits when that closes, so it never outlives its parent, even a killed one.
+
+Control calls read and set switches and read the log. They go to each server's port, below `/__local__/`, with a random
+token. Faults and delays do not affect them. Each opens a new connection, so threads and forked processes can make them.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class LocalVendor:
         name: The vendor's short name, such as "medipim".
         base_url: Its origin, "https://127.0.0.1:PORT".
         ca_pem: The certificate (PEM text) of the CA that signed the server's certificate.
-        credentials: Environment names and the values that this server accepts; new random ones at each start.
+        credentials: The credentials that this server accepts, by environment name; new and random at each start.
     """
 
     def __init__(self, name: str, port: int, ca_pem: str, credentials: Mapping[str, str], control_token: str) -> None:
@@ -62,7 +62,7 @@ class LocalVendor:
         return f"<LocalVendor {self.name} at {self.base_url}>"
 
     def __reduce__(self) -> NoReturn:
-        message = "A LocalVendor holds credentials and is not pickled; start or share one in each process."
+        message = "A LocalVendor holds credentials and cannot be pickled. Start or share one in each process."
         raise TypeError(message)
 
     def log(self) -> list[dict[str, Any]]:
@@ -77,7 +77,7 @@ class LocalVendor:
         return list(self._control("log"))
 
     def clear_log(self) -> None:
-        """Empty the log and count requests from 1 again; random faults, drawn by that number, repeat from the start."""
+        """Empty the log and number requests from 1 again. Random faults depend on that number, so they repeat."""
         self._control("clear_log")
 
     @property
@@ -91,33 +91,35 @@ class LocalVendor:
 
     def set(self, **settings: Any) -> None:
         """
-        Change switches of the running server; the next request sees them.
+        Change switches of the running server, from the next request on.
 
         Raises:
-            UsageError: A name or value is not one of `Settings`, or is fixed at the start.
+            UsageError: `Settings` does not have the name or does not accept the value, or it is fixed at the start.
         """
         check_settings(settings)
         if fixed := sorted(FIXED_AT_START & settings.keys()):
             what = f"{', '.join(fixed)} cannot change while the mock server runs."
-            raise UsageError(what, remedy="Give it to local.start().")
+            raise UsageError(what, remedy="Set it in local.start().")
         self._control("set", settings)
 
     def change(self, action: Action, *records: str) -> None:
         """
-        Change records of Medipim or Mediagenix, now; `set(changes=[])` undoes all changes.
+        Change records of Medipim or Mediagenix now. `set(changes=[])` undoes all changes.
+
+        Mediagenix lists every change in its event feed.
 
         Args:
             action: "edit", "delete" or "add"; for Medipim also "touch" (only a new time), "deactivate" and "replace".
-            records: Medipim's product ids; Mediagenix's paths, such as "titles/17". To add a product of Medipim, give
-                none; Mediagenix adds copies of the given records, and lists every change in its event feed.
+            records: Medipim: product ids; none to add a new product. Mediagenix: paths, such as "titles/17"; "add" adds
+                copies of them.
 
         Raises:
-            UsageError: There is no such record, or the server has no such action; nothing was changed.
+            UsageError: A record does not exist, or this server does not have the action. Nothing was changed.
         """
-        wrong = ", ".join(repr(one) for one in records if not isinstance(one, str) or not one)
+        wrong = ", ".join(repr(record) for record in records if not isinstance(record, str) or not record)
         if refused := wrong or self._control("change", {"action": action, "records": records}):
             what = f"{self.name} cannot {action} {refused}."
-            raise UsageError(what, remedy="Give ids of products, or paths such as titles/17, that are there.")
+            raise UsageError(what, remedy="Give ids of existing products, or paths of existing records (titles/17).")
 
     def expire_now(self) -> None:
         """Invalidate all tokens and nonces issued so far."""
@@ -181,7 +183,7 @@ class LocalVendors:
 
     @property
     def running(self) -> bool:
-        """Whether the servers still run."""
+        """Whether the servers are still running."""
         if os.getpid() == self._owner_pid:
             return self._process.poll() is None
         # A forked process cannot wait for its parent's child, so it sends a control call.
@@ -192,7 +194,7 @@ class LocalVendors:
         return True
 
     def stop(self) -> None:
-        """End the servers; a second call, or one from a forked process, does nothing."""
+        """Stop the servers. A second call, or a call from a forked process, does nothing."""
         if os.getpid() == self._owner_pid:
             _end(self._process)
 
@@ -202,18 +204,18 @@ def start(*, vendors: str | Sequence[str] = VENDORS, **settings: Any) -> LocalVe
     Start mock servers in a new process and wait until they answer.
 
     Args:
-        vendors: One or several of "medipim", "pledg", "mediagenix" and "sequence".
-        settings: Switches as in `vendorkit.local.server.settings.Settings`, the same for all of them at first.
+        vendors: One or more of "medipim", "pledg", "mediagenix" and "sequence".
+        settings: Switches, as in `vendorkit.local.server.settings.Settings`, for all of these servers.
 
     Raises:
         UsageError: A vendor, a switch or its value is unknown.
         SettingsError: The packages of the extra `local` are not installed.
-        VendorUnavailable: The servers did not come up within 30 seconds.
+        VendorUnavailable: The servers did not start within 30 seconds.
     """
     vendors = (vendors,) if isinstance(vendors, str) else tuple(vendors or ())
     unknown = [name for name in vendors if name not in VENDORS]
     if unknown or not vendors:
-        what = f"There is no mock server {', '.join(map(repr, unknown)) or 'in an empty list'}."
+        what = f"There is no mock server {', '.join(map(repr, unknown))}." if unknown else "vendors is empty."
         raise UsageError(what, remedy=f"Choose from {', '.join(VENDORS)}.")
     check_settings(settings)
     if missing := [name for name in NEEDED_MODULES if find_spec(name) is None]:
@@ -222,19 +224,19 @@ def start(*, vendors: str | Sequence[str] = VENDORS, **settings: Any) -> LocalVe
     with tempfile.TemporaryFile() as stderr:
         process = _spawn(stderr)
         try:
-            ready = _hand_over(process, {"vendors": list(vendors), "settings": settings}, stderr)
+            ready = _configure(process, {"vendors": list(vendors), "settings": settings}, stderr)
         except BaseException:
             _end(process)
             raise
     ca_pem, token = ready["ca_pem"], ready["control_token"]
     addresses = ready["vendors"].items()
-    found = {name: LocalVendor(name, **address, ca_pem=ca_pem, control_token=token) for name, address in addresses}
-    return LocalVendors(process, found)
+    servers = {name: LocalVendor(name, **address, ca_pem=ca_pem, control_token=token) for name, address in addresses}
+    return LocalVendors(process, servers)
 
 
 def _spawn(stderr: IO[bytes]) -> subprocess.Popen[str]:
-    # The new session protects the servers from a notebook's interrupt, which is sent to the whole process group.
-    # The working directory makes `-m` find this package, and no module in the folder of the notebook.
+    # A notebook's interrupt is sent to the whole process group; a new session protects the servers from it.
+    # This working directory makes `-m` import this package, not a module in the notebook's folder.
     return subprocess.Popen(
         [sys.executable, "-m", "vendorkit.local.server"],
         stdin=subprocess.PIPE,
@@ -248,14 +250,14 @@ def _spawn(stderr: IO[bytes]) -> subprocess.Popen[str]:
     )
 
 
-def _hand_over(process: subprocess.Popen[str], order: Mapping[str, Any], stderr: IO[bytes]) -> dict[str, Any]:
-    """Send the order and wait for the ready line."""
+def _configure(process: subprocess.Popen[str], config: Mapping[str, Any], stderr: IO[bytes]) -> dict[str, Any]:
+    """Send the configuration and wait for the ready line."""
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()
     assert process.stdin is not None  # noqa: S101  _spawn opens both pipes
     assert process.stdout is not None  # noqa: S101
     threading.Thread(target=lambda stdout: lines.put(stdout.readline()), args=(process.stdout,), daemon=True).start()
-    with contextlib.suppress(BrokenPipeError):  # a child that died at once is reported below
-        process.stdin.write(json.dumps(order) + "\n")
+    with contextlib.suppress(BrokenPipeError):  # if the child has already died, this is reported below
+        process.stdin.write(json.dumps(config) + "\n")
         process.stdin.flush()
     with contextlib.suppress(queue.Empty, ValueError):
         ready: dict[str, Any] = json.loads(lines.get(timeout=START_TIMEOUT_S))
@@ -263,7 +265,7 @@ def _hand_over(process: subprocess.Popen[str], order: Mapping[str, Any], stderr:
     stderr.seek(0)
     tail = " | ".join(stderr.read().decode("utf-8", "replace").strip().splitlines()[-3:])[-600:]
     what = (
-        f"The mock servers did not start within {START_TIMEOUT_S:.0f} s. Their error output ends: {tail or '(none)'}."
+        f"The mock servers did not start within {START_TIMEOUT_S:.0f} s. End of their error output: {tail or '(none)'}."
     )
     raise VendorUnavailable(what, remedy="Check the installation with: pip install 'vendorkit[local]'")
 

@@ -1,4 +1,4 @@
-"""One mock server of the running process, and the control calls by which the process that started it sets switches."""
+"""One mock server of this process, and the control calls through which the parent process sets its switches."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LOG_LENGTH: Final = 50_000
 
 @dataclass(eq=False)
 class Vendor:
-    """One mock server of the running process: its vendor, switches, credentials, address and state."""
+    """One mock server of this process: its vendor, switches, credentials, address and state."""
 
     kind: type[Api]
     settings: Settings
@@ -42,8 +42,8 @@ class Vendor:
         self.check = check_for(self.api)
 
     def origin(self, name: str = "") -> str:
-        """Return the origin of this server, of another one by its name, or of the "files" that it links to."""
-        if name == "files":  # another host for a client, as a CDN is
+        """Return the origin of this server, of another server by its name, or of the "files" that it links to."""
+        if name == "files":  # to the client, another host, like a CDN's
             return self.base_url.replace("127.0.0.1", "localhost")
         return self.origins.get(name, f"https://{name}.example") if name else self.base_url
 
@@ -63,7 +63,7 @@ class Vendor:
         for connection in list(self.connections):
             if connection.client == scope["client"]:
                 connection.transport.write(final_bytes)
-                if reset:  # RFC 9293 section 3.10.4: no time to linger makes close() an abort
+                if reset:  # without a linger time, closing the socket sends RST (RFC 9293 section 3.10.4)
                     plain = connection.transport.get_extra_info("socket")
                     plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     connection.transport.abort()
@@ -72,7 +72,7 @@ class Vendor:
 
 
 class RateLimit:
-    """A budget of requests per time window, and a ban for exceeding it (Medipim: no ban; Mediagenix: 300 s)."""
+    """A limit of requests per time window, and a ban for exceeding it (Medipim: no ban; Mediagenix: 300 s)."""
 
     def __init__(self, settings: Settings, rate: tuple[int, float, float]) -> None:
         self._settings, self._rate = settings, rate
@@ -80,16 +80,16 @@ class RateLimit:
         self._banned_until = 0.0
 
     def seconds_to_wait(self, now: float) -> float:
-        """Count a request at *now*; return 0 if it is within the budget, else the seconds until it would be."""
-        (own, window_s, ban_s), given = self._rate, self._settings.rate_limit_requests
+        """Count a request at *now*; return 0 if it is within the limit, else the seconds until it would be."""
+        (documented, window_s, ban_s), override = self._rate, self._settings.rate_limit_requests
         if not self._settings.rate_limit:
             return 0.0
         if now < self._banned_until:
             return self._banned_until - now
-        # A sliding window (inferred): no document says which kind, and this is the stricter one.
+        # A sliding window (inferred): no document names the kind, and this one is the stricter.
         while self._times and self._times[0] <= now - window_s:
             self._times.popleft()
-        if len(self._times) < (own if given is None else given):
+        if len(self._times) < (documented if override is None else override):
             self._times.append(now)
             return 0.0
         if ban_s:
@@ -105,10 +105,10 @@ class RateLimit:
 
 
 async def control(vendor: Vendor, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer one control call; without the right token the answer is 403."""
+    """Answer one control call, with 403 if its token is wrong."""
     request = Request(scope, receive)
-    given = request.headers.get("x-local-control", "")
-    if not hmac.compare_digest(given.encode(), vendor.control_token.encode()):
+    token = request.headers.get("x-local-control", "")
+    if not hmac.compare_digest(token.encode(), vendor.control_token.encode()):
         await PlainTextResponse("Only for the process that started the mock servers.\n", 403)(scope, receive, send)
         return
     action = scope["path"].rsplit("/", 1)[-1]
@@ -140,7 +140,7 @@ def _act(vendor: Vendor, action: str, arguments: dict[str, Any]) -> Any:
 
 
 def _change(vendor: Vendor, arguments: dict[str, Any]) -> str:
-    """Change the records; return which of them cannot be, and then change none."""
+    """Change all the records, or none if some cannot be changed; return those that cannot."""
     refused = vendor.api.unknown(arguments["action"], arguments["records"])
     if not refused:
         for record in arguments["records"] or [""]:
