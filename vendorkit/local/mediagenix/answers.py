@@ -1,8 +1,8 @@
 """
-What Mediagenix's APIs answer, as XML or JSON, with links expanded on request.
+The answers of Mediagenix's APIs, as XML or JSON, with links expanded on request.
 
-Rules: Mediagenix's documents on XML, JSON and expand. XML is concatenated from strings and not built by an XML
-library, because a page of 200 titles has to be written within a few milliseconds.
+They follow Mediagenix's documents on XML, JSON and expand. XML is concatenated from strings instead of built by an XML
+library, so that a page of 200 titles is written within a few milliseconds.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from xml.sax.saxutils import escape, quoteattr
 from vendorkit.local.server.api import Api
 
 Attribute = tuple[str, str, Any]
-"""Name with underscores, value of the XML `type` attribute ("": no attribute), value."""
+"""The name with underscores, the XML `type` ("": none), and the value."""
 
 
 @dataclass(slots=True)
@@ -29,11 +29,11 @@ class Resource:
     Args:
         name: Resource type, with underscores.
         path: Path below `/api`; "" for the root, which has no self link.
-        attributes: In the order of the answer.
-        below: Rels whose link is the path of the record followed by the rel.
-        links: Rel and path of all other links; "sequence:/api/jobs/1" is at another origin.
+        attributes: The attributes, in the order of the answer.
+        below: Rels whose link is the record's path followed by the rel.
+        links: Rel and path of all other links. "sequence:/api/jobs/1" is at another origin.
         plain: Rels that `expand` does not expand.
-        embedded: What `expand` puts under a rel, if that is not the resource at the link.
+        embedded: The resource that `expand` shows for a rel, if it is not the one at the link.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Resource:
 
 @dataclass(slots=True)
 class Document:
-    """The free-form `metadata` of one record: `kinds` has all fields of its template; they may be absent or null."""
+    """The free-form `metadata` of one record. `kinds` has all fields of its template, each of which may be absent."""
 
     entity: str
     fields: list[Attribute]
@@ -62,15 +62,15 @@ class Document:
 @dataclass(slots=True)
 class Collection:
     """
-    A list of records, each built from its number.
+    A list of records, each built from its id.
 
     Args:
         name: Plural resource type, with underscores.
         members: Ids of the records, in order.
-        build: Returns the record of an id.
-        paging: "pages" (always), "optional" (with `pagination=true`), "cursor", or "none". It is documented for a
-            few collections only (3.5); the rest is inferred.
-        select: Returns the members for a query, if the collection has filters.
+        build: Returns the record with an id, or None.
+        paging: "pages" (always), "optional" (with `pagination=true`), "cursor", or "none". The vendor documents it for
+            a few collections only (3.5); for the others it is inferred.
+        select: Returns the members that match a query, if the collection has filters.
     """
 
     name: str
@@ -82,37 +82,37 @@ class Collection:
 
 Node = Resource | Document | Collection
 Resolve = Callable[[str], Node | None]
-"""Returns what is at a path; None if nothing is there."""
+"""Returns the node at a path, None if there is none."""
 Write = Callable[..., Any]
-"""Writes a node below a guard, at a depth."""
+"""Writes a node, given the guard (see `Renderer`) and the depth."""
 Table = dict[str, Callable[..., Node | None]]
-"""From a path below `/api`, such as `/titles/{id}/images`, to the function that builds the answer from its ids."""
+"""Maps a path below `/api`, such as `/titles/{id}/images`, to the function that builds the node from the ids."""
 
 
 def found_in(table: Table, path: str) -> Node | None:
-    """Return what a table has at *path*; None if nothing is there."""
+    """Return the node that a table has at *path*, None if there is none."""
     parts = path.split("/")
     pattern = "/".join("{id}" if part.isdecimal() else part for part in parts)
     return table[pattern](*(int(part) for part in parts if part.isdecimal())) if pattern in table else None
 
 
-# 3.2: these two keep the underscore in XML, as the vendor's samples do.
+# 3.2: in the vendor's samples these two keep the underscore in XML.
 UNDERSCORED: Final = {("image", "external_id"), ("rendition", "external_id")}
-# 3.2: samples with `href` before `rel`, and an array root without `type`.
+# 3.2: the samples have `href` before `rel` in these resources, and no `type` at the root of this array.
 HREF_FIRST: Final = {"linear_scheduling", "platform"}
 UNTYPED_ARRAYS: Final = {"linear_schedulings"}
 _SHARES: Final = 10_000
 
 
 class Paging(NamedTuple):
-    """What an answer has in addition to the records of a page: the total, rel and URL of the adjacent pages."""
+    """What an answer has in addition to its records: the total, and the rels and URLs of the adjacent pages."""
 
     total: int | None = None
     links: Sequence[tuple[str, str]] = ()
 
 
 class Renderer:
-    """Writes one answer. A *guard* is the set of paths that `expand` does not expand again."""
+    """Writes one answer. The *guard* is the set of paths that are not expanded again."""
 
     def __init__(self, api: Api, resolve: Resolve, expand: frozenset[str]) -> None:
         self._settings, self._origin = api.settings, api.origin
@@ -183,14 +183,14 @@ class Renderer:
     # -- both
 
     def _links(self, resource: Resource, guard: set[str], depth: int, write: Write) -> Iterator[tuple[str, str, Any]]:
-        """Yield rel and URL of the links of a record, and what *write* makes of an expanded one, else None."""
+        """Yield the rel and URL of each link of a record, and the linked node as written by *write*, if expanded."""
         path = resource.path
         guard = self._guarded(guard, path, depth)
         if path:
             yield "self", self._api + path, None
-        wanted = self._expand - resource.plain
+        expand = self._expand - resource.plain
         for rel, target in [*((rel, f"{path}/{rel}") for rel in resource.below), *resource.links]:
-            child = self._child(resource, (rel, target), guard, depth, write) if rel in wanted else None
+            child = self._child(resource, (rel, target), guard, depth, write) if rel in expand else None
             yield rel, self._href(target), child
 
     def _child(self, resource: Resource, link: tuple[str, str], guard: set[str], depth: int, write: Write) -> Any:
@@ -201,15 +201,15 @@ class Renderer:
     def _guarded(self, guard: set[str], path: str, depth: int) -> set[str]:
         if not self._expand:
             return guard
-        # 3.4, inferred from server code of 2013: below the first level all siblings share one guard, so that a
-        # record that occurs twice among them is expanded only the first time.
+        # 3.4, inferred from server code of 2013: below the first level all siblings share one guard. A record that
+        # occurs twice among them is expanded only the first time.
         if depth and self._settings.expand_guard_shared:
             guard.add(path)
             return guard
         return guard | {path}
 
     def _href(self, path: str) -> str:
-        """Return the address of a path; "sequence:/jobs/1" is one of another origin."""
+        """Return the URL of a path. "sequence:/api/jobs/1" is at another origin."""
         if path.startswith("/"):
             return self._api + path
         name, _, below = path.partition(":")
@@ -228,9 +228,9 @@ class Renderer:
 
 
 def _items(collection: Collection, guard: set[str], depth: int, write: Write) -> Iterator[Any]:
-    """Yield the records; each of a requested list has its own guard, those of an expanded list share one (3.4)."""
-    for number in collection.members:
-        item = collection.build(number)
+    """Yield the records. In a requested list each has its own guard, in an expanded list they share one (3.4)."""
+    for id_ in collection.members:
+        item = collection.build(id_)
         if item is not None:
             yield write(item, guard if depth else set(), depth)
 
@@ -256,11 +256,11 @@ def _tags(resource: str, attribute: str, kind: str) -> tuple[str, str, str]:
 
 
 def _link(resource: str, rel: str, href: str, child: str | None) -> str:
-    """Return the element of a link, with what it is expanded to."""
+    """Return the element of a link, which contains the expanded record, if any."""
     href = _text(href)
-    words = f'rel="{rel}" href="{href}"'
+    attributes = f'rel="{rel}" href="{href}"'
     if rel == "web":
-        words = f'type="text/html" {words}'
+        attributes = f'type="text/html" {attributes}'
     elif resource in HREF_FIRST:
-        words = f'href="{href}" rel="{rel}"'
-    return f"<link {words}/>" if child is None else f"<link {words}>{child}</link>"
+        attributes = f'href="{href}" rel="{rel}"'
+    return f"<link {attributes}/>" if child is None else f"<link {attributes}>{child}</link>"

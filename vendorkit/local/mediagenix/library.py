@@ -1,10 +1,12 @@
 """
-The mock server of Mediagenix On-Demand; the facts of its records, computed from the seed and the number of titles.
+The mock server of Mediagenix On-Demand, and the facts of its records, computed from the seed and the number of titles.
 
-Every fact of a record is computed from its index, which is its id - 1. Titles come in blocks of ten: three features,
-six episodes, one trailer. A series has ten episodes, a brand three series; the titles of a collection are from 132
-adjacent ones. Title groups are first the series, then the collections. Methods with the plural of a kind return the
-facts of its records, see `tables`; public ones for relations take and return ids, private ones indexes.
+Every fact of a record is computed from its index, which is its id - 1. Titles are numbered in blocks of ten: three
+features, six episodes, one trailer. A series has ten episodes, a brand three series. A collection selects its titles
+from a range of 132. Of the title groups, the series have the first ids, the collections the others.
+
+Methods named after the plural of a kind return the facts of one record, see `tables`. Public methods for relations take
+and return ids, private ones take and return indexes. A *slot* is a possible id: not every slot has a record.
 
 Oddities: titles without rights (the third feature of every fifth block), series without rights (every eleventh),
 schedulings after their right ended (every seventeenth), rights that end in the month after the anchor (every seventh),
@@ -23,12 +25,12 @@ from vendorkit.local.server.api import picture
 
 
 class Library(Titles):
-    """The facts of one library; those of titles are in `titles`."""
+    """The facts of one library. The base class has those of the titles."""
 
     # -- rights, deals, availability windows and restrictions
 
     def rights(self, id_: int) -> Facts | None:
-        """Return the facts of a right; not every place has one."""
+        """Return the facts of a right, None for an empty slot."""
         right = id_ - 1
         if not self._has_right(right):
             return None
@@ -45,12 +47,12 @@ class Library(Titles):
             "absent": () if selection else edges,
             "licensable": f"/{owner}/{index + 1}",
             "licensor": self._licensor_id(licensor),
-            # A licensor has two deals.
+            # Each licensor has two deals.
             "deal": 2 * licensor - 1 + right % 2 if licensor and right % 3 != 2 else None,
         }
 
     def _has_right(self, right: int) -> bool:
-        """Whether a place has a right."""
+        """Whether a slot has a right."""
         if right < self._title_rights:
             title = self._licensable(right)[1]
             return right >= 0 and title < self.counts["titles"] and (right % 4 < 3 or right // 4 % 5 != 4)
@@ -58,7 +60,7 @@ class Library(Titles):
         return series < self._series and series % 11 != 7 and (not second or series % 3 == 0)
 
     def _licensable(self, right: int) -> tuple[str, int]:
-        """Return what a right is for: `titles` or `title_groups`, and the index."""
+        """Return what a right is for: `titles` or `title_groups`, and the record's index."""
         if right < self._title_rights:
             return "titles", right // 4 * 10 + (0, 0, 1, 2)[right % 4]
         return "title_groups", (right - self._title_rights) // 2
@@ -68,23 +70,23 @@ class Library(Titles):
         return "1,7-9" if right >= self._title_rights and (right - self._title_rights) % 2 else None
 
     def _applying(self, title: int) -> list[int]:
-        """Return the rights that apply to a title: its rights, or those of its series that include the episode."""
+        """Return the rights that apply to a title: its own, or for an episode those of its series that include it."""
         episode, first = self._episode(title), title // 10 * 4
-        if not episode:  # of the other titles only features have rights
-            places = {0: [first, first + 1], 1: [first + 2], 2: [first + 3]}.get(title % 10, [])
+        if not episode:  # features have rights, trailers have none
+            slots = {0: [first, first + 1], 1: [first + 2], 2: [first + 3]}.get(title % 10, [])
         else:
             first = self._title_rights + 2 * episode[0]
-            places = [first, first + 1] if episode[1] in {1, 7, 8, 9} else [first]
-        return [right for right in places if self._has_right(right)]
+            slots = [first, first + 1] if episode[1] in {1, 7, 8, 9} else [first]
+        return [right for right in slots if self._has_right(right)]
 
     def _span(self, right: int) -> tuple[int, int]:
-        """Return the first day of a right and the day after its last, counted from the anchor."""
+        """Return the first day of a right and the day after its last, in days from the anchor."""
         number = self.scatter(right, 7)
         end = number % 30 if right % 7 == 0 else number % 500 - 100
         return end - 90 - number // 500 % 630, end
 
     def deals(self, id_: int) -> Facts:
-        """Return the facts of a deal: each licensor has one of either kind."""
+        """Return the facts of a deal."""
         index = id_ - 1
         return {
             "name": f"{WORDS['licensors'][index // 2 + 1]} {2024 + index % 2}",
@@ -95,12 +97,12 @@ class Library(Titles):
         }
 
     def title_windows(self, id_: int) -> list[int]:
-        """Return the availability windows of a title, each 16 * right + episode number."""
+        """Return the availability windows of a title. The index of a window is 16 * right + episode number."""
         number = (self._episode(id_ - 1) or (0, 0))[1]
         return [16 * right + number + 1 for right in self._applying(id_ - 1)]
 
     def availability_windows(self, id_: int) -> Facts | None:
-        """Return the facts of a window: when a right applies to a title."""
+        """Return the facts of a window, the time for which a right applies to a title."""
         right, episode = divmod(id_ - 1, 16)
         owner, index = self._licensable(right)
         titles = self._episodes_of(index) if owner == "title_groups" else [index]
@@ -115,7 +117,7 @@ class Library(Titles):
         return ids(self.specific("rights", (id_ - 1) // 16 + 1) or range(6))
 
     def blackouts(self, id_: int) -> Facts:
-        """Return the facts of a blackout; the vendor's page was not available: a minimum (4.14)."""
+        """Return the facts of a blackout: a minimum, because the vendor's page was not available (4.14)."""
         start = self.scatter(id_, 50) % 300 - 150
         return {"licensable": self._blacked_out[id_ - 1], "starts": day(start), "ends": day(start + 14)}
 
@@ -124,34 +126,34 @@ class Library(Titles):
         return {"licensable": self._denied[id_ - 1]}
 
     def specific(self, owner: str, owner_id: int, _first: int = 0) -> list[int]:
-        """Return the specific platforms of a right, deal or restriction, from 0; an empty list means all."""
+        """Return the slots of the specific platforms of a right, deal or restriction; no slots means all platforms."""
         number = self.scatter(owner_id - 1, 8 + len(owner))
         return [p for p in range(6) if number >> (3 * p + 4) & 7] if number % 3 == 0 else []
 
     def granted(self, _owner: str, owner_id: int, _first: int) -> range:
-        """Return the places of granted requirements."""
+        """Return the slots of granted requirements."""
         return range(owner_id % 3)
 
     def granted_requirements(self, id_: int) -> Facts:
-        """Return the requirement that a place of an owner has."""
+        """Return the requirement of a granted requirement."""
         return {"requirement": (id_ // 40 + id_ % 8 * 5) % 72 + 1}
 
-    # -- schedulings: four places per title; not every place has one
+    # -- schedulings: four slots per title
 
     def schedulings(self, id_: int) -> Facts | None:
-        """Return the facts of a scheduling."""
+        """Return the facts of a scheduling, None for an empty slot."""
         index, title = id_ - 1, (id_ - 1) // 4
         platform = self._platform(index)
         if platform is None:
             return None
-        first, end = self._shown(index)
+        first, end = self._period(index)
         cleared = any(self._allows(right, first, end, index) for right in self._applying(title))
         statuses, episode = WORDS["offline" if end <= 0 else "online"], self._episode(title)
         second = self.assets(2 * title + 2) is not None
         return {
             "put_up": day(first),
             "take_down": day(end - 1),
-            "rights_status": "cleared" if cleared else "not_cleared",  # the second one is inferred (4.9)
+            "rights_status": "cleared" if cleared else "not_cleared",  # "not_cleared" is inferred (4.9)
             "publication_status": statuses[self.scatter(index, 40) % len(statuses)],
             "group": episode and episode[0] + 1,
             "title": title + 1,
@@ -161,18 +163,18 @@ class Library(Titles):
         } | self.workflow(id_)
 
     def workflow(self, id_: int) -> Facts:
-        """Return the facts of the workflow of a scheduling."""
+        """Return the facts of a scheduling's workflow."""
         status = WORDS["workflows"][self.scatter(id_ - 1, 41) % 3]
         return {"workflow_status": status, "job": job_path((id_ - 1) % self.counts["jobs"] + 1)}
 
     def _platform(self, scheduling: int) -> int | None:
-        title, place = divmod(scheduling, 4)
-        if place >= self.scatter(title, 5) % 4 or title % 10 == 9:
+        title, slot = divmod(scheduling, 4)
+        if slot >= self.scatter(title, 5) % 4 or title % 10 == 9:
             return None
-        return (self.scatter(title, 6) + place) % 6
+        return (self.scatter(title, 6) + slot) % 6
 
     def _schedulings_of(self, title: int) -> list[int]:
-        return [place for place in range(4 * title, 4 * title + 4) if self._platform(place) is not None]
+        return [index for index in range(4 * title, 4 * title + 4) if self._platform(index) is not None]
 
     def title_schedulings(self, id_: int) -> list[int]:
         """Return the schedulings of a title."""
@@ -180,30 +182,30 @@ class Library(Titles):
 
     def group_schedulings(self, id_: int) -> list[int]:
         """Return the schedulings of the titles of a group."""
-        return [one for title in self.group_titles(id_) for one in self.title_schedulings(title)]
+        return [scheduling for title in self.group_titles(id_) for scheduling in self.title_schedulings(title)]
 
-    def _shown(self, scheduling: int) -> tuple[int, int]:
-        """Return the first day of a scheduling and the day after the last."""
-        title, place = divmod(scheduling, 4)
+    def _period(self, scheduling: int) -> tuple[int, int]:
+        """Return the first day of a scheduling and the day after its last, in days from the anchor."""
+        title, slot = divmod(scheduling, 4)
         rights, number = self._applying(title), self.scatter(scheduling, 9)
         if not rights:
             return number % 60 - 30, number % 60
-        start, end = self._span(rights[place % len(rights)])
+        start, end = self._span(rights[slot % len(rights)])
         if scheduling % 17 == 0:
             return end + 5, end + 35
         return start + number % 20, min(end, start + number % 20 + 30 + number // 20 % 60)
 
     def _allows(self, right: int, first: int, last: int, scheduling: int) -> bool:
         start, end = self._span(right)
-        allowed = self.specific("rights", right + 1)
-        return start <= first and last <= end and (not allowed or self._platform(scheduling) in allowed)
+        platforms = self.specific("rights", right + 1)
+        return start <= first and last <= end and (not platforms or self._platform(scheduling) in platforms)
 
     def publications(self, id_: int) -> Facts | None:
         """Return the facts of the publication of a scheduling."""
-        return None if self._platform(id_ - 1) is None else {"day": day(self._shown(id_ - 1)[0] - 1)}
+        return None if self._platform(id_ - 1) is None else {"day": day(self._period(id_ - 1)[0] - 1)}
 
     def linear_schedulings(self, id_: int) -> Facts:
-        """Return the facts of an hour of a channel: hour by hour, channel by channel, through all titles."""
+        """Return the facts of a linear scheduling: each channel shows one title per hour, and all titles in turn."""
         hour, channel = divmod(id_ - 1, 4)
         title = (id_ - 1) % self.counts["titles"] + 1
         offset = "+01:00" if channel else "+00:00"  # the first channel is in London
@@ -211,37 +213,37 @@ class Library(Titles):
         return {"hour": clock, "offset": offset, "contract": id_ % 40, "title": title, "asset": 2 * title - 1}
 
     def linear_on_demand(self, id_: int) -> list[int]:
-        """Return the schedulings of the title of an hour."""
+        """Return the schedulings of the title of a linear scheduling."""
         return self.title_schedulings((id_ - 1) % self.counts["titles"] + 1)
 
     def right_schedulings(self, id_: int) -> list[int]:
-        """Return the schedulings that a right allows, by days and by platform."""
+        """Return the schedulings that a right allows: within its days and on its platforms."""
         owner, index = self._licensable(id_ - 1)
         titles = self._episodes_of(index) if owner == "title_groups" else [index]
-        places = [s for t in titles if id_ - 1 in self._applying(t) for s in self._schedulings_of(t)]
-        return ids(s for s in places if self._allows(id_ - 1, *self._shown(s), s))
+        candidates = [s for t in titles if id_ - 1 in self._applying(t) for s in self._schedulings_of(t)]
+        return ids(s for s in candidates if self._allows(id_ - 1, *self._period(s), s))
 
-    # -- images (four places per owner), assets (two places per title) and renditions (two per asset)
+    # -- images (four slots per owner), assets (two slots per title) and renditions (two per asset)
 
     def images(self, id_: int) -> Facts | None:
-        """Return the facts of an image."""
+        """Return the facts of an image, None for an empty slot."""
         index, owner = id_ - 1, (id_ - 1) // 4
         if self.scatter(index, 10) % 8 == 0:
             return None
         kinds = iter(self._pictured)
         while owner >= self._pictured[kind := next(kinds)]:
             owner -= self._pictured[kind]
-        # The vendor fetches a remote file later; until then its size and checksum are null (4.17).
+        # Until the vendor has fetched a remote file, its size and checksum are null (4.17).
         size, md5 = self.scatter(index, 23) % 4_000_000, f"{self.scatter(index, 24):08x}" * 4
         return {"content": f"/{kind}/{owner + 1}"} | ({} if index % 23 == 5 else {"size": size, "md5": md5})
 
     def targets(self, _owner: str, _owner_id: int, first: int) -> list[int]:
-        """Return the places of the target platforms of an image or a rendition."""
+        """Return the slots of the target platforms of an image or a rendition."""
         number = self.scatter(first, 27)
-        return [place for place in range(6) if number >> (3 * place) & 7]
+        return [slot for slot in range(6) if number >> (3 * slot) & 7]
 
     def assets(self, id_: int) -> Facts | None:
-        """Return the facts of an asset, an editorial version of a title; some features have two."""
+        """Return the facts of an asset, which is an editorial version of a title. Some features have two."""
         index, title = id_ - 1, (id_ - 1) // 2
         if index % 2 and (title % 10 > 2 or self.scatter(title, 11) % 3):
             return None
@@ -261,7 +263,7 @@ class Library(Titles):
 
 
 class Api(Product):
-    """The API, and the files that it links to, which are served without credentials, as from another host."""
+    """The API, and the files that it links to, which a client gets from another host without credentials."""
 
     REALM, FILE, OPEN = "Local Movida", "on_demand.json", ("/files/",)
 

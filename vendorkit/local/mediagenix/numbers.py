@@ -1,4 +1,4 @@
-"""The numbers, dates, names and words of Mediagenix's records, for one seed."""
+"""Pseudo-random numbers, dates and names for Mediagenix's records."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ANCHOR: Final = date(2026, 11, 1)
 
 Facts = dict[str, Any]
 WORDS: Final[dict[str, Any]] = json.loads(Path(__file__).with_name("words.json").read_text("utf-8"))
-_WORD: Final = 2**32
+_LIMIT: Final = 2**32
 
 
 def day(offset: int) -> str:
@@ -23,7 +23,7 @@ def day(offset: int) -> str:
 
 
 def external_id(prefix: str, index: int) -> str | None:
-    """Return the customer's id of a record; some are null, a few empty."""
+    """Return the customer's id of a record. Some are null, a few are empty."""
     if index % 9 == 5:
         return None
     return "" if index % 31 == 7 else f"{prefix}-{index + 1}"
@@ -37,33 +37,33 @@ class Numbers:
 
     def scatter(self, index: int, salt: int) -> int:
         """Return a pseudo-random number below 2**32 for an index."""
-        mixed = (index + (self._salt + salt) * 7_919) % 2**31 * 2_654_435_761 % _WORD
-        mixed = (mixed ^ (mixed >> 15)) % 2**31 * 2_246_822_519 % _WORD
+        mixed = (index + (self._salt + salt) * 7_919) % 2**31 * 2_654_435_761 % _LIMIT
+        mixed = (mixed ^ (mixed >> 15)) % 2**31 * 2_246_822_519 % _LIMIT
         return mixed ^ (mixed >> 13)
 
     def number(self, id_: int, name: str) -> int:
-        """Return a pseudo-random number for a record, another one for each name."""
+        """Return a pseudo-random number for a record and a name."""
         return self.scatter(id_, 100 + zlib.crc32(name.encode()) % 10_000)
 
     def phrase(self, index: int, salt: int) -> str:
-        """Return two or three words for a name."""
+        """Return two or three words that form a name."""
         number = self.scatter(index, salt)
         return f"{WORDS['first'][number % 24]} {WORDS['second'][number // 24 % 24]}"
 
 
 def job_path(job: int) -> str:
-    """Return the path of a job; jobs alternate between the three work areas: job 4 is in area 1."""
+    """Return the path of a job. Jobs alternate between three work areas, so job 4 is in area 1."""
     return f"/work_areas/{(job - 1) % 3 + 1}/jobs/{job}"
 
 
 def ids(indexes: Iterable[int]) -> list[int]:
-    """Return the ids of some indexes."""
+    """Return the id of each index."""
     return [index + 1 for index in indexes]
 
 
 def local_midnight(offset: int) -> str:
-    """Return midnight UTC of that day, with the offset of central Europe (4.10: windows have an offset)."""
-    moment = ANCHOR + timedelta(days=offset)
-    # By month instead of by the last Sunday: the instant is the same.
-    hours = 2 if 4 <= moment.month <= 10 else 1
-    return f"{moment.isoformat()}T{hours:02}:00:00+{hours:02}:00"
+    """Return midnight UTC of the day *offset* days after the anchor, in the time of central Europe (4.10)."""
+    date_ = ANCHOR + timedelta(days=offset)
+    # Summer time changes with the month, not on its last Sunday; the instant is the same.
+    hours = 2 if 4 <= date_.month <= 10 else 1
+    return f"{date_.isoformat()}T{hours:02}:00:00+{hours:02}:00"

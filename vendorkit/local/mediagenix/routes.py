@@ -1,4 +1,4 @@
-"""The HTTP side of Mediagenix's APIs: content negotiation, pages, cursors and errors."""
+"""The HTTP side of Mediagenix's APIs: formats, pages, cursors and errors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Final
-from urllib.parse import urlencode
+from urllib.parse import unquote_plus, urlencode
 from xml.sax.saxutils import escape
 
 from starlette.exceptions import HTTPException
@@ -27,15 +27,15 @@ from vendorkit.local.server.settings import Settings
 
 PER_PAGE: Final = 50
 PER_PAGE_MAX: Final = 200
-_DIGITS: Final = 18  # longer numbers are refused
+_MAX_DIGITS: Final = 18  # longer numbers are refused
 _TYPES: Final = {True: "application/json; charset=utf-8", False: "application/xml; charset=utf-8"}
 
 
 def error(status: int, message: str, *, as_json: bool = False) -> Response:
     """
-    Return an error as the vendor writes it.
+    Return an error in the vendor's format.
 
-    422 has a `message` element, all others plain text (Mediagenix's documents). The JSON forms are inferred.
+    422 has a `message` element, all others have plain text (Mediagenix's documents). The JSON forms are inferred.
     """
     inner = f"<message>{escape(message)}</message>" if status == 422 else escape(message)
     body = json.dumps({"error": {"message": message} if status == 422 else message})
@@ -44,12 +44,12 @@ def error(status: int, message: str, *, as_json: bool = False) -> Response:
 
 class Product(Api):
     """
-    One product of Mediagenix: the records of its table, its root and its event feed.
+    One product of Mediagenix: its records, its root and its event feed.
 
-    It is one ASGI application for all routes, so that they take every method and refuse writes as the vendor does.
+    All routes share this ASGI application. They accept every method, so that it can refuse writes as the vendor does.
 
     Attributes:
-        FILE: The name of its table: `root` has its name and links, `events` the kinds of events, `records` the rest.
+        FILE: The data file: `root` has the root's name and links, `events` the kinds of events, `records` the tables.
     """
 
     AUTH = "digest"
@@ -75,21 +75,21 @@ class Product(Api):
         raise NotImplementedError
 
     def routes(self) -> list[Route]:
-        """Return one route, below `/api`, for each path of the table."""
+        """Return one route below `/api` per path of the table."""
         return [Route(_route_path(pattern), self) for pattern in self._table]
 
     def refusal(self, status: int, reason: str, _exc: Exception | None = None) -> Response:
-        """Return the vendor's error for requests that the server refuses before they reach a route."""
+        """Return the vendor's error for a request that is refused before it reaches a route."""
         return error(status, reason)
 
     def unknown(self, action: str, records: list[str]) -> str:
-        """Return which of *records* cannot be changed, because they are not there or there is no such action."""
-        known = action in DONE and bool(records)
+        """Return those of *records* that do not exist; all of them if the action does not."""
+        possible = action in DONE and bool(records)
 
-        def fits(path: str) -> bool:
-            return known and path.rpartition("/")[2].isdecimal() and isinstance(self._resolve(f"/{path}"), Resource)
+        def exists(path: str) -> bool:
+            return path.rpartition("/")[2].isdecimal() and isinstance(self._resolve(f"/{path}"), Resource)
 
-        return ", ".join(one for one in records if not fits(one)) or "anything" * (not known)
+        return ", ".join(path for path in records if not (possible and exists(path))) or "anything" * (not possible)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -97,7 +97,7 @@ class Product(Api):
         as_json = False
         try:
             as_json = _wants_json(request.headers.get("accept", ""))
-            # As it was sent: an external id may have an escaped slash.
+            # The path as it was sent, because an external id may contain an escaped slash.
             status, path = 200, scope["raw_path"].decode("latin-1").removeprefix("/api")
             if request.method not in {"GET", "HEAD"}:
                 kind = request.headers.get("content-type", "")
@@ -109,7 +109,7 @@ class Product(Api):
         await response(scope, receive, send)
 
     def _answer(self, request: Request, path: str, *, as_json: bool) -> Response:
-        # Rails, on which the vendor seems to run, treats blank parameters as absent; a public poller sends one.
+        # Rails, on which the vendor seems to run, treats blank parameters as absent. A public poller sends one.
         query = {name: value for name, value in request.query_params.items() if value.strip()}
         node: Node | None = self._resolve(path)
         if node is None:
@@ -124,7 +124,7 @@ class Product(Api):
 
 
 def _wants_json(accept: str) -> bool:
-    """Whether to answer in JSON. No Accept means XML; the first known type wins; no known type is 406 (inferred)."""
+    """Whether to answer in JSON: by the first known type in Accept, XML without Accept; else 406 (inferred)."""
     parts = accept.replace(";", ",").replace(" ", "").split(",")
     known = [name for name in parts if name.endswith(("json", "xml", "*"))]
     if accept and not known:
@@ -133,7 +133,7 @@ def _wants_json(accept: str) -> bool:
 
 
 def _page(collection: Collection, query: Mapping[str, str], url: str, *, unescaped: bool) -> tuple[Collection, Paging]:
-    """Return the requested part of a collection, and the links to the adjacent parts."""
+    """Return the requested page of a collection, and the links to the adjacent pages."""
     members = collection.members if collection.select is None else collection.select(query)
     if collection.paging == "none" or (collection.paging == "optional" and query.get("pagination") != "true"):
         return replace(collection, members=members), Paging()
@@ -143,23 +143,27 @@ def _page(collection: Collection, query: Mapping[str, str], url: str, *, unescap
     by_cursor = collection.paging == "cursor"
     number = 1 if by_cursor else _number(query, "page", 1)
     start = _after(members, query, size) if by_cursor else (number - 1) * size
-    part, more = members[start : start + size], start + size < len(members)
+    page, has_next = members[start : start + size], start + size < len(members)
 
-    def link(name: str, value: int) -> str:
-        kept = {key: given for key, given in query.items() if key not in {"page", "after", "before"}} | {name: value}
-        plain = "&".join(f"{key}={given}" for key, given in kept.items())
-        return f"{url}?{plain if unescaped else urlencode(kept, safe=',')}"
+    def link(name: str, position: int) -> str:
+        others = {key: value for key, value in query.items() if key not in {"page", "after", "before"}}
+        params = others | {name: str(position)}
+        return f"{url}?{unquote_plus(urlencode(params)) if unescaped else urlencode(params, safe=',')}"
 
     links = []
-    if start and (len(part) or not by_cursor):
-        links.append(("prev", link("before", part[0]) if by_cursor else link("page", number - 1)))
-    if more:
-        links.append(("next", link("after", part[-1]) if by_cursor else link("page", number + 1)))
-    return replace(collection, members=part), Paging(None if by_cursor else len(members), links)
+    if start and (len(page) or not by_cursor):
+        links.append(("prev", link("before", page[0]) if by_cursor else link("page", number - 1)))
+    if has_next:
+        links.append(("next", link("after", page[-1]) if by_cursor else link("page", number + 1)))
+    return replace(collection, members=page), Paging(None if by_cursor else len(members), links)
 
 
 def _after(members: Sequence[int], query: Mapping[str, str], size: int) -> int:
-    """Return where the part `after` or `before` an id starts (3.5: a key begins with `af`; names from code of 2013)."""
+    """
+    Return the index at which the page `after` or `before` an id starts.
+
+    The vendor shows only a parameter that begins with `af` (3.5). The names are from code of 2013 (inferred).
+    """
     if "before" in query:
         return max(0, bisect_left(members, _number(query, "before", 0, least=0)) - size)
     return bisect_right(members, _number(query, "after", 0, least=0))
@@ -167,12 +171,12 @@ def _after(members: Sequence[int], query: Mapping[str, str], size: int) -> int:
 
 def _number(query: Mapping[str, str], name: str, default: int, *, least: int = 1) -> int:
     text = query.get(name, str(default))
-    if not text.isdecimal() or len(text) > _DIGITS or int(text) < least:
+    if not text.isdecimal() or len(text) > _MAX_DIGITS or int(text) < least:
         raise HTTPException(422, f"{name} must be an integer of {least} or more")
     return int(text)
 
 
 def _route_path(pattern: str) -> str:
-    """Return the pattern in Starlette's syntax; each id gets a different name."""
+    """Return the pattern in Starlette's syntax, in which each id needs a name of its own."""
     first, *rest = pattern.split("{id}")
     return "/api" + first + "".join(f"{{id{position or ''}:int}}{part}" for position, part in enumerate(rest))

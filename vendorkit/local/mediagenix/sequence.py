@@ -1,8 +1,8 @@
 """
-The mock server of Mediagenix Sequence: jobs, and the materials, tasks, notes and problems of each.
+The mock server of Mediagenix Sequence: jobs with their materials, tasks, notes and problems.
 
-Written from Mediagenix's documents. Its answers have the format of On-Demand, but it is another product at another
-origin. The fields of hooks and work areas are not known: a minimum.
+It is written from Mediagenix's documents. Answers have the format of On-Demand, but Sequence is a separate product at
+another origin. The documents do not list the fields of hooks and work areas, so they have a minimum.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Api(Product):
 
 
 class Jobs(Numbers):
-    """The facts of the jobs and of what is below them."""
+    """The facts of the jobs and of the records below them."""
 
     sparse = frozenset({"notes", "problems"})
 
@@ -40,7 +40,7 @@ class Jobs(Numbers):
         self.counts = {"jobs": jobs} | {plural: most * jobs for plural, most in _PER_JOB.items()}
 
     def path(self, plural: str, id_: int) -> str:
-        """Return the path of a job, or of what is below one."""
+        """Return the path of a job or of a record below it."""
         return job_path(id_) if plural == "jobs" else f"{job_path(self._part(plural, id_)['job'])}/{plural}/{id_}"
 
     def jobs(self, id_: int) -> Facts:
@@ -53,7 +53,7 @@ class Jobs(Numbers):
         return {
             "area": (id_ - 1) % 3 + 1,
             "name": f"{self.phrase(id_, 71)} job",
-            # 3.2: in old samples a datetime has the type of a date.
+            # 3.2: old samples have a datetime in a field of type date.
             "due_date": day(due) if id_ % 8 else f"{day(due)}T12:00:00Z",
             "begins_at": day(due + 2),
             "ends_at": day(due + 32) if id_ % 9 else None,
@@ -71,10 +71,10 @@ class Jobs(Numbers):
         return {"job": job, "area": (job - 1) % 3 + 1}
 
     def notes(self, id_: int) -> Facts | None:
-        """Return the facts of a note; a job has up to two."""
+        """Return the facts of a note. A job has up to two."""
         facts = self._part("notes", id_)
         return {**facts, "day": day(-(id_ % 90))} if (id_ - 1) % 2 < facts["job"] % 3 else None
 
     def problems(self, id_: int) -> Facts | None:
-        """Return the facts of a problem; every second job has one."""
+        """Return the facts of a problem. Every second job has one."""
         return self._part("problems", id_) if id_ % 2 else None

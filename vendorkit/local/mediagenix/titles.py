@@ -6,7 +6,7 @@ from vendorkit.local.mediagenix.numbers import WORDS, Facts, Numbers, day, ids
 
 
 class Titles(Numbers):
-    """The facts of titles, groups, brands, licensors, documents and notes, and the numbers of all records."""
+    """The facts of titles, groups, brands, licensors, documents and notes, and the number of records of each kind."""
 
     sparse = frozenset({"rights", "schedulings", "images", "assets", "renditions"})
 
@@ -15,11 +15,11 @@ class Titles(Numbers):
         blocks, self._episodes = -(-titles // 10), titles // 10 * 6 + min(max(titles % 10 - 3, 0), 6)
         self._series, collections = -(-self._episodes // 10), -(-titles // 66)
         groups, brands = self._series + collections, -(-self._series // 3)
-        self._title_rights = 4 * blocks  # places for rights: four for each block of titles, then two for each series
-        # Whose images are numbered one after the other.
+        self._title_rights = 4 * blocks  # slots for rights: four per block of titles, then two per series
+        # The kinds that have images. The ids of the images follow this order.
         pictured = {"titles": titles, "title_groups": groups, "brands": brands, "contributors": 12, "franchises": 5}
         self._pictured = pictured
-        # One title in so many has a restriction, counted from an offset; then one series in so many.
+        # One title in 40 (50) has a restriction, and one series in 15 (20).
         self._blacked_out = self._every(titles, 40, 7, 15, 3)
         self._denied = self._every(titles, 50, 25, 20, 5)
         self.counts = {
@@ -62,18 +62,18 @@ class Titles(Numbers):
         }
 
     def _episode(self, title: int) -> tuple[int, int] | None:
-        """Return series and episode number (from 1) of an episode, None for other titles."""
-        place = title % 10 - 3
-        if not 0 <= place < 6:
+        """Return the series and the episode number (from 1) of an episode, None for other titles."""
+        position = title % 10 - 3
+        if not 0 <= position < 6:
             return None
-        series, number = divmod(title // 10 * 6 + place, 10)
+        series, number = divmod(title // 10 * 6 + position, 10)
         return series, number + 1
 
     def _episodes_of(self, series: int) -> list[int]:
         return [e // 6 * 10 + 3 + e % 6 for e in range(10 * series, min(10 * series + 10, self._episodes))]
 
     def _licensor(self, title: int) -> int:
-        """Return the licensor of a title, 0 for none: that of its series, or of its block."""
+        """Return the licensor of a title's series or block, 0 for none."""
         episode = self._episode(title)
         return self._series_licensor(episode[0]) if episode else self.scatter(title // 10, 4) % 13
 
@@ -90,11 +90,11 @@ class Titles(Numbers):
 
     def title_groups_of(self, id_: int) -> list[int]:
         """Return the title groups of a title: its series, then its collections."""
-        episode, place = self._episode(id_ - 1), (id_ - 1) // 66
-        found = [c for c in (place - 1, place) if c >= 0 and self._chosen(id_ - 1, c)]
-        return ids(([episode[0]] if episode else []) + [self._series + c for c in found])
+        episode, last = self._episode(id_ - 1), (id_ - 1) // 66
+        collections = [c for c in (last - 1, last) if c >= 0 and self._in_collection(id_ - 1, c)]
+        return ids(([episode[0]] if episode else []) + [self._series + c for c in collections])
 
-    def _chosen(self, title: int, collection: int) -> bool:
+    def _in_collection(self, title: int, collection: int) -> bool:
         return self.scatter(title * 2 + collection % 2, 1) % 5 == 0
 
     def title_groups(self, id_: int) -> Facts:
@@ -104,19 +104,19 @@ class Titles(Numbers):
         return {"name": self.phrase(id_ - 1, 21), "kind": "series" if is_series else "collection", "absent": absent}
 
     def group_titles(self, id_: int) -> list[int]:
-        """Return the titles of a title group; those of a collection are from 66 titles and the next 66."""
+        """Return the titles of a title group. The ranges that collections select from overlap by 66 titles."""
         if id_ <= self._series:
             return ids(self._episodes_of(id_ - 1))
         collection = id_ - 1 - self._series
         candidates = range(66 * collection, min(66 * collection + 132, self.counts["titles"]))
-        return ids(title for title in candidates if self._chosen(title, collection))
+        return ids(title for title in candidates if self._in_collection(title, collection))
 
     def group_entries(self, id_: int) -> range | None:
         """Return the entries of a collection, None for a series."""
         return None if id_ <= self._series else range(1_000 * id_ + 1, 1_000 * id_ + 1 + len(self.group_titles(id_)))
 
     def collection_entries(self, id_: int) -> Facts | None:
-        """Return the facts of the entry at a position of a collection."""
+        """Return the facts of a collection's entry. Its id is 1,000 * group + position."""
         group, position = divmod(id_, 1_000)
         if not self._series < group <= self.counts["title_groups"] or id_ not in (self.group_entries(group) or ()):
             return None
@@ -142,7 +142,7 @@ class Titles(Numbers):
         return ids(title for title in titles if title < self.counts["titles"])
 
     def licensor_titles(self, id_: int) -> list[int]:
-        """Return the titles of a licensor; the first one is the vendor's pseudo entry for none."""
+        """Return the titles of a licensor. The first licensor is the vendor's pseudo entry for titles without one."""
         return [title + 1 for title in range(self.counts["titles"]) if self._licensor(title) == id_ - 1]
 
     def licensors(self, id_: int) -> Facts:
@@ -152,11 +152,11 @@ class Titles(Numbers):
     # -- documents and notes
 
     def note(self, id_: int) -> Facts | None:
-        """Return the facts of a note; two records of three have none."""
+        """Return the facts of a record's note. Two of three records have none."""
         return None if id_ % 3 else {}
 
     def title_metadata(self, id_: int) -> Facts:
-        """Return the fields of a title; a synopsis is given, null, empty or absent, for analyses of gaps."""
+        """Return the fields of a title. So that gaps can be analysed, synopses may be null, empty or absent."""
         title = id_ - 1
         number, name = self.scatter(title, 30), self.phrase(title, 20)
         award: Facts = {"name": "Golden Reel", "year": 1990 + number % 30, "won": number % 2 == 0}
@@ -171,10 +171,10 @@ class Titles(Numbers):
             "dvd_release": f"{day(-(number % 6000))}T23:00:00Z" if number % 3 else None,
             "premiere": day(-(number // 7 % 6000)),
             "slot_length": "30m" if title % 13 == 4 else f"{number % 2:02}:58:00",
-            "actors": [WORDS["actors"][(number + place) % 6] for place in range(number // 3 % 5)],
+            "actors": [WORDS["actors"][(number + position) % 6] for position in range(number // 3 % 5)],
             "genres": [WORDS["genres"][number % 4]],
             "title": name,
-            # Objects and lists of objects, which a document may contain (section 5).
+            # A document may contain objects and lists of objects (section 5).
             "awards": [award, award | {"name": 'Silver "S"'}],
             "technical": WORDS["technical"],
             "absent": [field for field, missing in absent.items() if missing],

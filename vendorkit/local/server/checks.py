@@ -43,7 +43,7 @@ def routed(vendor: Vendor) -> Starlette:
         status, detail = getattr(exc, "status_code", 500), getattr(exc, "detail", "")
         defaults = {
             404: f"Unknown path {request.url.path}. {known}",
-            405: f"{request.url.path} does not accept {request.method}. {known}",
+            405: f"{request.url.path} does not take {request.method}. {known}",
             500: f"The mock server failed at {request.url.path}: {exc!r}",
         }
         is_specific = detail not in ("", "Not Found", "Method Not Allowed")

@@ -20,7 +20,7 @@ from vendorkit.local.server.vendor import Vendor
 Answer = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 SLOW_BYTE_S: Final = 0.15
-GARBAGE: Final = b"\x16\x03\x01 this is not HTTP\r\n\r\n"
+GARBAGE: Final = b"\x16\x03\x01 this is no HTTP\r\n\r\n"
 MAINTENANCE: Final = "<!DOCTYPE html><title>Maintenance</title><h1>We will be back soon</h1>"
 
 # JSON strings contain no raw line feed, so every "\n" is between tokens.
