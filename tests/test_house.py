@@ -33,7 +33,7 @@ ROOMS = {
     "tools": 210,
     "pull": 710,
     "resource": 140,
-    "frames": 1_930,
+    "frames": 1_927,
     "ask": 400,
     "http": 1_450,
     "auth": 1_200,
