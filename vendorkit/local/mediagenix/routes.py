@@ -19,7 +19,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from vendorkit.local.mediagenix.answers import Collection, Node, Paging, Renderer, Resource, Table, found_in
-from vendorkit.local.mediagenix.changes import DONE, Changed, Events
+from vendorkit.local.mediagenix.changes import PARTICIPLES, Changed, Events
 from vendorkit.local.mediagenix.tables import Tables
 from vendorkit.local.mediagenix.writer import Writer
 from vendorkit.local.server.api import Api
@@ -84,7 +84,7 @@ class Product(Api):
 
     def unknown(self, action: str, records: list[str]) -> str:
         """Return those of *records* that do not exist; all of them if the action does not."""
-        possible = action in DONE and bool(records)
+        possible = action in PARTICIPLES and bool(records)
 
         def exists(path: str) -> bool:
             return path.rpartition("/")[2].isdecimal() and isinstance(self._resolve(f"/{path}"), Resource)

@@ -1,37 +1,37 @@
 """
-Records, collections and links of a Mediagenix mock server, generated from its table.
+Records, collections and links of a Mediagenix mock server, generated from a table.
 
 The table is `records` of `on_demand.json` or `sequence.json`: one entry per kind of record, by its plural.
 
-    count        How many records there are, with ids from 1; else `counts` of the library has it. A method of the
-                 library with the name of the plural gives the facts of a record, None if there is no such record. Facts
-                 are values for the places in texts; `absent` names the attributes and rels that the record has not.
-    owners, most Or each owner has up to `most` records; "=name" is a method of the library that returns which of 8
-                 places are taken. They have the facts `place`, `owner` (a path), `owner_id` and the links of the owner.
-    unlisted     How many places of each owner have a record, even if the owner does not list it: events are about them.
-    list         How the address of all records is paged; without it there is no such address.
-    filter       The attribute by whose value that address selects.
-    path         The address of a record, if it is not /PLURAL/{id}.
-    hidden       What the record does not show: its id, or an attribute that is only written.
+    count        The number of records, whose ids start at 1. If absent, `counts` of the library has it. The library's
+                 method named after the plural returns the facts of a record, or None if there is no such record. Facts
+                 are the values that texts refer to. The fact `absent` lists attributes and rels that the record lacks.
+    owners, most Instead of `count`: each owner has up to `most` records. "=name" is a library method that returns which
+                 of 8 slots have a record. Facts are `place`, `owner` (a path), `owner_id` and the owner's links.
+    unlisted     How many slots of each owner have a record that events mention, even if the owner does not list it.
+    list         How the list of all records is paged; without it there is no such list.
+    filter       The attribute by which that list can be filtered.
+    path         The path of a record, if it is not /PLURAL/{id}.
+    hidden       The attributes that the record does not show: its id, or attributes that can only be written.
     plain        The rels that `expand` does not expand (3.4).
 
     attributes   [name, type in XML, value, N: null in one of N records]. A value is
                  [..., ...]      one of these, in turn
-                 "1..9"          a number; of dates days from the library's today, of durations minutes
-                 "1/3"           how often a boolean is true
+                 "1..9"          a number; for dates, days from the library's today; for durations, minutes
+                 "1/3"           the share of records in which a boolean is true
                  "place"         the position below the owner
-                 "external X"    the customer's id, X-{id}; some are null, a few empty
-                 "{fact}"        the fact itself; else a text with facts, {id} and {phrase}
+                 "external X"    the customer's id, X-{id}; some are null, a few are empty
+                 "{fact}"        the fact itself; any other text may contain facts, {id} and {phrase}
     links        [rel, target, N: missing in one of N records]. A target is a path with facts, left out if one is null;
-                 paths in turn; "/titles/*", any one; "/contributors/%", by the number of the owner; "files:/...".
-    below        [rel, plural, how, paging]: what is at the address of the record, followed by the rel. How is
-                 ""              the records that this one owns
-                 a rel           the records whose link of that name leads here
+                 several paths, in turn; "/titles/*", any title; "/contributors/%", by the owner's id; "files:/...".
+    below        [rel, plural, how, paging]: the node at the record's path followed by the rel. How is
+                 ""              the records that this record owns
+                 a rel           the records whose link of that name leads to this record
                  "=name"         ids from a method of the library
                  "*", "none"     all records; no records
                  "share"         every n-th record
                  "single"        one record instead of a list
-    unlinked     As `below`, but the record shows no link to it.
+    unlinked     Like `below`, but the record shows no link to it.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ from vendorkit.local.mediagenix.numbers import Facts, day, external_id
 Draw = Callable[[], int]
 """Returns the pseudo-random number of one record and one attribute or link."""
 
-_PLACES: Final = 8  # ids for each owner
-_KEPT: Final = 10_000  # records, of 1 to 2 kB each, that are kept once they are built
+_SLOTS: Final = 8  # ids per owner
+_CACHED_RECORDS: Final = 10_000  # each has 1 to 2 kB
 _RANGE: Final = re.compile(r"(-?\d+)\.\.(-?\d+)")
 _FACT: Final = re.compile(r"\{(\w+)\}")
 
@@ -72,7 +72,7 @@ class Kind:
         hidden = entry.get("hidden", [])
         self._attributes = [(row[0], row[1], self._value(*row)) for row in rows if row[0] not in hidden]
         self.types = {name: kind for name, kind, _ in self._attributes}
-        self.written = {row[0]: row[1] for row in rows[1:]}  # those that a request may set
+        self.written = {row[0]: row[1] for row in rows[1:]}  # the attributes that a request may set
         self.rels = {row[0]: row[1] for row in entry.get("links", [])}
         self.relations = {row[0]: row for row in (*entry.get("below", []), *entry.get("unlinked", []))}
         self.below = tuple(row[0] for row in entry.get("below", []))
@@ -80,10 +80,10 @@ class Kind:
         self.plain = frozenset(entry.get("plain", []))
 
     def facts(self, id_: int) -> Facts | None:
-        """Return the facts of a record that no other one owns; None if there is none."""
+        """Return the library's facts of a record, None if there is no such record."""
         find = getattr(self.library, self.plural, None)
-        found: Facts | None = find(id_) if find else {}
-        return None if found is None else {"id": id_, **found}
+        facts: Facts | None = find(id_) if find else {}
+        return None if facts is None else {"id": id_, **facts}
 
     def attributes(self, facts: Facts) -> list[Attribute]:
         """Return the attributes of a record."""
@@ -91,11 +91,11 @@ class Kind:
         return [(name, kind, value(facts)) for name, kind, value in self._attributes if name not in absent]
 
     def nulls(self) -> list[Attribute]:
-        """Return the attributes of a record that has no values."""
+        """Return the attributes of a record without values."""
         return [(name, kind, None) for name, kind in self.types.items()]
 
     def resource(self, facts: Facts, path: str = "") -> Resource:
-        """Return a record; *path* is that of one that has no id."""
+        """Return a record. A record without an id needs a *path*."""
         absent = facts.get("absent", ())
         links = [(rel.format_map(facts), target) for rel, find in self._links if (target := find(facts))]
         below = tuple(rel for rel in self.below if rel not in absent) if absent else self.below
@@ -104,36 +104,36 @@ class Kind:
 
     def _value(self, name: str, kind: str, value: Any, gap: int = 0) -> Callable[[Facts], Any]:
         """Return the function that computes a value from the facts."""
-        given, salt = self._given(kind, value), f"{self.plural}.{name}"
+        compute, salt = self._compiled(kind, value), f"{self.plural}.{name}"
 
         def computed(facts: Facts) -> Any:
             draw = partial(self.library.number, facts["id"], salt)
             if not gap:
-                return given(draw, facts)
-            return None if draw() % gap == 0 else given(lambda: draw() // gap, facts)
+                return compute(draw, facts)
+            return None if draw() % gap == 0 else compute(lambda: draw() // gap, facts)
 
         return computed
 
-    def _given(self, kind: str, value: Any) -> Callable[[Draw, Facts], Any]:
+    def _compiled(self, kind: str, value: Any) -> Callable[[Draw, Facts], Any]:
         if isinstance(value, list):
-            choices = [self._given("", one) for one in value]
-            # Without owners the records are few: each has the next of the values.
+            choices = [self._compiled("", choice) for choice in value]
+            # There are few records without owners, so they take the values in turn.
             return lambda n, facts: choices[(n() if self.owners else facts["id"] - 1) % len(choices)](n, facts)
         if not isinstance(value, str):
             return lambda _, __: value
-        if found := _RANGE.fullmatch(value):
-            low, high = map(int, found.groups())
+        if match := _RANGE.fullmatch(value):
+            low, high = map(int, match.groups())
             return lambda n, _: _of_range(kind, low + n() % (high - low + 1))
         if kind == "boolean" and value.startswith("1/"):
             return lambda n, _: n() % int(value[2:]) == 0
         if value.startswith("external "):
             return lambda _, facts: external_id(value[9:], facts["id"] - 1)
         if value.startswith("/") and "{" not in value:
-            return partial(self._one_of, value)
+            return partial(self._any_path, value)
         return self._text("{place}" if value == "place" else value)
 
-    def _one_of(self, value: str, draw: Draw, facts: Facts) -> str | None:
-        """Return the path of a record of a collection, None if that is empty."""
+    def _any_path(self, value: str, draw: Draw, facts: Facts) -> str | None:
+        """Return the path of some record of a collection, None if the collection is empty."""
         count = self.library.counts[value.split("/")[1]]
         number = facts["owner_id"] if value.endswith("%") else draw()
         return re.sub(r"[*%]$", str(number % count + 1), value) if count else None
@@ -154,39 +154,39 @@ class Tables:
     The records of one table.
 
     Args:
-        table: The content of the file.
-        library: Gives facts, counts and pseudo-random numbers.
+        table: The entries, by the plural of their kind.
+        library: The source of facts, counts and pseudo-random numbers.
     """
 
     def __init__(self, table: Mapping[str, Any], library: Any) -> None:
         self._library = library
         library.counts |= {plural: entry["count"] for plural, entry in table.items() if "count" in entry}
         self.kinds = {plural: Kind(plural, entry, library) for plural, entry in table.items()}
-        self.record = lru_cache(maxsize=_KEPT)(self._made)
+        self.record = lru_cache(maxsize=_CACHED_RECORDS)(self._build)
         self._ids: dict[str, Sequence[int]] = {}
-        self._known: dict[tuple[str, str], dict[Any, list[int]]] = {}
+        self._ids_by_value: dict[tuple[str, str], dict[Any, list[int]]] = {}
 
     def patterns(self) -> Table:
-        """Return the patterns of all addresses and the functions that return what is there."""
-        found: Table = {}
+        """Return the function that builds the node, by the pattern of its path."""
+        table: Table = {}
         for plural, kind in self.kinds.items():
             if not kind.owners and plural not in self._library.counts:
-                continue  # a single record below others
-            found[kind.pattern] = partial(self._at, kind)
+                continue  # a single record below others, without a path of its own
+            table[kind.pattern] = partial(self._at, kind)
             if kind.listed:
-                found[f"/{plural}"] = partial(self._list, kind)
+                table[f"/{plural}"] = partial(self._list, kind)
             for rel, row in kind.relations.items():
-                found[f"{kind.pattern}/{rel}"] = partial(self._below, kind, row)
-        return found
+                table[f"{kind.pattern}/{rel}"] = partial(self._below, kind, row)
+        return table
 
-    def _made(self, plural: str, id_: int) -> Resource | None:
-        """Return one record; None if it is not there."""
+    def _build(self, plural: str, id_: int) -> Resource | None:
+        """Return one record, None if there is no such record."""
         kind = self.kinds[plural]
         facts = self._facts(kind, id_)
         return None if facts is None else kind.resource(facts)
 
     def blank(self, plural: str, path: str, below: str = "") -> Node | None:
-        """Return what is at the *path* of a record that a request created, or *below* it: nulls and empty lists."""
+        """Return a record that a request created, or the node *below* it, with nulls and empty lists."""
         kind = self.kinds[plural]
         if not below:
             return Resource(kind.name, path, kind.nulls(), kind.below, [], kind.plain)
@@ -203,23 +203,23 @@ class Tables:
     def _facts(self, kind: Kind, id_: int) -> Facts | None:
         if not kind.owners:
             return kind.facts(id_) if 1 <= id_ <= kind.count else None
-        number, place = divmod(id_, _PLACES)
+        number, slot = divmod(id_, _SLOTS)
         owner_id, position = divmod(number, len(kind.owners))
         owner = self.record(kind.owners[position], owner_id)
-        if owner is None or (place >= kind.unlisted and id_ not in self._owned(kind, kind.owners[position], owner_id)):
+        if owner is None or (slot >= kind.unlisted and id_ not in self._owned(kind, kind.owners[position], owner_id)):
             return None
         links = {f"owner_{rel}": target for rel, target in owner.links}
-        about = {"place": place + 1, "owner": owner.path, "owner_name": owner.name, "owner_id": owner_id}
-        return {**links, **(kind.facts(id_) or {}), **about}
+        ownership = {"place": slot + 1, "owner": owner.path, "owner_name": owner.name, "owner_id": owner_id}
+        return {**links, **(kind.facts(id_) or {}), **ownership}
 
     def _owned(self, kind: Kind, owner: str, owner_id: int) -> list[int]:
-        first = (owner_id * len(kind.owners) + kind.owners.index(owner)) * _PLACES
+        first = (owner_id * len(kind.owners) + kind.owners.index(owner)) * _SLOTS
         if isinstance(kind.most, str):
-            return [first + place for place in getattr(self._library, kind.most[1:])(owner, owner_id, first)]
+            return [first + slot for slot in getattr(self._library, kind.most[1:])(owner, owner_id, first)]
         return [*range(first, first + self._library.number(first, kind.plural) % (kind.most + 1))]
 
     def ids(self, kind: Kind) -> Sequence[int]:
-        """Return the ids of all records of a kind, in order; found once."""
+        """Return the ids of all records of a kind, in order, computed once."""
         if kind.plural not in self._ids:
             self._ids[kind.plural] = range(1, kind.count + 1)
             if kind.owners:
@@ -234,19 +234,19 @@ class Tables:
                 yield from self._owned(kind, owner, owner_id)
 
     def having(self, kind: Kind, name: str, value: str) -> list[int]:
-        """Return the ids of the records that have *value* as their link or attribute *name*."""
-        if (kind.plural, name) not in self._known:
-            known = self._known[kind.plural, name] = defaultdict(list)
+        """Return the ids of the records whose link or attribute *name* is *value*."""
+        if (kind.plural, name) not in self._ids_by_value:
+            by_value = self._ids_by_value[kind.plural, name] = defaultdict(list)
             for id_ in self.ids(kind):
                 if record := self.record(kind.plural, id_):
-                    known[(record.values | dict(record.links)).get(name)].append(id_)
-        return self._known[kind.plural, name].get(value, [])
+                    by_value[(record.values | dict(record.links)).get(name)].append(id_)
+        return self._ids_by_value[kind.plural, name].get(value, [])
 
-    # -- what is at an address
+    # -- the nodes at the paths
 
     def _at(self, kind: Kind, *ids: int) -> Resource | None:
-        found = self.record(kind.plural, ids[-1])
-        return found if found and [int(part) for part in found.path.split("/") if part.isdecimal()] == [*ids] else None
+        record = self.record(kind.plural, ids[-1])
+        return record if record and [int(s) for s in record.path.split("/") if s.isdecimal()] == [*ids] else None
 
     def _list(self, kind: Kind) -> Collection:
         def selected(query: Mapping[str, str]) -> Sequence[int]:
@@ -273,15 +273,15 @@ class Tables:
 
     def _members(self, kind: Kind, how: str, owner: Kind, path: str, owner_id: int) -> Sequence[int] | None:
         if how.startswith("="):
-            found: Sequence[int] | None = getattr(self._library, how[1:])(owner_id)
-            return found
-        every: dict[str, Callable[[], Sequence[int]]] = {
+            ids: Sequence[int] | None = getattr(self._library, how[1:])(owner_id)
+            return ids
+        choices: dict[str, Callable[[], Sequence[int]]] = {
             "": lambda: self._owned(kind, owner.plural, owner_id),
             "*": lambda: self.ids(kind),
             "share": lambda: self.ids(kind)[owner_id - 1 :: owner.count],
             "none": list,
         }
-        return every[how]() if how in every else self.having(kind, how, path)
+        return choices[how]() if how in choices else self.having(kind, how, path)
 
 
 def _of_range(kind: str, number: int) -> Any:
