@@ -1,15 +1,15 @@
 """
 The Pledg mock server: tokens, simulations, merchants, purchase links, refunds, and the pages that a buyer sees.
 
-Written from Pledg's documents. The authentication differs by route; these do not change anything:
+It is written from Pledg's documents. The authentication depends on the route:
 
     none              simulate_payment_schedule below /api/users/me, GET merchant
     signature         /purchase, /payment_solutions, POST /api/purchase_link/
     token             POST /api/merchants/UID/simulate_payment_schedule
     token or Basic    refunds: the page documents Basic, the newest shop module sends a token
 
-All merchants have the same secret, that of PLEDG_MERCHANT_UID. The vendor has no path
-`GET /api/local/notifications?count=100`: it answers what the vendor's webhooks would have sent to a shop.
+All merchants have the same secret, that of PLEDG_MERCHANT_UID. `GET /api/local/notifications?count=100` exists only
+here: it returns the notifications that the vendor's webhooks would have sent to a shop.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ from vendorkit.local.pledg.signing import Tokens
 from vendorkit.local.server import api as server
 from vendorkit.local.server.settings import Settings
 
-MOST_CENTS: Final = 1_000_000  # of a purchase, as of 2021
-MOST_SIMULATED_CENTS: Final = 10**12  # of this mock server: above it, fees are not exact
-LAST_YEAR: Final = 9990  # of this mock server: a schedule must end within Python's calendar
-MOST_NOTIFICATIONS: Final = 100_000
+MAX_PURCHASE_CENTS: Final = 1_000_000  # the vendor's limit, as of 2021
+MAX_SIMULATED_CENTS: Final = 10**12  # a limit of this mock server: above it, fees are not exact
+LAST_YEAR: Final = 9990  # a limit of this mock server: a schedule must end within Python's calendar
+MAX_NOTIFICATIONS: Final = 100_000
 _CHALLENGES: Final = ('Bearer realm="Pledg API", error="invalid_token"', 'Basic realm="Pledg API", charset="UTF-8"')
 _ANYBODY: Final = {"Access-Control-Allow-Origin": "*"}
 _PREFLIGHT: Final = {**_ANYBODY, "Access-Control-Allow-Methods": "POST", "Access-Control-Allow-Headers": "*"}
@@ -52,11 +52,11 @@ def identities(settings: Settings) -> dict[str, str]:
 
 
 class _Refused(HTTPException):
-    """A refund that is not possible: the vendor says why in a raw text."""
+    """A refused refund. The vendor answers with the reason as plain text."""
 
 
 class _Simulation(msgspec.Struct):
-    amount_cents: Annotated[int, msgspec.Meta(gt=0, le=MOST_SIMULATED_CENTS)]
+    amount_cents: Annotated[int, msgspec.Meta(gt=0, le=MAX_SIMULATED_CENTS)]
     created: dt.date
     second_installment_date: dt.date | None = None
 
@@ -64,7 +64,7 @@ class _Simulation(msgspec.Struct):
 class Api(server.Api):
     """The handlers, and the purchases that they create or change."""
 
-    RATE = (100, 60.0, 0.0)  # invented: no source has a limit of Pledg
+    RATE = (100, 60.0, 0.0)  # invented: no source gives a rate limit of Pledg
 
     def __init__(self, settings: Settings, origin: Callable[..., str], credentials: Mapping[str, str]) -> None:
         super().__init__(settings, origin, credentials)
@@ -72,11 +72,11 @@ class Api(server.Api):
         self._merchants = pledg_schedule.merchants(settings.seed)
         self._company_uid = pledg_schedule.uid("cmp", settings.seed, 1)
         self._linked: dict[str, int] = {}  # purchases created by link: uid to cents
-        self._left: dict[str, int] = {}  # cents that can still be refunded, of purchases with a refund or release
+        self._refundable_cents: dict[str, int] = {}  # of each purchase that a refund or release has named
         self.tokens = Tokens(self)
 
     def routes(self) -> list[Route]:
-        """Return the routes; the path that ends in "/" is also answered without it."""
+        """Return the routes. The path that ends in "/" is also served without it."""
         simulate = "simulate_payment_schedule"
         table: dict[str, server.Handler] = {
             "POST /api/token": self.tokens.issue,
@@ -97,29 +97,29 @@ class Api(server.Api):
         return server.routes_of(table)
 
     def refusal(self, status: int, reason: str, exc: Exception | None = None) -> Response:
-        """Return the vendor's error body; only `error.debug` is known, the rest is inferred, and a switch."""
+        """Return an error in the vendor's format. Only `error.debug` is documented, so a switch drops the rest."""
         if isinstance(exc, _Refused) and self.settings.refund_errors == "text":
             return PlainTextResponse(reason, status)
         kind = pledg_schedule.TERMS["error_types"].get(str(status))
         kind = kind or ("internal_error" if status >= 500 else "invalid_request_error")
-        more = {} if self.settings.error_body == "debug" else {"type": kind, "message": reason}
-        response = JSONResponse({"error": {**more, "debug": reason}}, status)
+        inferred = {} if self.settings.error_body == "debug" else {"type": kind, "message": reason}
+        response = JSONResponse({"error": {**inferred, "debug": reason}}, status)
         for challenge in _CHALLENGES if status == 401 else ():
             response.headers.append("WWW-Authenticate", challenge)
         return response
 
     def _merchant(self, request: Request) -> pledg_schedule.Merchant:
-        found = self._merchants.get(request.path_params["uid"])
-        if found is None:
+        merchant = self._merchants.get(request.path_params["uid"])
+        if merchant is None:
             raise HTTPException(404, "There is no such merchant.")
-        return found
+        return merchant
 
     async def preflight(self, _request: Request) -> Response:
-        """Allow the browser's request that follows, of any page: it sends JSON, for which it asks first."""
+        """Answer the preflight request that browsers send before JSON: pages of any origin are allowed."""
         return Response(status_code=204, headers=_PREFLIGHT)
 
     async def simulate(self, request: Request) -> Response:
-        """Answer a merchant's schedule (4.1), without authentication, to scripts of any origin."""
+        """Return a merchant's schedule (4.1), without authentication, to scripts of any origin."""
         return JSONResponse(await self._simulated(request), headers=_ANYBODY)
 
     async def _simulated(self, request: Request) -> dict[str, Any]:
@@ -129,28 +129,28 @@ class Api(server.Api):
         return pledg_schedule.corrupt(answer, settings.seed, settings.wrong_type_rate)
 
     async def simulate_company(self, request: Request) -> Response:
-        """Answer the plans of all merchants of the company (4.2)."""
+        """Return the plans of all merchants of the company (4.2)."""
         if request.path_params["uid"] != self._company_uid:
             raise HTTPException(404, "There is no such company.")
         terms, rounding = await _simulation(request), self.settings.fees_rounding
         offers = [merchant for merchant in self._merchants.values() if merchant.payment_type == "INSTALLMENT"]
         plans = [pledg_schedule.schedule(merchant, *terms, rounding) for merchant in offers]
-        # The only known client accepts both spellings, and items without rates, so there is an item of each kind.
+        # The only known client accepts both spellings, and items without rates, so the answer has all of these.
         items = [plans[0], *map(pledg_schedule.with_rates, plans[1:])]
         items[-1]["installment"] = items[-1].pop("INSTALLMENT")
         return JSONResponse({"items": items}, headers=_ANYBODY)
 
     async def simulate_protected(self, request: Request) -> Response:
-        """Answer a merchant's schedule to a request with a token, and not to scripts of other origins."""
+        """Return a merchant's schedule to a request with a token, but not to scripts of other origins."""
         self.tokens.check(request, basic=False)
         return JSONResponse(await self._simulated(request))
 
     async def merchant(self, request: Request) -> Response:
-        """Answer a merchant's conditions (4.3)."""
+        """Return a merchant's conditions (4.3)."""
         return JSONResponse(self._merchant(request).as_json(self.settings.threshold_name))
 
     async def purchase_link(self, request: Request) -> Response:
-        """Create a purchase from signed settings, and answer the link for the buyer (the form is inferred)."""
+        """Create a purchase from signed settings, and return the buyer's link (the format is inferred)."""
         uid = self._purchase(request)
         link = f"{self.origin()}/purchase?uid={uid}"
         answers = {"link": {"purchase_link": link, "uid": uid}, "url": {"url": link}}
@@ -158,7 +158,7 @@ class Api(server.Api):
         return JSONResponse(answer) if answer else Response(b"", 200)
 
     async def payment_by_transfer(self, request: Request) -> Response:
-        """Create a purchase that the buyer pays by bank transfer, with the uid as its reference."""
+        """Create a purchase that the buyer pays by bank transfer. The uid is the reference of the transfer."""
         return JSONResponse({"uid": self._purchase(request)})
 
     def _purchase(self, request: Request) -> str:
@@ -168,14 +168,14 @@ class Api(server.Api):
         return uid
 
     def _signed_settings(self, request: Request) -> dict[str, Any]:
-        """Return the settings of a purchase. Raise 400 if they are not signed, or one is missing or wrong (4.5)."""
+        """Return the settings of a purchase. Raise 400 if they are not signed, or one is missing or invalid (4.5)."""
         token = request.query_params.get("signature")
         data = pledg_signing.read_jwt(token, self._secret).get("data") if token else None
         if not isinstance(data, dict):
             raise HTTPException(400, f"The {'claim data' if token else 'parameter signature'} is missing.")
-        _need(
+        _require(
             merchantUid=str(data.get("merchantUid")) in self._merchants or data.get("companyUid") == self._company_uid,
-            amountCents=_is_amount(data.get("amountCents"), MOST_CENTS),
+            amountCents=_is_amount(data.get("amountCents"), MAX_PURCHASE_CENTS),
             email=re.fullmatch(r"[^@\s]+@[^@\s]+", str(data.get("email", ""))) is not None,
             title=bool(data.get("title")),
             reference=bool(data.get("reference")),
@@ -183,7 +183,7 @@ class Api(server.Api):
         return data
 
     async def purchase_page(self, request: Request) -> Response:
-        """Answer the buyer's page, reduced to whether the signature is valid."""
+        """Return the buyer's page, reduced to whether the signature is valid."""
         query = request.query_params
         if query.get("uid") in self._linked:
             return _page("purchase found", f"{self._linked[query['uid']] / 100:.2f} EUR")
@@ -199,40 +199,40 @@ class Api(server.Api):
         """Refund a purchase, in full or in part (4.4)."""
         purchase_uid = self._refundable(request)
         amount: Any = None
-        left = self._left[purchase_uid]
-        with contextlib.suppress(ValueError, RecursionError):  # any Content-Type is taken (inferred)
+        limit = self._refundable_cents[purchase_uid]
+        with contextlib.suppress(ValueError, RecursionError):  # any Content-Type is accepted (inferred)
             amount = msgspec.json.decode(await request.body(), type=dict[str, Any]).get("amount_cents")
-        if not _is_amount(amount, left):
-            raise _Refused(400, f"The provided property amount_cents is invalid: 1 to {left} can be refunded")
-        self._left[purchase_uid] -= amount
+        if not _is_amount(amount, limit):
+            raise _Refused(400, f"The provided property amount_cents is invalid: 1 to {limit} can be refunded")
+        self._refundable_cents[purchase_uid] -= amount
         answer = {"purchase_uid": purchase_uid, "amount_cents": amount}
         return JSONResponse(answer) if self.settings.refund_answer == "json" else Response(b"", 200)
 
     async def release(self, request: Request) -> Response:
-        """Release a purchase that is not debited yet. The body of the answer is empty (inferred)."""
+        """Release a purchase that has not been debited yet. The body of the answer is empty (inferred)."""
         purchase_uid = self._refundable(request)
-        if not self._left[purchase_uid]:
+        if not self._refundable_cents[purchase_uid]:
             raise _Refused(400, "The purchase is refunded or released already")
-        self._left[purchase_uid] = 0
+        self._refundable_cents[purchase_uid] = 0
         as_json = self.settings.release_answer == "json"
         return JSONResponse({"purchase_uid": purchase_uid}) if as_json else Response(b"", 200)
 
     def _refundable(self, request: Request) -> str:
-        """Return the purchase of the path, which is in the notifications or created by link; it has an entry then."""
+        """Return the uid of the purchase in the path, which a notification names or a link created."""
         self.tokens.check(request)
         purchase_uid, seed = request.path_params["uid"], self.settings.seed
         index = pledg_schedule.index_of(purchase_uid, "pur", seed)
         amount = self._linked.get(purchase_uid) if index is None else pledg_signing.amount_of(seed, index)
         if amount is None:
             raise _Refused(404, "There is no such purchase.")
-        self._left.setdefault(purchase_uid, amount)
+        self._refundable_cents.setdefault(purchase_uid, amount)
         return str(purchase_uid)
 
     async def notifications(self, request: Request) -> Response:
-        """Answer a log of webhook bodies, genuine and forged; the vendor has no such path."""
+        """Return a log of webhook bodies, genuine and forged. The vendor has no such path."""
         count = request.query_params.get("count", "100")
-        if not count.isdecimal() or int(count) > MOST_NOTIFICATIONS:
-            raise HTTPException(400, f"The provided property count is invalid: 0 to {MOST_NOTIFICATIONS}")
+        if not count.isdecimal() or int(count) > MAX_NOTIFICATIONS:
+            raise HTTPException(400, f"The provided property count is invalid: 0 to {MAX_NOTIFICATIONS}")
         return JSONResponse(pledg_signing.notifications(self.settings.seed, int(count), self._secret))
 
 
@@ -246,24 +246,24 @@ def _invalid(name: str) -> HTTPException:
     return HTTPException(400, f"The provided property {name} is invalid")
 
 
-def _need(**good: bool) -> None:
-    """Raise 400 for the first property that is missing or wrong."""
-    for name, right in good.items():
-        if not right:
+def _require(**is_valid: bool) -> None:
+    """Raise 400 for the first property that is missing or invalid."""
+    for name, valid in is_valid.items():
+        if not valid:
             raise _invalid(name)
 
 
-def _is_amount(given: Any, most: int) -> bool:
-    return isinstance(given, int) and not isinstance(given, bool) and 0 < given <= most
+def _is_amount(value: Any, maximum: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= maximum
 
 
 async def _simulation(request: Request) -> tuple[int, dt.date, dt.date | None]:
-    """Return amount and dates of a simulation."""
+    """Return the amount and the dates of a simulation."""
     try:
-        given = msgspec.json.decode(await request.body(), type=_Simulation)
+        terms = msgspec.json.decode(await request.body(), type=_Simulation)
     except (ValueError, RecursionError) as exc:
-        found = re.search(r"(?:\$\.|field `)(\w+)", str(exc))
-        raise _invalid(found[1] if found else "amount_cents") from None
-    second = given.second_installment_date
-    _need(created=given.created.year <= LAST_YEAR, second_installment_date=(second or given.created).year <= LAST_YEAR)
-    return given.amount_cents, given.created, second
+        match = re.search(r"(?:\$\.|field `)(\w+)", str(exc))
+        raise _invalid(match[1] if match else "amount_cents") from None
+    created, second = terms.created, terms.second_installment_date
+    _require(created=created.year <= LAST_YEAR, second_installment_date=(second or created).year <= LAST_YEAR)
+    return terms.amount_cents, created, second

@@ -1,8 +1,8 @@
 """
-Pledg's signatures, as the vendor creates and checks them, access tokens, and a log of notifications.
+The vendor's side of Pledg's signatures and access tokens, and a log of notifications.
 
-Written from the vendor's documents (tokens: OAuth2 client credentials, RFC 6749 4.4), with only `hmac`, so that it does
-not repeat a mistake of the client.
+It is written from the vendor's documents (tokens: OAuth2 client credentials, RFC 6749 4.4) with only `hmac`, so that it
+does not share mistakes with the client.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from vendorkit.local.pledg.schedule import TERMS, merchants, uid
 from vendorkit.local.server.api import Api, encode, proves_basic
 
 FIRST_DAY: Final = dt.datetime(2026, 5, 1, 8, tzinfo=dt.timezone.utc)  # fixed, so that equal seeds give equal logs
-# The kinds of the notifications, repeated: 13 of 20 are genuine, the others forged, damaged or sent twice.
+# The kinds of 20 notifications, then repeated. 13 are genuine, the others forged, damaged or sent twice.
 KINDS: Final[list[str]] = TERMS["notifications"]
 SIGNED_KEYS: Final = ("created_at", "error", "id", "reference", "sandbox", "status")
 
@@ -54,12 +54,12 @@ def read_jwt(token: str, secret: str) -> dict[str, Any]:
     head, _, signature = token.rpartition(".")
     header_text, _, payload_text = head.partition(".")
     try:
-        header, claims, given = json.loads(_decode(header_text)), json.loads(_decode(payload_text)), _decode(signature)
+        header, claims, mac = json.loads(_decode(header_text)), json.loads(_decode(payload_text)), _decode(signature)
     except (ValueError, RecursionError):
         raise HTTPException(400, "The signature is not a JWT.") from None
     if not isinstance(header, dict) or not isinstance(claims, dict) or header.get("alg") != "HS256":
         raise HTTPException(400, "The signature's algorithm must be HS256.")
-    if not hmac.compare_digest(given, _mac(head, secret)):
+    if not hmac.compare_digest(mac, _mac(head, secret)):
         raise HTTPException(400, "The signature is wrong.")
     expires_at = claims.get("exp")
     if expires_at is not None and (not isinstance(expires_at, (int, float)) or expires_at < time.time()):
@@ -68,7 +68,7 @@ def read_jwt(token: str, secret: str) -> dict[str, Any]:
 
 
 def back_signature(body: dict[str, Any], secret: str) -> str:
-    """Return the signature of a back-mode notification: the hash of six pairs, joined by the secret."""
+    """Return the signature of a back-mode notification: the hash of six `key=value` pairs, joined by the secret."""
     texts = {key: str(value).lower() if isinstance(value, bool) else value for key, value in body.items()}
     pairs = [f"{key}={texts[key]}" for key in SIGNED_KEYS]
     return hashlib.sha256(secret.join(pairs).encode()).hexdigest().upper()
@@ -80,7 +80,7 @@ def amount_of(seed: int, index: int) -> int:
 
 
 def notifications(seed: int, count: int, secret: str) -> dict[str, list[str]]:
-    """Return a log of *count* notifications: the raw texts that were sent, and the kind of each, one of KINDS."""
+    """Return a log of *count* notifications: the raw body of each, and its kind, one of KINDS."""
     kinds = [KINDS[index % len(KINDS)] for index in range(count)]
     return {"notifications": [_body(seed, index, kind, secret) for index, kind in enumerate(kinds)], "kinds": kinds}
 
@@ -114,15 +114,15 @@ def _reference(seed: int, index: int) -> str:
 
 
 def _back_body(seed: int, index: int, kind: str, secret: str) -> str:
-    draw = random.Random(f"{seed}:back:{index}")
-    status = draw.choice(TERMS["statuses"])
+    rng = random.Random(f"{seed}:back:{index}")
+    status = rng.choice(TERMS["statuses"])
     body: dict[str, Any] = {
         "created_at": _moment(seed, index).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        "id": f"psp_{draw.randrange(16**12):012x}",
-        "additional_data": {"charge_id": f"ch_{draw.randrange(16**8):08x}"},
-        "metadata": {"basket": draw.choice(TERMS["baskets"])},
+        "id": f"psp_{rng.randrange(16**12):012x}",
+        "additional_data": {"charge_id": f"ch_{rng.randrange(16**8):08x}"},
+        "metadata": {"basket": rng.choice(TERMS["baskets"])},
         "status": status,
-        # The documents have the string "true", the tests of the shop modules the JSON value.
+        # The documents show the string "true", the tests of the shop modules the JSON value.
         "sandbox": "true" if kind == "back-text" else True,
         "error": "card_declined" if status == "failed" else "",
         "reference": _reference(seed, index),
@@ -148,7 +148,7 @@ def _transfer(seed: int, index: int) -> dict[str, Any]:
 def _error(seed: int, index: int, kind: str) -> dict[str, Any]:
     state = TERMS["refused_states"][index % 4]
     reference, purchase = {"reference": _reference(seed, index)}, uid("pur", seed, index)
-    if kind == "error-old":  # the names in the documents
+    if kind == "error-old":  # with the names in the documents
         return reference | {"purchase_state": state, "purchase_uid": purchase}
     # The names that newer modules read.
     rejected = {"acceptance_state": "REJECTED", "acceptance_rejection_type": "SCORING"}
@@ -156,16 +156,16 @@ def _error(seed: int, index: int, kind: str) -> dict[str, Any]:
 
 
 class Tokens:
-    """Issues and checks tokens. None is stored: each contains its time of expiry, and is signed."""
+    """Issues and checks access tokens. They are not stored, because each is signed and contains its expiry time."""
 
     def __init__(self, api: Api) -> None:
-        self._settings, self._origin, given = api.settings, api.origin, api.credentials
-        self._client = given["PLEDG_API_KEY"], given["PLEDG_API_SECRET"]
-        self._dashboard = given["PLEDG_DASHBOARD_EMAIL"], given["PLEDG_DASHBOARD_PASSWORD"]
+        self._settings, self._origin, credentials = api.settings, api.origin, api.credentials
+        self._client = credentials["PLEDG_API_KEY"], credentials["PLEDG_API_SECRET"]
+        self._dashboard = credentials["PLEDG_DASHBOARD_EMAIL"], credentials["PLEDG_DASHBOARD_PASSWORD"]
         self._signing_key = secrets.token_hex(32)
 
     async def issue(self, request: Request) -> Response:
-        """Answer POST /api/token. Refusals have the form of RFC 6749 5.2; the vendor's is not known."""
+        """Answer POST /api/token. Errors have the format of RFC 6749 5.2 (inferred)."""
         if not proves_basic(request.headers.get("authorization", ""), *self._client):
             headers = {"WWW-Authenticate": 'Basic realm="Pledg API"'}
             return JSONResponse({"error": "invalid_client"}, 401, headers)
@@ -187,10 +187,10 @@ class Tokens:
         if variant == "redirect":
             return RedirectResponse(f"{self._origin('files')}/api/token", 307)
         lifetime_s = self._settings.token_lifetime_s
-        whole: float = int(lifetime_s) if lifetime_s == int(lifetime_s) else lifetime_s
-        answer: dict[str, Any] = {"access_token": self._token(), "token_type": "Bearer", "expires_in": whole}
+        seconds: float = int(lifetime_s) if lifetime_s == int(lifetime_s) else lifetime_s
+        answer: dict[str, Any] = {"access_token": self._token(), "token_type": "Bearer", "expires_in": seconds}
         for name, value in TERMS["token_answers"].get(variant, {}).items():
-            answer[name] = value.format(whole=whole, more=lifetime_s + 0.5) if isinstance(value, str) else value
+            answer[name] = value.format(whole=seconds, more=lifetime_s + 0.5) if isinstance(value, str) else value
         if variant == "missing":
             del answer["expires_in"]
         return JSONResponse([answer] if variant == "list" else answer)
@@ -205,7 +205,7 @@ class Tokens:
         return jwt(claims, self._signing_key)
 
     def check(self, request: Request, *, basic: bool = True) -> None:
-        """Raise 401 unless the request has a valid token, or, if *basic*, the dashboard's credentials."""
+        """Raise 401 unless the request has a valid token or (if *basic*) the dashboard's credentials."""
         header = request.headers.get("authorization", "")
         scheme, _, token = header.partition(" ")
         if basic and proves_basic(header, *self._dashboard):
