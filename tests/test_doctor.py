@@ -63,7 +63,7 @@ def test_all_that_is_fine_is_reported_in_a_line_each(configured):
     status, said = run()
     assert status == 0
     assert "FAILED" not in said
-    for line in ("Realm Local Movida", "300 brands", "good for 600 s", "Within", "no limit", "own root"):
+    for line in ("Realm Local Movida", "300 brands", "valid for 600 s", "Within", "no limit", "own root"):
         assert line in " ".join(said.split())
     assert said.count("  ok     ") == 3 * 5 + 1
 

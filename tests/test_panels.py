@@ -59,7 +59,7 @@ def test_check_connection_is_a_plain_function(vendors, vendor):
 
 
 @pytest.mark.parametrize(
-    ("vendor", "said"), [("medipim", "300 brands"), ("pledg", "good for 600 s"), ("mediagenix", "Realm Local Movida")]
+    ("vendor", "said"), [("medipim", "300 brands"), ("pledg", "valid for 600 s"), ("mediagenix", "Realm Local Movida")]
 )
 def test_success_says_what_else_was_seen(panel, vendor, said):
     """Realm or lifetime of the token; the chain, the clock, the budget."""

@@ -200,7 +200,7 @@ def test_what_is_raised_while_connecting_passes_at_once():
             thread.join(5)
 
 
-@pytest.mark.parametrize("step", ["vendorkit.settings.forms", "vendorkit.auth.basic.check_credential"])
+@pytest.mark.parametrize("step", ["vendorkit.settings.encoded_forms", "vendorkit.auth.basic.check_credential"])
 def test_what_is_raised_while_a_client_is_made_shows_no_credential(monkeypatch, step):
     """X05, S11: the redactor and the schemes have the credentials in their hands."""
 
