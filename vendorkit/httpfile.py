@@ -20,11 +20,12 @@ import pandas as pd
 
 from vendorkit import arguments, calls
 from vendorkit.ask import choice
-from vendorkit.errors import SettingsError, UsageError, VendorkitError
+from vendorkit.errors import IncompletePull, SettingsError, UsageError, VendorkitError
 from vendorkit.files import read_bounded
 from vendorkit.pull import check_limit
 from vendorkit.query import Query, checked_nested
 from vendorkit.resource import first_call
+from vendorkit.saved.files import write_atomically
 from vendorkit.strictjson import StrictJsonError, strict_value
 from vendorkit.vendors.client import Client
 
@@ -289,10 +290,7 @@ def save_request(
     if _File(text, place.name, client).queries()[name].ask.resource != query.ask.resource:
         what = f"{query.resource.name} cannot be asked for by one request here."
         raise UsageError(what, remedy="Save the lines of vendorkit.")
-    temporary = place.with_name(f".{place.name}.new")
     try:
-        temporary.write_bytes(text.encode())  # with the line ends that are there
-        temporary.replace(place)
-    except OSError as exc:
-        what = f"{place.name} cannot be written ({exc.strerror})."
-        raise UsageError(what, remedy="Choose another file.") from exc
+        write_atomically(place, text.encode())  # as bytes, which keeps the line ends of the file
+    except IncompletePull as exc:
+        raise UsageError(exc.what, remedy="Choose another file.") from exc
