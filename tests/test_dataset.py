@@ -267,7 +267,7 @@ def test_a_torn_part_is_as_good_as_none(medipim, vendors, tmp_path, small_parts,
     assert dataset.parts == 5
     _harm(dataset.path / "part-00000000-000003.parquet", harm)
     with pytest.raises(
-        IncompletePull, match=r"3,000 rows, of 5,000: part-00000000-000003\.parquet is damaged.* save\(\)"
+        IncompletePull, match=r"3,000 rows of 5,000, because part-00000000-000003\.parquet is damaged.* save\(\)"
     ) as caught:
         vk.load(dataset.path)
     assert len(caught.value.arrived) == 3000
@@ -378,10 +378,10 @@ def test_a_total_that_moves_meanwhile_ends_the_pull(medipim, tmp_path, monkeypat
     query = medipim.products.query()
     total = medipim_paging.total_of
     monkeypatch.setattr(medipim_paging, "total_of", lambda _: next(announced))
-    with pytest.raises(IncompletePull, match=r"begun when there were 5,000 records; now there are 5,001") as caught:
+    with pytest.raises(IncompletePull, match=r"began when there were 5,000 records; now there are 5,001") as caught:
         query.save(tmp_path / "d", columns=["id"])
     assert 0 < caught.value.arrived.rows < 5000
-    with pytest.raises(IncompletePull, match=r"begun when there were 5,000 records; now there are 5,001"):
+    with pytest.raises(IncompletePull, match=r"began when there were 5,000 records; now there are 5,001"):
         query.save(tmp_path / "d", columns=["id"])
     monkeypatch.setattr(medipim_paging, "total_of", total)
     assert query.save(tmp_path / "d", columns=["id"]).complete
@@ -425,7 +425,7 @@ def test_a_full_disk_leaves_what_was_there(medipim, tmp_path, monkeypatch, small
 
     with monkeypatch.context() as patched:
         patched.setattr(holder, call, full)
-        with pytest.raises(IncompletePull, match=r"No space left on device.*untouched.*Free space") as caught:
+        with pytest.raises(IncompletePull, match=r"No space left on device.*unchanged.*Free space") as caught:
             query.save(tmp_path / "full", columns=["id"])
     assert isinstance(caught.value.__cause__, OSError)
     rows = caught.value.arrived.rows
@@ -549,7 +549,7 @@ def test_a_total_that_is_not_reached_is_an_incomplete_pull(vendors, tmp_path, mo
     query = getattr(client, name).query()
     with monkeypatch.context() as patched:
         patched.setattr(owner, "total_of", lambda *_: 9999)
-        with pytest.raises(IncompletePull, match=r"rows arrived where 9,999 were announced") as caught:
+        with pytest.raises(IncompletePull, match=r"rows arrived, but 9,999 were announced") as caught:
             query.save(tmp_path / "d")
     assert not caught.value.arrived.complete
     assert len(vk.load(tmp_path / "d", partial=True)) == query.count()
@@ -593,7 +593,7 @@ def test_doubled_ids_are_an_incomplete_pull_until_the_vendor_is_at_rest(mediagen
 
     with monkeypatch.context() as patched:
         patched.setattr(Linked, "pages", doubled)
-        with pytest.raises(IncompletePull, match="the same id came twice"):
+        with pytest.raises(IncompletePull, match="the same id was received twice"):
             query.save(tmp_path / "d", columns=["id"])
     dataset = query.save(tmp_path / "d", columns=["id"])
     assert dataset.frame()["id"].is_unique

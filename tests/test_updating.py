@@ -266,10 +266,10 @@ def test_update_reads_late_events_again(mediagenix, vendors, change, tmp_path):
     """An event whose id is lower than one that was seen already may come late; the last minutes are read again."""
     query, folder = mediagenix.titles.query(), tmp_path / "t"
     query.save(folder, columns=["id", "external_id"])
-    place = newest(folder).note.mark
+    place = newest(folder).note.position
     change("edit", "titles/17")
     query.update(folder)
-    assert newest(folder).note.mark == place
+    assert newest(folder).note.position == place
 
 
 @pytest.mark.parametrize(
@@ -362,7 +362,7 @@ def test_update_is_refused_without_a_dataset_to_update(medipim, mediagenix, vend
     with pytest.raises(UsageError, match=r"is not complete.*save\(\) first"):
         query.update(tmp_path / "t")
     begin(monkeypatch, query, tmp_path / "begun", 1, columns=["id"])
-    with pytest.raises(UsageError, match=r"is not complete.*save\(\) first: it continues"):
+    with pytest.raises(UsageError, match=r"is not complete.*save\(\) first, which continues"):
         query.update(tmp_path / "begun")
 
 
@@ -376,7 +376,7 @@ def test_a_robot_that_may_not_read_the_feed_can_save_but_not_update(mediagenix, 
     monkeypatch.setattr(FeedChanges, "position", refused)
     query = mediagenix.brands.query()
     assert query.save(tmp_path / "b").complete
-    with pytest.raises(UsageError, match=r"does not say at which position.*closed to you"):
+    with pytest.raises(UsageError, match=r"position was not available.*you may not read it"):
         query.update(tmp_path / "b")
 
 
@@ -447,7 +447,7 @@ def test_an_update_on_a_full_disk_leaves_the_old_dataset(medipim, change, tmp_pa
     with monkeypatch.context() as patched:
         patched.setattr(os if call == "fsync" else files.Path, call, full)
         with pytest.raises(
-            IncompletePull, match=r"as it was before the update: .*No space left.* update\(\) again"
+            IncompletePull, match=r"was not updated and is unchanged: .*No space left.* update\(\) again"
         ) as caught:
             query.update(folder)
     assert caught.value.arrived.rows == len(ids)

@@ -1,4 +1,4 @@
-"""What is different between two versions: compared on the key, two parts in memory at a time."""
+"""Compares two versions of a dataset by the key of their records, with two parts in memory at a time."""
 
 from __future__ import annotations
 
@@ -21,81 +21,86 @@ CHANGES: Final = pa.schema(
 
 
 def check_key(version: Version) -> None:
-    """Raise `UsageError` if the records of a dataset have no key."""
+    """Raise `UsageError` if a dataset was saved without the column that identifies its records."""
     key = version.note.key
     if pa.field(key, _TEXT) not in version.note.schema:
         what = f"{version.folder} was saved without {key!r}, which identifies its records."
-        raise UsageError(what, remedy=f"Save another one with {key!r} among the columns.")
+        raise UsageError(what, remedy=f"Save another dataset with {key!r} among the columns.")
 
 
 def compare(old: Version, new: Version, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-    """Yield changes as tables of `CHANGES`; the changes of one record are in one table. Keys are all in memory."""
-    for one in (new, old):
-        check_key(one)
+    """Yield tables with the schema `CHANGES`, each with all changes of its records. Keeps all ids in memory."""
+    for version in (new, old):
+        check_key(version)
     known = dict.fromkeys([*new.columns, *old.columns])
     names = [name for name in known if columns is None or name in columns]
     old_schema, new_schema = old.frame_schema(names), new.frame_schema(names)
-    kept = {part.name for part in old.parts} & {part.name for part in new.parts}
-    before, after = ([part for part in one.parts if part.name not in kept] for one in (old, new))
-    old_ids, new_ids = old.ids(*before), new.ids(*after)
-    place = pc.index_in(old_ids, value_set=new_ids, skip_nulls=True)
-    row = 0
-    for part in before:
-        there, first = place.slice(row, part.rows), 0
-        for other in after:
-            inside = pc.and_(pc.greater_equal(there, first), pc.less(there, first + other.rows))
-            rows = pc.indices_nonzero(pc.fill_null(inside, fill_value=False))
+    shared = {part.name for part in old.parts} & {part.name for part in new.parts}
+    old_parts, new_parts = ([part for part in version.parts if part.name not in shared] for version in (old, new))
+    old_ids, new_ids = old.ids(*old_parts), new.ids(*new_parts)
+    new_rows = pc.index_in(old_ids, value_set=new_ids, skip_nulls=True)
+    old_first = 0
+    for old_part in old_parts:
+        matches, new_first = new_rows.slice(old_first, old_part.rows), 0
+        for new_part in new_parts:
+            in_part = pc.and_(pc.greater_equal(matches, new_first), pc.less(matches, new_first + new_part.rows))
+            rows = pc.indices_nonzero(pc.fill_null(in_part, fill_value=False))
             if len(rows) and names:
-                before_table = old.frame_table(part, old_schema).take(rows)
-                after_table = new.frame_table(other, new_schema).take(pc.subtract(there.take(rows), first))
-                yield from _changed(before_table, after_table, old_ids.slice(row, part.rows).take(rows), new.number)
-            first += other.rows
-        row += part.rows
-    yield _told(new_ids.filter(_missing(new_ids, old_ids)), new.number, "added")
-    yield _told(old_ids.filter(_missing(old_ids, new_ids)), new.number, "removed")
+                old_table = old.frame_table(old_part, old_schema).take(rows)
+                new_table = new.frame_table(new_part, new_schema).take(pc.subtract(matches.take(rows), new_first))
+                yield from _changed(old_table, new_table, old_ids.take(pc.add(rows, old_first)), new.number)
+            new_first += new_part.rows
+        old_first += old_part.rows
+    yield _change_rows(new_ids.filter(_not_in(new_ids, old_ids)), new.number, "added")
+    yield _change_rows(old_ids.filter(_not_in(old_ids, new_ids)), new.number, "removed")
 
 
 def count(changes: Iterator[pa.Table]) -> dict[str, int]:
     """Return how many records were added, changed and removed."""
-    found = {"added": 0, "changed": 0, "removed": 0}
+    counts = {"added": 0, "changed": 0, "removed": 0}
     for table in changes:
         if len(table):
-            found[table["change"][0].as_py()] += pc.count_distinct(table["key"]).as_py()
-    return found
+            counts[table["change"][0].as_py()] += pc.count_distinct(table["key"]).as_py()
+    return counts
 
 
-def among(ids: pa.Array, others: pa.Array) -> pa.Array:
-    """Return which of *ids* are among *others*; a missing one never is."""
+def count_true(mask: pa.Array) -> int:
+    """Return the number of true values in *mask*."""
+    return pc.sum(mask).as_py() or 0
+
+
+def is_in(ids: pa.Array, others: pa.Array) -> pa.Array:
+    """Return a mask of the ids that are among *others*; false for null."""
     return pc.is_in(ids, value_set=others, skip_nulls=True)
 
 
-def differing(old: pa.Table, new: pa.Table) -> Any:
-    """Return which rows of two tables of one schema differ."""
+def differing_rows(old: pa.Table, new: pa.Table) -> Any:
+    """Return the numbers of the rows that differ between two tables of the same schema and length."""
     codes = row_codes(pa.concat_tables([old, new]))
     return np.flatnonzero(codes[: len(old)] != codes[len(old) :])
 
 
 def _changed(old: pa.Table, new: pa.Table, ids: pa.Array, version: int | None) -> Iterator[pa.Table]:
-    found = []
+    changes = []
     for name in old.column_names:
-        was, now = old.select([name]), new.select([name])
-        if was.schema != now.schema:
-            was, now = (pa.table({name: _texts(one[name])}) for one in (was, now))
-        if not was.equals(now) and len(rows := differing(was, now)):
-            texts = [_texts(one[name].take(rows)) for one in (was, now)]
-            found.append(_told(ids.take(rows), version, "changed", name, *texts))
-    yield from [pa.concat_tables(found)] if found else []
+        before, after = old.select([name]), new.select([name])
+        if before.schema != after.schema:
+            before, after = (pa.table({name: _as_text(table[name])}) for table in (before, after))
+        if not before.equals(after) and len(rows := differing_rows(before, after)):
+            texts = [_as_text(table[name].take(rows)) for table in (before, after)]
+            changes.append(_change_rows(ids.take(rows), version, "changed", name, *texts))
+    yield from [pa.concat_tables(changes)] if changes else []
 
 
-def _told(ids: Any, version: int | None, change: str, name: str | None = None, *values: Any) -> pa.Table:
-    fixed = [
-        pa.repeat(pa.scalar(value, CHANGES.field(at).type), len(ids))
-        for at, value in ((1, version), (2, change), (3, name))
+def _change_rows(ids: Any, version: int | None, change: str, name: str | None = None, *values: Any) -> pa.Table:
+    constants = [
+        pa.repeat(pa.scalar(value, CHANGES.field(index).type), len(ids))
+        for index, value in ((1, version), (2, change), (3, name))
     ]
-    return pa.table([ids, *fixed, *(values or [pa.nulls(len(ids), _TEXT)] * 2)], schema=CHANGES)
+    return pa.table([ids, *constants, *(values or [pa.nulls(len(ids), _TEXT)] * 2)], schema=CHANGES)
 
 
-def _texts(column: Any) -> Any:
+def _as_text(column: Any) -> Any:
     if not pa.types.is_nested(column.type):
         return column.cast(_TEXT)
     texts = [
@@ -104,5 +109,5 @@ def _texts(column: Any) -> Any:
     return pa.array(texts, _TEXT)
 
 
-def _missing(ids: Any, others: Any) -> Any:
-    return pc.and_(pc.is_valid(ids), pc.invert(among(ids, others)))
+def _not_in(ids: Any, others: Any) -> Any:
+    return pc.and_(pc.is_valid(ids), pc.invert(is_in(ids, others)))

@@ -26,7 +26,7 @@ from vendorkit.saved.log import Version, stored_schema, versions
 from vendorkit.saved.stored import readable, version_in
 
 _MOST_DAYS: Final = 1e6
-_READS: Final = 3  # of a folder that is updated and compacted meanwhile
+_LOAD_ATTEMPTS: Final = 3  # an update and a compact of another process may delete parts while they are being read
 _COUNTS: Final = [(name, pa.int64()) for name in ("rows", "added", "changed", "removed")]
 _HISTORY: Final = pa.schema([("version", pa.int64()), ("at", pa.timestamp("us", "UTC")), *_COUNTS])
 
@@ -39,11 +39,11 @@ class Dataset:
     Attributes:
         path: The folder, absolute.
         rows: Number of stored records.
-        complete: Whether these are all.
+        complete: Whether the download was finished.
         parts: Number of Parquet files.
-        total: Records that the vendor announced; None where it does not say.
-        fetched_at: When the download, or the last update, began; ISO 8601, UTC.
-        version: Its number, from 0 on; None if it is not complete.
+        total: Number of records that the vendor announced; None if it did not announce one.
+        fetched_at: When the download or the last update began; ISO 8601, UTC.
+        version: Number of this version, starting at 0; None if it is not complete.
     """
 
     path: Path
@@ -55,101 +55,104 @@ class Dataset:
     version: int | None = None
 
     def frame(self, *, columns: str | Iterable[str] | None = None) -> pd.DataFrame:
-        """Return it as a table; see `load`."""
+        """Return this version as a table; see `load`."""
         return load(self.path, columns=columns, version=self.version)
 
     def history(self) -> pd.DataFrame:
         """
         Return one row per version up to this one, the newest first.
 
-        The columns are version, at (when it was written, UTC), and the numbers of records: rows in all, added, changed,
-        removed.
+        The columns are version, at (when it was committed, UTC), rows (number of records), and how many of them were
+        added, changed and removed.
         """
-        own = self._number()
-        found = [one for one in versions(self.path) if one.following <= own + 1][::-1]
-        rows = [{**v.note.counts, "version": v.number, "at": v.at * 1000, "rows": v.note.rows} for v in found]
+        own_number = self._number()
+        newest_first = [version for version in versions(self.path) if version.following <= own_number + 1][::-1]
+        rows = [{**v.note.counts, "version": v.number, "at": v.at * 1000, "rows": v.note.rows} for v in newest_first]
         return to_frame(pa.Table.from_pylist(rows, _HISTORY))
 
     def changes(self, since: int, *, columns: str | Iterable[str] | None = None) -> pd.DataFrame:
         """
-        Return what is different from an older version, one row per change.
+        Return the differences from an older version, one row per change.
 
         Args:
             since: The number of the older version.
-            columns: Only changes of these columns, or this one. None means all.
+            columns: Report only changes of these columns, or of this one. None means all.
 
         Returns:
-            The columns key, version (this one), change ("added", "changed" or "removed"), column, old and new: the
-            values as texts. An added or removed record is one row, without a column. Records are compared by their key,
-            two parts in memory at a time.
+            A table with the columns key, version (this one), change ("added", "changed" or "removed"), column, old and
+            new. Values are text. An added or removed record is one row whose column, old and new are null. Records are
+            matched by their key; at most two parts are in memory at a time.
 
         Raises:
-            UsageError: There is no such version (any more), or the records have no key.
+            UsageError: The version does not exist or its files were deleted, or the records have no key.
             IncompletePull: A file is damaged.
         """
-        new, old = self._version(), version_in(self.path, since, "since")
+        new, old = version_in(self.path, self._number()), version_in(self.path, since, "since")
         if old.following > new.following:
             what = f"since must be a version before {new.number}, not {since}."
-            raise UsageError(what, remedy="Compare the newer Dataset: vk.load and changes() both look back.")
+            raise UsageError(what, remedy="Call changes() on the newer Dataset, with the number of the older version.")
         names = arguments.columns(columns)
         check_columns(self.path, names or [], [*new.columns, *old.columns])
         return to_frame(pa.concat_tables([CHANGES.empty_table(), *compare(old, new, names)]))
 
     def arrow(self) -> pads.Dataset:
         """
-        Return it as a pyarrow dataset for DuckDB, Polars and Dask: this version, in the vendor's order.
+        Return this version as a pyarrow dataset for DuckDB, Polars and Dask, in the vendor's order.
 
-        Undeclared fields are in `__undeclared`, a JSON object per row; `_position` is the place in the vendor's order.
+        Undeclared fields are in `__undeclared`, a JSON object per row; `_position` numbers the records in the vendor's
+        order.
         """
-        found = self._version()
-        checked = pads.ParquetFragmentScanOptions(page_checksum_verification=True)
-        kind = pads.ParquetFileFormat(default_fragment_scan_options=checked)
-        schema, files, at = stored_schema(found.note.schema), LocalFileSystem(), pc.field(POSITION)
+        version = version_in(self.path, self._number())
+        checksums = pads.ParquetFragmentScanOptions(page_checksum_verification=True)
+        file_format = pads.ParquetFileFormat(default_fragment_scan_options=checksums)
+        schema, filesystem, position = stored_schema(version.note.schema), LocalFileSystem(), pc.field(POSITION)
         fragments = []
-        for part in found.parts:
+        for part in version.parts:
             if plain_size(self.path / part.name) != part.size:
                 raise DamagedError(self.path / part.name)
-            between = (at >= part.first) & (at <= part.last)
-            fragments.append(kind.make_fragment(str(self.path.absolute() / part.name), files, between))
-        return pads.FileSystemDataset(fragments, schema, kind, files)
+            bounds = (position >= part.first) & (position <= part.last)
+            path = str(self.path.absolute() / part.name)
+            fragments.append(file_format.make_fragment(path, filesystem, bounds))
+        return pads.FileSystemDataset(fragments, schema, file_format, filesystem)
 
     def compact(self, keep_days: float) -> int:
         """
-        Delete the files that only versions replaced more than *keep_days* ago need; return how many bytes that freed.
+        Delete the files that are only used by versions replaced more than *keep_days* ago.
 
-        The newest version stays. A version whose files are gone cannot be loaded any more, but is in `history()`.
+        The newest version is never deleted. A version whose files are deleted can no longer be loaded, but is still
+        listed by `history()`.
+
+        Returns:
+            The number of bytes freed.
 
         Raises:
-            UsageError: *keep_days* is no number of days, or another process is writing.
+            UsageError: *keep_days* is not a number of days, or another process is writing.
         """
         days = arguments.number(keep_days, "keep_days", "a number of days, 0 or more", low=0, high=_MOST_DAYS)
         self._number()
         with locked(self.path):
-            found, limit = list(versions(self.path)), (time.time() - days * 86_400) * 1000
-            replaced = [*(one.at for one in found[1:]), limit]
-            needed = [one for one, at in zip(found, replaced, strict=False) if at >= limit]
-            return sweep(self.path, 0, {part.name for one in needed for part in one.parts})
+            in_order, limit = list(versions(self.path)), (time.time() - days * 86_400) * 1000
+            replaced_at = [*(version.at for version in in_order[1:]), limit]
+            needed = [version for version, at in zip(in_order, replaced_at, strict=False) if at >= limit]
+            return sweep(self.path, 0, {part.name for version in needed for part in version.parts})
 
     def _number(self) -> int:
         if self.version is None:
             what = f"{self.path} is not complete, so it has no versions."
-            raise UsageError(what, remedy="Call save() again: it continues.")
+            raise UsageError(what, remedy="Call save() again to continue the download.")
         return self.version
 
-    def _version(self) -> Version:
-        return version_in(self.path, self._number())
-
     def __repr__(self) -> str:
-        of = "" if self.complete or self.total is None else f" of {self.total:,}"
-        state = f"version {self.version}, complete" if self.complete else "incomplete, save again to go on"
-        return f"<Dataset {self.path}: {self.rows:,}{of} rows in {self.parts} parts, {self.fetched_at}, {state}>"
+        of_total = "" if self.complete or self.total is None else f" of {self.total:,}"
+        state = f"version {self.version}, complete" if self.complete else "incomplete, save again to continue"
+        return f"<Dataset {self.path}: {self.rows:,}{of_total} rows in {self.parts} parts, {self.fetched_at}, {state}>"
 
 
-def summary(found: Version) -> Dataset:
-    """Return a version, or what is stored, as a value for the caller."""
-    note, parts = found.note, len(found.parts)
-    path = found.folder.absolute()  # the working folder may be another one later
-    return Dataset(path, note.rows, found.complete, parts, note.total, note.fetched_at, found.number)
+def summary(version: Version) -> Dataset:
+    """Return the public description of a version or of an unfinished download."""
+    note, parts = version.note, len(version.parts)
+    path = version.folder.absolute()  # the working folder may change later
+    return Dataset(path, note.rows, version.complete, parts, note.total, note.fetched_at, version.number)
 
 
 @calls.checked
@@ -162,60 +165,62 @@ def load(
     filters: Any = None,
 ) -> pd.DataFrame:
     """
-    Return a saved dataset as `frame()` would give it: the same rows, dtypes and `attrs`, but for `discarded` requests.
+    Return a saved dataset with the rows, dtypes and `attrs` that `frame()` returned, except `discarded` requests.
 
     Args:
-        path: The folder that `save` was given.
+        path: The folder that was passed to `save`.
         columns: Only these columns, in this order, or this one. None means all.
-        partial: Take what is there, even if it is not complete.
+        partial: Return the stored rows even if the dataset is not complete.
         version: The number of an older version; None means the newest.
-        filters: Only rows that match, as in `pandas.read_parquet`: `[("status", "==", "active")]`. A time may be a text
-            or a day too (`"2024-01-01"`), in UTC if it has no zone; "in" and "not in" take any list, also an empty one.
+        filters: Only rows that match, as in `pandas.read_parquet`: `[("status", "==", "active")]`. A time can also be
+            a day or text (`"2024-01-01"`), in UTC if it has no time zone; "in" and "not in" accept any list, even an
+            empty one.
 
     Raises:
-        UsageError: There is no dataset, no such version or column, or the filters are none.
-        IncompletePull: The dataset is not finished, or a file of it is damaged; `arrived` holds the intact rows.
+        UsageError: The dataset, version or column does not exist, or the filters are not valid.
+        IncompletePull: The download was not finished, or a file is damaged; `arrived` holds the intact rows.
     """
     folder, names, partial = arguments.folder(path), arguments.columns(columns), arguments.boolean(partial, "partial")
-    found = readable(folder, version)
-    for _ in range(_READS):
-        used, (table, sound) = found, _table(found, names, filters)
-        # compact() removes parts that only replaced versions need.
-        if sound == len(used.parts) or version is not None or (found := readable(folder, None)).number == used.number:
+    newest = readable(folder, version)
+    for _ in range(_LOAD_ATTEMPTS):
+        found, (table, intact) = newest, _table(newest, names, filters)
+        # If a part is missing, compact() may have deleted it because an update replaced this version.
+        is_whole = intact == len(found.parts)
+        if is_whole or version is not None or (newest := readable(folder, None)).number == found.number:
             break
-    complete = used.complete and sound == len(used.parts)
+    complete = found.complete and is_whole
     frame = to_frame(table)
     frame.attrs["vendorkit"] = {
-        **{name: getattr(used.note.question, name) for name in ("vendor", "environment", "request")},
-        **{name: getattr(used.note, name) for name in ("fetched_at", "pages", "total")},
+        **{name: getattr(found.note.question, name) for name in ("vendor", "environment", "request")},
+        **{name: getattr(found.note, name) for name in ("fetched_at", "pages", "total")},
         "complete": complete,
     }
     if partial or complete:
         return frame
-    total = "not all" if used.note.total is None else f"of {used.note.total:,}"
-    why = "it was not finished" if sound == len(used.parts) else f"{used.parts[sound].name} is damaged"
-    what = f"{folder} holds {len(table):,} rows, {total}: {why}."
-    remedy = "Call save() again: it goes on. Or load(..., partial=True)."
+    of_total = "" if found.note.total is None else f" of {found.note.total:,}"
+    why = "the download was not finished" if is_whole else f"{found.parts[intact].name} is damaged"
+    what = f"{folder} is not complete: it holds {len(table):,} rows{of_total}, because {why}."
+    remedy = "Call save() again to continue, or load the stored rows with partial=True."
     raise IncompletePull(what, arrived=frame, remedy=remedy)
 
 
 def check_columns(folder: Path, names: Iterable[str], known: Sequence[str]) -> None:
-    """Raise `UsageError` for a name that is no column."""
+    """Raise `UsageError` for a name that is not a column."""
     if unknown := [name for name in names if name not in known]:
         what = f"{folder} has no column {unknown[0]!r}."
         raise UsageError(what, remedy=suggestion(unknown[0], known))
 
 
-def _table(found: Version, columns: Sequence[str] | None, filters: Any) -> tuple[pa.Table, int]:
-    """Return the columns from the parts before the first that is damaged, and how many parts these are."""
-    names = found.columns if columns is None else list(dict.fromkeys(columns))
-    check_columns(found.folder, names, found.columns)
-    condition, used = _condition(found, filters)
-    wanted = found.frame_schema(dict.fromkeys([*names, *used]))
-    tables = [wanted.empty_table().select(names)]
-    for part in found.parts:
+def _table(version: Version, columns: Sequence[str] | None, filters: Any) -> tuple[pa.Table, int]:
+    """Return the columns from all parts before the first damaged one, and the number of these parts."""
+    names = version.columns if columns is None else list(dict.fromkeys(columns))
+    check_columns(version.folder, names, version.columns)
+    condition, filtered = _condition(version, filters)
+    schema = version.frame_schema(dict.fromkeys([*names, *filtered]))
+    tables = [schema.empty_table().select(names)]
+    for part in version.parts:
         try:
-            table = found.frame_table(part, wanted)
+            table = version.frame_table(part, schema)
         except DamagedError:
             break
         try:
@@ -225,45 +230,45 @@ def _table(found: Version, columns: Sequence[str] | None, filters: Any) -> tuple
     return pa.concat_tables(tables), len(tables) - 1
 
 
-def _condition(found: Version, filters: Any) -> tuple[Any, Sequence[str]]:
+def _condition(version: Version, filters: Any) -> tuple[Any, Sequence[str]]:
     """Return the filters as an expression, and the columns they use."""
     if filters is None or isinstance(filters, pc.Expression):
-        return filters, () if filters is None else found.columns
+        return filters, () if filters is None else version.columns
     try:
         groups: list[Any] = filters if isinstance(filters, list) else [None]  # other iterables may be endless
         groups = [groups] if isinstance(groups[0], tuple) else groups
-        used = [arguments.word(name, "filters") for group in groups for name, _, _ in group]
-        check_columns(found.folder, used, found.columns)
-        schema = found.frame_schema({*used})
-        plain = [
+        names = [arguments.word(name, "filters") for group in groups for name, _, _ in group]
+        check_columns(version.folder, names, version.columns)
+        schema = version.frame_schema({*names})
+        comparable = [
             [(name, op, _comparable(op, value, schema.field(str(name)).type)) for name, op, value in group]
             for group in groups
         ]
-        return pq.filters_to_expression(plain), used
+        return pq.filters_to_expression(comparable), names
     except UsageError:
         raise
     except (TypeError, ValueError, IndexError, KeyError, OverflowError, pa.ArrowException):
         arguments.refuse("filters", 'a list of conditions such as [("status", "==", "active")]', filters)
 
 
-def _comparable(op: Any, value: Any, kind: pa.DataType) -> Any:
-    """Return the value of a condition, or several, as Arrow compares them with a column of this type."""
-    is_several = op in {"in", "not in"}
-    values = arguments.values(value, "filters") if is_several else [value]
-    # Arrow does not survive a list that is inside of itself.
-    if values is None or any(isinstance(one, Iterable) and not isinstance(one, (str, bytes)) for one in values):
+def _comparable(op: Any, value: Any, dtype: pa.DataType) -> Any:
+    """Convert the value of a condition, or its list of values, to what Arrow can compare with a column."""
+    takes_list = op in {"in", "not in"}
+    values = arguments.values(value, "filters") if takes_list else [value]
+    # A list that contains itself would crash Arrow.
+    if values is None or any(isinstance(item, Iterable) and not isinstance(item, (str, bytes)) for item in values):
         raise TypeError(op)
-    if pa.types.is_temporal(kind):
-        moments = pa.array([one if one is None else _moment(one) for one in values], pa.timestamp("us", "UTC"))
-        if pa.types.is_date(kind):
-            moments = moments.cast(pa.timestamp("us"))
-        return moments.cast(kind) if is_several else moments[0]
-    return pa.array(values, kind, from_pandas=True) if is_several else value
+    if pa.types.is_temporal(dtype):
+        times = pa.array([item if item is None else _utc_time(item) for item in values], pa.timestamp("us", "UTC"))
+        if pa.types.is_date(dtype):
+            times = times.cast(pa.timestamp("us"))
+        return times.cast(dtype) if takes_list else times[0]
+    return pa.array(values, dtype, from_pandas=True) if takes_list else value
 
 
-def _moment(value: Any) -> datetime:
-    """Return a day, its first moment, or a moment, also as a text, in UTC if it has no zone."""
-    found = arguments.day_or_moment(pd.Timestamp(value).to_pydatetime() if isinstance(value, str) else value)
-    if found is None:
+def _utc_time(value: Any) -> datetime:
+    """Convert a time, a day (to its start) or text; UTC if it has no time zone."""
+    time_or_none = arguments.day_or_moment(pd.Timestamp(value).to_pydatetime() if isinstance(value, str) else value)
+    if time_or_none is None:
         raise TypeError(value)
-    return arguments.utc(found)
+    return arguments.utc(time_or_none)

@@ -1,7 +1,8 @@
 """
 The files of a dataset: written completely or not at all, and checked when they are read.
 
-A folder may come from a stranger: no link is followed, only names of parts are read or deleted, and sizes are bounded.
+A folder may come from an untrusted source: links are not followed, only files named like parts are read or deleted, and
+sizes are bounded.
 """
 
 from __future__ import annotations
@@ -25,32 +26,32 @@ from vendorkit.auth.interrupts import from_outside, tolerated
 from vendorkit.errors import IncompletePull, UsageError
 
 LOG: Final = "_delta_log"
-POSITION: Final = "_position"  # the vendor's order, for readers that do not keep the order of files
-MARK: Final = b"vendorkit"  # our key in the footers of parts
-BATCH_ROWS: Final = 5_000  # rows of a row group
-MOST_BYTES: Final = 1 << 30  # of a part; ours have about 64 MB in memory, and a few MB on disk
-MOST_ROWS: Final = 1 << 24
+POSITION: Final = "_position"  # numbers the records in the vendor's order, for readers that ignore the order of files
+FOOTER_KEY: Final = b"vendorkit"
+BATCH_ROWS: Final = 5_000  # rows per row group
+MAX_BYTES: Final = 1 << 30  # per part; those of vendorkit take about 64 MB in memory, and a few MB on disk
+MAX_ROWS: Final = 1 << 24  # per part
 _PART: Final = re.compile(r"part-(\d{8})-(\d{6})\.parquet(?:\.tmp)?")
 _LOCK: Final = ".lock"
-# What a file that is not ours leads to: it cannot be read, is of another form, or nested too deeply.
-_FAULTS: Final = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, pa.ArrowException)
+# Reading a file of unexpected content can raise any of these.
+_READ_ERRORS: Final = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, pa.ArrowException)
 
 
 class DamagedError(IncompletePull):
-    """A file is missing, damaged, or not a plain file; or what is stored cannot be continued."""
+    """A file is missing, damaged, or not a plain file; or a stored download cannot be continued."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(f"{path} is damaged.", remedy="Save again: it is downloaded as the next version.")
+        super().__init__(f"{path} is damaged.", remedy="Call save() again, which downloads it as the next version.")
 
 
 @contextmanager
 def checked(error: Exception) -> Iterator[None]:
-    """Raise *error* if a file cannot be read or is not what was written; what comes from outside passes as it is."""
+    """Raise *error* if a file cannot be read or has unexpected content. Signals and interrupts are not converted."""
     try:
         yield
-    except _FAULTS as exc:
-        if outside := from_outside(exc):  # msgspec wraps what is raised while it converts
-            raise outside  # noqa: B904 - it is the cause
+    except _READ_ERRORS as exc:
+        if outside := from_outside(exc):  # msgspec wraps an interrupt that is raised while it decodes
+            raise outside  # noqa: B904 - already the cause of exc
         raise error from None
 
 
@@ -60,23 +61,24 @@ class Part(Struct, frozen=True, array_like=True):
 
     Attributes:
         name: `part-<version>-<number>.parquet`.
-        size, rows: Bytes and records in it.
-        first, last: The first and the last position.
-        crc: CRC-32 of all bytes: the checksums of pages do not cover headers and footers. In
-            version 1 of vendorkit it is SHA-256, a text.
-        members: The columns of the members in `__undeclared`.
+        size: Number of bytes.
+        rows: Number of records.
+        first, last: The positions of the first and the last record.
+        crc: CRC-32 of all bytes, because the checksums of pages do not cover headers and footers. A part of
+            vendorkit 1 has a SHA-256 in hexadecimal.
+        members: For each member in `__undeclared`, the name of its column in a frame.
     """
 
     name: Annotated[str, Meta(pattern=r"\Apart-[0-9]{8}-[0-9]{6}\.parquet\Z")]
-    size: Annotated[int, Meta(gt=0, le=MOST_BYTES)]
-    rows: Annotated[int, Meta(gt=0, le=MOST_ROWS)]
+    size: Annotated[int, Meta(gt=0, le=MAX_BYTES)]
+    rows: Annotated[int, Meta(gt=0, le=MAX_ROWS)]
     first: Annotated[int, Meta(ge=0)]
     last: Annotated[int, Meta(lt=1 << 62)]
     crc: int | str
     members: dict[str, str]
 
     def open(self, folder: Path) -> pq.ParquetFile:
-        """Return the checked file; `DamagedError` if it is not what was written."""
+        """Read the file and verify its checksum; `DamagedError` if it is not what was written."""
         with checked(DamagedError(folder / self.name)):
             body = read_file(folder / self.name, self.size)
             file = parquet(body)
@@ -92,21 +94,21 @@ def part_name(version: int, number: int) -> str:
 
 
 def version_of(name: str) -> int | None:
-    """Return the version that first had the part of this name; None if it is no name of a part."""
-    found = _PART.fullmatch(name)
-    return int(found[1]) if found else None
+    """Return the version that a part was written for, or None if *name* is not the name of a part."""
+    match = _PART.fullmatch(name)
+    return int(match[1]) if match else None
 
 
 def plain_size(path: Path) -> int:
-    """Return the size of a plain file, which a link is not; -1 if it is none."""
+    """Return the size of a plain file in bytes, or -1 if there is none or it is a link."""
     with tolerated(OSError):
-        found = path.lstat()
-        return found.st_size if stat.S_ISREG(found.st_mode) else -1
+        info = path.lstat()
+        return info.st_size if stat.S_ISREG(info.st_mode) else -1
     return -1
 
 
 def names_in(folder: Path) -> list[str]:
-    """Return the names of all files in *folder*; none if there is no such folder."""
+    """Return the names of all files in *folder*, or an empty list if the folder does not exist."""
     with suppress(FileNotFoundError, NotADirectoryError):
         return [path.name for path in folder.iterdir()]
     return []
@@ -114,15 +116,15 @@ def names_in(folder: Path) -> list[str]:
 
 def sweep(folder: Path, version: int, kept: Collection[str] = ()) -> int:
     """
-    Delete what no version needs; what cannot be deleted stays.
+    Delete parts and temporary files that are not needed. A file that cannot be deleted is ignored.
 
     Args:
-        folder: Only temporary files and parts in it are deleted.
-        version: The parts of this version and later ones.
-        kept: The names of those that stay.
+        folder: The folder of the dataset.
+        version: Only parts of this version or a later one are deleted.
+        kept: Names of parts that are needed.
 
     Returns:
-        How many bytes that freed.
+        The number of bytes freed.
     """
     freed = 0
     for path in [folder / name for name in names_in(folder) if name not in kept]:
@@ -135,38 +137,38 @@ def sweep(folder: Path, version: int, kept: Collection[str] = ()) -> int:
     return freed
 
 
-def read_file(path: Path, most: int) -> bytes:
-    """Return the bytes of a plain file of at most *most* bytes; `OSError` if it is something else."""
+def read_file(path: Path, max_bytes: int) -> bytes:
+    """Return the content of a plain file; `OSError` if it is larger than *max_bytes* or not a plain file."""
     if plain_size(path) < 0:
         raise OSError(str(path))
-    # Without waiting: a pipe may take the file's place in between.
+    # O_NONBLOCK, because the file may be replaced by a pipe after the check, and open() would wait for its writer.
     flags = os.O_RDONLY | sum(getattr(os, f"O_{name}", 0) for name in ("NOFOLLOW", "NONBLOCK", "BINARY"))
     with os.fdopen(os.open(path, flags), "rb") as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode) or found.st_size > min(most, MOST_BYTES):
+        info = os.fstat(file.fileno())
+        if not stat.S_ISREG(info.st_mode) or info.st_size > min(max_bytes, MAX_BYTES):
             raise OSError(str(path))
-        return file.read(most)
+        return file.read(max_bytes)
 
 
 def parquet(body: bytes) -> pq.ParquetFile:
-    """Return a Parquet file whose pages are checked as they are read."""
+    """Return a Parquet file of bounded size that verifies the checksum of each page it reads."""
     file = pq.ParquetFile(pa.BufferReader(body), page_checksum_verification=True)
-    groups = [file.metadata.row_group(number).total_byte_size for number in range(file.metadata.num_row_groups)]
-    if not 0 <= file.metadata.num_rows <= MOST_ROWS or not 0 <= sum(groups) <= MOST_BYTES:
-        raise ValueError(len(groups))
+    sizes = [file.metadata.row_group(number).total_byte_size for number in range(file.metadata.num_row_groups)]
+    if not 0 <= file.metadata.num_rows <= MAX_ROWS or not 0 <= sum(sizes) <= MAX_BYTES:
+        raise ValueError(sum(sizes))
     return file
 
 
 def write_part(folder: Path, name: str, table: pa.Table, members: dict[str, str], note: bytes) -> Part:
     """
-    Write a table, which has rows, as one part whose footer has *note*.
+    Write a non-empty table as one part, with *note* in its footer.
 
     Raises:
-        IncompletePull: The disk is full, or does not allow it.
+        IncompletePull: The disk is full, or writing is not allowed.
     """
     sink = pa.BufferOutputStream()
-    noted = table.replace_schema_metadata({MARK: note})
-    pq.write_table(noted, sink, row_group_size=BATCH_ROWS, compression="zstd", write_page_checksum=True)
+    table = table.replace_schema_metadata({FOOTER_KEY: note})
+    pq.write_table(table, sink, row_group_size=BATCH_ROWS, compression="zstd", write_page_checksum=True)
     body = sink.getvalue()
     write_atomically(folder / name, body)
     first, last = table[POSITION][0].as_py(), table[POSITION][-1].as_py()
@@ -175,14 +177,14 @@ def write_part(folder: Path, name: str, table: pa.Table, members: dict[str, str]
 
 def write_atomically(path: Path, body: bytes | pa.Buffer) -> None:
     """
-    Write the file completely or not at all; the old file stays until then.
+    Write a file completely or not at all. An existing file is replaced in one step.
 
     Raises:
-        IncompletePull: The disk is full, or does not allow it.
+        IncompletePull: The disk is full, or writing is not allowed.
     """
     temporary = path.with_name(f"{path.name}.tmp")
     try:
-        temporary.unlink(missing_ok=True)  # it may be a link to somewhere else
+        temporary.unlink(missing_ok=True)  # it may be a link to a file elsewhere
         with temporary.open("xb") as file:
             file.write(body)
             file.flush()
@@ -194,13 +196,13 @@ def write_atomically(path: Path, body: bytes | pa.Buffer) -> None:
             temporary.unlink()
         if from_outside(exc):
             raise
-        what = f"{path} could not be written: {exc.strerror or exc}. What was stored before is untouched."
+        what = f"{path} could not be written: {exc.strerror or exc}. Existing files are unchanged."
         raise IncompletePull(what, remedy="Free space or allow writing, and try again: save() continues.") from exc
 
 
 def sync_folder(path: Path) -> None:
-    """Flush the names in a folder to the disk."""
-    if os.name == "posix":  # elsewhere folders cannot be synced, nor need to be
+    """Flush the entries of a folder to the disk, so that renamed files survive a power failure."""
+    if os.name == "posix":  # Windows cannot sync a folder
         folder = os.open(path, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -211,30 +213,30 @@ def sync_folder(path: Path) -> None:
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """
-    Create the folder if it is missing, and keep other processes and threads from writing to it meanwhile.
+    Create the folder if needed, and lock it against writing by other processes and threads.
 
     Raises:
-        UsageError: It cannot be written, holds something else, or is being written by another process.
+        UsageError: The folder is not writable, has other files in it, or is locked.
     """
     try:
-        with suppress(FileExistsError):  # exist_ok=True would suppress others too
+        with suppress(FileExistsError):  # exist_ok=True would also suppress other errors
             folder.mkdir(parents=True)
         names = [path.name for path in folder.iterdir()]
-    except (OSError, ValueError) as exc:  # a name that no file can have is a ValueError
+    except (OSError, ValueError) as exc:  # ValueError if the path has a null byte
         if from_outside(exc):
             raise
         what = f"{str(folder)!r} cannot be used as a folder for a dataset: {getattr(exc, 'strerror', None) or exc}."
         raise UsageError(what, remedy="Choose another folder, or allow writing to it.") from exc
-    odd = [name for name in names if name.startswith(_LOCK) and plain_size(folder / name) < 0]
+    bad_locks = [name for name in names if name.startswith(_LOCK) and plain_size(folder / name) < 0]
     foreign = [name for name in names if not name.startswith(".") and name != LOG and version_of(name) is None]
-    if odd or (foreign and LOG not in names):
-        what = f"{folder} is not empty and not a dataset: it holds {[*odd, *foreign][0]!r}."
+    if bad_locks or (foreign and LOG not in names):
+        what = f"{folder} is not empty and not a dataset: it holds {[*bad_locks, *foreign][0]!r}."
         raise UsageError(what, remedy="Choose a new folder.")
-    # The lock is SQLite's, because the system releases it however the process ends, on every platform.
-    with ExitStack() as held:
+    # SQLite locks files on every platform, and the operating system releases the lock if the process dies.
+    with ExitStack() as stack:
         try:
             lock = sqlite3.connect(folder / _LOCK, timeout=0, isolation_level=None)
-            held.enter_context(closing(lock))
+            stack.enter_context(closing(lock))
             lock.execute("BEGIN EXCLUSIVE")
         except sqlite3.Error as exc:
             what, remedy = f"{folder} cannot be written: {exc}.", "Allow writing, or give a shorter path."

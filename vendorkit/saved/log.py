@@ -1,9 +1,10 @@
 """
-What a folder has of a dataset: the versions in the log of its Delta table, or the parts of a download that broke off.
+Reads the versions in the log of a Delta table, and the parts of an unfinished download.
 
-The log is read by us and committed by deltalake. It is plain JSON, and a folder may come from a stranger: read here it
-takes bounded time and memory, and works without deltalake and in forked processes. Each commit has all that is known of
-its version, so that one file is read for it; a dataset whose newest commit is not ours is refused.
+deltalake writes the log, but this module reads it. So loading works without deltalake and in forked processes, and a
+folder from an untrusted source can only cost bounded time and memory. Each commit contains the complete description of
+its version, so reading a version means reading one file. A dataset whose newest commit was not written by vendorkit is
+refused.
 """
 
 from __future__ import annotations
@@ -27,16 +28,16 @@ from msgspec import Meta, Struct
 from vendorkit.errors import UsageError
 from vendorkit.frames import FRAME_TYPES, UNDECLARED, expand
 from vendorkit.saved import files
-from vendorkit.saved.files import BATCH_ROWS, LOG, MARK, POSITION, DamagedError, Part, checked, names_in
+from vendorkit.saved.files import BATCH_ROWS, FOOTER_KEY, LOG, POSITION, DamagedError, Part, checked, names_in
 
-_MOST_COMMIT: Final = 8 << 20  # bytes: ten million records have about 1,000 parts, which take less than one
-_MOST_LOG: Final = 128 << 20  # bytes: 16 parts, which all change in each update, take 100 MB in ten years of days
+_MAX_COMMIT_BYTES: Final = 8 << 20  # ten million records are about 1,000 parts, whose commit takes less than 1 MB
+_MAX_LOG_BYTES: Final = 128 << 20  # ten years of daily updates that rewrite all of 16 parts take 100 MB
 _COMMIT: Final = re.compile(r"(0{10}\d{10})\.json")
 Count = Annotated[int, Meta(ge=0, lt=1 << 62)]
 
 
 class Question(Struct):
-    """What a dataset is the answer to."""
+    """The query that a dataset is the result of."""
 
     vendor: str
     environment: str
@@ -46,26 +47,26 @@ class Question(Struct):
     locale: str | None
 
 
-class Note(Struct):
+class Note(Struct, rename={"position": "mark"}):
     """
-    What is known about a version, or about what is stored of one that is not complete.
+    The description of a version or of an unfinished download, as it is stored in commits and in footers of parts.
 
     Attributes:
-        question: What it is the answer to.
+        question: The query.
         key: The column that identifies records.
         schema: The declared columns.
-        mark: The vendor's position before the download, for a later update; None: it cannot be updated.
-        total: Records that the vendor announced; None if it did not.
-        fetched_at: When the download, or the last update, began; ISO 8601, UTC.
-        pages: How many were downloaded for it.
+        position: The vendor's position before the download, where an update continues; None if it cannot be updated.
+        total: Number of records that the vendor announced; None if it did not announce one.
+        fetched_at: When the download or the last update began; ISO 8601, UTC.
+        pages: Number of downloaded pages.
         parts: The files, in the vendor's order.
-        counts: How many records were added, changed and removed since the version before.
+        counts: How many records were added, changed and removed since the previous version.
     """
 
     question: Question
     key: str
     schema: pa.Schema
-    mark: tuple[Count, bool] | None
+    position: tuple[Count, bool] | None
     total: Count | None
     fetched_at: str
     pages: Count
@@ -79,12 +80,12 @@ class Note(Struct):
 
     @property
     def end(self) -> int:
-        """The position after all records."""
+        """The position after the last record."""
         return self.parts[-1].last + 1 if self.parts else 0
 
 
 class Footer(Struct):
-    """What the footer of a part has for `save` to continue; the parts in its note are those before it."""
+    """The footer of a part, from which `save` continues. Its note lists the parts before this one."""
 
     note: Note
     cursor: Any
@@ -94,7 +95,7 @@ class Footer(Struct):
     unfit: dict[str, int]
 
 
-class _Information(Struct):
+class _CommitInfo(Struct):
     timestamp: Annotated[int, Meta(gt=0, lt=1 << 48)]
     vendorkit: Note
 
@@ -102,14 +103,14 @@ class _Information(Struct):
 @dataclass(frozen=True)
 class Version:
     """
-    One version of a dataset, or what is stored of one that is not complete yet.
+    A version of a dataset, or an unfinished download.
 
     Attributes:
-        folder: Where it is.
-        number: Of the version; None: it is not complete, or of version 1 of vendorkit.
-        note: What is known about it.
+        folder: The folder of the dataset.
+        number: The number of the version; None for an unfinished download and for datasets of vendorkit 1.
+        note: Its description.
         at: When it was committed, in milliseconds since 1970.
-        complete: Whether these are all records.
+        complete: Whether the download was finished.
     """
 
     folder: Path
@@ -130,42 +131,42 @@ class Version:
 
     @property
     def columns(self) -> list[str]:
-        """The columns of its frame: the declared ones, and after them by name the others."""
+        """The columns of its frame: the declared ones, then the undeclared ones in alphabetical order."""
         declared = self.note.schema.names
         return [*declared, *sorted({name for part in self.parts for name in part.members.values()} - {*declared})]
 
     def table(self, part: Part, names: Iterable[str]) -> pa.Table:
-        """Return stored columns of a part; `DamagedError` if it is not what was written."""
+        """Read stored columns of a part; `DamagedError` if the file is not what was written."""
         stored = stored_schema(self.note.schema)
         with checked(DamagedError(self.folder / part.name)):
             wanted = pa.schema([stored.field(name) for name in names])
             return part.open(self.folder).read(wanted.names).select(wanted.names).cast(wanted)
 
     def frame_schema(self, names: Iterable[str]) -> pa.Schema:
-        """Return columns of the frame as they are before it is one."""
-        kinds = dict(zip(self.note.schema.names, self.note.schema.types, strict=True))
-        return pa.schema([(name, kinds.get(name, pa.string())) for name in names])
+        """Return the types that columns of the frame have in Arrow."""
+        types = dict(zip(self.note.schema.names, self.note.schema.types, strict=True))
+        return pa.schema([(name, types.get(name, pa.string())) for name in names])
 
-    def frame_table(self, part: Part, wanted: pa.Schema) -> pa.Table:
-        """Return columns of the frame from a part; `DamagedError` if it is not what was written."""
+    def frame_table(self, part: Part, schema: pa.Schema) -> pa.Table:
+        """Read columns of the frame from a part; `DamagedError` if the file is not what was written."""
         with checked(DamagedError(self.folder / part.name)):
             file = part.open(self.folder)
             stored = {*file.schema_arrow.names} - {POSITION, UNDECLARED}
-            columns = [name for name in wanted.names if name in stored]
-            members = {member: name for member, name in part.members.items() if name in {*wanted.names} - {*columns}}
+            columns = [name for name in schema.names if name in stored]
+            members = {member: name for member, name in part.members.items() if name in {*schema.names} - {*columns}}
             table = file.read([*columns, *([UNDECLARED] if members else [])])
             arrays = {name: table[name] for name in columns}
             arrays |= expand(table[UNDECLARED], members) if members else {}
-            found = [arrays.get(one.name, pa.nulls(part.rows, one.type)).cast(one.type) for one in wanted]
-            return pa.table(found, schema=wanted)
+            cast = [arrays.get(field.name, pa.nulls(part.rows, field.type)).cast(field.type) for field in schema]
+            return pa.table(cast, schema=schema)
 
     def ids(self, *parts: Part) -> pa.Array:
-        """Return the keys of the records in these parts; `DamagedError` if one of them is not what was written."""
+        """Read the keys of the records in these parts; `DamagedError` if a file is not what was written."""
         key = self.note.key
-        return joined(one for part in parts for one in self.table(part, [key])[key].chunks)
+        return joined(chunk for part in parts for chunk in self.table(part, [key])[key].chunks)
 
-    def intact(self) -> bool:
-        """Whether all files are what was written."""
+    def is_intact(self) -> bool:
+        """Whether all files are as they were written."""
         with suppress(DamagedError):
             return all(part.open(self.folder) is not None for part in self.parts)
         return False
@@ -177,65 +178,69 @@ def joined(ids: Iterable[pa.Array]) -> pa.Array:
 
 
 def stored_schema(declared: pa.Schema) -> pa.Schema:
-    """Return the columns of the table, which are the same in all versions and parts."""
+    """Return the columns of the Delta table, which are the same in all versions and parts."""
     return pa.schema([*declared, (POSITION, pa.int64()), (UNDECLARED, pa.string())])
 
 
 def encoded(note: Note | Footer) -> bytes:
-    """Return a note as JSON, its schema as base64."""
+    """Encode a note as JSON, with its schema in base64."""
     return msgspec.json.encode(note, enc_hook=lambda schema: schema.remove_metadata().serialize().to_pybytes())
 
 
-def schema_of(_: type, text: Any) -> pa.Schema:
-    """Return the schema in a text, as msgspec wants it."""
-    found = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text)))
-    if len({*found.names, POSITION, UNDECLARED}) < len(found) + 2 or not all(map(_is_ours, found.types)):
-        raise ValueError(found.names)
-    return found
+def to_schema(_: type, text: Any) -> pa.Schema:
+    """Decode a schema from base64: a `dec_hook` of msgspec."""
+    schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text)))
+    if len({*schema.names, POSITION, UNDECLARED}) < len(schema) + 2 or not all(map(_is_frame_type, schema.types)):
+        raise ValueError(schema.names)
+    return schema
 
 
-def _is_ours(kind: pa.DataType) -> bool:
-    """Whether frames have such a type: pandas cannot show all of Arrow's."""
-    if pa.types.is_list(kind) or pa.types.is_struct(kind):
-        return all(_is_ours(kind.field(place).type) for place in range(kind.num_fields))
-    return kind in FRAME_TYPES.values()
+def _is_frame_type(dtype: pa.DataType) -> bool:
+    # An untrusted folder may have other types of Arrow, which pandas cannot always show.
+    if pa.types.is_list(dtype) or pa.types.is_struct(dtype):
+        return all(_is_frame_type(dtype.field(index).type) for index in range(dtype.num_fields))
+    return dtype in FRAME_TYPES.values()
 
 
 def versions(folder: Path) -> Iterator[Version]:
-    """Yield all versions of *folder* in order, whether their parts are there or not; `UsageError` if it is not ours."""
-    left = _MOST_LOG
+    """Yield all versions in order, even if their parts were deleted; `UsageError` if vendorkit did not write one."""
+    max_bytes = _MAX_LOG_BYTES
     for number in range(last(folder) + 1):
-        yield version(folder, number, left)
-        left -= files.plain_size(log_file(folder, number))
+        yield version(folder, number, max_bytes)
+        max_bytes -= files.plain_size(log_file(folder, number))
 
 
 def newest(folder: Path) -> Version | None:
-    """Return the newest version of *folder*, None if it has none; `UsageError` if it is not ours."""
+    """Return the newest version, or None if there is none; `UsageError` if vendorkit did not write it."""
     number = last(folder)
     return version(folder, number) if number >= 0 else None
 
 
 def unfinished(folder: Path) -> Footer | None:
-    """Return what the newest part says up to which all parts are whole, itself in its note; None if there is none."""
+    """
+    Return the footer of the last part before which all parts are intact, or None if there is none.
+
+    The part itself is appended to the parts in its note.
+    """
     checksums = list[int]()
     with suppress(DamagedError), checked(DamagedError(folder)):
         for number in count():
             path = folder / files.part_name(0, number)
-            checksums.append(zlib.crc32(files.read_file(path, files.MOST_BYTES)))
+            checksums.append(zlib.crc32(files.read_file(path, files.MAX_BYTES)))
     while checksums:
         name = files.part_name(0, len(checksums) - 1)
         with suppress(DamagedError), checked(DamagedError(folder / name)):
-            body = files.read_file(folder / name, files.MOST_BYTES)
+            body = files.read_file(folder / name, files.MAX_BYTES)
             file = files.parquet(body)
-            found = msgspec.json.decode(file.metadata.metadata[MARK], type=Footer, dec_hook=schema_of)
-            parts, first = found.note.parts, found.note.end
-            torn = [number for number, part in enumerate(parts) if part.crc != checksums[number]]
-            del checksums[min(torn, default=len(parts)) + 1 :]
-            named = [part.name for part in parts] == [files.part_name(0, number) for number in range(len(parts))]
-            if not torn and named and len(checksums) == len(parts) + 1:
-                rows = sum(batch.num_rows for batch in file.iter_batches(BATCH_ROWS))  # which checks its pages
-                parts.append(Part(name, len(body), rows, first, first + rows - 1, checksums[-1], found.members))
-                return found
+            footer = msgspec.json.decode(file.metadata.metadata[FOOTER_KEY], type=Footer, dec_hook=to_schema)
+            parts, first = footer.note.parts, footer.note.end
+            damaged = [number for number, part in enumerate(parts) if part.crc != checksums[number]]
+            del checksums[min(damaged, default=len(parts)) + 1 :]
+            is_named = [part.name for part in parts] == [files.part_name(0, number) for number in range(len(parts))]
+            if not damaged and is_named and len(checksums) == len(parts) + 1:
+                rows = sum(batch.num_rows for batch in file.iter_batches(BATCH_ROWS))  # reading verifies page checksums
+                parts.append(Part(name, len(body), rows, first, first + rows - 1, checksums[-1], footer.members))
+                return footer
         del checksums[-1]
     return None
 
@@ -246,47 +251,47 @@ def log_file(folder: Path, number: int) -> Path:
 
 
 def _foreign(folder: Path, number: int) -> UsageError:
-    what = f"{folder} cannot be read as a dataset: version {number} in {LOG} is not one that vendorkit wrote."
+    what = f"{folder} cannot be read as a dataset: version {number} in {LOG} was not written by vendorkit."
     return UsageError(what, remedy="Choose another folder, or delete this one.")
 
 
 def last(folder: Path) -> int:
-    """Return the number of the newest version, -1 if there is none; `UsageError` if their log is not a folder."""
+    """Return the number of the newest version, or -1 if there is none; `UsageError` if the log is not a folder."""
     log = folder / LOG
     with checked(_foreign(folder, 0)):
         with suppress(FileNotFoundError, NotADirectoryError):
             if not stat.S_ISDIR(log.lstat().st_mode):
                 raise ValueError(LOG)
-            return max((int(found[1]) for name in names_in(log) if (found := _COMMIT.fullmatch(name))), default=-1)
+            return max((int(match[1]) for name in names_in(log) if (match := _COMMIT.fullmatch(name))), default=-1)
         return -1
 
 
-def version(folder: Path, number: int, most: int = _MOST_COMMIT) -> Version:
-    """Return one version; `UsageError` if its commit is not ours."""
+def version(folder: Path, number: int, max_bytes: int = _MAX_COMMIT_BYTES) -> Version:
+    """Read one version; `UsageError` if vendorkit did not write its commit."""
     with checked(_foreign(folder, number)):
-        lines = files.read_file(log_file(folder, number), min(most, _MOST_COMMIT)).splitlines()
-        actions = [one for line in lines if line for (one,) in [msgspec.json.decode(line, type=dict[str, Any]).items()]]
+        lines = files.read_file(log_file(folder, number), min(max_bytes, _MAX_COMMIT_BYTES)).splitlines()
+        objects = [msgspec.json.decode(line, type=dict[str, Any]) for line in lines if line]
+        actions = [(kind, action) for ((kind, action),) in map(dict.items, objects)]
         (information,) = [action for kind, action in actions if kind == "commitInfo"]
-        found = msgspec.convert(information, _Information, dec_hook=schema_of)
-        note = found.vendorkit
-        parts = {part.name: part for part in note.parts}
-        if not all(_fits(kind, action, parts) for kind, action in actions):
+        commit = msgspec.convert(information, _CommitInfo, dec_hook=to_schema)
+        parts = {part.name: part for part in commit.vendorkit.parts}
+        if not all(_is_expected(kind, action, parts) for kind, action in actions):
             raise ValueError(number)
-        return Version(folder, number, note, found.timestamp)
+        return Version(folder, number, commit.vendorkit, commit.timestamp)
 
 
-def _fits(kind: str, action: dict[str, Any], parts: dict[str, Part]) -> bool:
-    """Whether an action in a commit is one that we write, and other readers get from it what the note says."""
+def _is_expected(kind: str, action: dict[str, Any], parts: dict[str, Part]) -> bool:
+    """Whether vendorkit writes such an action, so that other Delta readers get what the note describes."""
     if kind == "add":
         part = parts[action["path"]]
-        same = (action["size"], json.loads(action["stats"])) == (part.size, stats(part))
-        return same and action.get("deletionVector") is None
+        is_same = (action["size"], json.loads(action["stats"])) == (part.size, stats(part))
+        return is_same and action.get("deletionVector") is None
     if kind == "protocol":
         return (action["minReaderVersion"], action["minWriterVersion"]) == (1, 2)
     return kind in {"commitInfo", "metaData"} or (kind == "remove" and action["path"] not in parts)
 
 
 def stats(part: Part) -> dict[str, Any]:
-    """Return what the log says of a part for other readers."""
-    ends = {"minValues": {POSITION: part.first}, "maxValues": {POSITION: part.last}, "nullCount": {POSITION: 0}}
-    return {"numRecords": part.rows, **ends}
+    """Return the statistics of a part in the log, which other Delta readers use."""
+    bounds = {"minValues": {POSITION: part.first}, "maxValues": {POSITION: part.last}, "nullCount": {POSITION: 0}}
+    return {"numRecords": part.rows, **bounds}

@@ -1,13 +1,14 @@
 """
-The next version of a dataset: what changed is merged into the parts that have it.
+Updates a dataset: downloads the records that changed and merges them into a new version.
 
-What changed is downloaded into parts of the next version, checked like any download. Then the parts with changed or
-deleted records are written anew, one in memory at a time, and one commit exchanges them. The old parts stay for
-the old versions. Whenever the process dies, readers see the version before or the version after.
+Changed records are downloaded into parts of the new version, with the same checks as any download. Then each old part
+that contains changed or deleted records is rewritten, one part in memory at a time. One commit replaces the old parts
+by the rewritten ones. Older versions continue to use the old parts. If the process dies, readers see either the old
+version or the new one.
 
-A changed record takes the place of the old one, a new one comes last. Records that left are found by comparison: a
-record that changed, but does not match the query any more, is gone. Deletions that are not reported show in the total;
-if it does not agree, or more than a tenth of the records changed, everything is downloaded as the next version.
+A changed record keeps its position, and new records come last. A record that the vendor reports as changed, but that no
+longer matches the query, is removed. Deletions that the vendor does not report are noticed only by the total. If the
+total does not agree, or more than a tenth of the records changed, everything is downloaded as the next version.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from vendorkit.frames import UNDECLARED, Schema, members_of
 from vendorkit.pull import Pull, run
 from vendorkit.resource import Changes, Source, changes_of
 from vendorkit.saved import write
-from vendorkit.saved.changes import among, check_key, compare, count, differing
+from vendorkit.saved.changes import check_key, compare, count, count_true, differing_rows, is_in
 from vendorkit.saved.commits import check_writable
 from vendorkit.saved.dataset import Dataset, summary
 from vendorkit.saved.files import POSITION, DamagedError, Part, locked, sweep
@@ -38,82 +39,81 @@ from vendorkit.saved.log import Note, Version, joined, newest, stored_schema
 from vendorkit.saved.stored import readable
 from vendorkit.saved.write import Download
 
-_MOST: Final = 10  # at most one record in so many is merged; beyond, a whole download is quicker
+_FULL_DOWNLOAD_FROM: Final = 10  # if more than one record in ten changed, a full download is faster than a merge
 
 
 def update(source: Source, ask: Ask, path: str | Path) -> Dataset:
-    """Write the next version of the dataset at *path*. This is `Query.update`, which says more."""
+    """Write the next version of the dataset at *path*: the implementation of `Query.update`."""
     folder = arguments.folder(path)
     if ask.since is not None:
         what = "A query with since= has no dataset that could be updated."
         raise UsageError(what, remedy="Save and update the query without since=.")
     changes = changes_of(source.resource_of(ask), ask, source.title)
     check_writable(folder)
-    _existing(folder)  # else the lock would create a folder
+    _existing(folder)  # before locked(), which would create the folder
     with locked(folder):
         old = _existing(folder)
-        schema, note = _checked(source, ask, old)
+        schema, note = _check_updatable(source, ask, old)
         if ask.matches_nothing:
             return summary(old)
         new = Download(source, ask, schema, folder, old.following, note)
         new.restart()
         try:
-            return _updated(old, new, changes)
+            return _update(old, new, changes)
         except DamagedError as exc:
             what = f"{folder} is not complete: {exc.what}"
-            raise UsageError(what, remedy="Call save() first: it downloads it again.") from exc
+            raise UsageError(what, remedy="Call save() first, which downloads it again.") from exc
         except IncompletePull as exc:
-            what = f"{folder} is as it was before the update: {exc.what}"
+            what = f"{folder} was not updated and is unchanged: {exc.what}"
             raise IncompletePull(what, arrived=summary(old), remedy="Call update() again.") from exc
         finally:
             sweep(folder, (newest(folder) or old).following)
 
 
 def _existing(folder: Path) -> Version:
-    found = readable(folder, None)
-    if not found.complete:
+    version = readable(folder, None)
+    if not version.complete:
         what = f"{folder} is not complete."
-        raise UsageError(what, remedy="Call save() first: it continues.")
-    return found
+        raise UsageError(what, remedy="Call save() first, which continues the download.")
+    return version
 
 
-def _checked(source: Source, ask: Ask, old: Version) -> tuple[Schema, Note]:
-    """Return the columns, and the note of the next version; check that it can be updated."""
-    columns, locale = old.note.question.columns, old.note.question.locale
-    plain = write.new_note(source, ask, None, None)[1]  # the projection may be that of another resource
-    plain.question.columns, plain.question.locale = columns, locale
-    write.same_question(old.folder, old.note, plain)
-    schema, note = write.new_note(source, ask, columns, locale)
+def _check_updatable(source: Source, ask: Ask, old: Version) -> tuple[Schema, Note]:
+    """Check that *ask* can update the dataset. Return the schema and the note of the next version."""
+    question = write.question_of(source, ask, old.note.question.columns, old.note.question.locale)
+    # Before new_note(), because the stored columns may belong to another resource.
+    write.check_same_query(old.folder, old.note.question, question)
+    schema, note = write.new_note(source, ask, question)
     check_key(old)
-    if old.note.mark is None and not ask.matches_nothing:
-        what = f"{old.folder} does not say at which position of the vendor's changes it was saved."
-        raise UsageError(what, remedy="Delete it and save again; if it stays, the feed is empty or closed to you.")
+    if old.note.position is None and not ask.matches_nothing:
+        what = f"{old.folder} cannot be updated: the vendor's position was not available when it was saved."
+        remedy = "Delete it and save again. If the error remains, the feed of changes is empty or you may not read it."
+        raise UsageError(what, remedy=remedy)
     return schema, note
 
 
-def _updated(old: Version, new: Download, changes: Changes) -> Dataset:
-    """Download, compare, merge; commit."""
+def _update(old: Version, new: Download, changes: Changes) -> Dataset:
     ask = new.ask
-    # First the position: later changes come with the next update.
-    new.note.mark = run(changes.position(ask), new.source)
+    # The position is read first, so that the next update fetches what changes during this one.
+    new.note.position = run(changes.position(ask), new.source)
     if old.note.schema.equals(new.note.schema):
         merge = _Merge(old, new)
-        if merge.downloaded(changes):
+        if merge.download(changes):
             merge.run()
             return new.commit(old, merge.counts, keeps=True)
     new.restart()
-    new.ask, new.most = ask, None
+    new.ask, new.row_limit = ask, None
     new.run()
     return new.commit(old, count(compare(old, new.stored)))
 
 
 class _Merge:
     """
-    Merging changed records into the parts of the version before, which stay as they are.
+    Merges changed records into copies of the parts of the old version.
 
     Args:
-        old: The version before.
-        new: The next one: first the changed records are its parts, then what is merged.
+        old: The old version.
+        new: The new one. Its parts are the changed records after `download()`, and the merged parts after `run()`.
 
     Attributes:
         counts: How many records were added, changed and removed.
@@ -121,97 +121,94 @@ class _Merge:
 
     def __init__(self, old: Version, new: Download) -> None:
         self._old, self._new, self._columns = old, new, stored_schema(old.note.schema).names
-        self._ids = [old.ids(part) for part in old.parts]
-        self._known = joined(self._ids)
+        self._old_ids_by_part = [old.ids(part) for part in old.parts]
+        self._old_ids = joined(self._old_ids_by_part)
         self.counts = {"added": 0, "changed": 0, "removed": 0}
 
-    def downloaded(self, changes: Changes) -> bool:
-        """Download what changed since; return False if everything has to be downloaded."""
-        old, new, known, ask = self._old, self._new, self._known, self._new.ask
-        assert old.note.mark is not None  # noqa: S101 - it was checked
-        new.ask, new.most = replace(ask, since=Since(*old.note.mark)), len(known) // _MOST
-        # Before the download, or what changes meanwhile would leave.
+    def download(self, changes: Changes) -> bool:
+        """Download the changed records. Return False if a full download is needed instead."""
+        old, new, old_ids, ask = self._old, self._new, self._old_ids, self._new.ask
+        assert old.note.position is not None  # noqa: S101 - see _check_updatable
+        new.ask, new.row_limit = replace(ask, since=Since(*old.note.position)), len(old_ids) // _FULL_DOWNLOAD_FROM
+        # The ids are read before the records: a record that changes in between is then in the download only. In the
+        # other order it would be in the ids only, and be removed.
         pull = Pull(changes.changed_ids(new.ask), new.source, ask.resource, quiet=True)
-        with closing(pull.accepted()) as accepted:
-            changed_ids = pa.array([key for one in accepted for key in changes.keys(one.page)], pa.string())
+        with closing(pull.accepted()) as exchanges:
+            reported = pa.array([key for exchange in exchanges for key in changes.keys(exchange.page)], pa.string())
         new.run()
-        if new.note.rows > new.most:
+        if new.note.rows > new.row_limit:
             return False
-        self._changes = list(new.note.parts)
-        self._fresh = [new.stored.ids(part) for part in self._changes]
-        changed = joined(self._fresh)
-        self._gone = known.filter(pc.and_(among(known, changed_ids), pc.invert(among(known, changed))))
-        self.counts["added"] = _count(pc.invert(among(changed, known)))
-        rows = len(known) - len(self._gone) + self.counts["added"]
+        self._changed_parts = list(new.note.parts)
+        self._changed_ids_by_part = [new.stored.ids(part) for part in self._changed_parts]
+        changed_ids = joined(self._changed_ids_by_part)
+        self._removed_ids = old_ids.filter(pc.and_(is_in(old_ids, reported), pc.invert(is_in(old_ids, changed_ids))))
+        self.counts["added"] = count_true(pc.invert(is_in(changed_ids, old_ids)))
+        rows = len(old_ids) - len(self._removed_ids) + self.counts["added"]
         total = new.note.total = run(new.source.resource_of(ask).paging.count(ask), new.source)
-        return (len(changed) + len(self._gone)) * _MOST <= len(known) and total in {None, rows}
+        is_few = (len(changed_ids) + len(self._removed_ids)) * _FULL_DOWNLOAD_FROM <= len(old_ids)
+        return is_few and total in {None, rows}
 
     def run(self) -> None:
-        """Write the parts that differ; the others stay."""
+        """Write new parts where records differ, and reuse the other parts."""
         old, added, merged = self._old, self.counts["added"], list[Part]()
-        touched = joined([*self._fresh, self._gone])
-        # New records join the last part as long as it is small.
+        affected = joined([*self._changed_ids_by_part, self._removed_ids])
+        # New records are appended to the last part if it has room for them.
         last = old.parts[-1] if added and old.parts and old.parts[-1].rows + added <= write.PART_ROWS else None
-        for part, ids in zip(old.parts, self._ids, strict=True):
-            tail = list(self._new_rows()) if part is last else []
-            merged += self._merged(part, ids, tail) if tail or _count(among(ids, touched)) else [part]
-        for table in [] if last else self._new_rows():
-            merged += self._written(table, {})
-        # Before the commit, after which the changed records would look like parts of the version.
+        for part, ids in zip(old.parts, self._old_ids_by_part, strict=True):
+            appended = list(self._added_rows()) if part is last else []
+            merged += self._merge_part(part, ids, appended) if appended or count_true(is_in(ids, affected)) else [part]
+        for table in [] if last else self._added_rows():
+            merged += self._write(table, {})
+        # Before the commit, because afterwards the downloaded records would look like parts of the new version.
         sweep(old.folder, self._new.version, {part.name for part in merged})
         self._new.note.parts = merged
         self._new.note.pages += old.note.pages
 
-    def _merged(self, part: Part, ids: pa.Array, tail: list[pa.Table]) -> list[Part]:
-        """Write a part anew: changed records in place of the old ones, without those that are gone, the tail behind."""
-        table, fresh = self._old.table(part, self._columns), self._fresh_rows(ids)
-        found = pc.index_in(ids, value_set=joined(fresh[self._old.note.key].chunks), skip_nulls=True)
-        places, leaves = pc.indices_nonzero(pc.is_valid(found)), among(ids, self._gone)
-        before = table.take(places)
-        after = _placed(fresh.take(found.drop_null()), before[POSITION])
-        changed, removed = len(differing(before, after)), _count(leaves)
-        if not (changed or removed or tail):  # the vendor calls records changed that are as before
+    def _merge_part(self, part: Part, ids: pa.Array, appended: list[pa.Table]) -> list[Part]:
+        table, changed_rows = self._old.table(part, self._columns), self._changed_rows(ids)
+        matches = pc.index_in(ids, value_set=joined(changed_rows[self._old.note.key].chunks), skip_nulls=True)
+        row_numbers, is_removed = pc.indices_nonzero(pc.is_valid(matches)), is_in(ids, self._removed_ids)
+        before = table.take(row_numbers)
+        after = _set_positions(changed_rows.take(matches.drop_null()), before[POSITION])
+        changed, removed = len(differing_rows(before, after)), count_true(is_removed)
+        if not (changed or removed or appended):  # a record that is reported as changed may have the same values
             return [part]
         self.counts["changed"] += changed
         self.counts["removed"] += removed
         order = np.arange(len(table))
-        order[places] = len(table) + np.arange(len(places))
-        rows = pa.concat_tables([table, after]).take(order[~leaves.to_numpy(zero_copy_only=False)])
-        return self._written(pa.concat_tables([rows, *tail]), part.members)
+        order[row_numbers] = len(table) + np.arange(len(row_numbers))
+        rows = pa.concat_tables([table, after]).take(order[~is_removed.to_numpy(zero_copy_only=False)])
+        return self._write(pa.concat_tables([rows, *appended]), part.members)
 
-    def _fresh_rows(self, ids: pa.Array) -> pa.Table:
-        """Return the changed records with these keys."""
-        found = [self._rows(part, among(fresh, ids)) for part, fresh in zip(self._changes, self._fresh, strict=True)]
-        return pa.concat_tables([stored_schema(self._old.note.schema).empty_table(), *found])
+    def _changed_rows(self, ids: pa.Array) -> pa.Table:
+        """Return the downloaded records with these ids."""
+        pairs = zip(self._changed_parts, self._changed_ids_by_part, strict=True)
+        tables = [self._rows(part, is_in(changed_ids, ids)) for part, changed_ids in pairs]
+        return pa.concat_tables([stored_schema(self._old.note.schema).empty_table(), *tables])
 
-    def _new_rows(self) -> Iterator[pa.Table]:
-        """Yield the new records, with positions after all others."""
+    def _added_rows(self) -> Iterator[pa.Table]:
+        """Yield the downloaded records that the old version does not have, with positions after its last one."""
         first = self._old.note.end
-        for part, fresh in zip(self._changes, self._fresh, strict=True):
-            table = self._rows(part, pc.invert(among(fresh, self._known)))
-            yield _placed(table, pa.array(np.arange(first, first + len(table))))
+        for part, changed_ids in zip(self._changed_parts, self._changed_ids_by_part, strict=True):
+            table = self._rows(part, pc.invert(is_in(changed_ids, self._old_ids)))
+            yield _set_positions(table, pa.array(np.arange(first, first + len(table))))
             first += len(table)
 
     def _rows(self, part: Part, mask: pa.Array) -> pa.Table:
-        """Return some of the changed records in a part; it is only read for them."""
-        if not _count(mask):
+        """Return the downloaded records of a part that *mask* selects; read the file only if there are any."""
+        if not count_true(mask):
             return stored_schema(self._old.note.schema).empty_table()
         return self._new.stored.table(part, self._columns).filter(mask)
 
-    def _written(self, table: pa.Table, members: dict[str, str]) -> list[Part]:
-        """Write a part; none for no rows."""
+    def _write(self, table: pa.Table, members: dict[str, str]) -> list[Part]:
+        """Write a table as a part, or nothing if it is empty."""
         if not len(table):
             return []
         present = members_of(table[UNDECLARED])
-        every = {**members, **{member: name for part in self._changes for member, name in part.members.items()}}
+        known = {**members, **{member: name for part in self._changed_parts for member, name in part.members.items()}}
         note = msgspec.json.encode({"question": self._old.note.question})
-        return [self._new.add(table, {member: name for member, name in every.items() if member in present}, note)]
+        return [self._new.add(table, {member: name for member, name in known.items() if member in present}, note)]
 
 
-def _count(are: pa.Array) -> int:
-    """Return how many are true."""
-    return pc.sum(are).as_py() or 0
-
-
-def _placed(table: pa.Table, positions: Any) -> pa.Table:
+def _set_positions(table: pa.Table, positions: Any) -> pa.Table:
     return table.set_column(table.schema.get_field_index(POSITION), POSITION, positions)
