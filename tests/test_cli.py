@@ -207,7 +207,7 @@ def test_serve_prints_what_curl_needs(served, tmp_path):
     lines, process = served
     base = dict(re.findall(r"# (\w+): (https://127\.0\.0\.1:\d+)", "\n".join(lines)))
     values = dict(shlex.split(line)[0].split("=", 1) for line in lines if not line.startswith("#"))
-    authority = re.search(r"all: (\S+local-ca\.pem) ", lines[-1])[1]
+    authority = re.search(r"all servers: (\S+local-ca\.pem) ", lines[-1])[1]
 
     def curl(url: str, *options: str) -> str:
         command = ["curl", "--silent", "--show-error", "--fail", "--cacert", authority, *options, url]
@@ -369,8 +369,8 @@ def test_init_overwrites_nothing(tmp_path):
     (tmp_path / "there" / "00_start_here.ipynb").write_text("mine")
     result = CliRunner().invoke(cli.main, ["init", "there"])
     assert result.exit_code == 0
-    assert "exists and is kept" in result.output
-    assert "1 exist and are kept" in result.output
+    assert "already exists, not changed" in result.output
+    assert "1 already exist, not changed" in result.output
     assert not (tmp_path / "elsewhere").exists()
     assert (tmp_path / "there" / "00_start_here.ipynb").read_text() == "mine"
 

@@ -127,7 +127,7 @@ def test_broken_settings_file_is_named_by_line(vendors, tmp_path):
 
 @pytest.mark.parametrize(
     ("rules", "fine", "said"),
-    [(".env", True, "names .env"), ("", None, "git itself is not asked"), (None, None, "not asked")],
+    [(".env", True, "covers .env"), ("", None, "git itself was not run"), (None, None, "not run")],
 )
 def test_settings_file_in_a_work_tree_is_looked_at(vendors, tmp_path, rules, fine, said):
     """N03, S07: by reading .gitignore; what that does not settle is said to be open."""

@@ -25,20 +25,20 @@ from vendorkit.settings import LOCAL_VARIABLE
 from vendorkit.vendors.registry import CLIENTS
 
 LAB_FOLDER: Final = Path("vendorkit-notebooks")
-_LONGEST_S: Final = 1e8  # three years; time.sleep takes no more on some systems
-_ANY_FOLDER: Final = click.Path(path_type=Path)
+_MAX_SLEEP_S: Final = 1e8  # three years; time.sleep rejects longer times on some systems
+_FOLDER: Final = click.Path(path_type=Path)
 
 
 _START: Final = """\b
 Start here:
-  vendorkit init      a .env to fill in, and the notebooks, in this folder
-  vendorkit lab       JupyterLab on the notebooks
-  vendorkit doctor    whether settings, network and credentials are right
+  vendorkit init      copy a .env template and the notebooks into this folder
+  vendorkit lab       open the notebooks in JupyterLab
+  vendorkit doctor    check settings, network and credentials
 """
 
 
 def _examples(*lines: str) -> str:
-    r"""Return these lines as they are, below a head; without \b click would fill them as a paragraph."""
+    # \b keeps click from reflowing the lines as a paragraph.
     return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
 
 
@@ -48,7 +48,7 @@ def main() -> None:
     """
     From a vendor's credentials to a typed DataFrame, in a notebook.
 
-    The vendors are Medipim, Pledg and Mediagenix On-Demand. Without credentials everything runs on mock servers.
+    The vendors are Medipim, Pledg and Mediagenix On-Demand. Without credentials everything runs against mock servers.
     """
 
 
@@ -56,44 +56,45 @@ def main() -> None:
     epilog=_examples("vendorkit init", "vendorkit init my-analysis"),
     short_help="Write .env and copy the notebooks into a folder.",
 )
-@click.argument("folder", type=_ANY_FOLDER, default=".")
+@click.argument("folder", type=_FOLDER, default=".")
 def init(folder: Path) -> None:
     """
-    Write .env and copy the notebooks into FOLDER (default: this one).
+    Write .env and copy the notebooks into FOLDER (default: the current folder).
 
-    Only you can read the .env; fill in what your vendor gave you. Files that exist are never overwritten.
+    Fill in the .env with the credentials from your vendor; only you can read it. Existing files are never overwritten.
     """
     create_folder(folder)
-    written = write_settings(folder)
-    place = click.format_filename(folder)
-    click.echo(f"settings: {place}/.env {'written, mode 600' if written else 'exists and is kept'}")
+    is_new = write_settings(folder)
+    shown = click.format_filename(folder)
+    click.echo(f"settings: {shown}/.env {'written, mode 600' if is_new else 'already exists, not changed'}")
     if IS_CHECKOUT and NOTEBOOKS in (folder.resolve(), folder.resolve() / "notebooks"):
-        click.echo("notebooks: this is a checkout; vendorkit lab opens copies of them")
+        click.echo("notebooks: not copied, because this is a checkout; vendorkit lab opens copies")
     else:
-        copied, kept = copy_notebooks(folder)
-        click.echo(f"notebooks: {copied} copied to {place}{f', {kept} exist and are kept' if kept else ''}")
-    click.echo("next: fill in .env, then run vendorkit doctor; or run vendorkit lab, which needs no credentials")
+        copied, existing = copy_notebooks(folder)
+        suffix = f", {existing} already exist, not changed" if existing else ""
+        click.echo(f"notebooks: {copied} copied to {shown}{suffix}")
+    click.echo("next: fill in .env and run vendorkit doctor; or run vendorkit lab, which needs no credentials")
 
 
 @main.command(
     epilog=_examples("vendorkit demo", "vendorkit demo --output /tmp/demo"),
-    short_help="Run everything on the mock servers; write an HTML report.",
+    short_help="Run everything against the mock servers; write an HTML report.",
 )
-@click.option("--output", type=_ANY_FOLDER, default="build", help="The folder for the report.", show_default=True)
-@click.option("--save", is_flag=True, help="In a checkout: also save the executed notebooks in place.")
+@click.option("--output", type=_FOLDER, default="build", help="The folder for the report.", show_default=True)
+@click.option("--save", is_flag=True, help="In a checkout: also overwrite the notebooks with their executed versions.")
 def demo(output: Path, *, save: bool) -> None:
     """
-    Query each mock server, execute the notebooks, write an HTML report.
+    Query each mock server, execute the notebooks, and write an HTML report.
 
-    Needs no credentials, and takes about a minute. The exit code is 1 if a notebook fails.
+    This needs no credentials and takes about a minute. The exit code is 1 if a notebook fails.
     """
     paths = sorted(NOTEBOOKS.glob("*.ipynb"))
     if not paths:
         what = f"There are no notebooks to run in {NOTEBOOKS}."
         raise UsageError(what, remedy="Install vendorkit again: the notebooks are part of the package.")
     if save and not IS_CHECKOUT:
-        what = "--save writes the notebooks of a checkout, and this is an installed package."
-        raise UsageError(what, remedy="Leave it out.")
+        what = "--save only works in a checkout, and this vendorkit is an installed package."
+        raise UsageError(what, remedy="Run the command without --save.")
     require_notebook_extra()
     folder = create_folder(output / "report")
     os.environ.update({f"{vendor.upper()}_ENVIRONMENT": "local" for vendor in CLIENTS})
@@ -106,37 +107,37 @@ def demo(output: Path, *, save: bool) -> None:
 
 @main.command(
     epilog=_examples("vendorkit lab", "vendorkit lab --no-browser --port 9999", "vendorkit lab --folder my-analysis"),
-    short_help="Open JupyterLab on copies of the notebooks.",
+    short_help="Open copies of the notebooks in JupyterLab.",
     context_settings={"ignore_unknown_options": True},
 )
-@click.option("--folder", type=_ANY_FOLDER, help=f"The folder of the copies. [default: ./{LAB_FOLDER}, see above]")
+@click.option("--folder", type=_FOLDER, help=f"The folder of the copies. [default: ./{LAB_FOLDER}, see above]")
 @click.argument("arguments", metavar="[JUPYTERLAB OPTIONS]...", nargs=-1, type=click.UNPROCESSED)
 def lab(folder: Path | None, arguments: tuple[str, ...]) -> None:
     """
-    Open JupyterLab on copies of the notebooks, with the .env of this folder.
+    Open copies of the notebooks in JupyterLab, with the .env of the current folder.
 
-    If `vendorkit init` copied the notebooks to this folder, these are opened; else copies in ./vendorkit-notebooks.
-    Options that are not listed below are passed on to JupyterLab.
+    If `vendorkit init` copied the notebooks into this folder, those are opened. Otherwise they are copied to
+    ./vendorkit-notebooks. Options that are not listed below are passed to JupyterLab.
     """
     if find_spec("jupyterlab") is None:
         what = "vendorkit lab needs JupyterLab, which is not installed."
         raise SettingsError(what, remedy='Install it with: pip install "vendorkit[all]"')
-    here = Path.cwd()
-    default = here if (here / START).exists() and here.resolve() != NOTEBOOKS else here / LAB_FOLDER
-    opened = create_folder(folder or default).resolve()
-    if IS_CHECKOUT and opened == NOTEBOOKS:
-        what = f"{opened} holds the tracked notebooks of the checkout."
-        raise UsageError(what, remedy="Leave --folder out, or give another folder for the copies.")
-    copy_notebooks(opened)
-    environment = {ENV_FILE_VARIABLE: str(here / ".env"), **os.environ} if (here / ".env").exists() else None
-    options = [f"--ServerApp.root_dir={opened}", f"--LabApp.default_url=/lab/tree/{START}"]
+    current = Path.cwd()
+    default = current if (current / START).exists() and current.resolve() != NOTEBOOKS else current / LAB_FOLDER
+    root = create_folder(folder or default).resolve()
+    if IS_CHECKOUT and root == NOTEBOOKS:
+        what = f"{root} holds the tracked notebooks of the checkout, which JupyterLab would change."
+        raise UsageError(what, remedy="Omit --folder, or set it to another folder for the copies.")
+    copy_notebooks(root)
+    environment = {ENV_FILE_VARIABLE: str(current / ".env"), **os.environ} if (current / ".env").exists() else None
+    options = [f"--ServerApp.root_dir={root}", f"--LabApp.default_url=/lab/tree/{START}"]
     command = [sys.executable, "-m", "jupyterlab", *options, *arguments]
     raise SystemExit(subprocess.call(command, env=environment))  # noqa: S603 - the user's own arguments
 
 
 def _seconds(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
-    if value is not None and not 0 <= value <= _LONGEST_S:  # NaN is neither
-        message = f"{value} is not a number of seconds from 0 to {_LONGEST_S:.0f}."
+    if value is not None and not 0 <= value <= _MAX_SLEEP_S:  # also refuses NaN
+        message = f"{value} is not a number of seconds from 0 to {_MAX_SLEEP_S:.0f}."
         raise click.BadParameter(message)
     return value
 
@@ -144,41 +145,41 @@ def _seconds(_: click.Context, __: click.Parameter, value: float | None) -> floa
 @main.command(
     epilog=_examples(
         "vendorkit serve > mock.env                            in one terminal",
-        "VENDORKIT_ENV_FILE=mock.env vendorkit doctor          in another one",
+        "VENDORKIT_ENV_FILE=mock.env vendorkit doctor          in another terminal",
         "curl --cacert FILE -u ID:SECRET 'https://127.0.0.1:PORT/v4/brands/find?id=9'",
     ),
-    short_help="Run the mock servers; print a .env that reaches them.",
+    short_help="Run the mock servers; print a .env for them.",
 )
-@click.option("--seconds", type=float, callback=_seconds, help="Stop after this long. [default: at Ctrl-C]")
+@click.option("--seconds", type=float, callback=_seconds, help="Stop after this time. [default: at Ctrl-C]")
 def serve(seconds: float | None) -> None:
     """
-    Run the mock servers, and print a .env with which vendorkit and other programs reach them.
+    Run the mock servers, and print a .env with which vendorkit and other programs can connect to them.
 
-    The output is a complete settings file. Ports and credentials are new at each start. The files that it names exist
-    while the servers run.
+    The output is a complete settings file. Ports and credentials are different after each start. The files that the
+    output names exist while the servers run.
     """
     with local.start() as servers:
-        click.echo("\n".join(settings_lines(servers)).encode())  # a settings file is UTF-8 whatever the terminal is
+        click.echo("\n".join(settings_lines(servers)).encode())  # always UTF-8, because it is a settings file
         try:
-            time.sleep(_LONGEST_S if seconds is None else seconds)
+            time.sleep(_MAX_SLEEP_S if seconds is None else seconds)
         except KeyboardInterrupt:
             click.echo("stopped", err=True)
 
 
 def settings_lines(servers: local.LocalVendors) -> list[str]:
-    """Return the lines of a settings file that leads to these mock servers; what it names exists as long as they."""
+    """Return a settings file for these mock servers. The files it names exist while the servers run."""
     addresses = address_file(servers)
     authority = addresses.with_name("local-ca.pem")
     authority.write_text(next(servers[name].ca_pem for name in servers), encoding="ascii")
-    lines = {LOCAL_VARIABLE: str(addresses)}  # by name, because two servers share the credentials of Mediagenix
+    settings = {LOCAL_VARIABLE: str(addresses)}
     for name in servers:
-        lines |= {f"{name.upper()}_ENVIRONMENT": "local"} if name in CLIENTS else {}
-        lines |= servers[name].credentials
+        settings |= {f"{name.upper()}_ENVIRONMENT": "local"} if name in CLIENTS else {}
+        settings |= servers[name].credentials  # a dict, because the two servers of Mediagenix have the same credentials
     return [
-        "# Mock servers of vendorkit, on this machine only.",
+        "# Mock servers of vendorkit, reachable from this machine only.",
         *(f"# {name}: {servers[name].base_url}" for name in servers),
-        *(f"{name}='{value}'" for name, value in lines.items()),
-        f"# certificate authority of all: {authority} (curl --cacert {authority} …)",
+        *(f"{name}='{value}'" for name, value in settings.items()),
+        f"# certificate authority of all servers: {authority} (curl --cacert {authority} …)",
     ]
 
 
@@ -191,21 +192,21 @@ def doctor(*, as_json: bool) -> None:
     """
     Check settings, network, TLS, clock, credentials and rate budget of each configured vendor.
 
-    Sends one small request to each of them, and never shows a credential. The exit code is 1 if a check fails.
+    One small request is sent to each vendor, and no credential is shown. The exit code is 1 if a check fails.
     """
-    found = checkups()
-    fine = all(one.fine for one in found)
+    results = checkups()
+    fine = all(checkup.fine for checkup in results)
     if as_json:
-        vendors = {one.vendor: one.plain() for one in found}
-        click.echo(json.dumps({"fine": fine, "next": next_step(found), "vendors": vendors}, indent=2))
+        vendors = {checkup.vendor: checkup.plain() for checkup in results}
+        click.echo(json.dumps({"fine": fine, "next": next_step(results), "vendors": vendors}, indent=2))
     else:
         width = shutil.get_terminal_size((120, 24)).columns
-        click.echo("\n".join([*report(found, width), f"\nNext: {next_step(found)}"]))
+        click.echo("\n".join([*report(results, width), f"\nNext: {next_step(results)}"]))
     raise SystemExit(0 if fine else 1)
 
 
 def run() -> None:
-    """Run the command line; an error is one sentence of cause and one of remedy."""
+    """Run the command line. An error is printed as one sentence of cause and one of remedy, without a traceback."""
     try:
         main(standalone_mode=True)
     except (VendorkitError, OSError) as exc:

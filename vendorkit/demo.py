@@ -1,4 +1,4 @@
-"""The demo: a query of each mock server, all notebooks executed, and a report of questions and answers."""
+"""The demo: queries each mock server, executes all notebooks, and writes a report with their questions and answers."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ CELL_TIMEOUT_S: Final = 120
 _PAGE: Final = Path(__file__).with_name("report.html")
 _NEEDED_MODULES: Final = ("nbformat", "nbclient", "nbconvert", "ipykernel", "matplotlib")
 _GENERAL: Final = "First steps, and more than one vendor"
-_MARKS: Final = re.compile("[*`]")
+_MARKDOWN: Final = re.compile("[*`]")
 
 
 @dataclass(frozen=True)
 class Entry:
     """
-    What the report says of one executed notebook.
+    The entry of one executed notebook in the report.
 
     Attributes:
-        name: Its file name without the suffix, also that of its page.
-        group: The label of the vendor that it is about.
-        question, answer: Each in a sentence; "" if it has none.
-        picture: Its first plot, a PNG in base64; "" if it has none.
+        name: The file name of the notebook and of its page, without the suffix.
+        group: The heading it is listed under: the label of its vendor, or `_GENERAL`.
+        question, answer: One sentence each; "" if the notebook has none.
+        picture: The first plot, a PNG in base64; "" if there is none.
     """
 
     name: str
@@ -58,24 +58,24 @@ def require_notebook_extra() -> None:
 def run_demo(paths: list[Path], report: Path, *, save: bool) -> list[str]:
     """Query each mock server, execute the notebooks, write the report; return the names of notebooks that failed."""
     rows = "".join(map(_example, CLIENTS))
-    with ThreadPoolExecutor(max_workers=2) as pool:  # a kernel each
-        found = list(pool.map(lambda path: _execute(path, report, save=save), paths))
-    entries = [entry for entry in found if entry is not None]
-    labels = [kind.label for kind in CLIENTS.values()]
-    sections = "".join(_section(label, [one for one in entries if one.group == label]) for label in [_GENERAL, *labels])
+    with ThreadPoolExecutor(max_workers=2) as pool:  # one kernel per thread
+        results = list(pool.map(lambda path: _execute(path, report, save=save), paths))
+    entries = [entry for entry in results if entry is not None]
+    groups = [_GENERAL, *(client.label for client in CLIENTS.values())]
+    sections = "".join(_section(group, [entry for entry in entries if entry.group == group]) for group in groups)
     facts = {"version": version("vendorkit"), "date": f"{datetime.now(timezone.utc):%d %B %Y, %H:%M} UTC"}
     page = Template(_PAGE.read_text("utf-8")).substitute(facts, rows=rows, notebooks=sections, count=len(entries))
     (report / "index.html").write_text(page, encoding="utf-8")
-    return [path.name for path, entry in zip(paths, found, strict=True) if entry is None]
+    return [path.name for path, entry in zip(paths, results, strict=True) if entry is None]
 
 
 def _example(vendor: str) -> str:
-    """Run the example query of a vendor and return the report's row of it."""
+    """Run the example query of a vendor and return its table row in the report."""
     client = vk.connect(vendor, environment="local")
-    local.shared()  # so that its start does not count
+    local.shared()  # the measured time must not include the start of the mock servers
     started = time.perf_counter()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", vk.SchemaDrift)  # the mock data has oddities on purpose
+        warnings.simplefilter("ignore", vk.SchemaDrift)  # the mock data deliberately has undeclared fields
         query = client.example_query()
         frame = query.frame()
     seconds = time.perf_counter() - started
@@ -85,20 +85,20 @@ def _example(vendor: str) -> str:
 
 
 def _execute(path: Path, report: Path, *, save: bool) -> Entry | None:
-    """Execute one notebook, write its page and return its entry in the report; None if a cell failed."""
-    import nbformat  # noqa: PLC0415 - the notebook extra
+    """Execute one notebook, write its page and return its entry in the report, or None if a cell failed."""
+    import nbformat  # noqa: PLC0415 - in the extra "notebook"
     from nbclient import NotebookClient  # noqa: PLC0415
     from nbclient.exceptions import CellExecutionError  # noqa: PLC0415
     from nbconvert import HTMLExporter  # noqa: PLC0415
 
     notebook = nbformat.read(path, as_version=4)
-    # Saved widget state would hide the HTML of a panel in the page, and may hold what was typed.
+    # Stored widget state would hide a panel's HTML on the page, and may contain text that a user typed.
     runner = NotebookClient(
         notebook,
         timeout=CELL_TIMEOUT_S,
         store_widget_state=False,
         resources={"metadata": {"path": str(path.parent)}},
-        extra_arguments=["--IPKernelApp.log_level=ERROR"],  # else each kernel warns of the transport it was given
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],  # each kernel would warn about its transport
     )
     try:
         runner.execute()
@@ -110,41 +110,41 @@ def _execute(path: Path, report: Path, *, save: bool) -> Entry | None:
         nbformat.write(notebook, path)
     exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="")
     body, _ = exporter.from_notebook_node(notebook)
-    # The report has pages, not notebooks.
+    # Links between notebooks become links between pages of the report.
     body = re.sub(r'href="([\w-]+)\.ipynb(?=["#])', r'href="\1.html', body)
     (report / f"{path.stem}.html").write_text(body, encoding="utf-8")
     return _entry(path.stem, notebook)
 
 
 def _strip_volatile(notebook: Any) -> None:
-    """Take out what differs with every run or has no meaning without a kernel: times, widget models, progress bars."""
+    """Remove what differs in each run or is useless without a kernel: times, widget models, progress bars."""
     view = "application/vnd.jupyter.widget-view+json"
     notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
-            # A panel leaves its HTML, a progress bar has none.
+            # The output of a panel also has HTML, which is kept. That of a progress bar has none.
             cell.outputs = [out for out in cell.outputs if view not in out.get("data", {}) or out.data.get("text/html")]
             for out in cell.outputs:
                 out.get("data", {}).pop(view, None)
 
 
 def _entry(name: str, notebook: Any) -> Entry:
-    """Return what the report says of an executed notebook."""
     question = re.search(r"\*\*Question:\*\* (.+)", notebook.cells[0].source) if notebook.cells else None
-    shown = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
-    answer, picture = (next((one[kind] for one in shown if kind in one), "") for kind in ("text/markdown", "image/png"))
+    outputs = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
+    answer, picture = (next((o[kind] for o in outputs if kind in o), "") for kind in ("text/markdown", "image/png"))
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
-    vendors = [kind.label for vendor, kind in CLIENTS.items() if re.search(rf"connect\w*\(\s*[\"']{vendor}", code)]
-    group = vendors[0] if len(vendors) == 1 and not name.startswith("0") else _GENERAL
+    labels = [client.label for name, client in CLIENTS.items() if re.search(rf"connect\w*\(\s*[\"']{name}", code)]
+    group = labels[0] if len(labels) == 1 and not name.startswith("0") else _GENERAL
     return Entry(name, group, question[1][:1].upper() + question[1][1:] if question else "", answer, picture)
 
 
-def _section(label: str, entries: list[Entry]) -> str:
+def _section(group: str, entries: list[Entry]) -> str:
     articles = []
-    for one in entries:
-        name, question, answer = (html.escape(_MARKS.sub("", text)) for text in (one.name, one.question, one.answer))
-        link, source = f'<a href="{name}.html">', f"data:image/png;base64,{one.picture.replace(chr(10), '')}"
-        picture = f'{link}<img alt="The plot of {name}" src="{source}"></a>' if one.picture else ""
+    for entry in entries:
+        texts = (entry.name, entry.question, entry.answer)
+        name, question, answer = (html.escape(_MARKDOWN.sub("", text)) for text in texts)
+        link, source = f'<a href="{name}.html">', f"data:image/png;base64,{entry.picture.replace(chr(10), '')}"
+        picture = f'{link}<img alt="Plot of {name}" src="{source}"></a>' if entry.picture else ""
         articles.append(f"<article>{picture}<div>{link}{name}</a><h3>{question}</h3><p>{answer}</div></article>")
-    return f"<h2>{html.escape(label)}</h2>{''.join(articles)}" if entries else ""
+    return f"<h2>{html.escape(group)}</h2>{''.join(articles)}" if entries else ""

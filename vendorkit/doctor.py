@@ -1,4 +1,4 @@
-"""Checks of all configured vendors; those of one connected client are in `vendorkit.vendors.examine`."""
+"""Checks all configured vendors. The checks of one connected client are in `vendorkit.vendors.examine`."""
 
 from __future__ import annotations
 
@@ -17,94 +17,94 @@ from vendorkit.vendors.connecting import connect
 from vendorkit.vendors.examine import POLICY, Checkup, Finding, examine, failed
 from vendorkit.vendors.registry import CLIENTS, all_setting_names
 
-TOTAL_S: Final = 60.0  # also bounds the resolver, which takes no timeout
+TOTAL_S: Final = 60.0  # also limits name resolution, which has no timeout of its own
 
 
 def checkups(total_s: float = TOTAL_S) -> list[Checkup]:
-    """Check all vendors at the same time, as they are configured; after *total_s* those that hang are abandoned."""
-    vendors = tuple(CLIENTS)  # now, because vendors can be registered later
+    """Check all vendors in parallel. A check that takes longer than *total_s* seconds is reported as failed."""
+    vendors = tuple(CLIENTS)  # a copy, because a vendor may be registered while the checks run
     done: dict[str, Checkup] = {}
 
     def check(vendor: str) -> None:
         done[vendor] = checkup(vendor)
 
-    # Daemons, so that a resolver that hangs does not keep the process.
+    # Daemon threads, so that a name lookup that hangs does not keep the process alive.
     threads = [threading.Thread(target=check, args=(vendor,), daemon=True) for vendor in vendors]
     for thread in threads:
         thread.start()
     until = time.monotonic() + total_s
     for thread in threads:
         thread.join(max(0.0, until - time.monotonic()))
-    said, remedy = f"No response within {total_s:g} seconds.", "Check the network and its name servers."
-    late = (Finding("test call", fine=False, said=said, remedy=remedy),)
+    message, remedy = f"No response within {total_s:g} seconds.", "Check the network and its name servers."
+    late = (Finding("test call", fine=False, said=message, remedy=remedy),)
     return [done.get(vendor) or Checkup(vendor, "", configured=True, findings=late) for vendor in vendors]
 
 
 def checkup(vendor: str) -> Checkup:
-    """Check one vendor as it is configured; if it is not, the only finding says so."""
+    """Check one vendor with the settings of this process. If it has none, the only finding reports that."""
     prefix = vendor.upper()
     try:
-        found = read_settings(all_setting_names(CLIENTS[vendor]))
+        settings = read_settings(all_setting_names(CLIENTS[vendor]))
     except VendorkitError as exc:
         return Checkup(vendor, "", configured=True, findings=(failed("settings", exc),), error=exc)
-    if not any(name.startswith(f"{prefix}_") for name in found.sources):
-        said = f"Not configured: none of its settings is in {found.looked_in}."
-        return Checkup(vendor, "local", configured=False, findings=(Finding("settings", fine=None, said=said),))
-    chosen = found.get(f"{prefix}_ENVIRONMENT")
-    summary = _summary(vendor, found.sources, local=chosen == "local")
-    if chosen is None:
-        said = f"{summary} Without {prefix}_ENVIRONMENT connect() gives mock data."
+    if not any(name.startswith(f"{prefix}_") for name in settings.sources):
+        message = f"Not configured: none of its settings is in {settings.looked_in}."
+        return Checkup(vendor, "local", configured=False, findings=(Finding("settings", fine=None, said=message),))
+    environment = settings.get(f"{prefix}_ENVIRONMENT")
+    summary = _summary(vendor, settings.sources, local=environment == "local")
+    if environment is None:
+        message = f"{summary} Without {prefix}_ENVIRONMENT connect() uses mock data."
         remedy = f"Set it to {' or '.join(CLIENTS[vendor].environments)}."
-        return Checkup(vendor, "local", configured=True, findings=(Finding("settings", False, said, remedy),))
+        return Checkup(vendor, "local", configured=True, findings=(Finding("settings", False, message, remedy),))
     try:
         client = connect(vendor, policy=POLICY)
     except VendorkitError as exc:
-        settings = Finding("settings", False, f"{summary} {exc.what}", exc.remedy)
-        return Checkup(vendor, chosen, configured=True, findings=(settings,), error=exc)
+        finding = Finding("settings", False, f"{summary} {exc.what}", exc.remedy)
+        return Checkup(vendor, environment, configured=True, findings=(finding,), error=exc)
     examined = examine(client)
-    fine = (Finding("settings", fine=True, said=summary), *_published(found.sources))
-    return Checkup(vendor, chosen, True, (*fine, *examined.findings), examined.error)
+    local_findings = (Finding("settings", fine=True, said=summary), *_git_findings(settings.sources))
+    return Checkup(vendor, environment, True, (*local_findings, *examined.findings), examined.error)
 
 
-def report(found: Sequence[Checkup], width: int = 120) -> Iterator[str]:
-    """Yield the lines of a report for people, at most *width* characters long where words allow."""
-    for one in found:
-        yield f"{CLIENTS[one.vendor].label}{f' ({one.environment})' if one.configured and one.environment else ''}"
-        for finding in one.findings:
+def report(checkups: Sequence[Checkup], width: int = 120) -> Iterator[str]:
+    """Yield the lines of a report for people, wrapped at *width* characters between words."""
+    for checkup in checkups:
+        environment = f" ({checkup.environment})" if checkup.configured and checkup.environment else ""
+        yield f"{CLIENTS[checkup.vendor].label}{environment}"
+        for finding in checkup.findings:
             mark = {True: "ok", False: "FAILED", None: "-"}[finding.fine]
             start, blank = f"  {mark:<7}{finding.check:<16}", " " * 25
-            text = f"{finding.said} {finding.remedy}".strip()
             wrapper = textwrap.TextWrapper(width, initial_indent=start, subsequent_indent=blank)
-            wrapper.break_on_hyphens = wrapper.break_long_words = False  # a path in two lines cannot be copied
-            yield wrapper.fill(text)
+            wrapper.break_on_hyphens = wrapper.break_long_words = False  # a path split over two lines cannot be copied
+            yield wrapper.fill(f"{finding.said} {finding.remedy}".strip())
 
 
-def next_step(found: Sequence[Checkup]) -> str:
-    """Return the sentence that says what to do after these checks."""
-    failed = [CLIENTS[one.vendor].label for one in found if not one.fine]
+def next_step(checkups: Sequence[Checkup]) -> str:
+    """Return a sentence on what to do after these checks."""
+    failed = [CLIENTS[checkup.vendor].label for checkup in checkups if not checkup.fine]
     if failed:
         return f"Correct what failed ({', '.join(failed)}), then run vendorkit doctor again."
-    ready = [one.vendor for one in found if one.configured]
+    ready = [checkup.vendor for checkup in checkups if checkup.configured]
     if not ready:
-        return "Run vendorkit init and fill in .env; until then vk.connect() gives mock data."
+        return "Run vendorkit init and fill in .env; until then vk.connect() uses mock data."
     return f'In a notebook (vendorkit lab): vk.connect("{ready[0]}").'
 
 
-def _published(sources: Mapping[str, str]) -> list[Finding]:
-    """Check whether a `.gitignore` names the settings file, if it is in use and in a work tree; git is not run."""
+def _git_findings(sources: Mapping[str, str]) -> list[Finding]:
+    """Check whether git ignores the settings file, if it is in use and in a work tree. Does not run git."""
     path, _ = env_path()
     real = real_path(path)
     root = work_tree(real)
     if root is None or str(path) not in sources.values():
         return []
     if is_ignored(real, root):
-        return [Finding("settings file", fine=True, said=f"A .gitignore of its work tree names {path}.")]
-    said = f"No .gitignore of its work tree is known to name {path}; git itself is not asked."
-    return [Finding("settings file", None, said, "Add it there; if git tracks it already, `git rm --cached` it.")]
+        return [Finding("settings file", fine=True, said=f"A .gitignore in its work tree covers {path}.")]
+    message = f"No .gitignore in its work tree clearly covers {path}; git itself was not run."
+    return [Finding("settings file", None, message, "Add it there. If git tracks it, run `git rm --cached` on it.")]
 
 
 def _summary(vendor: str, sources: Mapping[str, str], *, local: bool) -> str:
-    there = ", ".join(f"{name} ({source})" for name, source in sources.items())
+    is_set = ", ".join(f"{name} ({source})" for name, source in sources.items())
     missing = ", ".join(name for name in CLIENTS[vendor].setting_names if name not in sources)
-    not_set = " The mock server provides the rest." if local else f" Not set: {missing}." if missing else ""
-    return f"Set: {there}.{not_set}"
+    rest = " The mock server provides the rest." if local else f" Not set: {missing}." if missing else ""
+    return f"Set: {is_set}.{rest}"

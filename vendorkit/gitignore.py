@@ -1,7 +1,7 @@
 """
-Whether git ignores a file, as far as the `.gitignore` files of its work tree say.
+Reads the `.gitignore` files of a work tree to find out whether git ignores a file.
 
-git is not asked: its settings in a folder may name programs, which it would start (`core.fsmonitor`).
+git itself is not run: the configuration of an untrusted work tree can make it start any program (`core.fsmonitor`).
 """
 
 from __future__ import annotations
@@ -24,13 +24,19 @@ def work_tree(path: Path) -> Path | None:
 
 def is_ignored(path: Path, root: Path) -> bool | None:
     """
-    Tell whether the `.gitignore` files of the work tree *root* name the file at *path*, an absolute path below it.
+    Return whether the `.gitignore` files of a work tree ignore a file.
 
-    None: a `.gitignore` cannot be read, or has rules that are not understood here. False is no proof that git takes
-    the file: it may be named in `.git/info/exclude` or in the user's own excludes, which are not read.
+    `.git/info/exclude` and the user's global rules are not read, so git may ignore a file although this returns False.
+
+    Args:
+        path: The absolute path of the file.
+        root: The folder with `.git`, above *path*.
+
+    Returns:
+        None if a `.gitignore` cannot be read, or has rules that this module does not understand.
     """
     parts = path.relative_to(root).parts
-    # A folder that is ignored ignores all within, whatever further rules say.
+    # If a folder is ignored, no other rule can include a file in it.
     for depth in range(1, len(parts)):
         if _verdict(root, parts[:depth], folder=True):
             return True
@@ -38,7 +44,7 @@ def is_ignored(path: Path, root: Path) -> bool | None:
 
 
 def _verdict(root: Path, parts: tuple[str, ...], *, folder: bool) -> bool | None:
-    """Return what the last matching rule says of the file or folder; deeper `.gitignore` files come last."""
+    """Apply the last rule that matches; those in deeper `.gitignore` files come later."""
     verdict: bool | None = False
     for depth in range(len(parts)):
         rules = _rules(root.joinpath(*parts[:depth], ".gitignore"))
@@ -62,12 +68,12 @@ def _rules(path: Path) -> list[str] | None:
 
 
 def _matches(pattern: str, parts: tuple[str, ...], *, folder: bool) -> bool | None:
-    """Tell whether *pattern* names the path of *parts* below its `.gitignore`; None if it is too complex to say."""
+    """Match *pattern* with a path relative to its `.gitignore`; None if the pattern is too complex for this module."""
     if pattern.endswith("/") and not folder:
         return False
     bare = pattern.removeprefix("**/").rstrip("/")
     segments = bare.removeprefix("/").split("/")
     if "**" in segments or any(sign in bare for sign in "[\\") or (pattern.startswith("**/") and "/" in bare):
         return None
-    named = parts if "/" in bare else parts[-1:]
-    return len(segments) == len(named) and all(map(fnmatchcase, named, segments))
+    compared = parts if "/" in bare else parts[-1:]
+    return len(segments) == len(compared) and all(map(fnmatchcase, compared, segments))

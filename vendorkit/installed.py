@@ -1,4 +1,4 @@
-"""What comes with the package for users to copy: the notebooks and the example of a settings file."""
+"""Copies the notebooks and the `.env` template of the package into a user's folder."""
 
 from __future__ import annotations
 
@@ -9,39 +9,39 @@ from typing import Final
 from vendorkit.errors import UsageError
 
 _PACKAGE: Final = Path(__file__).resolve().parent
-# A wheel has them inside of the package, a checkout next to it.
+# In a wheel the notebooks are inside the package, in a checkout next to it.
 IS_CHECKOUT: Final = not (_PACKAGE / "notebooks").is_dir()
-_HOME: Final = _PACKAGE.parent if IS_CHECKOUT else _PACKAGE
-NOTEBOOKS: Final = _HOME / "notebooks"
+_ROOT: Final = _PACKAGE.parent if IS_CHECKOUT else _PACKAGE
+NOTEBOOKS: Final = _ROOT / "notebooks"
 START: Final = "00_start_here.ipynb"
 _PRIVATE: Final = 0o600
 
 
 def write_settings(folder: Path) -> Path | None:
     """
-    Write `.env` into *folder*, to be filled in, and return its path; None if there is one, which is kept.
+    Write the `.env` template into *folder* and return its path, or None if there is a `.env` already.
 
     Raises:
-        UsageError: It cannot be written.
+        UsageError: The file cannot be written.
     """
     path = folder / ".env"
-    return path if _create(path, (_HOME / ".env.example").read_bytes(), _PRIVATE) else None
+    return path if _create(path, (_ROOT / ".env.example").read_bytes(), _PRIVATE) else None
 
 
 def copy_notebooks(folder: Path) -> tuple[int, int]:
     """
-    Copy the notebooks into *folder*; return how many were copied, and how many were there, which are kept.
+    Copy the notebooks into *folder* without overwriting any; return how many were copied, and how many existed.
 
     Raises:
-        UsageError: They cannot be written.
+        UsageError: A file cannot be written.
     """
     notebooks = sorted(NOTEBOOKS.glob("*.ipynb"))
-    copied = sum(_create(folder / one.name, one.read_bytes(), 0o666) for one in notebooks)
+    copied = sum(_create(folder / path.name, path.read_bytes(), 0o666) for path in notebooks)
     return copied, len(notebooks) - copied
 
 
 def create_folder(folder: Path) -> Path:
-    """Create *folder* and those above it, if needed, and return it; `UsageError` if it cannot be created."""
+    """Create *folder* and its parents if needed, and return it; `UsageError` if it cannot be created."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as exc:
@@ -50,14 +50,14 @@ def create_folder(folder: Path) -> Path:
 
 
 def _create(path: Path, content: bytes, mode: int) -> bool:
-    """Write a new file and return True; False if the path is taken, also by a link that leads nowhere."""
+    """Write a new file and return True. Return False if the path exists, even as a broken link."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except FileExistsError:
         return False
     except (OSError, ValueError) as exc:
         raise _not_written(path, exc) from exc
-    with open(descriptor, "wb") as file:  # noqa: PTH123 - of a descriptor
+    with open(descriptor, "wb") as file:  # noqa: PTH123 - Path.open() takes no descriptor
         file.write(content)
     return True
 
