@@ -282,7 +282,7 @@ def test_language_without_digest_says_so(mediagenix, language):
     query = mediagenix.titles.query(external_id=HOSTILE)
     first, *lines = query.snippet(language).splitlines()
     mark = first.split()[0]
-    assert "has no digest authentication. The same by curl:" in first
+    assert "has no digest authentication. The same with curl:" in first
     assert all(line.startswith(mark) for line in lines)
     assert [line.removeprefix(f"{mark} ") for line in lines] == query.snippet("curl").splitlines()
 

@@ -5,7 +5,7 @@ From a vendor's credentials to a typed DataFrame in one line.
     >>> medipim = vk.connect("medipim")                  # settings from the environment and ./.env; default: local
     >>> medipim.brands.query().frame()                   # doctest: +SKIP
 
-Heavy parts are imported when they are first used, so that importing the package costs little.
+Most modules are imported when they are first used, so that importing the package is fast.
 """
 
 from __future__ import annotations

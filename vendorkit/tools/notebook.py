@@ -1,4 +1,4 @@
-"""How the notebooks look: one style of plots, and tables whose text columns are left-aligned."""
+"""Sets up the notebooks: one style for plots, and left-aligned text columns in tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 import pandas as pd
 from IPython import get_ipython
 
-# Good, bad and in between, distinguishable for everybody; see notebook.mplstyle.
+# The palette of notebook.mplstyle, which colour-blind readers can distinguish.
 BLUE: Final = "#0072B2"
 ORANGE: Final = "#E69F00"
 GREEN: Final = "#009E73"
@@ -20,8 +20,8 @@ _TICKS: Final = (1, 2, 5)  # of each power of ten
 
 
 def set_up() -> None:
-    """Use the style for all plots and tables of this notebook; plots have 150 dpi, shown at half their size."""
-    import matplotlib.pyplot as plt  # noqa: PLC0415 - the notebook extra
+    """Apply the style to all plots and tables of this notebook. Plots have 150 dpi and are shown at half size."""
+    import matplotlib.pyplot as plt  # noqa: PLC0415 - in the extra "notebook"
     from matplotlib_inline.backend_inline import set_matplotlib_formats  # noqa: PLC0415
 
     plt.style.use(Path(__file__).with_name("notebook.mplstyle"))
@@ -37,14 +37,14 @@ def mark_mock_data(figure: Any) -> None:
     """Write "mock data" into a corner of a new plot if a client of this notebook has a mock server."""
     shell = get_ipython()
     for value in () if shell is None else tuple(shell.user_ns.values()):
-        # A client by its attributes; those of a DataFrame may be columns.
+        # Clients are recognised by these attributes. The type is checked because a DataFrame may have such columns.
         if isinstance(getattr(value, "base_url", None), str) and getattr(value, "environment", None) == "local":
             figure.text(1, 0, "mock data", ha="right", va="top", size=7, color=GREY)
             return
 
 
 def table_html(frame: pd.DataFrame) -> str | None:
-    """Return pandas' own HTML of *frame*, with text columns left-aligned."""
+    """Return the HTML of pandas for *frame*, with left-aligned text columns."""
     shown: str | None = frame._repr_html_()  # type: ignore[operator]
     if shown is None:
         return None
@@ -52,18 +52,18 @@ def table_html(frame: pd.DataFrame) -> str | None:
     left = [pd.api.types.is_string_dtype(kind) or pd.api.types.is_object_dtype(kind) for kind in frame.dtypes]
     if frame.shape[1] > most:  # a column of dots in the middle
         left = [*left[: most // 2], True, *left[-(most // 2) :]]
-    # Counted from the end, because an index of several levels spans rows. The class says all, so that equal tables are
-    # equal texts.
+    # Columns are counted from the end, because the cells of a MultiIndex span several rows. The name of the class lists
+    # the columns, so that the same table always has the same HTML.
     numbers = [len(left) - number for number, is_left in enumerate(left) if is_left]
     name = f"left-{'-'.join(map(str, numbers))}"
-    cells = [f".{name} {place}:nth-last-child({number})" for number in numbers for place in ("td", "thead th")]
+    cells = [f".{name} {cell}:nth-last-child({number})" for number in numbers for cell in ("td", "thead th")]
     style = f"<style>{','.join(cells)}{{text-align:left}}</style>" if cells else ""
     return style + re.sub(r'class="dataframe', f'class="dataframe {name}', shown, count=1)
 
 
 def log_ticks(axis: Any) -> None:
-    """Label a logarithmic axis with plain numbers at 1, 2 and 5 of each power of ten, so that it has more than one."""
-    from matplotlib.ticker import LogLocator, NullFormatter  # noqa: PLC0415 - the notebook extra
+    """Label a logarithmic axis with plain numbers: 1, 2 and 5 times each power of ten."""
+    from matplotlib.ticker import LogLocator, NullFormatter  # noqa: PLC0415 - in the extra "notebook"
 
     axis.set_major_locator(LogLocator(subs=_TICKS))
     axis.set_major_formatter("{x:,g}")
@@ -71,7 +71,7 @@ def log_ticks(axis: Any) -> None:
 
 
 def bars_of_days(counts: pd.DataFrame, every: int = 1, **options: Any) -> Any:
-    """Return the axes of stacked bars, one per row; every so many of its dates has a label, such as "31 Jan"."""
+    """Draw one stacked bar per row of *counts*, label every *every*-th date ("31 Jan"), and return the axes."""
     labels = [f"{day:%d %b}" if hasattr(day, "strftime") else str(day) for day in counts.index]
     axes = counts.set_axis(labels).plot.bar(stacked=True, width=0.9, xlabel="", **options)
     axes.set_xticks(range(0, len(labels), every), labels[::every], rotation=0)

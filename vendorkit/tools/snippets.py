@@ -1,15 +1,19 @@
 """
-A request as code in other languages, with the names of environment variables in place of secrets.
+Writes a request as a program in another language, with the names of environment variables instead of secrets.
 
-The programs are templates, a file per language in `languages/`; the lines of vendorkit itself repeat the query. Texts
-are quoted for their language, so that a filter value cannot end its string.
+Each language has a template in `languages/`. Values are quoted for the language, so that no filter value can end its
+string. For vendorkit itself, the program is the query in Python.
 
-The first line of a template is its label, how texts are quoted, and if the language has no digest authentication, a
-comment that says so; the same by curl follows then. "Only read" in a label: no test runs it. A line after "?x,y: " is
-part of the program only for these kinds of authentication (none, basic, digest, bearer; token: one that is fetched
-first by key and secret), or for "body" if the request has one, "bodyless" if not. {method}, {url}, {host}, {path},
-{media}, {accept} (the header), {token_url}, {token_path} and {body} are quoted texts, {json} and {bytes} the body as a
-value of Python, {kind} the kind, {user} and {password} names of environment variables.
+The first line of a template has its label and its quoting. If the language has no digest authentication, a comment
+follows that says so, and the program is the curl command in comments. "Only read" in a label means that no test runs
+the program.
+
+A line that begins with "?x,y: " is only written for these kinds of authentication (none, basic, digest, bearer, or
+token, which is fetched first with key and secret), or if the request has a body ("body") or none ("bodyless").
+
+Placeholders: {method}, {url}, {host}, {path}, {media}, {accept} (the header), {token_url}, {token_path} and {body} are
+quoted strings. {json} and {bytes} are the body as a Python value. {kind} is the kind of authentication. {user} and
+{password} are names of environment variables.
 """
 
 from __future__ import annotations
@@ -30,7 +34,7 @@ from vendorkit.resource import Signing, Source, first_call
 
 @dataclass(frozen=True)
 class Request:
-    """A prepared request in parts, and how it is authenticated."""
+    """The parts of a prepared request, and how it is authenticated."""
 
     method: str
     url: str
@@ -40,7 +44,7 @@ class Request:
 
     @property
     def path(self) -> str:
-        """Path and query."""
+        """The path with the query string."""
         parts = urlsplit(self.url)
         return f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
 
@@ -50,7 +54,7 @@ def snippet(source: Source, ask: Ask, language: str) -> str:
     Return the first request of *ask* as a program in *language*.
 
     Raises:
-        UsageError: There is no such language, or not for this vendor.
+        UsageError: The language does not exist, or not for this vendor.
     """
     language = choice(language, languages(source), "There is no snippet in")
     if language == "vendorkit":
@@ -66,50 +70,50 @@ def snippet(source: Source, ask: Ask, language: str) -> str:
 
 
 def languages(source: Source) -> dict[str, str]:
-    """Return the languages of snippets for a vendor, each with its label for people."""
+    """Return the languages for a vendor, each with its label in panels."""
     labels = {name: label for name, (label, *_) in _templates().items()}
     return {"vendorkit": "vendorkit", **labels, **{name: label for name, (label, _) in source.snippet_writers.items()}}
 
 
 def vendorkit_lines(source: Source, ask: Ask, **options: Any) -> str:
-    """Return the lines that repeat *ask* and fetch its frame, with *options* for `frame()`; all of its pages."""
+    """Return Python code that runs *ask* with vendorkit and fetches its frame, with *options* for `frame()`."""
     resource = source.resource_of(ask)
-    usual = {"accept": source.accepts[0], "strategy": next(iter(resource.strategies), "")}
-    given: dict[str, Any] = {"": ask.url, "expand": list(ask.expand) or None, "accept": ask.accept}
+    defaults = {"accept": source.accepts[0], "strategy": next(iter(resource.strategies), "")}
+    values: dict[str, Any] = {"": ask.url, "expand": list(ask.expand) or None, "accept": ask.accept}
     if ask.url is None:
         filters = {find_filter(resource.filters, name, "").name: value for name, value in ask.filters.items()}
         since = None if ask.since is None else ask.since.at
-        given = {**filters, "where": ask.where, "sort": ask.sort, **given, "strategy": ask.strategy, "since": since}
-    form = _arguments({name: value for name, value in given.items() if usual.get(name) != value})
-    verb = "follow" if ask.url is not None else f"{ask.resource}.query"
-    connected = _arguments({"": source.vendor_name, **source.connect_arguments()})
+        values = {**filters, "where": ask.where, "sort": ask.sort, **values, "strategy": ask.strategy, "since": since}
+    query = _arguments({name: value for name, value in values.items() if defaults.get(name) != value})
+    method = "follow" if ask.url is not None else f"{ask.resource}.query"
+    connect = _arguments({"": source.vendor_name, **source.connect_arguments()})
     return (
-        f"import vendorkit as vk\n\nclient = vk.connect({connected})\n"
-        f"query = client.{verb}({form})\nframe = query.frame({_arguments(options)})\n"
+        f"import vendorkit as vk\n\nclient = vk.connect({connect})\n"
+        f"query = client.{method}({query})\nframe = query.frame({_arguments(options)})\n"
     )
 
 
 def _arguments(values: Mapping[str, Any]) -> str:
-    """Return arguments as code; one without a name is the first, and None means the default."""
-    given = ((f"{name}=" * bool(name), value) for name, value in values.items() if value is not None)
-    return ", ".join(f"{name}{value!r}" for name, value in given)
+    """Return arguments as code. The name "" makes an argument positional, and None omits it."""
+    pairs = ((f"{name}=" * bool(name), value) for name, value in values.items() if value is not None)
+    return ", ".join(f"{prefix}{value!r}" for prefix, value in pairs)
 
 
 def php_text(text: str) -> str:
-    """Return *text* as a string of PHP."""
+    """Return *text* as a PHP string literal."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
 
 
 def _double(text: str) -> str:
-    # Escapes that JavaScript, Java, Go, C# and R share; some of them take further characters for the end of a line.
-    shown = json.dumps(text, ensure_ascii=False)
-    return re.sub("[\x7f-\x9f\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", shown)
+    # JSON's escapes are valid in JavaScript, Java, Go, C# and R. Some of these also end a line at U+0085 or U+2028.
+    literal = json.dumps(text, ensure_ascii=False)
+    return re.sub("[\x7f-\x9f\u2028\u2029]", lambda match: f"\\u{ord(match[0]):04x}", literal)
 
 
 def _powershell(text: str) -> str:
-    # Curly quotes end its strings too.
-    escaped = re.sub("['\u2018-\u201b]", lambda found: found[0] * 2, text)
+    # Curly quotes also end a string in PowerShell.
+    escaped = re.sub("['\u2018-\u201b]", lambda match: match[0] * 2, text)
     return f"'{escaped}'"
 
 
@@ -118,21 +122,21 @@ _QUOTES: Final = {"sh": shlex.quote, "python": repr, "single": php_text, "double
 
 @cache
 def _templates() -> dict[str, tuple[str, str, str, list[str]]]:
-    """Return label, quoting, the comment on a missing digest, and the lines of each language."""
-    found = {}
+    """Return for each language its label, its quoting, the comment on missing digest authentication, and the lines."""
+    templates = {}
     for path in sorted(Path(__file__).with_name("languages").glob("*.txt")):
         first, *lines = path.read_text("utf-8").splitlines()
         label, quoting, no_digest = [*first.split(" | "), ""][:3]
-        found[path.stem.partition("_")[2]] = label, quoting, no_digest, lines
-    return found
+        templates[path.stem.partition("_")[2]] = label, quoting, no_digest, lines
+    return templates
 
 
 def _program(request: Request, language: str) -> str:
     _, quoting, no_digest, lines = _templates()[language]
     if no_digest and request.signing.kind == "digest":
-        mark = no_digest.partition(" ")[0]
-        by_curl = _program(request, "curl").splitlines()
-        return "\n".join([f"{no_digest} The same by curl:", *(f"{mark} {line}" for line in by_curl)]) + "\n"
+        comment_sign = no_digest.partition(" ")[0]
+        curl = _program(request, "curl").splitlines()
+        return "\n".join([f"{no_digest} The same with curl:", *(f"{comment_sign} {line}" for line in curl)]) + "\n"
     signing, body = request.signing, request.body
     texts = {"method": request.method, "url": request.url, "host": urlsplit(request.url).netloc, "path": request.path}
     texts |= {"media": request.media, "accept": f"Accept: {request.media}", "body": body or ""}
@@ -142,6 +146,6 @@ def _program(request: Request, language: str) -> str:
     values |= dict(zip(("user", "password"), signing.variables, strict=False))
     facts = {signing.kind, "bodyless" if body is None else "body"}
     parts = [re.fullmatch(r"(?:\?([a-z,]+): )?(.*)", line) for line in lines]
-    kept = [part[2] for part in parts if part and (part[1] is None or facts & {*part[1].split(",")})]
-    # One pass: a value that has a placeholder's name in it stays as it is.
-    return re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), "\n".join(kept)) + "\n"
+    program = "\n".join(part[2] for part in parts if part and (part[1] is None or facts & {*part[1].split(",")}))
+    # All placeholders in one pass, because a value may contain the text of a placeholder.
+    return re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], match[0]), program) + "\n"
