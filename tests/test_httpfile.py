@@ -239,31 +239,35 @@ BODY = '\n{"filter": {"search": "a"}, "sorting": {"id": "ASC"}}'
         (GOOD + '\n{"filter": {"search": "a"}, "filter": {"search": "b"}}', 4, "name twice"),
         (GOOD + '\n{"filter": {"id": NaN}}', 4, "contains NaN"),
         (GOOD + "\n" + "[" * 100_000, 4, "nested more than"),
-        (GOOD + "\n< ./body.json", 4, "Another file"),
-        (GOOD + "\n<@ ./body.json", 4, "Another file"),
-        (GOOD + BODY + "\n\n> {% client.log(1) %}", 6, "Another file, or a script"),
-        (GOOD + "Content-Type {{host}}\n" + BODY, 3, "This is no header"),
+        (GOOD + "\n< ./body.json", 4, "Other files"),
+        (GOOD + "\n<@ ./body.json", 4, "Other files"),
+        (GOOD + BODY + "\n\n> {% client.log(1) %}", 6, "Other files and scripts"),
+        (GOOD + "Content-Type {{host}}\n" + BODY, 3, "This is not a header"),
         (GOOD + "X-HTTP-Method-Override: DELETE\n" + BODY, 3, "The header X-HTTP-Method-Override"),
         (GOOD + "Cookie: a=b\n" + BODY, 3, "The header Cookie"),
         (GOOD + "Accept: application/xml\n" + BODY, 2, "has no format of answers 'xml'"),
-        (GOOD + "Authorization: Basic made-up secret\n" + BODY, 3, "not a scheme with settings"),
-        (GOOD + "Authorization: Basic {{$dotenv HOME}} {{$dotenv PATH}}\n" + BODY, 3, "HOME is no setting of Medipim"),
+        (GOOD + "Authorization: Basic made-up secret\n" + BODY, 3, "not a scheme followed by settings"),
+        (
+            GOOD + "Authorization: Basic {{$dotenv HOME}} {{$dotenv PATH}}\n" + BODY,
+            3,
+            "HOME is not a setting of Medipim",
+        ),
         (GOOD + "Authorization: Basic {{user}} {{$dotenv MEDIPIM_API_KEY_SECRET}}\n" + BODY, 3, "not a scheme"),
-        ("POST {{host}}/{{$dotenv MEDIPIM_API_KEY_SECRET}}\n" + BODY, 2, "no variable of this file"),
-        ("POST {{host}}/v4/brands/query?a={{$guid}}\n" + BODY, 2, "no variable of this file"),
-        (GOOD + '\n{"filter": {"search": "{{$processEnv HOME}}"}}', 4, "no variable of this file"),
-        (GOOD + '\n{"filter": {"search": "{{login.response.body.token}}"}}', 4, "no variable of this file"),
+        ("POST {{host}}/{{$dotenv MEDIPIM_API_KEY_SECRET}}\n" + BODY, 2, "not a variable of this file"),
+        ("POST {{host}}/v4/brands/query?a={{$guid}}\n" + BODY, 2, "not a variable of this file"),
+        (GOOD + '\n{"filter": {"search": "{{$processEnv HOME}}"}}', 4, "not a variable of this file"),
+        (GOOD + '\n{"filter": {"search": "{{login.response.body.token}}"}}', 4, "not a variable of this file"),
         ("@a = {{b}}\n@b = {{a}}\nPOST {{a}}\n", 4, "circle"),
         ("@a = {{a}}{{a}}{{a}}\nPOST {{a}}\n", 3, "circle"),
         ("{{\nexports.x = 1\n}}\n" + GOOD + BODY, 2, "Two braces"),
-        ("import ./other.http\n", 2, "no request|origin|No query"),
+        ("import ./other.http\n", 2, "not a request|origin|No query"),
         ("# @vendorkit {\n" + GOOD + BODY, 2, "not JSON"),
-        ("# @vendorkit [1]\n" + GOOD + BODY, 2, "no JSON object"),
-        ('# @vendorkit {"path": "/etc/passwd"}\n' + GOOD + BODY, 3, "@vendorkit has 'path'"),
+        ("# @vendorkit [1]\n" + GOOD + BODY, 2, "not a JSON object"),
+        ('# @vendorkit {"path": "/etc/passwd"}\n' + GOOD + BODY, 3, "@vendorkit has no option 'path'"),
         ('# @vendorkit {"columns": ["nam"]}\n' + GOOD + BODY, 3, "Did you mean"),
         ('# @vendorkit {"limit": -1}\n' + GOOD + BODY, 3, "limit must be"),
         ('# @vendorkit {"strategy": "x"}\n' + GOOD + BODY, 3, "strategy"),
-        ("# @name a\n" + GOOD + BODY + "\n###\n# @name a\n" + GOOD + BODY, 8, "There is a request 'a' above"),
+        ("# @name a\n" + GOOD + BODY + "\n###\n# @name a\n" + GOOD + BODY, 8, "An earlier request is also named 'a'"),
     ],
 )
 def test_anything_else_is_an_error_that_names_the_line(medipim, vendors, file, text, line, said):  # noqa: PLR0917
@@ -282,7 +286,7 @@ def test_request_for_another_vendor_or_environment_is_refused(medipim, mediageni
     """A file that was written for one is not sent to the other."""
     place = file(f"@host = {mediagenix.base_url}\n")
     save_request(place, "titles", mediagenix.titles.query(), mediagenix)
-    with pytest.raises(UsageError, match=r"line 7: MEDIAGENIX_ROBOT_USER is no setting"):
+    with pytest.raises(UsageError, match=r"line 7: MEDIAGENIX_ROBOT_USER is not a setting"):
         saved_requests(place, medipim)
 
 

@@ -964,7 +964,7 @@ def test_saved_request_comes_back_from_its_file(panel):
     button(panel, "Save").click()
     assert "Saved weekly to requests.http." in status(panel)
     button(panel, "Save").click()
-    assert "There is a request" in status(panel)
+    assert "is also named" in status(panel)
     again = vk.panel(panel.client)
     button(again, "Load").click()
     again.history.restore()
