@@ -17,7 +17,7 @@ from vendorkit.vendors.connecting import connect
 from vendorkit.vendors.examine import POLICY, Checkup, Finding, examine, failed
 from vendorkit.vendors.registry import CLIENTS, all_setting_names
 
-TOTAL_S: Final = 60.0  # also limits name resolution, which has no timeout of its own
+TOTAL_S: Final = 60.0  # also limits name resolution, which otherwise has no timeout
 
 
 def checkups(total_s: float = TOTAL_S) -> list[Checkup]:

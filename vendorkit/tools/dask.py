@@ -4,7 +4,7 @@ Splits a query into parts that Dask workers download independently.
 A few small requests plan the parts. They are ranges that the vendor can address: Medipim's pages, or its windows of
 `createdAt` beyond 10,000 records; and the numbered pages of Mediagenix's collections. Other results are one part.
 
-The graph contains no credentials: a worker connects with the settings of its own environment or `.env`. Workers find
+The graph contains no credentials: a worker connects with the settings of its environment or `.env`. Workers find
 the planner's mock servers through a file that only their user can read.
 
 Each part is checked for its planned size and for duplicate records. Dask needs the columns before anything is
