@@ -228,7 +228,7 @@ def test_a_link_that_is_no_text_is_refused(mediagenix, monkeypatch, link):
     """P20: the shape of a page is not trusted."""
     page = json.dumps({"total_entries": 9, "next_link": link, "entries": [{"id": 1}]}).encode()
     rewriting(mediagenix, monkeypatch, lambda _: page)
-    with pytest.raises(MalformedAnswer, match="`next_link` of a page is not a text"):
+    with pytest.raises(MalformedAnswer, match="`next_link` of a page is not a string"):
         mediagenix.brands.query(accept="json").frame()
 
 

@@ -81,11 +81,11 @@ class BoundResource:
                 return the same rows. A stream is one request, in the requested order. Windows can be resumed, and
                 return the oldest records first.
             since: Only records created or changed at or after this moment, in their current state: a datetime, an ISO
-                8601 text or unix seconds. Deleted ones are not included; `Query.update` removes them from a dataset.
+                8601 string or unix seconds. Deleted ones are not included; `Query.update` removes them from a dataset.
             filters: The resource's filters by name; None means no filter. A list, Series, array or other iterable
                 matches any of its values; if it is empty, nothing matches and no request is sent. Numbers may have any
                 numeric type, including floats without a fraction. Times may be objects of Python, NumPy or pandas, or
-                ISO 8601 texts.
+                ISO 8601 strings.
 
         Raises:
             UsageError: A filter, sort key or expansion is unknown, the value of a filter is invalid, or `since` was
@@ -140,7 +140,7 @@ class BoundResource:
 
         Raises:
             NotFound: There is no such record.
-            UsageError: The identifier is neither a text nor a whole number.
+            UsageError: The identifier is neither a string nor a whole number.
         """
         checked = arguments.identifier(identifier, "identifier")
         return run(self._resource.paging.get(Ask(self._resource.name), checked), self._client).records()[0]

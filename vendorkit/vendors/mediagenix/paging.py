@@ -261,6 +261,6 @@ def link_of(page: Page, name: str) -> str | None:
     """Return the link *name* to another page of the collection; None if there is none."""
     link = page.envelope.get(name)
     if link is not None and not isinstance(link, str):
-        what = f"The `{name}` of a page is not a text."
+        what = f"The `{name}` of a page is not a string."
         raise MalformedAnswer(what, remedy="Query again; if the error persists, report it to the vendor.")
     return link

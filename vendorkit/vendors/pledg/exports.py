@@ -1,8 +1,8 @@
 """
 Pledg's files as tables: the CSV export of the dashboard's payments, and the daily settlement file.
 
-The documents do not name the columns of these files, so all columns are texts with the file's own names, and the caller
-says which column contains what. Separators, encodings and decimal commas are inferred.
+The documents do not name the columns of these files, so all columns are strings with the file's own names, and the
+caller says which column contains what. Separators, encodings and decimal commas are inferred.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Exports:
 
     def read(self, file: str | PathLike[str] | bytes) -> pd.DataFrame:
         """
-        Return a file with separators `;`, `,` or tab as a table of texts. The first line of the file names the columns.
+        Return a file with separators `;`, `,` or tab as a table of strings. Its first line names the columns.
 
         Args:
             file: The path of a file, or its content in bytes: UTF-8 with or without a byte order mark, UTF-16 with one,
@@ -68,12 +68,12 @@ class Exports:
         Return the amounts of a column in whole cents (Int64); empty cells are missing.
 
         Args:
-            frame: A table of texts, such as that of `read`.
+            frame: A table of strings, such as that of `read`.
             column: The name of the column, in euros: "1 234,56 €", "1.234,56", "1234.56", "-5".
             decimal: The decimal point, "," or ".", if amounts such as "1.234" are ambiguous.
 
         Raises:
-            UsageError: There is no such column, or a text is not an amount, is ambiguous or has fractions of a cent.
+            UsageError: There is no such column, or a value is not an amount, is ambiguous or has fractions of a cent.
         """
         texts = _column(frame, column)
         if decimal is not None and not (isinstance(decimal, str) and decimal in {",", "."}):
@@ -151,10 +151,10 @@ def _column(frame: pd.DataFrame, name: str) -> pd.Series:
         raise UsageError(what, remedy=f"The columns are: {', '.join(map(str, frame.columns))[:400]}.")
     if isinstance(frame[column], pd.DataFrame):
         arguments.refuse("column", "the name of one column", column, "Rename the other columns of that name.")
-    label, remedy = f"column {column!r}", "Read the file with exports.read(), which keeps all values as texts."
+    label, remedy = f"column {column!r}", "Read the file with exports.read(), which keeps all values as strings."
     for cell in frame[column]:
         if not arguments.missing(cell):
-            arguments.text(cell, label, "a column of texts", remedy)
+            arguments.text(cell, label, "a column of strings", remedy)
     return frame[column].astype("string")
 
 

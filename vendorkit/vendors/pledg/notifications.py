@@ -74,7 +74,7 @@ def _text(body: Any) -> str:
 
 
 def _examined(body: bytes | str | Mapping[str, Any], secret: Secret) -> tuple[dict[str, Any], str]:
-    """Return the row of one notification, and a text that identifies its content."""
+    """Return the row of one notification, and a string that identifies its content."""
     try:
         fields = dict(body) if isinstance(body, Mapping) else json.loads(body)
         strict_value(json.dumps(fields))  # a NaN or too many levels in one body would make the whole table fail
