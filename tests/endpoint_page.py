@@ -21,15 +21,16 @@ HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "endpoints.md"
 HEAD = """# Every documented endpoint
 
-What the vendors' pages name, and where it is here: a resource, whose verbs are those of every other one, or a raw call.
-`make docs` writes this page from [a list](../tests/documented_endpoints.txt), the declared resources and the routes of
-the mock servers. The vendors' pages were read as excerpts of 2013 to 2026, so there may be more endpoints than these.
+The endpoints on the vendors' pages, and how to use each: through a resource, with the same methods as any other, or by
+a raw call. `make docs` writes this page from [a list](../tests/documented_endpoints.txt), the declared resources and the
+routes of the mock servers. Only excerpts of the vendors' pages from 2013 to 2026 were read, so there may be more
+endpoints.
 
 - **raw call**: with `client = vk.connect(…)`; writing calls need `connect(…, writable=True)`.
-- **mock**: "yes"; "writes" if only after `servers[…].set(writes=True)`; "refused" if it answers 403, as without a
-  subscription; "no" if it has none.
-- **inferred**: what the pages do not settle. The client accepts every form of it, and the mock server has a switch if
-  there are several.
+- **mock**: what the mock server does. "writes" means only after `servers[…].set(writes=True)`. "refused" means that it
+  responds with 403, as without a subscription. "no" means that it does not have the endpoint.
+- **inferred**: what the pages do not settle. The client accepts every form of it. If there are several, the mock server
+  has a switch.
 """
 
 

@@ -23,10 +23,11 @@ _PROMISE: Final = re.compile(r"\bPromise (\d+)\b")
 _HEAD: Final = """\
 # What goes wrong, and the outcome
 
-The fault catalogue of vendorkit: each case is covered by the tests next to it, most of them against real sockets.
-"Survived" means that the result is right and whole, at the cost of a wait or another request at most, and a typed error
-where that does not help; "typed error" is one of [`vendorkit.errors`](../vendorkit/errors.py), at once. `make faults`
-runs the tests in `tests/faults/`, `make test` the others; `make docs` writes this page from what the tests say.
+The fault catalogue of vendorkit. Each case is covered by the tests next to it, most of them against real sockets.
+"Survived" means that the result is right and complete, at the cost of at most a wait or another request; if that does
+not help, a typed error is raised. "Typed error" means that one of [`vendorkit.errors`](../vendorkit/errors.py) is raised
+at once. `make faults` runs the tests in `tests/faults/`, and `make test` the others. `make docs` writes this page from
+the docstrings of the tests.
 """
 
 
