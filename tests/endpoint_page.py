@@ -22,8 +22,8 @@ PAGE = HERE.parent / "docs" / "endpoints.md"
 HEAD = """# Every documented endpoint
 
 The endpoints on the vendors' pages, and how to use each: through a resource, with the same methods as any other, or by
-a raw call. `make docs` writes this page from [a list](../tests/documented_endpoints.txt), the declared resources and the
-routes of the mock servers. Only excerpts of the vendors' pages from 2013 to 2026 were read, so there may be more
+a raw call. `make docs` writes this page from [a list](../tests/documented_endpoints.txt), the declared resources and
+the routes of the mock servers. Only excerpts of the vendors' pages from 2013 to 2026 were read, so there may be more
 endpoints.
 
 - **raw call**: with `client = vk.connect(…)`; writing calls need `connect(…, writable=True)`.

@@ -1,8 +1,8 @@
 """
 The fault catalogue: 186 things that go wrong between a vendor and a notebook, and the outcome of each.
 
-One line per case: id, fault, verdict, what happens. `survived`: the result is right and complete, at the cost of at most
-a wait or another request; if that does not help, a typed error. `typed error`: one of `vendorkit.errors`, at once.
+One line per case: id, fault, verdict, what happens. `survived`: the result is right and complete, at the cost of at
+most a wait or another request; if that does not help, a typed error. `typed error`: one of `vendorkit.errors`, at once.
 `not applicable`: it cannot happen here, and why.
 """
 
@@ -258,7 +258,7 @@ PROMISES: Final = (
     "No secret is sent to another origin.",
     "No secret is in any output: errors, logs, notebooks, pickles, files.",
     "One token request per expiry, however many threads; two requests for a wrong password.",
-    "Digest equals the RFCs' test vectors; no thread gets a final 401 from strict servers; an expiry costs one request.",
+    "Digest equals the RFCs' test vectors; no thread gets a final 401 from strict servers; an expiry costs a request.",
     "Every wait is bounded, visible and cancellable.",
     "Only approved roots are accepted, also after calls and whatever the environment says.",
     "Every bad input gives one typed error, never a bare built-in exception.",

@@ -25,9 +25,9 @@ _HEAD: Final = """\
 
 The fault catalogue of vendorkit. Each case is covered by the tests next to it, most of them against real sockets.
 "Survived" means that the result is right and complete, at the cost of at most a wait or another request; if that does
-not help, a typed error is raised. "Typed error" means that one of [`vendorkit.errors`](../vendorkit/errors.py) is raised
-at once. `make faults` runs the tests in `tests/faults/`, and `make test` the others. `make docs` writes this page from
-the docstrings of the tests.
+not help, a typed error is raised. "Typed error" means that one of [`vendorkit.errors`](../vendorkit/errors.py) is
+raised at once. `make faults` runs the tests in `tests/faults/`, and `make test` the others. `make docs` writes this
+page from the docstrings of the tests.
 """
 
 
