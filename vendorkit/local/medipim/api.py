@@ -1,9 +1,9 @@
 """
-The Medipim mock server: the endpoints of API v4, written from the vendor's documents (Medipim's documents).
+The Medipim mock server: the endpoints of API v4, written from Medipim's documents.
 
-The handlers do not deal with authentication, rates, faults and logs; `vendorkit.local.server.checks` does. Undocumented
-behaviour is marked inferred, and `Settings` has a switch for it if it matters. Writes are refused with 403 unless a
-switch is on: the vendor restricts them by subscription. Media files are public on the vendor's CDN (inferred).
+`vendorkit.local.server.checks` adds authentication, rate limits, faults and the log. Undocumented behaviour is marked
+inferred; if it matters to the client, `Settings` has a switch for it. Writes are refused with 403 unless a switch is
+on, as the vendor restricts them by subscription. Media files are public on the vendor's CDN (inferred).
 """
 
 from __future__ import annotations
@@ -75,9 +75,9 @@ class Api(server.Api):
 
     def refusal(self, status: int, reason: str, exc: Exception | None = None) -> Response:
         """
-        Return an error in the documented form (Medipim's documents).
+        Return an error in the documented format (Medipim's documents).
 
-        Of an invalid request, the status and the place and form of `violations` are inferred.
+        For an invalid request, the status and the position and format of `violations` are inferred.
         """
         status = self.settings.invalid_status if isinstance(exc, Violation) else status
         # Only the codes of 400, 401 and 429 are documented (Medipim's documents); the others are inferred.
@@ -88,11 +88,11 @@ class Api(server.Api):
         return _json(body, status)
 
     def unknown(self, action: str, records: list[str]) -> str:
-        """Return which of *records* cannot be changed; "" if all can."""
+        """Return those of *records* that cannot be changed, "" if all can."""
         index_of = self.shop.catalogue.index_of
         actions = ("add", "edit", "touch", "deactivate", "replace", "delete")
-        fits = (action == "add") == (not records) and action in actions
-        return ", ".join(one for one in records if not fits or index_of(one) is None) or "anything" * (not fits)
+        possible = (action == "add") == (not records) and action in actions
+        return ", ".join(id_ for id_ in records if not possible or index_of(id_) is None) or "anything" * (not possible)
 
     @property
     def shop(self) -> Shop:
@@ -109,12 +109,12 @@ class Api(server.Api):
         body = await read_json(request)
         need(body, ("filter", "sorting", "page"), ("filter", "sorting", "page"))
         number, size = page_of(body)
-        found, start = self.shop.select(kind, body), number * size
+        matching, start = self.shop.select(kind, body), number * size
         if start >= WINDOW and self.settings.beyond_window == "error":
             message = f"only the first {WINDOW} results can be paged; use the stream endpoint"
             raise Violation(field="page.no", message=message)
-        records = b",".join(self.shop.encoded(kind, found[start : min(start + size, WINDOW)]))
-        meta = {"total": min(len(found), WINDOW), "page": {"no": number, "offset": start, "size": size}}
+        records = b",".join(self.shop.encoded(kind, matching[start : min(start + size, WINDOW)]))
+        meta = {"total": min(len(matching), WINDOW), "page": {"no": number, "offset": start, "size": size}}
         body_text = b'{"meta":%b,"results":[%b]}' % (encode(meta), records)
         return Response(body_text, media_type="application/json")
 
@@ -122,36 +122,36 @@ class Api(server.Api):
         """Answer `products/stream` or `media/stream`: NDJSON, or 204 if no record matches."""
         body = await read_json(request)
         need(body, ("filter", "sorting"), ("filter", "sorting"))
-        found = self.shop.select(kind, body)
-        if not len(found):
+        matching = self.shop.select(kind, body)
+        if not len(matching):
             return Response(status_code=204)
-        # The content type of V3; that of V4 is not documented (Medipim's documents).
-        return StreamingResponse(self._lines(self.shop, kind, found), media_type="application/x-json-stream")
+        # The content type of V3, because that of V4 is not documented (Medipim's documents).
+        return StreamingResponse(self._lines(self.shop, kind, matching), media_type="application/x-json-stream")
 
-    async def _lines(self, shop: Shop, kind: str, found: Ints) -> AsyncIterator[bytes]:
-        line = b'{"meta":{"total":%d,"index":%%d},"result":%%b}\n' % len(found)
-        for start in range(0, len(found), _CHUNK):
-            records = shop.encoded(kind, found[start : start + _CHUNK])
+    async def _lines(self, shop: Shop, kind: str, matching: Ints) -> AsyncIterator[bytes]:
+        line = b'{"meta":{"total":%d,"index":%%d},"result":%%b}\n' % len(matching)
+        for start in range(0, len(matching), _CHUNK):
+            records = shop.encoded(kind, matching[start : start + _CHUNK])
             yield b"".join([line % pair for pair in enumerate(records, start)])
 
     async def find_product(self, request: Request) -> Response:
-        """Answer `products/find`, by id or any identifier of the country; the first match if there are several."""
+        """Answer `products/find`, by id or any identifier of the country, with the first match."""
         key, value = _one_parameter(request, ("id", *EANS, *self.shop.products.codes))
-        return self._found(self._products({key: value}), "product", "products", f"{key} {value!r}")
+        return self._first(self._products({key: value}), "product", "products", f"{key} {value!r}")
 
-    def _products(self, wanted: Record) -> Ints:
-        return self.shop.select("products", {"filter": wanted, "sorting": {"id": "ASC"}})
+    def _products(self, filter_: Record) -> Ints:
+        return self.shop.select("products", {"filter": filter_, "sorting": {"id": "ASC"}})
 
     async def find_media(self, request: Request) -> Response:
         """Answer `media/find`, by id."""
         _, value = _one_parameter(request, ("id",))
         index = int(value) - FIRST_MEDIA if value.isdecimal() else -1
-        there = 0 <= index < 2 * self.shop.catalogue.products and index // 2 not in self.shop.deleted
-        return self._found(np.array([index] if there else [], dtype=np.int64), "mediaItem", "media", f"id {value!r}")
+        exists = 0 <= index < 2 * self.shop.catalogue.products and index // 2 not in self.shop.deleted
+        return self._first(np.array([index] if exists else [], dtype=np.int64), "mediaItem", "media", f"id {value!r}")
 
-    def _found(self, index: Ints, root: str, kind: str, what: str) -> Response:
+    def _first(self, index: Ints, root: str, kind: str, criterion: str) -> Response:
         if not len(index):
-            raise HTTPException(404, f"No record of {kind} has {what}.")  # inferred: 404 (Medipim's documents)
+            raise HTTPException(404, f"No record of {kind} has {criterion}.")  # inferred: 404 (Medipim's documents)
         (record,) = self.shop.encoded(kind, index[:1])
         return Response(b'{"%b":%b}' % (root.encode(), record), media_type="application/json")
 
@@ -162,7 +162,7 @@ class Api(server.Api):
     # -- the short lists
 
     async def list_query(self, kind: List, request: Request) -> Response:
-        """Answer a list: without `page` all records, and no `meta.page` (Medipim's documents)."""
+        """Answer a list's `query`. Without `page`, return all records and no `meta.page` (Medipim's documents)."""
         body = await read_json(request)
         need(body, ("filter", "page", *(("sorting",) if kind.sorts else ())), ())
         records = rows_of(kind, self.shop.lookups, body)
@@ -175,11 +175,11 @@ class Api(server.Api):
         return _json({"meta": meta, "results": [corrupt(record, n, rate) for n, record in enumerate(records)]})
 
     async def subscriptions(self, request: Request) -> Response:
-        """Answer `organizations/check/subscription`; which filters it takes is inferred: those of organizations."""
+        """Answer `organizations/check/subscription`. It accepts the filters of organizations (inferred)."""
         body = await read_json(request)
         need(body, ("filter",), ("filter",))
-        wanted = {one["id"] for one in rows_of(list_at("organizations"), self.shop.lookups, body)}
-        return _json([one for one in subscriptions(self.shop.lookups) if one["organization"] in wanted])
+        ids = {organization["id"] for organization in rows_of(list_at("organizations"), self.shop.lookups, body)}
+        return _json([record for record in subscriptions(self.shop.lookups) if record["organization"] in ids])
 
     async def list_find(self, kind: List, request: Request) -> Response:
         """Answer a list's `find`."""
@@ -190,36 +190,36 @@ class Api(server.Api):
         raise HTTPException(404, f"{kind.path} has no id {value!r}.")
 
     async def write(self, path: str, request: Request) -> Response:
-        """Write a record of the server's own data if the switch is on; 403 else, and for what is not written here."""
+        """Change the server's own data. Answer 403 if the switch is off, or if this server cannot do the write."""
         if not self.settings.writes or path not in WRITERS:
             raise HTTPException(403, "This mock server is read-only: nothing was changed.")
         root, writer = WRITERS[path]
         kind, identifier = writer(self.settings, self.shop, await read_json(request))
         if kind == "products":
-            return self._found(self._products({"id": identifier}), root, kind, identifier)
-        return _json({root: next(one for one in list_at(kind).records(self.shop.lookups) if one["id"] == identifier)})
+            return self._first(self._products({"id": identifier}), root, kind, identifier)
+        return _json({root: next(row for row in list_at(kind).records(self.shop.lookups) if row["id"] == identifier)})
 
     async def embed(self, request: Request) -> Response:
-        """Answer `products/embed`, a page with the product's name; signed links are not supported."""
-        given = request.query_params
-        if not set(given) <= {"id", "locale"} or "id" not in given:
+        """Answer `products/embed` with a page that has the product's name. Signed links are not supported."""
+        params = request.query_params
+        if not set(params) <= {"id", "locale"} or "id" not in params:
             raise Violation(field="query", message="must be id, and optionally locale")
-        index = self.shop.catalogue.index_of(given["id"])
+        index = self.shop.catalogue.index_of(params["id"])
         if index is None:
-            raise HTTPException(404, f"No product has id {given['id']!r}.")
+            raise HTTPException(404, f"No product has id {params['id']!r}.")
         names = json.loads(next(self.shop.bodies.products(np.array([index]))))["name"]
-        name = html.escape(names.get(given.get("locale", ""), next(iter(names.values()))))
+        name = html.escape(names.get(params.get("locale", ""), next(iter(names.values()))))
         return Response(f"<!doctype html><title>{name}</title><h1>{name}</h1>", media_type="text/html")
 
     async def media_file(self, request: Request) -> Response:
-        """Answer an image to a User-Agent of the form `App/1.0 (contact)`, 403 to any other (inferred)."""
+        """Answer with an image if the User-Agent has the form `App/1.0 (contact)`, else with 403 (inferred)."""
         if not _USER_AGENT.match(request.headers.get("user-agent", "")):
             raise HTTPException(403, "Send a descriptive User-Agent: YourAppName/Version (Contact Information).")
         return await picture(request)
 
 
 def _one_parameter(request: Request, known: tuple[str, ...]) -> tuple[str, str]:
-    given = request.query_params.multi_items()
-    if len(given) != 1 or given[0][0] not in known:
+    params = request.query_params.multi_items()
+    if len(params) != 1 or params[0][0] not in known:
         raise Violation(field="query", message=f"must be exactly one of {', '.join(known)}")
-    return given[0]
+    return params[0]

@@ -1,13 +1,13 @@
 """
-Products and media of the Medipim mock server as JSON bytes, filled into prepared templates.
+Products and media of the Medipim mock server as JSON bytes, written by filling templates.
 
-A product is one of 256 kinds in one of 8 states of translation. Each such pair has one template, with places for the
-values that differ by record. Filling one takes a few microseconds, so that the server does not limit a benchmark. The
-few records with an oddity in their body (see `rows`) are decoded and encoded again.
+A product is one of 256 kinds in one of 8 states of translation. Each such pair has one template, with placeholders for
+the values that differ by record. Filling it takes a few microseconds, so that the server does not limit a benchmark.
+The few records with an oddity in their body (see `rows`) are decoded and encoded again.
 
-A template is JSON with places: `"##name"` for a whole value (`"##name+3"` for a number followed by the digit 3),
+A template is JSON with placeholders: `"##name"` for a whole value (`"##name+3"` for a number followed by the digit 3),
 `#name#` within a string, and the member `"@name": ""` for several members. `product` of `words.json` has the members of
-a product: name, countries ("": all of them) and value, where `"{fact}"` is a fact of the kind.
+a product: name, countries ("": all) and value, where `"{fact}"` is a fact of the kind.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ from vendorkit.local.medipim.lists import Lookups
 from vendorkit.local.medipim.rows import FIRST, ODD_REMAINDERS, PERIOD, REPLACED, MediaRows, Rows, apply_oddity
 from vendorkit.local.server.api import encode
 
-_PLACE: Final = re.compile(rb'"##([a-z0-9_]+)(?:\+(\d))?"|#([a-z0-9_]+)#|"@([a-z]+)":""')
+_PLACEHOLDER: Final = re.compile(rb'"##([a-z0-9_]+)(?:\+(\d))?"|#([a-z0-9_]+)#|"@([a-z]+)":""')
 
 
 class Template:
-    """The JSON of one kind of record; `fill` puts the values of a record, in the order of `columns`, in its places."""
+    """The JSON of one kind of record. `fill` inserts the values of a record, which are in the order of `columns`."""
 
     def __init__(self, value: Record, columns: Iterable[str]) -> None:
         names: list[str] = []
 
-        def place(match: re.Match[bytes]) -> bytes:
+        def to_format(match: re.Match[bytes]) -> bytes:
             names.append((match[1] or match[3] or match[4]).decode())
             return b"%b" + (match[2] or b"")
 
-        self._form = _PLACE.sub(place, encode(value).replace(b"%", b"%%"))
+        self._form = _PLACEHOLDER.sub(to_format, encode(value).replace(b"%", b"%%"))
         order = [*columns]
         self._pick: Callable[[tuple[Any, ...]], Any] = itemgetter(*[order.index(name) for name in names])
 
     def fill(self, row: tuple[Any, ...]) -> bytes:
-        """Return the record that has the values of `row`."""
-        filled: bytes = self._form % self._pick(row)
-        return filled
+        """Return the record with the values of `row`."""
+        record: bytes = self._form % self._pick(row)
+        return record
 
 
 class Shapes:
@@ -64,11 +64,11 @@ class Shapes:
         self.lookups, self.base_url, self.files_url = lookups, base_url, files_url
 
     def product(self, number: int) -> Record:
-        """Return the template of a product; `number` is 8 variant + 4 second name + 2 second text + 1 first text."""
+        """Return a product's template. `number` is 8 variant + 4 second name + 2 second text + 1 first text."""
         kind = KINDS[number // 8]
         facts = {**kind, **self._names(kind, number), **self.lookups.of_kind(kind), **self._media(kind)}
         facts |= {"descriptions": self._descriptions(kind, number), "leaflets": self._leaflets(kind, number // 8)}
-        # Unsigned: the vendor signs the link, which would take longer than the rest of the record.
+        # The vendor signs this link. Here it is unsigned: signing would take longer than the rest of the record.
         facts["embedUrl"] = f"{self.base_url}/v4/products/embed?id=#id#"
         return {
             member: facts[value[1:-1]] if value and value[0] == "{" else value
@@ -78,17 +78,17 @@ class Shapes:
 
     def _names(self, kind: Record, number: int) -> Record:
         has_name = [True, bool(number & 4), *kind["languages"][2:]]
-        there = [loc for loc, has in zip(self.locales, has_name, strict=False) if has]
-        names = {loc: f"{kind['line']} {kind[loc]} {kind['tail']}" for loc in there}
+        locales = [loc for loc, has in zip(self.locales, has_name, strict=False) if has]
+        names = {loc: f"{kind['line']} {kind[loc]} {kind['tail']}" for loc in locales}
         return {
             "name": {loc: f"#brand_text# {name}" for loc, name in names.items()},
             "seoName": {loc: f"#brand_text# - {name.upper()}" for loc, name in names.items()},
         }
 
     def _media(self, kind: Record) -> Record:
-        there = [(item, f"media{slot}") for slot, item in enumerate(kind["shows"]) if item["there"]]
-        media = [self.media_item(item["number"], place) for item, place in there]
-        frontal = [self._formats(place, WORDS["frontal_formats"]) for item, place in there if item["frontal"]]
+        linked = [(item, f"media{slot}") for slot, item in enumerate(kind["shows"]) if item["linked"]]
+        media = [self.media_item(item["number"], column) for item, column in linked]
+        frontal = [self._formats(column, WORDS["frontal_formats"]) for item, column in linked if item["frontal"]]
         return {
             "photo_items": [item for item in media if item["type"] == "photo"],
             "frontals": [media[0] | {"formats": formats} for formats in frontal],
@@ -97,42 +97,42 @@ class Shapes:
 
     def _descriptions(self, kind: Record, number: int) -> list[Record]:
         first, second = (*self.locales, "")[:2]
-        asked = [(first, "full_description")] if number & 1 else []
-        asked += [(second, "full_description")] if number & 2 and second else []
-        asked += [(first, "usage")] if number & 1 and kind["usage"] else []
+        texts = [(first, "full_description")] if number & 1 else []
+        texts += [(second, "full_description")] if number & 2 and second else []
+        texts += [(first, "usage")] if number & 1 and kind["usage"] else []
         intro = f'<p class="intro"><b>{kind["line"]}</b> 100 % '
         return [
             {
-                "id": f"##text+{place}",
+                "id": f"##text+{position}",
                 "locales": [locale],
                 "targetGroups": ["public", "pharmacist"] if number // 8 % 3 else ["public"],
                 "type": sort,
                 "content": {locale: f"{intro}{WORDS['sentences'][locale]}</p>"},
                 "meta": "##meta",
             }
-            for place, (locale, sort) in enumerate(asked)
+            for position, (locale, sort) in enumerate(texts)
         ]
 
     def _leaflets(self, kind: Record, variant: int) -> list[Record]:
-        shown = list(self.locales[:2])
-        url = {loc: self._file("text", f"leaflet-{loc}.pdf") for loc in shown}
+        locales = list(self.locales[:2])
+        url = {loc: self._file("text", f"leaflet-{loc}.pdf") for loc in locales}
         sort = "pil" if variant % 2 else "spc"
-        return [{"id": "##text+9", "locales": shown, "type": sort, "url": url, "meta": "##meta"}] * kind["medicine"]
+        return [{"id": "##text+9", "locales": locales, "type": sort, "url": url, "meta": "##meta"}] * kind["medicine"]
 
-    def media_item(self, number: int, place: str) -> Record:
-        """Return the template of a media item of kind `number`, with its id in the place `place`."""
+    def media_item(self, number: int, column: str) -> Record:
+        """Return the template of a media item of kind `number`, with its id from `column`."""
         locales = list(self.locales[: 1 + number % 2])
-        facts = {**MEDIA[number], "id": f"##{place}", "locales": locales, "url": self._file(place, "page.html")}
+        facts = {**MEDIA[number], "id": f"##{column}", "locales": locales, "url": self._file(column, "page.html")}
         facts |= {"name": dict.fromkeys(locales, "Brochure"), "description": dict.fromkeys(locales, "<p>PDF</p>")}
-        facts |= {"formats": self._formats(place, WORDS["photo_formats"]), "available": {"from": FIRST, "until": None}}
+        facts |= {"formats": self._formats(column, WORDS["photo_formats"]), "available": {"from": FIRST, "until": None}}
         facts |= {"organizations": [{"name": "#organization_text#"}], "meta": "##meta"}
         return {member: facts[member] for member in WORDS["media_members"][facts["type"]]}
 
-    def _formats(self, place: str, files: dict[str, str]) -> Record:
-        return {key: self._file(place, name) for key, name in files.items()}
+    def _formats(self, column: str, files: dict[str, str]) -> Record:
+        return {key: self._file(column, name) for key, name in files.items()}
 
-    def _file(self, place: str, name: str) -> str:
-        return f"{self.files_url}/media/#{place}#/{name}"
+    def _file(self, column: str, name: str) -> str:
+        return f"{self.files_url}/media/#{column}#/{name}"
 
 
 FIRST_TEXT: Final = 400_000
@@ -143,7 +143,7 @@ _EAN_13: Final = b'"ean":[%b],"gtin":"%014d","eanGtin8":null,"eanGtin12":%b,"ean
 
 
 def codes(first: int, second: int) -> bytes:
-    """Return the members `ean` to `eanGtin14`; the scalar ones have the last EAN, as in the vendor's example."""
+    """Return the members `ean` to `eanGtin14`. Scalar members have the last EAN, as in the vendor's example."""
     if first < 0:
         return _NO_EAN
     last = first if second < 0 else second
@@ -154,7 +154,7 @@ def codes(first: int, second: int) -> bytes:
 
 
 def optional(numbers: Ints, form: bytes = b"%d") -> list[bytes]:
-    """Return numbers as JSON; negative ones are null."""
+    """Return numbers as JSON, negative numbers as null."""
     if numbers.size and numbers.min() >= 0:
         return [form % number for number in numbers.tolist()]
     return [b"null" if number < 0 else form % number for number in numbers.tolist()]
@@ -166,13 +166,13 @@ def _meta(rows: Rows | MediaRows) -> list[bytes]:
 
 
 def _national_form(country: str, *, medicine: bool) -> tuple[bytes, Callable[[tuple[int, int]], Any]]:
-    """Return the members of a country's codes with places, and the function that picks the numbers for them."""
+    """Return the members of a country's codes as a bytes format, and the function that picks the numbers for it."""
     members, sources = [], []
     for code in CODES[country]:
-        there = code.width and code.medicine in (None, medicine)
+        has_code = code.width and code.medicine in (None, medicine)
         digits = b'"%b%%0%dd"' % (code.prefix.encode(), code.width - len(code.prefix))
-        members.append(b'"%b":%b' % (code.name.encode(), digits if there else b"null"))
-        sources += [code.source] if there else []
+        members.append(b'"%b":%b' % (code.name.encode(), digits if has_code else b"null"))
+        sources += [code.source] if has_code else []
     return b",".join(members), itemgetter(*sources)
 
 
@@ -199,8 +199,8 @@ class Bodies:
         kinds = rows.variant * 8 + rows.second_name * 4 + rows.second_description * 2 + rows.first_description
         has_oddity = np.isin(rows.rest, ODD_REMAINDERS)
         columns, templates = self._product_columns(rows), self._templates
-        places = zip(*columns.values(), strict=True)
-        for number, kind, odd, row in zip(index.tolist(), kinds.tolist(), has_oddity.tolist(), places, strict=True):
+        values = zip(*columns.values(), strict=True)
+        for number, kind, odd, row in zip(index.tolist(), kinds.tolist(), has_oddity.tolist(), values, strict=True):
             if kind not in templates:
                 templates[kind] = Template(self._shapes.product(kind), columns)
             body = templates[kind].fill(row)
@@ -222,7 +222,7 @@ class Bodies:
             "price": optional(rows.price),
             "cost": optional(np.where(rows.price < 0, -1, rows.price * 57 // 100)),
             "vat": [vat[reduced].encode() for reduced in rows.reduced_vat.tolist()],
-            "brands": [brand_json[b] if there else b"[]" for b, there in zip(brands, rows.has_brand, strict=True)],
+            "brands": [brand_json[b] if has else b"[]" for b, has in zip(brands, rows.has_brand, strict=True)],
             "organizations": [organization_json[supplier] for supplier in suppliers],
             "organization_text": [organization_text[supplier] for supplier in suppliers],
             "deletion": optional(rows.deletion),
@@ -237,8 +237,8 @@ class Bodies:
         """Return the members of the country's own identifiers."""
         thirteen = rows.national13 if self.catalogue.country == "fr" else rows.national
         pairs = zip(rows.national.tolist(), thirteen.tolist(), strict=True)
-        chosen = [self._national[medicine] for medicine in rows.medicine.tolist()]
-        return [form % pick(pair) for (form, pick), pair in zip(chosen, pairs, strict=True)]
+        forms = [self._national[medicine] for medicine in rows.medicine.tolist()]
+        return [form % pick(pair) for (form, pick), pair in zip(forms, pairs, strict=True)]
 
     def media(self, index: Ints) -> Iterator[bytes]:
         """Yield the media items at `index`, encoded, in that order."""

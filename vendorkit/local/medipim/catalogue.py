@@ -1,5 +1,5 @@
 """
-The Medipim catalogue: everything about a record is computed from its index and the seed, and nothing is stored.
+The Medipim catalogue. Everything about a record is computed from its index and the seed; nothing is stored.
 
 `rows` has the columns of the records, `bodies` their JSON.
 """
@@ -25,16 +25,16 @@ _ID_MASK: Final = (1 << _ID_BITS) - 1
 
 
 _STATUS: Final = {"deactivate": WORDS["statuses"].index("inactive"), "replace": WORDS["statuses"].index("replaced")}
-_PRICE: Final = 1_000_000  # above all other prices: an edit always changes the price
+_EDITED_PRICE: Final = 1_000_000  # above all other prices, so that an edit always changes the price
 
 
 def brand_id(index: Any) -> Any:
-    """Return the id of a brand, or of a column: the odd numbers, so that there are gaps, and brand 9 exists."""
+    """Return the id of a brand, or a column of ids. Ids are odd numbers, so that there are gaps and brand 9 exists."""
     return 2 * index + 1
 
 
 def organization_id(index: Any) -> Any:
-    """Return the id of an organization, or of a column: 2, 5, 8, …"""
+    """Return the id of an organization, or a column of ids: 2, 5, 8, …"""
     return 3 * index + 2
 
 
@@ -43,7 +43,7 @@ class Changed:
     Replaces computed values of changed products.
 
     Args:
-        changes: Action, product id and time of each, in order.
+        changes: The changes in order, each with action, product id and time.
         first: Index of the first product that is added.
         index_of: Returns the index of a product id.
     """
@@ -65,13 +65,13 @@ class Changed:
             if action in _STATUS:
                 self._values["status"][index] = _STATUS[action]
             elif action == "edit" and "fields" not in change:
-                self._values["price"][index] = _PRICE + number
+                self._values["price"][index] = _EDITED_PRICE + number
             elif action == "delete":
                 deleted.append(index)
         self.deleted: Ints = np.array(deleted, dtype=np.int64)
 
     def over(self, name: str, index: Ints, computed: Ints) -> Ints:
-        """Return the column *name* of the products at *index*: *computed*, with the changed values in place."""
+        """Return the column *name* of the products at *index*: *computed*, but with the changed values."""
         for changed, value in self._values.get(name, {}).items():
             computed = np.where(index == changed, value, computed)
         return computed
@@ -79,10 +79,10 @@ class Changed:
 
 class Catalogue:
     """
-    What all products and media of one seed, country and size have in common; computed on first use.
+    The data of all products and media for one seed, country and size. Columns are computed on first use.
 
     Args:
-        settings: Seed, country, sizes and changes are read once, here.
+        settings: The source of seed, country, sizes and changes, which are read once, here.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -97,7 +97,7 @@ class Catalogue:
         self.changed = Changed(settings.changes, self.at_first, self.index_of)
 
     def index_of(self, product_id: Any) -> int | None:
-        """Return the index of the product with this id, "M" + 9 hexadecimal digits; None if there is none."""
+        """Return the index of the product with this id ("M" + 9 hexadecimal digits), None if there is none."""
         text = str(product_id)
         if len(text) != 1 + _ID_BITS // 4 or text[0] != "M":
             return None
@@ -109,7 +109,7 @@ class Catalogue:
         return index if index < self.products and text[1:].isalnum() and text == text.upper() else None
 
     def id_numbers(self, index: Any) -> Any:
-        """Return the numbers in the ids of an index or a column: `"M%09X" % number`."""
+        """Return the number in the id of an index, or a column of numbers. The id is `"M%09X" % number`."""
         return (index * _ID_STEP + self._offset) & _ID_MASK
 
     def noise(self, index: Ints, salt: int) -> npt.NDArray[np.uint64]:
@@ -121,7 +121,7 @@ class Catalogue:
 
     @cached_property
     def french_gap(self) -> Ints:
-        """Share in percent, by brand, of products without a text in the second locale (the first in France)."""
+        """Percentage of each brand's products that have no text in the second locale (in France, the first)."""
         level = self.noise(np.arange(self.brands, dtype=np.int64), 11) % np.uint64(20)
         return np.select([level < 10, level < 16], [5, 30], 90).astype(np.int64)
 
@@ -132,6 +132,6 @@ class Catalogue:
 
     @cached_property
     def brand_organization(self) -> Ints:
-        """The supplier of each brand: an index into the organizations."""
+        """The supplier of each brand, as an index into the organizations."""
         suppliers = max(1, self.organizations * 3 // 4)
         return (np.arange(self.brands, dtype=np.int64) * 37 + 11) % suppliers

@@ -1,8 +1,8 @@
 """
-Filters and sorting of Medipim: from the JSON of a request to the indexes of the matching records, in order.
+Filters and sorting of Medipim: they turn a request's JSON into the indexes of the matching records, in order.
 
-A filter is an object with exactly one key; that several keys are refused is inferred. Each filter gives a column of
-booleans, which NumPy combines by `and`, `or` and `not`.
+A filter is an object with exactly one key; more keys are refused (inferred). Each filter returns a column of booleans,
+and NumPy combines these columns by `and`, `or` and `not`.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from vendorkit.local.medipim.catalogue import Catalogue, organization_id
 from vendorkit.local.medipim.kinds import MEDIA, WORDS, Bits, Ints, Record, of_kinds
 from vendorkit.local.medipim.rows import MediaRows, Rows
 
-_DEPTH: Final = 50  # deeper nesting is refused, before it becomes a RecursionError
+_MAX_DEPTH: Final = 50  # deeper nesting is refused before it causes a RecursionError
 
 
 class Violation(HTTPException):
     """One error in a request: `field` as a dotted path, and a message."""
 
     def __init__(self, field: str, message: str) -> None:
-        super().__init__(422, f"{field}: {message}")  # the real status is inferred, and a switch
+        super().__init__(422, f"{field}: {message}")  # the status is inferred; a switch changes it
         self.violations = [{"field": field, "message": message}]
 
 
 def single(value: Any, field: str) -> tuple[str, Any]:
-    """Return key and value of an object with one key. Raise Violation for anything else."""
+    """Return the key and the value of an object with one key. Raise Violation for anything else."""
     if not isinstance(value, dict) or len(value) != 1:
         raise Violation(field, "must be an object with exactly one key")
     ((key, inner),) = value.items()
@@ -46,7 +46,7 @@ def listed(value: Any, field: str, kinds: tuple[type, ...]) -> list[Any]:
 
 
 def chosen(value: Any, field: str, choices: Iterable[str]) -> list[str]:
-    """Return a scalar or list as a list of words, each one of `choices`."""
+    """Return a scalar or list as a list of strings. Raise Violation if one is not in `choices`."""
     values: list[str] = listed(value, field, (str,))
     if unknown := sorted(set(values) - set(choices)):
         raise Violation(field, f"unknown value {unknown[0]!r}, known: {', '.join(choices)}")
@@ -73,7 +73,7 @@ def flag(value: Any, field: str) -> bool:
 
 
 def between(value: Any, field: str, column: Ints) -> Bits:
-    """Return where a time column is at or after a scalar, or within `{from, until}`, both included (inferred)."""
+    """Return where a time column is at or after a scalar, or within `{from, until}`. Both are inclusive (inferred)."""
     span = value if isinstance(value, dict) else {"from": value}
     if not span or set(span) - {"from", "until"}:
         raise Violation(field, "must be unix seconds or an object with from and until")
@@ -86,9 +86,9 @@ def between(value: Any, field: str, column: Ints) -> Bits:
 
 
 def combined(value: Any, field: str, size: int, leaf: Callable[[str, Any, str], Bits], depth: int = 0) -> Bits:
-    """Return where a filter matches; `leaf(key, value, path)` decides on all but `and`, `or` and `not`."""
-    if depth > _DEPTH:
-        raise Violation(field, f"is nested deeper than {_DEPTH}")
+    """Return where a filter matches. `leaf(key, value, path)` evaluates all filters but `and`, `or` and `not`."""
+    if depth > _MAX_DEPTH:
+        raise Violation(field, f"is nested deeper than {_MAX_DEPTH}")
     if depth == 0 and value in ({}, []):
         return np.ones(size, dtype=np.bool_)  # inferred: an empty filter matches all; PHP writes an empty object as []
     key, inner = single(value, field)
@@ -105,12 +105,12 @@ def combined(value: Any, field: str, size: int, leaf: Callable[[str, Any, str], 
 
 
 def as_list(value: Any) -> list[Any]:
-    """Return a list as it is, anything else as the only member of one."""
+    """Return a list unchanged, and anything else as a list of one."""
     return value if isinstance(value, list) else [value]
 
 
 def ordered(keep: Bits, keys: list[Ints], *, descending: bool) -> Ints:
-    """Return the kept indexes sorted by `keys`, most important first; the last key always sorts ascending."""
+    """Return the indexes where `keep` is true, sorted by `keys` in turn. The last key always sorts ascending."""
     index = np.flatnonzero(keep)
     parts = [key[index] for key in keys]
     if descending:
@@ -120,7 +120,7 @@ def ordered(keep: Bits, keys: list[Ints], *, descending: bool) -> Ints:
 
 
 def sort_key(sorting: Any, known: Iterable[str]) -> tuple[str, Any, str]:
-    """Return sort key, direction and path of a request's `sorting`. Raise Violation for an unknown key."""
+    """Return the key, direction and path of a request's `sorting`. Raise Violation for an unknown key."""
     key, way = single(sorting, "sorting")
     if key not in known:
         raise Violation(field=f"sorting.{key}", message=f"unknown sort key, known: {', '.join(known)}")
@@ -135,7 +135,7 @@ def direction(value: Any, field: str) -> bool:
 
 
 def digits(text: str, prefix: str, width: int) -> int | None:
-    """Return the number in a code of `width` characters that starts with `prefix`; None for any other string."""
+    """Return the number in a code of `width` characters that starts with `prefix`, None for any other string."""
     tail = text[len(prefix) :]
     fits = len(text) == width and text.startswith(prefix) and tail.isascii() and tail.isdigit()
     return int(tail) if fits else None
@@ -143,10 +143,10 @@ def digits(text: str, prefix: str, width: int) -> int | None:
 
 class Filter:
     """
-    Filters and sorts the records of a catalogue, by tables of `words.json`.
+    Filters and sorts the records of a catalogue, as declared in `words.json`.
 
-    `product_filters` and `media_filters` name for each filter a method of this class or of the one of its records, and
-    further arguments of it; `product_sorts` and `media_sorts` name the column of each sort key, null for the id.
+    `product_filters` and `media_filters` have the method of each filter (of this class or a subclass) and its further
+    arguments. `product_sorts` and `media_sorts` have the column of each sort key, null for the id.
     """
 
     def __init__(self, catalogue: Catalogue, name: str, rows: Rows | MediaRows, kinds: list[Record]) -> None:
@@ -155,32 +155,32 @@ class Filter:
         self.sorts: dict[str, str | None] = WORDS[f"{name}_sorts"]
 
     def select(self, value: Any, sorting: Any) -> Ints:
-        """Return the indexes of the matching records, sorted, ties by id. Raise Violation for an invalid request."""
+        """Return the indexes of the matching records, sorted, then by id. Raise Violation for an invalid request."""
         keys, descending = self.keys(*sort_key(sorting, self.sorts))
         keep = combined(value, "filter", len(self.rows.index), self._leaf)
         return ordered(keep, [*keys, self.rows.id_number], descending=descending)
 
     def keys(self, key: str, way: Any, path: str) -> tuple[list[Ints], bool]:
-        """Return the columns to sort by, before the id, and whether to sort descending."""
+        """Return the columns to sort by before the id, and whether to sort descending."""
         column = self.sorts[key]
         return [getattr(self.rows, column)] if column else [], direction(way, path)
 
     def _leaf(self, key: str, value: Any, path: str) -> Bits:
         if key not in self.filters:
             raise Violation(path, f"unknown filter, known: {', '.join(self.filters)}")
-        method, *about = self.filters[key]
-        found: Bits = getattr(self, method)(value, path, *about)
-        return found
+        method, *arguments = self.filters[key]
+        matches: Bits = getattr(self, method)(value, path, *arguments)
+        return matches
 
     def time(self, value: Any, path: str, column: str) -> Bits:
-        """Where a time is in a span."""
+        """Where a time is in a time span."""
         return between(value, path, getattr(self.rows, column))
 
     def kind(self, value: Any, path: str, fact: str, sort: str | list[str]) -> Bits:
-        """Where the kind of the record has an id, a text, a flag or one of some words."""
+        """Where a fact of the record's kind has one of the given values."""
         if sort == "flag":
-            wanted = flag(value, path)
-            return self.by_kind(lambda kind: kind[fact] is wanted)
+            expected = flag(value, path)
+            return self.by_kind(lambda kind: kind[fact] is expected)
         if sort == "text":
             values = {str(v) for v in listed(value, path, (str, int))}
         else:
@@ -188,11 +188,11 @@ class Filter:
         return self.by_kind(lambda kind: not values.isdisjoint(as_list(kind[fact])))
 
     def by_kind(self, fits: Callable[[Record], bool]) -> Bits:
-        """Where *fits* is true of the kind of the record."""
+        """Where *fits* is true for the record's kind."""
         return of_kinds(fits, self.rows.variant, self.kinds)
 
     def organization(self, value: Any, path: str) -> Bits:
-        """Where the record is of one of the organizations."""
+        """Where the record belongs to one of the organizations."""
         ids = listed(value, path, (int,))
         return np.isin(organization_id(self.catalogue.brand_organization[self.rows.brand]), ids)
 
@@ -205,21 +205,21 @@ class MediaFilter(Filter):
         super().__init__(catalogue, "media", rows, MEDIA)
 
     def published(self, value: Any, path: str) -> Bits:
-        """Where an item is published; those that no product shows are not."""
-        return np.equal(self.by_kind(lambda item: item["there"]), flag(value, path))
+        """Where an item is published, which means that a product links to it."""
+        return np.equal(self.by_kind(lambda item: item["linked"]), flag(value, path))
 
     def available(self, value: Any, path: str) -> Bits:
-        """Where an item is available: every one is."""
+        """Where an item is available. All items are."""
         return np.full(len(self.rows.index), flag(value, path))
 
     def products(self, value: Any, path: str) -> Bits:
-        """Where an item is shown by one of the products."""
-        wanted = [self.catalogue.index_of(v) for v in listed(value, path, (str,))]
-        shown = Rows(self.catalogue, np.array([v for v in wanted if v is not None], dtype=np.int64))
-        return np.isin(self.rows.index // 2, shown.photos_of) & self.by_kind(lambda item: item["there"])
+        """Where one of the products links to an item."""
+        indexes = [self.catalogue.index_of(v) for v in listed(value, path, (str,))]
+        products = Rows(self.catalogue, np.array([index for index in indexes if index is not None], dtype=np.int64))
+        return np.isin(self.rows.index // 2, products.photos_of) & self.by_kind(lambda item: item["linked"])
 
     def locale(self, value: Any, path: str) -> Bits:
-        """Where an item has one of the locales: the first item of a product has one, the second two."""
-        numbers = [self.catalogue.locales.index(one) for one in chosen(value, path, self.catalogue.locales)]
+        """Where an item has one of the locales. The first item of a product has one locale, the second two."""
+        numbers = [self.catalogue.locales.index(locale) for locale in chosen(value, path, self.catalogue.locales)]
         has_locale: Bits = self.rows.index % 2 >= min(numbers)
         return has_locale

@@ -1,9 +1,9 @@
 """
-The table of the kinds of products: what depends only on a product's kind, computed once.
+The table of the kinds of products: the facts that depend only on a product's kind, computed once.
 
-There are 256 kinds (`variant`), each with the facts that templates and filters use, by the vendor's names; `shows` has
-its two media items, of which item n of variant v is number 2 v + n. All words are in `words.json`; the names are
-invented. The first brands there are names that have caused errors in clients; others are combined from heads and tails.
+There are 256 kinds (`variant`), each with the facts that templates and filters use, by the vendor's names. `shows` has
+the kind's two media items; item n of variant v has the number 2 v + n. All words are in `words.json`, and all names are
+invented. Its first brands have names that caused errors in clients; the others are combined from heads and tails.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ _SECOND: Final = 64
 
 class Code(NamedTuple):
     """
-    One identifier of a country: `prefix` + number in `width` digits; 0: the vendor has the field, here always null.
+    One identifier of a country: `prefix` + number, `width` characters in all. With `width` 0 the field is always null.
 
-    Source 0 is the national number, 1 its 13 digits. Documented widths are the vendor's.
+    Source 0 is the national number, source 1 the national number of 13 digits. Documented widths are the vendor's.
     """
 
     name: str
     width: int = 0
     prefix: str = ""
     source: int = 0
-    medicine: bool | None = None  # None: on all products
+    medicine: bool | None = None  # only on medicines (True), on other products (False), or on all (None)
 
 
 CODES: Final = {country: tuple(Code(*code) for code in codes) for country, codes in WORDS["codes"].items()}
 
 
 def parent_category(category: int) -> int | None:
-    """Return the index of the parent: 8 roots, 64 below them, the rest below those."""
+    """Return the index of the parent. There are 8 roots, 64 categories below them, and the rest below these."""
     if category < _ROOTS:
         return None
     below = category - _ROOTS
@@ -72,15 +72,15 @@ def _kind(v: int) -> Record:
         "written": atc is not None and v % 7 == 0,
         "packageContent": None if v % 4 else f"{size} {form['unit']}",
         "packageQuantity": str(size),
-        "usage": v % 4 == 0,  # whether there is also a description of this type, in the first locale
-        "languages": WORDS["languages"][v % 3],  # whether there is a name in each locale
+        "usage": v % 4 == 0,  # whether there is a description of type `usage` in the first locale
+        "languages": WORDS["languages"][v % 3],  # whether there is a name, by locale
         "shows": items,
-        "photos": [item["number"] for item in items if item["there"] and item["type"] == "photo"],
+        "photos": [item["number"] for item in items if item["linked"] and item["type"] == "photo"],
     }
 
 
 def _links(v: int, *, medicine: bool) -> Record:
-    """Return the ids and codes of what a kind belongs to."""
+    """Return the ids and codes of the records that a kind links to."""
     leaf = _ROOTS + _SECOND + v % _ROOTS + _ROOTS * (v * 5 % 71)
     second = leaf - _ROOTS if leaf > 2 * _SECOND else leaf + _ROOTS
     return {
@@ -97,18 +97,18 @@ def _links(v: int, *, medicine: bool) -> Record:
 
 def _measures(**values: int | None) -> Record:
     units = {name: "g" if name == "weight" else "mm" for name in values}
-    more = {name: value and {"value": value, "unit": units[name]} for name, value in values.items()}
-    return {**values, **{f"{name}WithUnit": measure for name, measure in more.items()}}
+    measures = {name: value and {"value": value, "unit": units[name]} for name, value in values.items()}
+    return {**values, **{f"{name}WithUnit": measure for name, measure in measures.items()}}
 
 
 def _media(item: int) -> Record:
-    """Return the facts of a media item; no product links to the items that are not `there`."""
+    """Return the facts of a media item. Products link only to `linked` items."""
     is_link, first = item % 20 == 1, item % 2 == 0
     sides = ["front"] if item // 2 % 8 == 0 else ["front", WORDS["sides"][1 + item // 2 % 5]]
     frontal = not is_link and first and len(sides) == 1  # a packshot that shows only the front
     return {
         "number": item,
-        "there": item // 2 % 12 != 3 and item % 4 != 3,
+        "linked": item // 2 % 12 != 3 and item % 4 != 3,
         "type": "link" if is_link else "photo",
         "frontal": frontal,
         "targetGroups": ["public", "webshop"] if item % 3 == 0 else ["public"],
@@ -124,5 +124,5 @@ MEDIA: Final = [item for kind in KINDS for item in kind["shows"]]
 
 
 def of_kinds(fits: Callable[[Record], bool], numbers: Ints, table: list[Record] = KINDS) -> Bits:
-    """Return where `fits` is true of the kind whose number is in a column."""
+    """Return where `fits` is true for the kind whose number is in a column."""
     return np.take(np.array([fits(kind) for kind in table], dtype=np.bool_), numbers)

@@ -1,7 +1,7 @@
 """
-Brands, organizations, categories and the other short lists of the Medipim mock server: records, filters and sort keys.
+Brands, organizations, categories and other short lists of the Medipim mock server: records, filters and sort keys.
 
-Their paths are in `lists.json`, most of their records in `tables` of `words.json`.
+The paths of the lists are in `lists.json`, most of their records in `tables` of `words.json`.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from vendorkit.local.medipim.filters import Violation, between, combined, direct
 from vendorkit.local.medipim.kinds import CATEGORIES, CODES, WORDS, Bits, Record, parent_category
 from vendorkit.local.server.api import encode
 
-_START: Final = 1_600_000_000  # of the lists that are tables
+_START: Final = 1_600_000_000  # times in the lists of `tables` are after this one
 _FACT: Final = re.compile(r"\{(\w+)\}")
 _FIRST_CREATED: Final = 1_537_171_222  # 2018-09-17, the oldest `createdAt` of the lists
 
 
 def brand_name(index: int) -> str:
-    """Return the name of a brand; repeated names get a number."""
-    named, heads, tails = WORDS["brands"], WORDS["heads"], WORDS["tails"]
-    if index < len(named):
-        return str(named[index])
-    head, tail, again = index * 7 % 20, (index // 20 + index * 3) % 20, index // 400
-    return f"{heads[head]}{tails[tail]}" + (f" {again + 1}" if again else "")
+    """Return the name of a brand. Repeated names get a number."""
+    names, heads, tails = WORDS["brands"], WORDS["heads"], WORDS["tails"]
+    if index < len(names):
+        return str(names[index])
+    head, tail, repeat = index * 7 % 20, (index // 20 + index * 3) % 20, index // 400
+    return f"{heads[head]}{tails[tail]}" + (f" {repeat + 1}" if repeat else "")
 
 
 def _meta(index: int, *, created: bool = True) -> Record:
-    made = _FIRST_CREATED + index * 86_400 % 100_000_000
-    return {"createdAt": made if created else None, "updatedAt": made + index * 3_607 % 10_000_000}
+    created_at = _FIRST_CREATED + index * 86_400 % 100_000_000
+    return {"createdAt": created_at if created else None, "updatedAt": created_at + index * 3_607 % 10_000_000}
 
 
 class Lookups:
@@ -46,7 +46,7 @@ class Lookups:
     The short lists, computed on first use and sorted by id.
 
     Args:
-        catalogue: The source of the sizes, the country, and which organization owns which brand.
+        catalogue: The source of the sizes, the country, and the owners of the brands.
     """
 
     def __init__(self, catalogue: Catalogue) -> None:
@@ -54,12 +54,12 @@ class Lookups:
 
     @cached_property
     def brands(self) -> list[Record]:
-        """All brands; here the name is a string."""
+        """All brands. In this list the name is a string."""
         return [{"id": brand_id(n), "name": brand_name(n), "meta": _meta(n)} for n in range(self.catalogue.brands)]
 
     @cached_property
     def organizations(self) -> list[Record]:
-        """All organizations; three of four are suppliers, the only ones with contact information."""
+        """All organizations. Three of four are suppliers, and only these have contact information."""
         owned: dict[int, list[int]] = {}
         for brand, owner in enumerate(self.catalogue.brand_organization.tolist()):
             owned.setdefault(owner, []).append(brand_id(brand))
@@ -78,7 +78,7 @@ class Lookups:
         return record
 
     def contact(self, number: int) -> Record:
-        """Return an address; both `zipCode` (the vendor's table) and `zipcode` (its example) occur."""
+        """Return an address, with `zipCode` (as in the vendor's table) or `zipcode` (as in its example)."""
         return {
             "address": f"Kerkstraat {number + 1}",
             "city": WORDS["cities"][number % len(WORDS["cities"])],
@@ -90,7 +90,7 @@ class Lookups:
 
     @cached_property
     def categories(self) -> list[Record]:
-        """The tree of public categories; a root has `parent` null (inferred)."""
+        """The tree of public categories. The `parent` of a root is null (inferred)."""
         return [self._category(n) for n in range(CATEGORIES)]
 
     def _category(self, number: int) -> Record:
@@ -107,11 +107,11 @@ class Lookups:
     @cached_property
     def tables(self) -> dict[str, list[Record]]:
         """
-        All other lists, from `tables` of `words.json`: how many records each has, and their members.
+        All other lists, from `tables` of `words.json`, which has the number of records and their members.
 
-        Of a list, each record has one in turn. A text is filled with facts, and null if one of them is missing;
-        `{"2": text}` is the text in the first two locales: the vendor's lists lack further ones, too. The fields of
-        news were not visible (inferred).
+        If a member is a list, the records take its values in turn. A text is filled with facts, and is null if one of
+        them is missing. `{"2": text}` is the text in the first two locales, because the vendor's lists lack the others.
+        The fields of news are inferred.
         """
         return {
             name: [
@@ -136,7 +136,7 @@ class Lookups:
 
     @cached_property
     def encoded(self) -> tuple[list[bytes], list[bytes], list[bytes], list[bytes]]:
-        """As JSON: brands (each as a list of one) and their names without quotes; the same of organizations."""
+        """The JSON of brands (each as a list of one), of their names without quotes, and the same of organizations."""
         suppliers = [{key: org[key] for key in ("id", "name", "type", "meta")} for org in self.organizations]
         return (
             [encode([brand]) for brand in self.brands],
@@ -146,7 +146,7 @@ class Lookups:
         )
 
     def of_kind(self, kind: Record) -> Record:
-        """Return what a product of this kind links to: categories, families, attributes, ingredients."""
+        """Return the records that a product of this kind links to."""
         categories = [self.categories[n - 1] for n in kind["publicCategory"]]
         tables = self.tables
         gs1 = kind["gs1Category"] if self.catalogue.country == "au" else None
@@ -165,8 +165,8 @@ def _filled(value: Any, facts: Record, locales: list[str]) -> Any:
     if isinstance(value, dict):
         ((count, text),) = value.items()
         return dict.fromkeys(locales[: int(count)], _filled(text, facts, locales))
-    if found := _FACT.fullmatch(value):
-        return facts[found[1]]
+    if match := _FACT.fullmatch(value):
+        return facts[match[1]]
     try:
         return value.format_map(facts)
     except KeyError:
@@ -174,25 +174,26 @@ def _filled(value: Any, facts: Record, locales: list[str]) -> Any:
 
 
 def subscriptions(lookups: Lookups) -> list[Record]:
-    """Return what `organizations/check/subscription` says of every third organization, key secrets included."""
+    """Return the records of `organizations/check/subscription`: every third organization, with secrets of keys."""
     plan = {"type": "plan_1", "name": dict.fromkeys(lookups.locales[:2], "Plan 1"), "start": _START}
-    found = []
+    records = []
     for n, owner in enumerate(lookups.organizations[::3], start=1):
         secret = f"{n * 0x9E3779B97F4A7C15 % 2**64:016x}" * 2
         key = {"id": n, "user": (n - 1) % 25 + 1, "name": "Shop", "secret": secret, "isEnabled": True}
         plans = [{**plan, "end": _START + 10**8 + n - 1}]
-        about = {"organization": owner["id"], "name": owner["name"]}
-        found.append({**about, "activeSubscriptions": plans, "apiKeys": [key]})
-    return found
+        organization = {"organization": owner["id"], "name": owner["name"]}
+        records.append({**organization, "activeSubscriptions": plans, "apiKeys": [key]})
+    return records
 
 
 class List(NamedTuple):
     """
     One list, a line of `lists.json`.
 
-    `path` is the vendor's, singular or plural. `root` is the member that has the answer of `find`, empty if there is no
-    `find`; `organisationItem` and `newsItem` are what the documents say (sic), the real keys are unknown. `filters` has
-    the kind of each filter; `sorts` is empty if the vendor has no sorting, `countries` if all have the list.
+    `path` is the vendor's, singular or plural. `root` is the member of the answer to `find` that has the record, ""
+    if there is no `find`; `organisationItem` and `newsItem` are spelled as in the documents, and the real keys are
+    unknown. `filters` has the kind of each filter. `sorts` is empty if the vendor does not sort the list. `countries`
+    is empty if the list exists in all countries.
     """
 
     path: str
@@ -206,8 +207,8 @@ class List(NamedTuple):
         """Return all records, by id."""
         records = lookups.tables.get(self.attribute) or getattr(lookups, self.attribute)
         changes = lookups.catalogue.changes
-        written = {one["fields"]["id"]: one["fields"] for one in changes if one["record"] == self.path}
-        return [*(written.pop(one["id"], one) for one in records), *written.values()] if written else records
+        written = {change["fields"]["id"]: change["fields"] for change in changes if change["record"] == self.path}
+        return [*(written.pop(record["id"], record) for record in records), *written.values()] if written else records
 
 
 LISTS: Final = [List(**line) for line in json.loads(Path(__file__).with_name("lists.json").read_text("utf-8"))]
@@ -215,7 +216,7 @@ LISTS: Final = [List(**line) for line in json.loads(Path(__file__).with_name("li
 
 def list_at(path: str) -> List:
     """Return the list at a path."""
-    return next(one for one in LISTS if one.path == path)
+    return next(entry for entry in LISTS if entry.path == path)
 
 
 def rows_of(kind: List, lookups: Lookups, body: Mapping[str, Any]) -> list[Record]:
@@ -223,15 +224,15 @@ def rows_of(kind: List, lookups: Lookups, body: Mapping[str, Any]) -> list[Recor
     records = kind.records(lookups)
     if body.get("filter"):
 
-        def fits(key: str, value: Any, path: str) -> Bits:
+        def matches(key: str, value: Any, path: str) -> Bits:
             if key not in kind.filters:
                 raise Violation(path, f"unknown filter, known: {', '.join(kind.filters)}, and, or, not")
             if kind.filters[key] in ("createdAt", "updatedAt"):
-                return between(value, path, np.array([one["meta"][kind.filters[key]] for one in records]))
+                return between(value, path, np.array([record["meta"][kind.filters[key]] for record in records]))
             test = _test(kind.filters[key], key, value, path, lookups)
             return np.array([test(record) for record in records], dtype=np.bool_)
 
-        records = list(compress(records, combined(body["filter"], "filter", len(records), fits)))
+        records = list(compress(records, combined(body["filter"], "filter", len(records), matches)))
     if kind.sorts and body.get("sorting"):
         key, way, path = sort_key(body["sorting"], kind.sorts)
         keys: dict[str, Callable[[Record], Any]] = {
@@ -244,7 +245,7 @@ def rows_of(kind: List, lookups: Lookups, body: Mapping[str, Any]) -> list[Recor
 
 
 def _text(name: Any) -> str:
-    """Return a name, or its first locale, in the form for sorting and searching."""
+    """Return a name, or its first locale, for sorting and searching without regard to case."""
     return str(next(iter(name.values()), "") if isinstance(name, dict) else name).casefold()
 
 
@@ -260,11 +261,11 @@ def _test(sort: str, key: str, value: Any, path: str, lookups: Lookups) -> Calla
         return lambda record: query.casefold() in _text(record["name"])
     if sort == "none":
         listed(value, path, (str, int))
-        return lambda _record: False  # the vendor has the filter, but no record here has a value
+        return lambda _record: False  # the vendor has this filter, but here no record has a value for it
     if sort == "deleted":
-        wanted_deleted = flag(value, path)
-        return lambda _record: not wanted_deleted
-    if sort == "handled":  # that this one word means the last two is inferred
+        is_deleted = flag(value, path)
+        return lambda _record: not is_deleted
+    if sort == "handled":  # inferred: "handled" means solved or closed
         words = listed(value, path, (str,))
         words = [*words, "solved", "closed"] if "handled" in words else words
         return lambda record: record["status"] in words
@@ -272,8 +273,8 @@ def _test(sort: str, key: str, value: Any, path: str, lookups: Lookups) -> Calla
         ids = listed(value, path, (int, str))
         codes = {a["code"] for a in lookups.tables["attributes"] if a["id"] in ids or a["code"] in ids}
         return lambda record: record["type"] in codes
-    wanted = listed(value, path, (int,) if sort == "int" else (str,))
-    return lambda record: record[key] in wanted
+    values = listed(value, path, (int,) if sort == "int" else (str,))
+    return lambda record: record[key] in values
 
 
 def get_fields(kind: str, country: str) -> list[Record]:
@@ -285,5 +286,5 @@ def get_fields(kind: str, country: str) -> list[Record]:
     if kind == "media":
         return list(WORDS["media_fields"])
     missing = WORDS["no_prices_in_us"] if country == "us" else ()
-    fields = [one for one in WORDS["product_fields"] if one["code"] not in missing]
+    fields = [field for field in WORDS["product_fields"] if field["code"] not in missing]
     return fields + [{"code": code.name, **WORDS["code_field"]} for code in CODES[country]]

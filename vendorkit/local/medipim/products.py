@@ -31,11 +31,11 @@ class ProductFilter(Filter):
         self.filters |= {name: ["code", name] for name in self.codes}
         self.sorts = {**self.sorts, **WORDS["more_sorts"].get(catalogue.country, {})}
         rows, every, kinds = self.rows, np.ones(catalogue.products, dtype=np.bool_), self.by_kind
-        # The supported flags of hasContent; the vendor has one per field.
+        # The flags of hasContent that this server supports. The vendor has one per field.
         self._content: dict[str, Callable[[], Bits]] = {
             "publicPrice": lambda: rows.price >= 0,
             "weight": lambda: kinds(lambda kind: kind["weight"] is not None) & ~rows.odd(NO_LEAFLETS),
-            "media": lambda: kinds(lambda kind: any(item["there"] for item in kind["shows"])),
+            "media": lambda: kinds(lambda kind: any(item["linked"] for item in kind["shows"])),
             "photos": lambda: kinds(lambda kind: bool(kind["photos"])),
             "brands": self._branded,
             "ean": lambda: rows.ean >= 0,
@@ -44,12 +44,12 @@ class ProductFilter(Filter):
         }
 
     def select(self, value: Any, sorting: Any) -> Ints:
-        """Return the indexes of the matching products; a request has at most 1,000 codes."""
+        """Return the indexes of the matching products. A request may contain at most 1,000 codes."""
         self._count = 0
         return super().select(value, sorting)
 
     def keys(self, key: str, way: Any, path: str) -> tuple[list[Ints], bool]:
-        """Return the columns to sort by; the names have a direction per locale."""
+        """Return the columns to sort by. Names are sorted in one locale."""
         if key != "name":
             return super().keys(key, way, path)
         if not isinstance(way, dict) or set(way) != {"direction", "locale"}:
@@ -58,19 +58,19 @@ class ProductFilter(Filter):
         return self._name_ranks(locale), filters.direction(way["direction"], f"{path}.direction")
 
     def _name_ranks(self, locale: str) -> list[Ints]:
-        """Rank of each name: by code point, brand first; missing names come first (inferred)."""
+        """Return the rank of each name: by code point, brand first. Missing names come first (inferred)."""
         brands = [brand["name"] for brand in self.lookups.brands]
         ranks = [np.unique(texts, return_inverse=True)[1] + 1 for texts in (brands, self._tails(locale))]
-        there, rows = self._named(locale), self.rows
-        return [np.where(there, ranks[0][rows.brand], 0), np.where(there, ranks[1][rows.variant], 0)]
+        has_name, rows = self._named(locale), self.rows
+        return [np.where(has_name, ranks[0][rows.brand], 0), np.where(has_name, ranks[1][rows.variant], 0)]
 
     @staticmethod
     def _tails(locale: str) -> list[str]:
-        """Return the names of all kinds, without the brand."""
+        """Return the product names of all kinds, without the brand."""
         return [f"{kind['line']} {kind[locale]} {kind['tail']}" for kind in KINDS]
 
     def _named(self, locale: str) -> Bits:
-        """Where there is a name in `locale`."""
+        """Where a product has a name in `locale`."""
         number = self.catalogue.locales.index(locale)
         return self.rows.second_name if number == 1 else self.by_kind(lambda kind: kind["languages"][number])
 
@@ -78,16 +78,16 @@ class ProductFilter(Filter):
 
     def word(self, value: Any, path: str, column: str, choices: list[str]) -> Bits:
         """Where a column has the index of one of the given words."""
-        wanted = [choices.index(word) for word in filters.chosen(value, path, choices)]
-        return np.isin(getattr(self.rows, column), wanted)
+        indexes = [choices.index(word) for word in filters.chosen(value, path, choices)]
+        return np.isin(getattr(self.rows, column), indexes)
 
     def ids(self, value: Any, path: str) -> Bits:
         """Where the product has one of the ids."""
-        wanted = [self.catalogue.index_of(v) for v in filters.listed(value, path, (str, int))]
-        return np.isin(self.rows.index, [index for index in wanted if index is not None])
+        indexes = [self.catalogue.index_of(v) for v in filters.listed(value, path, (str, int))]
+        return np.isin(self.rows.index, [index for index in indexes if index is not None])
 
     def brand(self, value: Any, path: str) -> Bits:
-        """Where the product is of one of the brands."""
+        """Where the product has one of the brands."""
         ids = filters.listed(value, path, (int,))
         return np.isin(brand_id(self.rows.brand), ids) & self._branded()
 
@@ -95,23 +95,23 @@ class ProductFilter(Filter):
         return self.rows.has_brand & ~self.rows.odd(NO_BRANDS)
 
     def shows(self, value: Any, path: str) -> Bits:
-        """Where the product links to one of the media; two products may have the same."""
+        """Where the product links to one of the media items, which two products may share."""
         items = [media - FIRST_MEDIA for media in filters.listed(value, path, (int,))]
-        shown = [
-            of_kinds(lambda item: item["there"], 2 * self.rows.variant + slot, MEDIA)
+        links = [
+            of_kinds(lambda item: item["linked"], 2 * self.rows.variant + slot, MEDIA)
             & np.isin(2 * self.rows.photos_of + slot, items)
             for slot in (0, 1)
         ]
-        return shown[0] | shown[1]
+        return links[0] | links[1]
 
     def code(self, value: Any, path: str, key: str) -> Bits:
-        """Compare codes as strings, with leading zeros; a query has at most 1,000 (Medipim's documents)."""
+        """Where the product has one of the codes, as strings with leading zeros (Medipim's documents)."""
         texts = filters.listed(value, path, (str,))
         self._count += len(texts)
         if self._count > MAX_CODES:
             raise Violation(path, f"maximum amount of identifier codes provided cannot exceed {MAX_CODES}")
         if any(not text.strip("0") for text in texts):
-            # "0" counts as empty in production (Medipim's documents).
+            # The vendor's production system treats "0" as empty (Medipim's documents).
             raise Violation(path, "must not be empty")
         if key in EANS:
             return self._eans(key, texts)
@@ -137,7 +137,7 @@ class ProductFilter(Filter):
         return np.isin(self.rows.ean, numbers) | np.isin(self.rows.second_ean, numbers)
 
     def search(self, value: Any, path: str) -> Bits:
-        """Every word of the query is part of a word of the name, in any case (inferred)."""
+        """Where the name contains every word of the query, ignoring case (inferred)."""
         if not isinstance(value, dict) or not {"query", "locale"} <= set(value) <= {"query", "locale", "type"}:
             raise Violation(path, "must be an object with query, locale and optionally type")
         locale = filters.one(value["locale"], f"{path}.locale", self.catalogue.locales)
@@ -151,12 +151,12 @@ class ProductFilter(Filter):
         return keep
 
     def minimum(self, value: Any, path: str) -> Bits:
-        """Whether there are image, description and public category, as since 2024-12 (Medipim's documents)."""
+        """Where a product has an image, a description and a public category, the rule since 2024-12 (documented)."""
         described: Bits = self.rows.first_description | self.rows.second_description
         return np.equal(self._content["photos"]() & described, filters.flag(value, path))
 
     def content(self, value: Any, path: str) -> Bits:
-        """Where a field has a value, in a locale if the field is localised."""
+        """Where a field has a value. A localised field needs a locale."""
         if not isinstance(value, dict) or not {"flag"} <= set(value) <= {"flag", "locale"}:
             raise Violation(path, "must be an object with flag and, for localised flags, locale")
         name = filters.one(value["flag"], f"{path}.flag", (*WORDS["localised_flags"], *self._content))
@@ -170,5 +170,5 @@ class ProductFilter(Filter):
             return np.zeros(self.catalogue.products, dtype=np.bool_)
         if name == "leaflets":
             return rows.medicine & ~rows.odd(NO_LEAFLETS)
-        there = rows.second_description if number else rows.first_description
-        return there & self.by_kind(lambda kind: kind["usage"]) if name == "descriptions.usage" else there
+        described = rows.second_description if number else rows.first_description
+        return described & self.by_kind(lambda kind: kind["usage"]) if name == "descriptions.usage" else described

@@ -1,18 +1,18 @@
 """
-The columns of Medipim's products and media, each computed from the index of the record, and the oddities of a few.
+The columns of Medipim's products and media, computed from the index of each record, and the oddities of a few records.
 
 Oddities of the columns (R = index modulo 2,000):
 
-    R = 7           EAN with a leading zero, so `eanGtin12` is set as well
+    R = 7           EAN with a leading zero, so `eanGtin12` has a value as well
     R = 107         national code with a leading zero (CNK "0…")
     R = 207         `eanGtin13` with a wrong check digit
-    R = 307         same EAN as the product one index before
+    R = 307         the EAN of the product one index before
     R = 407         an EAN-8 with a leading zero
-    R = 507         a twin of the product one index before: the same except id and codes, with shared media
+    R = 507         the same as the product one index before except id and codes, with shared media
 
-Products 500 to 799 have the same `updatedAt`: 300, more than a page of 250 can hold.
+Products 500 to 799 have the same `updatedAt`. They are 300, more than fit into a page of 250.
 
-Oddities of the bodies, what real answers contain now and then:
+Oddities of the bodies, which real answers contain now and then:
 
     R = 607  `meta.createdAt` null
     R = 707  brand name as a localised object
@@ -26,11 +26,11 @@ Oddities of the bodies, what real answers contain now and then:
     R = 1507  `eanGtin13` as a list
     R = 1607  `brands` null
     R = 1707  a description whose `content` is `[]`
-    R = 1807  an organization with `contactInformation`, with the spelling `zipcode`
+    R = 1807  an organization with `contactInformation`, spelled `zipcode` inside
     R = 1907  `vat` (21.0) and `publicPrice` (1650.0) as floats with an empty fraction
 
-Common, not odd: no EAN (1 in 32), two EANs (1 in 32), no brand (1 in 64), no French text (3 in 10, mostly of the same
-brands), replaced products, whose EANs are null (1 in 64).
+Common irregularities: no EAN (1 in 32), two EANs (1 in 32), no brand (1 in 64), no French text (3 in 10, mostly the
+same brands), replaced products, whose EANs are null (1 in 64).
 """
 
 from __future__ import annotations
@@ -73,23 +73,23 @@ def _slice(noise: npt.NDArray[np.uint64], shift: int, bits: int) -> Ints:
 
 class Rows:
     """
-    Columns of some products, in the order of `index`; each is computed once, by the function of its name in `_COLUMNS`.
+    Columns of some products, in the order of `index`. `_COLUMNS` has the function of each column, which is called once.
 
     Times are unix seconds, prices cents; -1 means null.
     """
 
     def __init__(self, catalogue: Catalogue, index: Ints) -> None:
         self.catalogue, self.index = catalogue, index
-        # Products with shared media share all but id and codes, so that both describe the media alike.
+        # Products with shared media share all but id and codes, so that both describe the media in the same way.
         self.photos_of: Ints = np.where((index % PERIOD == SHARED_MEDIA), index - 1, index)
         self.a, self.b = catalogue.noise(self.photos_of, 1), catalogue.noise(self.photos_of, 2)
 
     def __getattr__(self, name: str) -> npt.NDArray[Any]:
         if name not in _COLUMNS:
             raise AttributeError(name)
-        found: npt.NDArray[Any] = self.catalogue.changed.over(name, self.index, _COLUMNS[name](self))
-        setattr(self, name, found)
-        return found
+        column: npt.NDArray[Any] = self.catalogue.changed.over(name, self.index, _COLUMNS[name](self))
+        setattr(self, name, column)
+        return column
 
     def odd(self, rest: int) -> Bits:
         """Return where a product has the oddity of remainder `rest`."""
@@ -102,8 +102,8 @@ def _updated(r: Rows) -> Ints:
 
 
 def _created(r: Rows) -> Ints:
-    made = FIRST + _slice(r.b, 0, 31) % (ANCHOR - FIRST)
-    return np.where(r.tied, FIRST + (made - FIRST) % (SAME_TIME - FIRST), made)
+    created = FIRST + _slice(r.b, 0, 31) % (ANCHOR - FIRST)
+    return np.where(r.tied, FIRST + (created - FIRST) % (SAME_TIME - FIRST), created)
 
 
 def _price(r: Rows) -> Ints:
@@ -143,32 +143,32 @@ _COLUMNS: Final[dict[str, Callable[[Rows], Any]]] = {
     # Index modulo the period of the oddities, 0 without them; the number in the id.
     "rest": lambda r: r.index % PERIOD * r.catalogue.oddities,
     "id_number": lambda r: r.catalogue.id_numbers(r.index),
-    # Index of the brand in the product's name: low ones have the most products; which of the 256 kinds it is.
+    # Index of the brand in the product's name (low indexes have the most products); number of the product's kind.
     "brand": lambda r: (r.catalogue.brands * _slice(r.a, 0, 16) ** 2) >> 32,
     "variant": lambda r: _slice(r.a, 16, 8),
     # Whether `brands` has the brand.
     "has_brand": lambda r: _slice(r.a, 24, 6).astype(np.bool_),
-    # Indexes into `statuses` and the words of the filter `ecommerce` of `words.json`.
+    # Indexes into `statuses` and into the words of the filter `ecommerce`, both in `words.json`.
     "status": lambda r: np.searchsorted([52, 61, 62], _slice(r.a, 30, 6), side="right"),
     "status_rank": lambda r: np.argsort(np.argsort(WORDS["statuses"]))[r.status],  # by name
     "ecommerce": lambda r: _slice(r.a, 47, 8) % 3,
-    # 0 to 127: how complete the second locale is; whether it has a name, and descriptions, which imply the name.
+    # How complete the second locale is (0 to 127); whether it has a name, and descriptions, which imply a name.
     "rank": lambda r: _slice(r.a, 36, 7),
     "second_name": lambda r: r.rank * 100 >= np.take(r.catalogue.french_gap, r.brand) * 64,
     "second_description": lambda r: r.rank * 100 >= np.take(r.catalogue.french_gap, r.brand) * 128,
     # Whether there are descriptions in the first locale.
     "first_description": lambda r: _slice(r.a, 43, 4).astype(np.bool_),
-    # Whether it is one of the 300 with the same `updatedAt`.
+    # Whether it is one of the 300 products with the same `updatedAt`.
     "tied": lambda r: (r.index >= TIED.start) & (r.index < TIED.stop),
-    # Times of creation, last update (recent ones are more frequent), and last change of status, between them.
+    # Times of creation, of the last update (mostly recent), and of the last change of status, which is between them.
     "created": _created,
     "updated": _updated,
     "status_touched": lambda r: r.created + (r.updated - r.created) * _slice(r.b, 41, 8) // 256,
-    # Time of the official deletion, of inactive products only.
+    # Time of the official deletion, which only inactive products have.
     "deletion": lambda r: np.where((r.status == 1) & (_slice(r.b, 49, 1) == 1), r.status_touched, -1),
-    # Public price including VAT: by form, brand and pack size, with a little variation.
+    # Public price including VAT, which depends on form, brand and pack size, with a little variation.
     "price": _price,
-    # Whether the form is a medicine; whether the reduced VAT applies: 1 product in 512 has the wrong rate.
+    # Whether the form is a medicine; whether the VAT rate is the reduced one (for 1 product in 512 it is wrong).
     "medicine": lambda r: _MEDICINE[r.variant],
     "reduced_vat": lambda r: r.medicine ^ ~_slice(r.a, 55, 9).astype(np.bool_),
     # EANs as numbers: of 13 digits, or of 8 if below 10**8. Scalar fields have the last, as in the vendor's example.
@@ -177,16 +177,16 @@ _COLUMNS: Final[dict[str, Callable[[Rows], Any]]] = {
         (_slice(r.b, 59, 5) == 1) & (r.ean >= 10**12), _gtin(r, r.index + 5_000_000_000), -1
     ),
     "last_ean": lambda r: np.where(r.second_ean >= 0, r.second_ean, r.ean),
-    # The number in the country's codes; not unique for artgId of Australia, as at the vendor.
+    # The number in the country's codes. As at the vendor, Australia's artgId is not unique.
     "national": _national,
-    # CIP13 (3400...) of medicines, ACL13 (3401...) of all others, with their check digits; France only.
+    # CIP13 (3400...) of medicines, ACL13 (3401...) of all other products, with check digits. Only for France.
     "national13": _national13,
 }
 
 
 class MediaRows:
     """
-    Columns of some media items, in the order of `index`; items 2p and 2p+1 have brand and times of their product p.
+    Columns of some media items, in the order of `index`. Items 2p and 2p+1 have the brand and times of product p.
 
     The kind of an item is twice the kind of its product, plus 1 for the second item.
     """
@@ -235,7 +235,7 @@ def _add_text(product: Record, content: Any) -> None:
     product["descriptions"].append(text | {"content": content, "meta": dict(product["meta"])})
 
 
-# The others are members of `odd_members` of `words.json`, set where a product has them.
+# The other oddities are in `odd_members` of `words.json`: values that replace members of a product.
 _ODDITIES: Final[dict[int, Callable[[Record], None]]] = {
     607: lambda product: product["meta"].update(createdAt=None),
     707: _localised_brand,
@@ -251,7 +251,7 @@ ODD_REMAINDERS: Final = (*_ODDITIES, *map(int, WORDS["odd_members"]))
 
 
 def apply_oddity(product: Record, remainder: int) -> Record:
-    """Return `product` with the oddity of `remainder`, one of ODD_REMAINDERS; it may be changed in place."""
+    """Return `product` with the oddity of `remainder`, one of ODD_REMAINDERS. It may be changed in place."""
     if remainder in _ODDITIES:
         _ODDITIES[remainder](product)
         return product
@@ -260,7 +260,7 @@ def apply_oddity(product: Record, remainder: int) -> Record:
 
 
 def later(product: Record, settings: Settings) -> Record:
-    """Return `product` as the vendor may send it in a year, by the switches `new_fields` and `codes_as_numbers`."""
+    """Return `product` as the vendor may send it in a year (switches `new_fields` and `codes_as_numbers`)."""
     if settings.new_fields:
         product |= NEW_FIELDS | {"meta": product["meta"] | NEW_META}
     if settings.codes_as_numbers and product.get("cnk"):
@@ -269,7 +269,7 @@ def later(product: Record, settings: Settings) -> Record:
 
 
 def corrupt(record: Record, number: int, rate: float) -> Record:
-    """Return `record`, or if it is hit a copy with an undocumented type and a new field; `number` decides which."""
+    """Return `record`, or for a share `rate` of all numbers a copy with an undocumented type and a new field."""
     if number * 2_654_435_761 % (1 << 32) >= rate * (1 << 32):
         return record
     meta: Any = record.get("meta") or {}

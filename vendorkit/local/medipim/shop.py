@@ -1,4 +1,4 @@
-"""What the Medipim handlers have in common: checks of a request, a catalogue with filters and encoders, and writes."""
+"""Shared code of the Medipim handlers: checks of a request, a catalogue with filters and encoders, and writes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from vendorkit.local.server.api import encode
 from vendorkit.local.server.settings import Settings
 
 PAGE_SIZES: Final = (10, 50, 100, 250)
-_KEPT: Final = 8  # results of filters, of 8 MB each for a million records
+_CACHED_RESULTS: Final = 8  # of filters; each has 8 MB for a million records
 
 
 async def read_json(request: Request) -> dict[str, Any]:
@@ -43,7 +43,7 @@ async def read_json(request: Request) -> dict[str, Any]:
 
 
 def page_of(body: Mapping[str, Any]) -> tuple[int, int]:
-    """Return number and size of the requested page. Raise Violation if the vendor does not allow them."""
+    """Return the number and the size of the requested page. Raise Violation if the vendor does not allow them."""
     page = body["page"] or {}
     if not isinstance(page, dict) or set(page) - {"no", "size"}:
         raise Violation(field="page", message="must be an object with no and size")
@@ -66,7 +66,7 @@ def need(body: Mapping[str, Any], known: tuple[str, ...], required: tuple[str, .
 
 
 class Shop:
-    """One catalogue with its filters and encoders; rebuilt when seed, country, sizes or changes differ."""
+    """One catalogue with its filters and encoders. It is built again after each change of records."""
 
     def __init__(self, settings: Settings, base_url: str, files_url: str) -> None:
         self.settings = settings
@@ -76,18 +76,18 @@ class Shop:
         self.products = ProductFilter(self.catalogue, self.lookups)
         self.media = MediaFilter(self.catalogue)
         self.deleted = self.catalogue.changed.deleted
-        self._found = lru_cache(maxsize=_KEPT)(self._select)
+        self._cached_select = lru_cache(maxsize=_CACHED_RESULTS)(self._select)
 
     def select(self, kind: str, body: Mapping[str, Any]) -> Ints:
-        """Return the indexes that a request selects. The last few results are kept for the next pages."""
-        return self._found(kind, json.dumps([body["filter"], body["sorting"]], sort_keys=True))
+        """Return the indexes that a request selects. The last few results are cached for the next pages."""
+        return self._cached_select(kind, json.dumps([body["filter"], body["sorting"]], sort_keys=True))
 
-    def _select(self, kind: str, asked: str) -> Ints:
-        found = (self.products if kind == "products" else self.media).select(*json.loads(asked))
-        return found[~np.isin(found if kind == "products" else found // 2, self.deleted)]
+    def _select(self, kind: str, query: str) -> Ints:
+        index = (self.products if kind == "products" else self.media).select(*json.loads(query))
+        return index[~np.isin(index if kind == "products" else index // 2, self.deleted)]
 
     def encoded(self, kind: str, index: Ints) -> Iterator[bytes]:
-        """Return the records at *index* as JSON, changed by the switches that apply to all records."""
+        """Return the records at *index* as JSON, as altered by switches."""
         bodies = self.bodies.products(index) if kind == "products" else self.bodies.media(index)
         settings = self.settings
         if not (settings.wrong_type_rate or settings.new_fields or settings.codes_as_numbers or settings.writes):
@@ -106,7 +106,7 @@ Writer = Callable[[Settings, Shop, Record], tuple[str, Any]]
 
 def _create(kind: str, settings: Settings, shop: Shop, body: Record) -> tuple[str, Any]:
     """Create a brand or an organization, with the next id."""
-    record: Record = {"id": max(one["id"] for one in list_at(kind).records(shop.lookups)) + 1}
+    record: Record = {"id": max(record["id"] for record in list_at(kind).records(shop.lookups)) + 1}
     if kind == "organizations":
         record |= {"type": body.get("type", "other"), "brands": [], "productFamilies": []}
     return _listed(kind, settings, record, text(body.get("profile", body).get("name"), "name"))
@@ -142,15 +142,15 @@ def _update_product(settings: Settings, shop: Shop, body: Record) -> tuple[str, 
     return "products", str(body["product"])
 
 
-def _fields(settings: Settings, given: Any, field: str) -> Record:
-    """Return the members to write. Raise Violation for one that is unknown or cannot be updated."""
-    known = {one["code"] for one in get_fields("products", settings.country) if one["allowedToUpdate"]}
-    if not isinstance(given, dict):
-        raise Violation(field, "must be an object")
-    for name in given:
-        if name not in known:
-            raise Violation(field=f"{field}.{name}", message="unknown field, or not allowed to update")
-    return given
+def _fields(settings: Settings, members: Any, path: str) -> Record:
+    """Return the members to write. Raise Violation for a member that is unknown or cannot be updated."""
+    writable = {field["code"] for field in get_fields("products", settings.country) if field["allowedToUpdate"]}
+    if not isinstance(members, dict):
+        raise Violation(path, "must be an object")
+    for name in members:
+        if name not in writable:
+            raise Violation(field=f"{path}.{name}", message="unknown field, or not allowed to update")
+    return members
 
 
 WRITERS: Final[dict[str, tuple[str, Writer]]] = {
