@@ -24,7 +24,7 @@ def client(medipim_client):
 
 
 def test_curl_httpx_and_requests_pass_with_basic_credentials(medipim, client):
-    """Three independent clients pass, and the log names the scheme. Promise 10."""
+    """Three independent clients are accepted, and the log names the scheme. Promise 10."""
     pair = client.auth._auth_header
     key, secret = medipim.credentials.values()
     assert client.get(BRANDS).status_code == 200
@@ -63,7 +63,7 @@ def test_basic_credentials_are_utf_8_and_a_password_may_hold_colons():
 
 
 def test_unknown_paths_and_methods_list_what_exists(client):
-    """404 and 405 come in the vendor's shape and name the paths there are."""
+    """404 and 405 have the vendor's format and name the existing paths."""
     unknown = client.get("/v4/prodcuts/find")
     assert unknown.status_code == 404
     assert "/v4/products/find" in unknown.json()["error"]["message"]
@@ -94,7 +94,7 @@ def test_a_connection_is_kept_through_refusals_and_large_bodies(medipim):
     [("gzip", "gzip"), ("br, gzip;q=0.5", "gzip"), ("gzip;q=0", None), ("identity", None), ("gzip; q=0.0", None)],
 )
 def test_gzip_is_negotiated(client, accepted, coding):
-    """Whole bodies and streams are compressed for those who accept it, and are the same once unpacked."""
+    """Bodies and streams are compressed if the client accepts gzip, and are the same after decompression."""
     stream = {"filter": {"status": "active"}, "sorting": {"id": "ASC"}}
     for path, body in (("/v4/product-families/query", {}), ("/v4/products/stream", stream)):
         plain = client.post(path, json=body, headers={"Accept-Encoding": "identity"})
@@ -112,7 +112,7 @@ def test_gzip_can_be_switched_off(medipim, client):
 
 
 def test_the_budget_of_requests_is_kept(medipim, client):
-    """The request beyond the budget gets 429 in the vendor's shape, with Retry-After only where asked for."""
+    """The request above the limit gets 429 in the vendor's format, with Retry-After only if the switch is set."""
     medipim.set(rate_limit=True, rate_limit_requests=2)
     assert [client.get(BRANDS).status_code for _ in range(3)] == [200, 200, 429]
     medipim.set(retry_after="7")
@@ -125,14 +125,14 @@ def test_the_budget_of_requests_is_kept(medipim, client):
 
 @pytest.mark.parametrize(("counts", "statuses"), [(True, [401, 200, 429]), (False, [401, 200, 200])])
 def test_whether_refused_requests_count_is_a_switch(medipim, client, counts, statuses):
-    """A 401 uses up the budget, or does not."""
+    """A switch decides whether a 401 counts towards the limit."""
     medipim.set(rate_limit=True, rate_limit_requests=2, rate_limit_counts_refused=counts)
     first = client.get(BRANDS, auth=("nobody", "wrong")).status_code
     assert [first, client.get(BRANDS).status_code, client.get(BRANDS).status_code] == statuses
 
 
 def test_a_window_without_ban_slides():
-    """Medipim: 100 requests in any 60 s; one more has to wait until the oldest is 60 s old."""
+    """Medipim: 100 requests in any 60 s. One more must wait until the oldest is 60 s old."""
     limit = RateLimit(Settings(rate_limit=True), (100, 60.0, 0.0))
     assert all(limit.seconds_to_wait(number / 10) == 0 for number in range(100))
     assert limit.seconds_to_wait(10.0) == 50.0
@@ -142,7 +142,7 @@ def test_a_window_without_ban_slides():
 
 
 def test_who_exceeds_a_budget_with_ban_waits_it_out():
-    """Mediagenix: 150 requests in 30 s, then 300 s of refusals, counting down, and a full budget afterwards."""
+    """Mediagenix: 150 requests in 30 s, then a ban of 300 s that counts down, then the full limit again."""
     limit = RateLimit(Settings(rate_limit=True), (150, 30.0, 300.0))
     assert all(limit.seconds_to_wait(1.0) == 0 for _ in range(150))
     assert limit.seconds_to_wait(2.0) == 300.0

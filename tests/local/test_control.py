@@ -14,7 +14,7 @@ from vendorkit.errors import UsageError
 
 
 def test_the_log_tells_each_request_but_no_credential(pledg, open_client):
-    """Method, path, query, status, scheme and sizes are there; the header's value is not, not even a malformed one."""
+    """The log has method, path, query, status, scheme and sizes, but never the header's value, even if malformed."""
     pledg.clear_log()
     with open_client(pledg, headers={"User-Agent": "tests/1"}) as client:
         client.get("/api/merchants/a%2Cb", params={"q": "é"}, headers={"Authorization": "Bearer sentinel"})
@@ -39,7 +39,7 @@ def test_control_calls_are_not_logged_and_need_the_token(pledg, open_client):
 
 
 def test_switches_change_while_it_runs(pledg):
-    """What was set is read back, and other switches stay."""
+    """Changed switches are read back, and the others keep their values."""
     before = pledg.get_settings()
     pledg.set(token_lifetime_s=5, retry_after="120")
     assert pledg.get_settings() == {**before, "token_lifetime_s": 5, "retry_after": "120"}
@@ -59,7 +59,7 @@ def test_switches_change_while_it_runs(pledg):
     ],
 )
 def test_unknown_switches_and_values_are_refused(pledg, switch, hint):
-    """A wrong name or value is a UsageError, both at the start and later; nothing is started or changed."""
+    """A wrong name or value is a UsageError, at the start and later. Nothing is started or changed."""
     before = pledg.get_settings()
     with pytest.raises(UsageError, match=hint):
         local.start(**switch)
@@ -75,7 +75,7 @@ def test_sizes_are_fixed_at_the_start(pledg):
 
 
 def test_a_control_call_works_while_the_vendor_is_slow(pledg, open_client):
-    """A delayed request holds up neither the log nor the switches."""
+    """A delayed request delays neither the log nor the switches."""
     pledg.clear_log()
     pledg.set(fail_next=["hang"])
     failures = []
@@ -97,7 +97,7 @@ def test_a_control_call_works_while_the_vendor_is_slow(pledg, open_client):
 
 
 def test_threads_may_share_it(pledg, open_client):
-    """Sixteen threads call and control one vendor at a time; no request is lost from the log."""
+    """Sixteen threads send requests and control calls to one server at once, and the log has every request."""
     pledg.clear_log()
 
     def work():
@@ -116,14 +116,14 @@ def test_threads_may_share_it(pledg, open_client):
 
 @pytest.mark.parametrize("wrong", ["", None, 3, ["x"]])
 def test_what_is_no_record_is_not_changed(vendors, wrong):
-    """An empty name too: it is none of the records."""
+    """An empty name is refused too, because no record has it."""
     for name in ("medipim", "mediagenix"):
         with pytest.raises(UsageError, match=f"{name} cannot delete"):
             vendors[name].change("delete", wrong)
 
 
 def test_one_name_is_a_list_of_one_server():
-    """As everywhere; None is none."""
+    """One name may be given without a list. None and an empty list are refused."""
     with local.start(vendors="pledg") as servers:
         assert list(servers) == ["pledg"]
     with pytest.raises(UsageError, match="vendors is empty"):

@@ -22,7 +22,7 @@ ALGORITHMS = ["MD5", "MD5-sess", "SHA-256", "SHA-256-sess"]
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory):
-    """Run both products; `ca_path` is where their CA lies for clients that read files."""
+    """Run both products. `ca_path` is the file of their CA, for clients that read files."""
     with local.start(vendors=("mediagenix", "sequence"), titles=100) as running:
         path = tmp_path_factory.mktemp("ca") / "ca.pem"
         path.write_text(running["mediagenix"].ca_pem)
@@ -62,7 +62,7 @@ def challenge(answer) -> dict[str, str]:
 
 
 def authorization(vendor, asked, target, *, count=1, **changes) -> dict[str, str]:
-    """Return an Authorization header as RFC 7616 3.4 has it, after *changes* to its parameters."""
+    """Return an Authorization header by RFC 7616 3.4, after *changes* to its parameters."""
     user, password = pair_of(vendor)
     digest = hashlib.sha256 if "SHA-256" in asked["algorithm"] else hashlib.md5
 
@@ -106,7 +106,7 @@ def test_the_challenge_is_that_of_rails(client, servers):
 
 
 def test_one_robot_user_is_known_to_both_products(servers, client):
-    """The same credentials hold for Sequence."""
+    """The same credentials are valid for Sequence."""
     assert servers["sequence"].credentials == servers["mediagenix"].credentials
     answer = client.get(servers["sequence"].base_url + "/api", auth=httpx.DigestAuth(*pair_of(servers["sequence"])))
     assert answer.status_code == 200
@@ -117,7 +117,7 @@ def test_one_robot_user_is_known_to_both_products(servers, client):
     ("algorithm", "qop"), [*((name, "auth") for name in ALGORITHMS), ("MD5", None), ("SHA-256", None)]
 )
 def test_independent_clients_pass(vendor, client, algorithm, qop):
-    """Those of curl, httpx and requests that speak an algorithm get through, also as RFC 2069. Promise 10."""
+    """Each of curl, httpx and requests that supports an algorithm is accepted, also with RFC 2069. Promise 10."""
     vendor.set(digest_algorithm=algorithm, digest_qop=qop)
     user, password = pair_of(vendor)
     target = "/api/titles?expand=brand,metadata"
@@ -138,7 +138,7 @@ def test_independent_clients_pass(vendor, client, algorithm, qop):
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_the_arithmetic_of_each_algorithm_is_that_of_the_rfc(vendor, client, algorithm):
-    """RFC 7616 3.4, worked out by these tests."""
+    """The response by RFC 7616 3.4, as these tests compute it, is accepted."""
     vendor.set(digest_algorithm=algorithm)
     asked = challenge(client.get("/api"))
     assert asked["algorithm"] == algorithm
@@ -164,12 +164,12 @@ def test_a_wrong_password_or_parameter_is_challenged_again(vendor, client):
 
 @pytest.mark.parametrize("header", ["Digest", "Digest x", 'Digest username="a', "Basic eDp5", "digest ,,,="])
 def test_malformed_headers_are_refused_and_break_nothing(client, header):
-    """For any content of the header the answer is 400 or 401."""
+    """Whatever the header contains, the answer is 400 or 401."""
     assert client.get("/api", headers={"Authorization": header}).status_code in (400, 401)
 
 
 def test_the_uri_must_be_the_requests_target_byte_for_byte(vendor, client):
-    """Percent-encoding, commas and query count; a decoded or shortened uri gets 400."""
+    """Percent-encoding, commas and the query must match. A decoded or shortened uri gets 400."""
     target = "/api/titles?name=a%2Cb%20c,d"
     asked = challenge(client.get(target))
     assert client.get(target, headers=authorization(vendor, asked, target)).status_code == 200
@@ -178,7 +178,7 @@ def test_the_uri_must_be_the_requests_target_byte_for_byte(vendor, client):
 
 
 def test_a_switch_takes_any_uri_that_is_signed(vendor, client):
-    """As Rails 5, which some clients need: they leave the query out. Another user's password is refused as before."""
+    """Like Rails 5, for clients that leave out the query. Another user's password is still refused."""
     vendor.set(digest_uri="any")
     target = "/api/titles?name=a"
     asked = challenge(client.get(target))
@@ -190,14 +190,14 @@ def test_a_switch_takes_any_uri_that_is_signed(vendor, client):
 
 
 def test_a_nonce_is_reused_in_any_order_and_by_replay(vendor, client):
-    """As Rails does: counts are not looked at."""
+    """As in Rails, counts are not checked."""
     asked = challenge(client.get("/api"))
     for count in (1, 5, 3, 3):
         assert client.get("/api", headers=authorization(vendor, asked, "/api", count=count)).status_code == 200
 
 
 def test_a_strict_server_wants_a_rising_count(vendor, client):
-    """As Apache's AuthDigestNcCheck: gaps pass; replay and reorder are refused without stale."""
+    """Like Apache's AuthDigestNcCheck, gaps are accepted; replayed and reordered counts are refused without stale."""
     vendor.set(strict_nonce_count=True, nonce_says_stale=True)
     asked = challenge(client.get("/api"))
     expected = [(1, 200), (5, 200), (5, 401), (3, 401), (6, 200)]
@@ -209,7 +209,7 @@ def test_a_strict_server_wants_a_rising_count(vendor, client):
 
 @pytest.mark.parametrize("says_stale", [False, True])
 def test_expired_nonces_are_challenged_with_stale_only_where_asked_for(vendor, client, says_stale):
-    """expire_now() voids all nonces; `stale=true` comes by a switch, and never with a wrong password."""
+    """expire_now() invalidates all nonces. `stale=true` is sent only with a switch, and never for a wrong password."""
     vendor.set(nonce_says_stale=says_stale)
     asked = challenge(client.get("/api"))
     vendor.expire_now()
@@ -221,7 +221,7 @@ def test_expired_nonces_are_challenged_with_stale_only_where_asked_for(vendor, c
 
 
 def test_a_nonce_lives_from_its_issue(vendor, client):
-    """Using it does not prolong it."""
+    """A use does not extend the lifetime."""
     vendor.set(nonce_lifetime_s=1.0)
     issued = time.time()
     asked = challenge(client.get("/api"))
@@ -236,7 +236,7 @@ def test_a_nonce_lives_from_its_issue(vendor, client):
 
 
 def test_the_next_nonce_is_offered_by_a_switch(vendor, client):
-    """Authentication-Info comes with answers that passed, and its nonce is good."""
+    """Accepted requests get Authentication-Info, and its nonce is valid."""
     asked = challenge(client.get("/api"))
     assert "Authentication-Info" not in client.get("/api", headers=authorization(vendor, asked, "/api")).headers
     vendor.set(nextnonce=True, strict_nonce_count=True)
@@ -248,13 +248,13 @@ def test_the_next_nonce_is_offered_by_a_switch(vendor, client):
 
 
 def test_only_auth_int_can_be_offered(vendor, client):
-    """The challenge says so, for clients that must refuse it."""
+    """The challenge offers it, for clients that must refuse it."""
     vendor.set(digest_qop="auth-int")
     assert challenge(client.get("/api"))["qop"] == "auth-int"
 
 
 def test_a_ban_counts_down(vendor, client):
-    """Mediagenix: 429 with Ratelimit-Reset, also for right credentials, until the ban is over."""
+    """Mediagenix: 429 with Ratelimit-Reset until the ban ends, even with correct credentials."""
     vendor.set(rate_limit=True, rate_limit_requests=1)
     assert client.get("/api").status_code == 401
     refused = client.get("/api", auth=httpx.DigestAuth(*pair_of(vendor)))

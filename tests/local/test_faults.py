@@ -52,7 +52,7 @@ def ask(vendor: Vendor, path: str, **options) -> httpx.Response:
 
 
 def test_a_drop_closes_without_an_answer(medipim, client):
-    """The connection ends before any byte, and the next request passes."""
+    """The connection closes before any byte, and the next request succeeds."""
     medipim.set(fail_next=["drop"])
     with pytest.raises(httpx.RemoteProtocolError, match="without sending a response"):
         client.get(BRANDS)
@@ -62,7 +62,7 @@ def test_a_drop_closes_without_an_answer(medipim, client):
 
 @pytest.mark.parametrize("fault", ["truncate", "truncate:17", "truncate:0"])
 def test_a_truncated_body_is_shorter_than_announced(medipim, client, fault):
-    """The full Content-Length is announced; half of the body comes, or as many bytes as were asked for."""
+    """The header has the full Content-Length, but only half of the body or the given number of bytes arrives."""
     whole = int(client.get(BRANDS).headers["Content-Length"])
     medipim.set(fail_next=[fault])
     came = b""
@@ -75,7 +75,7 @@ def test_a_truncated_body_is_shorter_than_announced(medipim, client, fault):
 
 
 def test_a_truncated_stream_lacks_its_end(medipim, client):
-    """A chunked body ends without its last chunk; the server does not go on producing it."""
+    """A chunked body ends without its last chunk, and the server stops producing it."""
     medipim.set(fail_next=["truncate:100000"])
     body = {"filter": {"status": "active"}, "sorting": {"id": "ASC"}}
     headers = {"Accept-Encoding": "identity"}
@@ -89,7 +89,7 @@ def test_a_truncated_stream_lacks_its_end(medipim, client):
 
 
 def test_a_slow_body_comes_byte_by_byte(medipim, client):
-    """Each piece is one byte; the server stops when the client has gone."""
+    """The body arrives byte by byte. The server stops when the client disconnects."""
     medipim.set(fail_next=["slow"])
     with client.stream("GET", BRANDS) as answer:
         pieces = [piece for piece, _ in zip(answer.iter_raw(), range(3), strict=False)]
@@ -101,7 +101,7 @@ def test_a_slow_body_comes_byte_by_byte(medipim, client):
 
 
 def test_a_cut_gzip_has_the_right_length(medipim, client):
-    """All announced bytes come, and the gzip stream within has no end."""
+    """All bytes of Content-Length arrive, but the gzip stream is incomplete."""
     medipim.set(fail_next=["gzip-cut"])
     with client.stream("GET", BRANDS) as answer:
         raw = b"".join(answer.iter_raw())
@@ -113,7 +113,7 @@ def test_a_cut_gzip_has_the_right_length(medipim, client):
 
 
 def test_a_gzip_with_a_wrong_sum_is_otherwise_right(medipim, client):
-    """All announced bytes come; only the checksum at the end does not fit."""
+    """All bytes of Content-Length arrive, but the checksum of the gzip stream is wrong."""
     medipim.set(fail_next=["gzip-sum"])
     with client.stream("GET", BRANDS) as answer:
         raw = b"".join(answer.iter_raw())
@@ -133,7 +133,7 @@ def test_a_connection_ends_badly(medipim, client, fault):
 
 
 def test_random_faults_are_of_all_kinds_that_were_named(medipim, client):
-    """About as many as the rate says, each of the kinds among them."""
+    """The number of faults matches the rate, and each kind occurs."""
     medipim.set(fault_rate=0.5, fault_kinds=["500", "404", "empty"])
     for _ in range(60):
         client.get(BRANDS)
@@ -143,7 +143,7 @@ def test_random_faults_are_of_all_kinds_that_were_named(medipim, client):
 
 
 def test_answers_in_place_of_the_vendors(medipim, client):
-    """HTML, an empty body, a redirect to another origin and error statuses, in the order given; "" is none."""
+    """HTML, an empty body, a redirect to another origin and error statuses, in the given order. "" is no fault."""
     medipim.set(fail_next=["html", "empty", "", "redirect", "502", "429", "404"])
     html, empty, good, redirect, *errors = [client.get(BRANDS) for _ in range(7)]
     assert (html.status_code, html.headers["content-type"]) == (200, "text/html; charset=utf-8")
@@ -160,7 +160,7 @@ def test_answers_in_place_of_the_vendors(medipim, client):
 
 
 def test_random_faults_repeat(medipim, client):
-    """The same requests after clear_log() get the same faults, about as many as the rate says."""
+    """The same requests after clear_log() get the same faults, and their number matches the rate."""
     medipim.set(fault_rate=0.3, fault_kinds=["500"])
 
     def statuses():
@@ -196,7 +196,7 @@ def test_a_route_that_breaks_is_loud(capsys):
 
 
 def test_a_stream_that_breaks_is_not_completed(capsys):
-    """The log shows that the answer had no end, and the connection is dropped."""
+    """The log shows that the answer is incomplete, and the connection is closed."""
 
     async def broken(_):
         async def lines():

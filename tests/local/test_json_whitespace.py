@@ -69,7 +69,7 @@ def test_json_answers_differ_only_in_whitespace(ask, request_, encoding):
 
 
 def test_an_error_of_a_fault_has_the_whitespace_too(ask):
-    """A 503 of `fail_next` is an answer of the vendor like any other."""
+    """A 503 from `fail_next` is formatted like any other answer."""
     answer = ask("medipim", "GET", "/v4/brands/find?id=1", whitespace="pretty", fault="503")
     assert answer.json()["error"]["status"] == 503
     assert answer.text.startswith('{\n  "error"')

@@ -1,4 +1,4 @@
-"""The mock servers of Mediagenix On-Demand and Sequence answer as the vendor's documents say."""
+"""The mock servers of Mediagenix On-Demand and Sequence behave as documented by the vendor."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def plain(element):
 
 
 def typed(element):
-    """One value by its `type` attribute."""
+    """Return the value of an element, as its `type` says."""
     if element.get("nil") == "true":
         return None
     kind = element.get("type")
@@ -97,7 +97,7 @@ def typed(element):
 
 
 def test_xml_is_the_default_and_json_comes_on_request(vendor):
-    """No Accept means XML; the first known type of an Accept wins; an unknown one is refused with 406."""
+    """The first known type in Accept is used, XML if there is no Accept. Unknown types are refused with 406."""
     accepts = ("*/*", "application/xml", "application/json", "application/json, application/xml;q=0.5")
     answers = [vendor.ask("GET", "/api", headers={"Accept": accept}) for accept in accepts]
     types = [answer.headers["content-type"] for answer in answers]
@@ -106,7 +106,7 @@ def test_xml_is_the_default_and_json_comes_on_request(vendor):
 
 
 def test_root_names_the_collections_in_both_forms(vendor):
-    """The root has no attributes and one link for each collection."""
+    """The root has no attributes and one link per collection."""
     root = vendor.xml("/api")
     assert root.tag == "movida"
     assert plain(root) == vendor.get("/api")
@@ -115,7 +115,7 @@ def test_root_names_the_collections_in_both_forms(vendor):
 
 @pytest.mark.parametrize("module", [mediagenix, sequence])
 def test_every_link_leads_to_an_answer(module):
-    """Every link from the root has an answer, except those to other origins and to deleted subjects of events."""
+    """Every link from the root works, except links to other origins and to deleted subjects of events."""
     small = Vendor(module, titles=13)
     seen, waiting = {f"{BASE}/api"}, [f"{BASE}/api"]
 
@@ -171,7 +171,7 @@ def test_irregular_names_and_types_of_the_samples_are_kept(vendor):
 
 
 def test_null_and_empty_are_reported_apart(vendor):
-    """A null is nil="true", an empty text an empty element, and both occur among external ids."""
+    """Null is nil="true", an empty text is an empty element, and external ids have both."""
     ids = [title.find("external-id") for title in vendor.xml("/api/titles?per_page=200").iter("title") if len(title)]
     nil = [element for element in ids if element.get("nil") == "true"]
     empty = [element for element in ids if element.get("nil") is None and not element.text]
@@ -200,7 +200,7 @@ def test_pages_hold_fifty_unless_asked_and_two_hundred_at_most(vendor):
 
 
 def test_following_next_yields_every_title_once(vendor):
-    """The links lead through all pages; they are whole URLs and keep the other parameters."""
+    """The links lead through all pages. They are absolute URLs and keep the other parameters."""
     titles = vendor.all("/api/titles?per_page=130")
     assert [title["id"] for title in titles] == list(range(1, 401))
     page = vendor.get("/api/titles?per_page=130&expand=metadata&page=2")
@@ -212,7 +212,7 @@ def test_following_next_yields_every_title_once(vendor):
 
 
 def test_platforms_come_in_pages_on_request_only(vendor):
-    """4.5: without pagination=true the list is whole and has no total."""
+    """4.5: without pagination=true the list is complete and has no total."""
     whole = vendor.get("/api/platforms?per_page=2")
     assert set(whole) == {"entries"}
     assert len(whole["entries"]) == 6
@@ -222,7 +222,7 @@ def test_platforms_come_in_pages_on_request_only(vendor):
 
 
 def test_linear_schedulings_are_read_by_cursor(vendor):
-    """`next` carries the last id, not a page number, and leads through all of them once; `before` leads back."""
+    """`next` has the last id instead of a page number. It leads through all records once, and `before` leads back."""
     path = "/api/linear_channels/2/linear_schedulings?per_page=20"
     page = vendor.get(path)
     assert "after=" in page["next_link"]
@@ -244,7 +244,7 @@ def test_next_links_may_hold_unescaped_spaces():
 
 
 def test_links_may_come_with_http():
-    """The switch writes http:// as old samples do."""
+    """With the switch, links start with http:// as in old samples."""
     assert Vendor(http_links=True).get("/api")["titles_link"].startswith("http://127.0.0.1")
 
 
@@ -252,7 +252,7 @@ def test_links_may_come_with_http():
 
 
 def test_expanded_links_hold_the_record_in_both_forms(vendor):
-    """XML puts it inside the link, JSON next to it; the record is what the link would give."""
+    """XML has the record inside the link, JSON next to it. It is the same record as at the link."""
     link = next(e for e in vendor.xml("/api/titles/1?expand=licensor,metadata") if e.get("rel") == "licensor")
     record = vendor.get("/api/titles/1?expand=licensor,metadata")
     linked = vendor.get(record["licensor_link"])
@@ -261,7 +261,7 @@ def test_expanded_links_hold_the_record_in_both_forms(vendor):
 
 
 def test_expand_is_flat_and_reaches_every_depth(vendor):
-    """One list serves all depths: windows of titles, platforms of windows, outlets of platforms."""
+    """One list of rels applies at all depths: windows of titles, platforms of windows, outlets of platforms."""
     page = vendor.get("/api/titles?expand=availability_windows,platforms,outlet")
     windows = [w for title in page["entries"] for w in title["availability_windows"]["entries"]]
     assert windows
@@ -270,7 +270,7 @@ def test_expand_is_flat_and_reaches_every_depth(vendor):
 
 
 def test_some_links_are_never_expanded(vendor):
-    """`self`, unknown rels and the links a page excludes stay plain."""
+    """`self`, unknown rels and the links that the documents exclude are not expanded."""
     title = vendor.get("/api/titles/1?expand=self,rights,blackouts,nonsense,denied_rights")
     assert not {"self", "rights", "blackouts", "nonsense"} & title.keys()
     assert title["denied_rights"] == {"entries": []}
@@ -280,14 +280,14 @@ def test_some_links_are_never_expanded(vendor):
 
 
 def test_an_ancestor_is_not_expanded_again(vendor):
-    """The guard ends every circle: title, schedule, title."""
+    """The guard stops every cycle: title, schedule, title."""
     title = vendor.get("/api/titles/1?expand=schedule,title")
     assert "title_link" in title["schedule"]
     assert "title" not in title["schedule"]
 
 
 def test_siblings_share_the_guard_unless_the_switch_is_off():
-    """Below the first level a repeated record is expanded the first time only; on a list asked for, each time."""
+    """Below the first level a repeated record is expanded only once. In the requested list it is expanded each time."""
     vendor = Vendor()
     path = "/api/platforms/1/schedule?expand=schedulings,platform,title_group"
 
@@ -309,7 +309,7 @@ def test_siblings_share_the_guard_unless_the_switch_is_off():
 
 
 def test_titles_are_found_by_external_id_and_assets_by_name(vendor):
-    """The two documented filters give the one record, or none."""
+    """The two documented filters return the matching record, or none."""
     assert [t["id"] for t in vendor.get("/api/titles", external_id="ACME-43")["entries"]] == [43]
     assert vendor.get("/api/titles", external_id="ACME-6")["total_entries"] == 0  # title 6 has none
     assert vendor.get("/api/titles", external_id="unknown")["entries"] == []
@@ -319,7 +319,7 @@ def test_titles_are_found_by_external_id_and_assets_by_name(vendor):
 
 
 def test_events_are_polled_by_the_last_id(vendor):
-    """Without parameters the last 50; with newer_than the 50 after it; ids rise with gaps."""
+    """The feed has the last 50 events, or the 50 after newer_than. Ids rise with gaps."""
     newest = [event["id"] for event in vendor.get("/api/events")["entries"]]
     ids, last = [], 0
     while batch := vendor.get("/api/events", newer_than=last)["entries"]:
@@ -333,7 +333,7 @@ def test_events_are_polled_by_the_last_id(vendor):
 
 
 def test_events_are_filtered_by_type_and_show_their_subject(vendor):
-    """Only updates list changes; an expanded subject is a stub, also of what was deleted."""
+    """Only updates list changes. An expanded subject is a stub, even if it was deleted."""
     events = vendor.get("/api/events", event_type="title_updated,title_deleted", expand="subject", newer_than=0)[
         "entries"
     ]
@@ -348,7 +348,7 @@ def test_events_are_filtered_by_type_and_show_their_subject(vendor):
 
 
 def metadata_of(vendor):
-    """All metadata documents of titles, by their JSON."""
+    """Return all metadata documents of titles, from their JSON."""
     return [title["metadata"] for title in vendor.all("/api/titles?per_page=200&expand=metadata")]
 
 
@@ -374,7 +374,7 @@ def test_metadata_is_the_same_document_in_both_forms(vendor):
 
 
 def test_metadata_follows_the_template_of_the_account():
-    """Prefix, dashes in JSON and untyped numbers are switches that work while it runs."""
+    """The switches for prefix, dashes in JSON and untyped numbers take effect while the server runs."""
     vendor = Vendor()
     vendor.settings.metadata_prefix = False
     assert "year" in vendor.get("/api/titles/1/metadata")
@@ -390,7 +390,7 @@ def test_metadata_follows_the_template_of_the_account():
 
 
 def test_equal_settings_give_equal_data_and_another_seed_gives_other_data():
-    """The seed decides everything."""
+    """Equal seeds give equal records, different seeds do not."""
     path = "/api/titles?expand=metadata,rights,availability_windows"
     assert Vendor(seed=3).get(path) == Vendor(seed=3).get(path)
     assert Vendor(seed=3).get(path) != Vendor(seed=4).get(path)
@@ -429,7 +429,7 @@ def test_titles_of_a_licensor_are_those_that_link_to_it(vendor):
 
 
 def test_deals_hold_each_of_their_rights_once(vendor):
-    """Deals share out the rights, and some rights belong to none."""
+    """Each right belongs to at most one deal, and some rights to none."""
     rights = {right["id"] for right in vendor.all("/api/rights?per_page=200")}
     held = [right["id"] for deal in vendor.all("/api/deals") for right in vendor.all(deal["rights_link"])]
     assert len(held) == len(set(held))
@@ -457,7 +457,7 @@ def test_rights_status_follows_from_windows_and_platforms(vendor):
 
 
 def test_windows_are_written_with_an_offset_and_mean_the_span_of_a_right(vendor):
-    """The instants are those of a right of the title; some rights end in the month after the anchor."""
+    """The times are those of a right of the title. Some rights end in the month after the anchor."""
     windows = vendor.get("/api/titles/1/availability_windows")["entries"]
     rights = vendor.get("/api/titles/1/rights")["entries"]
     assert windows
@@ -469,7 +469,7 @@ def test_windows_are_written_with_an_offset_and_mean_the_span_of_a_right(vendor)
 
 
 def test_images_and_durations_have_their_gaps(vendor):
-    """Some titles miss an image type, some files are not fetched yet, some runtimes are not hh:mm:ss."""
+    """Some titles lack an image type, some files are not fetched yet, and some runtimes are not hh:mm:ss."""
     counts = {len(title["images"]["entries"]) for title in vendor.all("/api/titles?per_page=200&expand=images")}
     assert {3, 4} <= counts
     images = vendor.all("/api/images?per_page=200")
@@ -498,7 +498,7 @@ def test_a_library_of_a_million_titles_answers_from_its_end():
 
 
 def test_wrong_types_reach_the_share_that_was_asked_for(vendor):
-    """Numbers turn to text and a new field appears, in part of the records, while it runs."""
+    """While the server runs, numbers become text and a new field appears in some records."""
     crooked = Vendor(wrong_type_rate=0.3)
     records = crooked.all("/api/titles?per_page=200")
     hit = [record for record in records if isinstance(record["id"], str)]
@@ -510,7 +510,7 @@ def test_wrong_types_reach_the_share_that_was_asked_for(vendor):
 
 
 def test_unknown_records_are_not_found_and_writes_are_refused(vendor):
-    """404 for an id that is not there, 403 for every write, each in the vendor's shape."""
+    """404 for an unknown id and 403 for every write, each in the vendor's format."""
     missing = vendor.ask("GET", "/api/titles/401")
     assert missing.status_code == 404
     assert etree.fromstring(missing.content).tag == "error"
@@ -532,7 +532,7 @@ def writable():
 
 
 def test_metadata_is_updated_field_by_field_in_both_forms(writable):
-    """PUT has the fields to change, by either style of names; null clears; the answer is the whole document."""
+    """PUT has the fields to change, in either style of names. Null clears a field. The answer is the whole document."""
     before = writable.get("/api/titles/4/metadata")
     sent = {"title_year": 1999, "title-actors": ["A", "B"], "title_rating": None}
     answer = writable.ask("PUT", "/api/titles/4/metadata", headers=JSON, json=sent)
@@ -561,7 +561,7 @@ def test_metadata_is_updated_field_by_field_in_both_forms(writable):
     ],
 )
 def test_metadata_outside_the_template_is_refused(writable, path, body):
-    """422 for unknown fields and other types; nothing is changed."""
+    """422 for unknown fields and wrong types. Nothing is changed."""
     before = writable.get(f"/api/{path}")
     assert writable.ask("PUT", f"/api/{path}", headers=JSON, json=body).status_code == 422
     assert writable.get(f"/api/{path}") == before
@@ -569,7 +569,7 @@ def test_metadata_outside_the_template_is_refused(writable, path, body):
 
 @pytest.mark.parametrize("method", ["DELETE", "POST"])
 def test_metadata_is_neither_created_nor_deleted(writable, method):
-    """It has only GET and PUT."""
+    """A document accepts only GET and PUT."""
     assert writable.ask(method, "/api/titles/4/metadata", headers=JSON, json={}).status_code in (403, 405)
 
 
@@ -608,7 +608,7 @@ def test_a_first_image_a_rendition_and_a_track_are_created(writable):
 
 
 def test_a_created_title_is_found_by_its_filter_and_its_licensor(writable):
-    """It is in the lists that its own values say, and in no other."""
+    """A created record is in the lists that its values imply, and in no others."""
     body = {"name": "New", "external_id": "MINE-1", "licensor_link": f"{BASE}/api/licensors/3"}
     title = writable.ask("POST", "/api/titles", headers=JSON, json=body).json()
     assert writable.get("/api/titles?external_id=MINE-1")["entries"] == [title]
@@ -799,7 +799,7 @@ def test_entries_of_a_collection_have_their_place(writable):
 
 
 def test_events_are_not_written(writable):
-    """The feed is the vendor's."""
+    """Events cannot be written."""
     event = writable.get("/api/events")["entries"][-1]["self_link"]
     for method, path in (("POST", "/api/events"), ("PUT", event), ("DELETE", event)):
         assert writable.ask(method, path, headers=JSON, json={}).status_code == 403

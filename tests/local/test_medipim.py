@@ -85,7 +85,7 @@ def products(caller: Caller) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def few() -> Caller:
-    """Return a smaller vendor, for tests that look at every record."""
+    """Return a smaller mock server, for tests that read every record."""
     return Caller(products=2_100)
 
 
@@ -99,7 +99,7 @@ def few_products(few: Caller) -> list[dict[str, Any]]:
 
 
 def test_a_query_answers_total_page_and_results(caller):
-    """Meta holds total, number, offset and size; a page holds so many records."""
+    """`meta` has total, number, offset and size, and a page has that number of records."""
     answer = caller.page({"status": "active"}, no=2, size=50)
     total = answer["meta"].pop("total")
     assert answer["meta"] == {"page": {"no": 2, "offset": 100, "size": 50}}
@@ -107,7 +107,7 @@ def test_a_query_answers_total_page_and_results(caller):
 
 
 def test_pages_follow_each_other_without_gap_or_double(caller, products):
-    """Twenty pages of 250 are the stream."""
+    """Twenty pages of 250 have the same records as the stream."""
     paged = [product for no in range(20) for product in caller.page({}, no=no)["results"]]
     assert paged == products
     assert caller.page({}, no=20)["results"] == []
@@ -115,12 +115,12 @@ def test_pages_follow_each_other_without_gap_or_double(caller, products):
 
 @pytest.mark.parametrize("size", [10, 50, 100, 250])
 def test_the_four_page_sizes_are_served(caller, size):
-    """Each documented page size gives so many records."""
+    """Each documented page size returns that number of records."""
     assert len(caller.page({}, size=size)["results"]) == size
 
 
 def test_the_default_page_holds_100(caller):
-    """Without a size the vendor's default applies."""
+    """Without a size, the vendor's default is used."""
     answer = caller.post("products/query", {"filter": {}, "sorting": BY_ID, "page": {}}).json()
     assert answer["meta"]["page"] == {"no": 0, "offset": 0, "size": 100}
     assert len(answer["results"]) == 100
@@ -128,7 +128,7 @@ def test_the_default_page_holds_100(caller):
 
 @pytest.mark.parametrize("kind", ["products", "media"])
 def test_stream_lines_carry_total_and_index(caller, kind):
-    """Each line ends by a newline and counts from 0 over the whole answer."""
+    """Each line ends with a newline, and its index counts from 0 through the whole answer."""
     answer = caller.post(f"{kind}/stream", {"filter": {}, "sorting": {"touchedAt": "DESC"}})
     assert answer.content.endswith(b"}}\n")
     metas = [json.loads(line)["meta"] for line in answer.content.split(b"\n")[:-1]]
@@ -138,13 +138,13 @@ def test_stream_lines_carry_total_and_index(caller, kind):
 
 @pytest.mark.parametrize("kind", ["products", "media"])
 def test_a_stream_of_nothing_is_204(caller, kind):
-    """No match gives No Content and no body."""
+    """Without matches the answer is 204 without a body."""
     answer = caller.post(f"{kind}/stream", {"filter": {"createdAt": {"until": 1}}, "sorting": BY_ID})
     assert (answer.status_code, answer.content) == (204, b"")
 
 
 def test_the_window_caps_queries_but_not_streams():
-    """Total stops at 10,000 in a query; past it a page is empty, or refused by the switch."""
+    """The total of a query is at most 10,000. A later page is empty, or refused if the switch says so."""
     caller = Caller(products=10_300)
     assert caller.page({}, no=39)["meta"]["total"] == 10_000
     assert len(caller.page({}, no=39)["results"]) == 250
@@ -217,7 +217,7 @@ def test_status_and_place_of_violations_follow_the_switches():
 
 
 def test_a_body_that_is_no_json_object_is_a_bad_request(caller):
-    """Broken JSON and texts are 400 bad_request."""
+    """Invalid JSON and bodies that are not objects get 400 bad_request."""
     for content in (b"{", b'"all"', b"[1]"):
         answer = caller.send("POST", "/v4/brands/query", content=content)
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request")
@@ -239,7 +239,7 @@ def test_writing_is_refused(caller):
 
 
 def test_more_than_1000_codes_are_refused_also_across_filters(caller):
-    """1,000 codes pass, 1,001 do not, however they are spread."""
+    """1,000 codes are accepted and 1,001 refused, even if distributed over several filters."""
     codes = [f"{n:013d}" for n in range(1, 1_001)]
     assert caller.page({"ean": codes})["meta"]["total"] == 0
     spread = {"or": [{"ean": codes}, {"cnk": "1234567"}]}
@@ -295,7 +295,7 @@ def total(caller: Caller, filtered: Any, kind: str = "products") -> int:
     ],
 )
 def test_filters_find_exactly_the_products_that_fit(few, few_products, filtered, fits):
-    """A filter gives what a look at every product gives, and that is some but not all."""
+    """A filter returns the same products as a check of every product: some, but not all."""
     expected = [product["id"] for product in few_products if fits(product)]
     found = [product["id"] for product in few.stream(filtered)]
     assert found == expected
@@ -303,7 +303,7 @@ def test_filters_find_exactly_the_products_that_fit(few, few_products, filtered,
 
 
 def test_minimum_content_is_image_and_description_and_category(caller, products):
-    """The meaning since 2024-12."""
+    """The filter has its meaning since 2024-12."""
     # Text 1 is added by two of the oddities, and is not in the catalogue.
     fits = [
         p for p in products if p["photos"] and any(d["id"] != 1 for d in p["descriptions"]) and p["publicCategories"]
@@ -336,7 +336,7 @@ def test_codes_are_found_with_their_zeros_and_not_without(caller, products):
 
 @pytest.mark.parametrize("name", ["gtin", "eanGtin8", "eanGtin12", "eanGtin13", "eanGtin14"])
 def test_each_gtin_field_finds_its_products(caller, products, name):
-    """What a record shows in a field, the filter of that name finds."""
+    """The filter of a field finds the records with that value."""
     shown = [p for p in products if isinstance(p[name], str)]
     assert shown
     for product in shown[:3]:
@@ -355,12 +355,12 @@ def test_each_gtin_field_finds_its_products(caller, products, name):
     ],
 )
 def test_sorting_is_total_and_ties_go_by_id(few, few_products, sorting, key):
-    """Equal keys come in the order of the id, in both directions."""
+    """Records with equal keys are sorted by id, in both directions."""
     assert few.stream({}, sorting=sorting) == sorted(few_products, key=key)
 
 
 def test_names_sort_by_locale(few):
-    """Names rise or fall; those without the locale are at one end."""
+    """Names are sorted in either direction, with the missing ones at one end."""
     sorting = {"name": {"direction": "ASC", "locale": "fr"}}
     names = [p["name"].get("fr", "").replace("\u00a0", " ") for p in few.stream({"status": "active"}, sorting=sorting)]
     assert names == sorted(names)
@@ -370,7 +370,7 @@ def test_names_sort_by_locale(few):
 
 
 def test_created_at_sorts_and_filters_also_where_the_body_hides_it(few):
-    """Creation times rise; a null in the body does not lose the record."""
+    """Creation times rise, and a record whose time is null in the body is not lost."""
     times = [p["meta"]["createdAt"] for p in few.stream({}, sorting={"createdAt": "ASC"})]
     known = [time for time in times if time is not None]
     assert known == sorted(known)
@@ -382,7 +382,7 @@ def test_created_at_sorts_and_filters_also_where_the_body_hides_it(few):
 
 
 def test_find_takes_any_identifier_and_answers_in_product(caller, products):
-    """By id, CNK, EAN; 404 for none, a violation for an unknown parameter."""
+    """Products are found by id, CNK and EAN. No match gets 404, an unknown parameter a violation."""
     product = next(p for p in products if p["ean"] and p["status"] == "active" and isinstance(p["eanGtin13"], str))
     for name in ("id", "cnk", "eanGtin13", "gtin"):
         assert caller.get("products/find", **{name: product[name]}).json() == {"product": product}
@@ -432,7 +432,7 @@ COUNTS = {
 @pytest.mark.parametrize(("path", "count"), COUNTS.items())
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]"])
 def test_lists_without_page_come_whole_and_without_page_meta(caller, path, count, content):
-    """An empty body, {} and [] all ask for everything."""
+    """An empty body, {} and [] all select every record."""
     answer = caller.send("POST", f"/v4/{path}/query", content=content).json()
     assert answer["meta"] == {"total": count}
     ids = [record["id"] for record in answer["results"]]
@@ -462,7 +462,7 @@ def test_lists_filter_and_sort(caller):
 
 
 def test_the_category_tree_hangs_together(caller):
-    """Every parent exists, roots have null, and the way up ends."""
+    """Every parent exists, roots have null, and there are no cycles."""
     rows = caller.post("public-categories/query", {}).json()["results"]
     parents = {row["id"]: row["parent"] for row in rows}
 
@@ -501,14 +501,14 @@ def test_what_products_link_to_exists(caller, products):
     ],
 )
 def test_media_filters_find_exactly_the_items_that_fit(few, filtered, fits):
-    """A filter gives what a look at every item gives."""
+    """A filter returns the same items as a check of every item."""
     expected = [item["id"] for item in few.stream({}, kind="media") if fits(item)]
     assert [item["id"] for item in few.stream(filtered, kind="media")] == expected
     assert 0 < len(expected) < 4_200
 
 
 def test_media_and_products_find_each_other(caller, products):
-    """Media by product and products by media agree, also where two products share."""
+    """Media by product and products by media agree, even if two products share media."""
     product = next(p for p in products if len(p["photos"]) == 2)
     items = caller.stream({"product": product["id"]}, kind="media")
     assert items == product["photos"]
@@ -538,14 +538,14 @@ def test_equal_settings_give_equal_data_and_seeds_differ():
 
 
 def test_more_products_leave_the_first_ones_only():
-    """A larger catalogue holds the smaller one: size is no part of a record, but for the successor of the last."""
+    """A larger catalogue contains the smaller one. Only the successor of the last product depends on the size."""
     small = {p["id"]: p for p in Caller(products=100).stream({})}
     large = {p["id"]: p for p in Caller(products=200).stream({})}
     assert all(large[identity] == product for identity, product in small.items() if not product["replacement"])
 
 
 def test_the_oddities_of_the_real_data_are_there(products):
-    """Each oddity of the table occurs among the first 5,000, and each is rare; without the switch, none does."""
+    """Each oddity of the table occurs among the first 5,000 products and is rare. Without the switch none occurs."""
     assert {name: count for name, count in oddities(products).items() if not 1 <= count <= 5} == {}
     assert set(oddities(Caller(products=5_000, oddities=False).stream({})).values()) == {0}
 
@@ -614,7 +614,7 @@ def test_times_lie_between_2017_and_the_anchor(products):
 
 
 def test_vat_follows_the_kind_of_product_with_rare_outliers(products):
-    """Medicines bear 6 %, the rest 21 %, but for a few."""
+    """Medicines have 6 % VAT and other products 21 %, with a few exceptions."""
     rates = Counter((p["requiresLegalText"], float(p["vat"])) for p in products)
     wrong = rates[True, 21.0] + rates[False, 6.0]
     assert set(rates) <= {(True, 6.0), (True, 21.0), (False, 6.0), (False, 21.0)}
@@ -634,7 +634,7 @@ def test_the_share_of_wrong_types_follows_the_switch():
 
 
 def test_new_fields_are_in_every_product():
-    """A year later: two new members in each product and one in its `meta`, in pages, streams and finds."""
+    """Each product has two new members and one in its `meta`, in pages, streams and finds."""
     caller = Caller(products=60)
     before = caller.stream({})
     caller.settings.new_fields = True
@@ -651,7 +651,7 @@ def test_new_fields_are_in_every_product():
 
 
 def test_codes_may_be_numbers():
-    """A year later: `cnk` is a JSON number in every product, without its leading zeros; filters still take texts."""
+    """`cnk` is a JSON number without leading zeros in every product. Filters still accept text."""
     caller = Caller(products=120)
     before = caller.stream({})
     caller.settings.codes_as_numbers = True

@@ -40,7 +40,7 @@ def simulate(client, merchant, body, **options):
 
 
 def test_the_command_line_of_the_vendors_page_gets_a_token(pledg):
-    """The page's curl line, with our key and secret in the environment of a shell."""
+    """The page's curl command, with key and secret in the environment of a shell."""
     key, secret = key_pair(pledg)
     line = """curl -sS --cacert "$CA" -X POST "$API_URL/api/token" \
         -H "Content-Type: application/x-www-form-urlencoded" \
@@ -75,7 +75,7 @@ def test_token_requests_that_are_wrong_are_refused(changes, status, error, ask_t
 
 
 def test_a_token_holds_until_it_expires(pledg, client, merchants, ask_token):
-    """It passes on a protected path; after its lifetime, after expire_now() and when changed it does not."""
+    """A token is accepted on a protected path, but not after its lifetime, after expire_now() or when changed."""
     path = f"/api/merchants/{merchants[0].uid}/simulate_payment_schedule"
     body = {"amount_cents": 200, "created": "2021-12-17"}
 
@@ -98,7 +98,7 @@ def test_a_token_holds_until_it_expires(pledg, client, merchants, ask_token):
 
 
 def test_each_protected_path_takes_its_schemes(pledg, client, merchants, ask_token):
-    """The server's simulation takes the token, refunds also the dashboard's credentials; the key pair is neither."""
+    """Protected simulations accept only tokens, refunds also the dashboard's credentials. The key pair is refused."""
     simulate_path = f"/api/merchants/{merchants[0].uid}/simulate_payment_schedule"
     refund_path = f"/api/purchases/{pledg_schedule.uid('pur', 1, 3)}/credit_by_transfer"
     body = {"amount_cents": 200, "created": "2021-12-17"}
@@ -186,13 +186,13 @@ def test_a_browser_may_ask_before_it_sends_json(client, owner):
 
 @pytest.mark.parametrize("body", ["", "[]", "null", "{", "[" * 5_000, '{"amount_cents": 1e2, "created": "2026-01-01"}'])
 def test_a_simulation_of_what_is_no_object_is_refused(client, merchants, body):
-    """400 in the vendor's form."""
+    """400 in the vendor's format."""
     answer = simulate(client, merchants[0], None, content=body)
     assert (answer.status_code, "is invalid" in answer.json()["error"]["debug"]) == (400, True)
 
 
 def test_deferred_payment_is_one_object(client, merchants):
-    """Not a list: one line, thirty days on."""
+    """The answer is one payment after thirty days, not a list."""
     answer = simulate(client, merchants[2], {"amount_cents": 100, "created": "2022-01-03"})
     assert answer.json() == {"DEFERRED": {"amount_cents": 100, "fees": 0, "payment_date": "2022-02-02"}}
 
@@ -216,7 +216,7 @@ def test_a_late_second_payment_merges_what_passes_a_year():
 
 
 def test_shares_add_up_and_fees_follow_the_threshold(client, merchants):
-    """For any amount the shares add up to it, and all fees are on the first line."""
+    """The shares of any amount add up to it, and all fees are in the first payment."""
     for amount, percent in ((1, 2.2), (49_999, 2.2), (50_000, 1.8), (150_001, 1.45)):
         lines = simulate(client, merchants[1], {"amount_cents": amount, "created": "2026-03-01"}).json()["INSTALLMENT"]
         assert sum(line["amount_cents"] for line in lines) == amount
@@ -256,7 +256,7 @@ def test_any_content_type_is_read(client, merchants):
 
 
 def test_unknown_merchants_and_companies_are_not_found(client, pledg):
-    """404, also for a merchant's uid in a company's place."""
+    """404, also for a merchant's uid instead of a company's."""
     body = {"amount_cents": 200, "created": "2021-12-17"}
     for path in (
         "/api/users/me/merchants/mer_00000000-0000-4000-a000-000000000001/simulate_payment_schedule",

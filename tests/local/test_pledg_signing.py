@@ -53,7 +53,7 @@ def test_a_signed_purchase_gets_a_link_that_leads_to_its_page(pledg, client, pat
 
 
 def test_purchase_pages_say_whether_the_signature_holds(pledg, client):
-    """The two pages of the front, for a merchant and for a company."""
+    """Both pages for buyers accept it, for a merchant and for a company."""
     company = {"data": {"companyUid": pledg.credentials["PLEDG_COMPANY_UID"], **SETTINGS}}
     good = [("/purchase", signed_settings(pledg)), ("/payment_solutions", company)]
     for path, claims in good:
@@ -66,7 +66,7 @@ def test_purchase_pages_say_whether_the_signature_holds(pledg, client):
 
 
 def test_signatures_that_do_not_hold_are_refused(pledg, client):
-    """Changed, cut, unsigned, expired, of another algorithm, without data, or absent: 400, and no purchase."""
+    """Changed, cut, unsigned, expired, with another algorithm, without data, or absent: 400 and no purchase."""
     claims = signed_settings(pledg)
     secret = pledg.credentials["PLEDG_MERCHANT_SECRET"]
     good = sign(pledg, claims)
@@ -105,7 +105,7 @@ def test_signed_settings_that_are_wrong_are_named(pledg, client, changes, name):
 
 
 def test_unsigned_purchases_pass_where_the_account_allows_them(pledg, client):
-    """The tick box of the dashboard; a purchase link needs its signature all the same."""
+    """The account's option applies to pages. A purchase link always needs its signature."""
     assert client.get("/purchase", params={"reference": "order_1"}).status_code == 400
     pledg.set(signature_required=False)
     assert "unsigned request accepted" in client.get("/purchase", params={"reference": "<b>"}).text
@@ -141,7 +141,7 @@ def test_a_refund_that_is_not_possible_is_explained_in_a_raw_text(pledg, client,
 
 
 def test_a_release_has_no_body_and_happens_once(pledg, client):
-    """Dashboard credentials pass as well."""
+    """Dashboard credentials are accepted as well."""
     uid = pledg_schedule.uid("pur", 1, 1)  # of the second notification
     dashboard = (pledg.credentials["PLEDG_DASHBOARD_EMAIL"], pledg.credentials["PLEDG_DASHBOARD_PASSWORD"])
     first = client.post(f"/api/purchases/{uid}/release", auth=dashboard)
@@ -169,7 +169,7 @@ def test_the_notification_log_repeats_and_grows(client):
 
 
 def test_genuine_and_other_notifications_are_what_they_are_said_to_be(pledg, client):
-    """Each is looked at by the documents' rules, spelled out here anew."""
+    """Each is checked by the documents' rules, which this test implements independently."""
     secret = pledg.credentials["PLEDG_MERCHANT_SECRET"]
 
     def verdict(text):

@@ -1,4 +1,4 @@
-"""The process of the mock servers: start, reach, set, stop."""
+"""The process of the mock servers: start, connect, control, stop."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_importing_it_needs_no_server_library():
 
 
 def test_a_vendor_answers_over_verified_https(servers, open_client):
-    """The certificate holds for 127.0.0.1 and localhost under the CA that is handed out, whose name warns."""
+    """The certificate is valid for 127.0.0.1 and localhost under the returned CA, whose name is a warning."""
     vendor = servers["pledg"]
     assert vendor.base_url.startswith("https://127.0.0.1:")
     with open_client(vendor) as client:
@@ -84,7 +84,7 @@ def test_other_authorities_are_not_enough(servers):
 
 
 def test_credentials_are_drawn_anew_for_each_start(servers):
-    """Secrets differ between two starts, and are in no repr; uids come from the seed."""
+    """Secrets differ between two starts and are in no repr. Uids depend on the seed."""
     first = servers["pledg"]
     with local.start(vendors=("pledg",)) as other:
         second = other["pledg"]
@@ -101,7 +101,7 @@ def test_nothing_secret_is_among_the_process_arguments(servers):
 
 
 def test_a_vendor_is_not_pickled(servers):
-    """Pickling is refused, with what to do instead."""
+    """Pickling is refused, and the error says what to do instead."""
     with pytest.raises(TypeError, match="holds credentials"):
         pickle.dumps(servers["pledg"])
 
@@ -158,7 +158,7 @@ def test_no_orphan_is_left_by_a_parent_that_was_killed():
 
 
 def test_the_shared_servers_start_once_and_end_with_the_process():
-    """Eight threads get the same servers, a forked process too, and nothing is left at exit."""
+    """Eight threads and a forked process get the same servers, and no process or file remains at exit."""
     code = """
         import os, threading
         from vendorkit import local
@@ -198,7 +198,7 @@ def test_a_start_that_fails_says_why(monkeypatch):
 
 
 def test_modules_next_to_the_notebook_do_not_break_the_start(tmp_path):
-    """A `token.py` or `ssl.py` in the working directory is not taken for the library's."""
+    """A `token.py` or `ssl.py` in the working directory is not imported instead of the standard module."""
     for name in ("token.py", "ssl.py", "json.py"):
         (tmp_path / name).write_text("raise SystemExit('shadowed')")
     code = """
