@@ -177,6 +177,6 @@ def _number(query: Mapping[str, str], name: str, default: int, *, least: int = 1
 
 
 def _route_path(pattern: str) -> str:
-    """Return the pattern in Starlette's syntax, in which each id needs a name of its own."""
+    """Return the pattern in Starlette's syntax, in which each id needs a different name."""
     first, *rest = pattern.split("{id}")
     return "/api" + first + "".join(f"{{id{position or ''}:int}}{part}" for position, part in enumerate(rest))

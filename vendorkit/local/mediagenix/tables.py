@@ -171,7 +171,7 @@ class Tables:
         table: Table = {}
         for plural, kind in self.kinds.items():
             if not kind.owners and plural not in self._library.counts:
-                continue  # a single record below others, without a path of its own
+                continue  # a single record below others, which has no other path
             table[kind.pattern] = partial(self._at, kind)
             if kind.listed:
                 table[f"/{plural}"] = partial(self._list, kind)
