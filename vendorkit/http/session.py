@@ -137,7 +137,7 @@ class Session(PerProcess):
             with tolerated(RuntimeError):
                 response.close()
 
-    def post_as_is(self, request: requests.PreparedRequest) -> requests.Response:
+    def send_once(self, request: requests.PreparedRequest) -> requests.Response:
         """Send a prepared token request once, and return the response whatever its status."""
         request_label = f"{self.vendor}: {request.method} {urlsplit(request.path_url).path}"
         outcome = self._judge.outcome(lambda: self._send_and_read(request), request_label)

@@ -80,7 +80,7 @@ class Pledg(Client):
         if name == "basic":
             return Basic(user.reveal(), password.reveal())
         token_url = f"{self.endpoint.base_url}/api/token"
-        return ClientCredentials(token_url, user.reveal(), password.reveal(), post=self.session.post_as_is)
+        return ClientCredentials(token_url, user.reveal(), password.reveal(), post=self.session.send_once)
 
     def signing(self, scheme: str | None) -> Signing:
         """Return HTTP Basic with the dashboard's credentials, or an access token, which is fetched first."""

@@ -1,4 +1,4 @@
-"""Pledg's plans and conditions: each resource is one response with a shape of its own."""
+"""Pledg's plans and conditions: the response of each resource has a different shape."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FILE: Final = Path(__file__).with_name("resources.txt")
 @dataclass(frozen=True)
 class Single(Paging):
     """
-    A resource that is one response with a shape of its own.
+    A resource whose response has a shape that no other has.
 
     Attributes:
         name: The resource's name, for messages.
