@@ -20,6 +20,11 @@ def below(widget: widgets.Widget) -> list[widgets.Widget]:
     return [widget, *(one for child in getattr(widget, "children", ()) for one in below(child))]
 
 
+def html_of(panel: widgets.Widget) -> str:
+    """Return all HTML inside a panel."""
+    return "".join(widget.value for widget in below(panel) if isinstance(widget, widgets.HTML))
+
+
 def labelled(panel: widgets.Widget, description: str) -> Any:
     """Return the first widget with this label."""
     return next(one for one in below(panel) if getattr(one, "description", None) == description)

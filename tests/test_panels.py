@@ -76,7 +76,7 @@ def test_success_says_what_else_was_seen(panel, vendor, said):
 
 def row_of(panel, label):
     """The cells of a vendor's row."""
-    line = next(line for line in re.findall("<tr>(.*?)</tr>", panel._glance.value) if f">{label}<" in line)
+    line = next(line for line in re.findall("<tr>(.*?)</tr>", panel._overview.value) if f">{label}<" in line)
     return [html.unescape(re.sub("<[^>]+>", "", cell)) for cell in re.findall("<t[hd].*?</t[hd]>", line)]
 
 
@@ -390,7 +390,7 @@ def test_interrupt_in_a_callback_is_shown_and_leaves_the_panel_usable(panel, mon
         if place == "start":
             patched.setattr(threading.Thread, "start", interrupted)
         else:
-            patched.setattr(panel._worker, "_busy_changed", interrupted)
+            patched.setattr(panel._worker, "_on_busy", interrupted)
             patched.setattr(panel._worker, "_end", panel._worker._lock.release)
         button(panel, "Test call").click()
     assert "Interrupted." in panel.static_html()

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 import vendorkit as vk
-from tests.clicking import below, button, cancel, everything, exchange_of, labelled, leaked
+from tests.clicking import below, button, cancel, everything, exchange_of, html_of, labelled, leaked
 from vendorkit.ask import Filter
 from vendorkit.errors import Cancelled, UsageError
 from vendorkit.http.exchanges import Body, Exchange
@@ -101,7 +101,7 @@ def test_values_in_groups_are_checked_too(panel):
     """By the same check as filters by name, and next to the control."""
     control = panel.form.conditions.add_group().add("brand", "made up")
     assert control.faulty
-    assert panel._go.disabled
+    assert panel._send_button.disabled
     with pytest.raises(UsageError, match="brand must be"):
         _ = panel.query
 
@@ -215,7 +215,7 @@ def test_every_resource_can_be_asked_or_says_what_it_needs(client_of, vendor):
     for name in client.declared:
         form = panel.choose(name)
         form.limit.box.value = "20"
-        if not panel._go.disabled:
+        if not panel._send_button.disabled:
             panel.fetch()
             panel.join()
             assert len(panel.frame) > 0, status(panel)
@@ -278,12 +278,12 @@ def test_error_is_next_to_its_control_and_nothing_can_be_sent(panel):
     control = panel.form.conditions.add("brand", "9, x")
     assert 'role="alert"' in control.children[-1].value
     assert "brand must be a whole number" in control.children[-1].value
-    assert panel._go.disabled
+    assert panel._send_button.disabled
     assert panel._count.disabled
     assert panel._status.value == ""
     control.box.value = "9, 12"
     assert 'role="alert"' not in control.children[-1].value
-    assert not panel._go.disabled
+    assert not panel._send_button.disabled
     assert dict(panel.query.filters) == {"brand": [9, 12]}
 
 
@@ -344,20 +344,20 @@ def test_id_is_found_by_a_name(panel, vendors, medipim):
         control.box.value = f"12, {wanted[:length]}"
     panel.form.lookup.join()
     assert vendors["medipim"].requests == 1
-    assert control._found.layout.display == ""
-    assert f"{wanted} (9)" in control._found._options_labels
-    assert panel._go.disabled
-    control._found.value = "9"
+    assert control._matches.layout.display == ""
+    assert f"{wanted} (9)" in control._matches._options_labels
+    assert panel._send_button.disabled
+    control._matches.value = "9"
     assert control.box.value == "12, 9"
-    assert control._found.layout.display == "none"
+    assert control._matches.layout.display == "none"
     assert dict(panel.query.filters) == {"brand": [12, 9]}
     control.box.value = wanted[:4].upper()
     panel.form.lookup.join()
     assert vendors["medipim"].requests == 1
-    assert control._found.layout.display == ""
+    assert control._matches.layout.display == ""
     control.box.value = wanted[:2]
     panel.form.lookup.join()
-    assert control._found.layout.display == "none"
+    assert control._matches.layout.display == "none"
 
 
 def test_list_of_one_answer_is_searched_here(panel, vendors, medipim):
@@ -369,7 +369,7 @@ def test_list_of_one_answer_is_searched_here(panel, vendors, medipim):
     for text in (name, name[:4], name[1:5]):
         control.box.value = text
         panel.form.lookup.join()
-        assert any(name in label for label in control._found._options_labels)
+        assert any(name in label for label in control._matches._options_labels)
     assert vendors["medipim"].requests == 1
 
 
@@ -387,7 +387,7 @@ def test_lookup_leaves_the_budget_to_requests_and_shows_its_errors(panel, vendor
     control.box.value = "abcd"
     panel.form.lookup.join()
     assert "HTTP 401" in control._note.value
-    assert control._found.layout.display == "none"
+    assert control._matches.layout.display == "none"
 
 
 def test_columns_are_ticked_searched_and_preset(panel):
@@ -401,7 +401,7 @@ def test_columns_are_ticked_searched_and_preset(panel):
     assert panel.form.options()["columns"] == ["id", "status"]
     assert columns._open.description == f"columns: 2 of {len(schema.arrow.names)}"
     labelled(columns, "Find column").value = "PRICE"
-    assert [one.description for one in columns._ticks._found.children] == [
+    assert [one.description for one in columns._ticks._matches.children] == [
         n for n in schema.arrow.names if "price" in n
     ]
     button(columns, "prices").click()
@@ -561,7 +561,7 @@ def test_cancel_ends_a_pull_within_half_a_second(panel, vendors):
     panel.fetch()
     time.sleep(0.3)
     assert panel._progress.layout.display == ""
-    assert looks_off(panel._go)
+    assert looks_off(panel._send_button)
     cancel(panel)
     assert status(panel) == "Cancelled."
     assert panel._progress.layout.display == "none"
@@ -680,7 +680,7 @@ def test_change_while_a_pull_runs_does_not_let_a_second_one_begin(panel, vendors
     panel.choose("brands")
     panel.fetch()
     panel.form.conditions.add("search", "a")
-    assert looks_off(panel._go)
+    assert looks_off(panel._send_button)
     assert not looks_off(panel._stop)
     button(panel, "Send").click()
     panel.join()
@@ -777,7 +777,7 @@ def test_negative_limit_is_refused_before_anything_is_sent(panel):
     """It is a whole number, so its control takes it; the sentence is below the form."""
     panel.form.limit.box.value = "-1"
     assert "limit must be a number of records, 0 or more, not -1." in panel._status.value
-    assert panel._go.disabled
+    assert panel._send_button.disabled
 
 
 # The whole result
@@ -1036,7 +1036,7 @@ def test_no_state_of_any_widget_holds_a_credential(client_of, vendors, vendor):
     panel.fetch()
     panel.join()
     assert len(panel.frame) > 0
-    shown = exchange_of(panel).static_html()
+    shown = html_of(exchange_of(panel))
     assert "200" in shown
     for _, language in panel._language.options:
         panel._language.value = language
@@ -1068,12 +1068,12 @@ def test_exchange_is_written_when_it_is_looked_at(panel):
     panel.form.limit.box.value = "10"
     panel.fetch()
     panel.join()
-    assert panel._exchange.static_html() == ""
-    first = exchange_of(panel).static_html()
+    assert html_of(panel._exchange) == ""
+    first = html_of(exchange_of(panel))
     assert "Response body" in first
     panel.fetch()
     panel.join()
-    assert panel._exchange.static_html() != first
+    assert html_of(panel._exchange) != first
     assert len(rows_of(panel._exchange._table.value)) == 1
 
 
@@ -1188,7 +1188,7 @@ def test_credential_in_a_body_is_masked_wherever_it_is(panel, vendors, length):
     pane._texts = {}
     pane._chooser.options = [("1", 0)]
     pane._chooser.index = 0
-    pane._open_one()
+    pane._open_chosen()
     shown = pane._open.value
     assert filler[:40_000] in shown
     for part in (secret, secret[:8], "made-up", "<script"):

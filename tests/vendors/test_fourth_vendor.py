@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 import vendorkit as vk
-from tests.clicking import button, everything, exchange_of, labelled
+from tests.clicking import button, everything, exchange_of, html_of, labelled
 from tests.vendors.fourth_server import SHIPS, fourth_server
 from tests.vendors.fourth_vendor import Harbour
 from vendorkit import doctor
@@ -92,7 +92,7 @@ def test_request_panel_asks_and_fetches(harbour, server):
     panel.join()
     assert set(panel.frame["flag"]) == {'"NO"', '"NL"'}
     assert "harbour" in panel.snippet()
-    assert "Bearer ***" in exchange_of(panel).static_html()
+    assert "Bearer ***" in html_of(exchange_of(panel))
     assert server.token not in everything(panel)
     button(panel, "Count").click()
     panel.join()

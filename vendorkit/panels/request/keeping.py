@@ -1,4 +1,4 @@
-"""What is kept: the requests that were sent, requests in files, and all that matches on disk."""
+"""The history of requests, requests saved in files, and saving all matching records to disk."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import pandas as pd
 from vendorkit import arguments
 from vendorkit.errors import UsageError, VendorkitError
 from vendorkit.httpfile import http_text, save_request, saved_requests
-from vendorkit.panels.base import FIELD, LIST, WHOLE, WRAP, Act, Failed, button, entry
-from vendorkit.panels.markup import code_html, copied_html, counted
+from vendorkit.panels.base import FIELD, LIST, WHOLE, WRAP, Action, OnError, button, entry
+from vendorkit.panels.markup import code_html, copyable_html, counted
 from vendorkit.panels.table.columns import labelled
 from vendorkit.panels.table.markup import page_html
 from vendorkit.query import Query
@@ -24,14 +24,15 @@ from vendorkit.vendors.client import Client
 
 Now = Callable[[], tuple[Query, dict[str, Any]]]
 Restore = Callable[[Query, Mapping[str, Any]], None]
+Say = Callable[[str], None]
 _KINDS: Final = (("a dataset (a folder that can be updated)", "dataset"), ("one Parquet file", "parquet"))
-_KEPT: Final = 100
-_ROWS: Final = 5  # of each result
+_MAX_ENTRIES: Final = 100
+_PREVIEW_ROWS: Final = 5
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A request: a line for people, the query, the arguments of `frame`, all of it as text, its first rows as HTML."""
+class HistoryEntry:
+    """A request: its label, the query, the arguments of `frame`, both as text, and the first rows as HTML."""
 
     label: str
     query: Query
@@ -42,114 +43,115 @@ class Kept:
 
 class History(widgets.VBox):  # type: ignore[misc]
     """
-    The list of requests: to search, to look at, to put back into the form. In memory only, but for saved files.
+    The list of requests, to search, inspect and restore. It is kept in memory, except for requests saved to a file.
 
     Args:
         client: The vendor.
-        now: Returns what the form says: the query and the arguments of `frame`.
+        now: Returns the request in the form: the query and the arguments of `frame`.
         restore: Puts a request into the form.
-        say: Shows a success.
-        failed: Called with the error of a click.
+        say: Shows a success message.
+        on_error: Called with the error of a click.
     """
 
-    def __init__(self, client: Client, now: Now, restore: Restore, say: Callable[[str], None], failed: Failed) -> None:
-        self._client, self._now, self._restore, self._say, self._kept = client, now, restore, say, list[Kept]()
-        self.search = entry(widgets.Text, "Search", self._show, failed, **FIELD)
-        self.list = entry(widgets.Select, "Requests", self._open, failed, rows=8, **LIST)
+    def __init__(self, client: Client, now: Now, restore: Restore, say: Say, on_error: OnError) -> None:
+        self._client, self._now, self._restore, self._say, self._all = client, now, restore, say, list[HistoryEntry]()
+        self.search = entry(widgets.Text, "Search", self._show, on_error, **FIELD)
+        self.list = entry(widgets.Select, "Requests", self._open, on_error, rows=8, **LIST)
         self.path = widgets.Text("requests.http", description="File", continuous_update=False, **FIELD)
         self.name = widgets.Text(description="Name", continuous_update=False, **FIELD)
         self._detail = widgets.HTML()
-        put_back = button("Restore", self.restore, failed, "Put the selected request back into the form")
-        save = button("Save", self.save, failed, "Add the request in the form to the file, under this name")
-        load = button("Load", self.load, failed, "List the requests in the file")
+        put_back = button("Restore", self.restore, on_error, "Put the selected request back into the form")
+        save = button("Save", self.save, on_error, "Add the request in the form to the file, under this name")
+        load = button("Load", self.load, on_error, "List the requests in the file")
         files = widgets.HBox([self.path, self.name, save, load], layout=WRAP)
         super().__init__([self.search, self.list, widgets.HBox([put_back]), self._detail, files])
 
-    def note(self, query: Query, options: Mapping[str, Any], said: str, frame: pd.DataFrame | None = None) -> None:
-        """Keep a request, its outcome, and its first rows."""
+    def note(self, query: Query, options: Mapping[str, Any], outcome: str, frame: pd.DataFrame | None = None) -> None:
+        """Add a request, its outcome, and its first rows."""
         try:
             text = http_text(query, query.resource.name, options)
         except VendorkitError:
             text = repr(query)
-        # As HTML: even a copy of the rows would hold the memory of the whole frame, which is Arrow's.
-        rows = "" if frame is None else page_html(labelled(frame.head(_ROWS)), title="First rows", dtypes=False)
+        # As HTML, because even a few rows of a frame keep the Arrow memory of the whole frame alive.
+        rows = "" if frame is None else page_html(labelled(frame.head(_PREVIEW_ROWS)), title="First rows", dtypes=False)
         at = datetime.now(timezone.utc).strftime("%H:%M:%S")
-        self._kept = [Kept(f"{at} {query.resource.name}: {said}", query, options, text, rows), *self._kept][:_KEPT]
+        added = HistoryEntry(f"{at} {query.resource.name}: {outcome}", query, options, text, rows)
+        self._all = [added, *self._all][:_MAX_ENTRIES]
         self._show()
 
     def restore(self) -> None:
-        """Put the chosen request into the form."""
+        """Put the selected request back into the form."""
         if self.list.value is not None:
             self._restore(self.list.value.query, self.list.value.options)
 
     def save(self) -> None:
         """
-        Add what the form says to the file.
+        Add the request in the form to the file.
 
         Raises:
-            UsageError: It has no name, or one that is in use; or the file is of another kind.
+            UsageError: The name is empty or in use, or the file is not a file of requests.
         """
         query, options = self._now()
         save_request(self.path.value, self.name.value, query, self._client, options)
         self._say(f"Saved {self.name.value} to {self.path.value}.")
 
     def load(self) -> None:
-        """List the requests of the file; nothing is sent."""
-        found = saved_requests(self.path.value, self._client)
-        for name, query in found.items():
+        """Add the requests in the file to the list; nothing is sent."""
+        requests = saved_requests(self.path.value, self._client)
+        for name, query in requests.items():
             self.note(query, query.options, f"saved as {name} in {self.path.value}")
-        self._say(f"Loaded {counted(len(found), 'request')} from {self.path.value}.")
+        self._say(f"Loaded {counted(len(requests), 'request')} from {self.path.value}.")
 
     def _show(self) -> None:
-        sought = self.search.value.casefold()
-        found = [one for one in self._kept if sought in f"{one.label}\n{one.text}".casefold()]
-        self.list.options = [(one.label, one) for one in found]
-        self.list.index = 0 if found else None
+        term = self.search.value.casefold()
+        matches = [item for item in self._all if term in f"{item.label}\n{item.text}".casefold()]
+        self.list.options = [(item.label, item) for item in matches]
+        self.list.index = 0 if matches else None
         self._open()
 
     def _open(self) -> None:
-        one = self.list.value
-        self._detail.value = "" if one is None else code_html(one.text) + one.rows
+        selected = self.list.value
+        self._detail.value = "" if selected is None else code_html(selected.text) + selected.rows
 
 
 class SavePane(widgets.HBox):  # type: ignore[misc]
     """
-    Where to save all that matches, as what, and the button.
+    The path, the format and the button for saving all matching records.
 
     Args:
         save: Starts saving.
-        failed: Called with the error of a click.
+        on_error: Called with the error of a click.
     """
 
-    def __init__(self, save: Act, failed: Failed) -> None:
+    def __init__(self, save: Action, on_error: OnError) -> None:
         self.path = widgets.Text(description="Save all to", placeholder="products", **FIELD)
         self.kind = widgets.Dropdown(options=_KINDS, description="as", style=WHOLE, layout={"width": "auto"})
-        self.button = button("Save all", save, failed, "Download and save all matching records, ignoring the limit")
+        self.button = button("Save all", save, on_error, "Download and save all matching records, ignoring the limit")
         self.code = widgets.HTML()
         super().__init__([self.path, self.kind, self.button, self.code], layout=WRAP)
 
     def write(self, query: Query, options: Mapping[str, Any]) -> str:
         """
-        Download all that *query* matches and save it, and show the code that reads it; return how much there is.
+        Download and save all records that match *query*, show the code that reads them, and return a message.
 
         Raises:
-            UsageError: There is no path, or something else is there.
-            IncompletePull: It broke off; a dataset continues from there when it is saved again.
+            UsageError: The path is empty, or something else is already there.
+            IncompletePull: The download broke off. Saving a dataset again continues from there.
         """
         if self.kind.value == "dataset":
             path = str(arguments.folder(self.path.value))
-            kept = {name: value for name, value in options.items() if name in ("columns", "locale")}
-            said = f"Saved {counted(query.save(path, **kept).rows, 'row')} to {path}."
+            chosen = {name: value for name, value in options.items() if name in ("columns", "locale")}
+            message = f"Saved {counted(query.save(path, **chosen).rows, 'row')} to {path}."
             code = f"import vendorkit as vk\n\nframe = vk.load({path!r})\n"
         else:
-            place = arguments.folder(f"{self.path.value.removesuffix('.parquet')}.parquet")
-            if place.exists() or not self.path.value.strip():
-                what = f"{place.name} already exists." if self.path.value.strip() else "The file name is empty."
+            file = arguments.folder(f"{self.path.value.removesuffix('.parquet')}.parquet")
+            if file.exists() or not self.path.value.strip():
+                what = f"{file.name} already exists." if self.path.value.strip() else "The file name is empty."
                 raise UsageError(what, remedy="Enter another name.")
-            frame, written = query.frame(**{**options, "limit": None}), io.BytesIO()
-            frame.to_parquet(written)
-            write_atomically(place, written.getbuffer())
-            said = f"Saved {counted(len(frame), 'row')} to {place.name}."
-            code = f"import pandas as pd\n\nframe = pd.read_parquet({str(place)!r})\n"
-        self.code.value = copied_html(code, "Copy for the next cell")
-        return said
+            frame, body = query.frame(**{**options, "limit": None}), io.BytesIO()
+            frame.to_parquet(body)
+            write_atomically(file, body.getbuffer())
+            message = f"Saved {counted(len(frame), 'row')} to {file.name}."
+            code = f"import pandas as pd\n\nframe = pd.read_parquet({str(file)!r})\n"
+        self.code.value = copyable_html(code, "Copy for the next cell")
+        return message

@@ -1,4 +1,4 @@
-"""A request from its estimate over its progress to its table, which stays until another one brought rows."""
+"""The estimate, the progress and the table of a request. The table stays until a later request returns rows."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ import ipywidgets as widgets
 import pandas as pd
 
 from vendorkit.ask import Ask
-from vendorkit.panels.base import mark
+from vendorkit.panels.base import set_class
 from vendorkit.panels.markup import counted
 from vendorkit.panels.table import Table
 from vendorkit.panels.table.files import is_mock
 from vendorkit.pull import Plan, Progress
 from vendorkit.resource import Cost
 
-Asked = tuple[Ask, dict[str, Any]]  # what is asked, and the arguments of `frame`
-_PAUSE_S: Final = 0.1  # between two updates: each is a message to the front end
-_ENOUGH: Final = 0.02  # of the rows, before pages that come one by one say how fast they do
+Request = tuple[Ask, dict[str, Any]]  # the query, and the arguments of `frame`
+_PAUSE_S: Final = 0.1  # between two updates, because each is a message to the front end
+_MIN_SHARE: Final = 0.02  # of the rows must have arrived before the remaining time is estimated
 
 
 def duration(seconds: float) -> str:
     """Return *seconds* in words, such as "2 min 5 s"."""
-    whole = round(seconds)
-    if whole < 1:
+    rounded = round(seconds)
+    if rounded < 1:
         return "less than 1 s"
-    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    hours, minutes, rest = rounded // 3600, rounded // 60 % 60, rounded % 60
     parts = ((hours, "h"), (minutes, "min"), (0 if hours else rest, "s"))
     return " ".join(f"{number} {unit}" for number, unit in parts if number)
 
 
 def plan_text(plan: Plan) -> str:
-    """Return how many records match, what fetching them takes, and why."""
-    fetched = "them" if plan.rows == plan.total else f"{plan.rows:,} of them"
+    """Return how many records match, how long fetching them takes, and why."""
+    rows = "them" if plan.rows == plan.total else f"{plan.rows:,} of them"
     requests = "1 request" if plan.requests == 1 else f"about {plan.requests:,} requests"
     why = f" ({plan.strategy}: {plan.why})" if plan.why else ""
-    return f"{plan.total:,} match. Fetching {fetched} takes {requests} and {duration(plan.seconds)}{why}."
+    return f"{plan.total:,} match. Fetching {rows} takes {requests} and {duration(plan.seconds)}{why}."
 
 
 def caption(frame: pd.DataFrame, declared: Iterable[str], seconds: float) -> str:
-    """Return one sentence on *frame*: rows, of how many, when, in which time, whether complete, undeclared columns."""
+    """Return a caption for *frame*: its size, the total, when and how fast it was fetched, and what is unusual."""
     about, known = frame.attrs["vendorkit"], set(declared)
     of = "" if about["total"] in (None, len(frame)) else f" of {about['total']:,}"
     added = [str(name) for name in frame.columns if name not in known]
@@ -54,7 +54,7 @@ def caption(frame: pd.DataFrame, declared: Iterable[str], seconds: float) -> str
 
 
 class ProgressBar(widgets.HTML):  # type: ignore[misc]
-    """A bar and a line of text; hidden while nothing runs."""
+    """A progress bar with a line of text; hidden while nothing runs."""
 
     def __init__(self) -> None:
         super().__init__(layout={"display": "none", "margin": "0 0 0 .8em"})
@@ -64,8 +64,8 @@ class ProgressBar(widgets.HTML):  # type: ignore[misc]
         Show an empty bar.
 
         Args:
-            cost: Of so many rows.
-            pause_s: How long so many requests would wait for the vendor's rate budget.
+            cost: Returns the cost of a number of rows.
+            pause_s: Returns the seconds that a number of requests must wait for the vendor's rate budget.
         """
         self._cost, self._pause_s = cost, pause_s
         self._first: tuple[float, int] | None = None  # when the first page arrived, and its rows
@@ -74,7 +74,7 @@ class ProgressBar(widgets.HTML):  # type: ignore[misc]
         self.layout.display = ""
 
     def note_page(self, progress: Progress) -> None:
-        """Show *progress*, if it is the end or the last update was not a moment ago."""
+        """Show *progress*, except shortly after the last update. The end is always shown."""
         now, wanted = time.monotonic(), progress.total or 0
         self._first = self._first or (now, progress.rows)
         if now - self._updated < _PAUSE_S and not progress.rows >= wanted > 0:
@@ -82,82 +82,82 @@ class ProgressBar(widgets.HTML):  # type: ignore[misc]
         self._updated = now
         rows = min(progress.rows, wanted or progress.rows)  # the last page may have more than the limit
         text = f"{counted(progress.pages, 'page')}, {rows:,}{f' of {wanted:,}' if wanted else ''} rows"
-        left = self._left_s(progress, now) if wanted > rows > 0 else None
-        self._show(text + ("" if left is None else f", {duration(left)} left"), rows, max(wanted, rows, 1))
+        remaining = self._remaining_s(progress, now) if wanted > rows > 0 else None
+        self._show(text + ("" if remaining is None else f", {duration(remaining)} left"), rows, max(wanted, rows, 1))
 
     def hide_bar(self) -> None:
         """Hide the bar."""
         self.layout.display = "none"
 
-    def _left_s(self, progress: Progress, now: float) -> float | None:
+    def _remaining_s(self, progress: Progress, now: float) -> float | None:
         """
-        Return the seconds left; None if nothing says it yet.
+        Return the seconds left; None if it is too early to estimate them.
 
-        Pages that are requested together arrive together: time is counted in rounds of them. Rows per second would say
-        too much before a round arrives, and too little after.
+        Pages that are requested at once arrive at once, so time is measured per round of pages. Rows per second would
+        overestimate the remaining time before a round arrives, and underestimate it afterwards.
         """
         wanted = progress.total or 0
         cost, (since, before) = self._cost(wanted), self._first or (now, 0)
         if cost.at_once > 1:
-            done, whole = cost.rounds(progress.pages), cost.rounds(cost.requests)
-            left = (now - self._started) / done * max(whole - done, 1)
-        elif progress.rows - before < _ENOUGH * wanted:
+            done, total = cost.rounds(progress.pages), cost.rounds(cost.requests)
+            remaining = (now - self._started) / done * max(total - done, 1)
+        elif progress.rows - before < _MIN_SHARE * wanted:
             return None
         else:
-            left = (now - since) / (progress.rows - before) * (wanted - progress.rows)
-        return max(left, self._pause_s(max(cost.requests - progress.pages, 0)))
+            remaining = (now - since) / (progress.rows - before) * (wanted - progress.rows)
+        return max(remaining, self._pause_s(max(cost.requests - progress.pages, 0)))
 
-    def _show(self, text: str, value: int, whole: int) -> None:
-        bar = f'<progress aria-label="Download" value="{value}" max="{whole}"></progress>'
+    def _show(self, text: str, value: int, total: int) -> None:
+        bar = f'<progress aria-label="Download" value="{value}" max="{total}"></progress>'
         self.value = f'{bar} <span role="status">{text}</span>'
 
 
 class Outcome(widgets.VBox):  # type: ignore[misc]
     """
-    The table, below a line that names its request, and says whether the form still says the same.
+    The table of the last result, below a line that describes its request and says whether the form has changed since.
 
     Attributes:
-        frame: The rows; None before the first.
+        frame: The rows; None before the first result.
     """
 
     def __init__(self) -> None:
         self.frame: pd.DataFrame | None = None
-        self._asked: Asked | None = None
-        self._name, self._line, self._place = "", widgets.HTML(), widgets.VBox()
-        super().__init__([self._line, self._place])
+        self._request: Request | None = None
+        self._caption, self._line, self._table_box = "", widgets.HTML(), widgets.VBox()
+        super().__init__([self._line, self._table_box])
 
     @property
     def table(self) -> Table:
-        """The table that shows the rows, once there are some."""
-        table: Table = self._place.children[0]
+        """The table that shows the rows, after the first result."""
+        table: Table = self._table_box.children[0]
         return table
 
-    def show(self, frame: pd.DataFrame, asked: Asked, said: str, *, broken: bool = False) -> None:
-        """Show the rows that *asked* brought, below what is *said* of them; *broken* if it ended early."""
-        self.frame, self._asked = frame, asked
+    def show(self, frame: pd.DataFrame, request: Request, caption: str, *, broken: bool = False) -> None:
+        """Show the rows of *request* below *caption*; *broken* if the download ended early."""
+        self.frame, self._request = frame, request
         early = '<b class="vk-fault">Incomplete: the download stopped early.</b> ' if broken else ""
-        self._name = f"{early}<b>{html.escape(asked[0].resource)}</b>: {html.escape(said)}"
-        # One table for all: ipywidgets keeps every widget that was ever created, and its frame with it.
-        if self._place.children:
+        self._caption = f"{early}<b>{html.escape(request[0].resource)}</b>: {html.escape(caption)}"
+        # The table is reused, because ipywidgets would keep every table, and its frame, alive.
+        if self._table_box.children:
             self.table.show(frame)
         else:
-            self._place.children = [Table(frame)]
-        self.compare(asked)
+            self._table_box.children = [Table(frame)]
+        self.compare(request)
 
-    def compare(self, asked: Asked) -> None:
-        """Mark the table unless it is the result of *asked*, which is what the form says now."""
-        earlier = asked != self._asked
-        mark(self, "vk-earlier", earlier)
-        if self._name:
-            said = '<b class="vk-fault">Result of an earlier request.</b> ' if earlier else ""
-            self._line.value = f"<div>{said}{self._name}</div>"
+    def compare(self, request: Request) -> None:
+        """Mark the table as outdated unless it is the result of *request*, the one in the form."""
+        earlier = request != self._request
+        set_class(self, "vk-earlier", earlier)
+        if self._caption:
+            note = '<b class="vk-fault">Result of an earlier request.</b> ' if earlier else ""
+            self._line.value = f"<div>{note}{self._caption}</div>"
 
     def supersede(self) -> None:
-        """Mark the table for good: another request has begun, be it the same one."""
-        asked, self._asked = self._asked, None
-        if asked is not None:
-            self.compare(asked)
+        """Mark the table as outdated because another request, even the same one, has started."""
+        request, self._request = self._request, None
+        if request is not None:
+            self.compare(request)
 
     def static_html(self) -> str:
-        """Return the line and the page of the table that is shown."""
-        return f"{self._line.value}{self.table.static_html() if self._place.children else ''}"
+        """Return the line and the current page of the table."""
+        return f"{self._line.value}{self.table.static_html() if self._table_box.children else ''}"

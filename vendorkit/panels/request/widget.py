@@ -1,4 +1,4 @@
-"""The request panel: choose a resource, filter, count, send; see the table, the exchange, and the same as code."""
+"""The request panel: choose a resource, filter, count and send; see the table, the HTTP exchange and the code."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ from vendorkit.panels.base import (
     WorkPanel,
     button,
     connected,
+    entry,
     guarded,
-    look,
+    set_ready,
     source_title,
     titled,
 )
-from vendorkit.panels.markup import code_html, copied_html, counted, dim_html
+from vendorkit.panels.markup import code_html, copyable_html, counted, dim_html
 from vendorkit.panels.request.exchanges import ExchangePane
 from vendorkit.panels.request.form import Form
 from vendorkit.panels.request.keeping import History, SavePane
-from vendorkit.panels.request.outcome import Asked, Outcome, ProgressBar, caption, plan_text
+from vendorkit.panels.request.outcome import Outcome, ProgressBar, Request, caption, plan_text
 from vendorkit.pull import paging_now, progress_to
 from vendorkit.query import Query
 from vendorkit.resource import Paging
@@ -44,37 +45,35 @@ T = TypeVar("T")
 
 class RequestPanel(WorkPanel):
     """
-    Query one vendor by a form.
+    A form to query one vendor.
 
     Attributes:
         client: The vendor.
-        history: What was sent and saved.
-        saving: Where "Save all" saves to.
+        history: The sent and saved requests.
+        saving: The controls of "Save all".
     """
 
     def __init__(self, client: Client) -> None:
         super().__init__()
         self.client = client
-        self._forms: dict[str, Form] = {}  # each keeps its values
+        self._forms: dict[str, Form] = {}  # by resource; each keeps its values
         self._ready = self._edited = False
-        self._running: tuple[Asked, float]  # the last download, and when it began
-        self._first = 1  # the number of its first exchange
+        self._running: tuple[Request, float]  # the last download, and when it started
+        self._first_exchange = 1  # of the last download
         names = list(client.declared)
-        self._resource = widgets.Dropdown(options=names, description="Resource", **FIELD)
+        self._resource = entry(widgets.Dropdown, "Resource", self._show_form, self.fail, options=names, **FIELD)
         self._about, self._code = widgets.HTML(), widgets.HTML()
         self._exchange, self.saving = ExchangePane(client, self.fail), SavePane(self.save_all, self.fail)
         self.history = History(client, self._now, self.restore, self.say, self.fail)
-        self._place, self._result, self._progress = widgets.VBox(), Outcome(), ProgressBar()
+        self._form_box, self._result, self._progress = widgets.VBox(), Outcome(), ProgressBar()
         self._count = button("Count", self.count, self.fail)
-        self._go = button("Send", self.fetch, self.fail, button_style="primary")
-        offered = [(label, name) for name, label in languages(client).items()]
-        style = {"button_width": "auto", **LABELLED}
-        self._language = widgets.ToggleButtons(options=offered, description="Language", style=style)
-        self._language.tooltip, self._language.tooltips = "Language", [label for label, _ in offered]
-        acts = {self._language: self._show_code, self._resource: self._show_form}
-        acts |= dict.fromkeys((self.history.path, self.history.name, self.saving.path, self.saving.kind), self._forget)
-        for box, act in acts.items():
-            box.observe(guarded(act, self.fail), names="value")
+        self._send_button = button("Send", self.fetch, self.fail, button_style="primary")
+        choices = [(label, name) for name, label in languages(client).items()]
+        options = {"options": choices, "style": {"button_width": "auto", **LABELLED}}
+        self._language = entry(widgets.ToggleButtons, "Language", self._show_code, self.fail, **options)
+        self._language.tooltip, self._language.tooltips = "Language", [label for label, _ in choices]
+        for box in (self.history.path, self.history.name, self.saving.path, self.saving.kind):
+            box.observe(guarded(self._clear_status, self.fail), names="value")
         self.fill(self._parts())
         self._show_form()
 
@@ -90,15 +89,15 @@ class RequestPanel(WorkPanel):
         return [
             widgets.HTML(f"<b>{html.escape(source_title(self.client))}</b> {html.escape(self.client.footnote)}"),
             widgets.HBox([self._resource, self._about], layout=WRAP),
-            self._place,
-            widgets.HBox([self._count, self._go, self._stop, self._progress]),
+            self._form_box,
+            widgets.HBox([self._count, self._send_button, self._stop, self._progress]),
             self._status,
             self._tab,
         ]
 
     @property
     def frame(self) -> pd.DataFrame | None:
-        """The rows that were fetched last, for the next cell, whole or not; None before the first."""
+        """The rows of the last download, complete or not, for use in the next cell; None before the first."""
         return self._result.frame
 
     @property
@@ -109,15 +108,15 @@ class RequestPanel(WorkPanel):
     @property
     def query(self) -> Query:
         """
-        The query of the form as it is now.
+        The query in the form.
 
         Raises:
-            UsageError: A control has a wrong value, or a filter that is required has none.
+            UsageError: The value of a control is not valid, or a required filter has none.
         """
         return self.form.query()
 
     def choose(self, resource: str) -> Form:
-        """Choose a resource as if by hand, and return its form."""
+        """Choose a resource, as in the drop-down list, and return its form."""
         self._resource.value = choice(resource, self.client.declared, f"{self.client.title} has no resource")
         return self.form
 
@@ -125,22 +124,22 @@ class RequestPanel(WorkPanel):
         return self.query, self.form.options()
 
     def restore(self, query: Query, options: Mapping[str, Any]) -> None:
-        """Put a request into the form, to be changed and sent."""
+        """Put a request into the form."""
         self.choose(query.ask.resource).fill(query.ask, options)
 
     def count(self) -> None:
-        """Count the matching records, in a thread; the status says how many, and what fetching them takes."""
+        """Count the matching records in a thread; the status shows the count and the cost of fetching them."""
         query, options = self._now()
         self._start(lambda: partial(self.say, plan_text(query.plan(limit=options.get("limit")))))
 
     def fetch(self) -> None:
-        """Fetch the table, in a thread, and show it; it is `frame` then."""
+        """Fetch the rows in a thread and show them; `frame` has them afterwards."""
         query, options = self._now()
 
         def work() -> Callable[[], None]:
             self._result.supersede()
             try:
-                frame = self._watched(query, options, lambda: query.frame(**options))
+                frame = self._run_download(query, options, lambda: query.frame(**options))
             except VendorkitError as exc:
                 self.history.note(query, options, type(exc).__name__, exc.arrived)
                 raise
@@ -154,19 +153,19 @@ class RequestPanel(WorkPanel):
         self._start(work)
 
     def save_all(self) -> None:
-        """Download all that matches, in a thread, and save it where the pane below the result says."""
+        """Download all matching records in a thread, and save them as chosen below the result."""
         query, options = self._now()
         options.pop("limit", None)
         write = partial(self.saving.write, query, options)
-        # A dataset continues from its last page, whatever the budget is.
+        # A dataset uses the same paging whatever the rate budget is, so that it can continue from its last page.
         resource = self.client.resource_of(query.ask)
         paging = resource.paging_of(query.ask) if self.saving.kind.value == "dataset" else None
-        self._start(lambda: partial(self.say, self._watched(query, options, write, paging)))
+        self._start(lambda: partial(self.say, self._run_download(query, options, write, paging)))
 
-    def _watched(
+    def _run_download(
         self, query: Query, options: dict[str, Any], download: Callable[[], T], paging: Paging | None = None
     ) -> T:
-        """Return what *download* does, with its progress shown; *paging* is how, None: as `frame` does."""
+        """Run *download* with a progress bar and return its result; *paging* is None for the paging of `frame`."""
         self._running = (query.ask, options), time.monotonic()
         ask = replace(query.ask, limit=options.get("limit"))
         paging = paging or paging_now(self.client, ask)
@@ -177,24 +176,24 @@ class RequestPanel(WorkPanel):
     def _start(self, work: Callable[[], Callable[[], None]]) -> None:
         self._edited = self._edited and self.busy
 
-        def from_now_on() -> Callable[[], None]:
-            self._first = self.client.session.exchanges.total + 1
+        def task() -> Callable[[], None]:
+            self._first_exchange = self.client.session.exchanges.total + 1
             try:
                 return work()
             finally:
                 self._progress.hide_bar()
 
-        self._worker.start(from_now_on)
+        self._worker.start(task)
 
     def _busy_changed(self, busy: bool) -> None:
-        if not busy:  # after the rows, which are waited for
+        if not busy:  # after the rows, because the user waits for those
             guarded(self._show_exchanges, self.fail)(None)
         super()._busy_changed(busy)
 
     def _show_exchanges(self) -> None:
-        """Show what was sent and received, if it is looked at: a front end takes longer for it than for the rows."""
+        """Fill the tab "Exchange" if it is open; a front end takes longer to show it than to show the rows."""
         if self._tab.selected_index == self._tab.children.index(self._exchange):
-            self._exchange.show(self._first)
+            self._exchange.show(self._first_exchange)
 
     def _show_form(self) -> None:
         name = self._resource.value
@@ -202,11 +201,11 @@ class RequestPanel(WorkPanel):
         if name not in self._forms:
             self._forms[name] = Form(self.client, resource, self._changed, self.fail)
         self._about.value = dim_html(resource.about)
-        self._place.children = [self.form]
+        self._form_box.children = [self.form]
         self._changed()
 
     def _changed(self) -> None:
-        if self._resource.value not in self._forms:  # the controls report changes while they are created
+        if self._resource.value not in self._forms:  # controls report changes while they are created
             return
         self._status.value = ""
         self._edited = self.busy
@@ -216,7 +215,7 @@ class RequestPanel(WorkPanel):
             self._ready = True
         except VendorkitError as exc:
             self._ready = False
-            if not self.form.faulty:  # that is shown next to its control
+            if not self.form.faulty:  # otherwise the error is next to its control
                 self._status.value = f'<div role="status">{dim_html(f"{exc.what} {exc.remedy}")}</div>'
         self.show_busy(self.busy)
         self._show_code()
@@ -224,61 +223,60 @@ class RequestPanel(WorkPanel):
     def _mark_result(self) -> None:
         self._result.compare((self.query.ask, self.form.options()))
 
-    def _forget(self) -> None:
-        """Take away a status whose cause was edited."""
+    def _clear_status(self) -> None:
         self._status.value = ""
 
     def _show_code(self) -> None:
-        self._code.value = copied_html(self.snippet(self._language.value)) if self._ready else ""
+        self._code.value = copyable_html(self.snippet(self._language.value)) if self._ready else ""
 
     def snippet(self, language: str = "vendorkit") -> str:
-        """Return the query of the form as code; as "vendorkit" with columns, limit and locale."""
+        """Return the request in the form as code. Only "vendorkit" includes columns and locale."""
         query, options = self._now()
         if language == "vendorkit":
             return vendorkit_lines(self.client, query.ask, **options)
         return query.snippet(language, limit=options.get("limit"))
 
     def say(self, text: str) -> None:
-        """Show a success."""
+        """Show a success message."""
         super().say(text)
-        self._status.value += self._of_which()
+        self._status.value += self._edited_note()
 
     def fail(self, exc: BaseException) -> None:
-        """Show an error, and what arrived before it."""
+        """Show an error, and the rows received before it."""
         super().fail(exc)
         arrived = exc.arrived if isinstance(exc, VendorkitError) else None
         if isinstance(arrived, pd.DataFrame):
             self._show_rows(arrived, broken=True)
             self._status.value += dim_html(f"The table is incomplete: {counted(len(arrived), 'row')} received.")
-        self._status.value += self._of_which()
+        self._status.value += self._edited_note()
 
     def _show_rows(self, frame: pd.DataFrame, *, broken: bool = False) -> str:
-        """Show the rows of what ran last, and return what is said of them."""
-        asked, started = self._running
-        self._forms[asked[0].resource].columns.note(frame)
-        said = caption(frame, self.client.resource_of(asked[0]).schema.arrow.names, time.monotonic() - started)
-        self._result.show(frame, asked, said, broken=broken)
-        with suppress(VendorkitError):  # the form may have been changed meanwhile, or hold something wrong
+        """Show the rows of the last download, and return their caption."""
+        request, started = self._running
+        self._forms[request[0].resource].columns.note(frame)
+        text = caption(frame, self.client.resource_of(request[0]).schema.arrow.names, time.monotonic() - started)
+        self._result.show(frame, request, text, broken=broken)
+        with suppress(VendorkitError):  # the form may have been edited and have an error
             self._mark_result()
-        return said
+        return text
 
-    def _of_which(self) -> str:
+    def _edited_note(self) -> str:
         return dim_html("This result is for the form before your last change." if self._edited and self.busy else "")
 
     def show_busy(self, busy: bool) -> None:
-        """Let the query of the form be counted and sent if it can be, or not now."""
-        for one in (self._count, self._go, self.saving.button):
-            one.disabled = not self._ready
-            look(one, ready=not busy)
+        """Enable Count, Send and Save all if the form has no error; make them look inactive while busy."""
+        for control in (self._count, self._send_button, self.saving.button):
+            control.disabled = not self._ready
+            set_ready(control, ready=not busy)
 
     def static_html(self) -> str:
-        """Return the code of the query, the last status, and the page of the table that is shown."""
+        """Return the code of the query, the last status, and the current page of the table."""
         code = code_html(self.snippet()) if self._ready else ""
         shown = [code, self._status.value, self._result.static_html()]
         return f"<b>{html.escape(source_title(self.client))}</b>{''.join(shown)}"
 
     def static_text(self) -> str:
-        """Return the chosen resource, and how many rows were fetched."""
+        """Return the chosen resource and the number of fetched rows."""
         rows = "nothing fetched" if self.frame is None else f"{len(self.frame):,} rows fetched"
         return f"<RequestPanel {self.client.title}: {self._resource.value}; {rows}>"
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import ipywidgets as widgets
 
-from vendorkit.panels.base import Failed, guarded, mark
+from vendorkit.panels.base import OnError, guarded, set_class
 from vendorkit.panels.table.columns import dtype_name
 from vendorkit.panels.table.markup import Page, grid_css, grid_html
 
@@ -30,15 +30,15 @@ NONE: Final = "vk-none"
 
 class Buttons(widgets.ToggleButtons):  # type: ignore[misc]
     """
-    A group of buttons that calls *act* with the number of the one that is pressed.
+    A group of buttons that calls *action* with the number of the one that is pressed.
 
     A front end reports a press by the button's number, if it is another one than before, and by a message. JupyterLab
     may have the two handled at once, in two threads of the kernel, before it has one for all widgets. So the number
     counts as soon as it is here, and its message does not.
     """
 
-    def __init__(self, name: str, act: Pressed, failed: Failed, **options: Any) -> None:
-        self._act, self._failed = act, failed
+    def __init__(self, name: str, action: Pressed, on_error: OnError, **options: Any) -> None:
+        self._action, self._on_error = action, on_error
         self._lock, self._numbers = threading.Lock(), 0  # that came, without those whose message came
         super().__init__(options=(), **options)
         self.add_class(name).add_class("vk-group-of-buttons")
@@ -62,14 +62,14 @@ class Buttons(widgets.ToggleButtons):  # type: ignore[misc]
                 self._press(self.index)
 
     def _press(self, number: int) -> None:
-        guarded(partial(self._act, number), self._failed)(None)
+        guarded(partial(self._action, number), self._on_error)(None)
 
     def relabel(self, labels: Sequence[str], tips: Sequence[str] = ()) -> None:
         """Offer these buttons; the front end leaves the last one in the page, so an empty group is hidden."""
         self.tooltips = list(tips)
         if self.options != tuple(labels):
             self.set_trait("options", tuple(labels))
-            mark(self, NONE, not labels)
+            set_class(self, NONE, not labels)
 
 
 class Grid(widgets.Box):  # type: ignore[misc]
@@ -79,15 +79,15 @@ class Grid(widgets.Box):  # type: ignore[misc]
     Args:
         head: Called with the number of the head that is pressed.
         row: Called with the number of the row that is opened, 0 for the first of the page.
-        failed: Called with the error of either.
+        on_error: Called with the error of either.
         whole_rows: A click anywhere in a row opens it; else its number does, and texts can be selected.
         look: The layout of all parts; each layout is a message, and part of what the first page waits for.
     """
 
-    def __init__(self, head: Pressed, row: Pressed, failed: Failed, whole_rows: bool, look: widgets.Layout) -> None:
-        self._heads = Buttons("vk-heads", head, failed, layout=look)
+    def __init__(self, head: Pressed, row: Pressed, on_error: OnError, whole_rows: bool, look: widgets.Layout) -> None:
+        self._heads = Buttons("vk-heads", head, on_error, layout=look)
         self.alike = {"layout": look, "style": self._heads.style}
-        self._rows = Buttons("vk-whole-rows" if whole_rows else "vk-row-numbers", row, failed, **self.alike)
+        self._rows = Buttons("vk-whole-rows" if whole_rows else "vk-row-numbers", row, on_error, **self.alike)
         self._body = widgets.HTML(layout=look)
         self._mark = f"vk-{uuid.uuid4().hex[:8]}"
         super().__init__([self._heads, self._body, self._rows], layout=look)
@@ -101,4 +101,4 @@ class Grid(widgets.Box):  # type: ignore[misc]
         tips = [f"{label}: {dtype_name(column)}; press to sort" for label, column in page.columns.items()]
         self._heads.relabel(list(page.columns), tips)
         self._rows.relabel(page.numbers)
-        mark(self, "vk-facts-open", page.facts is not None)
+        set_class(self, "vk-facts-open", page.facts is not None)

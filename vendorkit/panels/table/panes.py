@@ -12,8 +12,8 @@ from typing import Any, Final
 import ipywidgets as widgets
 import pandas as pd
 
-from vendorkit.panels.base import WHOLE, WRAP, Act, Worker, button, look, mark
-from vendorkit.panels.markup import copied_html, dim_html, error_html, good_html
+from vendorkit.panels.base import WHOLE, WRAP, Action, Worker, button, set_class, set_ready
+from vendorkit.panels.markup import copyable_html, dim_html, error_html, success_html
 from vendorkit.panels.table.charts import CHARTS, SPANS, Chart, picture_html
 from vendorkit.panels.table.columns import Columns, kind_of
 from vendorkit.panels.table.files import MOCK, WRITERS, is_mock, tab_text
@@ -64,8 +64,8 @@ class ColumnsPane(Pane):
     def __init__(self, view: View, _: Any) -> None:
         super().__init__(view)
         names = list(PRESETS)
-        act = lambda number: view.choose(view.preset(names[number]))  # noqa: E731 - too short for a name
-        presets = Buttons("vk-presets", act, self._fail, layout={"width": "auto"})
+        action = lambda number: view.choose(view.preset(names[number]))  # noqa: E731 - too short for a name
+        presets = Buttons("vk-presets", action, self._fail, layout={"width": "auto"})
         presets.relabel(names)
         self._ticks = Ticks(view.columns, lambda: view.visible, view.choose, self._fail, [presets])
         self.children = [self._ticks, self._shown]
@@ -78,7 +78,7 @@ class ColumnsPane(Pane):
 class ChartPane(Pane):
     """A picture of one column or two, of the rows that pass the filters, and its code."""
 
-    def __init__(self, view: View, guard: Callable[[Act], None]) -> None:
+    def __init__(self, view: View, guard: Callable[[Action], None]) -> None:
         super().__init__(view)
         kinds = {label: kind_of(view.column(label)) for label in view.columns if view.is_plain(label)}
         self._fit = {name: [one for one in kinds if kinds[one] in fit["kinds"]] for name, fit in CHARTS.items()}
@@ -100,14 +100,14 @@ class ChartPane(Pane):
             self._offered = kind.value
             for control in (x, y):
                 control.options, control.index = self._fit[kind.value], 0
-            mark(y, NONE, kind.value != "Scatter")
-            mark(span, NONE, kind.value != "Over time")
+            set_class(y, NONE, kind.value != "Scatter")
+            set_class(span, NONE, kind.value != "Over time")
         self._worker.start(self._draw, wait=True)
 
     def _draw(self) -> str:
         chart = Chart(*(control.value for control in self._choices))
         frame = pd.DataFrame({label: self._view.column(label, shown=True) for label in (chart.x, chart.y)})
-        return picture_html(chart, frame) + copied_html(chart.code(self._view.rows_code()), "Copy the code")
+        return picture_html(chart, frame) + copyable_html(chart.code(self._view.rows_code()), "Copy the code")
 
 
 class FilesPane(Pane):
@@ -124,8 +124,8 @@ class FilesPane(Pane):
 
     def refresh(self) -> None:
         """Hide the link to what is no longer shown; offer the page on view for copying, and the code of all pages."""
-        self._copy.value = copied_html(tab_text(self._view.on_page()), "Copy this page")
-        self._code.value = copied_html(self._view.code, "Copy the code")
+        self._copy.value = copyable_html(tab_text(self._view.on_page()), "Copy this page")
+        self._code.value = copyable_html(self._view.code, "Copy the code")
         self._shown.value = ""
 
     def make(self) -> None:
@@ -137,7 +137,7 @@ class FilesPane(Pane):
         self._worker.start(lambda: offer(columns, path, about))
 
     def _show_busy(self, busy: bool) -> None:
-        look(self._make, ready=not busy)
+        set_ready(self._make, ready=not busy)
         if busy:
             self._shown.value = "<i>Writing …</i>"
 
@@ -159,4 +159,4 @@ def offer(columns: Columns, path: Path, about: Mapping[str, Any] | None = None) 
     numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(2))
     free = next(one for one in chain([path], numbered) if not one.exists())
     write_atomically(free, body)
-    return good_html(f"Saved as {free.absolute()} ({size}).")
+    return success_html(f"Saved as {free.absolute()} ({size}).")

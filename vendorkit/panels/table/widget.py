@@ -12,7 +12,7 @@ import ipywidgets as widgets
 import pandas as pd
 
 from vendorkit import arguments, calls
-from vendorkit.panels.base import WHOLE, WorkPanel, button, guarded, look
+from vendorkit.panels.base import WHOLE, WorkPanel, button, guarded, set_ready
 from vendorkit.panels.markup import dim_html, info_html, scrolled_html
 from vendorkit.panels.table.columns import Facts, kind_of, texts
 from vendorkit.panels.table.conditions import HINTS
@@ -50,7 +50,7 @@ class Table(View, WorkPanel):
         self._facts: dict[str, Facts] = {}
         self._offered: dict[str, Any] | None = None
         # Shared: each layout and each style is a message to the browser, and half of what the first page waits for.
-        auto, plain = widgets.Layout(width="auto"), self._hiding.style
+        auto, plain = widgets.Layout(width="auto"), self._style_html.style
         self._info, self._hint, self._detail = (widgets.HTML(layout=auto, style=plain) for _ in range(3))
         self._info.add_class("vk-status")
         self._grid = Grid(self._press_head, self.open_row, self.fail, opened is not None, auto)
@@ -95,13 +95,13 @@ class Table(View, WorkPanel):
         self._when(self._size, self.resize)
         return [self._back, self._number, self._on, self._size, self._info]
 
-    def _when(self, widget: widgets.Widget, act: Callable[[Any], None]) -> None:
-        widget.observe(lambda change: self._try(lambda: act(change["new"])), names="value")
+    def _when(self, widget: widgets.Widget, action: Callable[[Any], None]) -> None:
+        widget.observe(lambda change: self._try(lambda: action(change["new"])), names="value")
 
-    def _try(self, act: Callable[[], None]) -> None:
+    def _try(self, action: Callable[[], None]) -> None:
         """Do what was clicked or chosen; what is set by painting counts as neither."""
         if threading.get_ident() not in self._painting:  # a click may come while another thread paints
-            guarded(act, self.fail)(None)
+            guarded(action, self.fail)(None)
 
     def _begin(self, find: Callable[[], Callable[[], None]]) -> None:
         """Find rows in a thread, so that Cancel can be pressed; what is quick is shown at once, no press is lost."""
@@ -186,8 +186,8 @@ class Table(View, WorkPanel):
         self._chips.relabel(self.chips())
         self._text.value = ""
         self._number.max, self._number.value = self.pages, self.page
-        look(self._back, ready=self.page > 1)
-        look(self._on, ready=self.page < self.pages)
+        set_ready(self._back, ready=self.page > 1)
+        set_ready(self._on, ready=self.page < self.pages)
         for pane in self._pane.children:
             pane.refresh()
         if facts is not None:
