@@ -1,1 +1,1 @@
-"""The tests; they import helpers from each other by this name."""
+"""The tests. This file makes them a package, so that they can import shared helpers from each other."""

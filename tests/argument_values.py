@@ -1,4 +1,4 @@
-"""About a hundred kinds of values that people give as arguments, right and wrong; each is created anew for its call."""
+"""About a hundred kinds of argument values that users pass, valid and invalid, each created anew for its call."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ import pyarrow as pa
 
 
 class Status(str, enum.Enum):
-    """Texts with names."""
+    """An enum of strings."""
 
     ACTIVE = "active"
 
 
 class Number(enum.IntEnum):
-    """Numbers with names."""
+    """An enum of integers."""
 
     NINE = 9
 
 
 class Plain(enum.Enum):
-    """Names for anything."""
+    """An enum of arbitrary values."""
 
     ACTIVE = "active"
 
 
 class Silent:
-    """An object that cannot be shown, compared, or taken for true or false."""
+    """An object whose repr, comparison and truth value raise."""
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -54,14 +54,14 @@ class Silent:
 
 
 def circle() -> list[Any]:
-    """A list that holds itself."""
+    """A list that contains itself."""
     found: list[Any] = []
     found.append(found)
     return found
 
 
 def deep() -> list[Any]:
-    """A list in a list, 5,000 levels deep."""
+    """A list nested 5,000 levels deep."""
     found: list[Any] = []
     for _ in range(5_000):
         found = [found]

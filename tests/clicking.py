@@ -1,4 +1,4 @@
-"""Finding widgets of a panel as a person would, by what they say; and all that a front end could get of one."""
+"""Helpers that find a panel's widgets by their labels, and collect everything that a front end receives."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SECRETS = ("SECRET", "PASSWORD", "KEY", "EMAIL", "USER")
 
 
 def below(widget: widgets.Widget) -> list[widgets.Widget]:
-    """Return the widget and all inside it."""
+    """Return the widget and all its descendants."""
     return [widget, *(one for child in getattr(widget, "children", ()) for one in below(child))]
 
 
@@ -36,7 +36,7 @@ def button(panel: widgets.Widget, description: str) -> widgets.Button:
 
 
 def press(buttons: widgets.ToggleButtons, label: str) -> None:
-    """Press one of a group of buttons, as a front end reports it: its number, then a message."""
+    """Press one button of a group as a front end reports it: first its index, then a message."""
     buttons.set_state({"index": list(buttons.options).index(label)})
     buttons._handle_custom_msg({"event": "click"}, [])
 
@@ -47,29 +47,29 @@ def group(panel: widgets.Widget, name: str) -> widgets.ToggleButtons:
 
 
 def cancel(panel: Any) -> None:
-    """Press Cancel, and see that the work ends within half a second."""
+    """Press Cancel and check that the work ends within half a second."""
     started = time.monotonic()
     button(panel, "Cancel").click()
     panel.join(4)
-    assert time.monotonic() - started < 0.5 + 0.3  # the bound, and what a busy machine adds
+    assert time.monotonic() - started < 0.5 + 0.3  # the bound, plus a margin for a busy machine
     assert "Cancelled." in panel.static_html()
 
 
 def leaked(shown: str, credentials: Mapping[str, str]) -> list[str]:
-    """Return the names of the credentials that are in *shown*, plain or in base64."""
+    """Return the names of the credentials that occur in *shown*, as they are or in base64."""
     secrets = {name: value for name, value in credentials.items() if name.endswith(_SECRETS)}
     forms = {name: (value, base64.b64encode(value.encode()).decode().rstrip("=")) for name, value in secrets.items()}
     return [name for name, texts in forms.items() if any(text in shown for text in texts)]
 
 
 def everything(panel: widgets.Widget) -> str:
-    """Return all that a front end or a file could get of the panel."""
+    """Return everything that a front end or a saved notebook could receive from the panel."""
     states = [one.get_state() for one in [*below(panel), *(w.layout for w in below(panel))]]
     saved = embed_data(views=[panel], drop_defaults=False, state=dependency_state([panel], drop_defaults=False))
     return "".join([repr(states), json.dumps(saved), repr(panel), json.dumps(panel._repr_mimebundle_())])
 
 
 def exchange_of(panel: Any) -> Any:
-    """Return the pane of the exchange of a request panel, once its tab was clicked: before, it is empty."""
+    """Click the exchange tab of a request panel and return its pane, which is empty before the click."""
     panel._tab.selected_index = panel._tab.children.index(panel._exchange)
     return panel._exchange

@@ -1,4 +1,4 @@
-"""What all tests stand on: the mock servers, loopback alone, a clean environment, and no secret in any log."""
+"""Fixtures for all tests: mock servers, loopback as the only network, a clean environment, no secrets in logs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vendorkit.auth.flow import is_loopback
 from vendorkit.local.server.process import FIXED_AT_START
 from vendorkit.local.server.settings import Settings
 
-# A shell ignores interrupts for what it starts in the background, and children inherit that; some tests interrupt.
+# A shell makes its background processes ignore SIGINT, and children inherit that. Some tests send SIGINT.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _VARIABLES = (
@@ -42,7 +42,7 @@ def servers() -> Iterator[local.LocalVendors]:
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
-    """No bundle, proxy or credential of this machine reaches a test, and no .env of the checkout."""
+    """Remove this machine's CA, proxy and credential variables, and leave the folder that may have a .env."""
     for name in list(os.environ):
         if name.upper() in _VARIABLES or name.startswith(("MEDIPIM_", "PLEDG_", "MEDIAGENIX_")):
             monkeypatch.delenv(name)
@@ -51,7 +51,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
 
 @pytest.fixture(autouse=True)
 def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test that reaches for another machine fails."""
+    """Fail every test that connects to another machine."""
     connect = socket.socket.connect
 
     def guarded(self: socket.socket, address: object) -> None:
@@ -65,7 +65,7 @@ def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def vendors(servers: local.LocalVendors, monkeypatch: pytest.MonkeyPatch, caplog) -> Iterator[local.LocalVendors]:
-    """The mock servers with all switches as at the start and empty logs; `vk.connect` finds these."""
+    """The mock servers with default switches and empty logs. `vk.connect` uses these."""
     monkeypatch.setattr(local, "shared", lambda *_: servers)
     defaults = Settings()
     switches = {f.name: getattr(defaults, f.name) for f in fields(defaults) if f.name not in FIXED_AT_START}
@@ -74,12 +74,12 @@ def vendors(servers: local.LocalVendors, monkeypatch: pytest.MonkeyPatch, caplog
         servers[name].clear_log()
     caplog.set_level(logging.DEBUG)
     yield servers
-    said = caplog.text
+    logged = caplog.text
     for name in servers:
         for variable, secret in servers[name].credentials.items():
             if variable.endswith(("SECRET", "PASSWORD", "KEY")):
-                assert secret not in said, f"{variable} stands in a log"
-                assert base64.b64encode(secret.encode()).decode().rstrip("=") not in said
+                assert secret not in logged, f"{variable} is in a log"
+                assert base64.b64encode(secret.encode()).decode().rstrip("=") not in logged
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A small HTTP proxy on loopback that knows CONNECT, leads every name to one server, and can be as wrong as needed."""
+"""A small HTTP proxy on loopback that supports CONNECT, leads every host name to one server, and can misbehave."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ class ConnectProxy:
     A running proxy.
 
     Attributes:
-        port: Where it is.
-        target: The port on loopback that tunnels lead to, whatever host is asked for.
-        user: "user:password" that it asks for; empty for none.
-        reply: What it answers to CONNECT, in place of opening a tunnel; called with the socket.
-        heads: The CONNECT requests that it got.
-        passed: What clients sent through its tunnels.
+        port: Its port on loopback.
+        target: The port on loopback that tunnels lead to, whatever host the client names.
+        user: The "user:password" that it requires; empty if it requires none.
+        reply: Called with the socket to answer CONNECT without opening a tunnel.
+        greeting: The bytes that it sends once a tunnel is open.
+        heads: The CONNECT requests that it received.
+        passed: The bytes that clients sent through its tunnels.
     """
 
     port: int
@@ -47,7 +48,7 @@ class ConnectProxy:
         return f"http://{self.user}@127.0.0.1:{self.port}"
 
     def serve(self, client: socket.socket) -> None:
-        """Answer one CONNECT, and pass bytes to and fro until one side ends."""
+        """Answer one CONNECT and pass bytes both ways until one side closes."""
         head = b""
         while b"\r\n\r\n" not in head and (part := client.recv(65536)):
             head += part
@@ -61,27 +62,27 @@ class ConnectProxy:
             return
         with socket.create_connection(("127.0.0.1", self.target)) as server:
             client.sendall(self.greeting)
-            back = threading.Thread(target=_pump, args=(server, client, None), daemon=True)
-            back.start()
+            downstream = threading.Thread(target=_pump, args=(server, client, None), daemon=True)
+            downstream.start()
             _pump(client, server, self.passed)
-            back.join(5)
+            downstream.join(5)
 
 
-def _pump(source: socket.socket, target: socket.socket, seen: bytearray | None) -> None:
+def _pump(source: socket.socket, target: socket.socket, record: bytearray | None) -> None:
     with contextlib.suppress(OSError):
         while part := source.recv(65536):
-            if seen is not None:
-                seen += part
+            if record is not None:
+                record += part
             target.sendall(part)
     with contextlib.suppress(OSError):
         target.shutdown(socket.SHUT_WR)
 
 
 @contextlib.contextmanager
-def connect_proxy(target: int, **how: object) -> Iterator[ConnectProxy]:
-    """Run a proxy whose tunnels lead to *target*."""
+def connect_proxy(target: int, **options: object) -> Iterator[ConnectProxy]:
+    """Run a proxy whose tunnels lead to *target*; *options* are other attributes of `ConnectProxy`."""
     listener = socket.create_server(("127.0.0.1", 0))
-    proxy = ConnectProxy(listener.getsockname()[1], target, **how)
+    proxy = ConnectProxy(listener.getsockname()[1], target, **options)
 
     def work(client: socket.socket) -> None:
         with contextlib.suppress(OSError), client:

@@ -1,4 +1,4 @@
-"""What the tests of datasets look at in a folder: its parts and versions, and ways for a save to end early."""
+"""Helpers for the tests of datasets: the parts and versions in a folder, and a save that ends early."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from vendorkit.saved import log, write
 
 
 class Died(BaseException):
-    """The end of the process, as far as the code can tell."""
+    """Stands for the death of the process: no `except Exception` catches it."""
 
 
 def newest(folder: Path) -> log.Version:
-    """The newest version of a dataset."""
-    found = log.newest(folder)
-    assert found is not None
-    return found
+    """Return the newest version of a dataset."""
+    version = log.newest(folder)
+    assert version is not None
+    return version
 
 
 def part_files(folder: Path) -> list[Path]:
-    """All parts in a folder, in order, those of old versions too."""
+    """Return all parts in a folder in order, including those of old versions."""
     return sorted(folder.glob("part-*.parquet"))
 
 
 def leftovers(folder: Path) -> set[str]:
-    """The names of files that no version needs."""
+    """Return the names of files that no version needs."""
     needed = {part.name for version in log.versions(folder) for part in version.parts}
     return {path.name for path in folder.iterdir()} - needed - {".lock", "_delta_log"}
 
 
-def begin(monkeypatch: pytest.MonkeyPatch, query: vk.Query, folder: Path, keep: int, **how: object) -> list[Path]:
-    """Save, but die before the commit, and lose all but the first parts."""
+def begin(monkeypatch: pytest.MonkeyPatch, query: vk.Query, folder: Path, keep: int, **options: object) -> list[Path]:
+    """Save, abort before the commit, delete all but the first *keep* parts, and return those."""
 
-    def deadly(*_, **__):
+    def die(*_, **__):
         raise Died
 
     with monkeypatch.context() as patched:
-        patched.setattr(write, "commit", deadly)
+        patched.setattr(write, "commit", die)
         with pytest.raises(Died):
-            query.save(folder, **how)
+            query.save(folder, **options)
     parts = part_files(folder)
     for path in parts[keep:]:
         path.unlink()

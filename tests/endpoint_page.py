@@ -1,4 +1,4 @@
-"""The page of all documented endpoints, from a list of them, the declared resources and the mock servers' routes."""
+"""Writes the docs page of all endpoints from their list, the declared resources and the mock servers' routes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ endpoints.
 
 
 class Row(NamedTuple):
-    """One endpoint: its note, the resource that reads it ("" if none), and what the mock server does."""
+    """One endpoint: its note, the resource that reads it ("" if none), and what the mock server does with it."""
 
     vendor: str
     method: str
@@ -46,7 +46,7 @@ class Row(NamedTuple):
 
     @property
     def reads(self) -> bool:
-        """Whether it only reads."""
+        """Whether it only reads data."""
         return not self.note.startswith("write")
 
 
@@ -80,7 +80,7 @@ def _row(clients: list[vk.Client], vendor: str, method: str, path: str, note: st
 
 
 def _resource(client: vk.Client, vendor: str, path: str) -> str:
-    """Return the name of the resource at a path; "" if there is none."""
+    """Return the name of the resource that has this path, or ""."""
     if vendor in ("mediagenix", "sequence"):
         base = client.base_url if vendor == "mediagenix" else client.endpoint.origins["sequence"]
         name = client.follow(base + path.replace("{id}", "1")).resource.name
@@ -94,7 +94,7 @@ def _resource(client: vk.Client, vendor: str, path: str) -> str:
 
 
 def _mock(vendor: str, method: str, path: str) -> str:
-    """Return what the mock server does with an endpoint; "no" if it has none."""
+    """Return what the mock server does with an endpoint, or "no" if it does not serve it."""
     address = path.replace("{uid}", "mer_1").replace("{id}", "1")
     scope = {"type": "http", "method": method, "path": address, "root_path": "", "headers": []}
     credentials = {"PLEDG_API_KEY": "", "PLEDG_API_SECRET": "", "PLEDG_MERCHANT_SECRET": ""}
@@ -113,7 +113,7 @@ def _mock(vendor: str, method: str, path: str) -> str:
 
 
 def page() -> str:
-    """Return the page."""
+    """Return the page as Markdown."""
     parts = [HEAD]
     titles = {
         "medipim": "Medipim",

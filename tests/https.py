@@ -1,4 +1,4 @@
-"""Small HTTPS servers on loopback: the answer is written as raw bytes, so that it can be as wrong as needed."""
+"""Small HTTPS servers on loopback. Tests write the answer as raw bytes, so that it can be malformed in any way."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ QUICK = Policy(read_timeout_s=1.0, deadline_s=1.5, attempts=2)
 
 @dataclass
 class RawServer:
-    """A running server: where it is, whom it was signed by, and the heads of the requests it got."""
+    """A running server: its port, the CA that signed its certificate, and the requests that it received."""
 
     port: int
     ca_pem: str
@@ -42,12 +42,12 @@ class RawServer:
 
     @property
     def trust(self) -> Trust:
-        """Trust in its certificate authority."""
+        """Trust in the server's CA."""
         return local_trust(self.ca_pem)
 
 
 def authority(organisation: str = "Test CA") -> trustme.CA:
-    """A certificate authority with this organisation name."""
+    """Return a certificate authority with this organisation name."""
     return trustme.CA(organization_name=organisation)
 
 
@@ -55,7 +55,7 @@ def authority(organisation: str = "Test CA") -> trustme.CA:
 def raw_server(
     handler: Handler, *, ca: trustme.CA | None = None, leaf: trustme.LeafCert | None = None
 ) -> Iterator[RawServer]:
-    """Serve each connection by *handler*, which gets the socket and the head of each request."""
+    """Serve each connection with *handler*, which receives the socket and each request's head."""
     ca = ca or authority()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     (leaf or ca.issue_cert("127.0.0.1")).configure_cert(context)
@@ -77,7 +77,7 @@ def raw_server(
 def accepting(
     listener: socket.socket, serve: Callable[[socket.socket], None], stopping: threading.Event, *, timeout_s: float
 ) -> Iterator[None]:
-    """Give each connection of *listener* to *serve*, in a thread of its own; *stopping* is set at the end."""
+    """Run *serve* in a new thread for each connection of *listener*; set *stopping* at the end."""
 
     def accept() -> None:
         while not stopping.is_set():
@@ -99,7 +99,7 @@ def accepting(
 
 
 def read_head(sock: ssl.SSLSocket) -> bytes:
-    """Read one request, its body included; empty at the end of the connection."""
+    """Read one request including its body, and return its head; empty when the connection ends."""
     data = b""
     while b"\r\n\r\n" not in data:
         part = sock.recv(65536)
@@ -114,18 +114,18 @@ def read_head(sock: ssl.SSLSocket) -> bytes:
 
 
 def answer(body: bytes, *headers: str, status: str = "200 OK", length: int | None = None) -> bytes:
-    """A whole HTTP/1.1 answer; *length* lies about the body's."""
+    """Return a complete HTTP/1.1 answer. *length* announces a Content-Length that differs from the body's."""
     lines = [f"HTTP/1.1 {status}", *headers, f"Content-Length: {len(body) if length is None else length}"]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
 def always(reply: bytes) -> Handler:
-    """A handler that answers every request alike."""
+    """Return a handler that answers every request with *reply*."""
     return lambda sock, head: sock.sendall(reply)
 
 
-def session_of(server: RawServer, policy: Policy = QUICK, **more: Any) -> Session:
-    """A session with Basic credentials on a raw server."""
+def session_of(server: RawServer, policy: Policy = QUICK, **options: Any) -> Session:
+    """Return a session with Basic credentials on a raw server."""
     redactor = Redactor([SECRET], [("user", SECRET)])
     return Session(
         "Test",
@@ -134,12 +134,12 @@ def session_of(server: RawServer, policy: Policy = QUICK, **more: Any) -> Sessio
         trust=server.trust,
         redactor=redactor,
         policy=policy,
-        **more,
+        **options,
     )
 
 
 def client_of(server: RawServer, vendor: str, policy: Policy = QUICK) -> vk.Client:
-    """A client of *vendor* with made-up credentials on a raw server."""
+    """Return a client of *vendor* with made-up credentials on a raw server."""
     kind = CLIENTS[vendor]
     values = {name: Secret("be" if name.endswith("COUNTRY") else SECRET) for name in kind.setting_names}
     settings = Settings(values, dict.fromkeys(values, "given"), "the test")

@@ -1,4 +1,4 @@
-"""The resources of a vendor as Markdown, from their declarations; run as a module it rewrites the pages."""
+"""Writes the docs pages of the vendors' resources from their declarations. Run it as a module to rewrite them."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _GENERATED = re.compile(r"(<!-- resources: [^>]*-->\n).*?(<!-- end of resources 
 
 
 def page_of(client: vk.Client) -> Path:
-    """The page of a vendor."""
+    """Return the path of a vendor's page."""
     return DOCS / f"{client.vendor_name}.md"
 
 
 def rewritten(client: vk.Client) -> str:
-    """The vendor's page with its resources as they are declared now."""
+    """Return the vendor's page with its resources as declared now."""
     sections = "\n\n".join(_section(resource) for resource in client._resources.values())
     return _GENERATED.sub(lambda m: f"{m[1]}\n{sections}\n\n{m[2]}", page_of(client).read_text(encoding="utf-8"))
 
@@ -51,7 +51,7 @@ def _section(resource: Resource) -> str:
 
 def _rows(resource: Resource) -> Iterator[str]:
     for column in resource.schema.columns:
-        # An object at top level is spread to a column for each of its fields.
+        # A top-level object becomes one column per field.
         fields = column.kind.fields if isinstance(column.kind, Struct) else (column,)
         for field in fields:
             name = field.name if field is column else f"{column.name}_{field.name}"
@@ -71,7 +71,7 @@ def _type(kind: Type) -> str:
 
 
 def with_addresses(text: str) -> str:
-    """The page on credentials with the base URLs of all environments."""
+    """Return the page on credentials with the base URLs of all environments."""
     lines = ["| vendor | environment | base URL | further |", "|---|---|---|---|"]
     for kind in CLIENTS.values():
         for name, one in kind.environments.items():

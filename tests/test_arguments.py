@@ -1,4 +1,4 @@
-"""What public functions do with arguments of every kind: the call works, or one `UsageError` says what to give."""
+"""Public functions accept arguments of every kind or raise one `UsageError` that says which values are valid."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
 
 
 class SentError(Exception):
-    """A request left, which ends the call: its arguments were accepted."""
+    """Ends a call that would send a request: its arguments were accepted."""
 
 
 @dataclass(frozen=True)
 class Clients:
-    """One client per vendor, none of which sends anything; and a dataset."""
+    """One client per vendor, none of which sends anything, and a dataset."""
 
     medipim: Any
     pledg: Any
@@ -38,7 +38,7 @@ class Clients:
 
 @pytest.fixture(scope="module")
 def clients(servers, tmp_path_factory):
-    """Each call that would be sent is prepared, so that its parts can be written, and noted."""
+    """Clients that prepare and note each request, but do not send it."""
     sent: list[Call] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(local, "shared", lambda *_: servers)
@@ -51,7 +51,7 @@ def clients(servers, tmp_path_factory):
 
 
 def catch(session: Session, sent: list[Call], call: Call) -> None:
-    """Prepare a call as it would be sent, and note it."""
+    """Prepare a request as for sending, and note it."""
     session.prepare(call)
     json.dumps(call.json, allow_nan=False)
     sent.append(call)
@@ -63,7 +63,7 @@ PLEDG_FILTERS = ("amount_cents", "created", "merchant_uid")
 
 
 def plan(clients: Clients, **changed: Any) -> Any:
-    """A query of Pledg with one argument changed."""
+    """Build a query of Pledg with one argument changed."""
     return clients.pledg.payment_schedule.query(**{"amount_cents": 100, "created": "2026-01-31", **changed})
 
 
@@ -207,13 +207,13 @@ CALLS: dict[str, Callable[[Clients, Any], Any]] = {
 
 
 def use(block: Any, query: Any) -> None:
-    """A query inside a block."""
+    """Run a query inside a block."""
     with block:
         query.frame()
 
 
 def outcome(call: Callable[[Clients, Any], Any], clients: Clients, value: Any) -> str:
-    """The complaint about one call: a bare error, a `UsageError` after something was sent, a message in two lines."""
+    """Return the complaint about one call: a bare error, a `UsageError` after a request, or a message in two lines."""
     clients.sent.clear()
     try:
         call(clients, value)
@@ -232,8 +232,8 @@ def outcome(call: Callable[[Clients, Any], Any], clients: Clients, value: Any) -
 
 @pytest.mark.parametrize("called", CALLS)
 def test_whatever_is_given_the_call_works_or_one_usage_error_says_why(called, clients):
-    """No bare error leaves, and nothing is sent before a `UsageError`."""
-    # A log of notifications may be as long as it likes.
+    """Public functions raise no bare error, and send nothing before a `UsageError`."""
+    # A log of notifications may be endless.
     kinds = VALUES.keys() - ({"endless"} if called == "notifications.frame(bodies)" else set())
     complaints = {name: text for name in kinds if (text := outcome(CALLS[called], clients, VALUES[name]()))}
     assert not complaints, "\n".join(f"{name}: {text}" for name, text in complaints.items())
@@ -241,6 +241,6 @@ def test_whatever_is_given_the_call_works_or_one_usage_error_says_why(called, cl
 
 @pytest.mark.parametrize("kind", [name for name, value in VALUES.items() if not isinstance(value(), str)])
 def test_chain_of_what_names_no_host_is_refused(kind):
-    """By its type, before any connection."""
+    """A host of the wrong type is refused before any connection."""
     with pytest.raises(UsageError, match="host must be a host name"):
         vk.chain(VALUES[kind]())

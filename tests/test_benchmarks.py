@@ -85,10 +85,10 @@ def test_a_contender_that_reads_something_else_ends_a_benchmark_of_processes(mon
     """One fact of one contender differs; its name is in the message."""
 
     def planted(name, module, order):
-        told = here(name, module, order)
+        outcome = here(name, module, order)
         if "loop" in name:
-            told["facts"][4] = "planted"
-        return told
+            outcome["facts"][4] = "planted"
+        return outcome
 
     monkeypatch.setattr(harness, "_alone", planted)
     with pytest.raises(DifferentDataError, match=r"requests loop.*fact 4"):

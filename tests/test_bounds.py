@@ -55,7 +55,7 @@ def test_headers_of_megabytes_are_not_kept():
         tracemalloc.start()
         for _ in range(10):
             session.send(Call("GET", "/x"))
-        kept, _ = tracemalloc.get_traced_memory()
+        held, _ = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-    assert kept < 12_000_000  # two answers, which may not be collected yet; not ten
+    assert held < 12_000_000  # two answers, which may not be collected yet; not ten
     assert "X-0" in session.exchanges.all()[-1].received

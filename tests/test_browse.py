@@ -1,4 +1,4 @@
-"""The API browser: addresses, their responses, and the panel that goes from one to the next; it only reads."""
+"""The API browser: addresses, their responses, and the panel that navigates between them and only reads."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from vendorkit.vendors.registry import CLIENTS
 
 @pytest.fixture
 def browser(mediagenix):
-    """A browser at the root of Mediagenix, with nothing left running."""
+    """An idle browser at the root of Mediagenix."""
     made = vk.browse(mediagenix)
     yield made
     made.join()
 
 
 def arrived(panel: Browser) -> Browser:
-    """The panel, once it has stopped working."""
+    """Return the panel once it has stopped working."""
     panel.join()
     return panel
 
 
 def boxes(panel: Browser) -> dict[str, widgets.Checkbox]:
-    """The tick boxes by their labels."""
+    """Return the tick boxes by label."""
     return {one.description: one for one in below(panel) if isinstance(one, widgets.Checkbox)}
 
 
 def tab(panel: Browser, title: str) -> widgets.Widget:
-    """What the tab of this title holds."""
+    """Return the content of the tab with this title."""
     tabs = next(one for one in below(panel) if isinstance(one, widgets.Tab))
     titles = [tabs.get_title(number) for number in range(len(tabs.children))]
     tabs.selected_index = titles.index(title)
@@ -49,7 +49,7 @@ def tab(panel: Browser, title: str) -> widgets.Widget:
 
 
 def test_root_has_a_button_for_each_link(browser, mediagenix):
-    """Where everything begins, as the vendor links it."""
+    """The root shows one button per link that the vendor gives."""
     assert set(browser.response.links) == set(mediagenix.root().links)
     for rel in browser.response.links:
         assert button(browser, rel)
@@ -57,7 +57,7 @@ def test_root_has_a_button_for_each_link(browser, mediagenix):
 
 
 def test_links_lead_to_tables_and_records_by_clicks_only(browser):
-    """Root, titles, the second page, one of its titles, its licensor."""
+    """Clicks lead from the root to titles, the second page, one title and its licensor."""
     button(browser, "titles").click()
     assert len(arrived(browser).frame) == 50
     assert browser.response.total == 2_000
@@ -71,7 +71,7 @@ def test_links_lead_to_tables_and_records_by_clicks_only(browser):
 
 
 def test_lists_are_searched_and_sorted_and_the_right_record_opens(mediagenix):
-    """Whatever the order on view; links are hidden until they are asked for."""
+    """A row opens its record in any sort order. Link columns are hidden by default."""
     panel = vk.browse(mediagenix, "/api/titles")
     heads = group(panel, "vk-heads")
     assert "name" in heads.options
@@ -93,7 +93,7 @@ def test_lists_are_searched_and_sorted_and_the_right_record_opens(mediagenix):
 
 
 def test_rows_of_the_list_of_resources_lead_to_them(medipim):
-    """As their buttons do; a resource without an address says so."""
+    """A row opens its resource as the button does. A resource without an address says so."""
     panel = vk.browse(medipim)
     names = panel.frame["resource"].tolist()
     press(group(panel, "vk-rows"), str(names.index("brands") + 1))
@@ -101,7 +101,7 @@ def test_rows_of_the_list_of_resources_lead_to_them(medipim):
 
 
 def test_errors_are_above_what_is_shown_and_fields_are_described(medipim):
-    """Where the eye is: below the address; each declared field says what it is, in the record and in the columns."""
+    """Errors appear below the address; records and columns show each declared field's description."""
     panel = vk.browse(medipim, "/v4/products/query")
     assert panel.children[1] is panel._status
     panel.open_record(0)
@@ -116,7 +116,7 @@ def test_errors_are_above_what_is_shown_and_fields_are_described(medipim):
 
 
 def test_expansions_say_what_they_do_and_what_they_embed(mediagenix):
-    """Next to their boxes."""
+    """The descriptions are next to the tick boxes."""
     panel = vk.browse(mediagenix, "/api/titles/42")
     assert "Embed linked records" in panel._about.value
     assert "availability_windows: When, and on which platforms, the rights allow a title" in panel._about.value
@@ -125,7 +125,7 @@ def test_expansions_say_what_they_do_and_what_they_embed(mediagenix):
 
 
 def test_back_and_forward_send_nothing(browser, vendors):
-    """What was seen is shown again, and a new way forward forgets the old one."""
+    """Back and forward show stored responses, and a new address discards the forward history."""
     browser.follow("titles")
     arrived(browser).open_record(0)
     arrived(browser)
@@ -144,7 +144,7 @@ def test_back_and_forward_send_nothing(browser, vendors):
 
 
 def test_previous_page_is_the_vendors_own_link(browser):
-    """Forth and back by `next` and `prev`; the query stays that of all pages."""
+    """The panel pages by `next` and `prev`; the query for all pages stays the same."""
     browser.go("/api/titles")
     arrived(browser).turn(1)
     assert arrived(browser).response.before.url.endswith("page=1")
@@ -152,12 +152,12 @@ def test_previous_page_is_the_vendors_own_link(browser):
     assert "page=2" not in browser.query.describe()["url"]
     browser.turn(-1)
     assert arrived(browser).frame["id"].iloc[0] == "1"
-    browser.turn(-1)  # there is none
+    browser.turn(-1)  # the first page has no previous one
     assert arrived(browser).frame["id"].iloc[0] == "1"
 
 
 def test_cursor_links_are_followed_as_they_are(mediagenix):
-    """Linear schedulings have no page numbers and no total."""
+    """Linear schedulings have neither page numbers nor a total, so the panel follows their links."""
     panel = vk.browse(mediagenix, "/api/linear_channels/1/linear_schedulings")
     first = panel.frame["id"].tolist()
     panel.turn(1)
@@ -166,7 +166,7 @@ def test_cursor_links_are_followed_as_they_are(mediagenix):
 
 
 def test_ticked_links_are_embedded(mediagenix):
-    """By what the resource declares; the frame has them as columns, the fields as tables, the address as words."""
+    """Ticked expansions are columns of the frame and tables in the fields, and the address shows them."""
     panel = vk.browse(mediagenix, "/api/titles/42")
     assert set(boxes(panel)) == set(mediagenix.titles.query().resource.expands)
     boxes(panel)["images"].value = boxes(panel)["licensor"].value = True
@@ -181,7 +181,7 @@ def test_ticked_links_are_embedded(mediagenix):
 
 
 def test_what_is_embedded_is_shown_as_it_came():
-    """Integers in a column with nulls stay integers, texts are escaped, and only so many rows are shown."""
+    """Integers next to nulls stay integers, text is escaped, and the number of rows is limited."""
     entries = [{"id": 1, "name": "<b>", "self_link": "/a"}, {"id": None, "name": None}, *[{"id": 3}] * 60]
     shown = markup.fields_html({"images_link": "/images", "images": {"entries": entries}})
     assert "<b>images</b> 62" in shown
@@ -193,7 +193,7 @@ def test_what_is_embedded_is_shown_as_it_came():
 
 
 def test_expanded_collection_keeps_its_expansion_on_the_next_page(mediagenix):
-    """The vendor's `next` link carries it."""
+    """The vendor's `next` link carries the expansion."""
     panel = vk.browse(mediagenix, "/api/titles?expand=licensor")
     panel.turn(1)
     assert arrived(panel).frame["licensor"].notna().any()
@@ -201,7 +201,7 @@ def test_expanded_collection_keeps_its_expansion_on_the_next_page(mediagenix):
 
 
 def test_what_is_shown_is_there_for_the_next_cell(mediagenix):
-    """The entity with its links, the frame of the page, the lazy query for all of it."""
+    """The panel gives the entity with its links, the page's frame, and the lazy query for all pages."""
     panel = vk.browse(mediagenix, "/api/titles/42")
     assert panel.resource.links["assets"].follow().frame() is not None
     pulled = panel.query.frame()
@@ -212,7 +212,7 @@ def test_what_is_shown_is_there_for_the_next_cell(mediagenix):
 
 
 def test_xml_and_json_are_both_shown_indented(mediagenix, vendors):
-    """XML is fetched when its tab is opened, once, and again for what comes next."""
+    """The XML is fetched when its tab is opened, once per address."""
     panel = vk.browse(mediagenix, "/api/titles/42")
     vendors["mediagenix"].clear_log()
     assert '"resource_type": "title"' in tab(panel, "JSON").value.replace("&quot;", '"')
@@ -230,7 +230,7 @@ def test_xml_and_json_are_both_shown_indented(mediagenix, vendors):
 
 
 def test_xml_of_what_was_seen_before_the_view_was_opened_is_fetched(browser):
-    """Back from a record to the root, whose XML was never asked for."""
+    """Back at the root, the panel fetches the XML that was not requested before."""
     browser.go("/api/titles/42")
     tab(arrived(browser), "XML")
     browser.step(-1)
@@ -238,7 +238,7 @@ def test_xml_of_what_was_seen_before_the_view_was_opened_is_fetched(browser):
 
 
 def test_views_are_bounded_in_size(mediagenix):
-    """A page with everything embedded is megabytes; the browser gets thousands of characters, the cell all."""
+    """The browser gets some thousand characters of a page of megabytes; the next cell gets all."""
     panel = vk.browse(mediagenix, "/api/titles?per_page=200&expand=images,assets,availability_windows,platforms")
     assert len(tab(panel, "JSON").value) < 3 * markup.TEXT_LIMIT
     assert "more characters" in tab(panel, "JSON").value
@@ -248,7 +248,7 @@ def test_views_are_bounded_in_size(mediagenix):
 
 
 def test_address_bar_goes_where_it_says(browser):
-    """A path or a whole URL of the vendor; its other product too."""
+    """The address bar accepts a path or a full URL of the vendor, also of its other product."""
     address = next(one for one in below(browser) if isinstance(one, widgets.Text))
     address.value = "/api/titles/7"
     assert arrived(browser).resource["id"] == 7
@@ -262,7 +262,7 @@ def test_address_bar_goes_where_it_says(browser):
 
 @pytest.mark.parametrize("link", ["https://elsewhere.example/api", "http://127.0.0.1/api", "//elsewhere.example"])
 def test_other_origins_are_refused_and_get_nothing(browser, link):
-    """The error is shown under what was there, which stays."""
+    """The panel keeps its content and shows the error."""
     browser.go(link)
     assert "<b>OriginRefused</b>" in arrived(browser).static_html()
     assert browser.response.address.url == "/api"
@@ -273,7 +273,7 @@ def test_other_origins_are_refused_and_get_nothing(browser, link):
 
 
 def test_link_of_a_record_to_another_origin_is_refused(mediagenix):
-    """Files of images lie elsewhere: the button is there, and says so."""
+    """Image files are on another host: their button shows an error that says so."""
     panel = vk.browse(mediagenix, "/api/titles/42/images")
     panel.open_record(0)
     arrived(panel).follow("file")
@@ -282,7 +282,7 @@ def test_link_of_a_record_to_another_origin_is_refused(mediagenix):
 
 
 def test_start_that_is_not_there_leaves_a_usable_panel(mediagenix):
-    """One sentence of cause, one of remedy, and the way to the root."""
+    """The error has one sentence of cause and one of remedy, and the root is still reachable."""
     panel = vk.browse(mediagenix, "/api/titles/999999")
     assert "<b>NotFound</b>" in panel.static_html()
     assert panel.frame is panel.query is panel.resource is None
@@ -293,7 +293,7 @@ def test_start_that_is_not_there_leaves_a_usable_panel(mediagenix):
 
 @pytest.mark.parametrize("vendor", ["medipim", "pledg"])
 def test_vendors_without_links_start_at_their_resources(vendors, vendor):
-    """One row and one button per resource, before anything is sent; each leads to a table or a record."""
+    """The panel lists one row and one button per resource without a request. Each leads to a table or a record."""
     client = vk.connect(vendor, environment="local")
     panel = vk.browse(client)
     assert vendors[vendor].requests == 0
@@ -307,7 +307,7 @@ def test_vendors_without_links_start_at_their_resources(vendors, vendor):
 
 
 def test_medipims_queries_are_paged_by_number_and_opened_by_find(medipim):
-    """The address says filters and page; the record is that of `find`, with the records inside it as links."""
+    """The address shows filters and page; `find` opens the record, with nested records as links."""
     panel = vk.browse(medipim, "/v4/products/query?status=active&page=1")
     everything_active = medipim.products.query(status="active")
     assert panel.frame["id"].tolist() == everything_active.frame(columns=["id"], limit=100)["id"].tolist()[50:]
@@ -322,7 +322,7 @@ def test_medipims_queries_are_paged_by_number_and_opened_by_find(medipim):
 
 
 def test_last_page_has_none_after_it(medipim):
-    """300 brands are six pages of 50."""
+    """The last of six pages of 50 brands has no next page."""
     panel = vk.browse(medipim, "/v4/brands/query?page=5")
     assert len(panel.frame) == 50
     assert panel.response.after is None
@@ -330,7 +330,7 @@ def test_last_page_has_none_after_it(medipim):
 
 
 def test_query_is_a_start_too(medipim, pledg):
-    """With whatever an address cannot say."""
+    """The panel starts at a query, including arguments that an address cannot express."""
     query = medipim.products.query(where={"not": {"status": "active"}})
     panel = vk.browse(medipim, query)
     assert panel.response.total == query.count()
@@ -341,7 +341,7 @@ def test_query_is_a_start_too(medipim, pledg):
 
 
 def test_parameters_of_an_address_are_filters_of_their_kinds(medipim):
-    """Booleans, lists, JSON objects; what is no filter is refused before anything is sent."""
+    """Parameters become booleans, lists and JSON objects; an unknown filter is refused before a request."""
     at = medipim.browsing.at
     address = at('/v4/products/query?minimumContent=true&brand=9&brand=11&search={"query":"a","locale":"fr"}')
     assert address.call.json["filter"] == {
@@ -373,7 +373,7 @@ def test_parameters_of_an_address_are_filters_of_their_kinds(medipim):
     ],
 )
 def test_address_of_a_query_leads_to_the_same_query(medipim, filters):
-    """Times, pairs of times, codes with their zeros: what the address shows can be typed again."""
+    """Times, time spans and codes with leading zeros survive a round trip through the address."""
     query = medipim.products.query(**filters)
     address = medipim.browsing.page(query, 3)
     assert medipim.browsing.at(address.url) == address
@@ -381,7 +381,7 @@ def test_address_of_a_query_leads_to_the_same_query(medipim, filters):
 
 
 def test_query_that_matches_nothing_is_an_empty_page(medipim, vendors):
-    """A filter without values: nothing is sent, and the columns are there."""
+    """A filter without values sends nothing and shows the columns."""
     panel = vk.browse(medipim, medipim.products.query(brand=[]))
     assert panel.frame.shape == (0, len(medipim.products.columns))
     assert panel.response.records == []
@@ -389,7 +389,7 @@ def test_query_that_matches_nothing_is_an_empty_page(medipim, vendors):
 
 
 def test_any_path_that_can_be_read_is_shown(pledg):
-    """Paths that are not declared are GETs, whose fields become columns."""
+    """An undeclared path is read by GET, and its fields become columns."""
     seen = fetch(pledg, pledg.browsing.at("/api/local/notifications?count=3"))
     assert seen.address.query is None
     assert seen.frame is not None
@@ -398,7 +398,7 @@ def test_any_path_that_can_be_read_is_shown(pledg):
 
 
 def test_nothing_but_reading_is_ever_sent(vendors):
-    """Not even with a client that may write: an address is a GET, or one of the POSTs that only read."""
+    """Even a client that may write sends only GETs and the POSTs that read."""
     for vendor in CLIENTS:
         browsing = vk.connect(vendor, environment="local", writable=True).browsing
         urls = [*browsing.entrances().values(), browsing.start_url, "/v4/brands/delete", "/api/purchase_link/"]
@@ -407,7 +407,7 @@ def test_nothing_but_reading_is_ever_sent(vendors):
 
 
 def test_second_click_while_busy_does_nothing(browser, vendors):
-    """One request, and not one a click."""
+    """Several clicks send one request."""
     vendors["mediagenix"].clear_log()
     vendors["mediagenix"].set(latency_s=0.3)
     button(browser, "titles").click()
@@ -421,7 +421,7 @@ def test_second_click_while_busy_does_nothing(browser, vendors):
 
 
 def test_cancel_ends_within_half_a_second(browser, vendors):
-    """A slow vendor does not hold the panel; what was shown stays, and it can be used again."""
+    """Cancel ends a slow request; the content stays, and the panel can be used again."""
     vendors["mediagenix"].set(latency_s=5.0)
     browser.follow("titles")
     time.sleep(0.2)
@@ -433,7 +433,7 @@ def test_cancel_ends_within_half_a_second(browser, vendors):
 
 
 def test_reload_fetches_the_same_address_again(browser, vendors):
-    """It replaces the old response in the history, by one request."""
+    """Reload sends one request and replaces the old response in the history."""
     browser.follow("titles")
     before = arrived(browser).response
     vendors["mediagenix"].clear_log()
@@ -446,7 +446,7 @@ def test_reload_fetches_the_same_address_again(browser, vendors):
 
 
 def test_widgets_of_what_is_no_longer_shown_are_closed(browser):
-    """Hours of browsing leave no more models behind than one page has, and no handler that acts twice."""
+    """After hours of browsing only one page's models exist, and no handler runs twice."""
     ours = set(widgets.Widget.get_manager_state()["state"])
     for _ in range(3):
         browser.go("/api/titles/42")
@@ -458,7 +458,7 @@ def test_widgets_of_what_is_no_longer_shown_are_closed(browser):
 
 @pytest.mark.parametrize("vendor", CLIENTS)
 def test_no_state_of_any_widget_holds_a_credential(vendors, vendor):
-    """Nor do the saved form, the HTML, the text; plain or in base64."""
+    """Widget states, the saved form, the HTML and the text contain no credential, also not in base64."""
     panel = vk.browse(vk.connect(vendor, environment="local"))
     panel.follow(next(iter(panel.response.links)))
     shown = everything(arrived(panel))
@@ -467,7 +467,7 @@ def test_no_state_of_any_widget_holds_a_credential(vendors, vendor):
 
 
 def test_browser_reads_as_widget_html_and_text(mediagenix):
-    """A notebook shows the widget, a page the fields or the table, a terminal one line; every text is escaped."""
+    """A notebook shows the widget, HTML the fields or the table, a terminal one line. All text is escaped."""
     panel = vk.browse(mediagenix, "/api/titles")
     bundle = panel._repr_mimebundle_()
     assert set(bundle) == {VIEW, "text/html", "text/plain"}
@@ -480,7 +480,7 @@ def test_browser_reads_as_widget_html_and_text(mediagenix):
 
 
 def test_every_control_has_a_label(browser):
-    """For screen readers, and for those who reach them by keyboard."""
+    """Screen readers and keyboard users need the labels."""
     browser.go("/api/titles")
     kinds = (widgets.Button, widgets.Text, widgets.Dropdown, widgets.Checkbox)
     controls = [one for one in below(arrived(browser)) if isinstance(one, kinds)]
@@ -489,7 +489,7 @@ def test_every_control_has_a_label(browser):
 
 
 def test_odd_answers_are_errors_and_not_shown(mediagenix, vendors):
-    """HTML in place of JSON; JSON that is no resource; a page size the vendor does not give."""
+    """HTML instead of JSON, JSON that is not a resource and a page size that the vendor refuses are errors."""
     once = vk.connect("mediagenix", environment="local", policy=Policy(attempts=1))
     vendors["mediagenix"].set(fail_next=["html"])
     with pytest.raises(MalformedAnswer):
@@ -506,7 +506,7 @@ def test_odd_answers_are_errors_and_not_shown(mediagenix, vendors):
 
 
 def test_values_of_other_shapes_still_make_a_page(mediagenix, vendors):
-    """Numbers as text and new fields: the frame has them, the columns' view says drift."""
+    """Numbers as text and new fields are in the frame, and the columns view reports the drift."""
     vendors["mediagenix"].set(wrong_type_rate=1.0)
     panel = vk.browse(mediagenix, "/api/titles")
     assert "newly_added" in panel.frame.columns
@@ -514,7 +514,7 @@ def test_values_of_other_shapes_still_make_a_page(mediagenix, vendors):
 
 
 def test_record_without_an_address_is_not_offered(mediagenix, pledg):
-    """Lines of a payment schedule have none."""
+    """Lines of a payment schedule have no address, so the panel has no button for them."""
     address = pledg.browsing.page(pledg.payment_schedule.query(amount_cents=300, created="2026-01-31"))
     assert pledg.browsing.record_url(address, {"amount_cents": 100}) is None
     assert pledg.browsing.record_url(address, "no record") is None
@@ -524,7 +524,7 @@ def test_record_without_an_address_is_not_offered(mediagenix, pledg):
 
 @pytest.mark.parametrize("name", ["products", "media", "public_categories"])
 def test_every_record_of_a_page_can_be_opened(medipim, name):
-    """By the vendor's path for one record, or by a query for its id; the URL can be typed again."""
+    """A record opens by its path or by a query for its id, and its URL can be typed again."""
     panel = vk.browse(medipim, getattr(medipim, name).query())
     panel.open_record(1)
     assert arrived(panel).response.records is None, panel.static_html()
@@ -534,7 +534,7 @@ def test_every_record_of_a_page_can_be_opened(medipim, name):
 
 
 def test_lists_of_anything_make_a_page(vendors):
-    """An answer that is a list of plain values has no table, and yet is shown."""
+    """The panel shows a list of plain values, which has no table."""
     with raw_server(always(answer(b'["a", 1, null]', JSON))) as server:
         panel = vk.browse(client_of(server, "medipim"), "/v4/other")
     assert panel.frame is None
@@ -546,7 +546,7 @@ def test_lists_of_anything_make_a_page(vendors):
 
 
 def test_writes_are_refused_before_anything_is_prepared(medipim):
-    """The one gate all addresses pass, whatever a vendor's paging would send."""
+    """All addresses pass one check, whatever requests a vendor's paging would build."""
 
     class Writing(Lookup):
         def call(self, ask, number, size):
@@ -559,7 +559,7 @@ def test_writes_are_refused_before_anything_is_prepared(medipim):
 
 
 def test_panel_works_next_to_a_thread_that_holds_the_kernel(browser):
-    """The work is done in another thread, whatever thread the click came from."""
+    """The panel works in its own thread, whichever thread the click came from."""
     thread = threading.Thread(target=browser.go, args=("/api/titles/3",))
     thread.start()
     thread.join()

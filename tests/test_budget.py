@@ -52,12 +52,12 @@ def test_two_processes_share_one_budget():
     try:
         for taker in takers:
             assert taker.stdout.readline() == "ready\n"
-        told = [taker.communicate("go\n", timeout=30)[0] for taker in takers]
+        outputs = [taker.communicate("go\n", timeout=30)[0] for taker in takers]
     finally:
         for taker in takers:
             taker.kill()
             taker.wait()
-    assert sum(map(int, told)) == 30
+    assert sum(map(int, outputs)) == 30
     assert Budget(((30, 60.0),), "shared").left() == 0
     assert Budget(((30, 60.0),), "another").left() == 30
 

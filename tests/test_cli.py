@@ -1,4 +1,4 @@
-"""The commands do what they print: servers that answer, a report that stands alone, one line for an error."""
+"""The commands print what they do: running servers, a self-contained report, one line per error."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from vendorkit import demo as demo_module
 from vendorkit.errors import SettingsError, UsageError, VendorUnavailable
 from vendorkit.vendors.registry import CLIENTS
 
-# The demo with small queries: other tests run the whole ones.
+# A demo with small queries. Other tests run the full ones.
 SMALL_DEMO = """
 from pathlib import Path
 from vendorkit import cli
@@ -40,7 +40,7 @@ cli.run()
 """
 VENDORS = ["medipim", "pledg", "mediagenix"]
 RUN = [sys.executable, "-c", "from vendorkit.cli import run; run()"]
-# What a browser would fetch by itself when it opens a page; a link to click on is none.
+# What a browser fetches by itself when it opens a page. A link to click on does not count.
 LOADS = re.compile(
     r"""<(?:script|img|iframe|source|video|audio|embed|input)\b[^>]*?\ssrc\s*=\s*["']?\s*(?:https?:)?//
     |<link\b[^>]*?\shref\s*=\s*["']?\s*(?:https?:)?//
@@ -55,7 +55,7 @@ PLOT = "import matplotlib.pyplot as plt\nplt.plot([1, 2]);"
 
 
 def notebook(path: Path, *sources: str, question: str = "") -> None:
-    """Write a notebook with these code cells, below its question."""
+    """Write a notebook with these code cells below its question."""
     cells = [nbformat.v4.new_markdown_cell(f"# A page\n\n**Question:** {question}\n\nMore.")] if question else []
     cells += [nbformat.v4.new_code_cell(source) for source in sources]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -64,14 +64,14 @@ def notebook(path: Path, *sources: str, question: str = "") -> None:
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_example_of_each_vendor_has_rows(vendors, vendor):
-    """What the demo queries; nothing has to be given."""
+    """The demo's query needs no arguments and returns rows."""
     query = vk.connect(vendor, environment="local").example_query()
     assert next(query.records(limit=1))
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory) -> tuple[subprocess.CompletedProcess[str], Path]:
-    """One run of `vendorkit demo --save` on two small notebooks, one of which fails; and where it ran."""
+    """One run of `vendorkit demo --save` on two small notebooks, one of which fails, and its working folder."""
     folder = tmp_path_factory.mktemp("demo")
     (folder / "notebooks").mkdir()
     table = "import os, pandas as pd\npd.DataFrame({'environment': [os.environ['MEDIPIM_ENVIRONMENT']]})"
@@ -81,7 +81,7 @@ def demo(tmp_path_factory) -> tuple[subprocess.CompletedProcess[str], Path]:
     sources = connect, table, answer, PLOT, link
     notebook(folder / "notebooks" / "10_good.ipynb", *sources, question="how many?")
     notebook(folder / "notebooks" / "20_bad.ipynb", "1 + 1", "1 / 0")
-    # A process of its own: nbclient leaves event loops open in the threads that it runs in.
+    # A separate process, because nbclient leaves event loops open in the threads that it runs in.
     command = [sys.executable, "-c", SMALL_DEMO.format(str(folder / "notebooks")), "demo", "--save"]
     environment = {**os.environ, "MEDIPIM_ENVIRONMENT": "production"}  # which the demo sets aside
     done = subprocess.run(
@@ -91,7 +91,7 @@ def demo(tmp_path_factory) -> tuple[subprocess.CompletedProcess[str], Path]:
 
 
 def test_demo_prints_one_line_a_vendor_and_the_reports_path(demo):
-    """Rows, columns, seconds; and how many notebooks are in the report."""
+    """Each line has rows, columns and seconds; the last one counts the notebooks in the report."""
     lines = demo[0].stdout.splitlines()
     for vendor, line in zip(VENDORS, lines, strict=False):
         assert re.fullmatch(rf"{vendor}: [\d,]+ rows, \d+ columns, \d+\.\d\d s", line)
@@ -99,7 +99,7 @@ def test_demo_prints_one_line_a_vendor_and_the_reports_path(demo):
 
 
 def test_demo_writes_a_report_that_is_only(demo):
-    """A page per notebook, linked from the index, run on mock servers; no page fetches anything from elsewhere."""
+    """The index links one page per notebook, run on mock servers, and no page loads anything from elsewhere."""
     report = demo[1] / "build" / "report"
     pages = {path.name: path.read_text(encoding="utf-8") for path in report.iterdir()}
     assert set(pages) == {"index.html", "10_good.html"}
@@ -109,11 +109,11 @@ def test_demo_writes_a_report_that_is_only(demo):
     assert "<h3>How many?</h3><p>2 of &lt;them&gt;." in pages["index.html"]
     assert re.findall(r'href="([^"]*11_other[^"]*)"', pages["10_good.html"]) == ["11_other.html#Where"] * 2
     assert "<td>local</td>" in pages["10_good.html"]
-    assert "MEDIPIM_API_KEY_SECRET" in pages["10_good.html"]  # the panel as HTML, for there is no kernel
+    assert "MEDIPIM_API_KEY_SECRET" in pages["10_good.html"]  # the panel as HTML, because there is no kernel
 
 
 def test_report_says_what_it_is(demo):
-    """Mock data, the version, the date; notebooks by vendor, each with its plot as a link to its page."""
+    """The report shows that its data is mock data, the version, the date, and each notebook's plot by vendor."""
     page = (demo[1] / "build" / "report" / "index.html").read_text("utf-8")
     assert "<b>Mock data.</b>" in page
     assert f"vendorkit {version('vendorkit')}, {datetime.now(timezone.utc):%d %B %Y}" in page
@@ -122,7 +122,7 @@ def test_report_says_what_it_is(demo):
 
 
 def test_demo_names_the_notebook_that_fails(demo):
-    """The command fails, and says of which notebook and why."""
+    """The command fails and names the notebook and the reason."""
     done, _ = demo
     assert done.returncode == 1
     assert "These notebooks failed: 20_bad.ipynb" in done.stderr
@@ -131,7 +131,7 @@ def test_demo_names_the_notebook_that_fails(demo):
 
 
 def test_demo_saves_what_will_be_the_same_next_time(demo):
-    """Outputs without execution times and widget models; the notebook that failed is left as it was."""
+    """Saved outputs have no execution times or widget models. The failed notebook stays as it was."""
     good, bad = (
         nbformat.read(demo[1] / "notebooks" / name, as_version=4) for name in ("10_good.ipynb", "20_bad.ipynb")
     )
@@ -143,9 +143,9 @@ def test_demo_saves_what_will_be_the_same_next_time(demo):
 
 @pytest.fixture
 def small(vendors, monkeypatch, tmp_path) -> Path:
-    """A demo with one query and the notebooks of a folder, which is empty at first."""
+    """A demo with one query and a folder of notebooks that is empty at first."""
     for vendor in VENDORS:
-        monkeypatch.setenv(f"{vendor.upper()}_ENVIRONMENT", "production")  # put back afterwards; demo sets it
+        monkeypatch.setenv(f"{vendor.upper()}_ENVIRONMENT", "production")  # restored afterwards, because demo sets it
     monkeypatch.setattr(cli, "NOTEBOOKS", tmp_path)
     monkeypatch.setattr(demo_module, "CLIENTS", {"medipim": CLIENTS["medipim"]})
     monkeypatch.setattr(CLIENTS["medipim"], "example_query", lambda client: client.brands.query())
@@ -153,7 +153,7 @@ def small(vendors, monkeypatch, tmp_path) -> Path:
 
 
 def test_demo_without_failures_succeeds(small, monkeypatch):
-    """The environment of the mock servers, whatever is set; the exit code 0."""
+    """The demo uses the mock servers whatever is configured, and exits with 0."""
     notebook(small / "10_good.ipynb")
     monkeypatch.setattr(demo_module, "_execute", lambda *_, **__: demo_module.Entry("10_good", "", "", "", ""))
     result = CliRunner().invoke(cli.main, ["demo", "--output", str(small / "build")])
@@ -162,7 +162,7 @@ def test_demo_without_failures_succeeds(small, monkeypatch):
 
 
 def test_demo_with_nothing_to_run_fails(small):
-    """A package without its notebooks is broken; a report of nothing is no success."""
+    """A package without notebooks is broken, so an empty report is a failure."""
     result = CliRunner().invoke(cli.main, ["demo"])
     assert isinstance(result.exception, UsageError)
     assert "There are no notebooks to run" in str(result.exception)
@@ -179,14 +179,14 @@ def test_demo_with_nothing_to_run_fails(small):
     ],
 )
 def test_search_for_what_a_page_loads_finds_it(page):
-    """The test above could fail."""
+    """The pattern of the test above matches what it should, so that test can fail."""
     assert LOADS.search(page)
     assert not LOADS.search('<a href="https://vendor.example">to click on</a> <img src="data:image/png;base64,AA//">')
 
 
 @pytest.fixture
 def served(tmp_path):
-    """`vendorkit serve` as a process of its own; what it printed until it was ready, and the process."""
+    """Run `vendorkit serve` as a process; give the output up to its readiness, and the process."""
     process = subprocess.Popen(
         [*RUN, "serve", "--seconds", "60"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
     )
@@ -203,7 +203,7 @@ def served(tmp_path):
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
 def test_serve_prints_what_curl_needs(served, tmp_path):
-    """Addresses, variables and the certificate authority; Basic and Digest, and not without; Ctrl-C ends it."""
+    """The printed addresses, variables and CA work in curl with Basic and Digest. Ctrl-C ends the server."""
     lines, process = served
     base = dict(re.findall(r"# (\w+): (https://127\.0\.0\.1:\d+)", "\n".join(lines)))
     values = dict(shlex.split(line)[0].split("=", 1) for line in lines if not line.startswith("#"))
@@ -223,15 +223,15 @@ def test_serve_prints_what_curl_needs(served, tmp_path):
         curl(f"{base['medipim']}/v4/brands/find?id=9")
     assert "401" in refused.value.stderr
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=20)
     assert process.returncode == 0
-    assert told.strip() == "stopped"
+    assert errors.strip() == "stopped"
     with pytest.raises(subprocess.CalledProcessError):
         curl(f"{base['medipim']}/v4/brands/find?id=9", *basic)
 
 
 def test_serve_ends_by_itself(tmp_path):
-    """After the seconds that were asked for, without a word on stderr."""
+    """The server ends after the requested seconds and writes nothing to stderr."""
     done = subprocess.run(
         [*RUN, "serve", "--seconds", "0"], check=True, capture_output=True, text=True, cwd=tmp_path, timeout=60
     )
@@ -241,7 +241,7 @@ def test_serve_ends_by_itself(tmp_path):
 
 
 def test_output_of_serve_is_utf8_in_every_console(tmp_path):
-    """A redirected Windows console has another encoding, and the file would not be read."""
+    """A redirected Windows console has another encoding, which would make the file unreadable."""
     for encoding in ("cp1252", "ascii"):
         environment = {**os.environ, "PYTHONIOENCODING": encoding}
         command = [*RUN, "serve", "--seconds", "0"]
@@ -250,7 +250,7 @@ def test_output_of_serve_is_utf8_in_every_console(tmp_path):
 
 
 def test_output_of_serve_is_the_settings_file_of_vendorkit(served, tmp_path, capfd):
-    """From another process each vendor answers, the servers being those that were started; doctor is content."""
+    """Another process uses the output as its settings, reaches the started servers, and doctor reports no failure."""
     lines, _ = served
     (tmp_path / "mock.env").write_text("\n".join(lines), encoding="utf-8")
     (tmp_path / "mock.env").chmod(0o600)
@@ -273,12 +273,14 @@ print(vk.connect("medipim").brands.query().dask(2).shape[0].compute(scheduler="p
     assert shown == [*(f"{name} {ports[name]} 2" for name in VENDORS), "True"]
     command = [*RUN, "doctor", "--json"]
     found = json.loads(subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, check=False).stdout)
-    assert all(one["findings"][0]["fine"] for one in found["vendors"].values())  # what follows depends on the clock
+    assert all(
+        one["findings"][0]["fine"] for one in found["vendors"].values()
+    )  # the rest of the output depends on the clock
 
 
 @pytest.mark.parametrize("command", [["serve"], ["demo"]])
 def test_error_of_ours_is_one_line(monkeypatch, capsys, command, tmp_path):
-    """Cause and remedy, no traceback, exit code 1."""
+    """The line has cause and remedy without a traceback, and the exit code is 1."""
 
     def broken(*_, **__):
         what = "The mock servers did not start."
@@ -298,7 +300,7 @@ def test_error_of_ours_is_one_line(monkeypatch, capsys, command, tmp_path):
 
 
 def test_wrong_command_is_reported_by_name(capsys, monkeypatch):
-    """Click's own message, and its own exit code."""
+    """Click reports the name with its own message and exit code."""
     monkeypatch.setattr(sys, "argv", ["vendorkit", "serf"])
     with pytest.raises(SystemExit) as ended:
         cli.run()
@@ -308,19 +310,19 @@ def test_wrong_command_is_reported_by_name(capsys, monkeypatch):
 
 @pytest.fixture
 def started(monkeypatch) -> list[tuple[list[str], dict[str, str] | None]]:
-    """The commands that `vendorkit lab` would have started, and their environments."""
+    """The commands that `vendorkit lab` would have started, with their environments."""
     found = []
     monkeypatch.setattr(subprocess, "call", lambda command, env: found.append((command, env)) or 0)
     return found
 
 
 def root_of(command: list[str]) -> Path:
-    """The folder that JupyterLab opens."""
+    """Return the folder that JupyterLab opens."""
     return Path(next(one for one in command if "root_dir" in one).partition("=")[2])
 
 
 def test_lab_opens_copies_with_the_settings_of_this_folder(started, tmp_path):
-    """The kernel's working folder is another one, so that the path of .env is given in full; options are passed on."""
+    """The kernel has another working folder, so .env is passed by its full path. Options are passed on."""
     (tmp_path / ".env").touch()
     result = CliRunner().invoke(cli.main, ["lab", "--no-browser", "--port", "9999", "--LabApp.x=1"])
     assert result.exit_code == 0, result.output
@@ -342,7 +344,7 @@ def test_lab_keeps_what_was_changed_in_the_copies(started, tmp_path):
 
 
 def test_lab_never_opens_the_tracked_notebooks(started, monkeypatch):
-    """Neither in their folder, nor if they are asked for."""
+    """In their folder, lab opens copies. As an argument, the folder is refused."""
     monkeypatch.chdir(installed.NOTEBOOKS)
     monkeypatch.setattr(cli, "copy_notebooks", lambda folder: (0, 0))
     monkeypatch.setattr(cli, "create_folder", lambda folder: folder)
@@ -352,7 +354,7 @@ def test_lab_never_opens_the_tracked_notebooks(started, monkeypatch):
 
 
 def test_init_writes_settings_for_this_user_and_copies_the_notebooks(started, tmp_path):
-    """Both into one folder, so that any Jupyter finds the settings; lab opens these copies."""
+    """Both are in one folder, so that any Jupyter finds the settings. Lab opens these copies."""
     result = CliRunner().invoke(cli.main, ["init"])
     assert result.exit_code == 0, result.output
     assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
@@ -363,7 +365,7 @@ def test_init_writes_settings_for_this_user_and_copies_the_notebooks(started, tm
 
 
 def test_init_overwrites_nothing(tmp_path):
-    """Neither a file of the user's nor what a link leads to."""
+    """Init keeps the user's files and the target of a link."""
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / ".env").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "there" / "00_start_here.ipynb").write_text("mine")
@@ -376,7 +378,7 @@ def test_init_overwrites_nothing(tmp_path):
 
 
 def test_init_in_the_checkout_copies_nothing(monkeypatch):
-    """The notebooks are there."""
+    """The checkout already has the notebooks."""
     monkeypatch.chdir(installed.NOTEBOOKS.parent)
     monkeypatch.setattr(cli, "write_settings", lambda folder: None)
     result = CliRunner().invoke(cli.main, ["init"])
@@ -394,7 +396,7 @@ ARGUMENTS = st.one_of(
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(command=st.sampled_from(["init", "demo", "lab", "serve", "doctor", ""]), given_=st.lists(ARGUMENTS, max_size=3))
 def test_wrong_arguments_never_end_in_a_traceback(command, given_, monkeypatch, tmp_path_factory):
-    """An exit code, or one typed error; what the commands do with good arguments is left out."""
+    """Any arguments give an exit code of 0 to 2. What the commands do is replaced here."""
     monkeypatch.chdir(tmp_path_factory.mktemp("fuzz"))
     for name, value in {"run_demo": [], "checkups": [], "copy_notebooks": (0, 0)}.items():
         monkeypatch.setattr(cli, name, lambda *_, value=value, **__: value)
@@ -412,7 +414,7 @@ def test_wrong_arguments_never_end_in_a_traceback(command, given_, monkeypatch, 
 @pytest.mark.parametrize("folder", ["/proc/nothing", "/dev/null", "/dev/null/x"])
 @pytest.mark.parametrize("command", [["demo", "--output"], ["init"], ["lab", "--folder"]])
 def test_folder_that_cannot_be_written_is_named(folder, command, monkeypatch, capsys):
-    """Before anything is started."""
+    """The command fails before it starts anything."""
     monkeypatch.setattr(sys, "argv", ["vendorkit", *command, folder])
     monkeypatch.setattr(subprocess, "call", lambda *_, **__: pytest.fail("started"))
     monkeypatch.setattr(cli, "run_demo", lambda *_, **__: pytest.fail("started"))
@@ -427,7 +429,7 @@ def test_folder_that_cannot_be_written_is_named(folder, command, monkeypatch, ca
 @pytest.mark.parametrize("width", [60, 80, 200])
 @pytest.mark.parametrize("command", ["", *cli.main.commands])
 def test_help_is_whole_and_shows_examples(command, width, monkeypatch):
-    """No line is cut, at any width of the terminal."""
+    """No line is truncated at any terminal width."""
     monkeypatch.setenv("COLUMNS", str(width))
     shown = CliRunner().invoke(cli.main, [*([command] if command else []), "--help"], terminal_width=width).output
     assert "..." not in re.sub(r"\[[A-Z ]+\]\.\.\.", "", shown)
@@ -435,7 +437,7 @@ def test_help_is_whole_and_shows_examples(command, width, monkeypatch):
 
 
 def test_lab_and_demo_without_their_packages_name_the_command(monkeypatch):
-    """What is not installed, and how to get it."""
+    """The message names the missing package and the command that installs it."""
     monkeypatch.setattr(cli, "find_spec", lambda name: None)
     monkeypatch.setattr(demo_module, "find_spec", lambda name: None)
     for command in ("lab", "demo"):

@@ -1,4 +1,4 @@
-"""A query on Dask: the frame's rows, whoever pulls them, and no credential on the way."""
+"""A query on Dask has the frame's rows, whichever worker downloads them, and no credential leaves the planner."""
 
 from __future__ import annotations
 
@@ -33,29 +33,29 @@ pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
 
 @pytest.fixture(scope="module")
 def large():
-    """A mock server with more products than the window shows."""
+    """A mock server with more products than the paging window."""
     with local.start(vendors=("medipim",), products=10_600) as running:
         yield running
 
 
 @pytest.fixture(autouse=True)
 def _small_budget_folder(monkeypatch, tmp_path):
-    """No budget of these tests meets one of anybody else."""
+    """Use a folder for budget files that no other test uses."""
     monkeypatch.setenv("VENDORKIT_BUDGET_DIR", str(tmp_path / "budget"))
 
 
 def declared(query):
-    """The frame's rows in its declared columns, lists as texts."""
+    """Return the frame's declared columns, with lists as text."""
     return query.frame(nested="json")[query.schema.arrow.names]
 
 
 def fixed(frame):
-    """The rows of a Dask frame without the column of what is not declared."""
+    """Return the rows of a Dask frame without the column of undeclared fields."""
     return frame.drop(columns="__undeclared")
 
 
 def test_dask_frame_equals_the_frame(medipim):
-    """Rows, their order, the index, columns and dtypes."""
+    """Rows, their order, index, columns and dtypes are equal."""
     query = medipim.products.query(status="inactive")
     frame = query.dask(partitions=3)
     assert frame.npartitions == 3
@@ -79,7 +79,7 @@ def test_dask_frame_equals_the_frame(medipim):
     ],
 )
 def test_every_vendor_is_parted_as_its_paging_allows(request, vendor, resource, asked, parts):
-    """Numbered pages in parts, links, feeds and single answers in one; always the frame's rows."""
+    """Numbered pages give several parts; links, feeds and single answers one. The rows equal the frame's."""
     query = getattr(request.getfixturevalue(vendor), resource).query(**asked)
     frame = query.dask(4)
     assert frame.npartitions == parts
@@ -87,14 +87,14 @@ def test_every_vendor_is_parted_as_its_paging_allows(request, vendor, resource, 
 
 
 def test_followed_link_is_parted_too(mediagenix):
-    """A collection at an address that the vendor gave."""
+    """A collection at an address from the vendor is also split into parts."""
     query = mediagenix.root().links["titles"].follow()
     assert query.dask(3).npartitions == 3
     pd.testing.assert_frame_equal(fixed(query.dask(3).compute(scheduler="threads")), declared(query))
 
 
 def test_used_columns_only_are_parsed(medipim, monkeypatch):
-    """Dask pushes the choice of columns into the download."""
+    """Dask passes the selected columns to the download."""
     parsed, table_of = [], cluster.table_of
 
     def noting(source, ask, schema):
@@ -108,7 +108,7 @@ def test_used_columns_only_are_parsed(medipim, monkeypatch):
 
 
 def test_rows_are_counted_without_columns(medipim):
-    """A part gives the index alone if no column is wanted."""
+    """A part gives only the index if no column is needed."""
     frame = cluster.part(medipim.brands.query().ask, 5, reopen=medipim.reopen(), nested="json", columns=[])
     assert frame.shape == (300, 0)
     assert frame.index[0] == 5
@@ -116,7 +116,7 @@ def test_rows_are_counted_without_columns(medipim):
 
 @pytest.mark.slow
 def test_past_the_window_parts_are_windows_of_creation(large, monkeypatch):
-    """10,600 products in five parts of like size; the stream's rows."""
+    """10,600 products are split into five parts of similar size, with the same rows as the stream."""
     monkeypatch.setattr(local, "shared", lambda *_: large)
     query = vk.connect("medipim", environment="local").products.query()
     frame = query.dask(5)
@@ -129,13 +129,13 @@ def test_past_the_window_parts_are_windows_of_creation(large, monkeypatch):
 
 
 def forms_of(secret: str) -> list[bytes]:
-    """A credential as it may stand in a pickle."""
+    """Return the forms in which a pickle may contain a credential."""
     return [secret.encode(), base64.b64encode(secret.encode()).rstrip(b"="), secret.encode("utf-16-le")]
 
 
 @pytest.mark.parametrize("vendor", ["medipim", "mediagenix", "pledg"])
 def test_graph_and_pickles_hold_no_credential(request, vendors, vendor):
-    """S14: plain values alone, not the client, not the mock server's key. Promise 3."""
+    """S14: They hold plain values, but neither the client nor the mock server's key. Promise 3."""
     client = request.getfixturevalue(vendor)
     asked = {"amount_cents": 20_000, "created": "2026-01-31"} if vendor == "pledg" else {}
     resource = {"medipim": "products", "mediagenix": "titles", "pledg": "payment_schedule"}[vendor]
@@ -145,19 +145,19 @@ def test_graph_and_pickles_hold_no_credential(request, vendors, vendor):
     secrets = [value for name, value in vendors[vendor].credentials.items() if not name.endswith(("_ID", "_UID"))]
     assert secrets
     for body in packed:
-        assert b"vendors.json" in body  # it is the plan, with where the mock servers are met
+        assert b"vendors.json" in body  # the plan itself, which has the path of the mock servers' address file
         assert not [form for secret in secrets for form in forms_of(secret) if form in body]
 
 
 def test_worker_takes_its_own_credentials(monkeypatch):
-    """Another environment's part is downloaded with the settings of its worker, and says which are missing."""
+    """A worker uses its own settings for a real environment, and the error names the missing ones."""
     monkeypatch.setenv("MEDIPIM_API_KEY_ID", "42")
     monkeypatch.setenv("MEDIPIM_API_KEY_SECRET", "made-up-words-for-planning")
     query = vk.connect("medipim", environment="sandbox", country="fr").brands.query(search="a")
     packed = pickle.dumps((query.client.reopen(), query.ask))
     assert b"made-up" not in packed
     monkeypatch.setenv("MEDIPIM_API_KEY_SECRET", "made-up-words-of-a-worker")
-    reopen, ask = pickle.loads(packed)  # noqa: S301 - packed above
+    reopen, ask = pickle.loads(packed)  # noqa: S301 - pickled above
     again = vk.Query(reopen(), ask)
     assert again.client.settings.get("MEDIPIM_API_KEY_SECRET") == "made-up-words-of-a-worker"
     assert again.describe() == query.describe()
@@ -168,7 +168,7 @@ def test_worker_takes_its_own_credentials(monkeypatch):
 
 
 def test_meeting_point_is_its_users_only_and_goes_with_the_servers(vendors):
-    """0600 in a folder of 0700; the other side reaches the same vendor; nothing is left."""
+    """The file has mode 0600 in a folder of 0700, leads to the same vendor, and is deleted with the servers."""
     with local.start(vendors=("medipim",), products=10, brands=2) as servers:
         path = address_file(servers)
         assert address_file(servers) == path
@@ -182,7 +182,7 @@ def test_meeting_point_is_its_users_only_and_goes_with_the_servers(vendors):
 
 
 def test_client_of_a_vendor_that_is_gone_is_reported_so(medipim, large, monkeypatch):
-    """A plan for a mock server that this process shares no more could not be pulled."""
+    """A plan for a mock server that this process no longer shares could not be downloaded."""
     query = medipim.brands.query()
     monkeypatch.setattr(local, "shared", lambda *_: large)
     with pytest.raises(UsageError, match="Connect again"):
@@ -191,13 +191,13 @@ def test_client_of_a_vendor_that_is_gone_is_reported_so(medipim, large, monkeypa
 
 @pytest.mark.parametrize("parts", [0, -1, 1.5, True, "8"])
 def test_number_of_parts_is_checked(medipim, parts):
-    """Nothing is sent."""
+    """An invalid number is refused before a request."""
     with pytest.raises(UsageError, match="number of parts"):
         medipim.brands.query().dask(parts)
 
 
 def test_missing_dask_is_named_with_the_extra(medipim, monkeypatch):
-    """One sentence of cause, one of remedy."""
+    """The error has one sentence of cause and one of remedy."""
     monkeypatch.setattr(cluster, "find_spec", lambda _: None)
     with pytest.raises(SettingsError, match=r"vendorkit\[dask\]"):
         medipim.brands.query().dask()
@@ -205,7 +205,7 @@ def test_missing_dask_is_named_with_the_extra(medipim, monkeypatch):
 
 @pytest.mark.parametrize(("vendor", "resource"), [("medipim", "products"), ("mediagenix", "titles")])
 def test_data_that_changed_since_the_plan_is_an_incomplete_pull(request, vendor, resource):
-    """A part of another size than planned is no part of a whole."""
+    """A part whose size differs from the plan ends the download."""
     client = request.getfixturevalue(vendor)
     query = getattr(client, resource).query()
     ask = run(query.resource.paging.split(query.ask, 2), client)[1]
@@ -223,7 +223,7 @@ def test_data_that_changed_since_the_plan_is_an_incomplete_pull(request, vendor,
 
 @pytest.mark.filterwarnings("default::vendorkit.frames.SchemaDrift")
 def test_what_is_not_declared_is_in_one_column_and_named(medipim, vendors):
-    """Undeclared fields by the vendor's name and values that do not fit, as `frame()` has them; and in a warning."""
+    """Undeclared fields and misfits are in one column, as in `frame()`, and a warning names them."""
     vendors["medipim"].set(wrong_type_rate=0.2)
     query = medipim.products.query(status="inactive")
     with warnings.catch_warnings(record=True) as caught:
@@ -244,7 +244,7 @@ def test_what_is_not_declared_is_in_one_column_and_named(medipim, vendors):
 
 
 def test_frames_shuffle_merge_and_sort_on_a_cluster(medipim):
-    """Times, a merge on an id, an index of ids and one of times, with lists as texts; as pandas does it."""
+    """Times, merges on an id, and indexes of ids and times behave as in pandas, with lists as text."""
     query = medipim.products.query(status="inactive")
     whole = query.frame(nested="json")[[*query.schema.arrow.names]]
     options = {"n_workers": 1, "threads_per_worker": 2, "processes": True, "dashboard_address": "127.0.0.1:0"}
@@ -256,7 +256,7 @@ def test_frames_shuffle_merge_and_sort_on_a_cluster(medipim):
         by_time = frame.set_index("created_at")[["id"]].compute()
         new = frame[frame["created_at"] > "2024-01-01"].groupby("status").size().compute()
         months = frame["created_at"].dt.year.value_counts().compute()
-        with dask.config.set({"dataframe.convert-string": False}):  # else texts of others have another dtype
+        with dask.config.set({"dataframe.convert-string": False}):  # otherwise strings of other parts get another dtype
             codes = frame.merge(whole[["id"]].head(3), on="id").compute()
         lists = frame.drop_duplicates(subset="brands").compute()
     expected = whole.merge(whole[["id", "public_price", "brands"]], on="id", suffixes=("", "_again"))
@@ -273,7 +273,7 @@ def test_frames_shuffle_merge_and_sort_on_a_cluster(medipim):
 
 @pytest.mark.parametrize("nested", ["list", "drop"])
 def test_lists_can_be_kept_or_left_out(medipim, nested):
-    """As in `frame()`; on every worker."""
+    """Every worker treats lists as `frame()` does."""
     query = medipim.products.query(brand=9)
     found = query.dask(1, nested=nested)
     expected = query.frame(nested=nested)
@@ -283,7 +283,7 @@ def test_lists_can_be_kept_or_left_out(medipim, nested):
 
 
 def test_local_cluster_of_processes_pulls_the_frame(medipim):
-    """A worker in a process of its own reaches the planner's vendor, and its warning comes back."""
+    """A worker process reaches the planner's vendor, and its warning arrives at the planner."""
     query = medipim.products.query(status="inactive")
     options = {"n_workers": 1, "threads_per_worker": 2, "processes": True, "dashboard_address": "127.0.0.1:0"}
     with (
@@ -293,15 +293,15 @@ def test_local_cluster_of_processes_pulls_the_frame(medipim):
     ):
         warnings.simplefilter("always")
         found = query.dask(2).compute()
-        told = time.monotonic() + 10.0  # the warning comes by itself, perhaps after the result
-        while not caught and time.monotonic() < told:
+        until = time.monotonic() + 10.0  # the warning arrives independently, perhaps after the result
+        while not caught and time.monotonic() < until:
             time.sleep(0.01)
     assert any("only in the column __undeclared" in str(one.message) for one in caught)
     pd.testing.assert_frame_equal(fixed(found), declared(query))
 
 
 def started(*arguments: str) -> subprocess.Popen[bytes]:
-    """A process of Dask's own command line."""
+    """Run a process of Dask's command line."""
     return subprocess.Popen(
         [sys.executable, "-m", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=Path.cwd()
     )
@@ -309,7 +309,7 @@ def started(*arguments: str) -> subprocess.Popen[bytes]:
 
 @pytest.mark.slow
 def test_remote_scheduler_and_worker_pull_the_frame(mediagenix, tmp_path):
-    """A scheduler and a worker that were started by themselves and inherited nothing from the planner."""
+    """A separately started scheduler and worker inherit nothing from the planner and download the frame."""
     file = str(tmp_path / "scheduler.json")
     common = ("--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0", "--scheduler-file", file)
     query = mediagenix.titles.query(accept="json")

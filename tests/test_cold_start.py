@@ -1,4 +1,4 @@
-"""The first `connect` of a program: the mock server starts while the client is imported, and only inside `connect`."""
+"""The first `connect` of a program starts the mock server while it imports the client. Nothing else does."""
 
 import json
 import subprocess
@@ -36,14 +36,14 @@ def run(call):
 
 
 def test_mock_server_starts_before_the_client_is_imported_in_another_thread():
-    """What takes long is done at once, and access to the name alone does nothing."""
+    """Both slow steps run at once; accessing the name `connect` starts nothing."""
     before, began = run("vk.connect('medipim', environment='LOCAL').brands.query().frame()")
     assert before == 0
     assert began == [False]
 
 
 def test_a_second_connect_starts_nothing_more():
-    """The client is imported by then."""
+    """The client is already imported."""
     _, began = run(
         "vk.connect('medipim', environment='local'); began.clear(); vk.connect('pledg', environment='local')"
     )
@@ -54,5 +54,5 @@ def test_a_second_connect_starts_nothing_more():
     "call", ["vk.connect('medipim', environment='sandbox')", "vk.connect('medpim', environment='local')"]
 )
 def test_nothing_is_started_without_need(call):
-    """Neither for an environment of the vendor nor for a misspelt vendor."""
+    """A real environment and a misspelt vendor start no mock server."""
     assert run(call) == [0, []]

@@ -1,4 +1,4 @@
-"""Records that come twice: which rows are exact copies, and which differ; as fast as Arrow compares."""
+"""Records that arrive twice: which rows are exact copies and which differ, compared at Arrow's speed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SCHEMA = pa.schema(
 
 
 def by_hand(records: list[dict[str, object]]) -> tuple[list[dict[str, object]], list[int]]:
-    """What `without_copies` is to find, record by record."""
+    """Return the expected result of `without_copies`, computed record by record."""
     kept, forms = {}, defaultdict(set)
     for record in records:
         kept.setdefault(repr(record), record)
@@ -51,7 +51,7 @@ def by_hand(records: list[dict[str, object]]) -> tuple[list[dict[str, object]], 
 
 @given(st.lists(RECORD, max_size=8), st.integers(0, 8))
 def test_copies_are_found_by_all_values_of_a_record(records, cut):
-    """Null, empty and absent lists and structs are different; 0.0 and -0.0 too; chunks of the table do not matter."""
+    """Null, empty and absent values differ, as do 0.0 and -0.0. Chunks of the table make no difference."""
     parts = [pa.Table.from_pylist(some, SCHEMA) for some in (records[:cut], records[cut:])]
     whole = pa.concat_tables(parts)
     table, differ = without_copies(whole, "id")
@@ -61,7 +61,7 @@ def test_copies_are_found_by_all_values_of_a_record(records, cut):
 
 
 def test_ten_thousand_records_that_all_come_twice_take_no_second():
-    """Row by row in Python they took six."""
+    """A loop over rows in Python took six seconds."""
     place = {"name": "a", "codes": ["x", None]}
     records = [
         {"id": str(number), "price": number / 7, "items": [place] * (number % 9), "place": place}

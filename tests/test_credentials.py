@@ -1,4 +1,4 @@
-"""Settings: the environment beats the file, values are literal, whatever is wrong is named and never shown."""
+"""Settings: the environment beats the file, values are literal, errors name what is wrong and never show a value."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NAMES = ("MEDIPIM_API_KEY_ID", "MEDIPIM_API_KEY_SECRET")
 
 
 def write_env(text: str | bytes, mode: int = 0o600) -> Path:
-    """Write ./.env as nobody else can read it."""
+    """Write ./.env with access for its owner only."""
     path = Path(".env")
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     path.chmod(mode)
@@ -35,7 +35,7 @@ def write_env(text: str | bytes, mode: int = 0o600) -> Path:
 
 
 def test_environment_beats_file_and_says_so():
-    """S09: the source of each value is told, and os.environ is left as it was."""
+    """S09: The settings give the source of each value and do not change os.environ."""
     write_env("MEDIPIM_API_KEY_ID=from-file\nMEDIPIM_API_KEY_SECRET=file-only\n")
     before = dict(os.environ)
     found = read_settings(NAMES, environ={"MEDIPIM_API_KEY_ID": "from-environment"})
@@ -45,13 +45,13 @@ def test_environment_beats_file_and_says_so():
 
 
 def test_all_missing_names_are_reported_at_once_with_where_was_looked():
-    """S01: no file; both names and the path are in the message."""
+    """S01: Without a file, the message has both names and the path."""
     with pytest.raises(SettingsError, match=r"MEDIPIM_API_KEY_ID, MEDIPIM_API_KEY_SECRET.*\.env \(no such file\)"):
         read_settings(NAMES, environ={}).require(NAMES, why="Medipim")
 
 
 def test_empty_file_counts_as_one_without_names():
-    """S01: all that is missing is named, with the file that was read."""
+    """S01: The message has all missing names and the file that was read."""
     path = write_env("")
     with pytest.raises(SettingsError, match=rf"MEDIPIM_API_KEY_ID, MEDIPIM_API_KEY_SECRET.*{path.absolute()}\."):
         read_settings(NAMES, environ={}).require(NAMES, why="Medipim")
@@ -59,13 +59,13 @@ def test_empty_file_counts_as_one_without_names():
 
 @pytest.mark.parametrize("path", ["folder", "nowhere/.env", "loop", "unreadable"])
 def test_file_that_cannot_be_read_is_named(path, monkeypatch):
-    """S01: a folder, a file that is not there although it was named, a circle of links, one without the right to it."""
+    """S01: A folder, a missing file, a circular link and a file without permission are named."""
     Path("folder").mkdir(mode=0o700)
     Path("loop").symlink_to("loop")
     Path("unreadable").touch(0o600)
 
     def refuse(name, *flags):
-        if Path(name).name == "unreadable":  # root may read everything, so that the mode proves nothing
+        if Path(name).name == "unreadable":  # simulated, because root may read every file
             raise PermissionError(13, "Permission denied", str(name))
         return open_file(name, *flags)
 
@@ -76,23 +76,23 @@ def test_file_that_cannot_be_read_is_named(path, monkeypatch):
 
 
 def test_file_of_a_parent_folder_is_not_found():
-    """S08: a search upwards would sooner or later find another project's."""
+    """S08: A search in parent folders could find another project's file."""
     write_env("A=1\n")
     Path("below").mkdir()
-    os.chdir("below")  # the fixture goes back
+    os.chdir("below")  # the fixture restores the folder
     found = read_settings(["A"], environ={})
     assert found.get("A") is None
     assert "below/.env (no such file)" in found.looked_in
 
 
 def test_name_that_is_set_twice_is_an_error():
-    """S04: python-dotenv would keep the last."""
+    """S04: python-dotenv would use the last value."""
     write_env("A=1\n\nA=2\n")
     with pytest.raises(SettingsError, match=r"A is set twice in \.env, on lines 1 and 3"):
         read_settings(["A"], environ={})
 
 
-# What can be seen: the rest is refused, see test_env_file.
+# Characters that are visible. The others are refused, see test_env_file.
 VISIBLE = st.characters(
     exclude_categories=("Cs", "Cf", "Zs", "Zl", "Zp"),
     include_characters=" ",
@@ -107,14 +107,14 @@ VISIBLE = st.characters(
 )
 @settings(max_examples=150, deadline=None)
 def test_any_value_in_single_quotes_is_read_literally(value):
-    """S05: dollar signs, braces, hashes, quotes and backslashes survive."""
+    """S05: Dollar signs, braces, hashes, quotes and backslashes are preserved."""
     quoted = value.replace("\\", "\\\\").replace("'", "\\'")
     write_env(f"A='{quoted}'\n")
     assert read_settings(["A"], environ={}).get("A") == value
 
 
 def test_windows_line_ends_byte_order_mark_and_export_are_accepted():
-    """S02: as editors on Windows and people who also source the file write it."""
+    """S02: Windows editors and users who source the file write these."""
     write_env(b"\xef\xbb\xbfexport A=1\r\nB = '2'\r\n")
     found = read_settings(["A", "B"], environ={})
     assert (found.get("A"), found.get("B")) == ("1", "2")
@@ -122,7 +122,7 @@ def test_windows_line_ends_byte_order_mark_and_export_are_accepted():
 
 @pytest.mark.skipif(os.name != "posix", reason="names and values are bytes on POSIX alone")
 def test_value_of_the_environment_that_is_not_utf_8_is_refused_without_an_echo(monkeypatch):
-    """S03, S11, A20: the UnicodeEncodeError that comes of it elsewhere holds the whole value."""
+    """S03, S11, A20: A later UnicodeEncodeError would contain the whole value."""
     for name in NAMES:
         monkeypatch.setitem(os.environb, name.encode(), b"sentinel\xe9")
     with pytest.raises(SettingsError, match=r"MEDIPIM_API_KEY_ID \(from the environment\) is not UTF-8") as caught:
@@ -132,14 +132,14 @@ def test_value_of_the_environment_that_is_not_utf_8_is_refused_without_an_echo(m
 
 
 def test_interpolation_is_left_only():
-    """S05: python-dotenv would put the value of HOME there."""
+    """S05: python-dotenv would insert the value of HOME."""
     write_env('A="${HOME}/x"\n')
     assert read_settings(["A"], environ={"HOME": "/nowhere"}).get("A") == "${HOME}/x"
 
 
 @pytest.mark.parametrize("text", ["A=made up #words\n", "A = made-up # words\n", "export A=made-up\t#words\n"])
 def test_hash_after_an_unquoted_value_is_refused(text):
-    """S05: python-dotenv cuts there, whether it begins a comment or belongs to the password."""
+    """S05: python-dotenv truncates there, even if the hash belongs to the password."""
     write_env("B=1 # of another program\n" + text)
     with pytest.raises(SettingsError, match=r"Line 2 of \.env has a #") as caught:
         read_settings(["A"], environ={})
@@ -151,7 +151,7 @@ def test_hash_after_an_unquoted_value_is_refused(text):
     [("A='x' # why\n", "x"), ("A=x#y\n", "x#y"), ('A="x # y"\n', "x # y"), ("# A=1 # 2\nA=x\n", "x"), ("A=#x\n", "#x")],
 )
 def test_hash_that_can_only_mean_one_thing_is_taken_so(text, value):
-    """S05: after a quoted value it begins a comment, without a blank before it belongs to the value."""
+    """S05: After a quoted value it begins a comment; without a preceding space it belongs to the value."""
     write_env(text)
     assert read_settings(["A"], environ={}).get("A") == value
 
@@ -159,7 +159,7 @@ def test_hash_that_can_only_mean_one_thing_is_taken_so(text, value):
 @given(st.binary(max_size=60) | st.text(st.sampled_from("A='\"\\#$ {}:\n\r\té\0export"), max_size=40).map(str.encode))
 @settings(max_examples=200, deadline=None)
 def test_any_file_is_read_or_is_one_typed_error(data):
-    """S03, S04: fuzzed; the message names the file. Promise 8."""
+    """S03, S04: The error for any malformed file names the file (fuzzed). Promise 8."""
     write_env(data)
     try:
         read_settings(["A"], environ={})
@@ -168,14 +168,14 @@ def test_any_file_is_read_or_is_one_typed_error(data):
 
 
 def test_file_that_others_can_read_is_warned_of():
-    """S06: with the command that mends it."""
+    """S06: The warning gives the command that fixes the permissions."""
     write_env("A=1\n", 0o644)
     with pytest.warns(UserWarning, match="chmod 600"):
         read_settings(["A"], environ={})
 
 
 def test_link_to_a_file_that_others_can_read_is_warned_of():
-    """S06, S07: what counts is the file that a link leads to, and the warning names that."""
+    """S06, S07: The check and the warning concern the file that the link leads to."""
     Path("elsewhere").write_text("A=1\n")
     Path("elsewhere").chmod(0o640)
     Path(".env").symlink_to("elsewhere")
@@ -187,14 +187,14 @@ RULES = {
     ".env": True,
     "*.env": True,
     ".env*": True,
-    "/.env": False,  # only in the folder of this .gitignore
+    "/.env": False,  # matches only in the folder of this .gitignore
     "**/.env": True,
     "below/.env": True,
     "/below/.env": True,
     "below/": True,
     "below": True,
     "*": True,
-    ".env/": False,  # only a folder
+    ".env/": False,  # matches only folders
     "other/.env": False,
     "# .env": False,
     ".env\n!.env": False,
@@ -209,7 +209,7 @@ RULES = {
 @pytest.mark.parametrize("rules", RULES)
 @pytest.mark.parametrize("place", [".", "below"])
 def test_file_that_git_would_publish_is_warned_of(rules, place, monkeypatch):
-    """S07: as far as the .gitignore files of the work tree say, whose rules are read as git reads them."""
+    """S07: The check reads the .gitignore files of the work tree by git's rules."""
     subprocess.run(["git", "-c", "init.defaultBranch=main", "init", "--quiet"], check=True)
     Path("below").mkdir()
     write_env("A=1\n")
@@ -222,7 +222,7 @@ def test_file_that_git_would_publish_is_warned_of(rules, place, monkeypatch):
         read_settings(["A"], environ={"VENDORKIT_ENV_FILE": "below/.env"})
     warned = ["not in its .gitignore" in str(one.message) for one in caught]
     if place == "." and expected is None:
-        assert warned == []  # it cannot be said
+        assert warned == []  # the check does not know
     else:
         assert warned == ([] if by_git else [True])
     if place == "." and expected is not None:
@@ -252,14 +252,14 @@ def test_no_program_of_a_folder_is_run(planted):
 
 
 def test_no_module_starts_a_program():
-    """N03: the only programs are JupyterLab and the mock servers, which are this package's own commands."""
+    """N03: Only the package's own commands start programs: JupyterLab and the mock servers."""
     package = Path(vk.__file__).parent
     found = {path.relative_to(package).as_posix() for path in package.rglob("*.py") if "subprocess" in path.read_text()}
     assert {path for path in found if not path.startswith("local/")} <= {"cli.py"}
 
 
 def test_link_in_a_git_tree_to_a_file_outside_is_fine():
-    """S07: git would publish the link alone."""
+    """S07: Git would publish only the link."""
     Path("tree").mkdir()
     subprocess.run(["git", "init", "--quiet", "tree"], check=True)
     write_env("A=1\n")
@@ -268,7 +268,7 @@ def test_link_in_a_git_tree_to_a_file_outside_is_fine():
 
 
 def test_address_with_a_password_in_it_is_refused_without_an_echo(monkeypatch):
-    """S15: credentials go in headers alone."""
+    """S15: Credentials are only sent in headers."""
     for name in NAMES:
         monkeypatch.setenv(name, "made-up")
     monkeypatch.setenv("MEDIPIM_BASE_URL", "https://user:sentinel@vendor.example")
@@ -296,7 +296,7 @@ def test_address_with_a_password_in_it_is_refused_without_an_echo(monkeypatch):
     ],
 )
 def test_address_that_is_none_is_refused_without_an_echo(monkeypatch, address):
-    """S15: also what Python's own parser raises a bare error for, or reads as another host than it shows."""
+    """S15: Python's parser would raise for some of these, or read another host than the address shows."""
     for name in NAMES:
         monkeypatch.setenv(name, "made-up")
     monkeypatch.setenv("MEDIPIM_BASE_URL", address)
@@ -309,7 +309,7 @@ def test_address_that_is_none_is_refused_without_an_echo(monkeypatch, address):
 @pytest.mark.parametrize("between", [" ", ";", "; export ", "\t"])
 @pytest.mark.parametrize("where", ["file", "environment", "settings="])
 def test_two_settings_on_one_line_are_named_without_an_echo(monkeypatch, where, name, between):
-    """S04: a line of a shell in a settings file; the value of a name that may be shown would hold the secret."""
+    """S04: The value of a printable name could contain the secret of the second one."""
     value = f"production{between}MEDIPIM_API_KEY_SECRET=sentinel"
     if where == "file":
         write_env(f"{name}={value}\n")
@@ -323,7 +323,7 @@ def test_two_settings_on_one_line_are_named_without_an_echo(monkeypatch, where, 
 
 @pytest.mark.parametrize("value", ["changeme", "xxx", "<secret>", "your_key", "..."])
 def test_placeholder_is_refused_by_name(value):
-    """S10: a forgotten example value is no credential."""
+    """S10: An unchanged example value is not a credential."""
     found = read_settings(["A"], environ={"A": value})
     with pytest.raises(SettingsError, match=r"A .*placeholder") as caught:
         found.require(["A"], why="x")
@@ -342,7 +342,7 @@ def test_secret_is_masked_everywhere_and_is_not_pickled():
 
 
 def test_redactor_knows_the_encoded_forms():
-    """S16, S17: plain, URL-encoded, base64 and hexadecimal, and the pair of HTTP Basic."""
+    """S16, S17: It redacts plain, URL-encoded, base64 and hexadecimal forms and the HTTP Basic pair."""
     secret = "pä ss/wörd+1&<'"
     redactor = Redactor([secret], [("user", secret)])
     forms = [secret, quote(secret, safe=""), quote_plus(secret), quote(secret, safe="").lower(), secret.encode().hex()]
@@ -358,7 +358,7 @@ def test_redacted_text_is_bounded_and_on_one_line():
 
 
 def redacted_length(text: str) -> int:
-    """Length of what a redactor without secrets leaves of *text*."""
+    """Return the length of *text* after a redactor without secrets."""
     cleaned = Redactor([]).clean(text)
     assert "\n" not in cleaned
     return len(cleaned)

@@ -1,4 +1,4 @@
-"""Datasets on disk: whole, equal to the frame, and continued after every way to die."""
+"""Datasets on disk are complete, equal the frame, and are continued after any crash."""
 
 from __future__ import annotations
 
@@ -35,26 +35,26 @@ from vendorkit.vendors.medipim import paging as medipim_paging
 
 pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
 
-# What a process of its own runs; who it talks to comes on its standard input, for arguments are for all to see.
+# The code of a child process. It receives the servers on standard input, because arguments are public.
 CHILD = """
 import json, resource, sys, types, warnings
 import pyarrow as pa
 import vendorkit as vk
 from vendorkit import local
 from vendorkit.saved import write as filling
-told = json.loads(sys.stdin.readline())
-servers = {name: types.SimpleNamespace(**server) for name, server in told["servers"].items()}
+job = json.loads(sys.stdin.readline())
+servers = {name: types.SimpleNamespace(**server) for name, server in job["servers"].items()}
 local.shared = lambda *_: servers
-filling.PART_ROWS = told["part_rows"]
+filling.PART_ROWS = job["part_rows"]
 warnings.simplefilter("ignore")
-query = getattr(vk.connect(told["vendor"], environment="local"), told["resource"]).query()
-query.save(told["folder"], columns=told["columns"])
+query = getattr(vk.connect(job["vendor"], environment="local"), job["resource"]).query()
+query.save(job["folder"], columns=job["columns"])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, pa.default_memory_pool().max_memory())
 """
 
 
 class Pull(NamedTuple):
-    """What a process of its own saves."""
+    """What a child process saves."""
 
     vendor: str = "medipim"
     resource: str = "media"
@@ -64,20 +64,20 @@ class Pull(NamedTuple):
 
 @pytest.fixture(scope="module")
 def big() -> Iterator[local.LocalVendors]:
-    """A local Medipim past the window: 15,000 products, 30,000 media."""
+    """A mock Medipim beyond the paging window: 15,000 products and 30,000 media."""
     with local.start(vendors=("medipim",), products=15_000) as running:
         yield running
 
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A part each 1,000 rows or so."""
+    """Limit a part to about 1,000 rows."""
     monkeypatch.setattr(filling, "PART_ROWS", 1000)
 
 
 @pytest.fixture
 def switch(vendors, monkeypatch):
-    """Connect to the Medipim of other servers than the usual ones."""
+    """Return a function that connects to the Medipim of the given servers."""
 
     def connected(servers: local.LocalVendors) -> vk.Client:
         monkeypatch.setattr(local, "shared", lambda *_: servers)
@@ -88,14 +88,14 @@ def switch(vendors, monkeypatch):
 
 def _assert_same(left: pd.DataFrame, right: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(left, right)
-    one_download = {"fetched_at": None, "discarded": None}  # what is true of one download only
+    one_download = {"fetched_at": None, "discarded": None}  # what describes one download only
     ours, theirs = ({**frame.attrs["vendorkit"], **one_download} for frame in (left, right))
     assert ours == theirs
 
 
 def _child(servers: local.LocalVendors, folder: Path, pull: Pull) -> subprocess.Popen[bytes]:
     names = ("base_url", "ca_pem", "credentials")
-    told = {
+    job = {
         "servers": {name: {key: getattr(servers[name], key) for key in names} for name in servers},
         "folder": str(folder),
         **pull._asdict(),
@@ -103,7 +103,7 @@ def _child(servers: local.LocalVendors, folder: Path, pull: Pull) -> subprocess.
     command = [sys.executable, "-c", CHILD]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdin is not None
-    process.stdin.write(json.dumps(told).encode() + b"\n")
+    process.stdin.write(json.dumps(job).encode() + b"\n")
     process.stdin.flush()
     return process
 
@@ -113,14 +113,14 @@ def _parts(folder: Path) -> int:
 
 
 def _kill_midway(process: subprocess.Popen[bytes], folder: Path, pause_s: float) -> int:
-    """Kill -9 the child some time after it stored its next part; return its exit status."""
+    """Kill the child with SIGKILL shortly after it stored another part; return its exit status."""
     before = _parts(folder)
     while process.poll() is None and _parts(folder) <= before:
         time.sleep(0.005)
     time.sleep(pause_s)
     process.kill()
-    _, said = process.communicate()
-    assert process.returncode in (0, -9), said.decode()
+    _, errors = process.communicate()
+    assert process.returncode in (0, -9), errors.decode()
     return process.returncode
 
 
@@ -129,7 +129,7 @@ def _kill_midway(process: subprocess.Popen[bytes], folder: Path, pause_s: float)
     [("products", {"brand": list(range(1, 40))}), ("brands", {}), ("public_categories", {}), ("attribute_options", {})],
 )
 def test_load_gives_what_frame_gives(medipim, tmp_path, monkeypatch, name, narrowed):
-    """The same rows, dtypes and attrs, over several parts."""
+    """Rows, dtypes and attrs are equal over several parts."""
     monkeypatch.setattr(filling, "PART_ROWS", 250)
     query = getattr(medipim, name).query(**narrowed)
     dataset = query.save(tmp_path / "new" / "folder")
@@ -141,7 +141,7 @@ def test_load_gives_what_frame_gives(medipim, tmp_path, monkeypatch, name, narro
 
 @pytest.mark.usefixtures("small_parts")
 def test_streams_and_next_links_are_saved_as_well(mediagenix, pledg, switch, big, tmp_path):
-    """Past the window, by `next` links, and in one answer."""
+    """Every way of paging is saved: beyond the window, by `next` links, and in one answer."""
     titles = mediagenix.titles.query(expand=["metadata"])
     _assert_same(titles.save(tmp_path / "titles").frame(), titles.frame())
     plan = pledg.payment_schedule.query(amount_cents=20000, created="2026-01-31")
@@ -153,7 +153,7 @@ def test_streams_and_next_links_are_saved_as_well(mediagenix, pledg, switch, big
 
 
 def test_no_records_keep_their_columns(medipim, tmp_path):
-    """The dtypes of no rows are those of a million."""
+    """An empty dataset has the same dtypes as a large one."""
     query = medipim.products.query(brand=99_999_999)
     dataset = query.save(tmp_path / "none")
     assert (dataset.rows, dataset.complete) == (0, True)
@@ -161,7 +161,7 @@ def test_no_records_keep_their_columns(medipim, tmp_path):
 
 
 def test_columns_and_locale_belong_to_the_dataset(medipim, tmp_path, small_parts):
-    """A projection is saved as such; load can narrow it further."""
+    """A dataset keeps its projection, and `load` can reduce it further."""
     query = medipim.products.query()
     dataset = query.save(tmp_path / "some", columns=["id", "name", "ean"], locale="fr")
     whole = query.frame(columns=["id", "name", "ean"], locale="fr")
@@ -172,7 +172,7 @@ def test_columns_and_locale_belong_to_the_dataset(medipim, tmp_path, small_parts
 
 
 def test_appended_columns_be_in_the_parts_that_have_them(medipim, vendors, tmp_path, monkeypatch):
-    """Unknown fields and unfit values of a few records neither widen the other parts nor get lost."""
+    """Unknown fields and misfits of a few records are preserved and do not widen other parts."""
     monkeypatch.setattr(filling, "PART_ROWS", 100)
     vendors["medipim"].set(wrong_type_rate=0.004)
     query = medipim.products.query(brand=list(range(1, 40)))
@@ -199,7 +199,7 @@ def test_appended_columns_be_in_the_parts_that_have_them(medipim, vendors, tmp_p
     ids=["pages", "stream", "next"],
 )
 def test_a_save_killed_at_random_points_ends_as_if_it_had_not_been(vendors, big, tmp_path, monkeypatch, pull):
-    """W09 and W12: twice kill -9; what the last call makes of it equals an unbroken pull row for row."""
+    """W09 and W12: After two kills, the last call's dataset equals an unbroken download row for row."""
     servers = big if pull.resource == "media" else vendors
     monkeypatch.setattr(local, "shared", lambda *_: servers)
     servers[pull.vendor].set(latency_s=0.03)
@@ -216,7 +216,7 @@ def test_a_save_killed_at_random_points_ends_as_if_it_had_not_been(vendors, big,
 
 @pytest.mark.parametrize("when", ["before", "after", "commit"])
 def test_a_save_that_dies_at_any_write_goes_on(mediagenix, tmp_path, monkeypatch, when):
-    """W12: before or after each rename of a part, and around the commit: nothing twice, nothing left over."""
+    """W12: After a crash around any rename or the commit, nothing is doubled or left over."""
     monkeypatch.setattr(filling, "PART_ROWS", 800)
     query = mediagenix.titles.query(accept="json")
     whole = query.frame(columns=["id", "name"])
@@ -261,7 +261,7 @@ def _harm(torn: Path, harm: str) -> None:
 
 @pytest.mark.parametrize("harm", ["cut", "gone", "changed"])
 def test_a_torn_part_is_as_good_as_none(medipim, vendors, tmp_path, small_parts, harm):
-    """W11: `load` gives the sound rows and says so; `save` downloads it all as the next version."""
+    """W11: `load` raises with the intact rows, and `save` downloads everything as the next version."""
     query = medipim.products.query()
     dataset = query.save(tmp_path / "torn", columns=["id", "cnk"])
     assert dataset.parts == 5
@@ -285,7 +285,7 @@ def test_a_torn_part_is_as_good_as_none(medipim, vendors, tmp_path, small_parts,
 def test_a_part_that_is_torn_before_the_end_is_downloaded_again(  # noqa: PLR0917 - pytest's way
     medipim, vendors, tmp_path, monkeypatch, small_parts, harm, which
 ):
-    """W11: `save` continues from the newest whole part, at the page that follows it."""
+    """W11: `save` continues after the newest intact part, at the page that follows it."""
     query, folder = medipim.products.query(), tmp_path / "torn"
     parts = begin(monkeypatch, query, folder, 4, columns=["id", "cnk"])
     _harm(parts[which], harm)
@@ -298,7 +298,7 @@ def test_a_part_that_is_torn_before_the_end_is_downloaded_again(  # noqa: PLR091
 
 @pytest.mark.usefixtures("small_parts")
 def test_a_flipped_bit_that_no_page_has_is_noticed_by_the_parts_after_it(medipim, tmp_path, monkeypatch):
-    """W11: Parquet has no checksum for headers and footers; the footer of the next part has one of all bytes."""
+    """W11: Parquet headers and footers have no checksum, so the next part's footer has one of all bytes."""
     query, folder = medipim.products.query(), tmp_path / "torn"
     parts = begin(monkeypatch, query, folder, 5, columns=["id", "cnk"])
     body = parts[2].read_bytes()
@@ -310,7 +310,7 @@ def test_a_flipped_bit_that_no_page_has_is_noticed_by_the_parts_after_it(medipim
 
 
 def test_a_broken_pull_keeps_what_came(medipim, vendors, tmp_path):
-    """An error is the error of `frame()`; the pages before it are stored, and the next call goes on behind them."""
+    """`save` raises the same error as `frame()`, stores the pages before it, and continues after them."""
     query = medipim.products.query()
     vendors["medipim"].set(fail_next=[""] * 7 + ["404"])
     with pytest.raises(IncompletePull, match=r"broke off at row .*continues from there") as caught:
@@ -331,7 +331,7 @@ def test_a_broken_pull_keeps_what_came(medipim, vendors, tmp_path):
 
 
 def test_a_whole_dataset_is_returned_as_it_is(medipim, vendors, tmp_path):
-    """Nothing is sent again."""
+    """A second call sends nothing."""
     first = medipim.brands.query().save(str(tmp_path / "b"))
     vendors["medipim"].clear_log()
     assert medipim.brands.query().save(str(tmp_path / "b")) == first
@@ -340,7 +340,7 @@ def test_a_whole_dataset_is_returned_as_it_is(medipim, vendors, tmp_path):
 
 
 def test_another_question_does_not_go_into_the_same_folder(medipim, vendors, tmp_path):
-    """W12: other filters, sorting, columns, locale or resource are refused before anything is sent; the data stays."""
+    """W12: Other filters, sorting, columns, locale or resource are refused before a request; the data stays."""
     query = medipim.brands.query()
     query.save(tmp_path / "b")
     vendors["medipim"].clear_log()
@@ -351,9 +351,9 @@ def test_another_question_does_not_go_into_the_same_folder(medipim, vendors, tmp
         (query, {"columns": ["id"]}, "columns"),
         (query, {"locale": "fr"}, "locale"),
     ]
-    for asked, how, told in wrong:
-        with pytest.raises(UsageError, match=f"another query; different:.*{told}.*another folder"):
-            asked.save(tmp_path / "b", **how)
+    for query, options, difference in wrong:
+        with pytest.raises(UsageError, match=f"another query; different:.*{difference}.*another folder"):
+            query.save(tmp_path / "b", **options)
     assert vendors["medipim"].requests == 0
     assert len(vk.load(tmp_path / "b")) == 300
 
@@ -361,7 +361,7 @@ def test_another_question_does_not_go_into_the_same_folder(medipim, vendors, tmp
 @pytest.mark.usefixtures("small_parts")
 @pytest.mark.parametrize(("name", "now"), [("products", "10,000"), ("media", "30,000")], ids=["pages", "stream"])
 def test_a_changed_total_is_refused(medipim, switch, big, tmp_path, monkeypatch, name, now):  # noqa: PLR0917 - pytest's way
-    """W12: what is stored and what there is now would not make one pull."""
+    """W12: The stored pages and the vendor's current ones do not form one download."""
     (part,) = begin(monkeypatch, getattr(medipim, name).query(), tmp_path / "d", 1, columns=["id"])
     rows, before = {"products": 5000, "media": 10_000}[name], part.read_bytes()
     query = getattr(switch(big), name).query()
@@ -373,7 +373,7 @@ def test_a_changed_total_is_refused(medipim, switch, big, tmp_path, monkeypatch,
 
 @pytest.mark.usefixtures("small_parts")
 def test_a_total_that_moves_meanwhile_ends_the_pull(medipim, tmp_path, monkeypatch):
-    """What came before is stored with the first total, so that the next call says the same."""
+    """The earlier pages are stored with the first total, so the next call raises the same error."""
     announced = iter([5000] * 6 + [5001] * 100)
     query = medipim.products.query()
     total = medipim_paging.total_of
@@ -388,7 +388,7 @@ def test_a_total_that_moves_meanwhile_ends_the_pull(medipim, tmp_path, monkeypat
 
 
 def _exchange_ids(path: Path) -> None:
-    """Store other ids in a part, as if other records had come."""
+    """Replace the ids in a part, as if other records had been received."""
     table = pq.read_table(path)
     table = table.set_column(0, "id", pc.binary_join_element_wise("9", table["id"], ""))
     pq.write_table(table, path, write_page_checksum=True)
@@ -397,7 +397,7 @@ def _exchange_ids(path: Path) -> None:
 @pytest.mark.usefixtures("small_parts")
 @pytest.mark.parametrize("way", ["behind", "other ids", "no ids"])
 def test_a_stream_goes_on_only_behind_the_same_records(switch, big, tmp_path, monkeypatch, way):
-    """A stream starts at its beginning: rows that are stored are dropped if they are the same, else all starts over."""
+    """A restarted stream skips the stored rows if they are equal; otherwise the download starts over."""
     query = switch(big).media.query()
     columns = ["type", "url"] if way == "no ids" else ["id", "type"]
     parts = begin(monkeypatch, query, tmp_path / "stream", 3, columns=columns)
@@ -411,7 +411,7 @@ def test_a_stream_goes_on_only_behind_the_same_records(switch, big, tmp_path, mo
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])
 def test_a_full_disk_leaves_what_was_there(medipim, tmp_path, monkeypatch, small_parts, call):
-    """W10: one typed error with the way on; no temporary file; the parts before are sound, the next call goes on."""
+    """W10: One typed error says how to continue; earlier parts stay intact and no temporary file remains."""
     query = medipim.products.query()
     count = 0
     holder, real, most = (os, os.fsync, 6) if call == "fsync" else (files.Path, os.replace, 3)
@@ -436,7 +436,7 @@ def test_a_full_disk_leaves_what_was_there(medipim, tmp_path, monkeypatch, small
 
 
 def test_two_writers_do_not_meet(medipim, vendors, tmp_path):
-    """W09: the second is refused before it sends anything; when the first is gone the folder is free."""
+    """W09: The second writer is refused before a request until the first one ends."""
     with files.locked(tmp_path / "b"), pytest.raises(UsageError, match=r"being written by another process\. Wait"):
         medipim.brands.query().save(tmp_path / "b")
     assert vendors["medipim"].requests == 0
@@ -444,7 +444,7 @@ def test_two_writers_do_not_meet(medipim, vendors, tmp_path):
 
 
 def test_a_damaged_lock_is_reported(medipim, vendors, tmp_path):
-    """A `.lock` that is no lock of ours is one typed error."""
+    """A `.lock` of another format is one typed error."""
     (tmp_path / ".lock").write_bytes(b"something else" * 100)
     with pytest.raises(UsageError, match="cannot be written: file is not a database"):
         medipim.brands.query().save(tmp_path)
@@ -452,7 +452,7 @@ def test_a_damaged_lock_is_reported(medipim, vendors, tmp_path):
 
 
 def test_two_processes_on_one_folder(vendors, medipim, tmp_path):
-    """W09: while another process saves, this one is refused and sends nothing; then it finds the dataset whole."""
+    """W09: While another process saves, this one is refused without a request. Then it finds a complete dataset."""
     folder, pull = tmp_path / "shared", Pull("medipim", "products", ["id"], 500)
     vendors["medipim"].set(latency_s=0.05)
     other = _child(vendors, folder, pull)
@@ -469,7 +469,7 @@ def test_two_processes_on_one_folder(vendors, medipim, tmp_path):
 
 @contextmanager
 def _nobody() -> Iterator[None]:
-    """For root, who may write everywhere: be somebody who may not, for a while."""
+    """Drop the rights of root, who may write everywhere, for the block."""
     root = os.geteuid() == 0
     os.seteuid(65_534 if root else os.geteuid())
     try:
@@ -481,7 +481,7 @@ def _nobody() -> Iterator[None]:
 @pytest.mark.skipif(os.name != "posix", reason="permissions as POSIX has them")
 @pytest.mark.parametrize("below", ["", "new"], ids=["there", "to be made"])
 def test_a_read_only_folder_is_refused_before_the_pull(medipim, vendors, below):
-    """W13: one typed error that says which folder and what to do; nothing was sent."""
+    """W13: One typed error names the folder and the remedy before a request."""
     with tempfile.TemporaryDirectory() as parent:
         Path(parent).chmod(0o755)  # pytest's own folders are closed to others
         folder = Path(parent) / "read-only"
@@ -493,7 +493,7 @@ def test_a_read_only_folder_is_refused_before_the_pull(medipim, vendors, below):
 
 @pytest.mark.parametrize("name", ["x" * 300, "/".join(["y" * 100] * 8), "nul\0", "half \ud800"])
 def test_a_path_that_cannot_be_is_refused_before_the_pull(medipim, vendors, tmp_path, name):
-    """W13: longer than the system or its locks allow, or no name of a file at all."""
+    """W13: Paths that are too long for the system or its locks, or invalid, are refused."""
     for verb in (lambda path: medipim.brands.query().save(path), vk.load, medipim.media.query().update):
         with pytest.raises(UsageError, match=r"cannot be (used|written|read)|not a saved|must be the path|half a char"):
             verb(tmp_path / name)
@@ -501,7 +501,7 @@ def test_a_path_that_cannot_be_is_refused_before_the_pull(medipim, vendors, tmp_
 
 
 def test_a_name_beyond_ascii_is_as_good_as_any(medipim, tmp_path):
-    """W13: composed and decomposed letters, other scripts, blanks, a leading dash and a dot at the end."""
+    """W13: Composed and decomposed letters, other scripts, spaces, leading dashes and final dots work."""
     query = medipim.brands.query()
     for name in ("Donn\u00e9es", "Donne\u0301es 2", "\u6771\u4eac \U0001f600", "-r *", "a. b."):
         dataset = query.save(tmp_path / name)
@@ -509,7 +509,7 @@ def test_a_name_beyond_ascii_is_as_good_as_any(medipim, tmp_path):
 
 
 def test_folders_of_others_are_left_only(medipim, vendors, tmp_path):
-    """No folder that holds something else, and no file, becomes a dataset; what is beside the parts stays."""
+    """A file or a folder with other content does not become a dataset. Extra files in a dataset stay."""
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(UsageError, match=r"not empty and not a dataset: it holds 'notes\.txt'"):
         medipim.brands.query().save(tmp_path)
@@ -529,7 +529,7 @@ def test_folders_of_others_are_left_only(medipim, vendors, tmp_path):
 
 @pytest.mark.parametrize("text", [None, "", "[]", '{"format": 2}', '{"format": 1, "parts": []}', "\xff"])
 def test_what_is_no_dataset_is_named_so(medipim, tmp_path, text):
-    """A typed error for an empty folder and for every kind of strange manifest of version 1."""
+    """An empty folder and every malformed manifest of version 1 give a typed error."""
     if text is not None:
         (tmp_path / "_manifest.json").write_text(text, encoding="latin-1")
     why = "not a saved dataset" if text is None else "cannot be read as the manifest"
@@ -544,7 +544,7 @@ def test_what_is_no_dataset_is_named_so(medipim, tmp_path, text):
 
 @pytest.mark.parametrize(("owner", "name"), [(medipim_paging, "brands"), (mediagenix_paging, "titles")])
 def test_a_total_that_is_not_reached_is_an_incomplete_pull(vendors, tmp_path, monkeypatch, owner, name):
-    """What came stays to be looked at, and the next save looks from the start on."""
+    """The received rows stay readable, and the next save starts over."""
     client = vk.connect("medipim" if name == "brands" else "mediagenix", environment="local")
     query = getattr(client, name).query()
     with monkeypatch.context() as patched:
@@ -559,7 +559,7 @@ def test_a_total_that_is_not_reached_is_an_incomplete_pull(vendors, tmp_path, mo
 
 @pytest.mark.parametrize("silent", [0, 1], ids=["first page", "second page"])
 def test_a_page_without_a_total_is_no_change_of_it(mediagenix, tmp_path, monkeypatch, silent):
-    """A page that announces nothing says nothing; what the others announce is held against what came."""
+    """A page without a total is ignored; the other totals are compared with the received rows."""
     total, seen = mediagenix_paging.total_of, []
 
     def announced(page, *ask):
@@ -573,13 +573,13 @@ def test_a_page_without_a_total_is_no_change_of_it(mediagenix, tmp_path, monkeyp
 
 
 def test_doubled_ids_are_an_incomplete_pull_until_the_vendor_is_at_rest(mediagenix, tmp_path, monkeypatch):
-    """Records that moved to the next page came twice; the next save finds others in their place and starts over."""
+    """Records that moved to the next page arrive twice. The next save detects that and starts over."""
     query = mediagenix.titles.query(accept="json")
     pages = Linked.pages
     monkeypatch.setattr(mediagenix_paging, "total_of", lambda *_: None)
 
     def doubled(*args):
-        """The first page twice."""
+        """Return the first page twice."""
         flow, reply, again = pages(*args), None, True
         while True:
             try:
@@ -601,7 +601,7 @@ def test_doubled_ids_are_an_incomplete_pull_until_the_vendor_is_at_rest(mediagen
 
 
 def test_no_credential_is_on_disk(medipim, pledg, mediagenix, vendors, tmp_path):
-    """Neither in the manifest nor in Parquet's metadata, plain or in base64."""
+    """Neither the log nor Parquet's metadata has a credential, also not in base64."""
     medipim.products.query().save(tmp_path / "m", columns=["id"])
     mediagenix.titles.query().save(tmp_path / "o")
     pledg.payment_schedule.query(amount_cents=20000, created="2026-01-31").save(tmp_path / "p")
@@ -616,7 +616,7 @@ def test_no_credential_is_on_disk(medipim, pledg, mediagenix, vendors, tmp_path)
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_pull(big, tmp_path):
-    """Three times the records, about the same peak in Arrow's memory; both hold more blocks than are read ahead."""
+    """Three times the records need about the same peak of Arrow's memory."""
     peaks = []
     with local.start(vendors=("medipim",), products=45_000) as bigger:
         for servers in (big, bigger):
@@ -624,18 +624,18 @@ def test_memory_does_not_grow_with_the_pull(big, tmp_path):
             said, wrong = process.communicate()
             assert process.returncode == 0, wrong.decode()
             peaks.append(int(said.split()[1]))
-    assert peaks[1] < 1.6 * peaks[0]  # all kept would be 2.7 times
+    assert peaks[1] < 1.6 * peaks[0]  # if all were kept, the factor would be 2.7
 
 
 def _tables(folder: Path) -> Iterator[pa.Table]:
-    """The parts one after the other, each with all columns of the dataset."""
+    """Yield the parts in order, each with all columns of the dataset."""
     stored = newest(folder)
     for part in stored.parts:
         yield stored.table(part, [*stored.note.schema.names, "_position", "__undeclared"])
 
 
 def _assert_same_rows(left: Path, right: Path) -> int:
-    """Compare two datasets row for row, whatever their parts, a few parts in memory at a time; return how many."""
+    """Compare two datasets row for row, a few parts at a time; return the number of rows."""
     ours, theirs, rows = _tables(left), _tables(right), 0
     mine, other = next(ours), next(theirs)
     while True:
@@ -652,7 +652,7 @@ def _assert_same_rows(left: Path, right: Path) -> int:
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_a_million_records_survive_kills_in_the_memory_of_a_hundred_thousand(tmp_path):
-    """W09 and W12: killed five times at random moments and continued; equal to the unbroken save row for row."""
+    """W09 and W12: After five random kills, the dataset equals an unbroken save row for row."""
     peaks, chance, pull = [], random.Random(), Pull("medipim", "products")
     for size in (100_000, 1_000_000):
         with local.start(vendors=("medipim",), products=size) as servers:

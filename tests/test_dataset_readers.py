@@ -1,4 +1,4 @@
-"""Datasets under fire: killed at random points, read meanwhile by four libraries, with flipped bits."""
+"""Datasets under stress: killed at random points, read by four libraries during updates, with flipped bits."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ FEW = ["id", "cnk", "status", "public_price", "updated_at"]
 BRANDS = list(range(1, 40))
 LONG = float(os.environ.get("VENDORKIT_SOAK_SECONDS", "45")) >= 300
 
-# What a process of its own runs: each line on its standard input is a verb.
+# The code of a child process: each line on its standard input is a verb.
 CHILD = """
 import json, sys, types, warnings
 from pathlib import Path
 import vendorkit as vk
 from vendorkit import local
 from vendorkit.saved import write
-given = json.loads(sys.stdin.readline())
-local.shared = lambda *_: {"medipim": types.SimpleNamespace(**given["server"])}
+job = json.loads(sys.stdin.readline())
+local.shared = lambda *_: {"medipim": types.SimpleNamespace(**job["server"])}
 write.PART_ROWS = 250
 warnings.simplefilter("ignore")
-query = vk.connect("medipim", environment="local").products.query(brand=given["brands"])
+query = vk.connect("medipim", environment="local").products.query(brand=job["brands"])
 print("ready", flush=True)
 for line in sys.stdin:
     verb = line.strip()
     if verb == "compact":
-        vk.Dataset(**{**given["dataset"], "path": Path(given["folder"])}).compact(0)
+        vk.Dataset(**{**job["dataset"], "path": Path(job["folder"])}).compact(0)
     else:
-        getattr(query, verb)(given["folder"], **given["how"] if verb == "save" else {})
+        getattr(query, verb)(job["folder"], **job["options"] if verb == "save" else {})
     print("done", flush=True)
 """
 
@@ -87,52 +87,52 @@ print(json.dumps({version: sorted(map(list, digests)) for version, digests in fo
 class Worker:
     """A process that saves and updates, and may be killed at any moment."""
 
-    def __init__(self, server: Any, folder: Path, how: dict[str, Any]) -> None:
-        self._given = {
+    def __init__(self, server: Any, folder: Path, options: dict[str, Any]) -> None:
+        self._job = {
             "server": {name: getattr(server, name) for name in ("base_url", "ca_pem", "credentials")},
             "folder": str(folder),
             "brands": BRANDS,
-            "how": how,
+            "options": options,
             "dataset": {"rows": 0, "complete": True, "parts": 0, "total": None, "fetched_at": "", "version": 0},
         }
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
-        """Start it, if it does not run, and wait until it is ready."""
+        """Start the process if it does not run, and wait until it is ready."""
         if self._process is None:
             pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
             self._process = subprocess.Popen([sys.executable, "-c", CHILD], text=True, **pipes)
-            self._say(json.dumps(self._given))
+            self._send(json.dumps(self._job))
             assert self._process.stdout.readline() == "ready\n"
 
     def do(self, verb: str) -> None:
-        """Let it do something, and wait for the end."""
+        """Run a verb and wait for its end."""
         self.start()
-        self._say(verb)
+        self._send(verb)
         assert self._process.stdout.readline() == "done\n", self._process.stderr.read()
 
     def kill_while(self, verb: str, pause_s: float) -> None:
-        """Let it do something, and kill it in the middle."""
+        """Start a verb and kill the process in the middle."""
         self.start()
-        self._say(verb)
+        self._send(verb)
         time.sleep(pause_s)
         self.kill()
 
     def kill(self) -> None:
-        """Kill it, if it runs."""
+        """Kill the process if it runs."""
         if self._process is not None:
             self._process.kill()
             self._process.communicate()
             self._process = None
 
-    def _say(self, line: str) -> None:
+    def _send(self, line: str) -> None:
         self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
 
 
 @contextmanager
-def _worker(server: Any, folder: Path, **how: Any) -> Iterator[Worker]:
-    worker = Worker(server, folder, how)
+def _worker(server: Any, folder: Path, **options: Any) -> Iterator[Worker]:
+    worker = Worker(server, folder, options)
     try:
         yield worker
     finally:
@@ -140,7 +140,7 @@ def _worker(server: Any, folder: Path, **how: Any) -> Iterator[Worker]:
 
 
 def _expected(before: list[str], fresh: pd.DataFrame) -> pd.DataFrame:
-    """A fresh download in the order that merges give: what was there stays, what is new comes last."""
+    """Return a fresh download in the order of merges: records of *before* first, new ones last."""
     by_key = fresh.set_index("id", drop=False)
     kept = [one for one in before if one in by_key.index]
     order = [*kept, *sorted({*by_key.index} - {*kept})]
@@ -148,15 +148,15 @@ def _expected(before: list[str], fresh: pd.DataFrame) -> pd.DataFrame:
 
 
 def _same(folder: Path, expected: pd.DataFrame) -> None:
-    """By `load` and by `arrow()`, in order."""
-    found = vk.load(folder)
-    pd.testing.assert_frame_equal(found.drop(columns="updated_at"), expected.drop(columns="updated_at"))
+    """Check that `load` and `arrow()` give the expected rows in order."""
+    loaded = vk.load(folder)
+    pd.testing.assert_frame_equal(loaded.drop(columns="updated_at"), expected.drop(columns="updated_at"))
     dataset = summary(newest(folder))
-    assert dataset.arrow().to_table()["id"].to_pylist() == found["id"].tolist()
+    assert dataset.arrow().to_table()["id"].to_pylist() == loaded["id"].tolist()
 
 
 def _survives(vendors, folder: Path, kills: int, updates: int) -> None:
-    """Kill a save, updates and compactions at random; after each, what an unbroken run would have given."""
+    """Kill a save, updates and compactions at random, and compare with an unbroken run after each."""
     chance, server = random.Random(), vendors["medipim"]
     client = vk.connect("medipim", environment="local")
     query = client.products.query(brand=BRANDS)
@@ -173,9 +173,9 @@ def _survives(vendors, folder: Path, kills: int, updates: int) -> None:
             if number < kills:
                 old = vk.load(folder)
                 worker.kill_while("update", chance.uniform(0.0, 0.4))
-                found = vk.load(folder)
-                assert found["id"].is_unique
-                assert found.equals(old) or newest(folder).number > number
+                loaded = vk.load(folder)
+                assert loaded["id"].is_unique
+                assert loaded.equals(old) or newest(folder).number > number
             worker.do("update")
             fresh = query.frame(columns=FEW)
             _same(folder, _expected(order, fresh))
@@ -191,12 +191,12 @@ def _survives(vendors, folder: Path, kills: int, updates: int) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_dataset_survives_twenty_kills(vendors, tmp_path):
-    """Save, resume, updates and compaction, each killed ten times: equal to an unbroken run, in the vendor's order."""
+    """Save, resume, updates and compaction, each killed ten times, give the rows and order of an unbroken run."""
     _survives(vendors, tmp_path / "p", kills=10, updates=10)
 
 
 def _flip(folder: Path, times: int) -> None:
-    """Flip one bit at a time; `load` says so, or gives the right frame."""
+    """Flip one bit at a time; `load` has to raise or to give the right frame."""
     chance, right = random.Random(), vk.load(folder)
     for _ in range(times):
         path = chance.choice(part_files(folder))
@@ -215,13 +215,13 @@ def _flip(folder: Path, times: int) -> None:
 
 @pytest.mark.parametrize("times", [30, pytest.param(300, marks=pytest.mark.slow)])
 def test_no_flipped_bit_is_read_as_a_value(medipim, tmp_path, monkeypatch, times):
-    """Pages, headers and footers."""
+    """Flipped bits in pages, headers and footers are detected or harmless."""
     monkeypatch.setattr(filling, "PART_ROWS", 250)
     medipim.products.query(brand=BRANDS).save(tmp_path / "p", columns=[*FEW, "name", "brands"])
     _flip(tmp_path / "p", times)
 
 
-def _read_while_updated(  # noqa: PLR0917 - each once
+def _read_while_updated(  # noqa: PLR0917 - called once
     server: Any, query: vk.Query, folder: Path, counts: dict[str, int], updates: int, kills: int
 ) -> None:
     chance = random.Random()
@@ -239,16 +239,16 @@ def _read_while_updated(  # noqa: PLR0917 - each once
                 if number in killed:
                     worker.kill_while("update", chance.uniform(0.0, 0.4))
                 worker.do("update")
-        found = {kind: reader.communicate(timeout=1200) for kind, reader in readers.items()}
+        outputs = {kind: reader.communicate(timeout=1200) for kind, reader in readers.items()}
     finally:
         for reader in readers.values():
             reader.kill()
     seen: dict[str, set[tuple]] = {}
-    for kind, (said, wrong) in found.items():
-        assert readers[kind].returncode == 0, f"{kind}: {wrong[-2000:]}"
-        for version, digests in json.loads(said).items():
+    for kind, (printed, errors) in outputs.items():
+        assert readers[kind].returncode == 0, f"{kind}: {errors[-2000:]}"
+        for version, digests in json.loads(printed).items():
             seen.setdefault(version, set()).update(map(tuple, digests))
-    assert len(seen) > 1, "no update came while they read"
+    assert len(seen) > 1, "no update happened while they read"
     for version, digests in seen.items():
         ((rows, different, _),) = digests
         assert rows == different == len(ids), version
@@ -258,7 +258,7 @@ def _read_while_updated(  # noqa: PLR0917 - each once
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_readers_see_one_version_while_it_is_updated(vendors, tmp_path):
-    """D4: DuckDB, Polars, pandas and Dask, during updates that are killed: never mixed, doubled or an error."""
+    """D4: During updates that are killed, DuckDB, Polars, pandas and Dask read neither mixed nor doubled rows."""
     query = vk.connect("medipim", environment="local").products.query(brand=BRANDS)
     reads = 2_000 if LONG else 150
     counts = {"duckdb": reads, "polars": reads, "pandas": reads, "dask": reads // 4}

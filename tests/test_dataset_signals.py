@@ -1,4 +1,4 @@
-"""What a signal handler raises amid the file work of a dataset passes as it is, and the dataset stays whole."""
+"""An exception that a signal handler raises during a dataset's file work is passed on, and the dataset stays whole."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ STEPS = [
 
 @contextmanager
 def _interrupted(owner: Any, name: str, at: int, make: Callable[[], BaseException]) -> Iterator[list[BaseException]]:
-    """Let a handler raise at the given one of the calls that datasets make of a function; give what was raised."""
+    """Raise from a signal handler at the *at*-th call that datasets make of a function; give what was raised."""
     raised, calls, real = list[BaseException](), count(1), getattr(owner, name)
 
     def handler(signum, frame):
@@ -58,7 +58,7 @@ def _interrupted(owner: Any, name: str, at: int, make: Callable[[], BaseExceptio
 
 @pytest.mark.parametrize("verb", ["save", "save again", "load", "arrow", "history", "changes", "compact", "update"])
 def test_what_is_raised_amid_file_work_passes_and_harms_nothing(medipim, vendors, tmp_path, verb):
-    """X05: not taken for damage, a full disk or a folder of another program; the same call then works."""
+    """X05: It is not reported as damage, a full disk or a foreign folder, and the same call then works."""
     query, folder, kinds = medipim.products.query(brand=9), tmp_path / "p", count()
     dataset = query.save(folder, columns=FEW)
     edited = dataset.frame()["id"][0]
@@ -88,7 +88,7 @@ def test_what_is_raised_amid_file_work_passes_and_harms_nothing(medipim, vendors
 
 @pytest.mark.parametrize("make", KINDS, ids=IDS)
 def test_what_is_raised_while_a_commit_is_decoded_passes(medipim, tmp_path, make):
-    """X05: the decoder wraps some of it."""
+    """X05: The JSON decoder would wrap some of these exceptions."""
     medipim.brands.query(id=9).save(tmp_path / "b")
     with _interrupted(base64, "b64decode", 1, make) as raised:
         exc = caught_from(lambda: vk.load(tmp_path / "b"))

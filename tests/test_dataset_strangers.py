@@ -1,4 +1,4 @@
-"""D17: folders that a stranger crafted. One typed error, bounded time, and nothing outside the folder is touched."""
+"""D17: Maliciously crafted folders give one typed error in bounded time, and no file outside the folder is touched."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ LOG = f"_delta_log/{0:020}.json"
 
 @pytest.fixture
 def folder(medipim, tmp_path) -> Path:
-    """A sound dataset, which the tests then spoil; beside it is a file that nobody may touch."""
-    (tmp_path / "secret").write_bytes(b"nobody's business" * 100)
+    """An intact dataset that the tests damage, next to a file that must not be touched."""
+    (tmp_path / "secret").write_bytes(b"not to be touched" * 100)
     medipim.products.query(brand=9).save(tmp_path / "d", columns=["id", "status"])
     return tmp_path / "d"
 
 
 @contextmanager
 def _bounded(folder: Path, seconds: float = 10) -> Iterator[None]:
-    """What is outside the folder stays as it was, and it does not take long."""
+    """Check that the block is quick and leaves everything outside the folder as it was."""
     secret, began = folder.parent / "secret", time.monotonic()
     before = secret.read_bytes(), secret.stat().st_mtime_ns, sorted(folder.parent.iterdir())
     yield
@@ -63,7 +63,7 @@ def _refused(query: vk.Query, folder: Path, match: str = "cannot be read as a da
      None, "part-00000000-000000.parquet.tmp", "part-00000000-000000.parquet\n", "PART-00000000-000000.parquet"],
 )  # fmt: skip
 def test_a_part_of_another_name_is_refused(medipim, folder, name):
-    """Absolute, upwards, an address, or of no type that a name has."""
+    """Absolute and upward paths, URLs, other names and values that are not strings are refused."""
 
     def renamed(actions: list) -> None:
         (add,) = [action["add"] for action in actions if "add" in action]
@@ -78,7 +78,7 @@ TYPES = [UNION, pa.list_(UNION), pa.struct([("a", UNION)]), pa.timestamp("us", "
 
 
 def _with_type(kind: pa.DataType) -> str:
-    """A schema with a column of this type, as the log has it."""
+    """Return a schema with one column of this type, in the log's format."""
     return base64.b64encode(pa.schema([("id", pa.string()), ("status", kind)]).serialize()).decode()
 
 
@@ -111,13 +111,13 @@ WRONG = {
 
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_log_of_another_form_is_refused(medipim, folder, wrong):
-    """Missing and of another type."""
+    """Missing entries and entries of another type are refused."""
     _rewrite(folder, WRONG[wrong])
     _refused(medipim.products.query(brand=9), folder)
 
 
 def test_a_key_that_is_no_text_is_none(medipim, tmp_path):
-    """The key is in the log, so it may name any column."""
+    """A stranger's log may name any column as the key."""
     query = medipim.products.query(brand=9)
     dataset = query.save(tmp_path, columns=["id", "created_at"])
     _rewrite(tmp_path, lambda actions: actions[0]["commitInfo"]["vendorkit"].update(key="created_at"))
@@ -128,27 +128,27 @@ def test_a_key_that_is_no_text_is_none(medipim, tmp_path):
 
 @pytest.mark.parametrize("body", [b"", b"\n", b"{", b"\xff\xfe", b"[" * 100_000, b'{"a":' * 50_000, b"NaN", b"null"])
 def test_a_log_that_is_no_json_is_refused(medipim, folder, body):
-    """Nor as deep as it likes."""
+    """Invalid and deeply nested JSON is refused."""
     (folder / LOG).write_bytes(body)
     _refused(medipim.products.query(brand=9), folder)
 
 
 @pytest.mark.parametrize("gone", [0, 1])
 def test_a_log_with_a_gap_is_not_written_to(medipim, folder, gone):
-    """An older version is not taken for the newest one, which loads, and nothing is written in between."""
+    """The newest version loads, and nothing is written into the gap."""
     query = medipim.products.query(brand=9)
     for _ in range(2):
-        newest_one = query.update(folder)
+        updated = query.update(folder)
     (folder / f"_delta_log/{gone:020}.json").unlink()
     for verb in (query.save, query.update):
         with pytest.raises(UsageError, match=f"version {gone} in _delta_log"):
             verb(folder)
-    assert len(vk.load(folder)) == newest_one.rows
+    assert len(vk.load(folder)) == updated.rows
 
 
 @pytest.mark.parametrize("name", [".DS_Store", "desktop.ini"])
 def test_a_file_of_a_file_manager_is_no_damage(medipim, folder, name):
-    """Wherever it is."""
+    """Such files are ignored in the folder and in the log's folder."""
     for place in (folder, folder / "_delta_log"):
         (place / name).write_bytes(b"x")
     assert medipim.products.query(brand=9).update(folder).version == 1
@@ -156,13 +156,13 @@ def test_a_file_of_a_file_manager_is_no_damage(medipim, folder, name):
 
 @pytest.mark.parametrize("line", [b'{"remove":{"path":"x"}}\n', b"[0]\n", b" " * 1000])
 def test_a_log_of_a_hundred_megabytes_is_refused(medipim, folder, line):
-    """In one file or in many, of short lines and of one long one."""
+    """The size is limited for one file with short lines or one long line."""
     (folder / LOG).write_bytes(line * (100_000_000 // len(line)))
     _refused(medipim.products.query(brand=9), folder)
 
 
 def test_a_log_of_many_versions_is_bounded(medipim, folder):
-    """Each of a megabyte."""
+    """Reading stops with an error at a total size, here at about 130 versions of a megabyte each."""
     _rewrite(folder, lambda a: a[0]["commitInfo"].update(padding=" " * 1_000_000))
     for version in range(1, 140):
         shutil.copy(folder / LOG, folder / f"_delta_log/{version:020}.json")
@@ -171,12 +171,12 @@ def test_a_log_of_many_versions_is_bounded(medipim, folder):
         for verb in (dataset.history, lambda: dataset.compact(1), lambda: vk.load(folder, version=200)):
             with pytest.raises(UsageError, match=r"cannot be read as a dataset: version 1[23]\d "):
                 verb()
-        assert len(vk.load(folder)) == len(vk.load(folder, version=0))  # only one file is read for these
+        assert len(vk.load(folder)) == len(vk.load(folder, version=0))  # these read only one file
 
 
 @pytest.mark.parametrize("kind", ["pipe", "link", "folder", "upwards", "no note", "long", "gone"])
 def test_an_old_version_of_a_stranger_is_not_given_to_deltalake(medipim, vendors, folder, kind):
-    """It would wait for a pipe, follow a link, and read a log of any size: all versions are read before it is used."""
+    """The library would wait for a pipe, follow a link and read any size, so all versions are checked first."""
     query, path = medipim.products.query(brand=9), folder / LOG
     vendors["medipim"].change("edit", vk.load(folder)["id"][0])
     query.update(folder)
@@ -203,7 +203,7 @@ def test_an_old_version_of_a_stranger_is_not_given_to_deltalake(medipim, vendors
 
 @pytest.mark.parametrize("kind", ["pipe", "link", "dangling", "folder"])
 def test_a_log_that_is_no_file_is_refused(medipim, folder, kind):
-    """A pipe would wait for ever, a link lead outside."""
+    """A pipe would block forever, and a link could lead outside."""
     (folder / LOG).unlink()
     path = folder / LOG
     if kind == "pipe":
@@ -217,7 +217,7 @@ def test_a_log_that_is_no_file_is_refused(medipim, folder, kind):
 
 @pytest.mark.parametrize("kind", ["pipe", "link", "dangling", "file"])
 def test_a_log_folder_that_is_none_is_refused(medipim, folder, kind):
-    """A link to the log of another dataset, too."""
+    """A file, a pipe or a link, even to the log of another dataset, is refused."""
     shutil.move(folder / "_delta_log", folder / "elsewhere")
     path = folder / "_delta_log"
     if kind == "pipe":
@@ -231,7 +231,7 @@ def test_a_log_folder_that_is_none_is_refused(medipim, folder, kind):
 
 @pytest.mark.parametrize("kind", ["pipe", "link", "dangling", "folder"])
 def test_a_part_that_is_no_file_is_damage(medipim, folder, kind):
-    """`load` and `arrow` say which; nothing is read through it."""
+    """`load` and `arrow` name the part and read nothing through it."""
     (path,) = part_files(folder)
     path.unlink()
     if kind == "pipe":
@@ -273,8 +273,8 @@ def test_a_lock_that_is_no_file_is_not_opened(medipim, folder, name, kind):
 @pytest.mark.parametrize("name", ["part-00000000-000000.parquet.tmp", "part-00000000-000000.parquet"])
 @pytest.mark.parametrize("kind", ["link", "dangling", "pipe"])
 def test_a_planted_link_is_not_written_through(medipim, tmp_path, name, kind):
-    """Where a part or its temporary file goes; the save is whole."""
-    (tmp_path / "secret").write_bytes(b"nobody's business")
+    """Links and pipes at the names of a part and its temporary file are replaced, and the save is complete."""
+    (tmp_path / "secret").write_bytes(b"not to be touched")
     folder = tmp_path / "d"
     folder.mkdir()
     if kind == "pipe":
@@ -288,7 +288,7 @@ def test_a_planted_link_is_not_written_through(medipim, tmp_path, name, kind):
 
 @pytest.mark.parametrize("kind", ["link", "dangling", "pipe", "checkpoint"])
 def test_a_planted_commit_is_not_written_through(medipim, vendors, folder, kind):
-    """Where the next commit goes, and a checkpoint that deltalake would believe."""
+    """A link or pipe at the name of the next commit is not written to, and a checkpoint is not believed."""
     name = "_last_checkpoint" if kind == "checkpoint" else f"{1:020}.json"
     path, changed = folder / "_delta_log" / name, vk.load(folder)["id"][0]
     if kind == "checkpoint":
@@ -307,8 +307,8 @@ def test_a_planted_commit_is_not_written_through(medipim, vendors, folder, kind)
 
 @pytest.mark.parametrize("kind", ["pipe", "link", "junk", "parquet", "footer"])
 def test_parts_of_a_stranger_are_not_continued(medipim, tmp_path, monkeypatch, kind):
-    """A folder without a log: what is not ours is deleted if it has the name of a part, and never read through."""
-    (tmp_path / "secret").write_bytes(b"nobody's business")
+    """In a folder without a log, foreign files with the name of a part are deleted and never read through."""
+    (tmp_path / "secret").write_bytes(b"not to be touched")
     query, folder = medipim.products.query(brand=9), tmp_path / "d"
     (path,) = begin(monkeypatch, query, folder, 1, columns=["id"])
     body = path.read_bytes()
@@ -339,7 +339,7 @@ NOTES = [*({"cursor": one} for one in JUNK), {"note": {"key": "zz"}}, {"note": {
 def test_a_beginning_of_a_stranger_ends_whole_or_with_an_error(  # noqa: PLR0917 - pytest's way
     medipim, mediagenix, tmp_path, monkeypatch, of, change
 ):
-    """Whatever the footer says of where to go on, or of the key: it does not run for ever, nor fill the memory."""
+    """Whatever cursor or key the footer has, the save ends and its memory is bounded."""
     monkeypatch.setattr(filling, "PART_ROWS", 500)
     query = medipim.products.query(status="active") if of == "products" else mediagenix.titles.query()
     (path,) = begin(monkeypatch, query, tmp_path, 1, columns=["id"])
@@ -355,7 +355,7 @@ def test_a_beginning_of_a_stranger_ends_whole_or_with_an_error(  # noqa: PLR0917
 
 
 def test_a_table_of_another_program_is_left_alone(medipim, tmp_path):
-    """Also one that wrote to ours: rows would be missing or twice."""
+    """A table that another program wrote to is refused, because its rows would be missing or doubled."""
     import deltalake
     import pyarrow as pa
 
