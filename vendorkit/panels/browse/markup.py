@@ -1,4 +1,4 @@
-"""A response as HTML: every text is escaped, every size bounded, no asset fetched."""
+"""A response as HTML: every text is escaped, every size is bounded, nothing is fetched."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vendorkit.panels.table.markup import page_html
 from vendorkit.vendors.client import Client
 
 TEXT_LIMIT: Final = 60_000  # characters of a JSON or XML view
-ROWS_LIMIT: Final = 50  # rows of a page, and of what is embedded in a resource
+ROWS_LIMIT: Final = 50  # rows of a page or of an embedded list
 _CELL_LIMIT: Final = 400
 _ONE_LINE: Final = 80  # a longer list or object is indented
 
@@ -30,24 +30,24 @@ def heading_html(response: Response, client_title: str) -> str:
     if response.milliseconds is not None:
         info.append(f"{response.milliseconds:,.0f} ms")
     words = f'{html.escape(response.title)} <span class="vk-dim">· {html.escape(" · ".join(info))}</span>'
-    # The focus comes here if what had it is gone.
+    # Gets the keyboard focus if the focused control is removed.
     return f'<h4 class="vk-landing" tabindex="-1">{words}</h4>'
 
 
 def record_html(response: Response) -> str:
-    """Return the fields of a record with their descriptions; nothing for a page of records."""
+    """Return the fields of a record with their descriptions; empty for a page of records."""
     if is_list(response) or not isinstance(response.resource, dict):
         return ""
     return scrolled_html(fields_html(response.resource, descriptions(response)), response.title)
 
 
 def is_list(response: Response) -> bool:
-    """Return whether the response is a page of records that make a table."""
+    """Return whether the response is a page of records in tabular form."""
     return response.records is not None and response.frame is not None
 
 
 def descriptions(response: Response) -> dict[str, str]:
-    """Return what is declared of the fields of a record, by the vendor's names; of nested fields, all in one."""
+    """Return the declared descriptions by the vendor's field names; those of nested fields are joined."""
     found: dict[str, str] = {}
     for column in () if response.address.resource is None else response.address.resource.schema.columns:
         key, _, inner = column.wire.partition(".")
@@ -58,7 +58,7 @@ def descriptions(response: Response) -> dict[str, str]:
 
 
 def fields_html(resource: Mapping[str, Any], about: Mapping[str, str] | None = None) -> str:
-    """Return the fields of one record as rows of a table, described by *about*, and what is embedded in it below."""
+    """Return the fields of a record as table rows with descriptions, and the embedded resources below them."""
     links = {key for key in resource if key.endswith("_link")}
     embedded = {key for key in resource if f"{key}_link" in links}
     fields = [(key, value) for key, value in resource.items() if key not in links | embedded]
@@ -68,14 +68,14 @@ def fields_html(resource: Mapping[str, Any], about: Mapping[str, str] | None = N
 
 
 def expands_html(client: Client, expands: Iterable[str]) -> str:
-    """Return what the tick boxes do, and what is known of what they embed."""
+    """Return a note on the tick boxes, with descriptions of the resources that they embed."""
     known = [(name, client.declared[name].about) for name in expands if name in client.declared]
     facts = " ".join(f"{name}: {about}" for name, about in known if about.rstrip(".").lower() != name.replace("_", " "))
     return dim_html(f"Embed linked records: they appear below the fields and as columns of the frame. {facts}".strip())
 
 
 def frame_html(frame: pd.DataFrame, title: str, *, dtypes: bool = True) -> str:
-    """Return the first rows of a table, without the columns that hold no values, or only links."""
+    """Return the first rows of a table, without columns that hold only links or nulls."""
     shown = frame[[name for name in frame.columns if not str(name).endswith("_link") and frame[name].notna().any()]]
     left_out = frame.shape[1] - shown.shape[1]
     more = [counted(len(frame) - ROWS_LIMIT, "more row")] if len(frame) > ROWS_LIMIT else []
@@ -89,12 +89,12 @@ def json_html(answer: Any) -> str:
 
 
 def text_html(text: str) -> str:
-    """Return *text* unchanged, as far as the limit."""
+    """Return preformatted *text*, shortened to the limit."""
     return code_html(shortened(text, TEXT_LIMIT))
 
 
 def dataframe_html(response: Response) -> str:
-    """Return the attributes that the next cell can use, and the columns of the table with their dtypes."""
+    """Return the attributes for the next cell, and the columns of the table with their dtypes."""
     frame, lines = response.frame, {"panel.resource": "the response as the vendor sent it"}
     if frame is not None:
         size = f"{counted(len(frame), 'row')}, {counted(frame.shape[1], 'column')}"
@@ -131,10 +131,10 @@ def _value(value: Any) -> str:
 
 
 def _part(rel: str, value: Any) -> str:
-    """Return an embedded resource, or the rows of an embedded collection; the user can fold them."""
+    """Return an embedded resource or collection in a section that folds."""
     entries = value.get("entries") if isinstance(value, dict) else None
     if isinstance(entries, list):
-        # As objects: the columns are not declared here, and integers in a column with nulls would become floats.
+        # dtype=object, because integers in undeclared columns with nulls would otherwise become floats.
         count, inner = f" {len(entries):,}", frame_html(pd.DataFrame(entries, dtype=object), rel, dtypes=False)
     else:
         count, inner = "", fields_html(value) if isinstance(value, dict) else _value(value)

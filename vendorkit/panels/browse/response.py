@@ -1,4 +1,4 @@
-"""The response of one address, with what the panel shows of it. No widget."""
+"""The response of one address, prepared for display. No widgets."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Response(Found):
     The response of an address, with its table.
 
     Attributes:
-        address: Where it is from.
-        frame: The record or the records as a table, typed as declared; None if they make no table.
-        drift: What of that was not declared.
+        address: The address of the response.
+        frame: The record or the page as a table with the declared types; None if it has no tabular form.
+        drift: The undeclared fields, and the values that do not fit their declared type.
         xml: The response in XML, indented; None until it is fetched.
         milliseconds: How long it took, authentication included; None if nothing was sent.
     """
@@ -40,7 +40,7 @@ class Response(Found):
 
     @property
     def title(self) -> str:
-        """What this is, in a few words."""
+        """A short title: the kind of resource, and its id or name."""
         if self.address.call is None:
             return "resources"
         declared = self.address.resource
@@ -57,7 +57,7 @@ def fetch(client: Client, address: Address) -> Response:
     Send the request of *address* and return the response.
 
     Raises:
-        VendorkitError: What went wrong.
+        VendorkitError: The request failed.
     """
     started = time.perf_counter()
     found = client.browsing.read(address)
@@ -70,10 +70,10 @@ def fetch(client: Client, address: Address) -> Response:
 
 def with_xml(client: Client, response: Response) -> Response:
     """
-    Return *response* with its XML, by a request of the same address.
+    Return *response* with its XML, which is fetched from the same address.
 
     Raises:
-        MalformedAnswer: The answer is not XML.
+        MalformedAnswer: The response is not XML.
     """
     call = response.address.call
     if call is None:
@@ -97,7 +97,7 @@ def indented(body: bytes) -> str:
 
 
 def _table(client: Client, address: Address, page: Page | None) -> tuple[pd.DataFrame | None, Drift]:
-    """Return the records as a table; none if they are of another shape than declared."""
+    """Return the records as a table, or None if they do not have the declared shape."""
     query = address.query
     schema = _UNDECLARED if address.resource is None else address.resource.schema if query is None else query.schema
     batch = None

@@ -1,4 +1,4 @@
-"""The API browser: from one resource of a vendor to the next, by links, pages and addresses. It only reads."""
+"""The API browser: move between the resources of a vendor by links, pages and addresses. It only reads."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from vendorkit.vendors.browsing import Address
 from vendorkit.vendors.client import Client
 
 _XML: Final = 3  # the tab
-_KEPT: Final = 50  # responses to go back to
-_ROWS: Final = 50  # of a list on one page of the panel
+_MAX_HISTORY: Final = 50  # responses for the Back button
+_ROWS: Final = 50  # per page of a list
 
 
 class Browser(WorkPanel):
     """
-    Look at one address of a vendor after another; what is shown can be used by the next cell.
+    Shows one address of a vendor at a time. The next cell can use the response.
 
     Args:
         client: A connected client.
         start: A URL, a query, or None for the vendor's root.
 
     Attributes:
-        response: What is shown; None before the first response, as are the next three.
-        resource: What is shown, as the vendor sent it; with `links` if the vendor has links.
-        frame: What is shown, as a table: one record or one page; None if it makes no table.
-        query: A lazy query for all pages of what is shown; None if no declared resource is there.
+        response: The current response. This and the following are None before the first response.
+        resource: The response as the vendor sent it, with `links` if the vendor has links.
+        frame: The response as a table of one record or one page; None if it has no tabular form.
+        query: A lazy query for all pages of the response; None if the address is not a declared resource.
     """
 
     def __init__(self, client: Client, start: str | Query | None = None) -> None:
@@ -52,26 +52,26 @@ class Browser(WorkPanel):
         self.query: Query | None = None
         self._past: list[Response] = []
         self._at, self._xml_open = -1, False
-        self._made: list[widgets.Widget] = []  # for what is shown, and closed with it
-        self._list: Table | None = None  # one for all lists, created for the first
+        self._temporary: list[widgets.Widget] = []  # for one response, and closed with it
+        self._list: Table | None = None  # created for the first list and reused
         self._ticks, self._links, self._heading = widgets.HBox(layout=WRAP), widgets.HBox(layout=WRAP), widgets.HTML()
         self._body, self._json, self._frame, self._xml, self._about = (widgets.HTML() for _ in range(5))
         self._expand = button("Expand", self._expand_ticked, self.fail, "Fetch this address with the ticked links")
         self._previous = button("Previous page", partial(self.turn, -1), self.fail, "Go to the previous page")
         self._next = button("Next page", partial(self.turn, 1), self.fail, "Go to the next page")
-        self._pager, self._place = widgets.HBox([self._previous, self._next], layout=WRAP), widgets.VBox()
+        self._pager, self._list_box = widgets.HBox([self._previous, self._next], layout=WRAP), widgets.VBox()
         tabs = {
-            "Resource": widgets.VBox([self._pager, self._place, self._body, self._links]),
+            "Resource": widgets.VBox([self._pager, self._list_box, self._body, self._links]),
             "JSON": self._json,
             "DataFrame": self._frame,
         }
         self._tabs = titled(widgets.Tab, tabs | ({"XML": self._xml} if "xml" in client.accepts else {}))
         self._tabs.observe(guarded(self._chose_tab, self.fail), names="selected_index")
-        # Expand is no child of the ticks, which are new for each response: the focus would be lost on it.
+        # Expand is not inside the tick boxes, which are replaced with each response: it would lose the focus.
         expanding = widgets.HBox([self._ticks, self._expand], layout=WRAP)
         self.fill([self._bar(), self._status, self._heading, self._about, expanding, self._tabs])
         self.add_class("vk-browse")
-        # At once and in this thread: the next cell, and a page without a kernel, need the response.
+        # In this thread, because the next cell and the saved notebook need the response.
         try:
             self._fetch(self._address_of(start))()
         except VendorkitError as exc:
@@ -82,10 +82,10 @@ class Browser(WorkPanel):
         self._back = button("Back", partial(self.step, -1), self.fail, "Show the previous response; nothing is sent")
         self._forward = button("Forward", partial(self.step, 1), self.fail, "Show the next response; nothing is sent")
         self._start = button("Start", self.go, self.fail, "Go to the vendor's root or its list of resources")
-        self._again = button("Reload", self.reload, self.fail, "Fetch this address again")
+        self._reload = button("Reload", self.reload, self.fail, "Fetch this address again")
         at_enter = {"continuous_update": False, "style": WHOLE, "layout": {"flex": "1 1 20em"}}
         self._address = entry(widgets.Text, "Address", self._typed, self.fail, **at_enter)
-        bar = [self._back, self._forward, self._start, self._again, self._address, self._stop]
+        bar = [self._back, self._forward, self._start, self._reload, self._address, self._stop]
         return widgets.HBox(bar, layout=WRAP)
 
     def _chose_tab(self) -> None:
@@ -94,20 +94,20 @@ class Browser(WorkPanel):
 
     def go(self, to: str | Query | None = None, *, expand: Sequence[str] | None = None) -> None:
         """
-        Go somewhere, in a thread; `join` waits for it.
+        Fetch an address and show it, in a thread; `join` waits for it.
 
         Args:
-            to: A URL, a query, or None for the start.
+            to: A URL, a query, or None for the vendor's root.
             expand: Links to embed; None for those that the URL or the query names.
         """
         self._worker.start(lambda: self._fetch(self._address_of(to, expand)))
 
     def follow(self, name: str) -> None:
         """
-        Follow the link *name* of what is shown.
+        Follow the link *name* of the current response.
 
         Raises:
-            UsageError: It has no such link.
+            UsageError: There is no such link.
         """
         links = {} if self.response is None else self.response.links
         if name not in links:
@@ -117,7 +117,7 @@ class Browser(WorkPanel):
 
     def open_record(self, number: int) -> None:
         """
-        Go to one record of the page that is shown, 0 for the first.
+        Open a record of the current page, counted from 0.
 
         Raises:
             UsageError: There is no such record, or it has no URL.
@@ -133,19 +133,19 @@ class Browser(WorkPanel):
         self.go(url)
 
     def turn(self, pages: int) -> None:
-        """Go to the page after (1) or before (-1) this one; stay if there is none."""
+        """Go to the next page (1) or the previous one (-1), if there is one."""
         response = self.response
         adjacent = None if response is None else response.after if pages > 0 else response.before
         if adjacent is not None:
             self._worker.start(partial(self._fetch, adjacent))
 
     def reload(self) -> None:
-        """Fetch what is shown again."""
+        """Fetch the current address again."""
         if self.response is not None:
             self._worker.start(partial(self._fetch, self.response.address, self._at))
 
     def step(self, steps: int) -> None:
-        """Go back (-1) or forward (1) to an earlier response, as it was then; only XML not seen yet is fetched."""
+        """Go back (-1) or forward (1) in the history. Nothing is sent, except to fetch missing XML."""
         if not self.busy and 0 <= self._at + steps < len(self._past):
             self._at += steps
             self.show(self._past[self._at])
@@ -153,33 +153,33 @@ class Browser(WorkPanel):
             self._fetch_xml()
 
     def _fetch_xml(self) -> None:
-        """Fetch what is shown in XML too if that is shown, unless it was."""
+        """Fetch the response as XML if the XML tab is open and has none yet."""
         response, at = self.response, self._at
         if self._xml_open and response is not None and response.xml is None:
-            self._worker.start(lambda: partial(self._arrive, with_xml(self.client, response), at))
+            self._worker.start(lambda: partial(self._add, with_xml(self.client, response), at))
 
     def _address_of(self, to: str | Query | None, expand: Sequence[str] | None = None) -> Address:
         browsing = self.client.browsing
         return browsing.page(to) if isinstance(to, Query) else browsing.at(to or browsing.start_url, expand)
 
     def _fetch(self, address: Address, at: int | None = None) -> Callable[[], None]:
-        """Fetch *address* and return what shows it; *at* is its position in the history, None for a new one."""
+        """Fetch *address* and return a function that shows it; *at* is its place in the history, None for a new one."""
         response = fetch(self.client, address)
-        return partial(self._arrive, with_xml(self.client, response) if self._xml_open else response, at)
+        return partial(self._add, with_xml(self.client, response) if self._xml_open else response, at)
 
-    def _arrive(self, response: Response, at: int | None = None) -> None:
+    def _add(self, response: Response, at: int | None = None) -> None:
         if at is None:
-            self._past = [*self._past[: self._at + 1], response][-_KEPT:]
+            self._past = [*self._past[: self._at + 1], response][-_MAX_HISTORY:]
             self._at = len(self._past) - 1
         else:
             self._past[at] = response
         self.show(response)
 
     def show(self, response: Response) -> None:
-        """Show *response*; the widgets of the one before are closed."""
+        """Show *response* and close the widgets of the previous one."""
         self.response, self.query = response, response.address.query
         self.resource, self.frame = response.resource, response.frame
-        old, self._made = self._made, []
+        old, self._temporary = self._temporary, []
         self._status.value = ""
         self._heading.value = markup.heading_html(response, source_title(self.client))
         self._body.value = markup.record_html(response)
@@ -189,17 +189,17 @@ class Browser(WorkPanel):
         self._offer_links(response)
         self._offer_ticks(response)
         self._show_list(response)
-        self._address.value = response.address.url  # the last one: what waits for it finds all the others
+        self._address.value = response.address.url  # set last: who waits for the address finds all the rest updated
         for widget in old:
             for part in (widget.layout, widget.style, widget):
                 part.close()
 
     def _offer_links(self, response: Response) -> None:
-        # Disabled until the work that shows them has ended: a click before that would be lost.
+        # Disabled until the task that shows them has ended, because a click before that would be ignored.
         off = {"disabled": True}
         links = [button(name, partial(self.go, url), self.fail, url, **off) for name, url in response.links.items()]
         self._links.children = [widgets.Label("Links"), *links] if links else []
-        self._made += self._links.children
+        self._temporary += self._links.children
 
     def _offer_ticks(self, response: Response) -> None:
         query = response.address.query
@@ -208,23 +208,23 @@ class Browser(WorkPanel):
         boxes = [widgets.Checkbox(value=value, description=rel, **auto) for rel, value in ticked.items()]
         self._ticks.children, self._expand.layout.display = boxes, "" if boxes else "none"
         self._about.value = markup.expands_html(self.client, ticked) if boxes else ""
-        self._made += boxes
+        self._temporary += boxes
 
     def _show_list(self, response: Response) -> None:
         self._pager.layout.display = "" if response.before or response.after else "none"
         if response.frame is None or not markup.is_list(response):
-            self._place.children = ()
+            self._list_box.children = ()
             return
         if self._list is None:
             self._list = Table(response.frame, _ROWS, self._open_row)
         else:
             self._list.show(response.frame)
-        # Links are buttons of each record; the others can be shown again.
-        self._list.choose([one for one in self._list.visible if not one.endswith("_link")])
-        self._place.children = (self._list,)
+        # Links are hidden, because each record has them as buttons.
+        self._list.choose([name for name in self._list.visible if not name.endswith("_link")])
+        self._list_box.children = (self._list,)
 
     def _open_row(self, position: int) -> None:
-        """Open a row of a list: a record, or a resource in the list of them."""
+        """Open a record, or a resource in the list of resources."""
         if self.response is not None and self.response.address.call is None:
             self.follow(self.response.frame["resource"].iloc[position])  # type: ignore[index]
         else:
@@ -241,9 +241,9 @@ class Browser(WorkPanel):
             self.go(url)
 
     def show_busy(self, busy: bool) -> None:
-        """Let the buttons be clicked that lead somewhere, or none now."""
+        """Enable the buttons that have a target; disable all while busy."""
         shown = self.response
-        ends = {self._back: self._at <= 0, self._forward: self._at + 1 >= len(self._past), self._again: shown is None}
+        ends = {self._back: self._at <= 0, self._forward: self._at + 1 >= len(self._past), self._reload: shown is None}
         ends[self._previous] = shown is None or shown.before is None
         ends[self._next] = shown is None or shown.after is None
         for control in (*ends, self._start, self._expand, *self._links.children[1:]):
@@ -253,14 +253,14 @@ class Browser(WorkPanel):
         """Return the response with the names of its links, and the last error."""
         if self.response is None:
             return f"<b>{html.escape(source_title(self.client))}</b>{self._status.value}"
-        # Without the time it took, which would be another one in each saved notebook.
+        # Without the duration, which would differ in each saved notebook.
         heading = markup.heading_html(replace(self.response, milliseconds=None), source_title(self.client))
         links = dim_html(f"Links: {', '.join(self.response.links)}" if self.response.links else "")
-        listed = "".join(one.static_html() for one in self._place.children)
+        listed = "".join(table.static_html() for table in self._list_box.children)
         return f'<div class="vk-browse">{self._status.value}{heading}{listed}{self._body.value}{links}</div>'
 
     def static_text(self) -> str:
-        """Return where the browser is."""
+        """Return the current address and its title."""
         at = "nothing yet" if self.response is None else f"{self.response.title} at {self.response.address.url}"
         return f"<Browser {self.client.title}: {at}>"
 
