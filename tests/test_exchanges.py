@@ -242,7 +242,7 @@ def test_names_from_elsewhere_are_escaped_in_every_error(tmp_path):
     path, client = tmp_path / "a.http", vk.connect("medipim", environment="sandbox", settings=GIVEN)
     for sign in ("\x1b[2J", "\0", "\u202e", "\u2028", "\t"):
         path.write_text(f"GET {{{{ho{sign}st}}}}/v4/brands/find\n")
-        with pytest.raises(vk.errors.UsageError, match="is no variable") as caught:
+        with pytest.raises(vk.errors.UsageError, match="is not a variable") as caught:
             vk.saved_requests(path, client)
         assert str(caught.value).isprintable()
         assert caught.value.what.isprintable()

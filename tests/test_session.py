@@ -90,6 +90,7 @@ def test_xml_errors_are_read(body):
     with raw_server(always(answer(body, status="422 X"))) as server, pytest.raises(InvalidRequest) as caught:
         session_of(server).send(Call("GET", "/x", accept="xml"))
     assert caught.value.violations == ("Name is taken", "Second")
+    assert str(caught.value).count("Name is taken") == 1
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff\xfe\x00", b"{", b"[" * 5000, b"<a", b"<html>down</html>", b"null"])

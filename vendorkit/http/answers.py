@@ -239,7 +239,8 @@ def error_for(
     if 300 <= status < 400:
         return OriginRefused(what, remedy="Report it to the vendor: such redirects are not followed.", **details)
     violations = "; ".join(problem.violations)
-    remedy = f"Correct the request: {violations}." if violations else "Correct the request."
+    is_quoted = violations in message  # XML has no other message
+    remedy = "Correct the request." if is_quoted else f"Correct the request: {violations}."
     return InvalidRequest(what, violations=problem.violations, remedy=remedy, **details)
 
 
