@@ -145,10 +145,10 @@ def test_a_record_on_two_pages_counts_once_unless_it_differs():
     ("pages", "why"),
     [
         ({"?page=2": ([C], 4, None), "": ([A, B], 4, "/api/brands?page=2")}, "3 rows arrived, but 4"),
-        ({"": ([A, B], 9, "/api/brands?page=2")}, "circle"),
+        ({"": ([A, B], 9, "/api/brands?page=2")}, "form a loop"),
         ({"?page=2": ([], 9, "/api/brands?page=3"), "": ([A, B], 9, "/api/brands?page=2")}, "no end"),
         ({"?page=2": ([], None, "/api/brands?page=3"), "": ([A, B], None, "/api/brands?page=2")}, "no end"),
-        ({"?page=2": ([C], 3, "//["), "": ([A, B], 3, "/api/brands?page=2")}, "no address"),
+        ({"?page=2": ([C], 3, "//["), "": ([A, B], 3, "/api/brands?page=2")}, "not a valid address"),
     ],
 )
 def test_pages_that_do_not_fit_together_are_an_incomplete_pull(pages, why):

@@ -90,4 +90,4 @@ def test_nginx_with_tls_1_1_only_is_refused():
     """L07: the remedy says what the server lacks."""
     with medipim_on_nginx("robot", "made-up words", protocols="TLSv1.1") as client, pytest.raises(TlsError) as caught:
         client.get("/index.html")
-    assert "no TLS 1.2 or newer" in caught.value.remedy
+    assert "does not support TLS 1.2 or newer" in caught.value.remedy
