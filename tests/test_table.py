@@ -27,10 +27,10 @@ from tests.clicking import labelled as control
 from vendorkit.deadline import check_cancelled
 from vendorkit.errors import UsageError
 from vendorkit.panels.table import Table, panes
-from vendorkit.panels.table.columns import Facts, facts, holds, labelled, order, texts
+from vendorkit.panels.table.columns import Facts, contains, facts, labelled, order, texts
 from vendorkit.panels.table.files import csv_bytes, excel_bytes, parquet_bytes, tab_text
 from vendorkit.panels.table.markup import COLUMNS, page_html
-from vendorkit.panels.table.panes import FilesPane, offer
+from vendorkit.panels.table.panes import FilesPane, download_html
 
 BRANDS = pa.list_(pa.struct([("id", pa.int64()), ("name", pa.string())]))
 FORMULAS = ["=1+1", "+SUM(A1)", "-2+3", "@cmd", "\t=1", " =1", "＝1+1", '=HYPERLINK("x")']  # noqa: RUF001 - full-width is meant
@@ -391,7 +391,7 @@ def test_slow_filter_can_be_cancelled(products, monkeypatch):
             check_cancelled()
         return np.zeros(len(column), dtype=bool)
 
-    monkeypatch.setattr("vendorkit.panels.table.view.holds", slow)
+    monkeypatch.setattr("vendorkit.panels.table.view.contains", slow)
     control(table, "Filter").value = "soap"
     assert not button(table, "Cancel").disabled
     cancel(table)
@@ -414,7 +414,7 @@ def test_condition_that_does_not_fit_is_explained_next_to_the_filter(products):
 def test_error_in_a_callback_is_shown_under_the_table(products, monkeypatch):
     """Nowhere else would it be; the next thing that works takes it away."""
     table = Table(products)
-    monkeypatch.setattr("vendorkit.panels.table.view.holds", lambda *_: 1 / 0)
+    monkeypatch.setattr("vendorkit.panels.table.view.contains", lambda *_: 1 / 0)
     control(table, "Filter").value = "soap"
     table.join()
     assert 'role="alert"' in table._status.value
@@ -479,7 +479,7 @@ def test_first_page_reads_only_the_first_page(monkeypatch):
         return texts(column)
 
     monkeypatch.setattr("vendorkit.panels.table.markup.texts", counted)
-    for whole in ("holds", "order", "facts"):
+    for whole in ("contains", "order", "facts"):
         monkeypatch.setattr(f"vendorkit.panels.table.view.{whole}", lambda *_, **__: 1 / 0)
     nested = pd.Series([[{"id": 1, "name": "Weleda"}]] * 1_000, dtype=pd.ArrowDtype(BRANDS))
     Table(pd.DataFrame({"a": nested, "b": nested}))
@@ -561,7 +561,7 @@ def test_any_column_is_shown_filtered_sorted_counted_and_saved(name):
     column = ODD[name]
     frame = pd.DataFrame({name: column})
     assert len(texts(column)) == 4
-    assert holds(column, "é").tolist() == [False, name == "dicts", False, False]
+    assert contains(column, "é").tolist() == [False, name == "dicts", False, False]
     assert sorted(order(column, descending=True)) == [0, 1, 2, 3]
     assert 0 <= facts(column).distinct <= 4
     assert len(cells(Table(frame))) == 4
@@ -600,7 +600,7 @@ def test_empty_frames_are_tables_too(frame):
     table.filter("x")
     assert table.frame.empty
     assert repr(table)
-    assert offer(table.selected(), Path("t.csv"))
+    assert download_html(table.selected(), Path("t.csv"))
     assert excel_bytes(labelled(frame))
 
 
@@ -892,7 +892,7 @@ def test_mock_data_is_said_by_the_table_and_by_its_files(products, tmp_path, mon
     pane = FilesPane(table, None)
     for suffix in ("csv", "parquet", "xlsx"):
         pane._format.value = suffix
-        pane.make()
+        pane.create()
         pane.join(20)
         assert f'download="mock-data-table.{suffix}"' in pane._shown.value
     sheet = zipfile.ZipFile(table.save(tmp_path / "products.xlsx")).read("xl/workbook.xml")

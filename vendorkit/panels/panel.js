@@ -1,7 +1,7 @@
-// Once per outermost panel: names for groups of buttons, live regions that exist before their text changes, no tooltip
-// "null", and the focus. Front ends build groups of buttons anew and disable buttons: what had the focus is gone or
-// cannot have it, and the keyboard would begin at the top of the page again. JupyterLab takes arrows and letters from a
-// list that has the focus: "b" would insert a cell, and nothing be chosen.
+// Runs once per outermost panel. It labels groups of buttons, marks live regions before their text changes, removes
+// tooltips that read "null", and preserves the keyboard focus. Front ends rebuild groups of buttons and disable buttons.
+// The focused element then disappears or cannot keep the focus, and the next Tab would start at the top of the page.
+// Keys pressed in a panel must not reach JupyterLab, where "b" in a focused list would insert a cell.
 let top = this.closest('.vendorkit-panel');
 for (let outer; (outer = top?.parentElement?.closest('.vendorkit-panel')); ) top = outer;
 if (top && !top.dataset.vkFocus) {
@@ -21,7 +21,7 @@ if (top && !top.dataset.vkFocus) {
     top.querySelectorAll('.vk-bar>.widget-toggle-button').forEach(
       one => one.setAttribute('aria-expanded', one.classList.contains('mod-active')));
     top.querySelectorAll('[title=null]').forEach(one => one.removeAttribute('title'));
-    top.querySelectorAll('[role=tab]:not([tabindex])').forEach(one => {  // JupyterLab 3: tabs are for mice alone
+    top.querySelectorAll('[role=tab]:not([tabindex])').forEach(one => {  // JupyterLab 3 has no keyboard support for tabs
       one.tabIndex = 0;
       one.dataset.vkTab = '';
     });
@@ -36,7 +36,7 @@ if (top && !top.dataset.vkFocus) {
       if (now === top) last.focus({preventScroll: true});
       return;
     }
-    if (last.isConnected && last.disabled) return top.focus({preventScroll: true});  // until it can have it again
+    if (last.isConnected && last.disabled) return top.focus({preventScroll: true});  // until the button is enabled again
     const group = last.matches('.widget-toggle-button') && around[0].isConnected ? around[0].children : [];
     const alike = group[Math.min(place, group.length - 1)];
     if (usable(alike)) return alike.focus({preventScroll: true});

@@ -1,4 +1,4 @@
-"""A quick look at columns as a picture: drawn by matplotlib, and the lines that draw the same in the next cell."""
+"""Charts of columns: an image drawn by matplotlib, and the code that draws the same chart in a cell."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from vendorkit.errors import SettingsError, UsageError
 from vendorkit.panels.table.conditions import literal
 
 CHARTS: Final[dict[str, Any]] = json.loads(Path(__file__).with_name("charts.json").read_text("utf-8"))
-"""What can be drawn: of which kinds of columns, its title, and the lines that draw it, as templates."""
+"""The charts by name: the kinds of columns they accept, and templates of their title and their code."""
 
 SPANS: Final = {"day": "D", "week": "W", "month": "MS"}
-"""How rows are counted over time: the words, and the frequencies of pandas."""
+"""The periods in which rows are counted over time, with their pandas frequencies."""
 
 _SIZE: Final = (8, 3.5)  # inches
 
@@ -27,13 +27,13 @@ _SIZE: Final = (8, 3.5)  # inches
 @dataclass(frozen=True)
 class Chart:
     """
-    What is drawn of a frame.
+    A chart of one or two columns of a frame.
 
     Attributes:
         kind: One of `CHARTS`.
-        x: The column.
-        y: The other column of a scatter plot.
-        span: Of counts over time, one of `SPANS`.
+        x: The label of the column.
+        y: The label of the second column, for a scatter plot.
+        span: One of `SPANS`, for counts over time.
     """
 
     kind: str
@@ -43,38 +43,38 @@ class Chart:
 
     @property
     def title(self) -> str:
-        """What is drawn, in words."""
+        """The title, such as "price by cents"."""
         title: str = CHARTS[self.kind]["title"]
         return title.format(**vars(self))
 
     def draw(self, axes: Any, shown: pd.DataFrame) -> None:
-        """Draw it by the lines of `code`, so that the two cannot differ."""
-        exec(self._lines, {"axes": axes, "shown": shown, "pd": pd})  # noqa: S102 - what varies in them are literals
+        """Draw the chart on *axes* by running the code that `code` returns, so that both always agree."""
+        exec(self._plot_code, {"axes": axes, "shown": shown, "pd": pd})  # noqa: S102 - only literals vary
 
     @property
-    def _lines(self) -> str:
+    def _plot_code(self) -> str:
         names = {"x": literal(self.x), "y": literal(self.y), "span": literal(SPANS[self.span])}
-        drawn = "\n".join(CHARTS[self.kind]["lines"]).format(**names)
-        return f"{drawn}\naxes.set_title({literal(self.title)})"
+        plot = "\n".join(CHARTS[self.kind]["lines"]).format(**names)
+        return f"{plot}\naxes.set_title({literal(self.title)})"
 
     def code(self, rows: str) -> str:
-        """Return the lines that draw it in a cell; *rows* is the expression of the frame."""
+        """Return code that draws the chart in a notebook cell; *rows* is the expression for the frame."""
         return (
             "import matplotlib.pyplot as plt\nimport pandas as pd\nimport vendorkit as vk\n\n"
-            f'shown = {rows}\nfigure, axes = plt.subplots(figsize={_SIZE}, layout="constrained")\n{self._lines}'
+            f'shown = {rows}\nfigure, axes = plt.subplots(figsize={_SIZE}, layout="constrained")\n{self._plot_code}'
         )
 
 
 def picture_html(chart: Chart, shown: pd.DataFrame) -> str:
     """
-    Return the chart as an image inside HTML.
+    Return the chart as an HTML image.
 
     Raises:
         SettingsError: matplotlib is not installed.
-        UsageError: It cannot draw these values, such as infinite ones.
+        UsageError: matplotlib cannot draw these values, for example infinite ones.
     """
     try:
-        # Not pyplot: it may only be used in the main thread.
+        # Not pyplot, which is only safe in the main thread.
         from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
     except ImportError as exc:
         what = "Charts need matplotlib, which is not installed."

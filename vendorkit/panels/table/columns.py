@@ -1,4 +1,4 @@
-"""One column of any frame: its values in Arrow, its texts, its order, and what is known of it. No widgets."""
+"""One column of any frame: its values as Arrow and as text, its sort order and its statistics. No widgets."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from vendorkit import arguments
 from vendorkit.deadline import check_cancelled
 
 _BARS: Final = 20
-_AT_ONCE: Final = 1 << 17  # rows between two looks at Cancel
+_CHUNK_ROWS: Final = 1 << 17  # rows searched between two checks for Cancel
 
 Columns = Mapping[str, "pd.Series[Any]"]
-"""Columns by their labels."""
+"""Columns by label."""
 
 
 def labelled(frame: pd.DataFrame) -> dict[str, pd.Series[Any]]:
-    """Return the columns by unique names, as text; the index comes first, unless it does nothing but count the rows."""
+    """Return the columns by unique text labels; index levels come first, unless the index only numbers the rows."""
     levels = []
     if not (isinstance(frame.index, pd.RangeIndex) and frame.index.name is None):
         for number, name in enumerate(frame.index.names):
@@ -33,29 +33,29 @@ def labelled(frame: pd.DataFrame) -> dict[str, pd.Series[Any]]:
             levels.append((unnamed if name is None else name, pd.Series(frame.index.get_level_values(number))))
     columns = [(name, frame.iloc[:, number]) for number, name in enumerate(frame.columns)]
     named = [(readable(str(name)) or "(no name)", column) for name, column in [*levels, *columns]]
-    found: dict[str, pd.Series[Any]] = {}
+    columns_by_label: dict[str, pd.Series[Any]] = {}
     names = {name for name, _ in named}
     for name, column in named:
         label, count = name, 1
-        while label in found or (count > 1 and label in names):  # another column may have the name "x (2)"
+        while label in columns_by_label or (count > 1 and label in names):  # another column may be named "x (2)"
             count += 1
             label = f"{name} ({count})"
-        found[label] = column
-    return found
+        columns_by_label[label] = column
+    return columns_by_label
 
 
 def arrow(column: pd.Series[Any]) -> pa.ChunkedArray:
-    """Return the values in Arrow; where it has no type for them all, as texts."""
+    """Return the values as Arrow, or as text if no single Arrow type fits them."""
     try:
-        if column.dtype == object:  # Arrow does not survive a list that is inside of itself, or thousands of levels
+        if column.dtype == object:  # Arrow crashes on a list that contains itself or is nested too deep
             _JSON.encode([value for value in column if isinstance(value, (dict, list, tuple))])
-        found = pa.array(column, from_pandas=True)
+        values = pa.array(column, from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError, ArithmeticError, RecursionError):  # also integers past 64 bits
-        found = None
-    if found is None or _is_foreign(found.type):  # periods, intervals, categories of these, mixed objects
-        missing = column.isna()
-        found = pa.array([None if gone else _text(value) for value, gone in zip(column, missing, strict=True)])
-    return found if isinstance(found, pa.ChunkedArray) else pa.chunked_array([found])
+        values = None
+    if values is None or _is_foreign(values.type):  # periods, intervals, categories of these, mixed objects
+        nulls = column.isna()
+        values = pa.array([None if is_null else _text(value) for value, is_null in zip(column, nulls, strict=True)])
+    return values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
 
 
 def _is_foreign(kind: pa.DataType) -> bool:
@@ -63,7 +63,7 @@ def _is_foreign(kind: pa.DataType) -> bool:
 
 
 def without_midnight(array: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return times without a zone as dates if all of them are: pandas has no other dtype for dates."""
+    """Convert timestamps to dates if all are midnight without a time zone: pandas has no date dtype."""
     if pa.types.is_timestamp(array.type) and array.type.tz is None:
         days = array.cast(pa.date32())
         return days if days.cast(array.type).equals(array) else array
@@ -71,47 +71,47 @@ def without_midnight(array: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def texts(column: pd.Series[Any]) -> pa.ChunkedArray:
-    """Return each value as a text, lists and structs as JSON; nulls stay nulls."""
+    """Return the values as text, lists and structs as JSON; nulls remain."""
     array = without_midnight(arrow(column))
-    # What json_normalize and the like leave as dicts would become structs with all keys of all rows.
+    # In Arrow, a dict gets the keys of all rows; the original objects show only their own.
     nested = pa.types.is_nested(array.type)
     return _as_texts(array, column if nested and column.dtype == object else None)
 
 
-def holds(column: pd.Series[Any], text: str) -> npt.NDArray[np.bool_]:
-    """Return which rows hold *text*, whatever its case; in lists and structs, in any of their values."""
-    found = [np.zeros(0, dtype=bool)]
-    for first in range(0, len(column), _AT_ONCE):
+def contains(column: pd.Series[Any], text: str) -> npt.NDArray[np.bool_]:
+    """Return a mask of the rows that contain *text*, ignoring case; lists and structs are searched value by value."""
+    masks = [np.zeros(0, dtype=bool)]
+    for first in range(0, len(column), _CHUNK_ROWS):
         check_cancelled()
-        found += [_holds(chunk, text) for chunk in arrow(column.iloc[first : first + _AT_ONCE]).chunks]
-    return np.concatenate(found)
+        masks += [_contains(chunk, text) for chunk in arrow(column.iloc[first : first + _CHUNK_ROWS]).chunks]
+    return np.concatenate(masks)
 
 
 def order(column: pd.Series[Any], *, descending: bool) -> npt.NDArray[np.intp]:
-    """Return the positions of the rows in order, nulls last, equal ones as they were; by text if `unordered`."""
-    if unordered(column):
+    """Return the row positions of a stable sort, nulls last; a column that is not `sortable` is sorted as text."""
+    if not sortable(column):
         direction = "descending" if descending else "ascending"
         return np.asarray(pc.array_sort_indices(texts(column), order=direction), dtype=np.intp)
-    counted = column.reset_index(drop=True)
-    return counted.sort_values(ascending=not descending, kind="stable", na_position="last").index.to_numpy()
+    renumbered = column.reset_index(drop=True)
+    return renumbered.sort_values(ascending=not descending, kind="stable", na_position="last").index.to_numpy()
 
 
-def has_values(column: pd.Series[Any]) -> bool:
-    """Return whether not all values are null; most columns show it soon."""
-    return bool(column.iloc[:100].notna().any() or column.notna().any())
+def is_empty(column: pd.Series[Any]) -> bool:
+    """Return whether all values are null. For most columns, the first rows already decide."""
+    return not (column.iloc[:100].notna().any() or column.notna().any())
 
 
-def unordered(column: pd.Series[Any]) -> bool:
-    """Return whether pandas cannot sort the column: lists, structs, mixed objects."""
+def sortable(column: pd.Series[Any]) -> bool:
+    """Return whether pandas can sort the column. It cannot sort lists, structs and mixed objects."""
     try:
         (column if column.dtype == object else column.iloc[:2]).sort_values(kind="stable")
-    except Exception:  # noqa: BLE001 - objects may raise anything when they are compared
-        return True
-    return False
+    except Exception:  # noqa: BLE001 - comparing objects may raise anything
+        return False
+    return True
 
 
 def kind_of(column: pd.Series[Any]) -> str:
-    """Return how the column is filtered and drawn: "number", "date", "flag", "text" or "other"."""
+    """Return the kind that selects filters and charts: "number", "date", "flag", "text" or "other"."""
     types, dtype = pd.api.types, column.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         return "text" if kind_of(pd.Series(dtype.categories)) == "text" else "other"
@@ -128,13 +128,13 @@ def kind_of(column: pd.Series[Any]) -> str:
 
 
 def is_number(column: pd.Series[Any]) -> bool:
-    """Return whether the values are real numbers, by the dtype only."""
+    """Return whether the dtype is of real numbers (not boolean, not complex)."""
     types, dtype = pd.api.types, column.dtype
     return types.is_numeric_dtype(dtype) and not types.is_bool_dtype(dtype) and not types.is_complex_dtype(dtype)
 
 
 def dtype_name(column: pd.Series[Any]) -> str:
-    """Return the dtype as it reads best in the head of a table: without the fields of structs."""
+    """Return the dtype for a column head; nested types without their fields."""
     dtype = column.dtype
     if not isinstance(dtype, pd.ArrowDtype):
         return str(dtype)
@@ -142,58 +142,58 @@ def dtype_name(column: pd.Series[Any]) -> str:
     return shown.partition("<")[0] if pa.types.is_nested(dtype.pyarrow_dtype) else shown
 
 
-def _holds(array: pa.Array, text: str) -> npt.NDArray[np.bool_]:
+def _contains(array: pa.Array, text: str) -> npt.NDArray[np.bool_]:
     if pa.types.is_struct(array.type):
-        found = [_holds(field, text) for field in array.flatten()]
-        return np.logical_or.reduce(found) if found else np.zeros(len(array), dtype=bool)
+        masks = [_contains(field, text) for field in array.flatten()]
+        return np.logical_or.reduce(masks) if masks else np.zeros(len(array), dtype=bool)
     if pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
-        hit = _holds(array.flatten(), text)
+        mask = _contains(array.flatten(), text)
         rows = np.zeros(len(array), dtype=bool)
-        rows[pc.list_parent_indices(array).to_numpy()[hit]] = True
+        rows[pc.list_parent_indices(array).to_numpy()[mask]] = True
         return rows
-    # Folding case takes half of the time, and digits have none.
-    hits = pc.match_substring(_as_texts(pa.chunked_array([array])), text, ignore_case=text.lower() != text.upper())
-    return np.asarray(hits.fill_null(fill_value=False), dtype=bool)
+    # Ignoring case doubles the time, so a text without letters, such as digits, is matched exactly.
+    mask = pc.match_substring(_as_texts(pa.chunked_array([array])), text, ignore_case=text.lower() != text.upper())
+    return np.asarray(mask.fill_null(fill_value=False), dtype=bool)
 
 
 def _as_texts(array: pa.ChunkedArray, values: Iterable[Any] | None = None) -> pa.ChunkedArray:
-    """Cast what Arrow casts readably; the rest, and *values* where given, one by one."""
+    """Cast in Arrow if the result is readable; otherwise convert each value (of *values*, if given) in Python."""
     kind = array.type
     if values is None and not pa.types.is_nested(kind) and not pa.types.is_duration(kind):
         utc = pa.types.is_timestamp(kind) and kind.tz == "UTC"
         if pa.types.is_timestamp(kind):
-            with suppress(pa.ArrowException):  # there are fractions of seconds
-                # Midnight needs no six zeros; and Arrow takes eight times as long to write times of a zone.
+            with suppress(pa.ArrowException):  # some have fractions of a second
+                # Whole seconds need no ".000000". UTC is dropped here: Arrow formats zoned times eight times slower.
                 array = pc.cast(array, pa.timestamp("s", None if utc else kind.tz))
         try:
             shown = pc.cast(array, pa.large_string())
-        except pa.ArrowException:  # bytes that are no text
+        except pa.ArrowException:  # bytes that are not UTF-8
             pass
         else:
             if pa.types.is_timestamp(kind) and kind != array.type:
-                ends = [pa.scalar(end, pa.large_string()) for end in ("Z", "")]
-                return pc.binary_join_element_wise(shown, *ends) if utc else shown
+                suffix, separator = (pa.scalar(part, pa.large_string()) for part in ("Z", ""))
+                return pc.binary_join_element_wise(shown, suffix, separator) if utc else shown
             trimmed = pa.types.is_temporal(kind) and not pa.types.is_date(kind)
             return pc.replace_substring_regex(shown, r"\.0+(Z|[+-]\d+)?$", r"\1") if trimmed else shown
-    given = zip(array.to_pylist() if values is None else values, array.is_null().to_pylist(), strict=True)
-    shown = [None if gone else _text(value) for value, gone in given]
+    pairs = zip(array.to_pylist() if values is None else values, array.is_null().to_pylist(), strict=True)
+    shown = [None if is_null else _text(value) for value, is_null in pairs]
     return pa.chunked_array([pa.array(shown, pa.large_string())])
 
 
 def _text(value: Any) -> str:
     for write in (_JSON.encode, str) if isinstance(value, (dict, list, tuple, np.ndarray)) else (str,):
-        with suppress(Exception):  # names that are no texts, a list inside of itself, objects with a text that fails
+        with suppress(Exception):  # keys that are not text, a list that contains itself, a __str__ that raises
             return readable(write(value))
     return arguments.shown(value)
 
 
 def readable(text: str) -> str:
-    """Return a text that UTF-8 can hold: half a surrogate pair is written as its escape."""
+    """Return *text* encodable as UTF-8: lone surrogates become escapes."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _plain(value: Any) -> Any:
-    """Return what JSON has no form for as a list, an ISO time or a text."""
+    """Convert a value that JSON cannot represent to a list, an ISO time or a text."""
     if isinstance(value, (np.ndarray, np.generic)):
         return value.tolist()
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
@@ -205,14 +205,15 @@ _JSON: Final = json.JSONEncoder(ensure_ascii=False, default=_plain)
 @dataclass(frozen=True)
 class Facts:
     """
-    What is known of a column.
+    Statistics of a column.
 
     Attributes:
-        kind: Its dtype, in the words of Arrow or pandas.
-        null_share: Nulls among its rows, 0 to 1; 0 if there are no rows.
-        distinct: The number of different values, nulls not counted.
-        spread: The least and the greatest value; of texts and other values the most frequent one, if one is.
-        bars: Rows per twentieth of that range; of texts and other values, rows per value, the most frequent first.
+        kind: The name of its dtype, as Arrow or pandas writes it.
+        null_share: The share of null values, 0 to 1; 0 if there are no rows.
+        distinct: The number of distinct values, without nulls.
+        spread: For numbers and dates, the minimum and maximum; otherwise the most frequent value, unless all differ.
+        bars: Histogram counts. For numbers and dates, rows per twentieth of the range; otherwise rows per value, of
+            the most frequent values in descending order.
     """
 
     kind: str
@@ -223,7 +224,7 @@ class Facts:
 
 
 def facts(column: pd.Series[Any]) -> Facts:
-    """Read the whole column and return what is known of it."""
+    """Compute the statistics of a column; reads all its rows."""
     check_cancelled()
     array = arrow(column)
     try:
@@ -235,9 +236,9 @@ def facts(column: pd.Series[Any]) -> Facts:
         return Facts(*known)
     if kind_of(column) in {"number", "date"}:
         return Facts(*known, *_range(column.dropna()))
-    counts = sorted(texts(column).drop_null().value_counts().to_pylist(), key=lambda one: -one["counts"])[:_BARS]
-    often = [f"mostly {one['values']}" for one in counts[:1] if one["counts"] > 1]
-    return Facts(*known, "".join(often), tuple(one["counts"] for one in counts))
+    counts = sorted(texts(column).drop_null().value_counts().to_pylist(), key=lambda count: -count["counts"])[:_BARS]
+    frequent = [f"mostly {count['values']}" for count in counts[:1] if count["counts"] > 1]
+    return Facts(*known, "".join(frequent), tuple(count["counts"] for count in counts))
 
 
 def _range(values: pd.Series[Any]) -> tuple[str, tuple[int, ...]]:
@@ -246,7 +247,7 @@ def _range(values: pd.Series[Any]) -> tuple[str, tuple[int, ...]]:
     numbers = pd.DatetimeIndex(values).asi8 if dates else np.asarray(values, dtype=float)
     finite = numbers[np.isfinite(numbers)]
     bars: tuple[int, ...] = ()
-    with suppress(ValueError):  # there are none
-        # From the least one, or a large float could not hold a twentieth of the range; halved, or none could hold all.
+    with suppress(ValueError):  # there are no finite values
+        # Values are shifted to start at 0 to keep bins of large floats distinct, and halved so that no range overflows.
         bars = tuple(np.histogram(finite / 2 - finite.min() / 2, _BARS)[0].tolist())
     return f"{low} to {high}", bars

@@ -1,7 +1,8 @@
 """
-Conditions on a column, as they are typed: `>1000`, `10..20`, `2026-03`, `soap | oil`, `not null`. No widgets.
+Filter conditions on a column, as a user types them: `>1000`, `10..20`, `2026-03`, `soap | oil`, `not null`.
 
-Each is a few calls of pandas' own methods, which are run for the rows and printed as code: the two cannot differ.
+A condition consists of calls of pandas methods. The same calls compute the mask and are printed as code, so that both
+always agree.
 """
 
 from __future__ import annotations
@@ -31,65 +32,65 @@ _IGNORE_CASE: Final = {"case": False, "na": False}
 
 @dataclass(frozen=True)
 class Step:
-    """One call of a method of a Series, such as "str.lower"."""
+    """A call of one Series method, such as "str.lower"."""
 
     method: str
     args: tuple[Any, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
 
     def run(self, column: pd.Series[Any]) -> pd.Series[Any]:
-        """Call it on *column*."""
-        found: pd.Series[Any] = attrgetter(self.method)(column)(*self.args, **self.options)
-        return found
+        """Call the method on *column*."""
+        result: pd.Series[Any] = attrgetter(self.method)(column)(*self.args, **self.options)
+        return result
 
     @property
     def code(self) -> str:
-        """The call as code, with its leading dot."""
-        given = [*map(literal, self.args), *(f"{name}={literal(value)}" for name, value in self.options.items())]
-        return f".{self.method}({', '.join(given)})"
+        """The call as code, with a leading dot."""
+        arguments = [*map(literal, self.args), *(f"{name}={literal(value)}" for name, value in self.options.items())]
+        return f".{self.method}({', '.join(arguments)})"
 
 
 @dataclass(frozen=True)
 class Condition:
-    """A row is kept if any of *chains* of calls gives True; if *negated*, if none does and the value is not null."""
+    """Matches rows for which any of *chains* gives True; if *negated*, the other rows whose value is not null."""
 
     chains: tuple[tuple[Step, ...], ...]
     negated: bool = False
 
     def mask(self, column: pd.Series[Any]) -> npt.NDArray[np.bool_]:
-        """Return which rows are kept."""
-        hit = np.zeros(len(column), dtype=bool)
+        """Return a mask of the matching rows."""
+        mask = np.zeros(len(column), dtype=bool)
         for chain in self.chains:
-            found = column
+            result = column
             for step in chain:
-                found = step.run(found)
-            hit |= np.asarray(found.array.fillna(value=False) if found.hasnans else found, dtype=bool)
-        return column.notna().to_numpy() & ~hit if self.negated else hit
+                result = step.run(result)
+            mask |= np.asarray(result.array.fillna(value=False) if result.hasnans else result, dtype=bool)
+        return column.notna().to_numpy() & ~mask if self.negated else mask
 
     def code(self, column: str) -> str:
-        """Return the mask as an expression of pandas; *column* is the expression of the column."""
-        either = [column + "".join(step.code for step in chain) for chain in self.chains]
-        joined = either[0] if len(either) == 1 else f"({' | '.join(either)})"
+        """Return a pandas expression for the mask; *column* is the expression for the column."""
+        masks = [column + "".join(step.code for step in chain) for chain in self.chains]
+        joined = masks[0] if len(masks) == 1 else f"({' | '.join(masks)})"
         return f"~{joined} & {column}.notna()" if self.negated else joined
 
 
 def literal(value: Any) -> str:
-    """Return *value* as code."""
+    """Return *value* as a Python expression."""
     if isinstance(value, pd.Timestamp):
-        # Zoned ones by their UTC, which no change of a clock makes ambiguous.
+        # In UTC, because local times are ambiguous when clocks are set back.
         return f'pd.Timestamp("{value if value.tz is None else value.tz_convert("UTC")}")'
     if isinstance(value, dt.date):
         return f'pd.Timestamp("{value}").date()'
-    # As the formatter of Python code would.
+    # Double quotes, as code formatters write them.
     return f'"{value}"' if isinstance(value, str) and not re.search(r'["\\\x00-\x1f\x7f-\xa0]', value) else repr(value)
 
 
 def condition(column: pd.Series[Any], text: str, label: str) -> Condition | None:
     """
-    Return what *text* means for a column of this type; None if its values are searched for the text.
+    Parse *text* as a condition for the type of *column*; None if its values are to be searched for *text*.
 
     Raises:
-        UsageError: It does not fit the type.
+        UsageError: *text* is not a valid condition for this type.
     """
     kind, text = kind_of(column), text.strip()
     if text.lower() in {"null", "not null"}:
@@ -110,16 +111,16 @@ _PLURAL: Final = {"number": "numbers", "date": "dates", "flag": "true or false"}
 
 
 def looks_typed(text: str) -> bool:
-    """Return whether *text* is a comparison or a span of numbers or dates."""
+    """Return whether *text* looks like a comparison or a range of numbers or dates."""
     value = r"[\d.:T -]+"
     return re.fullmatch(rf"\s*([<>]=?{value}|{value}\.\.{value})", text) is not None
 
 
 def _of_texts(sign: str, rest: str, text: str) -> Condition:
     if sign in {"=", "!="}:
-        whole = [one.strip().lower() for one in rest.split("|")]
-        return Condition(((Step("str.lower"), Step("isin", (whole,))),), negated=sign == "!=")
-    parts = [one.strip() for one in text.split(" | ") if one.strip()]
+        values = [value.strip().lower() for value in rest.split("|")]
+        return Condition(((Step("str.lower"), Step("isin", (values,))),), negated=sign == "!=")
+    parts = [part.strip() for part in text.split(" | ") if part.strip()]
     if len(parts) > 1:
         return Condition(((Step("str.contains", ("|".join(map(re.escape, parts)),), _IGNORE_CASE),),))
     return Condition(((Step("str.contains", (text,), {"regex": False, **_IGNORE_CASE}),),))
@@ -132,13 +133,13 @@ def _of_values(column: pd.Series[Any], kind: str, sign: str, rest: str) -> Condi
         low, high = _span(column, kind, rest)
         if high is None:
             return Condition(((Step(_SIGNS[sign], (low,)),),))
-        # After a month is after all of it: the spans of dates end before *high*.
+        # A date means its whole day, month or year, from *low* to just before *high*: ">2026-03" starts in April.
         method, limit = {">": ("ge", high), ">=": ("ge", low), "<": ("lt", low), "<=": ("lt", high)}[sign]
         return Condition(((Step(method, (limit,)),),))
-    spans = [_span(column, kind, one) for one in rest.split("|")]
+    spans = [_span(column, kind, value) for value in rest.split("|")]
     if kind == "date":
         chains = tuple((Step("between", span, {"inclusive": "left"}),) for span in spans)
-    elif len(spans) == 1 or isinstance(column.dtype, pd.ArrowDtype):  # whose isin refuses whole numbers for decimals
+    elif len(spans) == 1 or isinstance(column.dtype, pd.ArrowDtype):  # its isin rejects integers for decimals
         chains = tuple((Step("eq", (value,)),) for value, _ in spans)
     else:
         chains = ((Step("isin", ([value for value, _ in spans],)),),)
@@ -157,7 +158,7 @@ def _between(column: pd.Series[Any], kind: str, first: str, last: str) -> tuple[
 
 
 def _span(column: pd.Series[Any], kind: str, text: str) -> tuple[Any, Any]:
-    """Return the value; of a date, its first moment and the moment after its last one."""
+    """Return the value and None; for a date, the start of its period and the start of the next one."""
     text = text.strip()
     if kind == "number":
         if not re.fullmatch(_NUMBER, text):
@@ -171,6 +172,6 @@ def _span(column: pd.Series[Any], kind: str, text: str) -> tuple[Any, Any]:
     first, after = span.start_time, (span + 1).start_time
     if isinstance(column.dtype, pd.ArrowDtype) and pa.types.is_date(column.dtype.pyarrow_dtype):
         return first.date(), after.date()
-    # Of an hour that the clock repeats the first one, of one that it skips the end.
+    # When clocks change: the first of a repeated hour, and the end of a skipped hour.
     zone: Any = {"tz": column.dt.tz, "ambiguous": True, "nonexistent": "shift_forward"}
     return first.tz_localize(**zone), after.tz_localize(**zone)

@@ -1,4 +1,4 @@
-"""Columns as the bytes of a CSV, Parquet or Excel file; texts that a spreadsheet would run as formulas are disarmed."""
+"""Export of columns as CSV, Parquet or Excel; text that a spreadsheet would run as a formula is escaped."""
 
 from __future__ import annotations
 
@@ -25,45 +25,45 @@ from vendorkit.saved.files import write_atomically
 
 About = Mapping[str, Any]  # attrs["vendorkit"]
 _NOTHING: Final[About] = MappingProxyType({})
-# Begins the names of files that are offered; programs read CSV, so that there is no line in it.
+# Prefix of the names of downloaded mock data. A comment line inside CSV would break programs that read it.
 MOCK: Final = "mock-data"
 
-# What spreadsheets take for a formula (OWASP, "CSV Injection", 2026-11), full-width forms too; a plain number is none.
+# Spreadsheets run text that starts like this as a formula (OWASP, "CSV Injection", 2026-11). Numbers are exempt.
 _FORMULA: Final = r"^\s*[=+\-@＝＋－＠]|^[\t\r\n]"  # noqa: RUF001 - the full-width forms are meant
 _NUMBER: Final = r"^[+-]?[0-9]+([.,][0-9]+)?$"
-# Excel's own limits (support.microsoft.com, "Excel specifications and limits").
+# Limits of Excel (support.microsoft.com, "Excel specifications and limits").
 _EXCEL_ROWS: Final = 1_048_576
 _EXCEL_COLUMNS: Final = 16_384
 _EXCEL_TEXT: Final = 32_767
-_EXCEL_DIGITS: Final = 15  # of a number
+_EXCEL_DIGITS: Final = 15  # significant digits per number
 _EXCEL_FIRST_YEAR: Final = 1900
 
 
 def is_mock(about: About) -> bool:
-    """Tell whether a frame, by its `attrs["vendorkit"]`, is of a mock server."""
+    """Return whether a frame with this `attrs["vendorkit"]` comes from a mock server."""
     return about.get("environment") == "local"
 
 
 def csv_bytes(columns: Columns, _: About = _NOTHING) -> bytes:
     """
-    Return the columns as CSV in UTF-8, with the byte order mark without which Excel misreads accents.
+    Return the columns as CSV in UTF-8, with a byte order mark, which Excel needs to read accents correctly.
 
-    Texts are quoted, nulls are empty, lists and structs are JSON. A text that looks like a formula gets a leading
-    apostrophe, column names too.
+    Text is quoted, nulls are empty, lists and structs are JSON. Text and column names that look like a formula get a
+    leading apostrophe.
     """
     return b"\xef\xbb\xbf" + _delimited(columns, ",")
 
 
 def tab_text(columns: Columns) -> str:
-    """Return the columns as tab-separated text, to be pasted into a spreadsheet; disarmed as in CSV."""
+    """Return the columns as tab-separated text for pasting into a spreadsheet; formulas are escaped as in CSV."""
     return _delimited(columns, "\t").decode()
 
 
 def parquet_bytes(columns: Columns, about: About = _NOTHING) -> bytes:
     """
-    Return the columns as Parquet, lists and structs as they are; those without one Arrow type are texts.
+    Return the columns as Parquet with lists and structs; columns that no single Arrow type fits become text.
 
-    `pandas.read_parquet` finds *about* in `attrs["vendorkit"]` again.
+    `pandas.read_parquet` restores *about* as `attrs["vendorkit"]`.
     """
     sink, table = io.BytesIO(), pa.table({name: arrow(column) for name, column in columns.items()})
     with suppress(TypeError, ValueError):  # attrs may hold anything
@@ -74,13 +74,13 @@ def parquet_bytes(columns: Columns, about: About = _NOTHING) -> bytes:
 
 def excel_bytes(columns: Columns, about: About = _NOTHING) -> bytes:
     """
-    Return the columns as an Excel workbook of one sheet; times are in UTC, lists and structs are JSON.
+    Return the columns as an Excel workbook with one sheet; times are in UTC, lists and structs are JSON.
 
-    Of a mock server, the sheet is called "mock-data".
+    The sheet is named "mock-data" if the data comes from a mock server.
 
     Raises:
         SettingsError: XlsxWriter is not installed.
-        UsageError: It does not fit into a sheet of Excel.
+        UsageError: The columns do not fit into an Excel sheet.
     """
     try:
         import xlsxwriter  # noqa: PLC0415 - an extra
@@ -93,7 +93,7 @@ def excel_bytes(columns: Columns, about: About = _NOTHING) -> bytes:
         raise UsageError(what, remedy="Filter the rows or choose fewer columns, or save as Parquet or CSV.")
     sink = io.BytesIO()
     with xlsxwriter.Workbook(sink, {"in_memory": True, "default_date_format": "yyyy-mm-dd hh:mm:ss"}) as book:
-        # Also when the cell is edited, Excel then takes it for a text.
+        # The prefix makes Excel treat the cell as text even after it is edited.
         as_text = book.add_format({"quote_prefix": True})
         sheet, bold = book.add_worksheet(MOCK if is_mock(about) else None), book.add_format({"bold": True})
         date = book.add_format({"num_format": "yyyy-mm-dd"})
@@ -108,7 +108,7 @@ WRITERS: Final = {"csv": csv_bytes, "parquet": parquet_bytes, "xlsx": excel_byte
 
 
 def write_columns(columns: Columns, path: str | Path, about: About = _NOTHING) -> Path:
-    """Save the columns in the format that the ending of *path* names, as `View.save`; return the path."""
+    """Save the columns in the format given by the extension of *path*, as `View.save` does; return the path."""
     path = arguments.folder(path, "the path of a file")
     suffix, what = path.suffix.lower().removeprefix("."), ""
     if suffix not in WRITERS:
@@ -122,26 +122,26 @@ def write_columns(columns: Columns, path: str | Path, about: About = _NOTHING) -
 
 
 def _delimited(columns: Columns, delimiter: str) -> bytes:
-    names = _disarmed(pa.chunked_array([pa.array(list(columns), pa.large_string())])).to_pylist()
+    names = _escaped(pa.chunked_array([pa.array(list(columns), pa.large_string())])).to_pylist()
     arrays = [_flat(column) for column in columns.values()]
-    if len(arrays) == 1 and arrays[0].null_count:  # an empty line would be no row
+    if len(arrays) == 1 and arrays[0].null_count:  # CSV readers skip empty lines
         arrays = [pc.fill_null(pc.cast(arrays[0], pa.large_string()), "")]
     sink = io.BytesIO()
-    # Quoting also keeps "a;=b" one cell where a spreadsheet takes the semicolon for a separator.
+    # Quotes keep "a;=b" in one cell even if a spreadsheet splits at semicolons.
     pa_csv.write_csv(pa.table(arrays, names=names), sink, pa_csv.WriteOptions(delimiter=delimiter))
     return sink.getvalue()
 
 
 def _flat(column: pd.Series[Any]) -> pa.ChunkedArray:
-    """Return numbers and booleans as they are, all else as disarmed texts."""
+    """Return numbers and booleans unchanged, and other values as escaped text."""
     array = arrow(column)
     plain = pa.types.is_integer(array.type) or pa.types.is_floating(array.type) or pa.types.is_boolean(array.type)
-    return array if plain else _disarmed(texts(column))
+    return array if plain else _escaped(texts(column))
 
 
-def _disarmed(shown: pa.ChunkedArray) -> pa.ChunkedArray:
-    mark, nothing = pa.scalar("'", pa.large_string()), pa.scalar("", pa.large_string())
-    return pc.if_else(_looks_like_formula(shown), pc.binary_join_element_wise(mark, shown, nothing), shown)
+def _escaped(shown: pa.ChunkedArray) -> pa.ChunkedArray:
+    apostrophe, separator = pa.scalar("'", pa.large_string()), pa.scalar("", pa.large_string())
+    return pc.if_else(_looks_like_formula(shown), pc.binary_join_element_wise(apostrophe, shown, separator), shown)
 
 
 def _looks_like_formula(shown: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -150,20 +150,20 @@ def _looks_like_formula(shown: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _excel_values(name: str, column: pd.Series[Any]) -> list[Any]:
-    """Return booleans, numbers and times as far as Excel knows them, all else as texts."""
+    """Return booleans, numbers and times that Excel can represent; all other values as text."""
     array = without_midnight(arrow(column))
     kind = array.type
-    known: Callable[[Any], bool] | None = None  # whether Excel has a number for a value
+    fits: Callable[[Any], bool] | None = None  # whether Excel can represent a value exactly
     if pa.types.is_timestamp(kind):
         array = pc.cast(pc.cast(array, pa.timestamp("us", kind.tz), safe=False), pa.timestamp("us"))  # in UTC
     if pa.types.is_boolean(kind) or pa.types.is_floating(kind):
-        known = math.isfinite
+        fits = math.isfinite
     elif pa.types.is_integer(kind) or pa.types.is_decimal(kind):
-        known = lambda value: len(str(abs(value)).replace(".", "").strip("0")) <= _EXCEL_DIGITS  # noqa: E731
+        fits = lambda value: len(str(abs(value)).replace(".", "").strip("0")) <= _EXCEL_DIGITS  # noqa: E731
     elif pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        known = lambda value: value.year >= _EXCEL_FIRST_YEAR  # noqa: E731
-    if known is not None:
-        return [value if value is None or known(value) else str(value) for value in array.to_pylist()]
+        fits = lambda value: value.year >= _EXCEL_FIRST_YEAR  # noqa: E731
+    if fits is not None:
+        return [value if value is None or fits(value) else str(value) for value in array.to_pylist()]
     shown = texts(column)
     longest = pc.max(pc.utf8_length(shown)).as_py() or 0
     if longest > _EXCEL_TEXT:

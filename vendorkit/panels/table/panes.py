@@ -1,4 +1,4 @@
-"""What opens above the rows when it is asked for: the columns to choose from; a chart; code, copying and files."""
+"""The panes that open above the rows of a table: column selection, charts, and code with file export."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from vendorkit.panels.ticks import Ticks
 from vendorkit.saved.files import write_atomically
 
 LINK_BYTES: Final = 1 << 20
-"""Larger files are saved by the kernel: Jupyter's server drops messages that come faster than 1 MB a second."""
+"""Larger files are saved by the kernel, because Jupyter's server drops messages above 1 MB per second."""
 
 _FORMATS: Final = (("CSV", "csv"), ("Parquet", "parquet"), ("Excel", "xlsx"))
 
 
 class Pane(widgets.VBox):  # type: ignore[misc]
     """
-    What opens above the rows of a table.
+    The base class of panes, which open above the rows of a table.
 
     Args:
-        view: What the table shows.
+        view: The view of the table.
     """
 
     def __init__(self, view: View) -> None:
@@ -42,11 +42,11 @@ class Pane(widgets.VBox):  # type: ignore[misc]
         self._worker = Worker(self._show, self._fail, self._show_busy)
 
     def join(self, timeout_s: float) -> None:
-        """Wait for what is drawn or written."""
+        """Wait until a running chart or file is finished."""
         self._worker.join(timeout_s)
 
     def refresh(self) -> None:
-        """Show what belongs to the view as it is now."""
+        """Update the pane after a change of the view."""
 
     def _show(self, shown: str) -> None:
         self._shown.value = shown
@@ -55,51 +55,51 @@ class Pane(widgets.VBox):  # type: ignore[misc]
         self._show(error_html(exc))
 
     def _show_busy(self, busy: bool) -> None:
-        """Show that something runs, or no longer."""
+        """Show whether a task is running."""
 
 
 class ColumnsPane(Pane):
-    """The columns of a view to tick, with a search and sets of columns."""
+    """Checkboxes for the columns of a view, with a search field and presets."""
 
     def __init__(self, view: View, _: Any) -> None:
         super().__init__(view)
         names = list(PRESETS)
-        action = lambda number: view.choose(view.preset(names[number]))  # noqa: E731 - too short for a name
-        presets = Buttons("vk-presets", action, self._fail, layout={"width": "auto"})
+        choose_preset = lambda number: view.choose(view.preset(names[number]))  # noqa: E731 - one expression
+        presets = Buttons("vk-presets", choose_preset, self._fail, layout={"width": "auto"})
         presets.relabel(names)
         self._ticks = Ticks(view.columns, lambda: view.visible, view.choose, self._fail, [presets])
         self.children = [self._ticks, self._shown]
 
     def refresh(self) -> None:
-        """Tick the columns that are shown."""
+        """Check the visible columns."""
         self._ticks.refresh()
 
 
 class ChartPane(Pane):
-    """A picture of one column or two, of the rows that pass the filters, and its code."""
+    """A chart of one or two columns of the filtered rows, with its code."""
 
     def __init__(self, view: View, guard: Callable[[Action], None]) -> None:
         super().__init__(view)
         kinds = {label: kind_of(view.column(label)) for label in view.columns if view.is_plain(label)}
-        self._fit = {name: [one for one in kinds if kinds[one] in fit["kinds"]] for name, fit in CHARTS.items()}
-        choices = {"Chart": [name for name, fit in self._fit.items() if fit], "of": (), "by": (), "per": list(SPANS)}
-        alike = {"style": WHOLE, "layout": widgets.Layout(width="20em")}
-        self._choices = [widgets.Dropdown(options=one, description=name, **alike) for name, one in choices.items()]
-        self._offered = ""
+        self._labels = {name: [key for key in kinds if kinds[key] in chart["kinds"]] for name, chart in CHARTS.items()}
+        choices = {"Chart": [name for name in CHARTS if self._labels[name]], "of": (), "by": (), "per": list(SPANS)}
+        look = {"style": WHOLE, "layout": widgets.Layout(width="20em")}
+        self._choices = [widgets.Dropdown(options=items, description=name, **look) for name, items in choices.items()]
+        self._listed_kind = ""
         for control in self._choices:
             control.observe(lambda _: guard(self.refresh), "value")
         self.children = [widgets.HBox(self._choices, layout=WRAP), self._shown]
 
     def refresh(self) -> None:
-        """Draw what is chosen, in a thread; only columns that fit the kind of chart can be chosen."""
+        """Draw the selected chart in a thread; the dropdowns list only columns that suit its kind."""
         kind, x, y, span = self._choices
         if kind.value is None:
             self._show(dim_html("No column can be plotted."))
             return
-        if self._offered != kind.value:
-            self._offered = kind.value
+        if self._listed_kind != kind.value:
+            self._listed_kind = kind.value
             for control in (x, y):
-                control.options, control.index = self._fit[kind.value], 0
+                control.options, control.index = self._labels[kind.value], 0
             set_class(y, NONE, kind.value != "Scatter")
             set_class(span, NONE, kind.value != "Over time")
         self._worker.start(self._draw, wait=True)
@@ -111,30 +111,30 @@ class ChartPane(Pane):
 
 
 class FilesPane(Pane):
-    """The view as code; the page as text to copy; all pages as a file: a link, or a file saved here if it is large."""
+    """The view as code, the current page as text to copy, and all pages as a file: a download, or saved if large."""
 
     def __init__(self, view: View, _: Any) -> None:
         super().__init__(view)
         self._code, self._copy = widgets.HTML(), widgets.HTML()
         self._format = widgets.Dropdown(options=_FORMATS, description="Format", style=WHOLE, layout={"width": "11em"})
         self._name = widgets.Text("table", description="File name", style=WHOLE, layout={"width": "18em"})
-        self._make = button("Create file", self.make, self._fail, button_style="primary")
+        self._make = button("Create file", self.create, self._fail, button_style="primary")
         files = widgets.HBox([self._format, self._name, self._make], layout=WRAP)
         self.children = [self._code, files, self._shown, self._copy]
 
     def refresh(self) -> None:
-        """Hide the link to what is no longer shown; offer the page on view for copying, and the code of all pages."""
+        """Update the code and the text to copy, and remove the link to a file of the previous view."""
         self._copy.value = copyable_html(tab_text(self._view.on_page()), "Copy this page")
         self._code.value = copyable_html(self._view.code, "Copy the code")
         self._shown.value = ""
 
-    def make(self) -> None:
-        """Write the file in a thread, with the name and the format that are chosen in the pane."""
+    def create(self) -> None:
+        """Write the file in a thread, with the name and format selected in the pane."""
         columns, suffix, about = self._view.selected(), self._format.value, self._view.about
         path = Path(f"{(self._name.value.strip() or 'table').removesuffix(f'.{suffix}')}.{suffix}")
         if is_mock(about) and not path.name.startswith(MOCK):
             path = path.with_name(f"{MOCK}-{path.name}")
-        self._worker.start(lambda: offer(columns, path, about))
+        self._worker.start(lambda: download_html(columns, path, about))
 
     def _show_busy(self, busy: bool) -> None:
         set_ready(self._make, ready=not busy)
@@ -142,11 +142,11 @@ class FilesPane(Pane):
             self._shown.value = "<i>Writing …</i>"
 
 
-def offer(columns: Columns, path: Path, about: Mapping[str, Any] | None = None) -> str:
+def download_html(columns: Columns, path: Path, about: Mapping[str, Any] | None = None) -> str:
     """
-    Return the HTML of a link that holds the file; if it is larger than `LINK_BYTES`, save it and return where.
+    Return a download link with the file as a data URL. A file larger than `LINK_BYTES` is saved to *path* instead.
 
-    An existing file is kept: the new one gets a number.
+    If *path* exists, a number is added to the file name, so that no file is replaced.
     """
     body = WRITERS[path.suffix[1:]](columns, about or {})
     rows = max(map(len, columns.values()), default=0)
@@ -157,6 +157,6 @@ def offer(columns: Columns, path: Path, about: Mapping[str, Any] | None = None) 
         href = f"data:application/octet-stream;base64,{data}"
         return f'<a download="{name}" href="{href}" style="text-decoration:underline">Download {name}</a> ({size})'
     numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(2))
-    free = next(one for one in chain([path], numbered) if not one.exists())
-    write_atomically(free, body)
-    return success_html(f"Saved as {free.absolute()} ({size}).")
+    unused = next(candidate for candidate in chain([path], numbered) if not candidate.exists())
+    write_atomically(unused, body)
+    return success_html(f"Saved as {unused.absolute()} ({size}).")

@@ -1,4 +1,4 @@
-"""What is shown of a frame: which rows and columns, in which order, which page. Values and methods, no widgets."""
+"""The state of a table: its filters, order, columns and page. No widgets."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from vendorkit.ask import suggestion
 from vendorkit.deadline import check_cancelled
 from vendorkit.errors import UsageError
 from vendorkit.panels.markup import counted
-from vendorkit.panels.table.columns import Columns, Facts, facts, has_values, holds, kind_of, labelled, order, unordered
+from vendorkit.panels.table.columns import Columns, Facts, contains, facts, is_empty, kind_of, labelled, order, sortable
 from vendorkit.panels.table.conditions import condition, literal, looks_typed
 from vendorkit.panels.table.files import is_mock, write_columns
 
 PRESETS: Final = {"With values": "", "All": "", "Numbers": "number", "Texts": "text", "Dates": "date"}
-"""Sets of columns by name, with their kind, as `kind_of` returns it."""
+"""Column presets: their names, and the `kind_of` their columns."""
 
 _Rows = Union[slice, "npt.NDArray[np.intp]"]
-_ALL: Final[_Rows] = slice(None)  # as they are
+_ALL: Final[_Rows] = slice(None)  # all rows in the order of the frame
 _Show = Callable[[], None]
 
 
 class View:
     """
-    What is shown of a frame; each method changes it and calls `changed`.
+    The filters, order, columns and page of a frame on view. Each method that changes them calls `changed`.
 
     Args:
         frame: Any DataFrame.
@@ -42,18 +42,18 @@ class View:
         self.show(frame)
 
     def changed(self) -> None:
-        """Do whatever has to be done when something else is shown."""
+        """Called after each change of the view; subclasses override it to redraw."""
 
     @property
     def frame(self) -> pd.DataFrame:
-        """The rows that pass the filters, sorted, all pages of them, and the chosen columns; at first all columns."""
+        """The filtered and sorted rows of all pages, with the chosen columns (initially all columns)."""
         shown = self._data.iloc[self._rows, self._positions()]
         shown.attrs = deepcopy(self._attrs)
         return shown
 
     @property
     def code(self) -> str:
-        """An expression of pandas that gives `frame`, if df is the whole frame and vk is vendorkit."""
+        """A pandas expression for `frame`, where df is the original frame and vk is vendorkit."""
         if len(self._chosen) == len(self._columns):
             return self.rows_code()
         if all(map(self.is_plain, self._chosen)):
@@ -61,115 +61,115 @@ class View:
         return f"{self.rows_code()}.iloc[:, {self._positions()}]"
 
     def show(self, frame: Any) -> None:
-        """Show another DataFrame from its first row, without filters."""
+        """Show another DataFrame: its first page, unfiltered and unsorted."""
         if not isinstance(frame, pd.DataFrame):
             what = f"A table shows a pandas DataFrame, not {arguments.shown(frame)}."
             raise UsageError(what, remedy="Convert it first, for example with .frame() or pandas.DataFrame(...).")
-        # Shallow, and yet under pandas 3 later changes of the caller's frame do not reach it.
+        # A shallow copy: with the copy-on-write of pandas 3, later changes to the caller's frame do not affect it.
         self._data = frame.copy(deep=False)
-        self._attrs, self._data.attrs = self._data.attrs, {}  # pandas copies them, deeply, with each column
+        self._attrs, self._data.attrs = self._data.attrs, {}  # pandas deep-copies attrs with each column
         self._columns = labelled(self._data)
         self._chosen, self._visible = tuple(self._columns), tuple(self.preset("With values"))
         self._show_rows({}, "", False, _ALL)
 
     def filter(self, text: str, column: str | None = None) -> None:
         """
-        Show only rows that fit *text*; an empty text removes the filter. Filters on several columns hold together.
+        Show only the rows that match *text*; an empty text removes the filter. Filters on several columns are ANDed.
 
         Args:
-            text: With a column, by its type: `>1000`, `10..20`, `5 | 7`, `!=5`, `2026-03` (the whole month), `true`,
-                `null`, `not null`, part of a text, `=a whole text`. Without a column, part of a text, in any case.
-            column: Where; None looks in all columns.
+            text: With a column, a condition for its type: `>1000`, `10..20`, `5 | 7`, `!=5`, `2026-03` (all of it),
+                `true`, `null`, `not null`, part of a text, `=a whole text`. Without one, part of a text in any case.
+            column: The column to filter by; None searches all columns.
         """
         self.filtering(text, column)()
 
     def filtering(self, text: str, column: str | None = None) -> _Show:
-        """Find the rows of `filter` and return what shows them."""
+        """Compute the rows of `filter`; returns a function that shows them."""
         text = arguments.text(text, "text")
-        label = "" if column is None else self._known(column)
-        kept = {name: one for name, one in self._filters.items() if name != label}
-        return self._finding(kept | ({label: text} if text else {}))
+        label = "" if column is None else self._label_of(column)
+        others = {name: condition_text for name, condition_text in self._filters.items() if name != label}
+        return self._prepare(others | ({label: text} if text else {}))
 
     def clear(self) -> None:
         """Remove all filters."""
-        self._finding({})()
+        self._prepare({})()
 
     def sort(self, column: str | None, *, descending: bool = False) -> None:
-        """Sort by a column, nulls last; None goes back to the order of the frame."""
+        """Sort by a column, nulls last; None restores the order of the frame."""
         self.sorting(column, descending=descending)()
 
     def sorting(self, column: str | None, *, descending: bool = False) -> _Show:
-        """Find the order of `sort` and return what shows it."""
-        return self._finding(self._filters, ("" if column is None else self._known(column), descending))
+        """Compute the order of `sort`; returns a function that shows it."""
+        return self._prepare(self._filters, ("" if column is None else self._label_of(column), descending))
 
     def matches(self, text: str, column: str | None = None) -> npt.NDArray[np.bool_]:
-        """Return which rows of the whole frame fit one filter."""
-        return self._hits("" if column is None else self._known(column), text, _ALL)
+        """Return a boolean mask over the whole frame: True for each row that matches this one filter."""
+        return self._mask("" if column is None else self._label_of(column), text, _ALL)
 
     def rows(self, filters: Mapping[str, str], sort: str = "", *, descending: bool = False) -> npt.NDArray[np.intp]:
-        """Return the positions of the rows that pass filters by column, "" for any column, in an order."""
-        return np.arange(len(self._data))[self._found(filters, sort, descending)]
+        """Return the sorted positions of the rows that match *filters*: texts by column label, "" for all columns."""
+        return np.arange(len(self._data))[self._matching_rows(filters, sort, descending)]
 
     def choose(self, columns: Sequence[str] | None) -> None:
-        """Show only these columns, in the order of the frame; None shows all, those without values too."""
+        """Show only these columns, in the order of the frame; None shows all of them, including empty ones."""
         names = self._columns if columns is None else arguments.names(columns, "columns", "a list of column names")
-        wanted = set(map(self._known, names))
+        wanted = set(map(self._label_of, names))
         self._chosen = self._visible = tuple(label for label in self._columns if label in wanted)
         self.changed()
 
     def preset(self, name: str) -> list[str]:
-        """Return the columns of one of `PRESETS`."""
+        """Return the column labels of one of `PRESETS`."""
         kind = PRESETS[name]
-        if name == "With values" and (found := [one for one, column in self._columns.items() if has_values(column)]):
-            return found
+        if name == "With values" and (filled := [key for key, column in self._columns.items() if not is_empty(column)]):
+            return filled
         return [label for label, column in self._columns.items() if not kind or kind_of(column) == kind]
 
     def go(self, page: int) -> None:
-        """Go to a page, counted from 1; beyond the last, to the last."""
+        """Go to a page, counted from 1; a number past the end goes to the last page."""
         self._page = min(max(arguments.integer(page, "page", "a number"), 1), self.pages)
         self.changed()
 
     def resize(self, page_size: int) -> None:
-        """Show that many rows per page, from the first page on."""
+        """Set the number of rows per page and go to the first page."""
         self._page_size = max(arguments.integer(page_size, "page_size", "a number of rows"), 1)
         self.go(1)
 
     @property
     def page(self) -> int:
-        """The page on view, counted from 1."""
+        """The number of the current page, counted from 1."""
         return self._page
 
     @property
     def pages(self) -> int:
-        """How many pages there are, at least 1."""
+        """The number of pages, at least 1."""
         return max(-(-self._count // self._page_size), 1)
 
     @property
     def filters(self) -> dict[str, str]:
-        """The filters by the label of their column; "" is any column."""
+        """The filters by column label; the filter on all columns has the label ""."""
         return dict(self._filters)
 
     def chips(self) -> list[str]:
-        """Return the filters in words."""
+        """Return a description of each filter, such as "price: >1000"."""
         return [f"{label or 'any column'}: {text}" for label, text in self._filters.items()]
 
     def facts(self, columns: Iterable[str] | None = None) -> dict[str, Facts]:
-        """Return what is known of each column, or of these; reads the whole frame."""
+        """Return statistics per column, of *columns* or of all of them; reads the whole frame."""
         return {label: facts(self._columns[label]) for label in (self._columns if columns is None else columns)}
 
     def save(self, path: str | Path) -> Path:
         """
-        Save what is shown, all pages of it, as CSV, Parquet or Excel by the ending of *path*; a file there is replaced.
+        Save `frame` as CSV, Parquet or Excel, by the extension of *path*; replaces an existing file.
 
         Raises:
-            UsageError: The ending is another, there is no such folder, or Excel cannot hold it.
+            UsageError: The extension or the folder is unknown, or the data exceeds the limits of Excel.
             IncompletePull: The file could not be written; an existing file is unchanged.
         """
         return write_columns(self.selected(), path, self.about)
 
     @property
     def columns(self) -> list[str]:
-        """The labels of all columns; those of the index come first, unless it does nothing but count the rows."""
+        """The labels of all columns; the index levels come first, unless the index only numbers the rows."""
         return list(self._columns)
 
     @property
@@ -179,29 +179,29 @@ class View:
 
     @property
     def visible(self) -> tuple[str, ...]:
-        """The labels of the columns on view: `chosen`, until columns are chosen without those that are all null."""
+        """The labels of the columns on view: `chosen`, without the empty ones until `choose` is called."""
         return self._visible
 
-    def _known(self, column: Any) -> str:
+    def _label_of(self, column: Any) -> str:
         label = str(column)
         if label not in self._columns:
             what = f"The table has no column {arguments.shown(column)}."
             raise UsageError(what, remedy=suggestion(label, self._columns))
         return label
 
-    def _finding(self, filters: Mapping[str, str], order_by: tuple[str, bool] | None = None) -> _Show:
-        """Find the rows of these filters, in this order or that of now, and return what shows them."""
-        data, sorting = self._data, order_by or (self._sort, self._descending)
-        rows = self._found(filters, *sorting)
-        # Meanwhile another frame may be shown.
-        return lambda: self._show_rows(filters, *sorting, rows) if data is self._data else None
+    def _prepare(self, filters: Mapping[str, str], order_by: tuple[str, bool] | None = None) -> _Show:
+        """Compute the rows, in the given or the current order; returns a function that shows them."""
+        data, (sort, descending) = self._data, order_by or (self._sort, self._descending)
+        rows = self._matching_rows(filters, sort, descending)
+        # Positions in this frame mean nothing if `show` has replaced it before they are ready.
+        return lambda: self._show_rows(filters, sort, descending, rows) if data is self._data else None
 
-    def _found(self, filters: Mapping[str, str], sort: str, descending: bool) -> _Rows:
-        """Return the rows that pass all filters, in order."""
+    def _matching_rows(self, filters: Mapping[str, str], sort: str, descending: bool) -> _Rows:
+        """Return the positions of the rows that match all filters, sorted."""
         rows = _ALL
         for label, text in filters.items():
-            hit = np.flatnonzero(self._hits(label, text, rows))  # each filter looks at what the others left
-            rows = hit if isinstance(rows, slice) else rows[hit]
+            matching = np.flatnonzero(self._mask(label, text, rows))  # each filter only reads the rows that remain
+            rows = matching if isinstance(rows, slice) else rows[matching]
         if sort:
             check_cancelled()
             ordered = order(self._columns[sort].iloc[rows], descending=descending)
@@ -213,39 +213,39 @@ class View:
         self._rows, self._count, self._page = rows, len(self._data.index[rows]), 1
         self.changed()
 
-    def _hits(self, label: str, text: str, rows: _Rows) -> npt.NDArray[np.bool_]:
+    def _mask(self, label: str, text: str, rows: _Rows) -> npt.NDArray[np.bool_]:
         check_cancelled()
         if label:
             column = self._columns[label].iloc[rows]
             typed = condition(column, text, label)
-            return holds(column, text) if typed is None else typed.mask(column)
+            return contains(column, text) if typed is None else typed.mask(column)
         if looks_typed(text):
             what = f"“{text}” is a condition on numbers or dates, but no column is chosen."
             raise UsageError(what, remedy="Choose a column for it.")
-        found = [holds(column.iloc[rows], text) for column in self._columns.values()]
-        return np.logical_or.reduce(found) if found else np.zeros(len(self._data.index[rows]), dtype=bool)
+        masks = [contains(column.iloc[rows], text) for column in self._columns.values()]
+        return np.logical_or.reduce(masks) if masks else np.zeros(len(self._data.index[rows]), dtype=bool)
 
     def _positions(self) -> list[int]:
         """Return the positions of the chosen columns in the frame."""
-        return [at for at, label in enumerate(self._labels) if label in self._chosen]
+        return [position for position, label in enumerate(self._labels) if label in self._chosen]
 
     @property
     def _labels(self) -> list[str]:
-        """Those of the columns of the frame: the levels of the index come first."""
+        """The labels of the frame's own columns: the entries of `columns` after the index levels."""
         return self.columns[len(self._columns) - self._data.shape[1] :]
 
     def is_plain(self, label: str) -> bool:
-        """Return whether df[label] is this column: it is no level of the index, and no other has this name."""
+        """Return whether df[label] selects this column: not an index level, and no duplicate name."""
         return bool((self._data.columns == label).sum() == 1 and label in self._labels)
 
     def rows_code(self) -> str:
-        """Return the expression of `frame` before columns are chosen."""
-        if self._sort and (not self.is_plain(self._sort) or unordered(self._columns[self._sort])):
-            way = ", descending=True" if self._descending else ""
-            return f"df.iloc[vk.table(df).rows({self._filters!r}, {literal(self._sort)}{way})]"
+        """Return the pandas expression for the rows of `frame`, with all columns."""
+        if self._sort and (not self.is_plain(self._sort) or not sortable(self._columns[self._sort])):
+            direction = ", descending=True" if self._descending else ""
+            return f"df.iloc[vk.table(df).rows({self._filters!r}, {literal(self._sort)}{direction})]"
         masks = " & ".join(self._mask_code(label, text) for label, text in self._filters.items())
-        way = ", ascending=False" if self._descending else ""
-        ordered = f'.sort_values({literal(self._sort)}{way}, kind="stable")' if self._sort else ""
+        direction = ", ascending=False" if self._descending else ""
+        ordered = f'.sort_values({literal(self._sort)}{direction}, kind="stable")' if self._sort else ""
         return f"df{f'[{masks}]' if masks else ''}{ordered}"
 
     def _mask_code(self, label: str, text: str) -> str:
@@ -255,23 +255,23 @@ class View:
         return typed.code(f"df[{literal(label)}]")
 
     def column(self, label: str, *, shown: bool = False) -> pd.Series[Any]:
-        """Return one column; if *shown*, the rows of `frame` of it."""
-        return self._columns[self._known(label)].iloc[self._rows if shown else _ALL]
+        """Return one column: all rows of it, or only the rows of `frame` if *shown*."""
+        return self._columns[self._label_of(label)].iloc[self._rows if shown else _ALL]
 
     def selected(self) -> Columns:
-        """Return `frame` as columns by their labels, those of the index among them."""
+        """Return the columns of `frame` by label, including chosen index levels."""
         return {label: self._columns[label].iloc[self._rows] for label in self._chosen}
 
     def on_page(self) -> Columns:
-        """Return the visible columns for the rows of the page."""
+        """Return the visible columns of the current page by label."""
         page = slice(self._first, self._first + self._page_size)
         rows = page if isinstance(self._rows, slice) else self._rows[page]
         return {label: self._columns[label].iloc[rows] for label in self._visible}
 
     def row(self, number: int) -> tuple[int, Columns]:
-        """Return the position in the frame of a row of the page, 0 for the first, and all its values."""
-        at = self._first + number
-        position = at if isinstance(self._rows, slice) else int(self._rows[at])
+        """Return the position in the frame of row *number* of the page, counted from 0, and all its values."""
+        rank = self._first + number
+        position = rank if isinstance(self._rows, slice) else int(self._rows[rank])
         return position, {label: column.iloc[[position]] for label, column in self._columns.items()}
 
     @property
@@ -280,21 +280,21 @@ class View:
 
     @property
     def about(self) -> Mapping[str, Any]:
-        """What `attrs["vendorkit"]` says of the frame; empty if it is not from a vendor."""
-        found = self._attrs.get("vendorkit")
-        return found if isinstance(found, Mapping) else {}
+        """The `attrs["vendorkit"]` of the frame; empty if it is not from a vendor."""
+        about = self._attrs.get("vendorkit")
+        return about if isinstance(about, Mapping) else {}
 
     def summary(self) -> str:
-        """Return in words which rows are on the page, and which are left out and why."""
+        """Describe the page in one line: its rows, hidden columns, filters and order."""
         last = min(self._first + self._page_size, self._count)
-        said = f"rows {self._first + 1:,} to {last:,} of {self._count:,}" if self._count else "no rows"
+        line = f"rows {self._first + 1:,} to {last:,} of {self._count:,}" if self._count else "no rows"
         if self._filters:
-            said += f" (filtered from {len(self._data):,})"
+            line += f" (filtered from {len(self._data):,})"
         if len(self._chosen) < len(self._columns):
-            said += f"; {len(self._chosen):,} of {len(self._columns):,} columns"
+            line += f"; {len(self._chosen):,} of {len(self._columns):,} columns"
         elif len(self._visible) < len(self._columns):
-            said += f"; {counted(len(self._columns) - len(self._visible), 'empty column')} hidden"
+            line += f"; {counted(len(self._columns) - len(self._visible), 'empty column')} hidden"
         if is_mock(self.about):
-            said += "; mock data"
-        said += "".join(f"; {chip}" for chip in self.chips())
-        return f"{said}; sorted by {self._sort}, {'de' if self._descending else 'a'}scending" if self._sort else said
+            line += "; mock data"
+        line += "".join(f"; {chip}" for chip in self.chips())
+        return f"{line}; sorted by {self._sort}, {'de' if self._descending else 'a'}scending" if self._sort else line
