@@ -90,15 +90,15 @@ class Grid(widgets.Box):  # type: ignore[misc]
         self.shared_look = {"layout": look, "style": self._heads.style}
         self._rows = Buttons("vk-whole-rows" if whole_rows else "vk-row-numbers", row, on_error, **self.shared_look)
         self._body = widgets.HTML(layout=look)
-        self._mark = f"vk-{uuid.uuid4().hex[:8]}"
+        self._css_class = f"vk-{uuid.uuid4().hex[:8]}"
         super().__init__([self._heads, self._body, self._rows], layout=look)
         self._rows.add_class("vk-rows")
         self._body.add_class("vk-body")
-        self.add_class("vk-gridbox").add_class(self._mark)
+        self.add_class("vk-gridbox").add_class(self._css_class)
 
     def paint(self, page: Page) -> None:
         """Show the rows of *page*."""
-        self._body.value = grid_css(self._mark, page) + grid_html(page)
+        self._body.value = grid_css(self._css_class, page) + grid_html(page)
         tips = [f"{label}: {dtype_name(column)}; press to sort" for label, column in page.columns.items()]
         self._heads.relabel(list(page.columns), tips)
         self._rows.relabel(page.numbers)

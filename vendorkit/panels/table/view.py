@@ -21,7 +21,7 @@ from vendorkit.panels.table.conditions import condition, literal, looks_typed
 from vendorkit.panels.table.files import is_mock, write_columns
 
 PRESETS: Final = {"With values": "", "All": "", "Numbers": "number", "Texts": "text", "Dates": "date"}
-"""Column presets: their names, and the `kind_of` their columns."""
+"""Column presets by name, with the kind of their columns as `kind_of` returns it; "" is any kind."""
 
 _Rows = Union[slice, "npt.NDArray[np.intp]"]
 _ALL: Final[_Rows] = slice(None)  # all rows in the order of the frame
@@ -74,7 +74,7 @@ class View:
 
     def filter(self, text: str, column: str | None = None) -> None:
         """
-        Show only the rows that match *text*; an empty text removes the filter. Filters on several columns are ANDed.
+        Show only the rows that match *text*; an empty text removes the filter. A row must match all filters.
 
         Args:
             text: With a column, a condition for its type: `>1000`, `10..20`, `5 | 7`, `!=5`, `2026-03` (all of it),
@@ -87,7 +87,7 @@ class View:
         """Compute the rows of `filter`; returns a function that shows them."""
         text = arguments.text(text, "text")
         label = "" if column is None else self._label_of(column)
-        others = {name: condition_text for name, condition_text in self._filters.items() if name != label}
+        others = {name: other_text for name, other_text in self._filters.items() if name != label}
         return self._prepare(others | ({label: text} if text else {}))
 
     def clear(self) -> None:
@@ -193,7 +193,7 @@ class View:
         """Compute the rows, in the given or the current order; returns a function that shows them."""
         data, (sort, descending) = self._data, order_by or (self._sort, self._descending)
         rows = self._matching_rows(filters, sort, descending)
-        # Positions in this frame mean nothing if `show` has replaced it before they are ready.
+        # The rows are discarded if `show` has replaced the frame in the meantime.
         return lambda: self._show_rows(filters, sort, descending, rows) if data is self._data else None
 
     def _matching_rows(self, filters: Mapping[str, str], sort: str, descending: bool) -> _Rows:
@@ -217,8 +217,8 @@ class View:
         check_cancelled()
         if label:
             column = self._columns[label].iloc[rows]
-            typed = condition(column, text, label)
-            return contains(column, text) if typed is None else typed.mask(column)
+            parsed = condition(column, text, label)
+            return contains(column, text) if parsed is None else parsed.mask(column)
         if looks_typed(text):
             what = f"“{text}” is a condition on numbers or dates, but no column is chosen."
             raise UsageError(what, remedy="Choose a column for it.")
@@ -249,10 +249,10 @@ class View:
         return f"df{f'[{masks}]' if masks else ''}{ordered}"
 
     def _mask_code(self, label: str, text: str) -> str:
-        typed = condition(self._columns[label], text, label) if self.is_plain(label) else None
-        if typed is None:
+        parsed = condition(self._columns[label], text, label) if self.is_plain(label) else None
+        if parsed is None:
             return f"vk.table(df).matches({', '.join(map(literal, (text, label) if label else (text,)))})"
-        return typed.code(f"df[{literal(label)}]")
+        return parsed.code(f"df[{literal(label)}]")
 
     def column(self, label: str, *, shown: bool = False) -> pd.Series[Any]:
         """Return one column: all rows of it, or only the rows of `frame` if *shown*."""
