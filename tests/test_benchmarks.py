@@ -1,4 +1,4 @@
-"""The benchmarks run at tiny sizes, and a difference in what was read ends them. No time is judged here."""
+"""The benchmarks run at tiny sizes and stop if the contenders read different data. Times are not checked here."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def bench(number):
 
 
 def here(name, module, order):
-    """Do a contender's job in this process: its start alone takes a second. Number 06 keeps processes of its own."""
+    """Run a contender in this process, because starting one takes a second. Benchmark 06 keeps its processes."""
     return isolate.do({"module": module, "contender": name, "order": order}) | {"name": name}
 
 
 @pytest.mark.parametrize("number", MODULES)
 def test_a_benchmark_runs_at_its_tiny_size(number, monkeypatch):
-    """It measures vendorkit and at least one other way, and has figures for its bars."""
+    """A benchmark measures vendorkit and at least one alternative, and has figures for its bars."""
     if number == "04":
         monkeypatch.setattr(harness, "_alone", here)
     try:
@@ -51,7 +51,7 @@ def test_a_benchmark_runs_at_its_tiny_size(number, monkeypatch):
 
 @pytest.mark.parametrize("number", ["01", "02"])
 def test_one_other_value_in_a_record_ends_a_benchmark_of_pages(number, monkeypatch):
-    """Our pages say another status for one record than the peers' do."""
+    """The benchmark stops if vendorkit reads another status for one record than the peers."""
     honest = vendor.medipim_on
 
     def planted(bodies, servers):
@@ -69,7 +69,7 @@ def test_one_other_value_in_a_record_ends_a_benchmark_of_pages(number, monkeypat
     [(b"<title-type>feature<", b"<title-type>planted<", "planted"), (b"/api/licensors/", b"/api/planted/", "planted")],
 )
 def test_one_other_value_in_a_title_ends_the_benchmark_of_xml(there, instead, seen, monkeypatch):
-    """A text, and a link."""
+    """The benchmark stops if one string or one link differs."""
     honest = vendor.mediagenix_on
 
     def planted(bodies, servers):
@@ -82,7 +82,7 @@ def test_one_other_value_in_a_title_ends_the_benchmark_of_xml(there, instead, se
 
 
 def test_a_contender_that_reads_something_else_ends_a_benchmark_of_processes(monkeypatch):
-    """One fact of one contender differs; its name is in the message."""
+    """The message names the contender that differs in one fact."""
 
     def planted(name, module, order):
         outcome = here(name, module, order)
@@ -96,7 +96,7 @@ def test_a_contender_that_reads_something_else_ends_a_benchmark_of_processes(mon
 
 
 def test_records_that_no_one_read_end_the_benchmark(monkeypatch):
-    """All contenders agree, but a window is missing."""
+    """The benchmark stops if all contenders agree but a window is missing."""
     honest = b04_end_to_end.windows
     monkeypatch.setattr(b04_end_to_end, "windows", lambda *how: honest(*how)[:-1])
     monkeypatch.setattr(harness, "_alone", here)
@@ -106,7 +106,7 @@ def test_records_that_no_one_read_end_the_benchmark(monkeypatch):
 
 @pytest.mark.parametrize("count", [3_000, 12_000])
 def test_windows_part_all_products(count):
-    """Each record is in one window, none holds more than asked for."""
+    """Each record is in exactly one window, and no window exceeds the requested size."""
     with local.start(vendors=("medipim",), products=count, gzip=False) as servers:
         products = vendor.connect("medipim", servers).products
         planned = b04_end_to_end.windows(Settings(products=count), 1_000)
@@ -117,7 +117,7 @@ def test_windows_part_all_products(count):
 
 
 def test_another_answer_ends_the_benchmark_of_digest(monkeypatch):
-    """Our scheme gets another body than the peers."""
+    """The benchmark stops if vendorkit's scheme gets another body than the peers."""
     module = importlib.import_module("benchmarks.b05_digest")
     monkeypatch.setattr(module.Where, "ours", lambda self: nullcontext(lambda: b"planted"))
     with pytest.raises(DifferentDataError, match="planted"):
@@ -125,7 +125,7 @@ def test_another_answer_ends_the_benchmark_of_digest(monkeypatch):
 
 
 def test_a_dataset_that_is_not_whole_ends_the_benchmark_of_save(tmp_path):
-    """The vendor has fewer records than the dataset is said to need."""
+    """The benchmark stops if the vendor has fewer records than the dataset needs."""
     with local.start(vendors=("medipim",), products=30, gzip=False) as servers:
         order = {"servers": {"all": str(address_file(servers))}, "counts": {"all": 31}, "folder": str(tmp_path)}
         run, check = b06_save.prepare("all", order)
@@ -138,19 +138,19 @@ def test_a_dataset_that_is_not_whole_ends_the_benchmark_of_save(tmp_path):
     [([(1, "a")], "1 records"), ([(1, "a"), (2, "c")], "record 1: .*'b'.*'c'"), ([], "0 records")],
 )
 def test_equality_looks_at_every_record_and_value(others, words):
-    """Fewer records, another value, nothing at all."""
+    """A missing record, a different value and an empty result are all differences."""
     with pytest.raises(DifferentDataError, match=words):
         harness.same({"one": [(1, "a"), (2, "b")], "two": others})
 
 
 def test_two_that_read_nothing_are_not_equal():
-    """A benchmark without data would compare nothing."""
+    """Two empty results are not equal: a benchmark without data would compare nothing."""
     with pytest.raises(DifferentDataError, match="nothing"):
         harness.same({"one": [], "two": []})
 
 
 def test_contenders_take_turns():
-    """Each once per round, after one untimed run of each, so that a slow moment meets all; the order changes."""
+    """Each contender runs once untimed, then once per round in changing order, so a slow moment affects all."""
     calls = []
     pair = [Contender(name, lambda name=name: calls.append(name), lambda _: [(1,)]) for name in "ab"]
     found = harness.measure(pair, Size(rounds=3))
@@ -159,7 +159,7 @@ def test_contenders_take_turns():
 
 
 def test_slow_contender_runs_once(monkeypatch):
-    """Its first run, which is compared, is its time."""
+    """A slow contender's first run is both compared and timed."""
     calls = []
     slow = Contender("slow", lambda: calls.append("slow") or time.sleep(0.2), lambda _: [(1,)])
     quick = Contender("quick", lambda: calls.append("quick"), lambda _: [(1,)])
@@ -171,7 +171,7 @@ def test_slow_contender_runs_once(monkeypatch):
 
 
 def test_odd_records_are_regular_ones_in_the_fair_comparison():
-    """Clean records are the same ones without the oddities of the mock server, and not fewer."""
+    """The mock server serves the same number of records with and without oddities."""
     odd, clean = vendor.products(2_000, odd=True), vendor.products(2_000, odd=False)
     assert len(clean) == len(odd) == 2_000
     assert 10 < sum(a != b for a, b in zip(odd, clean, strict=True)) < 30
@@ -179,7 +179,7 @@ def test_odd_records_are_regular_ones_in_the_fair_comparison():
 
 @pytest.fixture
 def missed(monkeypatch):
-    """Benchmark 07 with a bar that was missed."""
+    """Benchmark 07 with a bar that it misses."""
     rows = [Measured("ours", [2.0], [2.0]), Measured("theirs", [1.0], [1.0])]
     report = Report("07", "A test", rows, "theirs", [Bar("ours / theirs", 2.0, "at most", 1.5)])
     monkeypatch.setattr(b07_import, "bench", lambda _: report)
@@ -187,7 +187,7 @@ def missed(monkeypatch):
 
 
 def test_a_missed_bar_is_a_failure_and_is_in_the_readme(missed, tmp_path, capsys):
-    """Status 1, "missed" on the screen, in the JSON and in the tables."""
+    """A missed bar gives status 1 and "missed" on the screen, in the JSON and in the tables."""
     readme, out = tmp_path / "README.md", tmp_path / "build" / "bench.json"
     readme.write_text(f"above\n{results.BEGIN}\nold\n{results.END}\nbelow\n")
     assert main(["--only", "07", "--out", str(out), "--readme", str(readme)]) == 1
@@ -201,7 +201,7 @@ def test_a_missed_bar_is_a_failure_and_is_in_the_readme(missed, tmp_path, capsys
 
 
 def test_a_tiny_run_judges_nothing_and_leaves_the_readme(missed, tmp_path):
-    """Small data says nothing about speed."""
+    """A tiny run does not check bars, because small data says nothing about speed."""
     readme = tmp_path / "README.md"
     readme.write_text(f"{results.BEGIN}\nold\n{results.END}\n")
     out = tmp_path / "tiny.json"
@@ -211,7 +211,7 @@ def test_a_tiny_run_judges_nothing_and_leaves_the_readme(missed, tmp_path):
 
 
 def test_a_benchmark_that_fails_leaves_no_old_result(missed, tmp_path, monkeypatch):
-    """What stands in the file was found by the last run."""
+    """A failed benchmark deletes the result file of the previous run."""
     out = tmp_path / "bench.json"
     main(["--only", "07", "--out", str(out)])
     monkeypatch.setattr(b07_import, "bench", lambda _: harness.same({"one": [], "two": []}))
@@ -221,7 +221,7 @@ def test_a_benchmark_that_fails_leaves_no_old_result(missed, tmp_path, monkeypat
 
 
 def test_peers_may_be_missing_only_in_a_tiny_run():
-    """A run that counts names what to do."""
+    """A full run without a peer fails and says what to install."""
     report = b01_bytes_to_frame.Report("01", "A test")
     assert not harness.installed("no_such_peer", TINY, report)
     assert report.notes == ["no_such_peer is not installed: left out."]
@@ -230,7 +230,7 @@ def test_peers_may_be_missing_only_in_a_tiny_run():
 
 
 def test_the_readme_of_the_benchmarks_has_a_place_for_results():
-    """Both marks, once, in order."""
+    """The README has both markers for the results once, in order."""
     text = (harness.ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
     assert text.count(results.BEGIN) == text.count(results.END) == 1
     assert text.index(results.BEGIN) < text.index(results.END)

@@ -1,4 +1,4 @@
-"""Answers whose headers are large or without end: they cost neither memory nor requests that nobody takes."""
+"""Answers with huge or endless headers cost neither much memory nor extra requests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vendorkit.settings import Redactor
 
 
 def test_a_new_cookie_with_each_answer_does_not_make_the_requests_grow():
-    """X11: the newest cookies are sent back, the others forgotten."""
+    """X11: The client sends the newest cookies back and forgets older ones."""
     count = itertools.count()
     handle = lambda sock, head: sock.sendall(answer(b"{}", JSON, f"Set-Cookie: c{next(count)}={'x' * 900}"))  # noqa: E731
     with raw_server(handle) as server:
@@ -28,7 +28,7 @@ def test_a_new_cookie_with_each_answer_does_not_make_the_requests_grow():
 
 @pytest.mark.parametrize(("size", "newest"), [(900, True), (50_000, False)])
 def test_large_cookies_of_a_challenge_do_not_go_with_the_answer(size, newest):
-    """X11: some servers tie a nonce to a session; 90 large cookies are none."""
+    """X11: Some servers tie a nonce to a session cookie; 90 large cookies are not that."""
 
     def handle(sock, head):
         if b"Digest" in head:
@@ -47,7 +47,7 @@ def test_large_cookies_of_a_challenge_do_not_go_with_the_answer(size, newest):
 
 
 def test_headers_of_megabytes_are_not_kept():
-    """X11: of each exchange some kilobytes are kept to be looked at."""
+    """X11: The log of exchanges keeps a few kilobytes per exchange."""
     big = answer(b"{}", JSON, *(f"X-{number}: {'x' * 60_000}" for number in range(90)))
     with raw_server(always(big)) as server:
         session = session_of(server, Policy())
@@ -57,5 +57,5 @@ def test_headers_of_megabytes_are_not_kept():
             session.send(Call("GET", "/x"))
         held, _ = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-    assert held < 12_000_000  # two answers, which may not be collected yet; not ten
+    assert held < 12_000_000  # two answers that are perhaps not yet freed, but not ten
     assert "X-0" in session.exchanges.all()[-1].received

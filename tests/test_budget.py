@@ -1,4 +1,4 @@
-"""The rate budget: kept by one object, or by all processes of a machine, and never waited for beyond a call."""
+"""The rate budget: one object or all processes of a machine share it, and no call waits for it beyond its deadline."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from vendorkit.http.budget import Budget, Lanes
 
 @pytest.fixture(autouse=True)
 def folder(monkeypatch, tmp_path) -> Path:
-    """No budget of these tests meets one of anybody else."""
+    """A folder for budget files that no other test uses."""
     monkeypatch.setenv("VENDORKIT_BUDGET_DIR", str(tmp_path / "budget"))
     return tmp_path / "budget"
 
 
-# The work of a process that is not this one's child of Dask: it takes slots until its time is up.
+# The code of another process: it takes slots until its time is up.
 _TAKER = """
 import sys
 from vendorkit.deadline import Deadline
@@ -46,7 +46,7 @@ except DeadlineExceeded:
 
 
 def test_two_processes_share_one_budget():
-    """30 slots in all, not 30 each."""
+    """Two processes take 30 slots in total, not 30 each."""
     start = [sys.executable, "-W", "error", "-c", _TAKER]
     takers = [subprocess.Popen(start, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     try:
@@ -63,7 +63,7 @@ def test_two_processes_share_one_budget():
 
 
 def test_clients_of_one_key_share_their_budget_and_others_do_not(monkeypatch, tmp_path):
-    """By vendor, environment, host and key id; the secret has no part in it, and the id cannot be read from it."""
+    """The file's name depends on vendor, environment, host and key id, not on the secret, and hides the id."""
     monkeypatch.setenv("MEDIPIM_API_KEY_SECRET", "made-up-words")
     budgets = {}
     for key, country in (("4711", "be"), ("4711", "fr"), ("4712", "be")):
@@ -82,7 +82,7 @@ def test_clients_of_one_key_share_their_budget_and_others_do_not(monkeypatch, tm
 
 
 def test_slots_come_back_after_their_time():
-    """The file forgets as the vendor does."""
+    """The file drops requests that left the vendor's window."""
     budget = Budget(((2, 0.3),), "short")
     for _ in range(2):
         budget.take(Deadline(1.0))
@@ -93,7 +93,7 @@ def test_slots_come_back_after_their_time():
 
 @pytest.mark.parametrize("when", ["from the start", "on the way"])
 def test_budget_without_a_file_is_this_processs_only_and_says_so(monkeypatch, tmp_path, folder, when):
-    """A budget that cannot be shared is still kept."""
+    """A budget that cannot be shared still limits this process."""
     budget = Budget(((2, 60.0),), "lost")
     if when == "from the start":
         (tmp_path / "file").write_text("")
@@ -109,7 +109,7 @@ def test_budget_without_a_file_is_this_processs_only_and_says_so(monkeypatch, tm
 
 
 def test_what_is_left_of_a_budget_whose_file_is_damaged(folder):
-    """The doctor and the panels ask before anything is sent: nothing is left until the budget is kept alone."""
+    """The doctor and the panels see zero remaining slots until this process keeps its own budget."""
     budget = Budget(((2, 60.0),), "torn")
     assert budget.left() == 2
     (folder / "torn.sqlite").write_bytes(b"no database at all" * 500)
@@ -120,7 +120,7 @@ def test_what_is_left_of_a_budget_whose_file_is_damaged(folder):
 
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="owners and modes are POSIX's")
 def test_temporary_folder_of_somebody_else_is_not_trusted(monkeypatch, tmp_path):
-    """The name in /tmp can be guessed: a folder that others may write to is not used."""
+    """The name in /tmp can be guessed, so a folder that other users may write to is not used."""
     monkeypatch.delenv("VENDORKIT_BUDGET_DIR")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     folder = tmp_path / f"vendorkit-{os.getuid()}"
@@ -135,7 +135,7 @@ def test_temporary_folder_of_somebody_else_is_not_trusted(monkeypatch, tmp_path)
 
 
 def locked(folder: Path, name: str) -> closing:
-    """The budget's file, locked as by another process that was stopped in the midst of its work."""
+    """The budget's file, locked as by a process that was suspended while it held the lock."""
     folder.mkdir(exist_ok=True)
     file = sqlite3.connect(folder / f"{name}.sqlite", isolation_level=None, check_same_thread=False)
     file.execute("BEGIN EXCLUSIVE")
@@ -143,14 +143,14 @@ def locked(folder: Path, name: str) -> closing:
 
 
 def took(work) -> float:
-    """Seconds that *work* takes."""
+    """Return how many seconds *work* takes."""
     started = time.monotonic()
     work()
     return time.monotonic() - started
 
 
 def test_file_that_another_process_keeps_locked_is_waited_for_inside_the_call(folder):
-    """X09: deadline and Cancel end the wait, in many threads as in one; nobody goes on without the others' count."""
+    """X09: Deadline and Cancel end the wait in any number of threads; no thread sends without the shared count."""
     budget = Budget(((2, 60.0),), "held")
     with locked(folder, "held"), warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -174,7 +174,7 @@ def test_file_that_another_process_keeps_locked_is_waited_for_inside_the_call(fo
 
 
 def test_slot_is_taken_once_the_lock_is_gone(folder):
-    """X09: the wait is a wait, not a refusal."""
+    """X09: A locked file delays the request and does not refuse it."""
     budget = Budget(((2, 60.0),), "held")
     held = locked(folder, "held")
     threading.Timer(0.3, held.__exit__, (None, None, None)).start()
@@ -184,7 +184,7 @@ def test_slot_is_taken_once_the_lock_is_gone(folder):
 
 @pytest.mark.parametrize("hours", [1, 10_000])
 def test_clock_that_is_set_back_locks_no_one_out(monkeypatch, hours):
-    """X10: what was sent before counts as sent now: it is over after the vendor's window and not after the shift."""
+    """X10: Earlier requests count as sent now, so the wait is the vendor's window and not the clock's shift."""
     budget, real = Budget(((2, 0.5),), "clock"), time.time_ns
     for _ in range(2):
         budget.take(Deadline(1.0))
@@ -196,7 +196,7 @@ def test_clock_that_is_set_back_locks_no_one_out(monkeypatch, hours):
 
 
 def test_clock_of_an_own_budget_is_the_monotonic_one(monkeypatch):
-    """X10: nothing that happens to the system's time changes it."""
+    """X10: A change of the system clock does not affect the budget."""
     budget = Budget(((2, 0.4),))
     for _ in range(2):
         budget.take(Deadline(1.0))
@@ -208,7 +208,7 @@ def test_clock_of_an_own_budget_is_the_monotonic_one(monkeypatch):
 
 @pytest.mark.parametrize("shared_as", ["several", None])
 def test_every_rate_of_several_holds(shared_as):
-    """Three at once, and four in half a minute."""
+    """The budget keeps both three at once and four per half minute."""
     budget = Budget(((3, 0.3), (4, 30.0)), shared_as)
     for left in (2, 1, 0):
         budget.take(Deadline(1.0))
@@ -221,7 +221,7 @@ def test_every_rate_of_several_holds(shared_as):
 
 @pytest.mark.parametrize("shared_as", ["threads", None])
 def test_threads_take_each_slot_once(shared_as):
-    """Ten in all for sixteen threads that try as often as they can."""
+    """Sixteen threads that retry constantly take ten slots in total."""
     budget = Budget(((10, 60.0),), shared_as)
 
     def work(_: int) -> int:
@@ -239,7 +239,7 @@ def test_threads_take_each_slot_once(shared_as):
 
 @pytest.mark.parametrize("shared_as", ["quiet", None])
 def test_budget_starts_no_thread_and_keeps_no_file_open(shared_as):
-    """A thread would not be there in a forked process, and an open database must not be."""
+    """A forked process has no copy of a thread, and must not inherit an open database."""
     before = threading.active_count(), open_files()
     budget = Budget(((10, 60.0),), shared_as)
     budget.take(Deadline(1.0))
@@ -248,13 +248,13 @@ def test_budget_starts_no_thread_and_keeps_no_file_open(shared_as):
 
 
 def open_files() -> int:
-    """The number of open files of this process; 0 where there is no /proc."""
+    """Return how many files this process has open, or 0 if there is no /proc."""
     folder = Path("/proc/self/fd")
     return len(list(folder.iterdir())) if folder.exists() else 0
 
 
 def test_eight_requests_are_under_way_to_a_host_and_fewer_after_it_asked_for_patience():
-    """Of all clients and threads of the process; each answer that is no 429 and no 503 makes room again, slowly."""
+    """The limit covers all clients and threads of the process. Successful answers raise it again slowly."""
     lanes, busy, most = Lanes(), [0], [0]
 
     def ask(error=None):
@@ -274,7 +274,7 @@ def test_eight_requests_are_under_way_to_a_host_and_fewer_after_it_asked_for_pat
 
     assert wave(30) == 8
     assert wave(8, RateLimited("slow down", status=429)) == 8
-    assert lanes.width == 4  # refused together, and counted once
+    assert lanes.width == 4  # refused together and counted once
     assert wave(3, RateLimited("slow down", status=429)) == 3
     assert lanes.width == 2
     assert wave(2, VendorUnavailable("busy", status=500)) == 2
@@ -283,7 +283,7 @@ def test_eight_requests_are_under_way_to_a_host_and_fewer_after_it_asked_for_pat
 
 
 def test_a_request_that_waits_for_its_turn_ends_with_its_call():
-    """By the deadline; its place is free again."""
+    """The deadline ends the wait and frees the request's place."""
     lanes = Lanes()
     with ExitStack() as stack:
         for _ in range(8):
@@ -295,7 +295,7 @@ def test_a_request_that_waits_for_its_turn_ends_with_its_call():
 
 
 def test_clients_of_one_host_share_its_lanes(vendors):
-    """Two clients, whatever they ask for, and the mock server sees no more than eight at once."""
+    """The mock server never sees more than eight concurrent requests from two clients."""
     vendors["medipim"].set(latency_s=0.1)
     clients = [vk.connect("medipim", environment="local") for _ in range(2)]
     started = time.monotonic()

@@ -273,9 +273,8 @@ print(vk.connect("medipim").brands.query().dask(2).shape[0].compute(scheduler="p
     assert shown == [*(f"{name} {ports[name]} 2" for name in VENDORS), "True"]
     command = [*RUN, "doctor", "--json"]
     found = json.loads(subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, check=False).stdout)
-    assert all(
-        one["findings"][0]["fine"] for one in found["vendors"].values()
-    )  # the rest of the output depends on the clock
+    # the rest depends on the clock
+    assert all(one["findings"][0]["fine"] for one in found["vendors"].values())
 
 
 @pytest.mark.parametrize("command", [["serve"], ["demo"]])

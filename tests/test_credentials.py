@@ -231,7 +231,7 @@ def test_file_that_git_would_publish_is_warned_of(rules, place, monkeypatch):
 
 @pytest.mark.parametrize("planted", ["fsmonitor", "hooks", "gitignore pipe", "gitignore to /dev/zero"])
 def test_no_program_of_a_folder_is_run(planted):
-    """N03: git's settings in a cloned folder name programs; it is not asked. Nothing else there can hang either."""
+    """N03: Git settings of a cloned folder may name programs, so git is not run. No special file blocks the check."""
     subprocess.run(["git", "-c", "init.defaultBranch=main", "init", "--quiet"], check=True)
     Path("evil").write_text("#!/bin/sh\ntouch ran\n")
     Path("evil").chmod(0o700)
