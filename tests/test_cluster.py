@@ -243,6 +243,7 @@ def test_what_is_not_declared_is_in_one_column_and_named(medipim, vendors):
     assert all(name in said for name in appended)
 
 
+@pytest.mark.slow
 def test_frames_shuffle_merge_and_sort_on_a_cluster(medipim):
     """Times, merges on an id, and indexes of ids and times behave as in pandas, with lists as text."""
     query = medipim.products.query(status="inactive")
