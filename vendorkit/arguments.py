@@ -88,12 +88,7 @@ def whole(value: Any) -> int | None:
 
 
 def integer(value: Any, name: str, wanted: str, *, low: int = _INT64.start, high: int = _INT64.stop - 1) -> int:
-    """
-    Return *value* as an int.
-
-    Raises:
-        UsageError: It is not a whole number from *low* to *high*.
-    """
+    """Return *value* as an int; `UsageError` if it is not a whole number from *low* to *high*."""
     number = whole(value)
     if number is None or not low <= number <= high:
         refuse(name, wanted, value)
@@ -107,10 +102,7 @@ def is_cents(name: str) -> bool:
 
 def cents(value: Any, name: str) -> int:
     """Return an amount of money in cents as an int; `UsageError` if it is not a whole number of at least 1."""
-    number = whole(value)
-    if number is None or number < 1:
-        refuse(name, "a positive whole number of cents", value)
-    return number
+    return integer(value, name, "a positive whole number of cents", low=1)
 
 
 def boolean(value: Any, name: str) -> bool:
