@@ -173,7 +173,8 @@ def test_another_total_ends_the_guess():
             brands.asked.append("again") if "page" not in query else None
 
     brands.other = other
-    with raw_server(brands.handle) as server, pytest.warns(UserWarning, match="while pages 2 to 3 were fetched"):
+    message = "changed while pages 2 to 3 were fetched"
+    with raw_server(brands.handle) as server, pytest.warns(UserWarning, match=message):
         frame, _ = frame_of(server)
     assert frame["id"].tolist() == ids(300)
     assert frame.attrs["vendorkit"]["discarded"] > 0
