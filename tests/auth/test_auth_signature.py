@@ -296,10 +296,26 @@ def test_what_we_sign_as_the_vendor_does_is_verified(fields):
     assert verify_notification(json.loads(json.dumps(body)), SECRET).verified
 
 
-def test_the_secret_is_in_no_error_and_in_no_frame_of_ours():
-    """S11, S18."""
-    with pytest.raises(SignatureInvalid) as caught:
-        verify_notification({**BACK[0]["body"]}, "sentinel")
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda secret: verify_notification({**BACK[0]["body"]}, secret),
+        lambda secret: verify_notification({**BACK[0]["body"], "id": ["1"]}, secret),
+        lambda secret: verify_notification({"signature": "a.b.c"}, secret),
+        lambda secret: verify_notification({}, secret.encode()),
+        lambda secret: verify_notification({}, f"{secret}\ud800"),
+        lambda secret: verify_jwt("a.b.c", secret),
+        lambda secret: verify_jwt("a.b.c", f"{secret}\ud800"),
+        lambda secret: sign_jwt({}, secret.encode()),
+        lambda secret: sign_jwt({"data": object()}, secret),
+        lambda secret: back_signature({}, secret.encode()),
+        lambda secret: back_signature(dict.fromkeys(BACK[0]["body"], ["1"]), secret),
+    ],
+)
+def test_the_secret_is_in_no_error_and_in_no_frame_of_ours(call):
+    """S11, S18: also where the secret itself cannot be used, and where a field is refused halfway."""
+    with pytest.raises((SignatureInvalid, UsageError)) as caught:
+        call("sentinel")
     traceback, ours = caught.value.__traceback__, []
     while traceback:
         if "vendorkit/auth" in traceback.tb_frame.f_code.co_filename:

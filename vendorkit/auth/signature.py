@@ -92,8 +92,9 @@ def sign_jwt(claims: Mapping[str, Any], secret: str, *, expires_in: int | None =
         >>> sign_jwt({"data": {"amountCents": 2000}}, "made-up").count(".")
         2
     """
-    key = _key(secret)
-    del secret
+    key = Secret(secret)
+    del secret  # before anything can fail: tracebacks may show the locals
+    _check_key(key)
     if not isinstance(claims, Mapping) or any(not isinstance(name, str) for name in claims):
         what = "The claims are not a dictionary with strings as keys."
         raise UsageError(what, remedy='For Pledg they are {"data": {…}}.')
@@ -128,8 +129,9 @@ def verify_jwt(token: str, secret: str, *, now: float | None = None, leeway_s: f
             valid or malformed.
         UsageError: The secret is empty or cannot be used as a key.
     """
-    key = _key(secret)
+    key = Secret(secret)
     del secret
+    _check_key(key)
     if not isinstance(token, str) or len(token) > TEXT_LIMIT or not _COMPACT.fullmatch(token):
         _refuse("The token is not a compact JWT")
     try:
@@ -177,8 +179,10 @@ def verify_notification(body: bytes | str | Mapping[str, Any], secret: str | Non
         >>> verify_notification('{"type": "abandonment"}', None).verified
         False
     """
-    key = Secret("") if secret is None or (isinstance(secret, str) and not secret) else _key(secret)
+    key = Secret("" if secret is None else secret)
     del secret
+    if key.reveal() != "":
+        _check_key(key)
     fields = dict(body) if isinstance(body, Mapping) else _parsed(body)
     if "signature" not in fields:
         if key.reveal():
@@ -206,14 +210,14 @@ def back_signature(fields: Mapping[str, Any], secret: str) -> str:
     Raises:
         SignatureInvalid: Fields are missing, or are lists or objects.
     """
-    key = _key(secret)
+    key = Secret(secret)
     del secret
+    _check_key(key)
     missing = [name for name in BACK_FIELDS if name not in fields]
     if missing:
         _refuse(f"The notification lacks {', '.join(missing)}")
-    joiner = key.reveal().encode()
     pairs = [f"{name}={_rendered(name, fields[name])}".encode("utf-8", "surrogatepass") for name in BACK_FIELDS]
-    return hashlib.sha256(joiner.join(pairs)).hexdigest().upper()
+    return hashlib.sha256(key.reveal().encode().join(pairs)).hexdigest().upper()
 
 
 def _rendered(name: str, value: Any) -> str:
@@ -256,12 +260,9 @@ def _parsed(body: bytes | str) -> dict[str, Any]:
     raise MalformedAnswer(what, remedy="Do not trust it; pass the body exactly as it was received.")
 
 
-def _key(secret: str) -> Secret:
-    key = Secret(secret)
-    del secret
+def _check_key(key: Secret) -> None:
     if not isinstance(key.reveal(), str) or not key.reveal() or not is_utf8(key):
         raise _unusable_secret()
-    return key
 
 
 def _unusable_secret() -> UsageError:
