@@ -28,7 +28,7 @@ from vendorkit.errors import (
     VendorkitError,
     VendorUnavailable,
 )
-from vendorkit.http.answers import retry_after_s
+from vendorkit.http.answers import answered_at, retry_after_s
 from vendorkit.http.budget import Budget
 from vendorkit.http.call import Call, Policy
 from vendorkit.http.session import USER_AGENT, Session
@@ -398,12 +398,20 @@ class Fake:
         ({"Retry_After": "1m0s"}, None),
         ({"Retry_After": ""}, None),
         ({"Retry_After": "9" * 30}, None),
+        ({"Retry_After": "Mon, 22 Nov 99999999999 10:00:00 GMT"}, None),
+        ({"Retry_After": f"Sun, 22 Nov 2026 10:00:00 +{'9' * 20}"}, None),
         ({}, None),
     ],
 )
 def test_retry_after_is_understood_or_ignored(headers, seconds):
     """T13 to T16: urllib3 raises or sleeps six hours on some of these."""
     assert retry_after_s(Fake(**headers)) == seconds
+
+
+def test_date_that_no_calendar_has_is_ignored():
+    """T15: the time of the response is then that of this machine."""
+    before = int(time.time())
+    assert before <= answered_at(Fake(Date=f"Sun, 22 Nov {'9' * 20} 10:00:00 GMT")) <= int(time.time())
 
 
 def test_long_retry_after_is_an_error_at_once():

@@ -32,7 +32,7 @@ def http_date(text: str) -> datetime | None:
     # email.utils accepts 99:99:99 as a time on a later day, so the time is checked first.
     if not re.search(r"\b([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)\b", text):
         return None
-    with tolerated(ValueError, TypeError, IndexError):
+    with tolerated(ValueError, TypeError, IndexError, OverflowError):
         date = parsedate_to_datetime(text)
         return date if date.tzinfo else date.replace(tzinfo=timezone.utc)
     return None

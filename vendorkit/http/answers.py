@@ -234,7 +234,7 @@ def error_for(
         return NotFound(what, remedy="Check the id or the path.", **details)
     if status == 429 or status >= 500:
         wait = retry_after_s(response)
-        when = "Try again later." if wait is None else f"Try again in {wait:.0f} seconds."
+        when = f"Try again in {wait:.0f} seconds." if wait else "Try again later."
         return (RateLimited if status == 429 else VendorUnavailable)(what, retry_after_s=wait, remedy=when, **details)
     if 300 <= status < 400:
         return OriginRefused(what, remedy="Report it to the vendor: such redirects are not followed.", **details)
