@@ -92,9 +92,9 @@ def _read_head(sock: socket.socket, timeout_s: float) -> str:
         if not byte:
             break
         if head.endswith((b"\r\n\r\n", b"\n\n")):
-            text = head.decode("latin-1")
-            interim = re.match(r"HTTP/1\.\d 1\d\d\b", text)
-            return _read_head(sock, until - time.monotonic()) if interim else text
+            if not re.match(rb"HTTP/1\.\d 1\d\d\b", head):
+                return head.decode("latin-1")
+            head.clear()  # an interim response
     return ""
 
 
@@ -107,13 +107,13 @@ def _refusal(head: str, proxy: Proxy, target: str) -> ProxyError | None:
     if status is None:
         return _error(proxy, "does not respond as an HTTP proxy", f"Check host and port, or {_WITHOUT}.")
     if status == 407:
-        schemes = sorted(set(re.findall(r"(?im)^proxy-authenticate:[ \t]*([A-Za-z-]+)", head)))
+        offered = "\n".join(re.findall(r"(?im)^proxy-authenticate:(.*)", head))
+        schemes = re.findall(r"(?m)^[ \t]*([A-Za-z-]+)", offered)
         predicate = f"{'requires' if proxy.credentials is None else 'refused'} user and password (HTTP 407)"
         remedy = "Write them into its address, http://user:password@host:port."
-        if schemes and "basic" not in map(str.lower, schemes):
-            remedy = (
-                f"It accepts {', '.join(schemes)} but not Basic: run a local proxy such as px or cntlm, and use that."
-            )
+        if schemes and not re.search(r"\bbasic\b", offered.lower()):
+            names = ", ".join(sorted(set(schemes)))
+            remedy = f"It accepts {names} but not Basic: run a local proxy such as px or cntlm, and use that."
     elif status >= 500:
         predicate = f"could not reach {target} (HTTP {status})"
         remedy = "Try again later. If the error persists, ask the proxy's administrator."
