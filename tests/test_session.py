@@ -12,6 +12,7 @@ import pytest
 from requests.auth import AuthBase
 
 import vendorkit as vk
+from tests import https
 from tests.https import JSON, SECRET, always, answer, authority, raw_server, session_of
 from vendorkit.deadline import Deadline
 from vendorkit.errors import (
@@ -267,7 +268,11 @@ def test_part_of_an_answer_is_no_success(stream):
 
 def test_html_and_empty_bodies_in_place_of_data_are_errors():
     """T18, T19, T33: a maintenance page is often labelled as JSON."""
-    for body, said in ((b"<!DOCTYPE html><html><h1>Maintenance</h1>", "Maintenance"), (b"", "empty body")):
+    for body, said in (
+        (b"<!DOCTYPE html><html><h1>Maintenance</h1>", "Maintenance"),
+        (b"\n" * 300 + b"<html><h1>Maintenance</h1>", "Maintenance"),
+        (b"", "empty body"),
+    ):
         with raw_server(always(answer(body, JSON))) as server, pytest.raises(MalformedAnswer, match=said):
             session_of(server).send(Call("GET", "/x"))
 
@@ -455,6 +460,22 @@ def test_cancel_ends_waits_within_half_a_second(reply):
         with vk.cancellable(cancel), pytest.raises(Cancelled):
             session_of(server, Policy()).send(Call("GET", "/x"))
         assert time.monotonic() - started < 0.3 + 0.5
+        stop.set()
+
+
+@pytest.mark.parametrize("how", ["cancel", "deadline"])
+def test_sending_ends_with_the_call(monkeypatch, how):
+    """Promise 6, W14: a server that does not read a long body."""
+    stop, cancel = threading.Event(), threading.Event()
+    monkeypatch.setattr(https, "read_head", lambda sock: stop.wait(5))
+    with raw_server(always(b"")) as server, vk.cancellable(cancel):
+        session = session_of(server, Policy(deadline_s=0.3 if how == "deadline" else 9))
+        if how == "cancel":
+            threading.Timer(0.3, cancel.set).start()
+        started = time.monotonic()
+        with pytest.raises(Cancelled if how == "cancel" else DeadlineExceeded):
+            session.send(Call("POST", "/x", json={"text": "x" * 20_000_000}))
+        assert time.monotonic() - started < 0.3 + 0.5 + 0.2  # the body is also written as JSON
         stop.set()
 
 

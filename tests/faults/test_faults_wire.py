@@ -311,6 +311,30 @@ def test_a_body_behind_an_answer_that_has_none_is_not_taken_for_the_next_one(kin
         assert session.send(Call("GET", "/next")).json() == {"whole": True}
 
 
+def test_data_behind_an_answer_is_not_taken_for_the_next_one():
+    """T29: a server that announces too few bytes; the rest is in the same TLS record as the end of the body."""
+    long = answer(b" " * 12_000 + b'{"whole": true}', JSON) + answer(b'{"whole": false}', JSON)
+    with raw_server(one_after_another(always(long), always(GOOD))) as server:
+        session = session_of(server)
+        for _ in range(2):
+            assert session.send(Call("POST", "/x", json={})).json() == {"whole": True}
+
+
+def test_connection_that_ended_behind_an_answer_is_not_used_again():
+    """T29: the end is read together with the body, and a write is sent once."""
+
+    def handle(sock, head):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)  # both in one packet
+        sock.sendall(GOOD)
+        with contextlib.suppress(OSError):
+            sock.unwrap()  # waits for the client, so that only TLS is closed
+
+    with raw_server(handle) as server:
+        session = session_of(server)
+        for _ in range(2):
+            assert session.send(Call("POST", "/x", json={})).json() == {"whole": True}
+
+
 @pytest.mark.parametrize("fault", ["longer than is read", "dripping"])
 def test_what_is_left_of_a_refused_answer_is_not_taken_for_the_next_one(fault):
     """T29: a challenge that is not read to its end costs its connection; its rest might look like an answer."""

@@ -1,4 +1,4 @@
-"""Socket reads that end with the call, and threads for operations that cannot be interrupted."""
+"""Socket reads and writes that end with the call, and threads for operations that cannot be interrupted."""
 
 from __future__ import annotations
 
@@ -6,56 +6,69 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from vendorkit.auth.interrupts import from_outside
-from vendorkit.deadline import SLICE_S, current_deadline
+from vendorkit.deadline import SLICE_S, Deadline, current_deadline
+
+_PART_BYTES: Final = 1 << 16  # the socket's timeout is for one part
 
 
 class BoundedSocket(ssl.SSLSocket):
     """
-    A TLS socket whose reads end at the deadline of the call, not only when the peer is silent.
+    A TLS socket whose reads and writes end at the deadline of the call, not only when the peer is silent.
 
     requests' timeout starts again with every byte, so that a trickling response outlives it, in the headers as well as
-    in the body. Here each read waits in short slices, and checks the deadline in between.
+    in the body. Here each read and each write waits in short slices, and checks the deadline in between.
     """
 
     _failure: OSError | None = None  # an error to raise at the next read, after the bytes received before it
+    _has_ended = False
+
+    @property
+    def has_rest(self) -> bool:
+        """Whether data or an end has arrived that belongs to no response: the next one would begin with it."""
+        return self._has_ended or self._failure is not None or self.pending() > 0
 
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
         """Read into *buffer* as `ssl.SSLSocket` does; `TimeoutError` if the peer is silent for the socket's timeout."""
         try:
             if self._failure is not None:
                 raise self._failure
-            return self._recv_bounded(buffer, nbytes, flags)
+            return self._in_slices(lambda: self._recv(buffer, nbytes, flags))
         except ssl.SSLEOFError:
             message = "the server disconnected without closing TLS"
         raise ConnectionAbortedError(message)
 
-    def _recv_bounded(self, buffer: Any, nbytes: int | None, flags: int) -> int:
-        deadline = current_deadline()
-        if deadline is None:
-            return super().recv_into(buffer, nbytes, flags)
-        silence_s = self.gettimeout()
-        quiet_until = time.monotonic() + (deadline.remaining_s() if silence_s is None else silence_s)
+    def send(self, data: Any, flags: int = 0) -> int:
+        """Write the first bytes of *data*; `TimeoutError` if the peer accepts none for the socket's timeout."""
+        part = memoryview(data)[:_PART_BYTES]
+        return self._in_slices(lambda: ssl.SSLSocket.send(self, part, flags))
+
+    def _in_slices(self, operate: Callable[[], int]) -> int:
+        """Return what *operate* returns. It is called again after each slice of the socket's timeout."""
+        deadline, silence_s = current_deadline() or Deadline(float("inf")), self.gettimeout()
+        quiet_until = time.monotonic() + (float("inf") if silence_s is None else silence_s)
         try:
             while True:
                 # Its errors pass through urllib3 unchanged, whereas a TimeoutError would count as the server's.
                 deadline.check()
                 remaining_s = quiet_until - time.monotonic()
                 if remaining_s <= 0:
-                    message = "the server sent nothing until the timeout"
+                    message = "the server neither sent nor accepted anything until the timeout"
                     raise TimeoutError(message)
                 self.settimeout(min(remaining_s, deadline.remaining_s() + 0.01, SLICE_S))
                 try:
-                    size = super().recv_into(buffer, nbytes, flags)
+                    return operate()
                 except TimeoutError as exc:
                     if from_outside(exc) is not None:
                         raise
-                    continue
-                return size + self._recv_available(memoryview(buffer)[size : nbytes or None]) if size else 0
         finally:
             self.settimeout(silence_s)
+
+    def _recv(self, buffer: Any, nbytes: int | None, flags: int) -> int:
+        size = super().recv_into(buffer, nbytes, flags)
+        return size + self._recv_available(memoryview(buffer)[size : nbytes or None]) if size else 0
 
     def _recv_available(self, buffer: memoryview) -> int:
         """
@@ -76,6 +89,7 @@ class BoundedSocket(ssl.SSLSocket):
                 self._failure = exc
                 break
             if not size:
+                self._has_ended = True
                 break
             total += size
         return total

@@ -77,6 +77,11 @@ class _Connection(PerProcess, HTTPSConnection):
             self.sock.leave()
         self.sock = None
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the connection can be used again."""
+        return super().is_connected and not (isinstance(self.sock, BoundedSocket) and self.sock.has_rest)
+
     def connect(self) -> None:
         """
         Connect, shake hands, and check the chain; `ssl.SSLError` if it is not approved.
