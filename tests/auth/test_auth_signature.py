@@ -309,7 +309,7 @@ def test_what_we_sign_as_the_vendor_does_is_verified(fields):
         lambda secret: sign_jwt({}, secret.encode()),
         lambda secret: sign_jwt({"data": object()}, secret),
         lambda secret: back_signature({}, secret.encode()),
-        lambda secret: back_signature(dict.fromkeys(BACK[0]["body"], ["1"]), secret),
+        lambda secret: back_signature({name: ["1"] for name in BACK[0]["body"]}, secret),
     ],
 )
 def test_the_secret_is_in_no_error_and_in_no_frame_of_ours(call):

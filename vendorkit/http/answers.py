@@ -262,11 +262,11 @@ def form_error(body: bytes, media_type: str, request_label: str, redactor: Redac
     *media_type* is the requested format, "json" or "xml". The Content-Type header is ignored: valid data under a wrong
     label is still valid, and a maintenance page is often labelled as JSON.
     """
-    start = body[:200].lstrip(b"\xef\xbb\xbf \t\r\n")
+    start = body.lstrip(b"\xef\xbb\xbf \t\r\n")[:9]  # blanks may have kept a slow response alive
     if not start:
         what = f"{request_label} returned an empty body instead of {media_type.upper()}."
         return CorruptAnswer(what, remedy=_RETRY)
-    if start[:9].lower() == b"<!doctype" or start[:5].lower() == b"<html":
+    if start.lower() == b"<!doctype" or start[:5].lower() == b"<html":
         (page,) = redactor.mask([body.decode("utf-8", "replace")], limit=_PROBLEM_LIMIT_BYTES)
         text = redactor.clean(re.sub(r"<[^>]*>?", " ", page), limit=80)
         what = f"{request_label} returned an HTML page instead of {media_type.upper()}: {text!r}."
