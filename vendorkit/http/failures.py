@@ -7,6 +7,7 @@ A failure counts as the network's only if the code of the call raised it. A sign
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -51,7 +52,7 @@ class Judge:
         host = f"{urlsplit(url).hostname}{self.route.through(url)}"
         if isinstance(inner, ProxyError):
             return inner
-        if isinstance(exc, SSLError):
+        if isinstance(exc, SSLError) and not isinstance(inner, ssl.SSLEOFError):  # which is a lost connection
             return untrusted(url, inner, self.trust, self.route)
         what = f"{request_label} got no complete response from {host} ({type(inner).__name__})."
         if current_deadline() is not None and isinstance(inner, TimeoutError):
