@@ -305,6 +305,18 @@ def test_redirects_inside_the_origin_are_followed_and_others_refused():
         assert not any(b"stolen" in head for head in server.heads)
 
 
+@pytest.mark.parametrize(("raw", "sent"), [("/é?é".encode(), b"/%C3%A9?%C3%A9"), ("/é".encode("latin-1"), b"/%E9")])
+def test_redirect_beyond_ascii_leads_to_its_own_bytes(raw, sent):
+    """T21: in whatever encoding; requests reads UTF-8, and raises a bare error for any other."""
+
+    def handle(sock, head):
+        moved = b"HTTP/1.1 302 X\r\nContent-Length: 0\r\nLocation: " + raw + b"\r\n\r\n"
+        sock.sendall(answer(b"{}", JSON) if head.split()[1] == sent else moved)
+
+    with raw_server(handle) as server:
+        assert session_of(server, Policy(attempts=1)).send(Call("GET", "/start")).json() == {}
+
+
 def test_redirect_that_echoes_a_credential_shows_it_in_no_message():
     """S19, S21: the path that a message names may be one that the vendor wrote."""
     location = f"Location: /{SECRET}/\x1b[31m/{'x' * 5000}"
@@ -450,17 +462,24 @@ def test_short_retry_after_is_honoured():
 
 @pytest.mark.parametrize("reply", [answer(b"", "Retry-After: 50", status="429 X"), None])
 def test_cancel_ends_waits_within_half_a_second(reply):
-    """W14, Promise 6: a Retry-After wait and a silent server."""
+    """W14, Promise 6: a Retry-After wait and a silent server. S18: its traceback leads to no header."""
     stop = threading.Event()
     with raw_server(always(reply) if reply else lambda sock, head: stop.wait(5)) as server:
         cancel = threading.Event()
         timer = threading.Timer(0.3, cancel.set)
         timer.start()
         started = time.monotonic()
-        with vk.cancellable(cancel), pytest.raises(Cancelled):
+        with vk.cancellable(cancel), pytest.raises(Cancelled) as caught:
             session_of(server, Policy()).send(Call("GET", "/x"))
         assert time.monotonic() - started < 0.3 + 0.5
         stop.set()
+    held = [value for step in caught.traceback for value in step.frame.f_locals.values()]
+    assert not [exc for exc in held if isinstance(exc, Cancelled) and "_follow" in traceback_of(exc)]
+
+
+def traceback_of(exc: BaseException) -> list[str]:
+    """The functions in the traceback of *exc*."""
+    return [frame.name for frame in traceback.extract_tb(exc.__traceback__)]
 
 
 @pytest.mark.parametrize("how", ["cancel", "deadline"])

@@ -9,6 +9,7 @@ exceptions of requests and urllib3, and the frames in their tracebacks, hold the
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -46,6 +47,11 @@ APP: Final = f"vendorkit/{_VERSION}"
 USER_AGENT: Final = f"{APP} (Python {platform.python_version()}; requests {requests.__version__})"
 _REDIRECTS: Final = 3
 _TOKEN_ANSWER_BYTES: Final = 1 << 16
+
+
+class _Http(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Return None, because requests would read an address that it need not follow, with bare errors."""
 
 
 class Session(PerProcess):
@@ -88,7 +94,7 @@ class Session(PerProcess):
         self.redactor, self.budget = redactor, Budget(rates, budget_name)
         self.trust, self.route, self._clean = trust, route, clean
         self._judge = Judge(base_url, trust, route)
-        self._http = requests.Session()
+        self._http = _Http()
         self._http.trust_env = False  # no .netrc, which replaces a bearer token; no proxy or CA bundle
         self._http.headers.update({"User-Agent": user_agent, "Accept-Encoding": "gzip"})
         self._http.adapters.clear()
@@ -191,11 +197,9 @@ class Session(PerProcess):
         label = self._request_label(call)
         with deadline.applied():
             outcome = self._judge.outcome(lambda: self._in_lane(call, label, deadline, stream=stream), label)
-        if isinstance(outcome, (requests.Response, VendorkitError)):
-            deadline.check()
         if isinstance(outcome, BaseException):
-            # A fresh traceback: the old one leads through frames of requests that hold the credentials.
-            raise without_traceback(outcome)
+            raise _failure(outcome, deadline)
+        deadline.check()
         return outcome
 
     def _in_lane(self, call: Call, request_label: str, deadline: Deadline, *, stream: bool) -> requests.Response:
@@ -242,7 +246,9 @@ class Session(PerProcess):
             if not response.is_redirect or call.method != "GET":
                 return response
             response.close()
-            call = replace(call, url=self.absolute(response.headers["Location"], response.url), params={})
+            # http.client decodes each byte as one character; those beyond ASCII may be UTF-8 or not.
+            target = re.sub("[\x80-\xff]", lambda byte: f"%{ord(byte[0]):02X}", response.headers["Location"])
+            call = replace(call, url=self.absolute(target, response.url), params={})
         what = f"{request_label} was redirected more than {_REDIRECTS} times."
         raise OriginRefused(what, remedy="Report it to the vendor.")
 
@@ -267,11 +273,8 @@ class Session(PerProcess):
             if outcome is None:
                 return
             if isinstance(outcome, BaseException):
-                break
+                raise _failure(outcome, deadline)
             yield outcome
-        if isinstance(outcome, VendorkitError):
-            deadline.check()
-        raise without_traceback(outcome)
 
     def _request_label(self, call: Call) -> str:
         # Only the path: a query may carry a signature or personal data.
@@ -283,3 +286,11 @@ class Session(PerProcess):
 
     def __reduce__(self) -> Any:
         refuse_pickling("A session")
+
+
+def _failure(outcome: BaseException, deadline: Deadline) -> BaseException:
+    """Return *outcome* to raise; if the call has ended meanwhile, raise that instead."""
+    without_traceback(outcome)  # it leads through frames of requests that hold the credentials
+    if isinstance(outcome, VendorkitError):
+        deadline.check()
+    return outcome
