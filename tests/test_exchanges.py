@@ -89,9 +89,15 @@ def test_other_headers_are_kept_as_they_are():
     assert masked(headers) == headers
 
 
-@pytest.mark.parametrize("name", ["signature", "mac", "token", "access_token", "key", "api_key", "client_secret"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "signature", "mac", "token", "access_token", "key", "api_key", "client_secret",
+        "X-Amz-Signature", "X-Amz-Security-Token", "Signature", "sig", "accessToken", "apikey", "TOKEN",
+    ],
+)  # fmt: skip
 def test_credential_in_the_query_is_masked(name):
-    """Pledg's links carry a signature, and OAuth servers take tokens there; the other parameters stay."""
+    """Pledg's links carry a signature, OAuth servers take tokens there, and links to cloud storage carry both."""
     exchange = kept(f"https://vendor.example/x?page=2&{name}=made-up.jwt%3D&size=10#top")
     assert exchange.url == f"https://vendor.example/x?page=2&{name}=***&size=10#top"
     assert f"> GET /x?page=2&{name}=***&size=10" in exchange.text()

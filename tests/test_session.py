@@ -333,6 +333,14 @@ def test_path_in_a_message_is_bounded_and_can_be_shown():
     assert len(str(caught.value)) < 500
 
 
+def test_malformed_header_is_logged_without_the_address(caplog):
+    """S12: urllib3 warns of it on stderr, with the signature in the query and the rest of the response's head."""
+    reply = f"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nno header, but {SECRET}\r\nX-Next: 1\r\n\r\n{{}}".encode()
+    with raw_server(always(reply)) as server:
+        assert session_of(server).send(Call("GET", "/x", params={"signature": "made-up"})).json() == {}
+    assert not [word for word in ("made-up", SECRET) if word in caplog.text]
+
+
 def test_call_to_another_origin_is_refused_before_it_is_signed():
     """T28: a `next` link that leaves the vendor."""
     with raw_server(always(answer(b"{}", JSON))) as server, raw_server(always(answer(b"{}", JSON))) as other:

@@ -24,11 +24,12 @@ _MAX_NAME: Final = 100
 _MAX_HEADERS: Final = 8192
 # The other parameters of a digest response (realm, nonce, uri and count) may be shown, and explain the exchange.
 _DIGEST_SECRETS: Final = re.compile(r'\b(username\*?|response|cnonce)\s*=\s*("(?:[^"\\]|\\.)*"|[^",\s]+)')
-_QUERY_SECRETS: Final = re.compile(r"(?<=[?&])((?:\w+_)?(?:signature|mac|token|key|secret|password))=[^&#]*")
+_MEMBER: Final = r"[\w-]*(?:signature|token|secret|password|api[_-]?key)"
+_PARAMETER: Final = rf"(?:{_MEMBER}|(?:[\w-]*[_-])?(?:sig|mac|key))"
+_QUERY_SECRETS: Final = re.compile(rf"(?<=[?&])({_PARAMETER})=[^&#]*", re.IGNORECASE)
 # In a body, quotes and tags also end a URL, and JSON and XML escape the ampersand.
 _BODY_SECRETS: Final = re.compile(
-    r"""((?:[?&;]|\\u0026)(?:\w+_)?(?:signature|mac|token|key|secret|password)=)[^&#\s"'<>\\]*"""
-    r"""|("(?:\w+_)?(?:signature|token|secret|password)"\s*:\s*")[^"]*"""
+    rf"""((?:[?&;]|\\u0026){_PARAMETER}=)[^&#\s"'<>\\]*|("{_MEMBER}"\s*:\s*")[^"]*""", re.IGNORECASE
 )
 _ADDRESSES: Final = {"location", "content-location", "referer"}
 _HIDDEN: Final = {"cookie", "set-cookie", "proxy-authorization"}

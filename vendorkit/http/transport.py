@@ -58,6 +58,9 @@ class _Response(HTTPResponse):
     def begin(self) -> None:
         """Close the connection after an empty body: a late body would be taken for the next response."""
         super().begin()
+        # urllib3 logs a malformed header as a warning, together with the whole address.
+        self.msg.defects.clear()
+        self.msg.set_payload("")
         # Keep it after a challenge, which is often empty: the request is sent again at once.
         self.will_close = self.will_close or (self.length == 0 and self.status != UNAUTHORIZED)
 
