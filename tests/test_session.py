@@ -7,7 +7,10 @@ import socket
 import threading
 import time
 import traceback
+from dataclasses import fields
+from fractions import Fraction
 
+import numpy as np
 import pytest
 from requests.auth import AuthBase
 
@@ -115,6 +118,16 @@ def test_slow_drip_ends_with_the_deadline():
             with pytest.raises(DeadlineExceeded, match=r"1\.5 seconds"):
                 session_of(server).send(Call("GET", path))
             assert time.monotonic() - started < 4
+
+
+@pytest.mark.parametrize("value", [float("inf"), 1e10, 10**400, Fraction(3, 2), np.float32(1), np.int64(3), 2.5])
+def test_policy_takes_every_kind_of_number(value):
+    """Promise 6, 8: no time limit may be written as infinity, which sockets refuse; they refuse a Fraction too."""
+    with raw_server(always(answer(b"{}", JSON))) as server:
+        policy = Policy(**{field.name: value for field in fields(Policy)})
+        assert session_of(server, policy).send(Call("GET", "/x")).json() == {}
+    with pytest.raises(UsageError, match="connect_timeout_s of a Policy"):
+        Policy(connect_timeout_s=True)
 
 
 def test_silence_is_bounded_and_retried():

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from numbers import Real
-from typing import Any, Literal, cast
+from typing import Any, Final, Literal, cast
 from urllib.parse import urlsplit
 
 from vendorkit.errors import NotAllowed, UsageError
+
+_LONGEST: Final = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,12 @@ class Policy:
     def __post_init__(self) -> None:
         """Refuse values that are not numbers above zero, which would fail only in the middle of a call."""
         for name, value in vars(self).items():
-            if not isinstance(value, Real) or not cast("float", value) > 0:
+            if isinstance(value, bool) or not isinstance(value, Real) or not cast("float", value) > 0:
                 what = f"{name} of a Policy must be a number above zero, not {value!r:.60}."
                 raise UsageError(what, remedy="Leave it out for the default.")
+            # Sockets accept no infinity and few types of numbers.
+            bounded = min(cast("float", value), _LONGEST)
+            object.__setattr__(self, name, bounded if isinstance(bounded, int) else float(bounded))
 
 
 @dataclass(frozen=True)
