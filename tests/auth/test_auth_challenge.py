@@ -144,6 +144,10 @@ def test_a_user_name_beyond_ascii_goes_as_the_bytes_of_utf_8(offered):
         ['Digest realm="r", nonce=n, qop=auth, stale=FALSE, unknown="\\"x, Basic y=\\""'],
         ['Digest realm="\\r", nonce="\\n", qop="auth"'],
         ['Digest realm="r" nonce="n" qop="auth"'],
+        ['Digest qop=auth,auth-int, realm="r", nonce="n"'],
+        ['Digest realm="r", nonce="n", qop=AUTH-INT , auth'],
+        ['Digest realm="r", domain=, nonce="n", qop="auth"'],
+        ['Digest realm="r", nonce="n", qop=auth, Negotiate'],
     ],
 )
 def test_challenges_are_read_however_they_are_written(headers):

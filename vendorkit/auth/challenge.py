@@ -15,9 +15,13 @@ from typing import Final
 from vendorkit.errors import UnsupportedChallenge
 
 PARAMETER_LIMIT: Final = 4096  # characters; real nonces have under 200
-# RFC 9110 sections 5.6.2 and 5.6.4. Any value may come without quotes, because some servers omit those of the nonce.
+# RFC 9110 sections 5.6.2 and 5.6.4. Any value may come without quotes, because some servers omit those of the nonce,
+# even a list of qop, whose comma then does not end the parameter.
 _NAME: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_PARAMETER: Final = re.compile(rf'({_NAME})[ \t]*=[ \t]*(?:"([^"\\]*(?:\\.[^"\\]*)*)"|([^\s,"]+))', re.DOTALL)
+_LIST: Final = r"(?:auth(?:-int)?[ \t]*,[ \t]*(?=auth(?:-int)?(?:[ \t,]|$)))*"
+_PARAMETER: Final = re.compile(
+    rf'({_NAME})[ \t]*=[ \t]*(?:"([^"\\]*(?:\\.[^"\\]*)*)"|({_LIST}[^\s,"]*))', re.DOTALL | re.IGNORECASE
+)
 _SCHEME: Final = re.compile(rf"({_NAME})(?=[ \t,]|$)")
 _TOKEN68: Final = re.compile(r"[ \t]+[A-Za-z0-9._~+/-]+=*[ \t]*(?=,|$)")
 _SEPARATOR: Final = re.compile(r"[\s,]*")
