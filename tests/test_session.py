@@ -104,6 +104,43 @@ def test_unreadable_error_body_gives_the_status_error_all_the_same(body):
         session_of(server).send(Call("GET", "/x"))
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"error": {"message": "Größe"}}'.encode("utf-8-sig"),
+        '<?xml version="1.0" encoding="ISO-8859-1"?><error>Größe</error>'.encode("latin-1"),
+        "Größe".encode("cp1252"),
+        "Größe".encode("utf-8-sig"),
+    ],
+)
+def test_error_body_is_read_in_its_encoding(body):
+    """P01: with a byte order mark, and as servers of the vendors' countries may send it."""
+    with raw_server(always(answer(body, status="400 X"))) as server, pytest.raises(InvalidRequest) as caught:
+        session_of(server).send(Call("GET", "/x"))
+    assert caught.value.vendor_message == "Größe"
+
+
+@pytest.mark.parametrize(
+    ("body", "failed"),
+    [
+        (b'{"error": {"message": "no"}}', True),
+        (b'{"status": "failed", "error": {"message": "no"}}', True),
+        ('{"results": [], "error": {"message": "no"}}'.encode("utf-8-sig"), True),
+        (b'{"results": [{"error": {"message": "no"}}]}', False),
+        (b'{"id": 1, "error": "", "name": null}', False),
+        (b'[{"error": {}}]', False),
+    ],
+)
+def test_error_in_a_success_is_found_wherever_it_is(body, failed):
+    """A17: Pledg's and Medipim's own clients look for the member; a record's own `error` is data."""
+    with raw_server(always(answer(body, JSON))) as server:
+        if failed:
+            with pytest.raises(InvalidRequest, match=r"HTTP 200\. The vendor says: no\."):
+                session_of(server).send(Call("GET", "/x"))
+        else:
+            assert session_of(server).send(Call("GET", "/x")).content == body
+
+
 def test_slow_drip_ends_with_the_deadline():
     """T10, Promise 6: a byte now and then resets the read timeout, not the deadline; in headers and body."""
 
@@ -213,6 +250,21 @@ def test_gzip_is_checked_to_its_end(body, error):
         assert len(server.heads) == 2, "it was worth a second try"
 
 
+@pytest.mark.parametrize("coding", ["identity, gzip", "gzip,", "GZip", "utf-8", "none", "aws-chunked", ""])
+def test_content_coding_is_a_list_that_may_hold_other_words(coding):
+    """T06: requests and curl ignore what is no coding; the body itself shows whether it is JSON."""
+    body = gzip.compress(b'{"a": 1}', mtime=0) if "gzip" in coding.lower() else b'{"a": 1}'
+    with raw_server(always(answer(body, JSON, f"Content-Encoding: {coding}"))) as server:
+        assert session_of(server).send(Call("GET", "/x")).json() == {"a": 1}
+
+
+def test_content_coding_that_was_not_requested_is_named():
+    """T08: without it, the message would be that the data is no JSON."""
+    reply = answer(b"\x8b\0\x80\x03", JSON, "Content-Encoding: identity, br")
+    with raw_server(always(reply)) as server, pytest.raises(MalformedAnswer, match="content coding br"):
+        session_of(server).send(Call("GET", "/x"))
+
+
 def test_gzip_of_several_members_is_read_whole():
     """RFC 1952 section 2.2."""
     body = gzip.compress(b'{"a":', mtime=0) + gzip.compress(b" 1}", mtime=0)
@@ -267,11 +319,12 @@ def test_interim_answer_is_passed_over(interim, pause_s):
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_part_of_an_answer_is_no_success(stream):
+@pytest.mark.parametrize("status", ["206", "304"])
+def test_part_of_an_answer_is_no_success(stream, status):
     """T02: no request asks for a part; JSON lines, and files, have no end that would be missed."""
-    with raw_server(always(answer(b"{}\n", JSON, "Content-Range: bytes 0-2/9", status="206 X"))) as server:
+    with raw_server(always(answer(b"{}\n", JSON, "Content-Range: bytes 0-2/9", status=f"{status} X"))) as server:
         session, call = session_of(server), Call("GET", "/x", accept="any")
-        with pytest.raises(MalformedAnswer, match="206"):
+        with pytest.raises(MalformedAnswer, match=status):
             if stream:
                 with session.stream(call) as chunks:
                     list(chunks)

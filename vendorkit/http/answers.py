@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 import zlib
@@ -36,7 +37,8 @@ CHUNK_BYTES: Final = 1 << 16  # Python allocates a buffer of this size for each 
 ANSWER_LIMIT_BYTES: Final = 1 << 27  # a page is a few megabytes; more is a decompression bomb or a mistake
 _PROBLEM_LIMIT_BYTES: Final = 1 << 16
 _RETRY: Final = "Try again. If the error persists, report it to the vendor."
-_FAILURE: Final = re.compile(rb'\s*\{\s*"error"\s*:\s*\{')
+# All but these are labels that say nothing of the encoding, such as "utf-8" or "aws-chunked".
+_CODINGS: Final = frozenset({"br", "compress", "x-compress", "deflate", "zstd"})
 
 
 class BrokenOff(VendorUnavailable):
@@ -57,11 +59,11 @@ def chunks(response: requests.Response, *, limit: int | None = None) -> Iterator
         BrokenOff: The gzip stream ends early.
         MalformedAnswer: The content coding is not gzip, the gzip data is corrupt, or it has more than *limit* bytes.
     """
-    coding = response.headers.get("Content-Encoding", "identity").strip().lower()
-    if coding not in ("identity", "", "gzip", "x-gzip"):
-        what = f"The response has the content coding {coding[:20]!r}, which was not requested."
+    codings = {name.strip().lower() for name in response.headers.get("Content-Encoding", "").split(",")}
+    if unknown := codings & _CODINGS:
+        what = f"The response has the content coding {', '.join(sorted(unknown))}, which was not requested."
         raise MalformedAnswer(what, remedy=_RETRY)
-    inflate = _Inflate() if "gzip" in coding else None
+    inflate = _Inflate() if codings & {"gzip", "x-gzip"} else None
     size, notes = 0, body_notes(response)
     while raw := response.raw.read1(CHUNK_BYTES, decode_content=False):
         for chunk in inflate.feed(raw) if inflate else (raw,):
@@ -148,13 +150,13 @@ def read_problem(body: bytes, redactor: Redactor) -> Problem:
 
     Parts that cannot be understood are left out of the `Problem`; they never raise another error.
     """
-    text = body.decode("utf-8", "replace").strip()
+    text = _text(body).strip()
     problem = Problem()
     with tolerated(ValueError, RecursionError, etree.XMLSyntaxError):
         if text.startswith(("{", "[")):
             problem = _json_problem(json.loads(text))
         elif text.startswith("<") and "<html" not in text[:400].lower() and "<!doctype" not in text[:400].lower():
-            problem = _xml_problem(text)
+            problem = _xml_problem(body.strip())
         elif not text.startswith("<"):
             problem = Problem(message=text)
     clean = redactor.clean
@@ -163,6 +165,13 @@ def read_problem(body: bytes, redactor: Redactor) -> Problem:
         clean(problem.message) if problem.message else None,
         tuple(clean(violation) for violation in problem.violations[:20]),
     )
+
+
+def _text(body: bytes) -> str:
+    try:
+        return codecs.getincrementaldecoder("utf-8-sig")().decode(body)  # its end may be cut off within a character
+    except UnicodeDecodeError:
+        return body.decode("cp1252", "replace")
 
 
 def _json_problem(body: Any) -> Problem:
@@ -190,9 +199,9 @@ def _violation(item: Any) -> str:
     return str(item)
 
 
-def _xml_problem(text: str) -> Problem:
+def _xml_problem(body: bytes) -> Problem:
     parser = etree.XMLParser(resolve_entities=False, no_network=True)
-    root = etree.fromstring(text.encode(), parser)
+    root = etree.fromstring(body, parser)
     texts = tuple(
         " ".join(str(part).strip() for part in element.itertext() if str(part).strip())
         for element in ([root] if root.tag == "error" else root.findall("error"))
@@ -213,11 +222,10 @@ def error_for(
         redactor: Masks credentials in the vendor's message.
     """
     status = response.status_code
-    if status == 206:
-        what = f"{request_label} returned only a part of the data (HTTP 206)."
+    if status in {206, 304}:
+        what = f"{request_label} returned only a part of the data (HTTP {status})."
         return CorruptAnswer(what, remedy=_RETRY)
-    # Some errors have status 200; Pledg's and Medipim's own clients check for them too.
-    if 200 <= status < 300 and not _FAILURE.match(body):
+    if 200 <= status < 300 and not _contains_error(body):
         return None
     problem = read_problem(body, redactor)
     message = f" The vendor says: {problem.message or problem.code}" if problem.message or problem.code else ""
@@ -242,6 +250,14 @@ def error_for(
     is_quoted = violations in message  # XML has no other message
     remedy = "Correct the request." if is_quoted else f"Correct the request: {violations}."
     return InvalidRequest(what, violations=problem.violations, remedy=remedy, **details)
+
+
+def _contains_error(body: bytes) -> bool:
+    """Return whether a success reports an error; Pledg's and Medipim's own clients check for it too."""
+    with tolerated(ValueError, RecursionError):
+        content = json.loads(body) if len(body) <= _PROBLEM_LIMIT_BYTES else None
+        return isinstance(content, dict) and isinstance(content.get("error"), dict)
+    return False
 
 
 def retry_after_s(response: requests.Response) -> float | None:
