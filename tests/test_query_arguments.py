@@ -18,8 +18,11 @@ from vendorkit.errors import UsageError
 
 pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
 
-NINE = [9, "9", 9.0, np.int64(9), np.uint8(9), np.float32(9), Decimal("9.00"), Fraction(9), Number.NINE, pa.scalar(9)]
-NO_NUMBER = [True, np.True_, 2.5, float("nan"), float("inf"), Decimal("sNaN"), 2.0**60, 10**30, 10**5000, 1j, b"9"]
+NINE = [9, "9", 9.0, np.int64(9), np.uint8(9), np.float32(9), np.float16(9), Decimal("9.00"), Fraction(9), Number.NINE, pa.scalar(9)]
+NO_NUMBER = [
+    *(True, np.True_, 2.5, float("nan"), float("inf"), Decimal("sNaN"), 2.0**60, 10**30, 10**5000, 1j, b"9"),
+    *(np.float32(123_456_789), np.float16(4_096), np.longdouble(2**60)),
+]
 MIDNIGHT = 1769817600  # 2026-01-31
 LAST_SECOND = MIDNIGHT + 86_399
 DAYS = ["2026-01-31", date(2026, 1, 31), np.datetime64("2026-01-31"), np.array("2026-01-31", "datetime64[D]")[()]]
@@ -33,11 +36,16 @@ TIMES = [
     pd.Timestamp("2026-01-31"),
     pd.Timestamp("2026-01-31 01:00", tz="Europe/Brussels"),
     np.datetime64("2026-01-31T00:00:00.000000000"),
+    # Fractions of a second are cut off.
+    pd.Timestamp("2026-01-31 00:00:00.999999999"),
+    np.datetime64("2026-01-31T00:00:00.999999"),
+    "2026-01-31 00:00:00.999999",
 ]
 NO_TIME = [
     *(pd.NaT, np.datetime64("NaT"), pd.Timedelta(days=1), np.datetime64("300000-01-01"), True, 0.5, "yesterday"),
     # Neither a day nor a moment; what NumPy would wrap around; milliseconds.
     *(np.datetime64("2026-01"), np.datetime64("2026"), np.datetime64("2026-01-31", "W"), "2026-W05", "2026W05"),
+    *(np.datetime64(1, "as"), "2026-01-31+01:00", "2026-01-31-01:00", "2026-01-31Z", "2026-01-31x12:00"),
     *(np.datetime64(2**62, "s"), np.datetime64(-(2**62), "ms"), 1_769_817_600_000, np.int64(2**62)),
 ]
 
@@ -171,6 +179,12 @@ def test_a_date_is_a_whole_day_in_utc(medipim, day):
     assert query(since=day).since.at == MIDNIGHT
     assert query(updated_since=day).ask.filters == {"updatedSince": MIDNIGHT}
     assert query(updated_since=(day, day)).ask.filters == {"updatedSince": whole}
+
+
+def test_the_end_of_a_period_belongs_to_it(medipim):
+    """The last nanosecond of a day is not the first second of the next; before 1970 the same holds."""
+    span = (datetime(1969, 12, 31, 23, 59, 59, 500_000), pd.Period("2026-01-31", "D").end_time)  # noqa: DTZ001
+    assert medipim.products.query(created_at=span).ask.filters == {"createdAt": {"from": -1, "until": LAST_SECOND}}
 
 
 def test_a_span_of_dates_has_the_records_of_its_last_day(medipim):

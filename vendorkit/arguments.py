@@ -32,7 +32,6 @@ from vendorkit.errors import UsageError
 MOST: Final = 100_000  # values in one argument; an iterable may be endless
 LEVELS: Final = 100  # of nesting in JSON
 _INT64: Final = range(-(2**63), 2**63)
-_EXACT: Final = 2**53  # larger floats may have lost digits
 _REALS: Final[tuple[type[Any], ...]] = (Real, Decimal)
 _FLOATS: Final[tuple[type[Any], ...]] = (float, np.floating)
 _SHOWN: Final = 60  # characters of a value in a message
@@ -79,9 +78,11 @@ def whole(value: Any) -> int | None:
     if isinstance(value, (bool, np.bool_)):
         return None
     with suppress(TypeError, ValueError, ArithmeticError):  # other types, NaN, Infinity
+        if isinstance(value, _FLOATS):
+            bound = 2 ** min(np.finfo(getattr(value, "dtype", float)).nmant + 1, 53)  # larger ones may lack digits
+            return int(value) if -bound <= int(value) < bound and int(value) == value else None
         if isinstance(value, _REALS) and not hasattr(value, "__index__"):
-            bound = _EXACT if isinstance(value, _FLOATS) else _INT64.stop
-            return int(value) if -bound <= value < bound and int(value) == value else None
+            return int(value) if -_INT64.stop <= value < _INT64.stop and int(value) == value else None
         number = operator.index(value)
         return number if number in _INT64 else None
     return None
@@ -270,12 +271,13 @@ def day_or_moment(value: Any) -> date | None:
     """
     Return a date or datetime of Python, NumPy or pandas as Python's; None for anything else and missing values.
 
-    NumPy's weeks, months and years are neither a day nor a moment.
+    NumPy's weeks, months and years are neither a day nor a moment. Its picoseconds and finer units are not supported.
     """
     if isinstance(value, np.datetime64):
         unit = np.datetime_data(value)[0]
-        year = 1970 + int(value.astype("datetime64[Y]").astype(int))  # casts to finer units overflow silently
-        is_valid = unit not in ("Y", "M", "W") and year in range(1, 10_000)
+        # Years first, because casts to finer units overflow silently. Units below nanoseconds have no cast to years.
+        is_moment = unit not in ("Y", "M", "W", "ps", "fs", "as")
+        is_valid = is_moment and 1970 + int(value.astype("datetime64[Y]").astype(int)) in range(1, 10_000)
         value = (value if unit == "D" else value.astype("datetime64[us]")).item() if is_valid else None
     # NaT is a datetime and not equal to itself.
     return value if isinstance(value, date) and value == value else None  # noqa: PLR0124

@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta, timezone
 from typing import Any, Final, Literal, NamedTuple, NoReturn
 
 from vendorkit import arguments
@@ -17,7 +17,9 @@ from vendorkit.errors import UnknownName, UsageError
 FilterKind = Literal["text", "code", "integer", "boolean", "time", "moment", "object", "date"]
 _DAY_S: Final = 86_400
 _SECONDS: Final = range(-62_135_596_800, 253_402_300_800)  # the years 1 to 9999
-_WEEK: Final = re.compile(r"W[0-9]{2}(?!-?[0-9])")
+# A day, or a day and a time. Python would accept a week without a day, and read the offset of a day as a time.
+_ISO: Final = re.compile(r"(?!.*W[0-9]{2}(?!-?[0-9]))[0-9W-]+(?:[T ].*)?")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _COMPARED: Final = 100  # characters of a name; comparing takes quadratic time
 _MOMENT: Final = "a date, a datetime, an ISO 8601 string or unix seconds"
 _WANTED: Final = {"integer": "a whole number", "boolean": "True or False", "date": "a date, or a string YYYY-MM-DD"}
@@ -214,7 +216,7 @@ class Filter:
         moment = _day_or_moment(value)
         number = None if isinstance(value, str) else arguments.whole(value)
         if moment is not None:
-            number = int(arguments.utc(moment).timestamp())
+            number = (arguments.utc(moment) - _EPOCH) // timedelta(seconds=1)  # timestamp() may round up
         if number is None or number not in _SECONDS:
             pair = ", or a pair (from, until) of these" if self.kind == "time" else ""
             arguments.refuse(self.name, f"{_MOMENT}{pair}", value)
@@ -225,7 +227,7 @@ def _day_or_moment(value: Any) -> date | None:
     """Return a date or datetime of any library, or an ISO 8601 string, as Python's; None for anything else."""
     if not isinstance(value, str):
         return arguments.day_or_moment(value)
-    if _WEEK.search(value):  # Python would read a week without a day as its Monday
+    if not _ISO.fullmatch(value):
         return None
     for parse in (date.fromisoformat, datetime.fromisoformat):
         with suppress(ValueError):
