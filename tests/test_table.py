@@ -24,13 +24,14 @@ from ipywidgets.embed import dependency_state, embed_data
 import vendorkit as vk
 from tests.clicking import below, button, cancel, group, press
 from tests.clicking import labelled as control
-from vendorkit.deadline import check_cancelled
-from vendorkit.errors import UsageError
+from vendorkit.deadline import cancellable, check_cancelled
+from vendorkit.errors import Cancelled, UsageError
 from vendorkit.panels.table import Table, panes
+from vendorkit.panels.table.charts import Chart, picture_html
 from vendorkit.panels.table.columns import Facts, contains, facts, labelled, order, texts
-from vendorkit.panels.table.files import csv_bytes, excel_bytes, parquet_bytes, tab_text
+from vendorkit.panels.table.files import WRITERS, csv_bytes, excel_bytes, parquet_bytes, tab_text
 from vendorkit.panels.table.markup import COLUMNS, page_html
-from vendorkit.panels.table.panes import FilesPane, download_html
+from vendorkit.panels.table.panes import download_html
 
 BRANDS = pa.list_(pa.struct([("id", pa.int64()), ("name", pa.string())]))
 FORMULAS = ["=1+1", "+SUM(A1)", "-2+3", "@cmd", "\t=1", " =1", "＝1+1", '=HYPERLINK("x")']  # noqa: RUF001 - full-width is meant
@@ -399,6 +400,38 @@ def test_slow_filter_can_be_cancelled(products, monkeypatch):
     assert control(table, "Filter").value == "soap"
 
 
+@pytest.mark.parametrize(("toggle", "work"), [("Chart", "picture_html"), ("Code and files", "download_html")])
+def test_chart_or_file_can_be_cancelled(products, monkeypatch, toggle, work):
+    """The same Cancel stops it, and its pane says so."""
+
+    def slow(*_):
+        while True:
+            check_cancelled()
+            time.sleep(0.01)
+
+    monkeypatch.setattr(panes, work, slow)
+    table = Table(products)
+    control(table, toggle).value = True
+    pane = table._pane.children[0]
+    if work == "download_html":
+        button(pane, "Create file").click()
+        button(pane, "Create file").click()  # has no effect
+    assert table.busy
+    button(table, "Cancel").click()
+    table.join(4)
+    assert not table.busy
+    assert "Cancelled." in pane._shown.value
+
+
+@pytest.mark.parametrize("name", ["csv", "parquet", "xlsx", "chart"])
+def test_files_and_charts_look_at_cancel(products, name):
+    """While they are made, not only before."""
+    pressed = threading.Event()
+    pressed.set()
+    with cancellable(pressed), pytest.raises(Cancelled):
+        picture_html(Chart("Counts", "name"), products) if name == "chart" else WRITERS[name](labelled(products))
+
+
 def test_condition_that_does_not_fit_is_explained_next_to_the_filter(products):
     """In the words of the column, and what was typed stays to be corrected; a hint comes with the column."""
     table = Table(products)
@@ -532,6 +565,9 @@ class Stubborn:
 ODD = {
     "mixed": pd.Series([1, "a", None, {"k": [1]}], dtype=object),
     "dicts": pd.Series([{"a": 1}, {"b": "é"}, None, {}], dtype=object),
+    "empty dicts": pd.Series([{}, {}, None, {}], dtype=object),
+    "dicts without members": pd.Series([{"a": {}}, {"a": {}}, None, {"a": {}}], dtype=object),
+    "offsets": pd.Series([pd.DateOffset(months=1)] * 3 + [None], dtype=object),
     "lists": pd.Series([[1, 2], [], None, [3]], dtype=object),
     "category": pd.Series(pd.Categorical(["small", "large", None, "small"], ["small", "large"], ordered=True)),
     "period": pd.Series(pd.period_range("2026-01", periods=4, freq="M")),
@@ -815,6 +851,14 @@ def test_values_that_arrow_has_no_type_for_are_texts(tmp_path, kind, suffix):
     assert table.save(tmp_path / f"odd.{suffix}").stat().st_size > 0
 
 
+def test_name_that_ends_in_a_blank_can_be_filtered_by():
+    """As in many spreadsheets."""
+    table = vk.table(pd.DataFrame({"cents ": [399, 1250]}))
+    control(table, "Column").value = "cents "
+    control(table, "Filter").value = ">1000"
+    assert table.frame["cents "].tolist() == [1250]
+
+
 def test_names_that_utf8_cannot_hold_are_escaped():
     """Half a surrogate pair, as it may come from a file name."""
     table = vk.table(pd.DataFrame([[1]], columns=pd.Index(["\ud83d"], dtype="object")))
@@ -889,11 +933,12 @@ def test_mock_data_is_said_by_the_table_and_by_its_files(products, tmp_path, mon
     table.show(products)
     assert "mock data" in table.static_html()
     assert "mock data" in table.static_text()
-    pane = FilesPane(table, None)
+    control(table, "Code and files").value = True
+    pane = table._pane.children[0]
     for suffix in ("csv", "parquet", "xlsx"):
         pane._format.value = suffix
         pane.create()
-        pane.join(20)
+        table.join(20)
         assert f'download="mock-data-table.{suffix}"' in pane._shown.value
     sheet = zipfile.ZipFile(table.save(tmp_path / "products.xlsx")).read("xl/workbook.xml")
     assert b'name="mock-data"' in sheet

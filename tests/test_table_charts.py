@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import html
+import re
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -90,6 +93,23 @@ def test_chart_is_chosen_by_its_controls_and_follows_the_filter():
     table.filter(">100", "cents")
     table.join()
     assert "shown = df[df[&quot;cents&quot;].gt(100)]\n" in pane._shown.value
+
+
+@pytest.mark.parametrize("columns", [[2024, 2025], pd.MultiIndex.from_product([["cents"], ["min", "max"]])])
+def test_columns_named_by_numbers_and_tuples_can_be_plotted(columns):
+    """A pivot table has numbers as names, and aggregates of groups have tuples."""
+    frame = pd.DataFrame([[1, 4], [3, 2]], columns=columns)
+    table = vk.table(frame)
+    control(table, "Chart").value = True
+    pane = table._pane.children[0]
+    pane._choices[0].value = "Scatter"
+    pane._choices[2].index = 1
+    table.join()
+    assert f'alt="{columns[1]} by {columns[0]}"' in html.unescape(pane._shown.value)
+    code = re.search(r"<pre[^>]*>(import.*)</pre>", html.unescape(pane._shown.value), re.DOTALL)[1]
+    done = {"df": frame}
+    exec(code, done)  # noqa: S102 - the code is what is tested
+    assert drawn(done["axes"])[2] == [[[1, 4], [3, 2]]]
 
 
 ODD = {"infinite": [1.0, np.inf], "wide": [1e308, -1e308], "near": [2**53 + 1, 2**53 + 1], "formula": ["$\\foo$", "a"]}

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from vendorkit.deadline import check_cancelled
 from vendorkit.errors import SettingsError, UsageError
 from vendorkit.panels.table.conditions import literal
 
@@ -31,14 +32,14 @@ class Chart:
 
     Attributes:
         kind: One of `CHARTS`.
-        x: The label of the column.
-        y: The label of the second column, for a scatter plot.
+        x: The name of the column.
+        y: The name of the second column, for a scatter plot.
         span: One of `SPANS`, for counts over time.
     """
 
     kind: str
-    x: str
-    y: str = ""
+    x: Any
+    y: Any = ""
     span: str = "month"
 
     @property
@@ -82,7 +83,9 @@ def picture_html(chart: Chart, shown: pd.DataFrame) -> str:
     figure, sink = Figure(figsize=_SIZE, dpi=110, layout="constrained"), io.BytesIO()
     try:
         chart.draw(figure.subplots(), shown)
+        check_cancelled()
         figure.savefig(sink, format="png")
+        check_cancelled()
     except (ValueError, OverflowError) as exc:
         what = f"{chart.title} cannot be drawn: {str(exc).splitlines()[-1]}"
         raise UsageError(what, remedy="Choose another chart or column, or filter the rows.") from exc

@@ -18,7 +18,7 @@ from vendorkit import arguments
 from vendorkit.deadline import check_cancelled
 
 _BARS: Final = 20
-_CHUNK_ROWS: Final = 1 << 17  # rows searched between two checks for Cancel
+_CHUNK_ROWS: Final = 1 << 17  # rows between two checks for Cancel
 
 Columns = Mapping[str, "pd.Series[Any]"]
 """Columns by label."""
@@ -46,6 +46,7 @@ def labelled(frame: pd.DataFrame) -> dict[str, pd.Series[Any]]:
 
 def arrow(column: pd.Series[Any]) -> pa.ChunkedArray:
     """Return the values as Arrow, or as text if no single Arrow type fits them."""
+    check_cancelled()
     try:
         if column.dtype == object:  # Arrow crashes on a list that contains itself or is nested too deep
             _JSON.encode([value for value in column if isinstance(value, (dict, list, tuple))])
@@ -82,7 +83,6 @@ def contains(column: pd.Series[Any], text: str) -> npt.NDArray[np.bool_]:
     """Return a mask of the rows that contain *text*, ignoring case; lists and structs are searched value by value."""
     masks = [np.zeros(0, dtype=bool)]
     for first in range(0, len(column), _CHUNK_ROWS):
-        check_cancelled()
         masks += [_contains(chunk, text) for chunk in arrow(column.iloc[first : first + _CHUNK_ROWS]).chunks]
     return np.concatenate(masks)
 
@@ -111,7 +111,7 @@ def sortable(column: pd.Series[Any]) -> bool:
 
 
 def kind_of(column: pd.Series[Any]) -> str:
-    """Return the kind that selects filters and charts: "number", "date", "flag", "text" or "other"."""
+    """Return the kind that selects filters and charts: "number", "date", "duration", "flag", "text" or "other"."""
     types, dtype = pd.api.types, column.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         return "text" if kind_of(pd.Series(dtype.categories)) == "text" else "other"
@@ -119,12 +119,16 @@ def kind_of(column: pd.Series[Any]) -> str:
         return "flag"
     if is_number(column):
         return "number"
-    arrow_date = isinstance(dtype, pd.ArrowDtype) and pa.types.is_date(dtype.pyarrow_dtype)
-    if types.is_datetime64_any_dtype(dtype) or arrow_date:
-        return "date"
+    if dtype.kind in "Mm":  # of NumPy, pandas or Arrow
+        return "date" if dtype.kind == "M" else "duration"
     if types.is_object_dtype(dtype):
-        return "text" if types.infer_dtype(column, skipna=True) == "string" else "other"
+        return _KINDS_OF_OBJECTS.get(types.infer_dtype(column, skipna=True), "other")
     return "text" if types.is_string_dtype(dtype) else "other"
+
+
+_KINDS_OF_OBJECTS: Final = {"string": "text", "boolean": "flag", "date": "date"} | dict.fromkeys(
+    ("integer", "floating", "mixed-integer-float", "decimal"), "number"
+)
 
 
 def is_number(column: pd.Series[Any]) -> bool:
@@ -181,6 +185,7 @@ def _as_texts(array: pa.ChunkedArray, values: Iterable[Any] | None = None) -> pa
 
 
 def _text(value: Any) -> str:
+    check_cancelled()
     for write in (_JSON.encode, str) if isinstance(value, (dict, list, tuple, np.ndarray)) else (str,):
         with suppress(Exception):  # keys that are not text, a list that contains itself, a __str__ that raises
             return readable(write(value))
@@ -225,7 +230,6 @@ class Facts:
 
 def facts(column: pd.Series[Any]) -> Facts:
     """Compute the statistics of a column; reads all its rows."""
-    check_cancelled()
     array = arrow(column)
     try:
         distinct = pc.count_distinct(array).as_py()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, Final
@@ -23,6 +24,7 @@ from vendorkit.panels import markup
 from vendorkit.panels.table.columns import kind_of
 
 HINTS: Final = markup.HINTS["filter of a table"]
+_VALUES: Final = markup.HINTS["values of a column"]
 _FLAGS: Final = {"true": True, "yes": True, "false": False, "no": False}
 _DATE: Final = r"(?a)\d{4}(-\d\d?(-\d\d?([ T]\d\d?(:\d\d(:\d\d)?)?)?)?)?"
 _NUMBER: Final = r"(?ai)[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?"
@@ -81,8 +83,23 @@ def literal(value: Any) -> str:
         return f'pd.Timestamp("{value if value.tz is None else value.tz_convert("UTC")}")'
     if isinstance(value, dt.date):
         return f'pd.Timestamp("{value}").date()'
-    # Double quotes, as code formatters write them.
-    return f'"{value}"' if isinstance(value, str) and not re.search(r'["\\\x00-\x1f\x7f-\xa0]', value) else repr(value)
+    if isinstance(value, pd.Timedelta):
+        return f'pd.Timedelta("{value}")'
+    # Double quotes, as code formatters write them. Code must not contain characters that change how it is displayed.
+    plain = isinstance(value, str) and value.isprintable() and not {'"', "\\"} & {*value}
+    return f'"{value}"' if plain else repr(value)
+
+
+def plain_names(frame: pd.DataFrame, labels: Sequence[str]) -> dict[str, Any]:
+    """Return the names that select one column of *frame* and that code can contain, by their *labels*."""
+    levels, repeated = {*frame.index.names}, frame.columns.duplicated(keep=False)  # `sort_values` also finds levels
+    named = zip(labels, frame.columns, repeated, strict=True)
+    return {label: name for label, name, is_repeated in named if not is_repeated and _is_literal(name, levels)}
+
+
+def _is_literal(name: Any, levels: Collection[Any]) -> bool:
+    parts = name if isinstance(name, tuple) else (name,)
+    return name not in levels and all(type(part) in (str, int) for part in parts)
 
 
 def condition(column: pd.Series[Any], text: str, label: str) -> Condition | None:
@@ -95,25 +112,24 @@ def condition(column: pd.Series[Any], text: str, label: str) -> Condition | None
     kind, text = kind_of(column), text.strip()
     if text.lower() in {"null", "not null"}:
         return Condition(((Step("isna" if text.lower() == "null" else "notna"),),))
-    if kind == "other":
+    if kind == "other" and not looks_typed(text):
         return None
     sign, rest = re.findall(r"\A(>=|<=|!=|>|<|=|)\s*(.*)\Z", text, re.DOTALL)[0]
     try:
         if kind == "text":
             return _of_texts(sign, rest, text)
-        return _of_values(column, kind, sign, rest)
+        if kind != "other":
+            return _of_values(column, kind, sign, rest)
     except (KeyError, ValueError, OverflowError):
-        what = f"“{text}” is not a valid condition on the column {label}, which holds {_PLURAL[kind]}."
+        pass
+    what = f"“{text}” is not a valid condition on the column {label}, which holds {_VALUES[kind]}."
     raise UsageError(what, remedy=f"Examples: {HINTS[kind]}.")
-
-
-_PLURAL: Final = {"number": "numbers", "date": "dates", "flag": "true or false"}
 
 
 def looks_typed(text: str) -> bool:
     """Return whether *text* looks like a comparison or a range of numbers or dates."""
     value = r"[\d.:T -]+"
-    return re.fullmatch(rf"\s*([<>]=?{value}|{value}\.\.{value})", text) is not None
+    return re.fullmatch(rf"\s*([<>!]=?{value}|={value}|{value}\.\.{value})", text) is not None
 
 
 def _of_texts(sign: str, rest: str, text: str) -> Condition:
@@ -139,10 +155,8 @@ def _of_values(column: pd.Series[Any], kind: str, sign: str, rest: str) -> Condi
     spans = [_span(column, kind, value) for value in rest.split("|")]
     if kind == "date":
         chains = tuple((Step("between", span, {"inclusive": "left"}),) for span in spans)
-    elif len(spans) == 1 or isinstance(column.dtype, pd.ArrowDtype):  # its isin rejects integers for decimals
-        chains = tuple((Step("eq", (value,)),) for value, _ in spans)
     else:
-        chains = ((Step("isin", ([value for value, _ in spans],)),),)
+        chains = tuple((Step("eq", (value,)),) for value, _ in spans)  # `isin` does not find 0.1 in float32
     return Condition(chains, negated=sign == "!=")
 
 
@@ -159,18 +173,23 @@ def _between(column: pd.Series[Any], kind: str, first: str, last: str) -> tuple[
 
 def _span(column: pd.Series[Any], kind: str, text: str) -> tuple[Any, Any]:
     """Return the value and None; for a date, the start of its period and the start of the next one."""
-    text = text.strip()
+    text, is_arrow = text.strip(), isinstance(column.dtype, pd.ArrowDtype)
     if kind == "number":
         if not re.fullmatch(_NUMBER, text):
             raise ValueError
-        return (int(text) if re.fullmatch(r"[+-]?\d+", text) else float(text)), None
+        is_integer = re.fullmatch(r"[+-]?\d+", text) and not (is_arrow and abs(int(text)) >> 63)  # Arrow has 64 bits
+        return (int(text) if is_integer else float(text)), None
     if kind == "flag":
         return _FLAGS[text.lower()], None
+    if kind == "duration":
+        if re.fullmatch(_NUMBER, text):  # no unit
+            raise ValueError
+        return pd.Timedelta(text), None
     if not re.fullmatch(_DATE, text):
         raise ValueError
     span = pd.Period(text.replace("T", " "))
     first, after = span.start_time, (span + 1).start_time
-    if isinstance(column.dtype, pd.ArrowDtype) and pa.types.is_date(column.dtype.pyarrow_dtype):
+    if column.dtype == object or (is_arrow and pa.types.is_date(column.dtype.pyarrow_dtype)):
         return first.date(), after.date()
     # When clocks change: the first of a repeated hour, and the end of a skipped hour.
     zone: Any = {"tz": column.dt.tz, "ambiguous": True, "nonexistent": "shift_forward"}

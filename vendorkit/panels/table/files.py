@@ -19,6 +19,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from vendorkit import arguments
+from vendorkit.deadline import check_cancelled
 from vendorkit.errors import SettingsError, UsageError
 from vendorkit.panels.table.columns import Columns, arrow, texts, without_midnight
 from vendorkit.saved.files import write_atomically
@@ -65,11 +66,21 @@ def parquet_bytes(columns: Columns, about: About = _NOTHING) -> bytes:
 
     `pandas.read_parquet` restores *about* as `attrs["vendorkit"]`.
     """
-    sink, table = io.BytesIO(), pa.table({name: arrow(column) for name, column in columns.items()})
+    sink, table = io.BytesIO(), pa.table({name: _stored(column) for name, column in columns.items()})
     with suppress(TypeError, ValueError):  # attrs may hold anything
         table = table.replace_schema_metadata({"PANDAS_ATTRS": json.dumps({"vendorkit": about})} if about else None)
     pq.write_table(table, sink)
     return sink.getvalue()
+
+
+def _stored(column: pd.Series[Any]) -> pa.ChunkedArray:
+    """Return the values as Arrow, or as text if Parquet has no such type, as for objects without members."""
+    array = arrow(column)
+    try:
+        pq.write_table(pa.table([array.slice(0, 0)], names=["column"]), io.BytesIO())
+    except pa.ArrowNotImplementedError:
+        return texts(column)
+    return array
 
 
 def excel_bytes(columns: Columns, about: About = _NOTHING) -> bytes:
@@ -176,6 +187,7 @@ def _write_column(sheet: Any, number: int, values: list[Any], as_text: Any, date
     strings = pa.array([value if isinstance(value, str) else None for value in values], pa.large_string())
     formulas = _looks_like_formula(strings).to_pylist()
     for row, (value, formula) in enumerate(zip(values, formulas, strict=True), start=1):
+        check_cancelled()
         if isinstance(value, str):
             sheet.write_string(row, number, value, as_text if formula else None)
         else:

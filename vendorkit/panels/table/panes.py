@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import chain, count
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +13,7 @@ from typing import Any, Final
 import ipywidgets as widgets
 import pandas as pd
 
-from vendorkit.panels.base import WHOLE, WRAP, Action, Worker, button, set_class, set_ready
+from vendorkit.panels.base import WHOLE, WRAP, Action, button, set_class
 from vendorkit.panels.markup import copyable_html, dim_html, error_html, success_html
 from vendorkit.panels.table.charts import CHARTS, SPANS, Chart, picture_html
 from vendorkit.panels.table.columns import Columns, kind_of
@@ -25,6 +26,7 @@ from vendorkit.saved.files import write_atomically
 LINK_BYTES: Final = 1 << 20
 """Larger files are saved by the kernel, because Jupyter's server drops messages above 1 MB per second."""
 
+_WRITING: Final = "<i>Writing …</i>"
 _FORMATS: Final = (("CSV", "csv"), ("Parquet", "parquet"), ("Excel", "xlsx"))
 
 
@@ -34,16 +36,13 @@ class Pane(widgets.VBox):  # type: ignore[misc]
 
     Args:
         view: The view of the table.
+        compute: Runs a task in the thread of the table, where Cancel stops it.
+        guard: Runs the action of a control.
     """
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: View, compute: Callable[[Action], None], guard: Callable[[Action], None]) -> None:
         super().__init__()
-        self._view, self._shown = view, widgets.HTML()
-        self._worker = Worker(self._show, self._fail, self._show_busy)
-
-    def join(self, timeout_s: float) -> None:
-        """Wait until a running chart or file is finished."""
-        self._worker.join(timeout_s)
+        self._view, self._compute, self._guard, self._shown = view, compute, guard, widgets.HTML()
 
     def refresh(self) -> None:
         """Update the pane after a change of the view."""
@@ -54,15 +53,22 @@ class Pane(widgets.VBox):  # type: ignore[misc]
     def _fail(self, exc: BaseException) -> None:
         self._show(error_html(exc))
 
-    def _show_busy(self, busy: bool) -> None:
-        """Show whether a task is running."""
+    def _work(self) -> str:
+        """Return HTML that takes long to compute."""
+        raise NotImplementedError
+
+    def _task(self) -> Action:
+        try:
+            return partial(self._show, self._work())
+        except BaseException as exc:  # noqa: BLE001 - the pane shows it instead of an earlier result
+            return partial(self._fail, exc)
 
 
 class ColumnsPane(Pane):
     """Checkboxes for the columns of a view, with a search field and presets."""
 
-    def __init__(self, view: View, _: Any) -> None:
-        super().__init__(view)
+    def __init__(self, view: View, *callbacks: Any) -> None:
+        super().__init__(view, *callbacks)
         names = list(PRESETS)
         choose_preset = lambda number: view.choose(view.preset(names[number]))  # noqa: E731 - one expression
         presets = Buttons("vk-presets", choose_preset, self._fail, layout={"width": "auto"})
@@ -78,16 +84,16 @@ class ColumnsPane(Pane):
 class ChartPane(Pane):
     """A chart of one or two columns of the filtered rows, with its code."""
 
-    def __init__(self, view: View, guard: Callable[[Action], None]) -> None:
-        super().__init__(view)
-        kinds = {label: kind_of(view.column(label)) for label in view.columns if view.is_plain(label)}
+    def __init__(self, view: View, *callbacks: Any) -> None:
+        super().__init__(view, *callbacks)
+        kinds = {label: kind_of(view.column(label)) for label in view.names}
         self._labels = {name: [key for key in kinds if kinds[key] in chart["kinds"]] for name, chart in CHARTS.items()}
         choices = {"Chart": [name for name in CHARTS if self._labels[name]], "of": (), "by": (), "per": list(SPANS)}
         look = {"style": WHOLE, "layout": widgets.Layout(width="20em")}
         self._choices = [widgets.Dropdown(options=items, description=name, **look) for name, items in choices.items()]
         self._listed_kind = ""
         for control in self._choices:
-            control.observe(lambda _: guard(self.refresh), "value")
+            control.observe(lambda _: self._guard(self.refresh), "value")
         self.children = [widgets.HBox(self._choices, layout=WRAP), self._shown]
 
     def refresh(self) -> None:
@@ -102,24 +108,26 @@ class ChartPane(Pane):
                 control.options, control.index = self._labels[kind.value], 0
             set_class(y, NONE, kind.value != "Scatter")
             set_class(span, NONE, kind.value != "Over time")
-        self._worker.start(self._draw, wait=True)
+        self._compute(self._task)
 
-    def _draw(self) -> str:
-        chart = Chart(*(control.value for control in self._choices))
-        frame = pd.DataFrame({label: self._view.column(label, shown=True) for label in (chart.x, chart.y)})
+    def _work(self) -> str:
+        kind, x, y, span = (control.value for control in self._choices)
+        names = self._view.names
+        frame = pd.DataFrame({names[label]: self._view.column(label, shown=True) for label in (x, y)})
+        chart = Chart(kind, names[x], names[y], span)
         return picture_html(chart, frame) + copyable_html(chart.code(self._view.rows_code()), "Copy the code")
 
 
 class FilesPane(Pane):
     """The view as code, the current page as text to copy, and all pages as a file: a download, or saved if large."""
 
-    def __init__(self, view: View, _: Any) -> None:
-        super().__init__(view)
+    def __init__(self, view: View, *callbacks: Any) -> None:
+        super().__init__(view, *callbacks)
         self._code, self._copy = widgets.HTML(), widgets.HTML()
         self._format = widgets.Dropdown(options=_FORMATS, description="Format", style=WHOLE, layout={"width": "11em"})
         self._name = widgets.Text("table", description="File name", style=WHOLE, layout={"width": "18em"})
-        self._make = button("Create file", self.create, self._fail, button_style="primary")
-        files = widgets.HBox([self._format, self._name, self._make], layout=WRAP)
+        make = button("Create file", self.create, self._fail, button_style="primary")
+        files = widgets.HBox([self._format, self._name, make], layout=WRAP)
         self.children = [self._code, files, self._shown, self._copy]
 
     def refresh(self) -> None:
@@ -130,16 +138,16 @@ class FilesPane(Pane):
 
     def create(self) -> None:
         """Write the file in a thread, with the name and format selected in the pane."""
+        if self._shown.value != _WRITING:  # a second click has no effect
+            self._show(_WRITING)
+            self._compute(self._task)
+
+    def _work(self) -> str:
         columns, suffix, about = self._view.selected(), self._format.value, self._view.about
         path = Path(f"{(self._name.value.strip() or 'table').removesuffix(f'.{suffix}')}.{suffix}")
         if is_mock(about) and not path.name.startswith(MOCK):
             path = path.with_name(f"{MOCK}-{path.name}")
-        self._worker.start(lambda: download_html(columns, path, about))
-
-    def _show_busy(self, busy: bool) -> None:
-        set_ready(self._make, ready=not busy)
-        if busy:
-            self._shown.value = "<i>Writing …</i>"
+        return download_html(columns, path, about)
 
 
 def download_html(columns: Columns, path: Path, about: Mapping[str, Any] | None = None) -> str:

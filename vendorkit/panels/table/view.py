@@ -17,7 +17,7 @@ from vendorkit.deadline import check_cancelled
 from vendorkit.errors import UsageError
 from vendorkit.panels.markup import counted
 from vendorkit.panels.table.columns import Columns, Facts, contains, facts, is_empty, kind_of, labelled, order, sortable
-from vendorkit.panels.table.conditions import condition, literal, looks_typed
+from vendorkit.panels.table.conditions import condition, literal, looks_typed, plain_names
 from vendorkit.panels.table.files import is_mock, write_columns
 
 PRESETS: Final = {"With values": "", "All": "", "Numbers": "number", "Texts": "text", "Dates": "date"}
@@ -35,6 +35,9 @@ class View:
     Args:
         frame: Any DataFrame.
         page_size: Rows per page.
+
+    Attributes:
+        names: The names of columns that `df[name]` selects in code, by label.
     """
 
     def __init__(self, frame: pd.DataFrame, page_size: int = 20) -> None:
@@ -56,8 +59,8 @@ class View:
         """A pandas expression for `frame`, where df is the original frame and vk is vendorkit."""
         if len(self._chosen) == len(self._columns):
             return self.rows_code()
-        if all(map(self.is_plain, self._chosen)):
-            return f"{self.rows_code()}[[{', '.join(map(literal, self._chosen))}]]"
+        if self.names.keys() >= {*self._chosen}:
+            return f"{self.rows_code()}[[{', '.join(literal(self.names[label]) for label in self._chosen)}]]"
         return f"{self.rows_code()}.iloc[:, {self._positions()}]"
 
     def show(self, frame: Any) -> None:
@@ -69,6 +72,8 @@ class View:
         self._data = frame.copy(deep=False)
         self._attrs, self._data.attrs = self._data.attrs, {}  # pandas deep-copies attrs with each column
         self._columns = labelled(self._data)
+        self._labels = self.columns[len(self._columns) - self._data.shape[1] :]  # without the index levels
+        self.names = plain_names(self._data, self._labels)
         self._chosen, self._visible = tuple(self._columns), tuple(self.preset("With values"))
         self._show_rows({}, "", False, _ALL)
 
@@ -229,30 +234,21 @@ class View:
         """Return the positions of the chosen columns in the frame."""
         return [position for position, label in enumerate(self._labels) if label in self._chosen]
 
-    @property
-    def _labels(self) -> list[str]:
-        """The labels of the frame's own columns: the entries of `columns` after the index levels."""
-        return self.columns[len(self._columns) - self._data.shape[1] :]
-
-    def is_plain(self, label: str) -> bool:
-        """Return whether df[label] selects this column: not an index level, and no duplicate name."""
-        return bool((self._data.columns == label).sum() == 1 and label in self._labels)
-
     def rows_code(self) -> str:
         """Return the pandas expression for the rows of `frame`, with all columns."""
-        if self._sort and (not self.is_plain(self._sort) or not sortable(self._columns[self._sort])):
+        if self._sort and (self._sort not in self.names or not sortable(self._columns[self._sort])):
             direction = ", descending=True" if self._descending else ""
             return f"df.iloc[vk.table(df).rows({self._filters!r}, {literal(self._sort)}{direction})]"
         masks = " & ".join(self._mask_code(label, text) for label, text in self._filters.items())
         direction = ", ascending=False" if self._descending else ""
-        ordered = f'.sort_values({literal(self._sort)}{direction}, kind="stable")' if self._sort else ""
+        ordered = f'.sort_values({literal(self.names[self._sort])}{direction}, kind="stable")' if self._sort else ""
         return f"df{f'[{masks}]' if masks else ''}{ordered}"
 
     def _mask_code(self, label: str, text: str) -> str:
-        parsed = condition(self._columns[label], text, label) if self.is_plain(label) else None
+        parsed = condition(self._columns[label], text, label) if label in self.names else None
         if parsed is None:
             return f"vk.table(df).matches({', '.join(map(literal, (text, label) if label else (text,)))})"
-        return parsed.code(f"df[{literal(label)}]")
+        return parsed.code(f"df[{literal(self.names[label])}]")
 
     def column(self, label: str, *, shown: bool = False) -> pd.Series[Any]:
         """Return one column: all rows of it, or only the rows of `frame` if *shown*."""

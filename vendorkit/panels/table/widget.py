@@ -138,7 +138,7 @@ class Table(View, WorkPanel):
 
     def _apply_filter(self) -> None:
         """Filter by the typed text; an invalid text stays in the field to be corrected."""
-        text, label = self._filter_text.value.strip(), self._filter_column.value.strip() or None
+        text, label = self._filter_text.value.strip(), self._filter_column.value or None
         if text:
             self._compute(partial(self.filtering, text, label))
 
@@ -220,14 +220,9 @@ class Table(View, WorkPanel):
         """Show the selected panes. Panes are created on first use, so that the first page shows sooner."""
         existing = {type(pane): pane for pane in self._pane.children}
         selected = [kind for toggle, kind in self._toggles.items() if toggle.value and kind is not None]
-        self._pane.children = [existing.get(kind) or kind(self, self._run_user_action) for kind in selected]
+        callbacks = self._compute, self._run_user_action
+        self._pane.children = [existing.get(kind) or kind(self, *callbacks) for kind in selected]
         self.changed()
-
-    def join(self, timeout_s: float = 30.0) -> None:
-        """Wait for running filters, statistics, charts and file exports."""
-        super().join(timeout_s)
-        for pane in self._pane.children:
-            pane.join(timeout_s)
 
     def static_html(self) -> str:
         """Return the current page and its summary as HTML."""
