@@ -173,12 +173,13 @@ def _between(column: pd.Series[Any], kind: str, first: str, last: str) -> tuple[
 
 def _span(column: pd.Series[Any], kind: str, text: str) -> tuple[Any, Any]:
     """Return the value and None; for a date, the start of its period and the start of the next one."""
-    text, is_arrow = text.strip(), isinstance(column.dtype, pd.ArrowDtype)
+    text, dtype = text.strip(), column.dtype
     if kind == "number":
         if not re.fullmatch(_NUMBER, text):
             raise ValueError
-        is_integer = re.fullmatch(r"[+-]?\d+", text) and not (is_arrow and abs(int(text)) >> 63)  # Arrow has 64 bits
-        return (int(text) if is_integer else float(text)), None
+        is_integer = re.fullmatch(r"[+-]?\d+", text) is not None
+        too_long = is_integer and isinstance(dtype, pd.ArrowDtype) and abs(int(text)) >> 63  # for a 64-bit integer
+        return (int(text) if is_integer and not too_long else float(text)), None
     if kind == "flag":
         return _FLAGS[text.lower()], None
     if kind == "duration":
@@ -189,7 +190,7 @@ def _span(column: pd.Series[Any], kind: str, text: str) -> tuple[Any, Any]:
         raise ValueError
     span = pd.Period(text.replace("T", " "))
     first, after = span.start_time, (span + 1).start_time
-    if column.dtype == object or (is_arrow and pa.types.is_date(column.dtype.pyarrow_dtype)):
+    if dtype == object or (isinstance(dtype, pd.ArrowDtype) and pa.types.is_date(dtype.pyarrow_dtype)):
         return first.date(), after.date()
     # When clocks change: the first of a repeated hour, and the end of a skipped hour.
     zone: Any = {"tz": column.dt.tz, "ambiguous": True, "nonexistent": "shift_forward"}
