@@ -36,11 +36,8 @@ def _code(page: Path) -> str:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if _code(page)], ids=lambda page: page.stem)
-def test_code_of_a_page_runs_from_top_to_bottom(page, vendors, monkeypatch, tmp_path):
-    """In one namespace and an empty folder, on the mock servers; plain requests trust their authority."""
-    bundle = tmp_path / "authority.pem"
-    bundle.write_text("".join(vendors[name].ca_pem for name in ("medipim", "mediagenix")), encoding="ascii")
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+def test_code_of_a_page_runs_from_top_to_bottom(page, vendors, monkeypatch):
+    """In one namespace and an empty folder, on the mock servers, with nothing else prepared."""
     code = compile(_code(page), str(page), "exec")
     module = ModuleType("page")
     monkeypatch.setitem(sys.modules, "page", module)  # dataclasses look their module up
@@ -114,3 +111,15 @@ def test_page_of_a_vendor_names_all_its_settings(vendor, vendors):
 def test_readme_stays_short():
     """What it is, two commands, ten lines of code, what it does not do."""
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) < 120
+
+
+@each_page
+def test_libraries_in_the_code_of_a_page_are_installed_with_vendorkit_or_named(page):
+    """`vendorkit[all]` installs them, or the page has their `pip install`; pandas needs openpyxl to read a workbook."""
+    text = page.read_text(encoding="utf-8")
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition("\ntest = [")[0]
+    installed = {name.lower() for name in re.findall(r'^ *"([A-Za-z-]+)', project, re.MULTILINE)}
+    named = set(" ".join(re.findall(r"pip install ([a-z -]+)", text)).split())
+    imported = set(re.findall(r"^ *(?:import|from) (\w+)", _code(page), re.MULTILINE))
+    imported |= {"openpyxl"} if "read_excel(" in text else set()
+    assert imported - installed - named - sys.stdlib_module_names <= {"vendorkit"}
