@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from dataclasses import fields
+from importlib import metadata
 
 import pandas as pd
 import pytest
@@ -24,14 +25,19 @@ CALLS = {
     'medipim.products.query(brand="Aderlis")': "medipim.brands.query(search='Aderlis')",
     'medipim.products.query(srot="id")': "Did you mean sort?",
     'medipim.products.query(status="activ")': "one of active, replaced, inactive",
+    "medipim.products.query(limit=5)": "query(…).frame(limit=…)",
+    'medipim.products.query(search="soap")': 'a dictionary, not \'soap\'. Give {"query": …, "locale": …',
     "query.fram()": "Did you mean frame?",
+    "query.head()": "Write frame().head.",
     "query.frame(limt=3)": "Did you mean limit?",
     "query.frame(3)": "Its arguments: columns, limit, locale",
     'query.frame(locale="xx")': "Available: nl, fr, en, de.",
     "query.save()": "missing a required argument: 'path'",
     "medipim.product": "Did you mean products",
     "medipim.products.qery()": "Did you mean query?",
-    "medipim.products.frame()": "Available: columns, filters, for_each, get,",
+    "medipim.products.frame()": "Write query().frame.",
+    "medipim.products.sort": "Available: columns, filters, for_each, get,",
+    "medipim.products.limit": "Available: columns, filters, for_each, get,",
     "medipim.brands.get()": "missing a required argument: 'identifier'",
     'medipim.get("/v4/brands", parms={})': "Did you mean params?",
     "pledg.purchase_ulr({})": "Did you mean purchase_url",
@@ -83,6 +89,12 @@ def test_unknown_name_is_an_attribute_error_too(medipim):
         assert not hasattr(one, "nothing")
         assert not hasattr(one, "_repr_nothing_")
     assert copy.copy(query.ask) == pickle.loads(pickle.dumps(query.ask)) == query.ask  # noqa: S301
+
+
+def test_version_is_that_of_the_installed_package():
+    """As nearly every package has it; it is not looked up before somebody reads it."""
+    assert vk.__version__ == metadata.version("vendorkit")
+    assert "__version__" not in vars(vk)
 
 
 @pytest.mark.parametrize("name", ["Medipim", "MEDIPIM", "medipim"])

@@ -10,7 +10,7 @@ Most modules are imported when they are first used, so that importing the packag
 
 from __future__ import annotations
 
-import importlib
+import importlib.metadata
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from vendorkit.vendors.client import Client as Client
     from vendorkit.vendors.connecting import connect as connect
 
+    __version__: str
+
 _LAZY: Final = {
     "Client": "vendorkit.vendors.client",
     "Dataset": "vendorkit.saved.dataset",
@@ -52,14 +54,17 @@ __all__ = ["auth", "errors"]
 __all__ += list(_LAZY)
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        near = get_close_matches(name, __all__, n=1)
-        message = f"vendorkit has no attribute {name!r}."
-        raise errors.UnknownName(message, remedy=f"Did you mean {near[0]}?" if near else "")
-    value = getattr(importlib.import_module(_LAZY[name]), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # type checkers report unknown names themselves
+
+    def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            return importlib.metadata.version("vendorkit")
+        if name not in _LAZY:
+            near = get_close_matches(name, __all__, n=1)
+            message = f"vendorkit has no attribute {name!r}."
+            raise errors.UnknownName(message, remedy=f"Did you mean {near[0]}?" if near else "")
+        globals()[name] = value = getattr(importlib.import_module(_LAZY[name]), name)
+        return value
 
 
 def __dir__() -> list[str]:

@@ -120,7 +120,10 @@ class Filter:
         if self.kind == "moment":
             return self._moment(value)
         if self.kind == "object":
-            return arguments.json_value(value, self.name)
+            plain = arguments.json_value(value, self.name)
+            if not isinstance(plain, (dict, list)):
+                arguments.refuse(self.name, "a dictionary", value, self.about and f"Give {self.about}")
+            return plain
         items = arguments.values(value, self.name)
         if items is None:
             return self._scalar(value)
@@ -270,13 +273,17 @@ def suggestion(name: Any, known: Iterable[str]) -> str:
     return f"Available: {', '.join(known)}." if known else "There are none."
 
 
-def unknown_name(of: object, title: str, name: str, first: Iterable[str] = ()) -> NoReturn:
-    """Raise the error for a missing attribute *name* of *of*; suggestions come from *first*, then its attributes."""
+def unknown_name(of: object, title: str, name: str, first: Iterable[str] = (), call: str = "") -> NoReturn:
+    """
+    Raise the error for a missing attribute *name* of *of*.
+
+    Suggestions come from *first*, then its attributes; or *call* is a call whose result has the attribute.
+    """
     what = f"{title} has no attribute {name!r}."
     if name.startswith("_"):  # Python and notebooks probe for many private names
         raise AttributeError(what)
     known = [attribute for attribute in dir(type(of)) if not attribute.startswith("_")]
-    raise UnknownName(what, remedy=suggestion(name, [*first, *known]))
+    raise UnknownName(what, remedy=f"Write {call}.{name}." if call else suggestion(name, [*first, *known]))
 
 
 def choice(value: Any, known: Collection[str], what: str) -> str:

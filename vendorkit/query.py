@@ -267,7 +267,7 @@ class Query:
     if not TYPE_CHECKING:  # type checkers find unknown names by themselves
 
         def __getattr__(self, name: str) -> NoReturn:
-            unknown_name(self, "A query", name)
+            unknown_name(self, "A query", name, call="frame()" if hasattr(pd.DataFrame, name) else "")
 
     def __repr__(self) -> str:
         request = self.describe()

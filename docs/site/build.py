@@ -23,6 +23,7 @@ REFERENCE = {
             "vendorkit.http.chains.chain",
             "vendorkit.http.call.Policy",
             "vendorkit.frames.SchemaDrift",
+            "vendorkit.pull.result.DataMoved",
         ],
     ),
     "queries": (

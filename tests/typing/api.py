@@ -1,4 +1,4 @@
-"""The documented API as a user writes it, for `mypy --strict`: no cast, no ignore. It is read by mypy and not run."""
+"""The documented API as a user writes it, for `mypy --strict`: no cast, no ignore but at a mistake. mypy reads it."""
 
 from __future__ import annotations
 
@@ -35,6 +35,8 @@ from vendorkit.vendors.pledg.client import Pledg
 
 def connecting(vendor: str) -> vk.Client:
     """One overload per vendor; a name that is only known when the program runs gives a `Client`."""
+    assert_type(vk.__version__, str)
+    vk.conect(vendor)  # type: ignore[attr-defined]
     medipim = vk.connect("medipim", environment="local", country="fr")
     assert_type(medipim, Medipim)
     assert_type(vk.connect("pledg", writable=True), Pledg)

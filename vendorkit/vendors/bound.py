@@ -27,6 +27,7 @@ def search_filter(resource: Resource) -> str | None:
 
 
 _ARGUMENTS: Final = ("where", "sort", "expand", "accept", "strategy", "since")  # of `query`, other than filters
+_OF_FRAME: Final = {"columns", "limit", "locale", "nested"}  # some are also the name of a filter
 
 
 @calls.checked
@@ -93,14 +94,12 @@ class BoundResource:
         """
         if positional:
             self._refuse_positional(positional[0])
-        resource, client = self._resource, self._client
-        ask = self._build_ask(
-            self._checked(filters), where=where, sort=sort, expand=expand, accept=accept, strategy=strategy
-        )
+        values = self._with_defaults(self._values(filters))
+        ask = self._build_ask(values, where=where, sort=sort, expand=expand, accept=accept, strategy=strategy)
         if since is None:
-            return Query(client, ask)
-        changes_of(resource, ask, client.title)
-        return Query(client, replace(ask, since=Since(Filter("since", "moment").value(since))))
+            return Query(self._client, ask)
+        changes_of(self._resource, ask, self._client.title)
+        return Query(self._client, replace(ask, since=Since(Filter("since", "moment").value(since))))
 
     def _build_ask(
         self,
@@ -202,10 +201,6 @@ class BoundResource:
             remedy += " Pass a nested filter as where=." if self._resource.nests else ""
         arguments.refuse("query", "called with filters by name", given, remedy)
 
-    def _checked(self, filters: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the checked values by the vendor's names, with defaults from the settings."""
-        return self._with_defaults(self._values(filters))
-
     def _values(self, filters: Mapping[str, Any]) -> dict[str, Any]:
         """Return the checked values by the vendor's names, without those that are None."""
         pairs = [(self._filter(name, _ARGUMENTS), given) for name, given in filters.items()]
@@ -227,6 +222,9 @@ class BoundResource:
 
     def _filter(self, name: str, others: Iterable[str] = ()) -> Filter:
         """Return the filter called *name*. If its values are ids of another resource, it has the code to find them."""
+        if name in _OF_FRAME - {known.name for known in self._resource.filters}:
+            what = f"{self._resource.name} has no filter {name!r}."
+            raise UsageError(what, remedy=f"It is an argument of frame(): query(…).frame({name}=…).")
         declared = find_filter(self._resource.filters, name, self._resource.name, others)
         target = self.identified(declared)
         if target is None:
@@ -268,7 +266,8 @@ class BoundResource:
     if not TYPE_CHECKING:  # type checkers report unknown names themselves
 
         def __getattr__(self, name: str) -> NoReturn:
-            unknown_name(self, f"The resource {self._resource.name}" if name[:1] != "_" else "A resource", name)
+            title = f"The resource {self._resource.name}" if name[:1] != "_" else "A resource"
+            unknown_name(self, title, name, call="query()" if callable(getattr(Query, name, None)) else "")
 
     def __repr__(self) -> str:
         return f"<{self._client.title}: {self._resource.name}. {self._resource.about}>"

@@ -15,7 +15,7 @@ import requests
 from requests.auth import AuthBase
 
 from vendorkit import arguments, calls
-from vendorkit.ask import Ask, suggestion, unknown_name
+from vendorkit.ask import Ask, choice, suggestion, unknown_name
 from vendorkit.auth.flow import origin_of
 from vendorkit.errors import UsageError
 from vendorkit.frames import Page
@@ -227,9 +227,7 @@ class Client:
         Raises:
             NotAllowed: The call may write, and the client is read-only; nothing was sent.
         """
-        method = arguments.word(method, "method", "an HTTP method, such as 'PUT'").upper()
-        if method not in _METHODS:
-            arguments.refuse("method", f"one of {', '.join(_METHODS)}", method)
+        method = choice(method, _METHODS, "There is no HTTP method")
         return self._raw(method, path, params=params, json=json, auth=auth)
 
     def file(self, url: str) -> requests.Response:

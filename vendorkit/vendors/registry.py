@@ -110,13 +110,8 @@ def all_setting_names(kind: type[Client]) -> tuple[str, ...]:
 
 
 def _country(kind: type[Client], country: str | None) -> str | None:
-    if not kind.countries:
-        return None
-    country = (country or kind.countries[0]).lower()
-    if country not in kind.countries:
-        what = f"{kind.label} has no platform for the country {country!r}."
-        raise UsageError(what, remedy=suggestion(country, kind.countries))
-    return country
+    what = f"{kind.label} has no platform for the country"
+    return choice(country or kind.countries[0], kind.countries, what) if kind.countries else None
 
 
 def _settings(kind: type[Client], environment: str | None, passed: Secret | None, proxy: Secret | None) -> Settings:
