@@ -62,7 +62,7 @@ def parse_token(status: int, headers: Mapping[str, str], body: bytes, started_at
     fields, problem = _fields(body)
     code = fields.get("error")
     known_code = code if isinstance(code, str) and code in _ERROR_CODES else None
-    if status != HTTPStatus.OK or "error" in fields:
+    if status not in {HTTPStatus.OK, HTTPStatus.CREATED} or code:
         raise _refusal(status, headers, known_code)
     if not problem:
         problem = _problem(fields)
