@@ -40,11 +40,11 @@ def session_for(url: str, trust: tls.Trust) -> Session:
 def test_approved_roots_are_those_of_the_table():
     """Promise 7: by fingerprint; and certifi carries no other root of the approved organisations."""
     trust = tls.approved_trust()
-    fingerprints = {tls._sha256(der) for der in trust.context().get_ca_certs(binary_form=True)}
+    fingerprints = {tls.sha256(der) for der in trust.context().get_ca_certs(binary_form=True)}
     assert fingerprints | set(tls.vanished_roots()) == set(tls.APPROVED_ROOTS)
     assert fingerprints
     organisations = {organisation for organisation, _ in tls.APPROVED_ROOTS.values()}
-    named = {tls._sha256(der) for der, name in tls._bundle() if tls.field(name, "organizationName") in organisations}
+    named = {tls.sha256(der) for der, name in tls._bundle() if tls.field(name, "organizationName") in organisations}
     assert named == fingerprints, "a new root of these organisations: look at it, and put it into the table"
 
 
@@ -75,7 +75,7 @@ def roots_of(session: Session) -> set[str]:
     context = pool.conn_kw["ssl_context"]
     assert context.verify_mode == ssl.CERT_REQUIRED
     assert context.check_hostname
-    return {tls._sha256(der) for der in context.get_ca_certs(binary_form=True)}
+    return {tls.sha256(der) for der in context.get_ca_certs(binary_form=True)}
 
 
 @pytest.mark.parametrize("organisation", ["Somebody Else", "Sectigo Limited"])
@@ -176,7 +176,7 @@ def test_trusted_roots_stay_the_same_after_calls(everywhere):
         session = session_for(server.url, server.trust)
         for _ in range(2):
             session.send(Call("GET", "/"))
-        assert roots_of(session) == {tls._sha256(ssl.PEM_cert_to_DER_cert(server.ca_pem))}
+        assert roots_of(session) == {tls.sha256(ssl.PEM_cert_to_DER_cert(server.ca_pem))}
 
 
 def test_the_usual_way_to_pin_is_undone_by_requests(everywhere):
@@ -216,7 +216,7 @@ def test_setting_asks_for_an_issuer_besides_the_root(monkeypatch):
 @pytest.mark.parametrize("broken", ["unreadable chain", "other root", "no host name check"])
 def test_chain_that_cannot_be_checked_is_refused(broken, monkeypatch):
     """L08: it fails closed, whatever Python or another library did to the connection; nothing is sent."""
-    other = tls._sha256(ssl.PEM_cert_to_DER_cert(authority().cert_pem.bytes().decode()))
+    other = tls.sha256(ssl.PEM_cert_to_DER_cert(authority().cert_pem.bytes().decode()))
     connect = urllib3.connection.HTTPSConnection.connect
 
     def meddle(connection):

@@ -19,9 +19,7 @@ PARAMETER_LIMIT: Final = 4096  # characters; real nonces have under 200
 # even a list of qop, whose comma then does not end the parameter.
 _NAME: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _LIST: Final = r"(?:auth(?:-int)?[ \t]*,[ \t]*(?=auth(?:-int)?(?:[ \t,]|$)))*"
-_PARAMETER: Final = re.compile(
-    rf'({_NAME})[ \t]*=[ \t]*(?:"([^"\\]*(?:\\.[^"\\]*)*)"|({_LIST}[^\s,"]*))', re.DOTALL | re.IGNORECASE
-)
+_PARAMETER: Final = re.compile(rf'(?is)({_NAME})[ \t]*=[ \t]*(?:"([^"\\]*(?:\\.[^"\\]*)*)"|({_LIST}[^\s,"]*))')
 _SCHEME: Final = re.compile(rf"({_NAME})(?=[ \t,]|$)")
 _TOKEN68: Final = re.compile(r"[ \t]+[A-Za-z0-9._~+/-]+=*[ \t]*(?=,|$)")
 _SEPARATOR: Final = re.compile(r"[\s,]*")

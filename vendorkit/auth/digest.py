@@ -59,10 +59,11 @@ class Digest(FlowAuth):
                 nonce = attempt.nonce
                 answer = yield {} if nonce is None else {"Authorization": self._sign(nonce, attempt.count, request)}
                 if answer.status != UNAUTHORIZED:
-                    nextnonce = next_nonce(answer.all("Authentication-Info"))
+                    nextnonce = next_nonce(answer.headers.getlist("Authentication-Info"))
                     pool.accepted(attempt, lease, nextnonce, proof=_shows_proof(answer))
                     return
-                attempt = pool.refused(attempt, lease, best_challenge(answer.all("WWW-Authenticate")))
+                challenge = best_challenge(answer.headers.getlist("WWW-Authenticate"))
+                attempt = pool.refused(attempt, lease, challenge)
         finally:
             pool.leave(lease)
 

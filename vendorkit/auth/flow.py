@@ -54,10 +54,6 @@ class Answer:
     status: int
     headers: HTTPHeaderDict
 
-    def all(self, name: str) -> list[str]:
-        """Return the values of header *name*, one per header line."""
-        return self.headers.getlist(name)
-
 
 Flow = Generator[Mapping[str, str], Answer, None]
 

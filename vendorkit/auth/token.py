@@ -60,6 +60,13 @@ class _Attempt(ThreadActivity):
         """Return whether another thread works on it. Polled, because an exception from outside may skip any signal."""
         return not self.done and self.thread != get_ident() and not self.is_abandoned()
 
+    def has_ended(self, wait_s: float) -> bool:
+        """Return whether it has ended; wait a moment, at most *wait_s*, if not."""
+        if not self.is_under_way():
+            return True
+        time.sleep(min(wait_s, _POLL_S))
+        return False
+
     def pause_s(self) -> float:
         """Return for how many seconds another request would get the same error."""
         if isinstance(self.error, CredentialsRefused):
@@ -172,7 +179,7 @@ class ClientCredentials(PerProcess, FlowAuth):
                     return self._fetch_into(new)
             finally:
                 new.done = True
-            if not wait_until(_ended(attempt), _WAIT_S):
+            if not wait_until(attempt.has_ended, _WAIT_S):
                 what = f"{self._origin} sent no access token within {_WAIT_S:g} seconds."
                 raise DeadlineExceeded(what, remedy="Try again later.")
             if attempt.token is not None:
@@ -254,16 +261,6 @@ def _plain_post(prepared: requests.PreparedRequest) -> requests.Response:
 
 def _bearer(token: Token) -> dict[str, str]:
     return {"Authorization": f"Bearer {token.value.reveal()}"}
-
-
-def _ended(attempt: _Attempt) -> Callable[[float], bool]:
-    def poll(seconds: float) -> bool:
-        under_way = attempt.is_under_way()
-        if under_way:
-            time.sleep(min(seconds, _POLL_S))
-        return not under_way
-
-    return poll
 
 
 def _checked(token_url: str) -> str:

@@ -90,18 +90,17 @@ def body_of(response: requests.Response) -> bytes:
 
 
 def _beginning(response: requests.Response) -> bytes:
-    parts, size = [], 0
+    body = bytearray()
     try:
         for chunk in chunks(response):
-            parts.append(chunk)
-            size += len(chunk)
-            if size >= _PROBLEM_LIMIT_BYTES:
+            body += chunk
+            if len(body) >= _PROBLEM_LIMIT_BYTES:
                 break
     except (MalformedAnswer, requests.RequestException, HTTPError, OSError) as exc:
         if isinstance(exc, DeadlineExceeded) or from_outside(exc) is not None:
             raise
     response.close()  # if the body was read to its end, urllib3 has already reclaimed the connection
-    return b"".join(parts)[:_PROBLEM_LIMIT_BYTES]
+    return bytes(body[:_PROBLEM_LIMIT_BYTES])
 
 
 class _Inflate:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import socket
 import ssl
-import threading
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from vendorkit.auth.interrupts import from_outside, tolerated
-from vendorkit.deadline import SLICE_S, current_deadline
 from vendorkit.errors import TlsError, UsageError, VendorkitError
 from vendorkit.http import tls
 from vendorkit.http.certificates import DER, certificates, field, sha256
 from vendorkit.http.proxy import PROXY_VARIABLE, Route, find_route
+from vendorkit.http.sockets import done_in_thread
 from vendorkit.http.tunnel import open_tunnel
 from vendorkit.settings import Secret, read_settings
 
@@ -108,23 +105,11 @@ def _signer(url: str, trust: tls.Trust, route: Route) -> str:
         with suppress(OSError, ValueError, VendorkitError):
             infos.extend(info for _, info in _presented(url, context, route, _READ_CHAIN_S))
 
-    _in_thread(read_chain)
+    with tolerated(VendorkitError):  # if the call has ended, its error is raised without the issuer
+        done_in_thread(read_chain, _READ_CHAIN_S)
     issuer = infos[0].get("issuer", ()) if infos else ()
     names = [field(issuer, key) for key in ("organizationName", "commonName")]
     return ", ".join(repr(name[:80]) for name in dict.fromkeys(names) if name)
-
-
-def _in_thread(work: Callable[[], None]) -> None:
-    """Do *work* in a thread, which is abandoned after some seconds or when the current call ends."""
-    thread = threading.Thread(target=work, name="vendorkit-chain", daemon=True)
-    deadline, until = current_deadline(), time.monotonic() + _READ_CHAIN_S
-    # If no thread can be started, or the call has ended, the error is raised without the issuer.
-    with tolerated(RuntimeError, VendorkitError):
-        thread.start()
-        while thread.is_alive() and time.monotonic() < until:
-            if deadline is not None:
-                deadline.check()
-            thread.join(SLICE_S)
 
 
 def _presented(url: str, context: ssl.SSLContext, route: Route, timeout_s: float) -> list[tuple[bytes, dict[str, Any]]]:

@@ -17,7 +17,6 @@ from requests.exceptions import RequestException, SSLError
 from urllib3.exceptions import HTTPError
 
 from vendorkit.auth.interrupts import causes, from_outside
-from vendorkit.deadline import current_deadline
 from vendorkit.errors import ProxyError, TransportError, VendorkitError
 from vendorkit.http.answers import BrokenOff
 from vendorkit.http.chains import untrusted
@@ -55,7 +54,7 @@ class Judge:
         if isinstance(exc, SSLError) and not isinstance(inner, ssl.SSLEOFError):  # which is a lost connection
             return untrusted(url, inner, self.trust, self.route)
         what = f"{request_label} got no complete response from {host} ({type(inner).__name__})."
-        if current_deadline() is not None and isinstance(inner, TimeoutError):
+        if isinstance(inner, TimeoutError):
             what = f"{request_label} got no response from {host} in time."
         hint = f" If this network needs a proxy, set {PROXY_VARIABLE}." if isinstance(inner, socket.gaierror) else ""
         return BrokenOff(what, remedy=f"Check the network and the host; if both are right, try again later.{hint}")

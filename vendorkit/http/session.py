@@ -99,10 +99,9 @@ class Session(PerProcess):
         self._http.headers.update({"User-Agent": user_agent, "Accept-Encoding": "gzip"})
         self._http.adapters.clear()
         allowed = None if origins is None else frozenset(origin_of(url) for url in (base_url, *origins))
-        self._http.mount(
-            "https://", Adapter(allowed, trust, self.budget, policy.connect_timeout_s, policy.read_timeout_s, route)
-        )
+        self._adapter = Adapter(allowed, trust, self.budget, policy, route)
         self._adapter.exchanges = Exchanges(redactor)
+        self._http.mount("https://", self._adapter)
         super().__init__()
         self.begin()
 
@@ -120,10 +119,7 @@ class Session(PerProcess):
             VendorkitError: One of the classes in `vendorkit.errors`.
         """
         deadline = Deadline(self.policy.deadline_s)
-        for attempt in retrying(call, self.policy, deadline):
-            with attempt:
-                response = self._attempt(call, deadline, stream=False)
-        return response
+        return retrying(call, self.policy, deadline)(self._attempt, call, deadline, stream=False)
 
     @contextmanager
     def stream(self, call: Call) -> Iterator[tuple[Iterator[bytes], Body]]:
@@ -133,9 +129,7 @@ class Session(PerProcess):
         The call is retried only until the first byte arrives. A failure after that is raised.
         """
         deadline = Deadline(self.policy.stream_deadline_s)
-        for attempt in retrying(call, self.policy, deadline):
-            with attempt:
-                response = self._attempt(call, deadline, stream=True)
+        response = retrying(call, self.policy, deadline)(self._attempt, call, deadline, stream=True)
         try:
             yield self._guarded_chunks(response, self._request_label(call), deadline), body_notes(response)
         finally:
@@ -187,12 +181,6 @@ class Session(PerProcess):
         """The last HTTP exchanges, including those of authentication, with masked credentials."""
         return self._adapter.exchanges
 
-    @property
-    def _adapter(self) -> Adapter:
-        adapter = self._http.adapters["https://"]
-        assert isinstance(adapter, Adapter)  # noqa: S101 - mounted above
-        return adapter
-
     def _attempt(self, call: Call, deadline: Deadline, *, stream: bool) -> requests.Response:
         label = self._request_label(call)
         with deadline.applied():
@@ -208,19 +196,18 @@ class Session(PerProcess):
             return self._exchange(call, request_label, stream=stream)
 
     def _exchange(self, call: Call, request_label: str, *, stream: bool) -> requests.Response:
-        response = self._follow(call)
+        response = self._follow(call, request_label)
         self._keep_bodies(response)
-        read_now = not stream or response.status_code != 200
-        body = body_of(response) if read_now else b""
+        for one in (response, *response.history):
+            one.request = masked_request(one.request)
+        if stream and response.status_code == 200:
+            return response
+        body = body_of(response)
         if self._clean is not None:
             body = self._clean(urlsplit(response.url).path, body)
-        if read_now:
-            set_content(response, body)
-        response.request = masked_request(response.request)
-        for earlier in response.history:
-            earlier.request = masked_request(earlier.request)
-        error: VendorkitError | None = error_for(response, body, request_label, self.redactor) if read_now else None
-        if error is None and read_now and call.accept != "any" and response.status_code != 204:
+        set_content(response, body)
+        error = error_for(response, body, request_label, self.redactor)
+        if error is None and call.accept != "any" and response.status_code != 204:
             error = form_error(body, call.accept, request_label, self.redactor)
         if error is not None:
             raise error
@@ -232,9 +219,8 @@ class Session(PerProcess):
             sent, notes = response.request.body or b"", body_notes(response)
             notes.keep, notes.sent = keep, (sent.encode() if isinstance(sent, str) else bytes(sent))[:keep]
 
-    def _follow(self, call: Call) -> requests.Response:
+    def _follow(self, call: Call, request_label: str) -> requests.Response:
         """Send *call* once, and follow a few redirects of a GET within the vendor's origin."""
-        request_label = self._request_label(call)  # before any redirect, whose path is the vendor's text
         for _ in range(_REDIRECTS + 1):
             auth = self.schemes.get(call.scheme) if call.scheme else None
             prepared = self._prepare(call, auth)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from vendorkit.auth.interrupts import from_outside
-from vendorkit.deadline import SLICE_S, Deadline, current_deadline
+from vendorkit.deadline import SLICE_S, Deadline, current_deadline, wait_until
 
 _PART_BYTES: Final = 1 << 16  # the socket's timeout is for one part
 
@@ -99,15 +99,25 @@ class BoundedSocket(ssl.SSLSocket):
         self._real_close()  # type: ignore[attr-defined]  # close() would wait for the files that read from it
 
 
-def started(work: Callable[[], None]) -> threading.Thread | None:
-    """Return a thread that does *work*; None if no thread can be started, as in a container with a process limit."""
+def done_in_thread(work: Callable[[], None], total_s: float = float("inf")) -> bool:
+    """
+    Do *work* in a thread, which is abandoned after *total_s*, and when the current call ends.
+
+    Return False if no thread can be started, as in a container with a process limit.
+    """
     worker = threading.Thread(target=work, name="vendorkit-connect", daemon=True)
     try:
         worker.start()
     except RuntimeError as exc:
         if from_outside(exc) is not None:
             raise
-        return None
+        return False
     except KeyError as exc:  # Thread.start() fails so if an exception from outside interrupts it
         raise exc.__context__ or exc from None
-    return worker
+
+    def has_ended(seconds: float) -> bool:
+        worker.join(seconds)
+        return not worker.is_alive()
+
+    wait_until(has_ended, total_s)
+    return True

@@ -22,8 +22,7 @@ import certifi
 from vendorkit.auth.flow import is_loopback
 from vendorkit.errors import SettingsError, TlsError
 from vendorkit.files import PIPE_WAIT_S, read_bounded
-from vendorkit.http.certificates import DER, certificates, field
-from vendorkit.http.certificates import sha256 as _sha256
+from vendorkit.http.certificates import DER, certificates, field, sha256
 
 _BUNDLE_LIMIT_BYTES: Final = 1 << 23
 _BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
@@ -101,7 +100,7 @@ class Trust:
             message = "the connection is not a verified TLS connection"
             raise ssl.SSLError(message)
         chain = verified_chain(sock)
-        if len(chain) < 2 or _sha256(chain[-1]) not in self._fingerprints():
+        if len(chain) < 2 or sha256(chain[-1]) not in self._fingerprints():
             message = "the certificate chain does not end in an approved root"
             raise ssl.SSLError(message)
         if self.issuers:
@@ -111,7 +110,7 @@ class Trust:
                 raise ssl.SSLError(message)
 
     def _fingerprints(self) -> set[str]:
-        return {_sha256(ssl.PEM_cert_to_DER_cert(pem)) for pem in self.roots}
+        return {sha256(ssl.PEM_cert_to_DER_cert(pem)) for pem in self.roots}
 
 
 def approved_trust(issuer: str | None = None) -> Trust:
@@ -124,7 +123,7 @@ def approved_trust(issuer: str | None = None) -> Trust:
     Raises:
         SettingsError: certifi contains none of them.
     """
-    roots = tuple(ssl.DER_cert_to_PEM_cert(der) for der, _ in _bundle() if _sha256(der) in APPROVED_ROOTS)
+    roots = tuple(ssl.DER_cert_to_PEM_cert(der) for der, _ in _bundle() if sha256(der) in APPROVED_ROOTS)
     if not roots:
         what = "The certifi package no longer contains any of the approved roots."
         raise SettingsError(what, remedy="Update certifi and vendorkit; see vendorkit/http/approved_roots.txt.")
@@ -178,13 +177,13 @@ def local_trust(ca_pem: str) -> Trust:
 
 def vanished_roots() -> dict[str, str]:
     """Return the approved roots that certifi no longer contains: SHA-256 to common name."""
-    present = {_sha256(der) for der, _ in _bundle()}
+    present = {sha256(der) for der, _ in _bundle()}
     return {sha256: name for sha256, (_, name) in APPROVED_ROOTS.items() if sha256 not in present}
 
 
 def is_public_root(fingerprint: str) -> bool:
     """Return whether certifi contains the root with this SHA-256."""
-    return any(_sha256(der) == fingerprint for der, _ in _bundle())
+    return any(sha256(der) == fingerprint for der, _ in _bundle())
 
 
 def verified_chain(sock: Any) -> list[bytes]:

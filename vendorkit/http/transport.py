@@ -24,12 +24,13 @@ from urllib3.util import Timeout
 
 from vendorkit.auth.flow import origin_of
 from vendorkit.auth.forks import PerProcess
-from vendorkit.deadline import SLICE_S, Deadline, current_deadline
+from vendorkit.deadline import Deadline, current_deadline
 from vendorkit.errors import OriginRefused, UsageError
 from vendorkit.http.budget import Budget
+from vendorkit.http.call import Policy
 from vendorkit.http.exchanges import Exchanges, Stop, attach_notes, masked_url
-from vendorkit.http.proxy import DIRECT, Route
-from vendorkit.http.sockets import BoundedSocket, started
+from vendorkit.http.proxy import Route
+from vendorkit.http.sockets import BoundedSocket, done_in_thread
 from vendorkit.http.tls import Trust
 from vendorkit.http.tunnel import open_tunnel
 from vendorkit.settings import refuse_pickling
@@ -92,7 +93,7 @@ class _Connection(PerProcess, HTTPSConnection):
         This runs in a thread, which is abandoned if the call ends first: a name lookup cannot be interrupted, and the
         attempts at several addresses and the handshake have a timeout each. If none can be started, it runs here.
         """
-        deadline, abandoned = current_deadline() or Deadline(float("inf")), threading.Event()
+        abandoned = threading.Event()
         failures: list[BaseException] = []
 
         def work() -> None:
@@ -104,14 +105,10 @@ class _Connection(PerProcess, HTTPSConnection):
                 self.close()
 
         try:
-            worker = started(work)
-            if worker is None:
-                self.timeout = min(self.timeout or deadline.remaining_s(), deadline.remaining_s() + 0.01)
+            if not done_in_thread(work):
+                remaining_s = (current_deadline() or Deadline(float("inf"))).remaining_s()
+                self.timeout = min(self.timeout or remaining_s, remaining_s + 0.01)
                 self._connect()
-                return
-            while worker.is_alive():
-                worker.join(SLICE_S)
-                deadline.check()
         except BaseException:
             abandoned.set()
             raise
@@ -152,22 +149,16 @@ class Adapter(PerProcess, HTTPAdapter):
         origins: The only origins (scheme, host, port) that requests may go to; None allows any https host.
         trust: The certificate authorities that may sign their certificates.
         budget: The rate budget of these credentials.
-        connect_timeout_s, read_timeout_s: Limits for connecting and for silence of the server, in seconds.
+        policy: Has the limits for connecting and for silence of the server.
         route: The proxy to go through, if any.
     """
 
-    def __init__(  # noqa: PLR0917 - the parameters of a connection
-        self,
-        origins: frozenset[str] | None,
-        trust: Trust,
-        budget: Budget,
-        connect_timeout_s: float,
-        read_timeout_s: float,
-        route: Route = DIRECT,
+    def __init__(
+        self, origins: frozenset[str] | None, trust: Trust, budget: Budget, policy: Policy, route: Route
     ) -> None:
         self._origins, self._trust, self._budget, self._route = origins, trust, budget, route
         self.exchanges = Exchanges()
-        self._timeout = Timeout(connect=connect_timeout_s, read=read_timeout_s)
+        self._timeout = Timeout(connect=policy.connect_timeout_s, read=policy.read_timeout_s)
         super().__init__(max_retries=0, pool_maxsize=_POOL_SIZE)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -176,9 +167,7 @@ class Adapter(PerProcess, HTTPAdapter):
         trust = self._trust
 
         class Connection(_Connection):
-            pass
-
-        Connection.trust, Connection.route = trust, self._route
+            trust, route = self._trust, self._route
 
         class Pool(HTTPSConnectionPool):
             ConnectionCls, QueueCls = Connection, _Idle
