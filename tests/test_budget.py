@@ -118,6 +118,15 @@ def test_what_is_left_of_a_budget_whose_file_is_damaged(folder):
     assert budget.left() == 2
 
 
+def test_tilde_in_the_chosen_folder_is_the_home_folder(monkeypatch, tmp_path):
+    """As in the other settings that name a file; a folder called "~" would be nobody's wish."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    monkeypatch.setenv("VENDORKIT_BUDGET_DIR", "~/budget")
+    Budget(((2, 60.0),), "x").take(Deadline(1.0))
+    assert (tmp_path / "home" / "budget" / "x.sqlite").exists()
+
+
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="owners and modes are POSIX's")
 def test_temporary_folder_of_somebody_else_is_not_trusted(monkeypatch, tmp_path):
     """The name in /tmp can be guessed, so a folder that other users may write to is not used."""

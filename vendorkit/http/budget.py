@@ -99,7 +99,7 @@ class _SharedSlots:
 
 def _budget_file(name: str) -> Path:
     """Return the file of the budget *name*, in `VENDORKIT_BUDGET_DIR` or a temporary folder of this user."""
-    chosen = os.environ.get(BUDGET_DIR_VARIABLE)
+    chosen = os.path.expanduser(os.environ.get(BUDGET_DIR_VARIABLE, "").strip())  # noqa: PTH111 - may raise there
     user = f"-{os.getuid()}" if hasattr(os, "getuid") else ""
     folder = Path(chosen or f"{tempfile.gettempdir()}/vendorkit{user}")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
