@@ -157,6 +157,8 @@ def test_basic_does_not_climb_from_http_to_https(monkeypatch):
         ("http://vendor.example:80", "http://vendor.example"),
         ("https://vendor.example:80/", "https://vendor.example:80"),
         ("http://[::1]:8080/", "http://[::1]:8080"),
+        ("https://Bücher.example/ä", "https://xn--bcher-kva.example"),
+        ("https://\u0430pi.example:8443", "https://xn--pi-6kc.example:8443"),
     ],
 )
 def test_origins_compare_with_default_ports_left_out(url, origin):
@@ -165,7 +167,8 @@ def test_origins_compare_with_default_ports_left_out(url, origin):
 
 
 @pytest.mark.parametrize(
-    "url", ["https://user:sentinel@vendor.example/", "https://vendor.example:x/", "https:///x", ""]
+    "url",
+    ["https://user:sentinel@vendor.example/", "https://vendor.example:x/", "https:///x", "", "https://\uff45.example/"],
 )
 def test_a_url_without_a_proper_origin_is_refused(url):
     """S15: credentials in a URL are not echoed."""

@@ -23,6 +23,7 @@ from requests.auth import AuthBase
 from requests.cookies import extract_cookies_to_jar, get_cookie_header
 from urllib3 import HTTPHeaderDict
 from urllib3.exceptions import HTTPError
+from urllib3.util import parse_url
 
 from vendorkit.auth.forks import this_process
 from vendorkit.auth.interrupts import shielded, tolerated
@@ -68,7 +69,9 @@ def origin_of(url: str) -> str:
     host = None
     with tolerated(ValueError, TypeError):  # TypeError if it is not a string
         parts = urlsplit(url)
-        port, host = parts.port, None if "@" in parts.netloc else parts.hostname
+        port, name = parts.port, None if "@" in parts.netloc else parts.hostname
+        # As it will be sent. In an error, letters of other alphabets might look like the vendor's.
+        host = name if name is None or name.isascii() else parse_url(f"//{name}").host
     if not host:
         what = "The URL contains a user name or password, or its host or port is not valid."
         raise UsageError(what, remedy="Write it as https://host/path, and pass credentials separately.")
