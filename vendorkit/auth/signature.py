@@ -266,7 +266,7 @@ def _check_key(key: Secret) -> None:
 
 
 def _unusable_secret() -> UsageError:
-    what = "The merchant's secret is empty, not a string, or not encodable as UTF-8."
+    what = "The merchant's secret is empty, not a string, not encodable as UTF-8, or a key file."
     return UsageError(what, remedy="Copy it from the vendor's dashboard.")
 
 
