@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -116,6 +117,19 @@ def test_what_is_left_of_a_budget_whose_file_is_damaged(folder):
     with pytest.warns(UserWarning, match="is not shared with other processes"):
         assert budget.left() == 0
     assert budget.left() == 2
+
+
+def test_alarm_while_the_folder_is_looked_for_ends_the_call(monkeypatch, folder):
+    """X05: `exist_ok` of pathlib ignores every OSError if the folder exists."""
+    folder.mkdir()
+
+    def alarm(number: int, frame: object) -> None:
+        message = "alarm"
+        raise TimeoutError(message)
+
+    monkeypatch.setattr(os, "mkdir", lambda *_, **__: alarm(signal.SIGINT, sys._getframe()))
+    with pytest.raises(TimeoutError, match="alarm"):
+        Budget(((2, 60.0),), "x").take(Deadline(1.0))
 
 
 def test_tilde_in_the_chosen_folder_is_the_home_folder(monkeypatch, tmp_path):

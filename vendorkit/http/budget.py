@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from vendorkit.auth.forks import PerProcess
-from vendorkit.auth.interrupts import from_outside
+from vendorkit.auth.interrupts import from_outside, tolerated
 from vendorkit.deadline import Deadline
 from vendorkit.errors import VendorkitError
 
@@ -102,9 +102,10 @@ def _budget_file(name: str) -> Path:
     chosen = os.path.expanduser(os.environ.get(BUDGET_DIR_VARIABLE, "").strip())  # noqa: PTH111 - may raise there
     user = f"-{os.getuid()}" if hasattr(os, "getuid") else ""
     folder = Path(chosen or f"{tempfile.gettempdir()}/vendorkit{user}")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tolerated(FileExistsError):  # not exist_ok, which would also ignore an alarm's TimeoutError
+        folder.mkdir(mode=0o700, parents=True)
     status = folder.lstat()
-    if not chosen and user and (status.st_uid != os.getuid() or status.st_mode & 0o077 or not folder.is_dir()):
+    if not chosen and user and (status.st_uid != os.getuid() or status.st_mode & 0o077):
         what = "other users can access its folder"
         raise PermissionError(what)
     return folder / f"{name}.sqlite"
