@@ -133,7 +133,7 @@ def test_alarm_while_the_folder_is_looked_for_ends_the_call(monkeypatch, folder)
 
 
 def test_tilde_in_the_chosen_folder_is_the_home_folder(monkeypatch, tmp_path):
-    """As in the other settings that name a file; a folder called "~" would be nobody's wish."""
+    """As in the other settings that name a file; the folder must not be called "~"."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
     monkeypatch.setenv("VENDORKIT_BUDGET_DIR", "~/budget")

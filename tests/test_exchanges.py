@@ -1,4 +1,4 @@
-"""What is kept of an exchange explains it, and opens nothing."""
+"""The notes on an exchange explain it, and contain no credential."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DIGEST = (
 
 
 def kept(url: str = "https://vendor.example/x", sent=None, received=None, status: int | None = 200):
-    """The one exchange that was noted."""
+    """The only exchange that was noted."""
     exchanges = Exchanges()
     exchanges.note("GET", url, status, sent or {}, received or {}, 0.25)
     return exchanges.all()[0]
@@ -42,17 +42,17 @@ def kept(url: str = "https://vendor.example/x", sent=None, received=None, status
     ],
 )
 def test_credential_after_the_scheme_is_masked(value, shown):
-    """The scheme stays, for it explains; a value without one is taken for a credential."""
+    """The scheme is shown; a value without one is taken for a credential."""
     assert masked({"Authorization": value}) == {"Authorization": shown}
 
 
 def test_name_of_the_header_may_be_in_any_case():
-    """HTTP knows no case in names."""
+    """Header names are case-insensitive in HTTP."""
     assert masked({"AUTHORIZATION": "Basic eDp5"}) == {"AUTHORIZATION": "Basic ***"}
 
 
-def test_digest_answer_keeps_what_explains_it():
-    """Realm, nonce, uri, qop and count are shown; who, the hash and the client's nonce are not."""
+def test_digest_response_keeps_the_parameters_that_explain_it():
+    """Realm, nonce, uri, qop and count are shown; user, hash and the client's nonce are not."""
     shown = masked({"Authorization": DIGEST})["Authorization"]
     for part in (
         'realm="Movida"',
@@ -79,7 +79,7 @@ def test_digest_user_is_masked_in_every_form(user):
 
 @pytest.mark.parametrize("name", ["Cookie", "Set-Cookie", "Proxy-Authorization"])
 def test_cookies_and_proxy_credentials_are_masked_whole(name):
-    """Nothing of them explains how a vendor is spoken to."""
+    """Nothing in them helps to understand the exchange."""
     assert masked({name: "session=made-up; Secure"}) == {name: "***"}
 
 
@@ -204,7 +204,7 @@ def test_redactor_leaves_other_texts_as_they_are(text):
     assert Redactor(["another secret"]).clean(text) == text
 
 
-def test_redactor_learns_what_is_made_on_the_way():
+def test_redactor_learns_credentials_of_single_requests():
     """S20: a token, and the answer to a challenge: the last ones are enough; the credentials themselves stay known."""
     redactor = Redactor(["the secret itself"])
     for number in range(1000):
@@ -232,8 +232,8 @@ def test_secret_that_a_cut_divides_is_not_shown_in_part():
         ("\u200bzero", "\\u200bzero"),
     ],
 )
-def test_what_would_not_be_shown_as_it_is_is_escaped(sent, shown):
-    """S21: of a vendor's message: control characters, and those that turn the text around."""
+def test_characters_that_are_not_shown_literally_are_escaped(sent, shown):
+    """S21: in a vendor's message: control characters, and those that reverse the text."""
     body = json.dumps({"error": {"code": sent, "message": sent, "violations": [sent]}}).encode()
     reply = answer(body, JSON, status="400 X")
     with raw_server(always(reply)) as server, pytest.raises(vk.errors.InvalidRequest) as caught:
@@ -244,7 +244,7 @@ def test_what_would_not_be_shown_as_it_is_is_escaped(sent, shown):
 
 
 def test_names_from_elsewhere_are_escaped_in_every_error(tmp_path):
-    """S21: of a stranger's file, an address, a column: an error escapes whatever it is about."""
+    """S21: from a stranger's file, an address, a column: every error escapes what it quotes."""
     path, client = tmp_path / "a.http", vk.connect("medipim", environment="sandbox", settings=GIVEN)
     for sign in ("\x1b[2J", "\0", "\u202e", "\u2028", "\t"):
         path.write_text(f"GET {{{{ho{sign}st}}}}/v4/brands/find\n")
@@ -257,7 +257,7 @@ def test_names_from_elsewhere_are_escaped_in_every_error(tmp_path):
 @pytest.mark.parametrize(
     "before", [b"", b"<html><pre>" + b"<b>" * 100, b"<html>" + b"x" * 380, b"<html>" + b" " * 70_000]
 )
-def test_page_in_place_of_data_shows_nothing_of_the_request(before):
+def test_page_instead_of_data_shows_nothing_of_the_request(before):
     """S19: the secret has what looks like a tag, and lies where a cut would divide it."""
     secret = "begin-<middle>-'end'"
     redactor = Redactor([secret])
@@ -278,28 +278,28 @@ def test_tokens_and_digest_answers_that_a_vendor_echoes_are_redacted():
         if b"Authorization" not in head:
             challenge = 'WWW-Authenticate: Digest realm="r", nonce="n", qop="auth"'
             return sock.sendall(answer(b"", challenge, status="401 X"))
-        said = re.search(rb"Authorization: (.*)", b"\n".join(seen).replace(b"\r", b""))[1]
+        first = re.search(rb"Authorization: (.*)", b"\n".join(seen).replace(b"\r", b""))[1]
         last = re.findall(rb"Authorization: (.*)", b"\n".join(seen).replace(b"\r", b""))[-1]
-        body = json.dumps({"error": {"message": (said + b" " + last).decode("latin-1")}}).encode()
+        body = json.dumps({"error": {"message": (first + b" " + last).decode("latin-1")}}).encode()
         return sock.sendall(answer(body, JSON, f"X-Echo: {last.decode('latin-1')}", status="400 X"))
 
     with raw_server(echo) as server:
         for vendor, path in (("pledg", "/x"), ("mediagenix", "/x")):
             seen.clear()
             client = client_of(server, vendor, Policy())
-            said = ""
+            shown = ""
             for _ in range(3):
                 with pytest.raises(vk.errors.InvalidRequest) as caught:
                     client.get(path)
-                said += str(caught.value)
-            said += "".join(one.text() for one in client.session.exchanges.all())
+                shown += str(caught.value)
+            shown += "".join(one.text() for one in client.session.exchanges.all())
             heads = b"\n".join(seen).decode("latin-1")
             secrets = re.findall(r'(?:response|cnonce)="([^"]+)"', heads) + re.findall(r"Bearer (\S+)", heads)
             assert secrets
-            assert [secret for secret in (*secrets, SECRET) if secret in said] == []
+            assert [secret for secret in (*secrets, SECRET) if secret in shown] == []
 
 
-def test_headers_that_are_kept_pass_the_redactor_and_are_bounded():
+def test_kept_headers_are_redacted_and_bounded():
     """X11: an answer may have six megabytes of headers, and 200 exchanges are kept."""
     secret = "begin-middle-end"
     exchanges = Exchanges(Redactor([secret]))

@@ -72,7 +72,7 @@ CLIENTS: dict[str, vk.Client] = {}  # inherited by forked workers: a client is n
 
 
 def ask(question: tuple[str, int]) -> tuple[int, int]:
-    """Ask *vendor* for record *number*; return what was asked for and what came."""
+    """Fetch record *number* of *vendor*; return the requested and the received value."""
     vendor, number = question
     return ASK[vendor](CLIENTS[vendor], number)
 
@@ -100,7 +100,7 @@ def in_use(vendor: str) -> Iterator[None]:
             yield
         finally:
             stop.set()
-    assert wrong == [], "the parent got something else than it asked for"
+    assert wrong == [], "the parent received another record than it requested"
 
 
 def pooled(kind: str, questions: list[tuple[str, int]]) -> list[tuple[int, int]]:
@@ -121,7 +121,7 @@ def replayed(vendor: LocalVendor) -> list[str]:
 
 @pytest.mark.parametrize("kind", ["multiprocessing", "concurrent.futures"])
 @pytest.mark.parametrize("vendor", VENDORS)
-def test_every_answer_in_forked_pools_belongs_to_its_question(vendors, vendor, kind):
+def test_every_response_in_forked_pools_belongs_to_its_request(vendors, vendor, kind):
     """X01: the workers inherit a client that was used, and its owner goes on using it; no nonce is sent twice."""
     with in_use(vendor):
         pairs = pooled(kind, [(vendor, number) for number in range(120)])
@@ -132,7 +132,7 @@ def test_every_answer_in_forked_pools_belongs_to_its_question(vendors, vendor, k
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_thousands_of_answers_in_forked_pools_belong_to_their_questions(vendors):
+def test_thousands_of_responses_in_forked_pools_belong_to_their_requests(vendors):
     """X01: as above, for all vendors; VENDORKIT_FORK_ANSWERS says how many in all."""
     got, wrong, twice = 0, [], []
     for vendor in VENDORS:
@@ -168,7 +168,7 @@ def _idle(client: vk.Client) -> list:
 
 @contextlib.contextmanager
 def locked(*locks) -> Iterator[None]:
-    """Let another thread hold *locks*, as it would in the midst of its work."""
+    """Let another thread hold *locks*, as during its work."""
     held, release = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -211,7 +211,7 @@ def test_no_lock_that_a_thread_held_at_the_fork_is_waited_for(vendors, vendor):
         assert forked(child) == expected
 
 
-def test_fork_in_the_midst_of_a_budget_wait(monkeypatch, tmp_path):
+def test_fork_during_a_budget_wait(monkeypatch, tmp_path):
     """X02: an own budget counts anew in a child; a shared one goes on, its file is waited for inside the deadline."""
     own = Budget(((1, 60.0),))
     own.take(Deadline(1.0))
@@ -264,8 +264,8 @@ def test_stream_of_the_parent_ends_with_an_error_in_a_child():
         session = session_of(server, Policy())
         with session.stream(Call("GET", "/lines")) as (parts, _):
             read = [next(parts)]
-            said = forked(lambda: [*parts])
-            assert said.startswith("BrokenOff: Test: GET /lines got no complete response")
+            outcome = forked(lambda: [*parts])
+            assert outcome.startswith("BrokenOff: Test: GET /lines got no complete response")
             go_on.set()
             assert b"".join([*read, *parts]) == lines
 
@@ -281,11 +281,11 @@ def test_workers_that_connect_by_themselves(vendors, method):
 
 def connect_all(servers: dict) -> None:
     """Connect to running mock servers."""
-    running = {name: LocalVendor(name, *told) for name, told in servers.items()}
+    running = {name: LocalVendor(name, *address) for name, address in servers.items()}
     CLIENTS.update({name: connect_local(name, running, country=None) for name in VENDORS})
 
 
-def test_loky_takes_no_client_and_works_with_one_of_its_own(vendors):
+def test_loky_refuses_a_client_and_works_with_its_own(vendors):
     """X04: the pools of joblib pickle what it sends: a client refuses, and says what to do."""
     joblib = pytest.importorskip("joblib", reason="joblib is no dependency; `pip install joblib` runs this")
     client = vk.connect("medipim", environment="local")

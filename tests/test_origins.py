@@ -105,7 +105,7 @@ def scene(servers):
 
 
 def assert_nothing_left(scene: Scene) -> None:
-    """Nobody else was asked anything, and the vendor not under another name."""
+    """No other server received a request, and the vendor none under another name."""
     assert scene.other.heads == []
     assert scene.plain_connections() == 0
     assert not [head for head in scene.vendor.heads if b"stolen" in head]
@@ -137,7 +137,7 @@ def test_redirect_inside_the_vendor_is_followed_with_credentials(scene, vendor, 
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("vendor", CREDENTIALS)
 def test_link_out_of_the_vendor_is_refused(scene, vendor, target):
-    """T28, A32, S15, L11: an address that is asked for as it came; not even the vendor is asked. Promise 2."""
+    """T28, A32, S15, L11: the address is used as received; nothing is sent, not even to the vendor. Promise 2."""
     with pytest.raises(OriginRefused) as caught:
         scene.client(vendor).get(scene.target(target))
     assert "sesame" not in str(caught.value)
@@ -189,13 +189,13 @@ def test_schemes_only_keep_their_credentials_from_redirects(scene, tmp_path, kin
             with pytest.raises(requests.exceptions.ReadTimeout):
                 requests.get(f"{scene.vendor.url}/start", auth=scheme, verify=str(bundle), timeout=0.2)
             with scene.plain.accept()[0] as connection:
-                asked = [connection.recv(65536)]
+                received = [connection.recv(65536)]
         else:
             answered = requests.get(f"{scene.vendor.url}/start", auth=scheme, verify=str(bundle), timeout=5)
-            asked = [head for head in (*scene.other.heads, *scene.vendor.heads) if b" /stolen" in head]
+            received = [head for head in (*scene.other.heads, *scene.vendor.heads) if b" /stolen" in head]
             assert answered.history
-        assert asked
-        assert not [head for head in asked if b"authorization" in head.lower() or b"sentinel" in head]
+        assert received
+        assert not [head for head in received if b"authorization" in head.lower() or b"sentinel" in head]
 
 
 def test_trust_of_the_scene_is_that_of_both_servers(scene):

@@ -105,7 +105,7 @@ def test_calls_go_through_the_tunnel(scene, vendor, user):
 
 
 def test_mediagenix_stays_pinned_behind_a_proxy(scene):
-    """L10, N13: the proxy's way makes no difference to whom is trusted. Promise 7."""
+    """L10, N13: a proxy does not change which authorities are trusted. Promise 7."""
     with pytest.raises(TlsError) as caught:
         scene.connect("mediagenix", proxy=scene.proxy.url).get("/x")
     assert "Made-up Vendor CA" in caught.value.what
@@ -167,13 +167,13 @@ REFUSALS = {
 
 @pytest.mark.parametrize("kind", REFUSALS)
 def test_refusal_is_one_typed_error_that_names_the_proxy(scene, kind):
-    """N09: what the proxy said, where its address is from, and what to do."""
-    reply, said, advised = REFUSALS[kind]
+    """N09: the proxy's response, the source of its address, and what to do."""
+    reply, predicate, advice = REFUSALS[kind]
     scene.proxy.reply = lambda sock: sock.sendall(reply)
     with pytest.raises(ProxyError) as caught:
         scene.connect(proxy=scene.proxy.url).get("/x")
-    assert f"The proxy {scene.proxy.url} (from proxy=) {said}" in caught.value.what
-    assert advised in caught.value.remedy
+    assert f"The proxy {scene.proxy.url} (from proxy=) {predicate}" in caught.value.what
+    assert advice in caught.value.remedy
     assert caught.value.status == int(kind[:3])
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None

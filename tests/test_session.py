@@ -55,7 +55,7 @@ from vendorkit.settings import Redactor
     ],
 )
 def test_each_status_is_one_error_that_redacts_what_the_vendor_echoes(status, error):
-    """S16: the vendor's code and words are kept, the credential in them is not."""
+    """S16: the vendor's code and message are kept, the credential in them is masked."""
     body = b'{"error": {"code": "the.code", "message": "you sent %s"}}' % SECRET.encode()
     with raw_server(always(answer(body, JSON, status=status))) as server, pytest.raises(error) as caught:
         session_of(server).send(Call("POST", "/x", json={}))
@@ -98,7 +98,7 @@ def test_xml_errors_are_read(body):
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff\xfe\x00", b"{", b"[" * 5000, b"<a", b"<html>down</html>", b"null"])
-def test_unreadable_error_body_gives_the_status_error_all_the_same(body):
+def test_unreadable_error_body_gives_the_error_of_its_status(body):
     """The vendor advises to decide on the status line: the body may be empty or malformed."""
     with raw_server(always(answer(body, status="404 Not Found"))) as server, pytest.raises(NotFound):
         session_of(server).send(Call("GET", "/x"))
@@ -142,7 +142,7 @@ def test_error_in_a_success_is_found_wherever_it_is(body, failed):
 
 
 def test_slow_drip_ends_with_the_deadline():
-    """T10, Promise 6: a byte now and then resets the read timeout, not the deadline; in headers and body."""
+    """T10, Promise 6: a byte now and then resets the read timeout but not the deadline, in headers and body."""
 
     def drip(sock, head):
         for byte in answer(b"x" * 100, JSON) if b"/head" in head else [answer(b"x" * 100)[:-100], *[b"x"] * 100]:
@@ -168,7 +168,7 @@ def test_policy_takes_every_kind_of_number(value):
 
 
 def test_silence_is_bounded_and_retried():
-    """T11, Promise 6: a server that never answers costs the attempts, not for ever."""
+    """T11, Promise 6: a server that never answers ends the call after its attempts."""
     with raw_server(lambda sock, head: time.sleep(0.6)) as server:
         policy = Policy(read_timeout_s=0.2, deadline_s=10, attempts=2)
         with pytest.raises(VendorUnavailable, match="in time"):
@@ -201,7 +201,7 @@ def test_broken_answer_is_retried_and_then_an_error(reply):
 
 
 def test_write_is_sent_once():
-    """A POST that may write is never repeated, whatever became of it."""
+    """A POST that may write is never repeated, whatever the outcome."""
     with raw_server(always(answer(b"", status="503 X"))) as server:
         with pytest.raises(VendorUnavailable):
             session_of(server).send(Call("POST", "/x", json={}))
@@ -242,7 +242,7 @@ def test_each_attempt_is_signed_anew():
     ],
 )
 def test_gzip_is_checked_to_its_end(body, error):
-    """T06 to T08: what urllib3 hands out as a success with rows missing."""
+    """T06 to T08: urllib3 returns these as a success, with rows missing."""
     reply = answer(body, JSON, "Content-Encoding: gzip")
     with raw_server(always(reply)) as server:
         with pytest.raises(error):
@@ -273,9 +273,9 @@ def test_gzip_of_several_members_is_read_whole():
 
 
 @pytest.mark.parametrize("padding", [b"\0", b"\0" * 5000, b"\r\n", b"\n", b" \r\n\0\t"])
-@pytest.mark.parametrize("apart", [True, False], ids=["in a packet of its own", "at once"])
-def test_padding_behind_gzip_is_no_part_of_it(padding, apart):
-    """T37: RFC 1952 readers ignore it; also between two members, and where it comes later than the data."""
+@pytest.mark.parametrize("apart", [True, False], ids=["in a separate packet", "at once"])
+def test_padding_after_gzip_is_ignored(padding, apart):
+    """T37: RFC 1952 readers ignore it, also between two members, and if it arrives later than the data."""
     one, two = gzip.compress(b'{"a":', mtime=0), gzip.compress(b" 1}", mtime=0)
     body = one + padding + two + padding
     head = answer(b"", JSON, "Content-Encoding: gzip", length=len(body))
@@ -293,8 +293,8 @@ def test_padding_behind_gzip_is_no_part_of_it(padding, apart):
 
 
 @pytest.mark.parametrize("behind", [b"x", b"\0x", b"{}", b"\x1f", b"\x1f\x8b"])
-def test_what_else_is_behind_gzip_is_damage(behind):
-    """T37: it may be a member that lost its beginning, with rows in it."""
+def test_other_data_after_gzip_is_damage(behind):
+    """T37: it may be a member without its beginning, with rows in it."""
     body = gzip.compress(b'{"a": 1}', mtime=0) + behind
     errors = (MalformedAnswer, VendorUnavailable)
     with raw_server(always(answer(body, JSON, "Content-Encoding: gzip"))) as server, pytest.raises(errors):
@@ -303,8 +303,8 @@ def test_what_else_is_behind_gzip_is_damage(behind):
 
 @pytest.mark.parametrize("interim", ["101 Switching Protocols", "102 Processing", "103 Early Hints", "199 X"])
 @pytest.mark.parametrize("pause_s", [0.0, 0.1])
-def test_interim_answer_is_passed_over(interim, pause_s):
-    """T31: http.client takes it for the whole answer, and the answer behind it for that of the next request."""
+def test_interim_response_is_skipped(interim, pause_s):
+    """T31: http.client takes it for the response, and the actual response for that of the next request."""
 
     def handle(sock, head):
         for _ in range(2):
@@ -320,8 +320,8 @@ def test_interim_answer_is_passed_over(interim, pause_s):
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("status", ["206", "304"])
-def test_part_of_an_answer_is_no_success(stream, status):
-    """T02: no request asks for a part; JSON lines, and files, have no end that would be missed."""
+def test_partial_response_is_an_error(stream, status):
+    """T02: no request asked for a part; in JSON lines and in files a missing end would go unnoticed."""
     with raw_server(always(answer(b"{}\n", JSON, "Content-Range: bytes 0-2/9", status=f"{status} X"))) as server:
         session, call = session_of(server), Call("GET", "/x", accept="any")
         with pytest.raises(MalformedAnswer, match=status):
@@ -332,14 +332,14 @@ def test_part_of_an_answer_is_no_success(stream, status):
                 session.send(call)
 
 
-def test_html_and_empty_bodies_in_place_of_data_are_errors():
+def test_html_and_empty_bodies_instead_of_data_are_errors():
     """T18, T19, T33: a maintenance page is often labelled as JSON."""
-    for body, said in (
+    for body, quoted in (
         (b"<!DOCTYPE html><html><h1>Maintenance</h1>", "Maintenance"),
         (b"\n" * 300 + b"<html><h1>Maintenance</h1>", "Maintenance"),
         (b"", "empty body"),
     ):
-        with raw_server(always(answer(body, JSON))) as server, pytest.raises(MalformedAnswer, match=said):
+        with raw_server(always(answer(body, JSON))) as server, pytest.raises(MalformedAnswer, match=quoted):
             session_of(server).send(Call("GET", "/x"))
 
 
@@ -384,15 +384,15 @@ def test_redirect_beyond_ascii_leads_to_its_own_bytes(raw, sent):
 
 
 def test_redirect_that_echoes_a_credential_shows_it_in_no_message():
-    """S19, S21: the path that a message names may be one that the vendor wrote."""
+    """S19, S21: the path of a redirect is written by the vendor."""
     location = f"Location: /{SECRET}/\x1b[31m/{'x' * 5000}"
     with raw_server(always(answer(b"", location, status="302 X"))) as server, pytest.raises(OriginRefused) as caught:
         session_of(server).send(Call("GET", "/x"))
     assert str(caught.value).startswith("Test: GET /x was redirected more than 3 times")
 
 
-def test_path_in_a_message_is_bounded_and_can_be_shown():
-    """S21: it may be that of a link, which the vendor wrote."""
+def test_path_in_a_message_is_short_and_printable():
+    """S21: it may come from a link, which the vendor wrote."""
     with raw_server(always(answer(b"{}", status="404 X"))) as server, pytest.raises(NotFound) as caught:
         session_of(server).send(Call("GET", f"/\x1b[31m\u202e{'x' * 5000}"))
     assert str(caught.value).isprintable()
@@ -451,8 +451,8 @@ def test_credential_is_in_no_part_of_an_error():
     assert caught.value.__context__ is None
 
 
-def test_answer_of_a_raw_call_carries_a_masked_request():
-    """S14: responses get pickled into caches."""
+def test_response_of_a_raw_call_has_a_masked_request():
+    """S14: caches pickle responses."""
     import base64
     import pickle
 
@@ -463,7 +463,7 @@ def test_answer_of_a_raw_call_carries_a_masked_request():
 
 
 def test_session_is_not_pickled():
-    """S14: connect again where it is needed."""
+    """S14: connect again in the other process."""
     import pickle
 
     with raw_server(always(b"")) as server, pytest.raises(UsageError, match="cannot be pickled"):
@@ -471,7 +471,7 @@ def test_session_is_not_pickled():
 
 
 class Fake:
-    """A response of which only the headers are looked at."""
+    """A response with nothing but headers."""
 
     def __init__(self, **headers):
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -506,7 +506,7 @@ def test_date_that_no_calendar_has_is_ignored():
 
 
 def test_long_retry_after_is_an_error_at_once():
-    """T16, Promise 6: over the cap nobody sleeps; the error says until when."""
+    """T16, Promise 6: beyond the cap the call does not sleep; the error says how long."""
     reply = answer(b"", "Retry-After: 3600", status="429 X")
     with raw_server(always(reply)) as server, pytest.raises(RateLimited) as caught:
         session_of(server, Policy()).send(Call("GET", "/x"))
@@ -516,7 +516,7 @@ def test_long_retry_after_is_an_error_at_once():
 
 @pytest.mark.parametrize(("status", "error"), [("429 X", RateLimited), ("503 X", VendorUnavailable)])
 def test_retry_after_beyond_the_deadline_is_the_vendors_error_at_once(status, error):
-    """Promise 6: a pause that ends after the call must is not waited for, and what the vendor said is not lost."""
+    """Promise 6: a pause that would outlast the call is not waited for; the vendor's message is kept."""
     reply = answer(b'{"message": "Slow down."}', "Retry-After: 50", JSON, status=status)
     with raw_server(always(reply)) as server, pytest.raises(error, match="Slow down") as caught:
         started = time.monotonic()
@@ -620,7 +620,7 @@ def test_budget_wait_ends_with_the_deadline():
 
 
 def test_http_client_debug_output_holds_no_header(capsys, monkeypatch):
-    """S12: http.client prints whole headers where somebody sets its debuglevel."""
+    """S12: http.client prints whole headers if its debuglevel is set."""
     import http.client
 
     monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)

@@ -168,7 +168,7 @@ def test_what_is_raised_while_a_stream_is_read_passes_at_once(make):
 
 @pytest.mark.parametrize("vendor", ["medipim", "pledg", "mediagenix"])
 @pytest.mark.parametrize("make", KINDS[:4], ids=IDS[:4])
-def test_what_is_raised_while_a_vendor_is_asked_passes_at_once(make, vendor):
+def test_what_is_raised_during_a_call_passes_at_once(make, vendor):
     """X05: the token request, the challenge and the retry of authentication are inside."""
     path = {"pledg": "/api/merchants/x"}.get(vendor, "/x")
     with raw_server(silent) as server, alarm(0.3, make) as raised:
@@ -215,8 +215,8 @@ def test_what_is_raised_while_a_client_is_made_shows_no_credential(monkeypatch, 
 
 
 @pytest.mark.parametrize("wait", ["pause", "budget"])
-def test_what_is_raised_in_a_wait_of_ours_passes_at_once(wait):
-    """X05: a pause that the vendor asked for, and a slot of the budget."""
+def test_what_is_raised_in_a_wait_passes_at_once(wait):
+    """X05: a pause that the vendor requested, and a slot of the budget."""
     reply = answer(b"", "Retry-After: 30", status="429 X") if wait == "pause" else answer(b"{}", JSON)
     with raw_server(always(reply)) as server:
         session = session_of(server, Policy(), rates=((1, 60.0),) if wait == "budget" else ())
@@ -405,7 +405,7 @@ def test_nothing_raised_at_any_moment_shows_a_credential(monkeypatch, moments):
             if exc is not None:
                 check(exc)
             if isinstance(exc, VendorkitError) and raised and isinstance(raised[0], ValueError):
-                continue  # in the midst of reading a number or JSON it looks like a mistake in that
+                continue  # while a number or JSON is read, it looks like a mistake in that
             if raised and exc is None and ended_in_python_itself(raised[0]):
                 continue
             if raised and raised[0] not in dropped and raised[0].__traceback__ is not None:
@@ -433,7 +433,7 @@ def test_cancel_is_not_taken_for_something_else():
 
 
 def test_handler_that_raises_while_a_table_is_read_ends_the_query_at_once(monkeypatch, medipim):
-    """X05: the wait for a thread that reads has an error of its own for its timeout, of the same class since 3.11."""
+    """X05: the wait for a thread that reads has its own timeout error, of the same class since 3.11."""
     read, raised = TableReader.read, []
 
     def slow(reader, pages):

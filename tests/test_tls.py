@@ -103,7 +103,7 @@ def days(number: int) -> datetime:
 
 
 class Presenting:
-    """A server that presents these texts alone: its key and one certificate."""
+    """A server that presents only its own certificate."""
 
     def __init__(self, key: trustme.Blob, certificate: trustme.Blob) -> None:
         self.both = trustme.Blob(key.bytes() + certificate.bytes())
@@ -115,7 +115,7 @@ class Presenting:
 
 
 @pytest.mark.parametrize(
-    ("fault", "said", "advised"),
+    ("fault", "reason", "advice"),
     [
         ("expired", "certificate has expired", "clock"),
         ("not yet valid", "certificate is not yet valid", "clock"),
@@ -125,7 +125,7 @@ class Presenting:
         ("self-signed", "self-signed", "not signed by an authority accepted"),
     ],
 )
-def test_certificate_at_fault_is_refused_with_its_reason(fault, said, advised, everywhere):
+def test_certificate_at_fault_is_refused_with_its_reason(fault, reason, advice, everywhere):
     """L03, L04, L05, L12: OpenSSL's reason, and what to do; no byte of a request goes out before."""
     ca = authority("Sectigo Limited")
     middle, other = ca.create_child_ca(), authority("Sectigo Limited")
@@ -141,9 +141,9 @@ def test_certificate_at_fault_is_refused_with_its_reason(fault, said, advised, e
     with raw_server(OK, ca=ca, leaf=leaves[fault]()) as server:
         everywhere(server.ca_pem, middle.cert_pem.bytes().decode())  # an intermediate there must not help either
         session = session_for(server.url, server.trust)
-        with pytest.raises(TlsError, match=said) as caught:
+        with pytest.raises(TlsError, match=reason) as caught:
             session.send(Call("GET", "/secret"))
-        assert advised in caught.value.remedy
+        assert advice in caught.value.remedy
         assert not server.heads
 
 
@@ -192,7 +192,7 @@ def test_the_usual_way_to_pin_is_undone_by_requests(everywhere):
         assert session.get(server.url, timeout=5).ok
 
 
-def test_issuer_organisation_is_checked_where_it_is_asked():
+def test_issuer_organisation_is_checked_if_required():
     """L06: an approved root, another issuer."""
     with raw_server(OK, ca=authority("Reseller")) as server:
         trust = tls.Trust((server.ca_pem,), issuers=frozenset({"Sectigo Limited"}))
@@ -203,8 +203,8 @@ def test_issuer_organisation_is_checked_where_it_is_asked():
         assert session_for(server.url, allowed).send(Call("GET", "/")).ok
 
 
-def test_setting_asks_for_an_issuer_besides_the_root(monkeypatch):
-    """L06: MEDIAGENIX_ISSUER; without it the root alone counts."""
+def test_setting_requires_an_issuer_in_addition_to_the_root(monkeypatch):
+    """L06: MEDIAGENIX_ISSUER; without it only the root counts."""
     for name in ("ENVIRONMENT", "ROBOT_USER", "ROBOT_PASSWORD"):
         monkeypatch.setenv(f"MEDIAGENIX_{name}", "staging" if name == "ENVIRONMENT" else "made-up")
     assert vk.connect("mediagenix").endpoint.trust == tls.approved_trust()
@@ -253,7 +253,7 @@ def test_plain_http_cannot_be_sent():
 
 
 def test_local_authority_is_refused_for_other_hosts():
-    """The mock servers' root counts on loopback alone."""
+    """The mock servers' root is trusted on loopback only."""
     with raw_server(OK) as server:
         session = session_for("https://movida.bebanjo.net", server.trust)
         with pytest.raises(TlsError, match="only for this machine"):
@@ -318,7 +318,7 @@ def test_chain_that_verifies_says_so():
     assert list(shown.columns) == list(refused.columns)
 
 
-def test_chain_of_what_speaks_no_tls_is_an_error():
+def test_chain_of_a_server_without_tls_is_an_error():
     """There is nothing to show."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -439,7 +439,7 @@ def client_with(server, vendor: str, ca_file: str) -> vk.Client:
 
 @pytest.mark.parametrize("vendor", ["medipim", "pledg"])
 @pytest.mark.parametrize("kind", ["plain", "among others", "windows", "byte order mark", "certifi's as well", "twice"])
-def test_further_roots_vouch_for_the_vendor(vendor, kind, bundle):
+def test_further_roots_are_trusted_for_the_vendor(vendor, kind, bundle):
     """N12: MEDIPIM_CA_FILE and PLEDG_CA_FILE, on loopback as well; repr says so."""
     server, files = bundle
     client = client_with(server, vendor, str(files.write(kind)))
@@ -460,7 +460,7 @@ def test_further_roots_vouch_for_the_vendor(vendor, kind, bundle):
         ("broken", "cannot be read"),
     ],
 )
-def test_ca_file_that_is_none_is_named_before_anything_is_sent(kind, said, bundle):
+def test_invalid_ca_file_is_named_before_anything_is_sent(kind, said, bundle):
     """N14: with the way to convert one, for Windows exports another form."""
     server, files = bundle
     path = files.write(kind)
@@ -479,7 +479,7 @@ def test_home_is_known_in_the_name_of_the_ca_file(bundle, monkeypatch, tmp_path)
     assert client_with(server, "medipim", "~/ca.pem").get("/x").ok
 
 
-def test_ca_file_says_nothing_about_other_vendors(bundle, monkeypatch):
+def test_ca_file_does_not_apply_to_other_vendors(bundle, monkeypatch):
     """N12: each vendor has its own; the mock servers keep theirs."""
     server, files = bundle
     monkeypatch.setenv("PLEDG_CA_FILE", str(files.write("plain")))

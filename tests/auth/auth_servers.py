@@ -33,7 +33,7 @@ class Seen:
 class WebServer:
     """Serves `answer(seen) -> (status, [(name, value)], body)` on loopback, and keeps a log."""
 
-    def __init__(self) -> None:  # noqa: C901 - the handler stands inside
+    def __init__(self) -> None:  # noqa: C901 - contains the handler
         self.log: list[Seen] = []
         outer = self
 
@@ -221,7 +221,7 @@ class DigestServer(WebServer):
         return self.hash(f"{key}:{given['nonce']}:{middle}{request}".encode())
 
     def new_nonce(self, opaque=None):
-        """Return a nonce that is known from now on, of a given opaque or of one of its own."""
+        """Return a nonce that is known from now on, of a given opaque or of a new one."""
         nonce = secrets.token_hex(12)
         self.nonces.add(nonce)
         self.opaques[nonce] = opaque or f"o p,q {nonce}"

@@ -35,5 +35,5 @@ def token_server(serve):
 
 @pytest.fixture
 def clock():
-    """A clock that stands still until it is moved."""
+    """A clock that only moves when the test moves it."""
     return Clock()

@@ -101,8 +101,8 @@ def test_rfc_7616_section_3_9_2_as_corrected():
     assert header.endswith("userhash=true")
 
 
-def test_the_header_quotes_what_the_rfc_wants_quoted():
-    """RFC 7616 section 3.4: algorithm, qop and nc stand bare; requests quotes them."""
+def test_header_quotes_what_the_rfc_requires():
+    """RFC 7616 section 3.4: algorithm, qop and nc have no quotes; requests quotes them."""
     header = authorization(
         with_(RFC2617, algorithm="MD5", realm='a "b" \\'), 'c"d', uri="/x?a,b", response="0" * 32, count=17, cnonce="ab"
     )
@@ -113,7 +113,7 @@ def test_the_header_quotes_what_the_rfc_wants_quoted():
     )
 
 
-def test_nothing_is_sent_back_that_the_server_did_not_send():
+def test_no_parameter_is_sent_that_the_server_did_not_send():
     """No algorithm, no opaque, no qop: some old servers refuse what they do not know."""
     bare = Challenge(realm="r", nonce="n", counted=False)
     header = authorization(bare, "u", uri="/", response="0", count=1, cnonce="c")
@@ -123,8 +123,8 @@ def test_nothing_is_sent_back_that_the_server_did_not_send():
 @pytest.mark.parametrize("offered", ["", ", charset=UTF-8"])
 def test_a_user_name_beyond_ascii_goes_as_the_bytes_of_utf_8(offered):
     """A20: as curl and browsers send it; username* of RFC 7616 section 3.4 is not known to CherryPy and Apache."""
-    asked = best_challenge([f'Digest realm="r", nonce="n", qop="auth"{offered}'])
-    header = authorization(asked, "Jäsøn Doe", uri="/", response="0", count=1, cnonce="c")
+    challenge = best_challenge([f'Digest realm="r", nonce="n", qop="auth"{offered}'])
+    header = authorization(challenge, "Jäsøn Doe", uri="/", response="0", count=1, cnonce="c")
     assert 'username="Jäsøn Doe",'.encode() in header.encode("latin-1")
 
 
@@ -186,7 +186,7 @@ def test_stale_is_read_in_any_case_and_quoted_or_not(text, stale):
         (["Digest =x"], "malformed"),
     ],
 )
-def test_what_keeps_a_challenge_from_being_answered_is_named(headers, named):
+def test_reason_why_a_challenge_cannot_be_answered_is_named(headers, named):
     """A31: one typed error with the parameter's name."""
     with pytest.raises(UnsupportedChallenge, match=re.escape(named)):
         best_challenge(headers)

@@ -185,7 +185,7 @@ def test_a_request_sent_a_second_time_is_signed_anew(digest_server):
 
 
 def test_cookies_of_the_challenge_go_with_the_answer(digest_server):
-    """A34: also where an older cookie was sent already, and beside one set by hand."""
+    """A34: also where an older cookie was sent already, and next to one set by hand."""
     server, auth = digest_server(cookie=True), Digest(USER, PASSWORD)
     with requests.Session() as session:
         for _ in range(3):

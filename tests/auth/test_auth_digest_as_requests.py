@@ -1,4 +1,4 @@
-"""What requests' own tests of HTTPDigestAuth ask for, asked of our Digest; two answers differ on purpose."""
+"""requests' own tests of HTTPDigestAuth, run with Digest; two results differ on purpose."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_get_is_200_with_it_and_401_without(server):
 
 
 def test_cookies_of_the_answer_and_of_the_challenge_are_kept(server):
-    """Of an answer alone, and by a session."""
+    """Of a single response, and in a session."""
     assert get(server.url).cookies["flavour"] == "plain"
     assert get(server.url, Digest(USER, PASSWORD)).status_code == 200
     with requests.Session() as session:
@@ -61,7 +61,7 @@ def test_stream_is_left_to_the_caller_to_read(server):
 
 
 def test_wrong_password_raises_where_requests_returns_the_401(server):
-    """On purpose: a 401 that nobody looks at is tried again, and locks the user."""
+    """On purpose: a 401 that code ignores would be tried again, and lock the user."""
     with pytest.raises(CredentialsRefused) as caught:
         get(server.url, Digest(USER, "wrong words"))
     assert caught.value.status == 401

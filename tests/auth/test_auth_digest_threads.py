@@ -201,7 +201,7 @@ def test_a_thread_does_not_wait_for_a_request_that_it_prepared_and_never_sent():
 
 
 def test_a_collected_request_no_longer_negotiates():
-    """Prepared in another thread and dropped: nobody waits for it."""
+    """Prepared in another thread and dropped: no call waits for it."""
     auth = Digest(USER, PASSWORD)
 
     def prepare_and_forget():
@@ -237,7 +237,7 @@ def test_requests_prepared_in_one_thread_and_sent_in_others_work(digest_server):
 
 
 def test_paths_without_protection_do_not_queue_behind_each_other(digest_server):
-    """Once a request without credentials was served, nobody waits for a negotiator."""
+    """Once a request without credentials was served, no request waits for a negotiator."""
     server, auth = digest_server(), Digest(USER, PASSWORD)
     get(f"{server.url}/open", auth)
     first, _ = drive(auth, origin=server.url)

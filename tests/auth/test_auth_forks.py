@@ -1,4 +1,4 @@
-"""Schemes in forked processes: each has nonces and tokens of its own, and none waits for a thread of its parent."""
+"""Schemes in forked processes: each has its own nonces and tokens, and none waits for a thread of its parent."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Blocking:
 
 @contextlib.contextmanager
 def blocked(server, url: str, auth, is_meant) -> Iterator[None]:
-    """A thread of this process is in the midst of a request that *is_meant*."""
+    """A thread of this process is sending a request that *is_meant*."""
     block = Blocking(server, is_meant)
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(requests.get, url, auth=auth, timeout=30)
@@ -57,7 +57,7 @@ def status(url: str, auth) -> int:
 
 
 def test_fork_in_the_midst_of_a_token_fetch(serve):
-    """X02: the child fetches a token by itself: nobody there will ever finish the parent's attempt."""
+    """X02: the child fetches its own token, because no thread there will finish the parent's attempt."""
     server = serve(TokenServer)
     auth = ClientCredentials(f"{server.url}/api/token", "key", "made-up")
     with blocked(server, server.url, auth, lambda seen: seen.target == "/api/token"):

@@ -1,4 +1,4 @@
-"""Calls that end in the midst of authentication: nobody waits for what will not come, whatever ended them and where."""
+"""Calls that end during authentication: no other call waits for them, whatever ended them and where."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ class Garbage:
 def wait(depth, event):
     wait(depth - 1, event) if depth else event.wait()
 
-for _ in range(20):  # frames that nobody looked at yet: to look allocates objects, and that collects garbage
+for _ in range(20):  # frames not inspected before: inspecting them allocates objects, which starts the collector
     threading.Thread(target=wait, args=(10, threading.Event()), daemon=True).start()
 gc.set_threshold(2, 1, 1)
 for _ in range(200):
@@ -194,8 +194,8 @@ print(gc.isenabled())
 def test_a_look_at_other_threads_does_not_stop_the_process():
     """Python 3.11 waits for itself where garbage with a threading.local is collected amid that look."""
     command, home = [sys.executable, "-c", LOOK], Path(vendorkit.__file__).parents[1]
-    told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=60, cwd=home)
-    assert told.stdout.strip() == "True"
+    result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=60, cwd=home)
+    assert result.stdout.strip() == "True"
 
 
 def test_frames_are_looked_at_only_where_a_call_takes_long(vendors, monkeypatch):

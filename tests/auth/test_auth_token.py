@@ -28,8 +28,8 @@ def test_one_token_serves_many_requests(token_server):
     auth = scheme(token_server)
     assert auth.seconds_left is None
     assert [get(f"{token_server.url}/a", auth).status_code for _ in range(3)] == [200] * 3
-    (asked,) = token_server.token_requests()
-    assert asked.headers["Content-Type"] == "application/x-www-form-urlencoded"
+    (request,) = token_server.token_requests()
+    assert request.headers["Content-Type"] == "application/x-www-form-urlencoded"
     assert 590 < auth.seconds_left <= 600
     assert auth.renewals == 0
 
@@ -217,10 +217,10 @@ def test_a_token_url_that_would_show_the_secret_is_refused(url):
 )  # fmt: skip
 def test_the_origin_of_a_token_is_as_requests_writes_it(url):
     """A request to the same host, however it is spelt, gets the token."""
-    asked = []
+    posted = []
 
     def post(prepared):
-        asked.append(prepared.url)
+        posted.append(prepared.url)
         answer = requests.Response()
         answer.status_code, answer._content = 200, b'{"access_token": "abc", "expires_in": 600}'
         return answer
@@ -228,7 +228,7 @@ def test_the_origin_of_a_token_is_as_requests_writes_it(url):
     auth = ClientCredentials(url, "k", "s", post=post)
     prepared = requests.Request("GET", url.replace("/t", "/orders"), auth=auth).prepare()
     assert prepared.headers["Authorization"] == "Bearer abc"
-    assert asked == [requests.Request("POST", url).prepare().url]
+    assert posted == [requests.Request("POST", url).prepare().url]
 
 
 def test_a_huge_token_answer_is_not_read_to_its_end(token_server):

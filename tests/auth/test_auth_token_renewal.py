@@ -93,7 +93,7 @@ def test_the_same_short_token_again_does_not_make_every_request_renew(token_serv
 def test_a_token_endpoint_that_asks_to_wait_is_not_asked_before(token_server, clock, status, wait):
     """A41: other threads get the same error meanwhile, with what is left of the pause."""
     auth = scheme(token_server, clock)
-    # Python's server writes a Date of its own, the first of which counts.
+    # Python's server writes its own Date, and the first one counts.
     headers = [("Retry-After", wait)] if isinstance(wait, str) else [("Retry-After", wait[0])]
     token_server.token_answers = [(status, headers, b"")]
     if not isinstance(wait, str):

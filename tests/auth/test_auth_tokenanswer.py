@@ -36,7 +36,7 @@ def test_a_lifetime_is_read_as_number_or_text_and_clamped(expires_in, seconds):
 
 @pytest.mark.parametrize(("status", "error"), [(200, None), (200, ""), (201, None)])
 def test_a_token_is_read_next_to_an_empty_error_and_with_a_201(status, error):
-    """A17: some servers have one form for all responses; what has a token must not be said to have none."""
+    """A17: some servers have one form for all responses; the error said that there was no token."""
     assert parse_token(status, {}, fields(error=error), 0.0).value.reveal() == "abc"
 
 

@@ -148,7 +148,7 @@ A37 | two clients of one vendor | survived | they share no token and no nonce
 A38 | servers behind one address that do not share nonces | typed error | `VendorUnavailable`, which is not remembered
 A39 | a redirect within the token's origin | survived | the token is sent along
 A40 | a request to another origin than the token's | typed error | `UsageError`; nothing is sent there
-A41 | a token endpoint that asks to wait, in seconds or as a date | typed error | with `retry_after_s`; not asked before
+A41 | a token endpoint that asks to wait, in seconds or as a date | typed error | with `retry_after_s`; not sent earlier
 A42 | a signed token that is not valid yet | typed error | `SignatureInvalid`, beyond a leeway
 A43 | a notification that is delivered again in another form | survived | marked as repeated
 """

@@ -32,11 +32,11 @@ page from the docstrings of the tests.
 
 
 class Found(NamedTuple):
-    """A test function: where it stands, and what it says of itself."""
+    """A test function: its file, its name, and its name with its docstring."""
 
     path: str
     name: str
-    said: str
+    text: str
 
     @property
     def link(self) -> str:
@@ -49,16 +49,16 @@ def written() -> Iterator[Found]:
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name.startswith("test"):
-                said = f"{node.name} {ast.get_docstring(node) or ''}"
-                yield Found(path.relative_to(ROOT).as_posix(), node.name, said)
+                text = f"{node.name} {ast.get_docstring(node) or ''}"
+                yield Found(path.relative_to(ROOT).as_posix(), node.name, text)
 
 
 def held() -> dict[str, list[Found]]:
     """Return the tests that hold each case, by its id, and each promise, by its number."""
     found: dict[str, list[Found]] = defaultdict(list)
     for test in written():
-        ids = set(_PROMISE.findall(test.said))
-        for letter, first, last in _ID.findall(test.said):
+        ids = set(_PROMISE.findall(test.text))
+        for letter, first, last in _ID.findall(test.text):
             ids |= {f"{letter}{number:02}" for number in range(int(first), int(last or first) + 1)}
         for one in ids:
             found[one].append(test)

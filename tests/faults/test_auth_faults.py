@@ -53,7 +53,7 @@ def simulate(client):
 
 
 def paths(vendor):
-    """What the vendor was asked, in order."""
+    """The paths that the vendor received, in order."""
     return [entry["path"] for entry in vendor.log()]
 
 
@@ -65,9 +65,9 @@ def test_token_that_expires_within_a_series_costs_one_renewal(pledg, vendors):
             vendors["pledg"].expire_now()
         bodies.append(simulate(pledg).json())
     assert all(body == bodies[0] for body in bodies)
-    asked = paths(vendors["pledg"])
-    assert asked.count("/api/token") == 2
-    assert len(asked) == 6 + 1 + 2
+    received = paths(vendors["pledg"])
+    assert received.count("/api/token") == 2
+    assert len(received) == 6 + 1 + 2
 
 
 @pytest.mark.parametrize("says_stale", [True, False])
@@ -92,7 +92,7 @@ def test_nonce_that_expires_within_a_pull_costs_a_request_per_page_at_most(
     assert 2 <= statuses.count(401) == len(statuses) - 10 <= 10  # each page is refused once at most
 
 
-def test_fifty_threads_on_an_expired_token_ask_for_one(pledg, vendors):
+def test_fifty_threads_with_an_expired_token_request_one(pledg, vendors):
     """A03, A04. Promise 4: void for everybody at once, and then one more time."""
     simulate(pledg)
     for _ in range(2):
@@ -132,7 +132,7 @@ def scripted():
 
 
 @pytest.mark.parametrize("status", ["500 X", "503 X", "429 X"])
-def test_token_endpoint_that_fails_is_asked_again(scripted, status):
+def test_token_request_that_fails_is_repeated(scripted, status):
     """A16: a few times within the call, and its pause is kept."""
     with scripted([answer(b"<html>sentinel", "Retry-After: 1", status=status)]) as server:
         started = time.monotonic()
@@ -146,7 +146,7 @@ def test_token_endpoint_that_fails_is_asked_again(scripted, status):
     assert len(server.heads) == 2
 
 
-def test_token_endpoint_that_asks_for_hours_is_an_error_at_once(scripted):
+def test_token_endpoint_that_requests_a_wait_of_hours_is_an_error_at_once(scripted):
     """A16, T16: the error says how long."""
     with scripted([answer(b"", "Retry-After: 7200", status="429 X")]) as server:
         with pytest.raises(RateLimited) as caught:
@@ -172,7 +172,7 @@ def test_token_endpoint_that_never_answers_ends_with_the_deadline(threads):
             assert max(pool.map(ask, range(threads))) < 4
 
 
-def test_token_that_drips_is_given_up_by_the_scheme_only(monkeypatch):
+def test_trickling_token_response_is_abandoned_by_the_scheme(monkeypatch):
     """A16, T10: with plain requests, whose timeout each byte sets back."""
     monkeypatch.setattr(token, "_WAIT_S", 0.6)
     stop = threading.Event()
@@ -211,10 +211,10 @@ def test_wall_clock_that_jumps_changes_nothing(pledg, vendors, monkeypatch, jump
     assert 590 < pledg.session.schemes["token"].seconds_left <= 600
 
 
-def test_clock_that_is_off_is_reported_in_the_vendors_words():
+def test_wrong_clock_is_reported_in_the_vendors_words():
     """A25: what a vendor says of a signature from the future reaches the caller; nothing is sent a second time."""
-    said = b'{"error": {"code": "invalid_signature", "debug": "iat is in the future"}}'
-    with raw_server(lambda sock, head: sock.sendall(answer(said, JSON, status="400 X"))) as server:
+    body = b'{"error": {"code": "invalid_signature", "debug": "iat is in the future"}}'
+    with raw_server(lambda sock, head: sock.sendall(answer(body, JSON, status="400 X"))) as server:
         with pytest.raises(InvalidRequest, match="iat is in the future"):
             client_on(server, "pledg").get("/x", auth=None)
         assert len(server.heads) == 1
@@ -228,7 +228,7 @@ def test_odd_paths_are_signed_as_they_are_sent(mediagenix, path):
 
 
 def test_digest_never_falls_back_to_basic():
-    """A30: a server that offers both, or Basic alone, sees no password."""
+    """A30: a server that offers both, or only Basic, receives no password."""
     digest, basic = 'Digest realm="r", nonce="n", qop="auth"', 'Basic realm="r"'
     for offered in ([digest, basic], [basic, digest], [f"{basic}, {digest}"], [basic]):
         headers = [f"WWW-Authenticate: {one}" for one in offered]
@@ -241,17 +241,17 @@ def test_digest_never_falls_back_to_basic():
 
 @pytest.fixture(scope="module")
 def echoing():
-    """A server that answers 401 with whatever challenge it is told, and what tells it."""
-    told = {"challenge": b""}
+    """A server that answers 401 with a challenge, and the dict that holds the challenge."""
+    sent = {"challenge": b""}
 
     def refuse(sock, head):
-        head = b"HTTP/1.1 401 X\r\nContent-Length: 0\r\nWWW-Authenticate: " + told["challenge"] + b"\r\n\r\n"
+        head = b"HTTP/1.1 401 X\r\nContent-Length: 0\r\nWWW-Authenticate: " + sent["challenge"] + b"\r\n\r\n"
         sock.sendall(head)
-        if b"\n" in told["challenge"] or b"\r" in told["challenge"]:
+        if b"\n" in sent["challenge"] or b"\r" in sent["challenge"]:
             sock.close()  # what is left over would be the answer to the next request
 
     with raw_server(refuse) as server:
-        yield server, told
+        yield server, sent
 
 
 PIECES = st.sampled_from(
@@ -264,8 +264,8 @@ PIECES = st.sampled_from(
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_challenge_on_the_wire_is_one_typed_error(echoing, challenge):
     """A31: fuzzed; at most three requests. Promise 8."""
-    server, told = echoing
-    told["challenge"] = challenge
+    server, sent = echoing
+    sent["challenge"] = challenge
     server.heads.clear()
     with pytest.raises(VendorkitError) as caught:
         client_on(server, "mediagenix", Policy(attempts=1, read_timeout_s=2.0, deadline_s=5.0)).get("/api")
@@ -284,8 +284,8 @@ TOKENS = st.dictionaries(st.sampled_from(["access_token", "token_type", "expires
 @pytest.mark.filterwarnings("ignore:.*sends no lifetime:UserWarning")
 def test_any_token_answer_on_the_wire_is_used_or_one_typed_error(scripted_once, body):
     """A10 to A17: fuzzed. Promise 8."""
-    server, told = scripted_once
-    told["body"] = body
+    server, sent = scripted_once
+    sent["body"] = body
     try:
         answered = client_on(server, "pledg", Policy(attempts=1)).get("/ok")
     except VendorkitError as error:
@@ -296,11 +296,11 @@ def test_any_token_answer_on_the_wire_is_used_or_one_typed_error(scripted_once, 
 
 @pytest.fixture(scope="module")
 def scripted_once():
-    """A server whose token answer is whatever it is told."""
-    told = {"body": b""}
+    """A server that answers token requests with a body, and the dict that holds the body."""
+    sent = {"body": b""}
 
     def handle(sock, head):
-        sock.sendall(answer(told["body"] if b"/api/token" in head else b"{}", JSON))
+        sock.sendall(answer(sent["body"] if b"/api/token" in head else b"{}", JSON))
 
     with raw_server(handle) as server:
-        yield server, told
+        yield server, sent

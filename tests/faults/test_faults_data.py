@@ -19,7 +19,7 @@ TWICE = Policy(connect_timeout_s=5, read_timeout_s=5, deadline_s=20, attempts=2)
 
 
 def serving(replies):
-    """A handler that answers by what stands in the request line; the first key that fits."""
+    """A handler that answers by the first key that is in the request line."""
     replies = {key: value if value.startswith(b"HTTP/") else answer(value) for key, value in replies.items()}
 
     def handle(sock, head):
@@ -72,7 +72,7 @@ def test_a_json_page_at_fault_is_one_typed_error(fault):
 
 
 def test_a_json_page_with_odd_values_keeps_every_digit():
-    """P01, P03, P06, P09, P13: a byte order mark, no charset, endless integers, ids past 2**53 beside nulls."""
+    """P01, P03, P06, P09, P13: a byte order mark, no charset, endless integers, ids past 2**53 next to nulls."""
     digits = "9" * 5000
     records = (
         '{"id":9007199254740993,"name":{"nl":"Zürich"},"meta":{"createdAt":1}}',
@@ -89,7 +89,7 @@ def test_a_json_page_with_odd_values_keeps_every_digit():
 
 
 def test_types_that_changed_and_fields_that_are_new_or_missing_lose_nothing():
-    """P10, P11, P12: codes stay texts, `modified` is no date because of its name, misfits stand beside."""
+    """P10, P11, P12: codes stay texts, `modified` is no date because of its name, misfits are kept."""
     record = '{"id":"00123","name":7,"modified":"2026-01-31","meta":{"createdAt":"soon"}}'
     with pytest.warns(SchemaDrift, match="modified"):
         frame = frame_of_brands(brands(record, '{"id":"00124"}'))
@@ -101,7 +101,7 @@ def test_types_that_changed_and_fields_that_are_new_or_missing_lose_nothing():
 
 
 def linked(pages: dict[str, tuple[list[dict], int | None, str | None]]):
-    """A server of Mediagenix's brands in pages: records, total and `next` by what stands in the request line."""
+    """A server of Mediagenix's brands in pages: records, total and `next` according to the request line."""
     replies = {}
     for key, (entries, total, following) in pages.items():
         around = {"total_entries": total, "next_link": following}
@@ -170,7 +170,7 @@ def test_a_total_that_moves_is_read_again():
     assert not frame.attrs["vendorkit"]["complete"]
 
 
-def test_pages_without_end_are_left_when_far_more_came_than_was_announced():
+def test_endless_pages_end_after_far_more_records_than_announced():
     """P19, P20: each page links to another one, each with records."""
     count = 0
 
@@ -186,8 +186,8 @@ def test_pages_without_end_are_left_when_far_more_came_than_was_announced():
     assert count == 6
 
 
-def test_a_feed_that_repeats_itself_is_left():
-    """P19: whatever is asked for, the same events come."""
+def test_feed_that_repeats_itself_ends():
+    """P19: every request returns the same events."""
     with linked({"": ([{"id": 7}], None, None)}) as server:
         query = client_of(server, "mediagenix", ONCE).events.query(newer_than=1, accept="json")
         with pytest.raises(IncompletePull, match="repeats itself"):
@@ -270,7 +270,7 @@ DOCUMENTS = {
     "P26 a file": xml("<name>&x;</name>", '<!DOCTYPE b [<!ENTITY x SYSTEM "file:///etc/passwd">]>'),
     "P26 the net": xml("<name>&x;</name>", '<!DOCTYPE b [<!ENTITY x SYSTEM "http://127.0.0.1:9/">]>'),
     "P27 a DOCTYPE": xml("", '<!DOCTYPE b SYSTEM "b.dtd">'),
-    "P28 an entity that nobody declared": xml("<name>a&x;b</name>"),
+    "P28 an undeclared entity": xml("<name>a&x;b</name>"),
     "P29 nested deep": xml("<a>" * 200_000 + "</a>" * 200_000),
     "P30 an end too early": xml("<name>A</name>")[:-9],
     "P30 two documents": xml("") + xml(""),

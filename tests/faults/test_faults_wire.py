@@ -34,7 +34,7 @@ PATIENT = Policy(read_timeout_s=2.0, deadline_s=10.0, attempts=3)
 
 
 def one_after_another(*handlers):
-    """A handler whose first request is answered by the first of *handlers*, and so on; the last one stays."""
+    """A handler that answers the first request with the first of *handlers*, and so on; the last one is repeated."""
     left = list(handlers)
 
     def handle(sock, head):
@@ -45,7 +45,7 @@ def one_after_another(*handlers):
 
 
 def cut(reply):
-    """A handler that sends *reply* and leaves without a word."""
+    """A handler that sends *reply* and disconnects without closing TLS."""
 
     def handle(sock, head):
         sock.sendall(reply)
@@ -66,7 +66,7 @@ def reset(reply):
 
 
 def closed(reply):
-    """A handler that sends *reply* and closes the connection in TLS' own way."""
+    """A handler that sends *reply*, closes TLS, and disconnects."""
 
     def handle(sock, head):
         sock.sendall(reply)
@@ -95,8 +95,8 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("fault", BROKEN)
-def test_a_broken_answer_is_sent_again_and_then_whole(fault):
-    """T01, T02, T03, T05 to T08, T11, T18, T31: on a new connection; where it stays so, one typed error."""
+def test_broken_response_is_requested_again(fault):
+    """T01, T02, T03, T05 to T08, T11, T18, T31: on a new connection; one typed error if it is broken each time."""
     with raw_server(one_after_another(BROKEN[fault], always(GOOD))) as server:
         assert session_of(server, PATIENT).send(Call("GET", "/x")).json() == {"whole": True}
         assert len(server.heads) == 2
@@ -107,7 +107,7 @@ def test_a_broken_answer_is_sent_again_and_then_whole(fault):
         assert len(server.heads) == 2
 
 
-def test_an_answer_without_a_length_is_whole_where_tls_was_closed():
+def test_response_without_a_length_is_complete_if_tls_was_closed():
     """T03, T04: RFC 9112 section 9.8; only the closure alert tells the end from a cut."""
     with raw_server(closed(b'HTTP/1.1 200 OK\r\n\r\n{"whole": true}')) as server:
         assert session_of(server).send(Call("GET", "/x")).json() == {"whole": True}
@@ -159,19 +159,19 @@ def bomb(size: int) -> bytes:
         ("error", "500 X", "VendorUnavailable", 64),
     ],
 )
-def test_a_gzip_bomb_ends_at_the_limit_in_bounded_memory(way, status, error, most_mb):
+def test_gzip_bomb_ends_at_the_limit_in_bounded_memory(way, status, error, most_mb):
     """T09: 1 GiB in 1 MB, as data, as a stream without a line end, and as the body of an error."""
     packed = bomb(1 << 30)
     assert len(packed) < 2 << 20
     with raw_server(always(answer(packed, "Content-Encoding: gzip", status=status))) as server:
         code = [sys.executable, "-c", PEAK, str(server.port), way]
-        told = subprocess.run(code, input=server.ca_pem, capture_output=True, text=True, check=True, cwd=ROOT)
-    name, grown_mb = told.stdout.split()
+        result = subprocess.run(code, input=server.ca_pem, capture_output=True, text=True, check=True, cwd=ROOT)
+    name, grown_mb = result.stdout.split()
     assert name == error
     assert int(grown_mb) < most_mb
 
 
-def test_every_session_is_bounded_without_being_asked():
+def test_every_session_has_time_limits_by_default():
     """T12: connecting, silence and the whole call."""
     with raw_server(always(GOOD)) as server:
         session = session_of(server, Policy())
@@ -218,7 +218,7 @@ def test_silence_before_the_handshake_is_bounded():
     ("wait", "at_least"),
     [("1", 1.0), ("Sun, 22 Nov 2026 10:00:01 GMT", 1.0), ("0", 0.2), ("Sun, 22 Nov 2026 09:00:00 GMT", 0.2)],
 )
-def test_the_wait_that_the_vendor_asks_for_is_kept(status, wait, at_least):
+def test_requested_wait_is_respected(status, wait, at_least):
     """T13, T14: seconds or a date, of 429 and of 503; the date counts from the answer's own, not from this clock."""
     refused = answer(b"", f"Retry-After: {wait}", "Date: Sun, 22 Nov 2026 10:00:00 GMT", status=status)
     with raw_server(one_after_another(always(refused), always(GOOD))) as server:
@@ -228,8 +228,8 @@ def test_the_wait_that_the_vendor_asks_for_is_kept(status, wait, at_least):
 
 
 @pytest.mark.parametrize("wait", ["-5", "1.5", "1m0s", "", "soon", "Sun, 22 Nov 2026 99:99:99 GMT", "9" * 30])
-def test_a_wait_that_cannot_be_understood_is_our_own(wait):
-    """T15: neither hours nor an error of the library's; the call goes on after a short pause."""
+def test_unreadable_wait_is_replaced_by_the_usual_pause(wait):
+    """T15: the call neither waits for hours nor fails; it continues after a short pause."""
     refused = answer(b"", f"Retry-After: {wait}", status="503 X")
     with raw_server(one_after_another(always(refused), always(GOOD))) as server:
         started = time.monotonic()
@@ -238,8 +238,8 @@ def test_a_wait_that_cannot_be_understood_is_our_own(wait):
 
 
 @pytest.mark.parametrize(("status", "error"), [("429 X", RateLimited), ("503 X", VendorUnavailable)])
-def test_a_wait_beyond_the_cap_is_an_error_at_once(status, error):
-    """T16: it says how long; nobody sleeps for six hours."""
+def test_wait_beyond_the_cap_is_an_error_at_once(status, error):
+    """T16: the error says how long; the call does not sleep for six hours."""
     with raw_server(always(answer(b"", "Retry-After: 21600", status=status))) as server:
         started = time.monotonic()
         with pytest.raises(error, match="21600 seconds") as caught:
@@ -249,15 +249,15 @@ def test_a_wait_beyond_the_cap_is_an_error_at_once(status, error):
     assert len(server.heads) == 1
 
 
-def test_good_data_under_a_wrong_label_is_read():
-    """T20: the Content-Type is not believed, in either direction."""
+def test_good_data_with_a_wrong_content_type_is_read():
+    """T20: the Content-Type is ignored."""
     for label in ("text/html", "text/plain; charset=latin-1", "application/octet-stream"):
         with raw_server(always(answer(b'{"name": "Z\xc3\xbcrich"}', f"Content-Type: {label}"))) as server:
             assert session_of(server).send(Call("GET", "/x")).content == b'{"name": "Z\xc3\xbcrich"}'
 
 
-def test_a_kept_connection_that_died_is_replaced_for_a_read_only():
-    """T29: the second request meets a closed connection; a write, which may have been carried out, is an error."""
+def test_dead_kept_connection_is_replaced_for_reads_only():
+    """T29: the second request finds a closed connection; a write, which may have been carried out, is an error."""
     for leave in (cut(b""), reset(b"")):
         handlers = [always(GOOD), leave, always(GOOD), leave, always(GOOD)]
         with raw_server(one_after_another(*handlers)) as server:
@@ -284,14 +284,14 @@ HEADS = {
 
 
 @pytest.mark.parametrize("fault", HEADS)
-def test_a_head_that_lies_is_one_typed_error(fault):
+def test_malformed_head_is_one_typed_error(fault):
     """T05, T30, T31, T32: within the attempts, and nothing is taken for data."""
     with raw_server(cut(HEADS[fault])) as server, pytest.raises(TransportError):
         session_of(server, Policy(read_timeout_s=1, deadline_s=10, attempts=2)).send(Call("GET", "/x"))
 
 
 @pytest.mark.parametrize("target", ["https://[", "//[::1", "https://host:port/", "\x00", "https://127.0.0.1:99999/"])
-def test_a_redirect_to_what_is_no_address_is_refused(target):
+def test_redirect_to_an_invalid_address_is_refused(target):
     """T27: typed, also where Python's own parser raises a bare error; `urljoin` does for open brackets."""
     with raw_server(always(answer(b"", f"Location: {target}", status="302 Found"))) as server:
         with pytest.raises(OriginRefused):
@@ -299,8 +299,8 @@ def test_a_redirect_to_what_is_no_address_is_refused(target):
         assert len(server.heads) == (4 if target == "\x00" else 1)  # that one is a path
 
 
-def test_a_challenge_that_drips_is_answered_while_its_nonce_is_good(mediagenix, vendors):
-    """T10, A28: the 401 is not waited for; a server that never says stale would seem to refuse the password."""
+def test_trickling_challenge_is_answered_while_its_nonce_is_valid(mediagenix, vendors):
+    """T10, A28: the 401 is not read to its end; a server without `stale` would seem to refuse the password."""
     vendors["mediagenix"].set(nonce_lifetime_s=2.5, fail_next=["slow"])
     assert mediagenix.get("/api").status_code == 200
     assert [entry["status"] for entry in vendors["mediagenix"].log()] == [401, 200]
@@ -317,7 +317,7 @@ WITHOUT_BODY = {
 
 @pytest.mark.parametrize("late", [False, True])
 @pytest.mark.parametrize("kind", WITHOUT_BODY)
-def test_a_body_behind_an_answer_that_has_none_is_not_taken_for_the_next_one(kind, late):
+def test_body_after_a_response_without_one_is_not_taken_for_the_next(kind, late):
     """T29: a server sends a body with its 204, at once or while the next request is on its way."""
 
     def handle(sock, head):
@@ -336,7 +336,7 @@ def test_a_body_behind_an_answer_that_has_none_is_not_taken_for_the_next_one(kin
         assert session.send(Call("GET", "/next")).json() == {"whole": True}
 
 
-def test_data_behind_an_answer_is_not_taken_for_the_next_one():
+def test_data_after_a_response_is_not_taken_for_the_next():
     """T29: a server that announces too few bytes; the rest is in the same TLS record as the end of the body."""
     long = answer(b" " * 12_000 + b'{"whole": true}', JSON) + answer(b'{"whole": false}', JSON)
     with raw_server(one_after_another(always(long), always(GOOD))) as server:
@@ -345,7 +345,7 @@ def test_data_behind_an_answer_is_not_taken_for_the_next_one():
             assert session.send(Call("POST", "/x", json={})).json() == {"whole": True}
 
 
-def test_connection_that_ended_behind_an_answer_is_not_used_again():
+def test_connection_that_ended_after_a_response_is_not_used_again():
     """T29: the end is read together with the body, and a write is sent once."""
 
     def handle(sock, head):
@@ -361,8 +361,8 @@ def test_connection_that_ended_behind_an_answer_is_not_used_again():
 
 
 @pytest.mark.parametrize("fault", ["longer than is read", "dripping"])
-def test_what_is_left_of_a_refused_answer_is_not_taken_for_the_next_one(fault):
-    """T29: a challenge that is not read to its end costs its connection; its rest might look like an answer."""
+def test_rest_of_a_challenge_is_not_taken_for_the_next_response(fault):
+    """T29: a challenge that is not read to its end closes its connection; the rest might look like a response."""
     forged = answer(b'{"whole": false}', JSON)
 
     def handle(sock, head):

@@ -1,4 +1,4 @@
-"""Each supported version of requests treats a context, a redirect and a hook in a way of its own."""
+"""Each supported version of requests treats contexts, redirects and hooks differently."""
 
 from __future__ import annotations
 
@@ -28,8 +28,10 @@ def test_tls_and_authentication_hold_with_each_version_of_requests(version):
     if not folder.exists():
         pytest.skip(f"{folder} is not there; `make faults` installs it")
     environment = {**os.environ, "PYTHONPATH": str(folder)}
-    told = [sys.executable, "-c", "import requests; print(requests.__version__)"]
-    assert subprocess.run(told, env=environment, capture_output=True, text=True, check=True).stdout.strip() == version
+    command = [sys.executable, "-c", "import requests; print(requests.__version__)"]
+    assert (
+        subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip() == version
+    )
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stdout[-4000:]

@@ -76,7 +76,7 @@ http {{
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
 """
-# One request a second; the next one is told to come back after one second.
+# One request per second; the next one is refused with a Retry-After of one second.
 NGINX = (
     NGINX_HEAD
     + """\
@@ -109,7 +109,7 @@ NGINX = (
 
 @contextlib.contextmanager
 def squid(folder: Path, users: dict[str, str]) -> Iterator[Peer]:
-    """Start Squid, and what it stands in front of."""
+    """Start Squid, and the server behind it."""
     program = require("squid", Path("/usr/lib/squid/digest_file_auth"))
     documents(folder, users)
 

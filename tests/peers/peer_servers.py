@@ -104,7 +104,7 @@ def documents(folder: Path, users: dict[str, str]) -> None:
         key = hashlib.md5(f"{user}:{REALM}:{password}".encode(), usedforsecurity=False).hexdigest()
         lines.append(f"{user}:{REALM}:{key}\n")
     (folder / "users").write_text("".join(lines))
-    folder.chmod(0o755)  # started by root, the server reads it as a user of its own
+    folder.chmod(0o755)  # started by root, the server reads it as another user
 
 
 def start(command: list[str], folder: Path, port: int) -> Peer | None:
@@ -151,8 +151,8 @@ def launch(configuration: str, folder: Path, command: list[str], **values: objec
         peer = start([*command, str(path)], folder, port)
         if peer is not None:
             return peer
-    said = [path.read_text() for path in (folder / "output", folder / "error.log") if path.exists()]
-    pytest.fail(f"{command[0]} does not start: {said}")
+    output = [path.read_text() for path in (folder / "output", folder / "error.log") if path.exists()]
+    pytest.fail(f"{command[0]} does not start: {output}")
 
 
 def apache(folder: Path, users: dict[str, str], *, nc_check: str, lifetime_s: int) -> Peer:

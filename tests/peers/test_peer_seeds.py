@@ -171,8 +171,8 @@ def test_a_ruby_client_with_its_own_digest_reads_xml_and_polls_events(vendors, r
         "ROBOT_USER": vendor.credentials["MEDIAGENIX_ROBOT_USER"],
         "ROBOT_PASSWORD": vendor.credentials["MEDIAGENIX_ROBOT_PASSWORD"],
     }
-    told = run("ruby", str(CLIENTS / "digest.rb"), vendor.base_url, str(ca_file), **pair)
-    assert told.split() == ["2000", "50", "true"]
+    output = run("ruby", str(CLIENTS / "digest.rb"), vendor.base_url, str(ca_file), **pair)
+    assert output.split() == ["2000", "50", "true"]
     assert [entry["status"] for entry in vendor.log()].count(401) == 1
 
 
