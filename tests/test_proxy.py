@@ -461,11 +461,12 @@ RULES = [
 
 
 @pytest.mark.parametrize(("entries", "host", "port", "direct"), RULES)
-def test_no_proxy_is_read_as_curl_and_requests_do(entries, host, port, direct):
+def test_no_proxy_is_read_as_curl_and_requests_do(monkeypatch, entries, host, port, direct):
     """N11: names with their domains, suffixes, addresses, ranges, ports, and * for all."""
     shown = f"[{host}]" if ":" in host else host
-    environ = {"HTTPS_PROXY": "http://proxy.example:3128", "NO_PROXY": entries}
-    route = find_route([f"https://{shown}:{port}", "https://third.invalid"], environ=environ)
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", entries)
+    route = find_route([f"https://{shown}:{port}", "https://third.invalid"])
     assert (route.proxy_for(host, port) is None) is direct
     if "*" not in entries.replace(",", " ").split():
         assert route.proxy_for("third.invalid", 443) is not None
@@ -491,12 +492,13 @@ def test_requests_agrees_where_it_knows_the_rule(monkeypatch, entries, host, por
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.9.1", "::1", "LOCALHOST"])
-def test_loopback_is_never_proxied(host):
+def test_loopback_is_never_proxied(monkeypatch, host):
     """N11: by the caller's own argument as well."""
     shown = f"[{host}]" if ":" in host else host
     route = find_route([f"https://{shown}"], argument=Secret("http://proxy.example:1"))
     assert route.proxy_for(host, 443) is None
-    assert find_route([f"https://{shown}"], environ={"HTTPS_PROXY": "socks5://broken"}) == DIRECT
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://broken")
+    assert find_route([f"https://{shown}"]) == DIRECT
 
 
 # --- nothing is shown ---

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Final
@@ -82,7 +82,6 @@ def find_route(
     *,
     argument: Secret | None = None,
     settings: Settings = Settings(),  # noqa: B008 - frozen
-    environ: Mapping[str, str] | None = None,
 ) -> Route:
     """
     Return the route to *urls*.
@@ -90,8 +89,8 @@ def find_route(
     Args:
         urls: The addresses to connect to. `HTTPS_PROXY` is checked only if one of them needs it.
         argument: The caller's `proxy=`, wrapped; "" and "none" for no proxy.
-        settings: Has `VENDORKIT_PROXY` if it is set; "none" for no proxy.
-        environ: Replaces the process environment. `HTTPS_PROXY` and `NO_PROXY`, also in lower case, are used last.
+        settings: Has `VENDORKIT_PROXY` if it is set; "none" for no proxy. `HTTPS_PROXY` and `NO_PROXY` of the process
+            environment, also in lower case, are used last.
 
     Raises:
         UsageError, SettingsError: The address of the proxy cannot be used; the message does not show it.
@@ -100,17 +99,16 @@ def find_route(
         return _route(argument, _ARGUMENT)
     if PROXY_VARIABLE in settings.values:
         return _route(settings.values[PROXY_VARIABLE], f"{PROXY_VARIABLE}, {settings.sources[PROXY_VARIABLE]}")
-    name = "https_proxy" if "https_proxy" in (os.environ if environ is None else environ) else "HTTPS_PROXY"
-    bypass = tuple(re.split(r"[,\s]+", _variable("no_proxy", environ) or _variable("NO_PROXY", environ)))
+    name = "https_proxy" if "https_proxy" in os.environ else "HTTPS_PROXY"
+    bypass = tuple(re.split(r"[,\s]+", _variable("no_proxy") or _variable("NO_PROXY")))
     candidate = Route(Proxy("", 0, name), bypass)
-    if not _variable(name, environ) or not any(candidate.proxy_for(*_host_and_port(url)) for url in urls):
+    if not _variable(name) or not any(candidate.proxy_for(*_host_and_port(url)) for url in urls):
         return DIRECT
-    return Route(_route(Secret(_variable(name, environ)), name).proxy, bypass)
+    return Route(_route(Secret(_variable(name)), name).proxy, bypass)
 
 
-def _variable(name: str, environ: Mapping[str, str] | None) -> str:
-    # os.environ is bound to no local name: its repr shows every value.
-    return ((os.environ.get(name) if environ is None else environ.get(name)) or "").strip()
+def _variable(name: str) -> str:
+    return os.environ.get(name, "").strip()
 
 
 def _host_and_port(url: str) -> tuple[str, int]:
