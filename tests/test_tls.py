@@ -407,6 +407,8 @@ class Bundle:
             "byte order mark": f"\ufeff{self.pem}",
             "certifi's as well": Path(certifi.where()).read_text("ascii", "ignore") + self.pem,
             "twice": self.pem * 2,
+            "indented": "".join(f"    {line}\n" for line in self.pem.splitlines()),
+            "UTF-16": self.pem,
             "key": "-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----\n",
             "empty": "",
             "broken": self.pem[:200] + "\n-----END CERTIFICATE-----\n",
@@ -415,7 +417,7 @@ class Bundle:
         if kind == "der":
             path.write_bytes(ssl.PEM_cert_to_DER_cert(self.pem))
         elif kind in texts:
-            path.write_text(texts[kind], encoding="utf-8")
+            path.write_text(texts[kind], encoding="utf-16" if kind == "UTF-16" else "utf-8")
         elif kind == "device":
             path.symlink_to("/dev/zero")
         return path
@@ -438,7 +440,10 @@ def client_with(server, vendor: str, ca_file: str) -> vk.Client:
 
 
 @pytest.mark.parametrize("vendor", ["medipim", "pledg"])
-@pytest.mark.parametrize("kind", ["plain", "among others", "windows", "byte order mark", "certifi's as well", "twice"])
+@pytest.mark.parametrize(
+    "kind",
+    ["plain", "among others", "windows", "byte order mark", "certifi's as well", "twice", "indented", "UTF-16"],
+)
 def test_further_roots_are_trusted_for_the_vendor(vendor, kind, bundle):
     """N12: MEDIPIM_CA_FILE and PLEDG_CA_FILE, on loopback as well; repr says so."""
     server, files = bundle
