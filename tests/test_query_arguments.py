@@ -146,7 +146,7 @@ def test_texts_of_any_kind_are_plain(medipim):
     assert said == "status must be one of active, replaced, inactive, not 'activ'."
 
 
-@pytest.mark.parametrize("code", [1234567, np.int64(1234567), 1234567.0], ids=named)
+@pytest.mark.parametrize("code", [1234567, np.int64(1234567), 1234567.0, b"1234567"], ids=named)
 def test_a_number_is_no_code(medipim, code):
     """Its leading zeros are lost; the message says so."""
     assert refusal(lambda: medipim.products.query(cnk=code)) == (
@@ -300,6 +300,12 @@ def test_a_raw_body_may_hold_numpy_and_pandas_values(medipim):
     body = {"filter": {"id": ids}, "page": {"no": np.int64(0), "size": np.float64(10)}}
     assert medipim.post("/v4/brands/query", json=body).json()["meta"]["total"] == 2
     assert medipim.get("/v4/brands/find", params={"id": np.int64(9)}).json()["brand"]["id"] == 9
+
+
+def test_a_boolean_parameter_is_true_or_false_as_in_json(mediagenix):
+    """Python's "False" is true for Rails."""
+    url = mediagenix.get("/api/titles", params={"pagination": np.True_, "per_page": 1, "x": [False, "False"]}).url
+    assert url.endswith("?pagination=true&per_page=1&x=false&x=False")
 
 
 @pytest.mark.parametrize("inner", [[], [[]], pd.Series([], dtype="float64")], ids=["none", "a list", "Series"])

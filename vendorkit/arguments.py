@@ -128,9 +128,10 @@ def text(value: Any, name: str, wanted: str = "a string", remedy: str = "") -> s
 
 def word(value: Any, name: str, wanted: str = "a string") -> str:
     """Return a name as a plain str; `UsageError` as in `text`, or if it has more than 255 characters."""
-    if not isinstance(value, str) or len(value) > _NAME:
-        refuse(name, wanted, value)
-    return text(value, name)
+    plain = text(value, name, wanted)
+    if len(plain) > _NAME:
+        refuse(name, f"at most {_NAME} characters long", value)
+    return plain
 
 
 def identifier(value: Any, name: str) -> str:
@@ -253,17 +254,18 @@ def number(
 def json_object(value: Any, name: str, *, money: bool = False) -> dict[str, Any]:
     """Return *value* as a JSON object; `UsageError` if it is not a mapping. *money* as in `json_value`."""
     if not isinstance(value, Mapping):
-        refuse(name, "a dictionary", value)
+        refuse(name, "a dictionary", value, "Convert a row with to_dict()." if isinstance(value, pd.Series) else "")
     return dict(json_value(value, name, money=money))
 
 
 def parameters(value: Any, name: str) -> dict[str, Any]:
-    """Return query parameters (strings, numbers, booleans, or lists of these) without those that are None."""
+    """Return query parameters without those that are None; booleans become "true" and "false", as in JSON."""
     members = {key: member for key, member in json_object(value, name).items() if member is not None}
     for key, member in members.items():
         items = member if isinstance(member, list) else [member]
         if any(item is None or isinstance(item, (dict, list)) for item in items):
             refuse(f"{name}[{key!r}]", "a string, a number, a boolean or a list of these", value[key])
+        members[key] = [json.dumps(item) if isinstance(item, bool) else item for item in items]
     return members
 
 

@@ -185,7 +185,7 @@ class Filter:
         return number
 
     def _code(self, value: Any) -> str:
-        if arguments.whole(value) is not None:
+        if not isinstance(value, str):
             remedy = "Pass the code as a string: a number cannot have leading zeros."
             arguments.refuse(self.name, self._wanted, value, remedy)
         return arguments.identifier(value, self.name)

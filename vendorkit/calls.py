@@ -36,6 +36,6 @@ def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(*args, **kwargs)
         known = [name for name in expected.parameters if name != "self"]
         near = [match for name in kwargs if name not in known for match in get_close_matches(name, known, n=1)]
-        raise UsageError(what, remedy=f"Did you mean {near[0]}?" if near else f"Its arguments: {', '.join(known)}.")
+        raise UsageError(what, remedy=f"Did you mean {near[0]}?" if near else f"Its arguments: {', '.join(known) or 'none'}.")
 
     return call
