@@ -227,10 +227,12 @@ def test_wait_for_a_pipe_can_be_cancelled():
         ("sparse", "larger than"),
         ("socket", "not a file"),
         (".", "IsADirectory|not a file"),
+        (".env", r"cannot be read \(OSError\)"),
+        ("nowhere", r"cannot be read \(FileNotFoundError\)"),
     ],
 )
 def test_what_is_no_small_file_is_refused(target, said):
-    """N05: a link to a device that never ends, a terminal, a huge file, a socket, a folder: at once."""
+    """N05: a link to a device that never ends, a terminal, a huge file, a socket, a folder, itself, nothing: at once."""
     if target == "sparse":
         with Path(target).open("wb") as file:
             file.truncate(1 << 40)
@@ -261,7 +263,7 @@ def test_working_folder_that_was_removed_is_no_bare_error(tmp_path, monkeypatch)
     assert found.get("MEDIPIM_API_KEY_ID") == "made-up-id"
     with pytest.raises(SettingsError, match="MEDIPIM_API_KEY_SECRET"):
         found.require(NAMES, why="Medipim")
-    with pytest.raises(SettingsError, match=r"other\.env cannot be read"):
+    with pytest.raises(SettingsError, match=r"other\.env cannot be read: VENDORKIT_ENV_FILE names it"):
         read_settings(NAMES, environ={"VENDORKIT_ENV_FILE": "other.env"})
     monkeypatch.setenv("VENDORKIT_ENV_FILE", "other.env")
     assert len(checkups()) == 3

@@ -62,7 +62,10 @@ def look_up(names: tuple[str, ...], environ: Environ, *, needed: bool) -> tuple[
     path, named = env_path(environ)
     if named and needed:
         check_copy(ENV_FILE_VARIABLE, lambda: str(path), "the environment")
-    exists = os.path.exists(path)  # noqa: PTH110 - Path.exists() may raise
+    exists = os.path.lexists(path)  # a link that leads nowhere is an error
+    if named and needed and not exists:
+        what = f"{real_path(path)} cannot be read: {ENV_FILE_VARIABLE} names it, but it does not exist."
+        raise SettingsError(what, remedy=f"Correct {ENV_FILE_VARIABLE}, or unset it.")
     in_file = _entries(path, names, needed=needed) if exists or named else {}
     files = {**_default_file(path, names, environ, needed=needed), _source(path): in_file}
     settings = {}
@@ -109,7 +112,7 @@ def _default_file(path: Path, names: tuple[str, ...], environ: Environ, *, neede
     """Return the entries of `./.env` if another file is in use: the environment may have been filled from it."""
     default = Path(".env")
     redirected = any(name.endswith(REDIRECTING) and _from_environment(name, environ, {}) for name in names)
-    if not redirected or not os.path.exists(default) or real_path(path) == real_path(default):  # noqa: PTH110
+    if not redirected or not os.path.lexists(default) or real_path(path) == real_path(default):
         return {}
     return {str(default): _entries(default, names, needed=needed)}
 
