@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import warnings
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
@@ -39,7 +40,7 @@ CLIENTS["mediagenix"].example_query = lambda client: client.brands.query()
 cli.run()
 """
 VENDORS = ["medipim", "pledg", "mediagenix"]
-RUN = [sys.executable, "-c", "from vendorkit.cli import run; run()"]
+RUN = [sys.executable, "-m", "vendorkit.cli"]
 # What a browser fetches by itself when it opens a page. A link to click on does not count.
 LOADS = re.compile(
     r"""<(?:script|img|iframe|source|video|audio|embed|input)\b[^>]*?\ssrc\s*=\s*["']?\s*(?:https?:)?//
@@ -49,6 +50,15 @@ LOADS = re.compile(
     |@import\s+["']?\s*(?:https?:)?//""",
     re.IGNORECASE | re.VERBOSE,
 )
+
+
+@pytest.fixture(autouse=True)
+def _restored(monkeypatch):
+    """Undo what the command line sets for its whole process."""
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
 
 
 PLOT = "import matplotlib.pyplot as plt\nplt.plot([1, 2]);"
@@ -250,8 +260,8 @@ def test_output_of_serve_is_utf8_in_every_console(tmp_path):
 
 
 def test_output_of_serve_is_the_settings_file_of_vendorkit(served, tmp_path, capfd):
-    """Another process uses the output as its settings, reaches the started servers, and doctor reports no failure."""
-    lines, _ = served
+    """Another process connects with it, doctor reports no failure, and SIGTERM ends the servers and their files."""
+    lines, process = served
     (tmp_path / "mock.env").write_text("\n".join(lines), encoding="utf-8")
     (tmp_path / "mock.env").chmod(0o600)
     ports = dict(re.findall(r"# (\w+): (https://127\.0\.0\.1:\d+)", "\n".join(lines)))
@@ -275,6 +285,11 @@ print(vk.connect("medipim").brands.query().dask(2).shape[0].compute(scheduler="p
     found = json.loads(subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, check=False).stdout)
     # the rest depends on the clock
     assert all(one["findings"][0]["fine"] for one in found["vendors"].values())
+    addresses = re.search("VENDORKIT_LOCAL_SERVERS='(.+)'", "\n".join(lines))[1]
+    assert Path(addresses).exists()
+    process.terminate()
+    assert process.communicate(timeout=20)[1].strip() == "stopped"
+    assert not Path(addresses).parent.exists()
 
 
 @pytest.mark.parametrize("command", [["serve"], ["demo"]])
@@ -305,6 +320,15 @@ def test_wrong_command_is_reported_by_name(capsys, monkeypatch):
         cli.run()
     assert ended.value.code == 2
     assert "serf" in capsys.readouterr().err
+
+
+def test_warning_is_one_line(monkeypatch):
+    """It names no line of the code."""
+    monkeypatch.setattr(sys, "argv", ["vendorkit", "--version"])
+    with pytest.raises(SystemExit):
+        cli.run()
+    shown = warnings.formatwarning("Other users can read .env.", UserWarning, "sources.py", 99, line="code()")
+    assert shown == "vendorkit: Other users can read .env.\n"
 
 
 @pytest.fixture
@@ -340,6 +364,17 @@ def test_lab_keeps_what_was_changed_in_the_copies(started, tmp_path):
     assert CliRunner().invoke(cli.main, ["lab", "--folder", "mine"]).exit_code == 0
     assert root_of(started[0][0]) == tmp_path / "mine"
     assert (tmp_path / "mine" / "00_start_here.ipynb").read_text() == "mine"
+
+
+def test_lab_in_a_deleted_folder_is_one_line(started, tmp_path, monkeypatch, capsys):
+    """As in every folder that cannot be written."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    monkeypatch.setattr(sys, "argv", ["vendorkit", "lab"])
+    with pytest.raises(SystemExit):
+        cli.run()
+    assert "cannot be written" in capsys.readouterr().err
 
 
 def test_lab_never_opens_the_tracked_notebooks(started, monkeypatch):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -19,6 +21,7 @@ from vendorkit.demo import require_notebook_extra, run_demo
 from vendorkit.doctor import checkups, next_step, report
 from vendorkit.envfile import ENV_FILE_VARIABLE
 from vendorkit.errors import SettingsError, UsageError, VendorkitError
+from vendorkit.files import real_path
 from vendorkit.installed import IS_CHECKOUT, NOTEBOOKS, START, copy_notebooks, create_folder, write_settings
 from vendorkit.local.server.address_file import address_file
 from vendorkit.settings import LOCAL_VARIABLE
@@ -122,7 +125,7 @@ def lab(folder: Path | None, arguments: tuple[str, ...]) -> None:
     if find_spec("jupyterlab") is None:
         what = "vendorkit lab needs JupyterLab, which is not installed."
         raise SettingsError(what, remedy='Install it with: pip install "vendorkit[all]"')
-    current = Path.cwd()
+    current = real_path(Path())  # unlike Path.cwd(), it does not raise if the folder was deleted
     default = current if (current / START).exists() and current.resolve() != NOTEBOOKS else current / LAB_FOLDER
     root = create_folder(folder or default).resolve()
     if IS_CHECKOUT and root == NOTEBOOKS:
@@ -207,8 +210,14 @@ def doctor(*, as_json: bool) -> None:
 
 def run() -> None:
     """Run the command line. An error is printed as one sentence of cause and one of remedy, without a traceback."""
+    warnings.formatwarning = lambda message, *_, **__: f"vendorkit: {message}\n"  # without a line of our code
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C, so that servers and kernels end too
     try:
         main(standalone_mode=True)
     except (VendorkitError, OSError) as exc:
         click.echo(f"vendorkit: {exc}", err=True)
         raise SystemExit(1) from exc
+
+
+if __name__ == "__main__":
+    run()
