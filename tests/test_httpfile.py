@@ -186,8 +186,8 @@ def test_file_of_a_person_is_read(medipim, file):
         """
 ### brands
 # @note this asks before it sends
-# @name derm
-POST {{host}}/v4/brands/query HTTP/1.1
+# @name = derm
+post {{host}}/v4/brands/query HTTP/1.1
 content-type: application/json
 Authorization: Basic {{$dotenv MEDIPIM_API_KEY_ID}}:{{$processEnv MEDIPIM_API_KEY_SECRET}}
 
@@ -259,6 +259,13 @@ BODY = '\n{"filter": {"search": "a"}, "sorting": {"id": "ASC"}}'
         (GOOD + '\n{"filter": {"search": "{{login.response.body.token}}"}}', 4, "not a variable of this file"),
         ("@a = {{b}}\n@b = {{a}}\nPOST {{a}}\n", 4, "circle"),
         ("@a = {{a}}{{a}}{{a}}\nPOST {{a}}\n", 3, "circle"),
+        (
+            "".join(f"@v{level} = {{{{v{level + 1}}}}}{{{{v{level + 1}}}}}\n" for level in range(40))
+            + "@v40 =\nPOST {{v0}}/v4\n",
+            43,
+            "circle",
+        ),
+        ("@long = " + "x" * 400_000 + "\nPOST {{long}}{{long}}{{long}}{{long}}\n", 3, "too long"),
         ("{{\nexports.x = 1\n}}\n" + GOOD + BODY, 2, "Two braces"),
         ("import ./other.http\n", 2, "not a request|origin|No query"),
         ("# @vendorkit {\n" + GOOD + BODY, 2, "not JSON"),
@@ -331,6 +338,28 @@ def test_requests_are_added_and_none_is_lost(medipim, tmp_path):
         save_request(tmp_path / "no" / "x.http", "one", medipim.brands.query(), medipim)
     assert place.read_text(encoding="utf-8") == text
     assert [one.name for one in tmp_path.iterdir()] == [place.name]
+
+
+@pytest.mark.parametrize("text", ["", "# of mine\n", "@base = https://mine.example\n\n### {{base}}\n"])
+def test_file_without_the_host_gets_it(medipim, tmp_path, text):
+    """A file behind a link stays there, and the link stays one."""
+    place, link = tmp_path / "mine.http", tmp_path / "x.http"
+    place.write_text(text, encoding="utf-8")
+    link.symlink_to(place)
+    save_request(link, "one", medipim.brands.query(), medipim)
+    save_request(link, "two", medipim.brands.query(id=9), medipim)
+    assert link.is_symlink()
+    assert place.read_text(encoding="utf-8").startswith(text.rstrip())
+    assert place.read_text(encoding="utf-8").count("@host = ") == 1
+    assert list(saved_requests(place, medipim)) == ["one", "two"]
+
+
+def test_device_is_no_file_to_save_to(medipim, tmp_path):
+    """It would be replaced by a file."""
+    (tmp_path / "x.http").symlink_to(os.devnull)
+    with pytest.raises(UsageError, match="the path of a file"):
+        save_request(tmp_path / "x.http", "one", medipim.brands.query(), medipim)
+    assert (tmp_path / "x.http").is_char_device()
 
 
 @pytest.mark.parametrize("end", ["\u2028", "\u2029", "\x85", "\x1c", "\x0b", "\x0c", "\n", "\r\n"])

@@ -19,9 +19,9 @@ from urllib.parse import parse_qsl, urlsplit
 import pandas as pd
 
 from vendorkit import arguments, calls
-from vendorkit.ask import choice
+from vendorkit.ask import choice, suggestion
 from vendorkit.errors import IncompletePull, SettingsError, UsageError, VendorkitError
-from vendorkit.files import read_bounded
+from vendorkit.files import read_bounded, real_path
 from vendorkit.pull import check_limit
 from vendorkit.query import Query, checked_nested
 from vendorkit.resource import first_call
@@ -32,12 +32,12 @@ from vendorkit.vendors.client import Client
 __all__ = ["SavedQuery", "http_text", "save_request", "saved_requests"]
 
 _MAX_BYTES: Final = 1 << 20
-_MAX_DEPTH: Final = 20  # of variables whose values contain variables
+_MAX_USES: Final = 1_000  # of variables in one line, including those in the values of others
 _OPTIONS: Final = ("columns", "limit", "locale", "nested", "strategy")
 _VARIABLE: Final = re.compile(r"\s*@([A-Za-z_][\w-]*)\s*=\s*(.*?)\s*")
 _USED: Final = re.compile(r"\{\{(.*?)\}\}")
-_COMMENT: Final = re.compile(r"\s*(?:#|//)\s*(?:@(name|vendorkit)\s+(.*))?")
-_REQUEST: Final = re.compile(r"(?:([A-Z]+)\s+)?(\S+)(?:\s+HTTP/[\d.]+)?\s*")
+_COMMENT: Final = re.compile(r"\s*(?:#|//)\s*(?:@(name|vendorkit)(?:\s*=|\s)\s*(.*))?")
+_REQUEST: Final = re.compile(r"(?:([A-Z]+|get|post)\s+)?(\S+)(?:\s+HTTP/[\d.]+)?\s*")
 _HEADER: Final = re.compile(r"\s*([A-Za-z-]+)\s*:\s*(.*?)\s*")
 _SETTING: Final = r"\{\{\$(?:dotenv|processEnv) (\w+)\}\}"
 _AUTHORIZATION: Final = re.compile(rf"(?:(?:Basic|Digest)\s+{_SETTING}[\s:]{_SETTING}|Bearer\s+{_SETTING})")
@@ -142,7 +142,7 @@ class _File:
                 match = _REQUEST.fullmatch(self._substitute(number, line.strip()))
                 if match is None:
                     self._fail(number, "This is not a request.", "Write METHOD and URL, then headers and body.")
-                block.method, block.url = match[1] or "GET", match[2]
+                block.method, block.url = (match[1] or "GET").upper(), match[2]
             elif line.lstrip()[:1] in ("?", "&"):
                 block.url += self._substitute(number, line.strip())
             else:
@@ -178,7 +178,7 @@ class _File:
             return strict_value("\n".join(line for _, line in lines))
         except StrictJsonError as error:
             problem = str(error)
-        return self._fail(lines[0][0], f"The body {problem}.", "Write a JSON value.")
+        return self._fail(lines[0][0], f"This text {problem}.", "Write a JSON value.")
 
     def _body(self, block: _Block) -> Any:
         lines = [(number, line) for number, line in block.body if line.strip()]
@@ -187,28 +187,29 @@ class _File:
                 self._fail(number, "Other files and scripts are not read.", "Write the body as JSON.")
         return self._json([(number, self._substitute(number, line)) for number, line in lines]) if lines else None
 
-    def _substitute(self, number: int, text: str, depth: int = 0) -> str:
-        """Replace the variables in *text* by their values."""
-
-        def value(match: re.Match[str]) -> str:
+    def _substitute(self, number: int, text: str) -> str:
+        """Replace the variables in *text* by their values, which may contain variables."""
+        for _ in range(_MAX_USES):
+            match = _USED.search(text)
+            if match is None or len(text) > _MAX_BYTES:
+                break
             name = match[1].strip()
-            if depth == _MAX_DEPTH or name not in self._variables:
-                unknown = f"{{{{{name[:40]}}}}} is not a variable of this file."
-                what = "The variables of this line refer to each other in a circle." if depth == _MAX_DEPTH else unknown
+            if name not in self._variables:
+                what = f"{{{{{name[:40]}}}}} is not a variable of this file."
                 self._fail(number, what, "Define it with @name = …. Only Authorization may refer to settings.")
-            return self._substitute(number, self._variables[name], depth + 1)
-
-        substituted = _USED.sub(value, text)
-        if "{{" in substituted:
+            text = text[: match.start()] + self._variables[name] + text[match.end() :]
+        if _USED.search(text):
+            self._fail(number, "The variables of this line form a circle, or are too long.", "Write out their values.")
+        if "{{" in text:
             self._fail(number, "Two braces do not begin a variable here.", "Write {{name}} on one line.")
-        return substituted
+        return text
 
     def _query(self, block: _Block) -> SavedQuery:
         client, options, body = self._client, dict(block.options), self._body(block)
         unknown = [name for name in options if name not in _OPTIONS]
         if unknown:
             what = f"@vendorkit has no option {unknown[0][:40]!r}."
-            self._fail(block.line, what, f"There are: {', '.join(_OPTIONS)}.")
+            self._fail(block.line, what, suggestion(unknown[0], _OPTIONS))
         try:
             query = client.browsing.asked(block.method, block.url, body)
             accept = next((kind for kind in ("json", "xml") if kind in block.accept), query.ask.accept)
@@ -281,13 +282,16 @@ def save_request(
         arguments.refuse("query", "a query", query)
     options = arguments.json_object(options or {}, "options")
     file = arguments.folder(path, "the path of a file")
-    before = _text_of(file) if file.exists() else f"@host = {client.base_url}\n"
-    text = f"{before.rstrip()}\n\n{http_text(query, name, options)}"
+    if file.exists() and not file.is_file():
+        arguments.refuse("path", "the path of a file", path)
+    before = _text_of(file) if file.exists() else ""
+    host = "" if re.search(r"^\s*@host\s*=", before, re.MULTILINE) else f"@host = {client.base_url}\n\n"
+    text = f"{before.rstrip()}\n\n{host}{http_text(query, name, options)}".lstrip("\n")
     # A query with since= begins with a request to the feed of changes, which would be read as another query.
     if _File(text, file.name, client).queries()[name].ask.resource != query.ask.resource:
         what = f"This query of {query.resource.name} cannot be saved as one request."
         raise UsageError(what, remedy="Save it as Python code.")
     try:
-        write_atomically(file, text.encode())  # as bytes, which keeps the line ends of the file
+        write_atomically(real_path(file), text.encode())  # as bytes, which keeps the line ends of the file
     except IncompletePull as exc:
         raise UsageError(exc.what, remedy="Choose another file.") from exc
