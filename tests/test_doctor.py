@@ -112,7 +112,7 @@ def test_credentials_without_an_environment_are_a_trap(vendors, monkeypatch):
     assert found.configured
     assert not found.fine
     assert found.findings[0].remedy == "Set it to sandbox or production."
-    assert "Not set: MEDIPIM_COUNTRY (default: be), MEDIPIM_API_KEY_SECRET." in found.findings[0].said
+    assert "Not set: MEDIPIM_API_KEY_SECRET." in found.findings[0].said
     assert "made-up" not in repr(found)
 
 

@@ -18,7 +18,19 @@ from vendorkit.errors import UsageError
 
 pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
 
-NINE = [9, "9", 9.0, np.int64(9), np.uint8(9), np.float32(9), np.float16(9), Decimal("9.00"), Fraction(9), Number.NINE, pa.scalar(9)]
+NINE = [
+    9,
+    "9",
+    9.0,
+    np.int64(9),
+    np.uint8(9),
+    np.float32(9),
+    np.float16(9),
+    Decimal("9.00"),
+    Fraction(9),
+    Number.NINE,
+    pa.scalar(9),
+]
 NO_NUMBER = [
     *(True, np.True_, 2.5, float("nan"), float("inf"), Decimal("sNaN"), 2.0**60, 10**30, 10**5000, 1j, b"9"),
     *(np.float32(123_456_789), np.float16(4_096), np.longdouble(2**60)),

@@ -212,10 +212,6 @@ class Filter:
         return {"from": first, "until": first + _DAY_S - 1} if _is_day(value) and not is_since else first
 
     def _moment(self, value: Any, is_end: bool = False) -> int:
-        # Times are whole seconds, so a span of days ends with the last second of its last day.
-        return self._second(value) + (_DAY_S - 1 if is_end and _is_day(value) else 0)
-
-    def _second(self, value: Any) -> int:
         moment = _day_or_moment(value)
         number = None if isinstance(value, str) else arguments.whole(value)
         if moment is not None:
@@ -223,7 +219,8 @@ class Filter:
         if number is None or number not in _SECONDS:
             pair = ", or a pair (from, until) of these" if self.kind == "time" else ""
             arguments.refuse(self.name, f"{_MOMENT}{pair}", value)
-        return number
+        # Times are whole seconds, so a span of days ends with the last second of its last day.
+        return number + (_DAY_S - 1 if is_end and _is_day(value) else 0)
 
 
 def _day_or_moment(value: Any) -> date | None:
@@ -293,8 +290,6 @@ def choice(value: Any, known: Collection[str], what: str) -> str:
     Raises:
         UsageError: There is none. *what* begins the message, such as "There is no vendor"; the value follows.
     """
-    if isinstance(value, str) and value in known:
-        return arguments.text(value, "name")
     folded = {name.casefold(): name for name in known}
     if isinstance(value, str) and value.casefold() in folded:
         return folded[value.casefold()]

@@ -34,8 +34,8 @@ def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
             what = f"{function.__name__}(): {exc}."
         else:
             return function(*args, **kwargs)
-        known = [name for name in expected.parameters if name != "self"]
+        known = [name for name in expected.parameters if name != "self"] or ["none"]
         near = [match for name in kwargs if name not in known for match in get_close_matches(name, known, n=1)]
-        raise UsageError(what, remedy=f"Did you mean {near[0]}?" if near else f"Its arguments: {', '.join(known) or 'none'}.")
+        raise UsageError(what, remedy=f"Did you mean {near[0]}?" if near else f"Its arguments: {', '.join(known)}.")
 
     return call

@@ -11,6 +11,7 @@ import sys
 import time
 import warnings
 from importlib.util import find_spec
+from math import inf
 from pathlib import Path
 from typing import Final
 
@@ -138,13 +139,6 @@ def lab(folder: Path | None, arguments: tuple[str, ...]) -> None:
     raise SystemExit(subprocess.call(command, env=environment))  # noqa: S603 - the user's own arguments
 
 
-def _seconds(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
-    if value is not None and not 0 <= value <= _MAX_SLEEP_S:  # also refuses NaN
-        message = f"{value} is not a number of seconds from 0 to {_MAX_SLEEP_S:.0f}."
-        raise click.BadParameter(message)
-    return value
-
-
 @main.command(
     epilog=_examples(
         "vendorkit serve > mock.env                            in one terminal",
@@ -153,8 +147,10 @@ def _seconds(_: click.Context, __: click.Parameter, value: float | None) -> floa
     ),
     short_help="Run the mock servers; print a .env for them.",
 )
-@click.option("--seconds", type=float, callback=_seconds, help="Stop after this time. [default: at Ctrl-C]")
-def serve(seconds: float | None) -> None:
+@click.option(
+    "--seconds", type=click.FloatRange(0), default=inf, show_default="at Ctrl-C", help="Stop after this time."
+)
+def serve(seconds: float) -> None:
     """
     Run the mock servers, and print a .env with which vendorkit and other programs can connect to them.
 
@@ -164,7 +160,7 @@ def serve(seconds: float | None) -> None:
     with local.start() as servers:
         click.echo("\n".join(settings_lines(servers)).encode())  # always UTF-8, because it is a settings file
         try:
-            time.sleep(_MAX_SLEEP_S if seconds is None else seconds)
+            time.sleep(min(_MAX_SLEEP_S, seconds))
         except KeyboardInterrupt:
             click.echo("stopped", err=True)
 

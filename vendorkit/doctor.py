@@ -105,8 +105,7 @@ def _git_findings(sources: Mapping[str, str]) -> list[Finding]:
 
 def _summary(vendor: str, sources: Mapping[str, str], *, local: bool) -> str:
     is_set = ", ".join(f"{name} ({source})" for name, source in sources.items())
-    default = f" (default: {next(iter(CLIENTS[vendor].countries), '')})"
-    unset = [name for name in CLIENTS[vendor].setting_names if name not in sources]
-    missing = ", ".join(f"{name}{default if name.endswith('_COUNTRY') else ''}" for name in unset)
-    rest = " The mock server provides the rest." if local else f" Not set: {missing}." if missing else ""
+    # The country has a default.
+    unset = [name for name in CLIENTS[vendor].setting_names if name not in sources and not name.endswith("_COUNTRY")]
+    rest = " The mock server provides the rest." if local else f" Not set: {', '.join(unset)}." if unset else ""
     return f"Set: {is_set}.{rest}"

@@ -38,15 +38,10 @@ class Request:
 
     method: str
     url: str
+    path: str  # with the query string
     media: str
     body: str | None
     signing: Signing
-
-    @property
-    def path(self) -> str:
-        """The path with the query string."""
-        parts = urlsplit(self.url)
-        return f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
 
 
 def snippet(source: Source, ask: Ask, language: str) -> str:
@@ -58,12 +53,13 @@ def snippet(source: Source, ask: Ask, language: str) -> str:
     """
     language = choice(language, languages(source), "There is no snippet in")
     if language == "vendorkit":
-        return vendorkit_lines(source, ask)
+        return vendorkit_lines(source, ask, limit=ask.limit)
     call = first_call(source.resource_of(ask), ask)
     prepared = source.session.prepare(call)
     body = prepared.body.decode() if isinstance(prepared.body, bytes) else prepared.body
     signing = source.signing(call.scheme)
-    request = Request(str(prepared.method), str(prepared.url), prepared.headers["Accept"], body, signing)
+    method, url, media = str(prepared.method), str(prepared.url), prepared.headers["Accept"]
+    request = Request(method, url, prepared.path_url, media, body, signing)
     if language in source.snippet_writers:
         return source.snippet_writers[language][1](request)
     return _program(request, language)
