@@ -11,7 +11,6 @@ import sys
 import time
 import warnings
 from importlib.util import find_spec
-from math import inf
 from pathlib import Path
 from typing import Final
 
@@ -29,7 +28,7 @@ from vendorkit.settings import LOCAL_VARIABLE
 from vendorkit.vendors.registry import CLIENTS
 
 LAB_FOLDER: Final = Path("vendorkit-notebooks")
-_MAX_SLEEP_S: Final = 1e8  # three years; time.sleep rejects longer times on some systems
+_LONG: Final = 1e8  # seconds: three years; time.sleep rejects longer times on some systems
 _FOLDER: Final = click.Path(path_type=Path)
 
 
@@ -147,9 +146,7 @@ def lab(folder: Path | None, arguments: tuple[str, ...]) -> None:
     ),
     short_help="Run the mock servers; print a .env for them.",
 )
-@click.option(
-    "--seconds", type=click.FloatRange(0), default=inf, show_default="at Ctrl-C", help="Stop after this time."
-)
+@click.option("--seconds", type=click.FloatRange(0), default=_LONG, help="Stop after this time. [default: at Ctrl-C]")
 def serve(seconds: float) -> None:
     """
     Run the mock servers, and print a .env with which vendorkit and other programs can connect to them.
@@ -160,7 +157,7 @@ def serve(seconds: float) -> None:
     with local.start() as servers:
         click.echo("\n".join(settings_lines(servers)).encode())  # always UTF-8, because it is a settings file
         try:
-            time.sleep(min(_MAX_SLEEP_S, seconds))
+            time.sleep(min(_LONG, seconds))
         except KeyboardInterrupt:
             click.echo("stopped", err=True)
 

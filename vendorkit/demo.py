@@ -26,7 +26,6 @@ CELL_TIMEOUT_S: Final = 120
 _PAGE: Final = Path(__file__).with_name("report.html")
 _NEEDED_MODULES: Final = ("nbformat", "nbclient", "nbconvert", "ipykernel", "matplotlib")
 _GENERAL: Final = "First steps, and more than one vendor"
-_MARKDOWN: Final = re.compile("[*`]")
 
 
 @dataclass(frozen=True)
@@ -143,7 +142,7 @@ def _section(group: str, entries: list[Entry]) -> str:
     articles = []
     for entry in entries:
         texts = (entry.name, entry.question, entry.answer)
-        name, question, answer = (html.escape(_MARKDOWN.sub("", text)) for text in texts)
+        name, question, answer = (html.escape(re.sub("[*`]", "", text)) for text in texts)
         link, source = f'<a href="{name}.html">', f"data:image/png;base64,{entry.picture.replace(chr(10), '')}"
         picture = f'{link}<img alt="Plot of {name}" src="{source}"></a>' if entry.picture else ""
         articles.append(f"<article>{picture}<div>{link}{name}</a><h3>{question}</h3><p>{answer}</div></article>")

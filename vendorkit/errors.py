@@ -42,8 +42,6 @@ def printable(text: str) -> str:
 
     Examples are control characters, which may rewrite the screen, and characters that reverse the direction of text.
     """
-    if text.isprintable():
-        return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 

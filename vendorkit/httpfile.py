@@ -29,8 +29,6 @@ from vendorkit.saved.files import write_atomically
 from vendorkit.strictjson import StrictJsonError, strict_value
 from vendorkit.vendors.client import Client
 
-__all__ = ["SavedQuery", "http_text", "save_request", "saved_requests"]
-
 _MAX_BYTES: Final = 1 << 20
 _MAX_USES: Final = 1_000  # of variables in one line, including those in the values of others
 _OPTIONS: Final = ("columns", "limit", "locale", "nested", "strategy")
@@ -102,8 +100,7 @@ class _File:
         # Not splitlines(), because strings in JSON may contain other line separators of Unicode.
         self._lines, self._name, self._client = list(enumerate(re.split("\r\n?|\n", text), 1)), name, client
         # A variable is valid in the whole file, also above its definition.
-        matches = (_VARIABLE.fullmatch(line) for _, line in self._lines)
-        self._variables = {match[1]: match[2] for match in matches if match is not None}
+        self._variables = {match[1]: match[2] for _, line in self._lines if (match := _VARIABLE.fullmatch(line))}
 
     def queries(self) -> dict[str, SavedQuery]:
         """Return the requests by name."""

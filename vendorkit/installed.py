@@ -14,18 +14,16 @@ IS_CHECKOUT: Final = not (_PACKAGE / "notebooks").is_dir()
 _ROOT: Final = _PACKAGE.parent if IS_CHECKOUT else _PACKAGE
 NOTEBOOKS: Final = _ROOT / "notebooks"
 START: Final = "00_start_here.ipynb"
-_PRIVATE: Final = 0o600
 
 
-def write_settings(folder: Path) -> Path | None:
+def write_settings(folder: Path) -> bool:
     """
-    Write the `.env` template into *folder* and return its path, or None if there is a `.env` already.
+    Write the `.env` template into *folder*, for this user only. Return False if there is a `.env` already.
 
     Raises:
         UsageError: The file cannot be written.
     """
-    path = folder / ".env"
-    return path if _create(path, (_ROOT / ".env.example").read_bytes(), _PRIVATE) else None
+    return _create(folder / ".env", (_ROOT / ".env.example").read_bytes(), 0o600)
 
 
 def copy_notebooks(folder: Path) -> tuple[int, int]:

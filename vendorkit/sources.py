@@ -68,11 +68,8 @@ def look_up(names: tuple[str, ...], environ: Environ, *, needed: bool) -> tuple[
         raise SettingsError(what, remedy=f"Correct {ENV_FILE_VARIABLE}, or unset it.")
     in_file = _entries(path, names, needed=needed) if exists or named else {}
     files = {**_default_file(path, names, environ, needed=needed), _source(path): in_file}
-    settings = {}
-    for name in names:
-        setting = _from_environment(name, environ, files) or _from_file(name, path, in_file)
-        if setting is not None:
-            settings[name] = setting
+    found = {name: _from_environment(name, environ, files) or _from_file(name, path, in_file) for name in names}
+    settings = {name: setting for name, setting in found.items() if setting is not None}
     return settings, f"the environment or {real_path(path)}{'' if exists else ' (no such file)'}"
 
 
