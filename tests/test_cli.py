@@ -81,7 +81,7 @@ def test_example_of_each_vendor_has_rows(vendors, vendor):
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory) -> tuple[subprocess.CompletedProcess[str], Path]:
-    """One run of `vendorkit demo --save` on two small notebooks, one of which fails, and its working folder."""
+    """One run of `vendorkit demo --save` on three small notebooks, two of which fail, and its working folder."""
     folder = tmp_path_factory.mktemp("demo")
     (folder / "notebooks").mkdir()
     table = "import os, pandas as pd\npd.DataFrame({'environment': [os.environ['MEDIPIM_ENVIRONMENT']]})"
@@ -91,6 +91,7 @@ def demo(tmp_path_factory) -> tuple[subprocess.CompletedProcess[str], Path]:
     sources = connect, table, answer, PLOT, link
     notebook(folder / "notebooks" / "10_good.ipynb", *sources, question="how many?")
     notebook(folder / "notebooks" / "20_bad.ipynb", "1 + 1", "1 / 0")
+    notebook(folder / "notebooks" / "30_dead.ipynb", "import os\nos._exit(1)")
     # A separate process, because nbclient leaves event loops open in the threads that it runs in.
     command = [sys.executable, "-c", SMALL_DEMO.format(str(folder / "notebooks")), "demo", "--save"]
     environment = {**os.environ, "MEDIPIM_ENVIRONMENT": "production"}  # which the demo sets aside
@@ -135,7 +136,8 @@ def test_demo_names_the_notebook_that_fails(demo):
     """The command fails and names the notebook and the reason."""
     done, _ = demo
     assert done.returncode == 1
-    assert "These notebooks failed: 20_bad.ipynb" in done.stderr
+    assert "These notebooks failed: 20_bad.ipynb, 30_dead.ipynb" in done.stderr
+    assert "30_dead.ipynb: Kernel died" in done.stderr
     assert "20_bad.ipynb: " in done.stderr
     assert "ZeroDivisionError" in done.stderr
 

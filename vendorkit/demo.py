@@ -84,10 +84,10 @@ def _example(vendor: str) -> str:
 
 
 def _execute(path: Path, report: Path, *, save: bool) -> Entry | None:
-    """Execute one notebook, write its page and return its entry in the report, or None if a cell failed."""
+    """Execute one notebook, write its page and return its entry in the report, or None if it failed."""
     import nbformat  # noqa: PLC0415 - in the extra "notebook"
     from nbclient import NotebookClient  # noqa: PLC0415
-    from nbclient.exceptions import CellExecutionError  # noqa: PLC0415
+    from nbclient.exceptions import CellControlSignal, DeadKernelError  # noqa: PLC0415
     from nbconvert import HTMLExporter  # noqa: PLC0415
 
     notebook = nbformat.read(path, as_version=4)
@@ -101,7 +101,7 @@ def _execute(path: Path, report: Path, *, save: bool) -> Entry | None:
     )
     try:
         runner.execute()
-    except CellExecutionError as exc:
+    except (CellControlSignal, DeadKernelError) as exc:
         click.echo(f"{path.name}: {exc}", err=True)
         return None
     _strip_volatile(notebook)
