@@ -131,6 +131,21 @@ def test_checked_functions_keep_their_signature_and_errors_of_their_own():
         inner("1")
 
 
+@pytest.mark.parametrize("shape", [dict, lambda pairs: list(pairs.items()), pd.Series])
+def test_settings_in_the_place_of_another_argument_are_not_shown(shape):
+    """Only `settings=` expects credentials, but any argument may receive them by mistake."""
+    wrong = shape({"PLEDG_API_SECRET": "sentinel"})
+    for call in (
+        lambda: vk.connect(wrong),
+        *(lambda name=name: vk.connect("pledg", **{name: wrong}) for name in ("environment", "policy", "writable")),
+        lambda: vk.panel(wrong),
+        lambda: vk.table([wrong]),
+    ):
+        with pytest.raises(UsageError) as raised:
+            call()
+        assert "sentinel" not in str(raised.value)
+
+
 MOCKED = ["medipim", "pledg", "mediagenix"]
 
 

@@ -1,8 +1,7 @@
 """
 Checks and conversions of the arguments of public functions; a wrong argument raises `UsageError`.
 
-Values come from pandas, NumPy, Arrow and the user's own code. They are converted here before they become part of a
-query: any whole number to int, any iterable to list, a NumPy or pandas time to Python's.
+Values of pandas, NumPy and Arrow become plain ones: any whole number an int, any iterable a list, any time Python's.
 """
 
 from __future__ import annotations
@@ -37,6 +36,7 @@ _FLOATS: Final[tuple[type[Any], ...]] = (float, np.floating)
 _SHOWN: Final = 60  # characters of a value in a message
 _NAME: Final = 255  # characters of a name, bytes of a folder name
 _CENTS: Final = re.compile(r"(?:^c|_c|C)ents$")
+_UNSHOWN: Final = re.compile(r" at 0x|'[A-Z]+(?:_[A-Z]+)+'[:,]")  # an address, or a setting, whose value is secret
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -56,12 +56,12 @@ def missing(value: Any) -> bool:
 
 
 def shown(value: Any) -> str:
-    """Return a short description of *value* for a message: its repr if that is short, else its type."""
+    """Return a short description of *value* for a message: its repr if it is short and no mapping of settings."""
     try:
         text = _REPR.repr(value)
     except ValueError:  # an int of thousands of digits
         text = ""
-    is_short = text and len(text) <= _SHOWN + 2 and text.isprintable() and " at 0x" not in text
+    is_short = text and len(text) <= _SHOWN + 2 and text.isprintable() and not _UNSHOWN.search(text)
     return text if is_short else f"a value of type {type(value).__name__}"
 
 
