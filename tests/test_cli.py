@@ -359,6 +359,16 @@ def test_lab_opens_copies_with_the_settings_of_this_folder(started, tmp_path):
     assert environment["VENDORKIT_ENV_FILE"] == str(tmp_path / ".env")
 
 
+@pytest.mark.parametrize("name", ["mock.env", "~/mock.env", "{}/mock.env"])
+def test_lab_passes_the_named_settings_file_by_its_full_path(started, tmp_path, monkeypatch, name):
+    """A name relative to this folder would be another file for the kernels."""
+    (tmp_path / "mock.env").touch()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("VENDORKIT_ENV_FILE", name.format(tmp_path))
+    assert CliRunner().invoke(cli.main, ["lab"]).exit_code == 0
+    assert started[0][1]["VENDORKIT_ENV_FILE"] == str(tmp_path / "mock.env")
+
+
 def test_lab_keeps_what_was_changed_in_the_copies(started, tmp_path):
     """A second start overwrites nothing."""
     (tmp_path / "mine").mkdir()

@@ -19,7 +19,7 @@ import click
 from vendorkit import local
 from vendorkit.demo import require_notebook_extra, run_demo
 from vendorkit.doctor import checkups, next_step, report
-from vendorkit.envfile import ENV_FILE_VARIABLE
+from vendorkit.envfile import ENV_FILE_VARIABLE, env_path
 from vendorkit.errors import SettingsError, UsageError, VendorkitError
 from vendorkit.files import real_path
 from vendorkit.installed import IS_CHECKOUT, NOTEBOOKS, START, copy_notebooks, create_folder, write_settings
@@ -117,7 +117,7 @@ def demo(output: Path, *, save: bool) -> None:
 @click.argument("arguments", metavar="[JUPYTERLAB OPTIONS]...", nargs=-1, type=click.UNPROCESSED)
 def lab(folder: Path | None, arguments: tuple[str, ...]) -> None:
     """
-    Open copies of the notebooks in JupyterLab, with the .env of the current folder.
+    Open copies of the notebooks in JupyterLab, with the .env of the current folder or $VENDORKIT_ENV_FILE.
 
     If `vendorkit init` copied the notebooks into this folder, those are opened. Otherwise they are copied to
     ./vendorkit-notebooks. Options that are not listed below are passed to JupyterLab.
@@ -132,7 +132,9 @@ def lab(folder: Path | None, arguments: tuple[str, ...]) -> None:
         what = f"{root} holds the tracked notebooks of the checkout, which JupyterLab would change."
         raise UsageError(what, remedy="Omit --folder, or set it to another folder for the copies.")
     copy_notebooks(root)
-    environment = {ENV_FILE_VARIABLE: str(current / ".env"), **os.environ} if (current / ".env").exists() else None
+    # Kernels run in another folder.
+    settings = current / env_path()[0]
+    environment = {**os.environ, ENV_FILE_VARIABLE: str(settings)} if settings.exists() else None
     options = [f"--ServerApp.root_dir={root}", f"--LabApp.default_url=/lab/tree/{START}"]
     command = [sys.executable, "-m", "jupyterlab", *options, *arguments]
     raise SystemExit(subprocess.call(command, env=environment))  # noqa: S603 - the user's own arguments

@@ -84,8 +84,7 @@ class Settings:
 
     def get(self, name: str) -> str | None:
         """Return the value of *name*, or None if it is not set."""
-        secret = self.values.get(name)
-        return None if secret is None else secret.reveal()
+        return self.values[name].reveal() if name in self.values else None
 
     def require(self, names: Iterable[str], *, why: str) -> dict[str, str]:
         """
