@@ -200,6 +200,10 @@ RULES = {
     ".env\n!.env": False,
     "!.env\n.env  ": True,
     "below/\n!.env": True,
+    "\ufeff.env": True,  # as Notepad writes it
+    ".env  \r": True,
+    ".env\t": False,
+    ".env\u2028x": False,
     ".[e]nv": None,
     "**/below/.env": None,
     "": False,

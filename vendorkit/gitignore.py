@@ -37,9 +37,8 @@ def is_ignored(path: Path, root: Path) -> bool | None:
     """
     parts = path.relative_to(root).parts
     # If a folder is ignored, no other rule can include a file in it.
-    for depth in range(1, len(parts)):
-        if _verdict(root, parts[:depth], folder=True):
-            return True
+    if any(_verdict(root, parts[:depth], folder=True) for depth in range(1, len(parts))):
+        return True
     return _verdict(root, parts, folder=False)
 
 
@@ -61,10 +60,11 @@ def _rules(path: Path) -> list[str] | None:
     if not os.path.lexists(path):
         return []
     try:
-        text = read_bounded(path, limit_bytes=_LIMIT_BYTES).decode("utf-8", "surrogateescape")
+        text = read_bounded(path, limit_bytes=_LIMIT_BYTES).decode("utf-8-sig", "surrogateescape")
     except SettingsError:
         return None
-    return [line for line in map(str.rstrip, text.splitlines()) if line and not line.startswith("#")]
+    lines = (line.removesuffix("\r").rstrip(" ") for line in text.split("\n"))  # git keeps other white space
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 def _matches(pattern: str, parts: tuple[str, ...], *, folder: bool) -> bool | None:
