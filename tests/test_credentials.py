@@ -50,6 +50,13 @@ def test_all_missing_names_are_reported_at_once_with_where_was_looked():
         read_settings(NAMES, environ={}).require(NAMES, why="Medipim")
 
 
+def test_missing_given_setting_is_to_be_given(monkeypatch):
+    """N07: `settings=` replaces all other sources, so that the environment would be of no use."""
+    monkeypatch.setenv("MEDIPIM_API_KEY_SECRET", "made-up")
+    with pytest.raises(SettingsError, match=r"MEDIPIM_API_KEY_SECRET, not set in settings=\. Set them in settings=\.$"):
+        vk.connect("medipim", environment="sandbox", settings={"MEDIPIM_API_KEY_ID": "made-up"})
+
+
 def test_empty_file_counts_as_one_without_names():
     """S01: The message has all missing names and the file that was read."""
     path = write_env("")

@@ -86,7 +86,7 @@ class Settings:
         """Return the value of *name*, or None if it is not set."""
         return self.values[name].reveal() if name in self.values else None
 
-    def require(self, names: Iterable[str], *, why: str) -> dict[str, str]:
+    def require(self, names: Sequence[str], *, why: str) -> dict[str, str]:
         """
         Return the values of all *names*.
 
@@ -94,12 +94,12 @@ class Settings:
             SettingsError: Some are not set (the message names all of these), may not be used, or hold a placeholder.
         """
         # No local variable holds a value while an error is raised: some tracebacks show them.
-        names = list(names)
         missing = [name for name in names if name not in self.values]
         self._refuse_withheld({name: self.withheld[name] for name in missing if name in self.withheld})
         if missing:
             what = f"{why} needs {', '.join(missing)}, not set in {self.looked_in}."
-            raise SettingsError(what, remedy="Set them in the environment or in .env (see .env.example).")
+            place = GIVEN if self.looked_in == GIVEN else "the environment or in .env, which vendorkit init writes"
+            raise SettingsError(what, remedy=f"Set them in {place}.")
         for name in names:
             if _is_placeholder(self.values[name]):
                 what = f"{name} (from {self.sources[name]}) still holds a placeholder."
