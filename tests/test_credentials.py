@@ -51,7 +51,7 @@ def test_all_missing_names_are_reported_at_once_with_where_was_looked():
 
 
 def test_missing_given_setting_is_to_be_given(monkeypatch):
-    """N07: `settings=` replaces all other sources, so that the environment would be of no use."""
+    """`settings=` replaces all other sources, so that the environment would be of no use."""
     monkeypatch.setenv("MEDIPIM_API_KEY_SECRET", "made-up")
     with pytest.raises(SettingsError, match=r"MEDIPIM_API_KEY_SECRET, not set in settings=\. Set them in settings=\.$"):
         vk.connect("medipim", environment="sandbox", settings={"MEDIPIM_API_KEY_ID": "made-up"})
