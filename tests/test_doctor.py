@@ -1,4 +1,4 @@
-"""`vendorkit doctor`: what it looks at, what it says of it, and never a value of a setting."""
+"""`vendorkit doctor`: its checks and its report, which never contains the value of a secret setting."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ VENDORS = ["medipim", "pledg", "mediagenix"]
 
 @pytest.fixture
 def configured(vendors, monkeypatch):
-    """All three vendors configured as local ones."""
+    """Configure the mock servers of all three vendors."""
     for vendor in VENDORS:
         monkeypatch.setenv(f"{vendor.upper()}_ENVIRONMENT", "local")
     return vendors
 
 
 def remote(monkeypatch, url: str) -> None:
-    """Mediagenix's staging environment, at another address and with made-up credentials."""
+    """Configure Mediagenix's staging environment with another URL and made-up credentials."""
     monkeypatch.setenv("MEDIAGENIX_ENVIRONMENT", "staging")
     monkeypatch.setenv("MEDIAGENIX_BASE_URL", url)
     monkeypatch.setenv("MEDIAGENIX_ROBOT_USER", "made-up-robot")
@@ -39,18 +39,18 @@ def remote(monkeypatch, url: str) -> None:
 
 
 def by_check(found: doctor.Checkup) -> dict[str, doctor.Finding]:
-    """The findings by what was looked at."""
+    """Return the findings by the name of their check."""
     return {finding.check: finding for finding in found.findings}
 
 
 def run(*options: str) -> tuple[int, str]:
-    """The command's exit status and output."""
+    """Run the command; return its exit status and output."""
     result = CliRunner().invoke(cli.main, ["doctor", *options])
     return result.exit_code, result.output
 
 
 def test_vendors_that_are_not_configured_do_not_fail(vendors, tmp_path):
-    """Each is said to be so, with where was looked; nothing is sent."""
+    """The report says so for each vendor and names the searched places. Nothing is sent."""
     status, said = run()
     assert status == 0
     assert said.count("Not configured") == 3
@@ -59,7 +59,7 @@ def test_vendors_that_are_not_configured_do_not_fail(vendors, tmp_path):
 
 
 def test_all_that_is_fine_is_reported_in_a_line_each(configured):
-    """Settings, call, chain, clock and budget of each vendor; exit status 0."""
+    """The report has settings, call, chain, clock and budget of each vendor. The exit status is 0."""
     status, said = run()
     assert status == 0
     assert "FAILED" not in said
@@ -69,19 +69,19 @@ def test_all_that_is_fine_is_reported_in_a_line_each(configured):
 
 
 def test_json_says_the_same_for_machines(configured):
-    """One object: whether all is fine, and the findings of each vendor."""
+    """The output is one object with the overall result and the findings of each vendor."""
     status, said = run("--json")
-    told = json.loads(said)
+    result = json.loads(said)
     assert status == 0
-    assert told["fine"] is True
-    assert set(told["vendors"]) == set(VENDORS)
-    checks = [finding["check"] for finding in told["vendors"]["mediagenix"]["findings"]]
+    assert result["fine"] is True
+    assert set(result["vendors"]) == set(VENDORS)
+    checks = [finding["check"] for finding in result["vendors"]["mediagenix"]["findings"]]
     assert checks == ["settings", "test call", "TLS", "approved roots", "clock", "rate budget"]
-    assert told["vendors"]["pledg"]["environment"] == "local"
+    assert result["vendors"]["pledg"]["environment"] == "local"
 
 
 def test_no_secret_is_ever_told(configured, monkeypatch):
-    """Neither the mock servers' own nor one that is wrong, plain or in base64."""
+    """The output has no secret of the mock servers and no wrong one, as plain text or in base64."""
     monkeypatch.setitem(configured["medipim"].credentials, "MEDIPIM_API_KEY_SECRET", "made-up-wrong-secret")
     said = run()[1] + run("--json")[1]
     for vendor in VENDORS:
@@ -92,7 +92,7 @@ def test_no_secret_is_ever_told(configured, monkeypatch):
 
 
 def test_missing_settings_are_named_and_fail_only(configured, monkeypatch, tmp_path):
-    """The other vendors are looked at all the same."""
+    """The other vendors are checked nevertheless."""
     monkeypatch.setenv("MEDIAGENIX_ENVIRONMENT", "production")
     (tmp_path / ".env").write_text("MEDIAGENIX_ROBOT_USER='made-up-robot'\n", encoding="utf-8")
     (tmp_path / ".env").chmod(0o600)
@@ -106,7 +106,7 @@ def test_missing_settings_are_named_and_fail_only(configured, monkeypatch, tmp_p
 
 
 def test_credentials_without_an_environment_are_a_trap(vendors, monkeypatch):
-    """They are there, and yet `connect` would take the mock server."""
+    """Credentials are set, but `connect` would use the mock server."""
     monkeypatch.setenv("MEDIPIM_API_KEY_ID", "made-up-key-id")
     found = doctor.checkup("medipim")
     assert found.configured
@@ -117,7 +117,7 @@ def test_credentials_without_an_environment_are_a_trap(vendors, monkeypatch):
 
 
 def test_broken_settings_file_is_named_by_line(vendors, tmp_path):
-    """As every call of that vendor would fail; the others are looked at all the same."""
+    """Every call of that vendor would fail. The other vendors are checked nevertheless."""
     (tmp_path / ".env").write_text("MEDIPIM_API_KEY_ID\n", encoding="utf-8")
     (tmp_path / ".env").chmod(0o600)
     status, said = run()
@@ -131,7 +131,7 @@ def test_broken_settings_file_is_named_by_line(vendors, tmp_path):
     [(".env", True, "covers .env"), ("", None, "git itself was not run"), (None, None, "not run")],
 )
 def test_settings_file_in_a_work_tree_is_looked_at(vendors, tmp_path, rules, fine, said):
-    """N03, S07: by reading .gitignore; what that does not settle is said to be open."""
+    """N03, S07: The check reads .gitignore. If that is not conclusive, the finding says so."""
     (tmp_path / ".git").mkdir()
     if rules is not None:
         (tmp_path / ".gitignore").write_text(rules, encoding="utf-8")
@@ -146,13 +146,13 @@ def test_settings_file_in_a_work_tree_is_looked_at(vendors, tmp_path, rules, fin
 
 
 def test_settings_of_the_environment_are_in_no_file(configured, tmp_path):
-    """Then there is nothing for git to take."""
+    """There is no file that git could publish."""
     (tmp_path / ".git").mkdir()
     assert "settings file" not in by_check(doctor.checkup("medipim"))
 
 
 def test_root_of_a_company_is_not_called_public(vendors, monkeypatch, tmp_path):
-    """N12: whose root vouches for the vendor is what one wants to know behind a gateway."""
+    """N12: Behind a gateway, users need to know which root ends the vendor's chain."""
     with raw_server(
         always(answer(b'{"meta": {"total": 0}, "results": []}', "Content-Type: application/json"))
     ) as server:
@@ -166,7 +166,7 @@ def test_root_of_a_company_is_not_called_public(vendors, monkeypatch, tmp_path):
 
 
 def test_wrong_password_is_reported_from_a_wrong_network(configured, monkeypatch):
-    """The call fails; the chain and the clock were seen all the same."""
+    """The call fails. The chain and the clock are reported nevertheless."""
     monkeypatch.setitem(configured["mediagenix"].credentials, "MEDIAGENIX_ROBOT_PASSWORD", "made-up-wrong-secret")
     found = by_check(doctor.checkup("mediagenix"))
     assert found["test call"].fine is False
@@ -176,7 +176,7 @@ def test_wrong_password_is_reported_from_a_wrong_network(configured, monkeypatch
 
 
 def test_vendor_that_is_not_reached_leaves_the_rest_open(vendors, monkeypatch):
-    """Nothing listens there."""
+    """No server listens at that address."""
     remote(monkeypatch, "https://127.0.0.1:1")
     found = by_check(doctor.checkup("mediagenix"))
     assert found["test call"].fine is False
@@ -196,7 +196,7 @@ def test_authority_that_is_not_approved_is_refused_before_anything_is_sent(vendo
 
 
 def test_approved_root_that_vanished_is_reported_before_a_pull(configured, monkeypatch):
-    """L13: certifi no longer carries one of the approved roots; the chains in use may still be good, so pulls go on."""
+    """L13: certifi no longer contains an approved root. Downloads still work, because few chains need it."""
     monkeypatch.setitem(tls.APPROVED_ROOTS, "00" * 32, ("Sectigo Limited", "A Root That Vanished"))
     found = by_check(doctor.checkup("mediagenix"))
     assert found["test call"].fine
@@ -211,7 +211,7 @@ def test_approved_root_that_vanished_is_reported_before_a_pull(configured, monke
     [(0.4, "Within 1 s"), (-20, "Within 20 s"), (300, "300 s ahead of"), (-301, "301 s behind")],
 )
 def test_clock_is_compared_with_the_answers_date(ahead_s, said):
-    """A clock ahead or behind; seconds do not count, minutes do."""
+    """A difference of seconds is fine. Minutes ahead or behind are not."""
     theirs = datetime(2026, 11, 25, 12, tzinfo=timezone.utc)
     answered = Exchange("GET", "https://vendor.example", 200, {}, {"Date": format_datetime(theirs, usegmt=True)}, 0.1)
     found = examine._clock([answered], theirs + timedelta(seconds=ahead_s))
@@ -221,14 +221,14 @@ def test_clock_is_compared_with_the_answers_date(ahead_s, said):
 
 @pytest.mark.parametrize("date", ["", "yesterday", "Wed, 99 Foo 2026 00:00:00 GMT"])
 def test_answer_without_a_readable_date_is_no_fault_of_the_clock(date):
-    """It is said, and nothing fails."""
+    """The report says so, and no check fails."""
     answered = Exchange("GET", "https://vendor.example", 200, {}, {"Date": date}, 0.1)
     found = examine._clock([answered], datetime.now(timezone.utc))
     assert found.fine is None
 
 
 def test_budget_is_what_is_left_of_it(monkeypatch, tmp_path):
-    """Of the vendor's documented rate, on this machine."""
+    """The number is what is left of the vendor's documented rate on this machine."""
     monkeypatch.setenv("VENDORKIT_BUDGET_DIR", str(tmp_path / "budget"))
     remote(monkeypatch, "https://127.0.0.1:1")
     client = vk.connect("mediagenix")
@@ -236,7 +236,7 @@ def test_budget_is_what_is_left_of_it(monkeypatch, tmp_path):
 
 
 def test_whatever_hangs_is_left_behind(configured):
-    """The others are told; the whole is bounded."""
+    """The other checks are reported, and the total time is bounded."""
     configured["pledg"].set(latency_s=3.0)
     started = time.monotonic()
     found = {one.vendor: one for one in doctor.checkups(total_s=1.5)}
@@ -246,7 +246,7 @@ def test_whatever_hangs_is_left_behind(configured):
 
 
 def test_lines_are_as_long_as_the_terminal_is_wide(configured):
-    """Words are not cut, and what goes on stands below what it belongs to."""
+    """Words are not split, and continued lines are indented."""
     lines = list(doctor.report(doctor.checkups(), width=70))
     assert max(len(line) for text in lines for line in text.splitlines()) <= 70
     assert any(line.startswith(" " * 25) for text in lines for line in text.splitlines())

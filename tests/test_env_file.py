@@ -1,4 +1,4 @@
-"""The settings file: foreign lines never fail, reading is bounded, badly copied values are named."""
+"""The settings file: lines of other programs never fail, reading is bounded, badly copied values are reported."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ FOREIGN = {
 @pytest.mark.parametrize("place", ["before", "after", "between"])
 @pytest.mark.parametrize("kind", FOREIGN)
 def test_foreign_lines_never_fail(kind, place):
-    """N04: only a name that is asked for can make the file an error; its neighbours' quotes do not swallow it."""
+    """N04: Only a line with a requested name can be an error. Quotes of other lines do not swallow it."""
     foreign = FOREIGN[kind] if isinstance(FOREIGN[kind], bytes) else FOREIGN[kind].encode()
     first, second = BOTH.encode().splitlines(keepends=True)
     write_env(
@@ -69,14 +69,14 @@ def test_foreign_lines_never_fail(kind, place):
 
 @pytest.mark.parametrize("name", ["CERT", "my.cert", "my-cert", "export CERT"])
 def test_multi_line_value_of_another_name_is_skipped_whole(name):
-    """N04: a quoted PEM or JSON in several lines belongs to its name."""
+    """N04: A quoted PEM or JSON of several lines belongs to its name."""
     write_env(f'{name}=\'-----BEGIN\nabc\n-----END\'\nJSON="{{\n \\"a\\": 1\n}}"\n{BOTH}')
     assert read_settings(NAMES, environ={}).get("MEDIPIM_API_KEY_ID") == "made-up-id"
 
 
 @pytest.mark.parametrize("name", ["FOO", "foo.bar", "FOO-BAR"])
 def test_name_inside_the_quotes_of_another_is_named(name):
-    """N04: it would be missing without a reason: the line and the line that opens the quote are in the message."""
+    """N04: It would be missing without a reason. The message has its line and the line that opens the quote."""
     write_env(f"{name}='open\nMEDIPIM_API_KEY_ID=sentinel\nBAR=close'\n")
     with pytest.raises(SettingsError, match=r"MEDIPIM_API_KEY_ID .*line 2.*line 1") as caught:
         read_settings(NAMES, environ={})
@@ -88,7 +88,7 @@ def test_name_inside_the_quotes_of_another_is_named(name):
 
 @pytest.mark.parametrize("name", ["A\ufeff", "\u200bA", "A:", "$A", "A\u200d"])
 def test_name_with_something_around_it_is_named(name):
-    """N04, N06: it would be missing without a reason, and other programs may take it for the name."""
+    """N04, N06: It would be missing without a reason, and other programs may read it as the name."""
     write_env(f"B=1\n{name}=2\n")
     with pytest.raises(SettingsError, match=r"Line 2 of \.env is not NAME=value"):
         read_settings(["A"], environ={})
@@ -112,7 +112,7 @@ def test_name_with_something_around_it_is_named(name):
     ],
 )
 def test_line_of_a_name_that_is_asked_for_is_named_by_its_number(text, line):
-    """S03, S04: what python-dotenv drops or keeps silently is an error here."""
+    """S03, S04: Lines that python-dotenv silently drops or keeps are errors."""
     write_env(text)
     with pytest.raises(SettingsError, match=f"Line {line} of"):
         read_settings(["A", "B", "NAME_ALONE", "KEY"], environ={})
@@ -121,7 +121,7 @@ def test_line_of_a_name_that_is_asked_for_is_named_by_its_number(text, line):
 @given(st.binary(max_size=60) | st.text(st.sampled_from("AF='\"\\#$ {}:\n\r\té\0export"), max_size=40).map(str.encode))
 @settings(max_examples=200, deadline=None)
 def test_any_foreign_line_leaves_the_next_one_only(data):
-    """N04: fuzzed: whatever one foreign line is, an entry in the next line is read, or is an error that names it."""
+    """N04: Fuzzed: after any line of another program, the entry in the next line is read or reported."""
     foreign = b"FOO=" + data.replace(b"\n", b"").replace(b"\r", b"") + b"\n"
     write_env(foreign + b"MEDIPIM_API_KEY_ID=made-up-id\n")
     assert read_settings(["MEDIPIM_API_KEY_ID"], environ={}).get("MEDIPIM_API_KEY_ID") == "made-up-id"
@@ -131,7 +131,7 @@ def test_any_foreign_line_leaves_the_next_one_only(data):
 @pytest.mark.parametrize("how", ["argument", "environment"])
 @pytest.mark.parametrize("broken", ["twice", "pipe", "folder", "utf-16"])
 def test_mock_servers_do_not_need_the_file(vendors, monkeypatch, vendor, how, broken):
-    """N04, N05: environment="local" uses nothing of a settings file but Medipim's country."""
+    """N04, N05: With environment="local", only Medipim's country is read from a settings file."""
     if broken == "pipe":
         os.mkfifo(".env", 0o600)
     elif broken == "folder":
@@ -147,7 +147,7 @@ def test_mock_servers_do_not_need_the_file(vendors, monkeypatch, vendor, how, br
 
 
 def test_mock_server_has_the_country_of_the_file(vendors):
-    """As before, when the file can be read."""
+    """The file is read if it can be."""
     write_env("MEDIPIM_COUNTRY=be\nFOO\n")
     assert vk.connect("medipim", environment="local").country == "be"
     write_env("MEDIPIM_COUNTRY=xx\n")
@@ -156,7 +156,7 @@ def test_mock_server_has_the_country_of_the_file(vendors):
 
 
 def test_pipe_without_a_writer_is_an_error_soon(monkeypatch):
-    """N05: a secrets manager that is locked; the message says what to do."""
+    """N05: A locked secrets manager does not write. The message says what to do."""
     monkeypatch.setattr(sources, "PIPE_WAIT_S", 1.5)
     os.mkfifo(".env", 0o600)
     started = time.monotonic()
@@ -167,7 +167,7 @@ def test_pipe_without_a_writer_is_an_error_soon(monkeypatch):
 
 @pytest.mark.parametrize("how", ["whole", "in pieces", "late", "large"])
 def test_pipe_is_read_to_its_end(how):
-    """N05: a secrets manager that is open; also a writer that is slow or writes more than a pipe holds."""
+    """N05: An unlocked secrets manager writes, also slowly, or more than fits into a pipe."""
     os.mkfifo(".env", 0o600)
 
     def write() -> None:
@@ -185,7 +185,7 @@ def test_pipe_is_read_to_its_end(how):
 
 
 def test_pipe_that_stalls_is_an_error_without_what_came(monkeypatch):
-    """N05, S11: a writer that stays connected; nothing of the beginning is in the error or in its frames."""
+    """N05, S11: The writer stays connected. Neither the error nor its frames contain what it wrote."""
     os.mkfifo(".env", 0o600)
     monkeypatch.setattr(sources, "PIPE_WAIT_S", 0.5)
     done = threading.Event()
@@ -209,7 +209,7 @@ def test_pipe_that_stalls_is_an_error_without_what_came(monkeypatch):
 
 
 def test_wait_for_a_pipe_can_be_cancelled():
-    """N05, W14: within half a second, as every wait."""
+    """N05, W14: It ends within half a second, like every wait."""
     os.mkfifo(".env", 0o600)
     stop = threading.Event()
     threading.Timer(0.3, stop.set).start()
@@ -232,7 +232,7 @@ def test_wait_for_a_pipe_can_be_cancelled():
     ],
 )
 def test_what_is_no_small_file_is_refused(target, said):
-    """N05: a link to a device that never ends, a terminal, a huge file, a socket, a folder, itself, nothing: at once."""
+    """N05: Links to an endless device, a terminal, a huge file, a socket, a folder, itself or nothing are refused."""
     if target == "sparse":
         with Path(target).open("wb") as file:
             file.truncate(1 << 40)
@@ -248,13 +248,13 @@ def test_what_is_no_small_file_is_refused(target, said):
 
 
 def test_null_device_is_a_file_without_names():
-    """N05: VENDORKIT_ENV_FILE=/dev/null is the usual way to have none."""
+    """N05: VENDORKIT_ENV_FILE=/dev/null is the usual way to have no file."""
     found = read_settings(NAMES, environ={"VENDORKIT_ENV_FILE": os.devnull})
     assert not found.sources
 
 
 def test_working_folder_that_was_removed_is_no_bare_error(tmp_path, monkeypatch):
-    """S01: nothing is read there, and the settings of the environment are used."""
+    """S01: No file is read, and the settings of the environment are used."""
     gone = tmp_path / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)
@@ -270,7 +270,7 @@ def test_working_folder_that_was_removed_is_no_bare_error(tmp_path, monkeypatch)
 
 
 def test_home_is_known_in_the_name_of_the_file(monkeypatch, tmp_path):
-    """S01: VENDORKIT_ENV_FILE=~/secrets.env, in a place where no shell expands it."""
+    """S01: VENDORKIT_ENV_FILE=~/secrets.env is expanded, because not every place has a shell that does so."""
     monkeypatch.setenv("HOME", str(tmp_path))
     write_env(BOTH, "secrets.env")
     found = read_settings(NAMES, environ={"VENDORKIT_ENV_FILE": "~/secrets.env"})
@@ -279,7 +279,7 @@ def test_home_is_known_in_the_name_of_the_file(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("name", ["", " "])
 def test_empty_name_of_the_file_counts_as_not_set(name):
-    """As every empty setting."""
+    """Every empty setting does."""
     write_env(BOTH)
     assert read_settings(NAMES, environ={"VENDORKIT_ENV_FILE": name}).get("MEDIPIM_API_KEY_ID") == "made-up-id"
 
@@ -305,7 +305,7 @@ COPIED = {
 
 @pytest.mark.parametrize("kind", COPIED)
 def test_badly_copied_value_is_named_before_anything_is_sent(monkeypatch, kind):
-    """N06, A21: docker's --env-file keeps quotes, web pages and PDFs add what cannot be seen; never an echo."""
+    """N06, A21: docker's --env-file keeps quotes, and web pages add invisible characters. The value is not shown."""
     value, said = COPIED[kind]
     for name in NAMES:
         monkeypatch.setenv(name, "made-up")
@@ -318,7 +318,7 @@ def test_badly_copied_value_is_named_before_anything_is_sent(monkeypatch, kind):
 
 @pytest.mark.parametrize("kind", [kind for kind in COPIED if "U" in COPIED[kind][1] or "typo" in kind])
 def test_badly_copied_value_in_the_file_is_named(kind):
-    """N06: quoting does not help against what cannot be seen."""
+    """N06: Invisible characters are reported in quoted values too."""
     value, said = COPIED[kind]
     write_env(f"A={value}\n" if "quotes" in kind else f"A='{value}'\n")
     with pytest.raises(SettingsError, match=rf"A \(from \.env\) .*{said}"):
@@ -342,13 +342,13 @@ def test_badly_copied_value_in_the_file_is_named(kind):
     ],
 )
 def test_value_that_can_be_meant_is_taken_as_it_is(value):
-    """S05: quotes within the file's own quotes are meant; a joiner between letters that need it can be seen."""
+    """S05: Quotes inside the file's own quotes are intended, and so are joiners between letters that need them."""
     write_env("A='{}'\n".format(value.replace("'", "\\'")))
     assert read_settings(["A"], environ={}).get("A") == value
 
 
 def test_quotes_around_the_environment_are_named(monkeypatch):
-    """N06: the same for a name that is no secret."""
+    """N06: The same holds for a setting that is not secret."""
     monkeypatch.setenv("MEDIPIM_ENVIRONMENT", '"sandbox"')
     with pytest.raises(SettingsError, match=r"MEDIPIM_ENVIRONMENT \(from the environment\) is in quotes"):
         vk.connect("medipim")

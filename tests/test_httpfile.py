@@ -1,4 +1,4 @@
-"""Requests in `.http` files: others can send what is written; what is read is a query of the client, or an error."""
+"""Requests in `.http` files: other programs can send them, and each is read as a query of the client or is an error."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ ASKED = {
 
 @pytest.fixture
 def client_of(medipim, pledg, mediagenix):
-    """The client of a vendor, by name."""
+    """Return the clients by vendor."""
     return {"medipim": medipim, "pledg": pledg, "mediagenix": mediagenix}
 
 
 @pytest.fixture
 def file(tmp_path):
-    """Where a `.http` file is, and a function that writes it."""
+    """Return a function that writes a `.http` file and returns its path."""
 
     def written(text: str) -> Path:
         place = tmp_path / "requests.http"
@@ -93,7 +93,7 @@ def rest_client(text: str, settings: dict[str, str]) -> dict[str, requests.Reque
 @pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
 @pytest.mark.parametrize("name", ASKED)
 def test_saved_request_is_the_query(client_of, file, name):
-    """The same request and the same rows, with the options that were saved; nothing is sent by reading."""
+    """The saved query has the same request, rows and options. Reading sends nothing."""
     vendor, ask, options = ASKED[name]
     client = client_of[vendor]
     query = ask(client)
@@ -119,7 +119,7 @@ def test_saved_request_is_the_query(client_of, file, name):
 
 @pytest.mark.parametrize("name", ASKED)
 def test_other_clients_send_what_is_written(client_of, vendors, tmp_path, name):
-    """Read by another reader and sent by requests, credentials from the settings: what the query would send arrives."""
+    """Another reader of the format, with credentials from the settings, sends the same request as the query."""
     vendor, ask, options = ASKED[name]
     client, query = client_of[vendor], ask(client_of[vendor])
     text = f"@host = {client.base_url}\n\n{http_text(query, name, options)}"
@@ -156,7 +156,7 @@ HTTPYAC = shutil.which(
     ],
 )
 def test_httpyac_sends_what_is_written(client_of, vendors, tmp_path, name, digest_uri, status):  # noqa: PLR0917
-    """A reader of the same files that others wrote: what the query sends arrives, with credentials from `.env`."""
+    """httpyac, with credentials from `.env`, sends the same request as the query."""
     vendor, ask, options = ASKED[name]
     client, place = client_of[vendor], tmp_path / "requests.http"
     query = ask(client)
@@ -179,7 +179,7 @@ def test_httpyac_sends_what_is_written(client_of, vendors, tmp_path, name, diges
 
 
 def test_file_of_a_person_is_read(medipim, file):
-    """Variables in variables, queries on several lines, comments anywhere, no name, no blank after the end."""
+    """The file has nested variables, bodies of several lines, comments, no name, and no last line end."""
     host = medipim.base_url.removeprefix("https://")
     place = file(
         "@scheme=https\n@host = {{scheme}}://" + host + "\n// what we look at each week\n"
@@ -208,7 +208,7 @@ POST {{host}}/v4/organizations/query
 
 
 def test_query_of_several_lines_is_read(mediagenix, file):
-    """As the REST Client writes long addresses."""
+    """The REST Client writes long URLs like this."""
     place = file(
         f"GET {mediagenix.base_url}/api/titles\n    ?external_id=x\n    &expand=metadata,assets\nAccept: */*\n"
     )
@@ -278,7 +278,7 @@ BODY = '\n{"filter": {"search": "a"}, "sorting": {"id": "ASC"}}'
     ],
 )
 def test_anything_else_is_an_error_that_names_the_line(medipim, vendors, file, text, line, said):  # noqa: PLR0917
-    """S15: no other host, path, file, variable, script or header; nothing is sent, and no credential is repeated."""
+    """S15: Other hosts, paths, files, variables, scripts and headers are refused, and no credential is shown."""
     place = file(f"@host = {medipim.base_url}\n{text}")
     vendors["medipim"].clear_log()
     with pytest.raises(UsageError, match=said) as caught:
@@ -290,7 +290,7 @@ def test_anything_else_is_an_error_that_names_the_line(medipim, vendors, file, t
 
 
 def test_request_for_another_vendor_or_environment_is_refused(medipim, mediagenix, file):
-    """A file that was written for one is not sent to the other."""
+    """A file for one vendor is not sent to another."""
     place = file(f"@host = {mediagenix.base_url}\n")
     save_request(place, "titles", mediagenix.titles.query(), mediagenix)
     with pytest.raises(UsageError, match=r"line 7: MEDIAGENIX_ROBOT_USER is not a setting"):
@@ -299,7 +299,7 @@ def test_request_for_another_vendor_or_environment_is_refused(medipim, mediageni
 
 @pytest.mark.parametrize("kind", ["missing", "folder", "pipe", "large", "binary"])
 def test_what_is_no_such_file_is_refused(medipim, tmp_path, kind):
-    """One typed error, without a wait."""
+    """It is a typed error without a wait."""
     place = tmp_path / "x.http"
     if kind == "folder":
         place.mkdir()
@@ -316,13 +316,13 @@ def test_what_is_no_such_file_is_refused(medipim, tmp_path, kind):
 
 
 def test_name_of_a_vendor_is_no_client(file):
-    """As everywhere: one sentence on what to give."""
+    """The error says what to pass."""
     with pytest.raises(UsageError, match="client must be a connected client"):
         saved_requests(file("###"), "medipim")
 
 
 def test_requests_are_added_and_none_is_lost(medipim, tmp_path):
-    """A file of a person keeps its text; a name is used once; what cannot be written leaves it as it was."""
+    """The text of the file is kept, and a name is used once. If a request cannot be saved, the file does not change."""
     place = tmp_path / "my requests.http"
     save_request(place, "one", medipim.brands.query(), medipim)
     before = place.read_text(encoding="utf-8").replace("### one", "### one, as I like it")
@@ -342,7 +342,7 @@ def test_requests_are_added_and_none_is_lost(medipim, tmp_path):
 
 @pytest.mark.parametrize("text", ["", "# of mine\n", "@base = https://mine.example\n\n### {{base}}\n"])
 def test_file_without_the_host_gets_it(medipim, tmp_path, text):
-    """A file behind a link stays there, and the link stays one."""
+    """The host is added once. If the path is a link, the file that it leads to is written."""
     place, link = tmp_path / "mine.http", tmp_path / "x.http"
     place.write_text(text, encoding="utf-8")
     link.symlink_to(place)
@@ -355,7 +355,7 @@ def test_file_without_the_host_gets_it(medipim, tmp_path, text):
 
 
 def test_device_is_no_file_to_save_to(medipim, tmp_path):
-    """It would be replaced by a file."""
+    """The device would be replaced by a file."""
     (tmp_path / "x.http").symlink_to(os.devnull)
     with pytest.raises(UsageError, match="the path of a file"):
         save_request(tmp_path / "x.http", "one", medipim.brands.query(), medipim)
@@ -364,7 +364,7 @@ def test_device_is_no_file_to_save_to(medipim, tmp_path):
 
 @pytest.mark.parametrize("end", ["\u2028", "\u2029", "\x85", "\x1c", "\x0b", "\x0c", "\n", "\r\n"])
 def test_text_with_any_line_end_is_saved(medipim, tmp_path, end):
-    """Lines of the file end where editors end them."""
+    """Only the line ends that editors use end a line of the file."""
     query = medipim.products.query(search={"query": f"a{end}b", "locale": "nl"})
     save_request(tmp_path / "x.http", "x", query, medipim)
     again = saved_requests(tmp_path / "x.http", medipim)["x"]
@@ -381,7 +381,7 @@ def test_text_with_any_line_end_is_saved(medipim, tmp_path, end):
     ],
 )
 def test_wrong_arguments_are_usage_errors(medipim, tmp_path, wrong, said):
-    """Options may hold NumPy's numbers; columns are given by name."""
+    """Options may contain NumPy's numbers. Columns are passed by name."""
     given = {"name": "x", "query": medipim.brands.query(), "client": medipim, "options": {"limit": np.int64(3)}}
     with pytest.raises(UsageError, match=said):
         save_request(tmp_path / "x.http", **{**given, **wrong})
@@ -393,7 +393,7 @@ def test_wrong_arguments_are_usage_errors(medipim, tmp_path, wrong, said):
 
 
 def test_query_that_is_no_single_request_is_not_saved(mediagenix, tmp_path):
-    """Changes come from a feed, whose address says nothing of the question."""
+    """Changes come from a feed, whose URL does not contain the query."""
     with pytest.raises(UsageError):
         save_request(tmp_path / "x.http", "x", mediagenix.titles.query(since="2026-01-31"), mediagenix)
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""Values of pandas, NumPy and others in a query: what they mean, and what a refusal says."""
+"""Values of pandas, NumPy and other libraries in a query: their meaning, and the errors for wrong ones."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ NO_TIME = [
 
 
 def named(value) -> str:
-    """A short name of a case."""
+    """Return a short name for a case."""
     return f"{type(value).__name__}"
 
 
 def refusal(call) -> str:
-    """The message of the `UsageError` of a call."""
+    """Return the message of the `UsageError` that a call raises."""
     with pytest.raises(UsageError) as caught:
         call()
     return str(caught.value)
@@ -76,7 +76,7 @@ def refusal(call) -> str:
 
 @pytest.mark.parametrize("nine", NINE, ids=named)
 def test_whole_numbers_of_any_numeric_type_are_one_question(medipim, nine):
-    """As an id, a limit, inside of a nested filter; a float counts if it is whole, as in a column with gaps."""
+    """They are accepted as id, as limit and in a nested filter, also as whole floats, which a column with gaps has."""
     assert medipim.products.query(brand=nine).ask.filters == {"brand": 9}
     assert medipim.products.query(brand=[nine, 10]).ask.filters == {"brand": [9, 10]}
     assert medipim.products.query(where={"not": {"brand": nine}}).ask.where == {"not": {"brand": 9}}
@@ -87,7 +87,7 @@ def test_whole_numbers_of_any_numeric_type_are_one_question(medipim, nine):
 
 @pytest.mark.parametrize("wrong", NO_NUMBER, ids=named)
 def test_what_is_no_whole_number_is_refused_as_what_it_is(medipim, vendors, wrong):
-    """Also digits that a float has lost, and more than 64 bits; a number too long to write is named by its type."""
+    """Floats that may have lost digits and ints beyond 64 bits are refused. A very long int is shown by its type."""
     assert refusal(lambda: medipim.products.query(brand=wrong)).startswith(
         "brand must be a brand id (whole number), not "
     )
@@ -114,7 +114,7 @@ def test_a_name_in_place_of_an_id_leads_to_the_ids(medipim, mediagenix):
 
 @pytest.mark.parametrize("missing", [None, pd.NA, float("nan"), pd.NaT, np.float64("nan")], ids=named)
 def test_a_missing_value_in_a_column_is_named_with_the_remedy(medipim, vendors, missing):
-    """One gap in a Series is not left out silently: the answer would be that of another question."""
+    """A gap in a Series is not left out silently, because the result would be that of another query."""
     said = refusal(lambda: medipim.products.query(brand=pd.Series([9, missing], dtype="object")))
     assert said.endswith(f"not {missing!r}. Leave missing values out, for instance with dropna().")
     assert vendors["medipim"].requests == 0
@@ -138,19 +138,19 @@ def test_a_missing_value_in_a_column_is_named_with_the_remedy(medipim, vendors, 
     ids=named,
 )
 def test_any_iterable_is_a_list(medipim, nines):
-    """Its order is kept."""
+    """The order is kept."""
     assert medipim.products.query(brand=nines).ask.filters == {"brand": [9, 10]}
 
 
 def test_a_set_is_a_list_in_one_order(medipim):
-    """A saved dataset is continued by the same question in another process, where sets have another order."""
+    """A saved dataset is continued by an equal query in another process, where sets have another order."""
     codes = {f"{number:07d}" for number in range(50)}
     assert medipim.products.query(cnk=codes).ask.filters == {"cnk": sorted(codes)}
     assert medipim.products.query(has_content={"flag": codes}).ask.filters == {"hasContent": {"flag": sorted(codes)}}
 
 
 def test_texts_of_any_kind_are_plain(medipim):
-    """NumPy's, and those of an Enum, whose own str() is the name."""
+    """The same holds for strings of NumPy and of an Enum, whose str() is the name."""
     for active in ("active", np.str_("active"), Status.ACTIVE):
         (found,) = medipim.products.query(status=active).ask.filters.values()
         assert (found, type(found)) == ("active", str)
@@ -168,7 +168,7 @@ def test_a_number_is_no_code(medipim, code):
 
 @pytest.mark.parametrize("moment", TIMES, ids=named)
 def test_times_of_any_library_are_one_moment(medipim, moment):
-    """Alone, in a pair, in a Series, inside of a nested filter, and as `since`."""
+    """As one value, in a pair, in a Series, in a nested filter, and as `since`."""
     query = medipim.products.query
     assert query(created_at=moment).ask.filters == {"createdAt": MIDNIGHT}
     assert query(created_at=(None, moment)).ask.filters == {"createdAt": {"until": MIDNIGHT}}
@@ -179,7 +179,7 @@ def test_times_of_any_library_are_one_moment(medipim, moment):
 
 @pytest.mark.parametrize("day", DAYS, ids=named)
 def test_a_date_is_a_whole_day_in_utc(medipim, day):
-    """The end of a span includes it; alone it is that day; as a start, and as `since`, it is its first moment."""
+    """The end of a span includes it. One value is that day. A start, and `since`, is its first moment."""
     query = medipim.products.query
     whole = {"from": MIDNIGHT, "until": LAST_SECOND}
     assert query(created_at=day).ask.filters == {"createdAt": whole}
@@ -200,7 +200,7 @@ def test_the_end_of_a_period_belongs_to_it(medipim):
 
 
 def test_a_span_of_dates_has_the_records_of_its_last_day(medipim):
-    """As many as a span to the first moment of the day after, less one second."""
+    """The result equals that of a span up to one second before the next day."""
     whole = medipim.products.query().frame(columns=["created_at"])["created_at"]
     for first, last in [("2024-01-01", "2024-12-31"), ("2025-06-01", "2025-06-01"), (date(2025, 1, 1), "2025-03-31")]:
         after = pd.Timestamp(last, tz="UTC") + pd.Timedelta(days=1)
@@ -212,7 +212,7 @@ def test_a_span_of_dates_has_the_records_of_its_last_day(medipim):
     "pair", [("2024-12-31", "2024-01-01"), (MIDNIGHT, MIDNIGHT - 1), {"until": date(2024, 1, 1), "from": "2024-01-02"}]
 )
 def test_a_span_that_ends_before_it_begins_is_refused(medipim, pair):
-    """It would match nothing, which looks like an answer."""
+    """It would match nothing, which looks like a valid result."""
     for call in (
         lambda: medipim.products.query(created_at=pair),
         lambda: medipim.products.query(where={"createdAt": pair}),
@@ -240,7 +240,7 @@ NO_CENTS = [
     "cents", [1999, 1999.0, np.int64(1999), np.float64(1999), Decimal("1999.00"), Fraction(1999)], ids=named
 )
 def test_cents_may_be_of_any_numeric_type(pledg, cents):
-    """As a filter, in what is signed, and as a refund."""
+    """They are accepted as a filter, in signed values, and as a refund."""
     assert pledg.payment_schedule.query(amount_cents=cents, created="2026-01-31").ask.filters["amount_cents"] == 1999
     signature = pledg.purchase_url({"amountCents": cents, "reference": "A"}).partition("signature=")[2]
     assert vk.auth.verify_jwt(signature, pledg.merchant_secret())["data"]["amountCents"] == 1999
@@ -248,7 +248,7 @@ def test_cents_may_be_of_any_numeric_type(pledg, cents):
 
 @pytest.mark.parametrize("wrong", [*NO_CENTS, "nineteen"], ids=repr)
 def test_money_is_a_positive_whole_number_of_cents(vendors, wrong):
-    """In every argument of that name, however deep; nothing is signed or sent."""
+    """Every argument of that name is checked, at any depth. Nothing is signed or sent."""
     pledg = vk.connect("pledg", environment="local", writable=True)
     vendors["pledg"].clear_log()
     calls = [
@@ -269,7 +269,7 @@ def test_money_is_a_positive_whole_number_of_cents(vendors, wrong):
 
 @pytest.mark.parametrize("wrong", NO_TIME, ids=named)
 def test_what_is_no_time_is_refused_as_what_it_is(medipim, wrong):
-    """A missing one too, in each place."""
+    """Missing values are refused too, in each place."""
     wanted = "a date, a datetime, an ISO 8601 string or unix seconds"
     for call in (
         lambda: medipim.products.query(created_at=wrong),
@@ -282,7 +282,7 @@ def test_what_is_no_time_is_refused_as_what_it_is(medipim, wrong):
 
 @pytest.mark.parametrize("day", [date(2026, 1, 31), pd.Timestamp("2026-01-31 12:00"), np.datetime64("2026-01-31")])
 def test_days_of_any_library_are_one_day(pledg, day):
-    """As Pledg has them."""
+    """Pledg expects days as YYYY-MM-DD."""
     assert pledg.payment_schedule.query(amount_cents=100, created=day).ask.filters["created"] == "2026-01-31"
 
 
@@ -299,7 +299,7 @@ NAN_BODIES = {
 
 @pytest.mark.parametrize("place", NAN_BODIES)
 def test_what_json_cannot_say_is_refused_before_anything_is_sent(medipim, vendors, place):
-    """It was taken for a broken network, after four attempts."""
+    """Previously it was reported as a broken network, after four attempts."""
     said = refusal(lambda: NAN_BODIES[place](medipim))
     assert "must be" in said
     assert "network" not in said
@@ -307,7 +307,7 @@ def test_what_json_cannot_say_is_refused_before_anything_is_sent(medipim, vendor
 
 
 def test_a_raw_body_may_hold_numpy_and_pandas_values(medipim):
-    """They are sent as JSON has them."""
+    """They are sent as plain JSON values."""
     ids = medipim.brands.query().frame(columns="id", limit=2)["id"].astype("int64")
     body = {"filter": {"id": ids}, "page": {"no": np.int64(0), "size": np.float64(10)}}
     assert medipim.post("/v4/brands/query", json=body).json()["meta"]["total"] == 2
@@ -322,13 +322,13 @@ def test_a_boolean_parameter_is_true_or_false_as_in_json(mediagenix):
 
 @pytest.mark.parametrize("inner", [[], [[]], pd.Series([], dtype="float64")], ids=["none", "a list", "Series"])
 def test_a_nested_filter_without_values_is_refused(medipim, vendors, inner):
-    """What "or" and "not" would make of it, no document of the vendor says."""
+    """No document of the vendor says what "or" and "not" do with it."""
     assert "brand" in refusal(lambda: medipim.products.query(where={"not": {"brand": inner}}))
     assert vendors["medipim"].requests == 0
 
 
 def test_one_name_is_a_list_of_one(medipim, mediagenix):
-    """A column, and an expansion."""
+    """Columns and expansions are examples."""
     assert list(medipim.brands.query(id=9).frame(columns="id").columns) == ["id"]
     assert list(medipim.brands.query(id=9).tables(columns="name", locale="nl")["brands"].columns) == ["id", "name"]
     assert mediagenix.titles.query(expand="metadata") == mediagenix.titles.query(expand=["metadata"])
@@ -360,7 +360,7 @@ def test_a_filter_without_values_matches_nothing_and_sends_nothing(medipim, vend
 
 
 def test_a_dataset_without_values_is_whole_and_stays_so(medipim, vendors, tmp_path):
-    """Saved, loaded, saved again and updated without a request; on Dask too."""
+    """It is saved, loaded, saved again and updated without a request, and read with Dask."""
     query = medipim.products.query(status=[])
     for dataset in (query.save("nothing"), query.save("nothing"), query.update("nothing")):
         assert (dataset.rows, dataset.complete) == (0, True)
@@ -370,7 +370,7 @@ def test_a_dataset_without_values_is_whole_and_stays_so(medipim, vendors, tmp_pa
 
 
 def test_every_vendor_knows_a_filter_without_values(mediagenix, vendors):
-    """The event types of a feed, for example."""
+    """An example is the event types of a feed."""
     assert len(mediagenix.events.query(event_type=[], newer_than=0).frame()) == 0
     assert vendors["mediagenix"].requests == 0
 
@@ -435,14 +435,14 @@ REFUSED = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_refusals_say_what_happened_to_what_and_what_to_do(medipim, pledg, mediagenix, vendors, case):
-    """One sentence with the argument's own name, and one that helps."""
+    """The message has the argument's name, and a remedy if there is one."""
     call, said = REFUSED[case]
     assert refusal(lambda: call(medipim, pledg, mediagenix)) == said
     assert sum(vendors[name].requests for name in vendors) == 0
 
 
 def test_an_endless_iterable_and_a_circle_are_refused(medipim, vendors):
-    """In a moment, without filling the memory."""
+    """They are refused at once, without filling the memory."""
     from itertools import count, repeat
 
     assert "brand has more than 100,000 values." in refusal(lambda: medipim.products.query(brand=count()))

@@ -1,4 +1,4 @@
-"""Snippets are programs: the ones that can run here are run, and none lets a value out of its quotes."""
+"""Snippets are complete programs, and no value can end its quotes. Programs of the installed languages are run."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ ASKED = {
 
 @pytest.fixture
 def client_of(medipim, pledg, mediagenix):
-    """The client that a name of `ASKED` begins with."""
+    """Return the client of the vendor that a key of `ASKED` begins with."""
     clients = {"medipim": medipim, "pledg": pledg, "mediagenix": mediagenix}
     return lambda name: clients[name.split()[0]]
 
 
 @pytest.fixture
 def run(vendors, tmp_path):
-    """Run a snippet as a program, credentials and trust given by its environment alone; return what it prints."""
+    """Run a snippet as a program with credentials and trust only in its environment; return its output."""
     authority = tmp_path / "ca.pem"
     authority.write_text(vendors["medipim"].ca_pem, encoding="ascii")
     names = ("CURL_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
@@ -99,7 +99,7 @@ def run(vendors, tmp_path):
 
 
 def java(folder: Path, authority: Path) -> list[str]:
-    """The options of a program, with the roots that Java trusts in a store of its own."""
+    """Return the options of a program. Java reads its trusted roots from a separate store."""
     store = folder / "roots.p12"
     options = ["-importcert", "-noprompt", "-alias", "ours", "-file", str(authority), "-storetype", "PKCS12"]
     subprocess.run(
@@ -110,7 +110,7 @@ def java(folder: Path, authority: Path) -> list[str]:
 
 
 def need(language: str) -> None:
-    """Skip the test where what runs this language is not installed."""
+    """Skip the test if the language is not installed."""
     if not shutil.which(TOOLS.get(language, language)):
         pytest.skip(f"{TOOLS.get(language, language)} is not installed")
     if (
@@ -121,7 +121,7 @@ def need(language: str) -> None:
 
 
 def answering(body: str):
-    """A `send` that gives this body to every call."""
+    """Return a `send` that adds this body to every call."""
     response = requests.Response()
     response.status_code, response._content = 200, body.encode()
     return lambda call: response
@@ -131,7 +131,7 @@ def answering(body: str):
 @pytest.mark.parametrize("language", RUN)
 @pytest.mark.parametrize("name", ASKED)
 def test_snippet_that_runs_gets_the_records_of_the_query(client_of, run, monkeypatch, name, language):
-    """The first page, byte for byte the same values, umlauts included."""
+    """The program prints the first page with the same values, umlauts included."""
     need(language)
     client = client_of(name)
     if language in NO_DIGEST and name.startswith("mediagenix"):
@@ -145,7 +145,7 @@ def test_snippet_that_runs_gets_the_records_of_the_query(client_of, run, monkeyp
 
 @pytest.mark.parametrize("language", RUN)
 def test_value_with_every_quote_arrives_as_it_is(medipim, run, vendors, language):
-    """Quotes, backslashes, dollars, line ends and non-ASCII: the vendor gets the text, the shell gets nothing."""
+    """Quotes, backslashes, dollars, line ends and non-ASCII reach the vendor unchanged."""
     need(language)
     brand = medipim.brands.get(9)
     query = medipim.brands.query(where={"or": [{"id": 9}, {"search": HOSTILE}]})
@@ -158,7 +158,7 @@ def test_value_with_every_quote_arrives_as_it_is(medipim, run, vendors, language
 
 @pytest.mark.parametrize("language", [one for one in RUN if one not in NO_DIGEST])
 def test_value_with_every_quote_arrives_in_an_address(mediagenix, run, vendors, language):
-    """The same in a query string, and brackets that curl would take for a pattern."""
+    """The same holds for a query string, also with brackets, which curl could take for a pattern."""
     need(language)
     query = mediagenix.titles.query(external_id=f"{HOSTILE} [1-2] {{a,b}} &c=#", accept="json")
     vendors["mediagenix"].clear_log()
@@ -169,14 +169,14 @@ def test_value_with_every_quote_arrives_in_an_address(mediagenix, run, vendors, 
 
 
 def php_strings(code: str) -> tuple[list[str], str]:
-    """The values of the single-quoted strings of a PHP program, and the program with `''` in their places."""
+    """Return the values of the single-quoted strings of a PHP program, and the program with `''` instead of them."""
     literal = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
     values = [re.sub(r"\\([\\'])", r"\1", found[1]) for found in literal.finditer(code)]
     return values, literal.sub("''", code)
 
 
 def test_php_holds_the_body_in_one_string(medipim):
-    """In single quotes PHP knows two escapes; what is left outside them is our own text, whatever the value."""
+    """PHP has two escapes in single quotes. The text outside the quotes does not depend on the value."""
     query = medipim.brands.query(search=HOSTILE)
     values, hull = php_strings(query.snippet("php"))
     assert query.request().url in values
@@ -185,7 +185,7 @@ def test_php_holds_the_body_in_one_string(medipim):
 
 
 def test_php_holds_an_address_in_one_string(mediagenix):
-    """Nothing of a value stands outside its quotes."""
+    """No part of a value is outside its quotes."""
     query = mediagenix.titles.query(external_id=HOSTILE)
     values, hull = php_strings(query.snippet("php"))
     assert query.request().url in values
@@ -194,21 +194,21 @@ def test_php_holds_an_address_in_one_string(mediagenix):
 
 
 def test_php_client_gets_the_body_as_arrays(medipim):
-    """Keys and texts stand in single quotes, and a hostile text leaves the program around it as it was."""
+    """Keys and texts are in single quotes, and a hostile text does not change the program around it."""
     values, hull = php_strings(medipim.brands.query(search=HOSTILE).snippet("php-client"))
     assert HOSTILE in values
     assert hull == php_strings(medipim.brands.query(search="x").snippet("php-client"))[1]
 
 
 def test_php_client_sends_an_empty_filter_as_an_object(medipim):
-    """PHP writes an empty array as a JSON list, and Medipim wants `{}` for everything."""
+    """PHP writes an empty array as a JSON list, but Medipim expects `{}` for all records."""
     assert "'filter' => new \\stdClass()" in medipim.products.query().snippet("php-client")
 
 
 @pytest.mark.skipif(not shutil.which("php"), reason="php is not installed")
 @pytest.mark.parametrize("language", ["php", "php-client"])
 def test_php_is_a_program(medipim, tmp_path, language):
-    """PHP's own parser takes it."""
+    """PHP's own parser accepts it."""
     script = Path(tmp_path / "snippet.php")
     script.write_text(medipim.brands.query(search=HOSTILE).snippet(language), encoding="utf-8")
     subprocess.run(["php", "-l", str(script)], check=True, capture_output=True)
@@ -217,7 +217,7 @@ def test_php_is_a_program(medipim, tmp_path, language):
 @pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
 @pytest.mark.parametrize("name", ASKED)
 def test_vendorkit_lines_repeat_the_query(client_of, name):
-    """They are what a user would type; hostile values are quoted by Python itself."""
+    """The code repeats the query. Hostile values are quoted by Python itself."""
     query = ASKED[name](client_of(name))
     names: dict[str, object] = {}
     exec(query.snippet("vendorkit"), names)  # noqa: S102 - what a user would run
@@ -226,7 +226,7 @@ def test_vendorkit_lines_repeat_the_query(client_of, name):
 
 
 def test_vendorkit_lines_keep_what_is_unusual(medipim, mediagenix):
-    """Hostile texts, nested filters, links that were followed, and all that is not the default."""
+    """The code has hostile texts, nested filters, followed links, and every value that is not the default."""
     queries = [
         medipim.brands.query(search=HOSTILE, where={"or": [{"id": 9}, {"not": {"id": 12}}]}, sort="-name"),
         medipim.products.query(strategy="windows", since="2026-01-31", updated_since=("2026-01-31", None), brand=[]),
@@ -241,7 +241,7 @@ def test_vendorkit_lines_keep_what_is_unusual(medipim, mediagenix):
 @pytest.mark.parametrize("language", ["vendorkit", "curl", "python", "requests", "php", "php-client", *STRINGS])
 @pytest.mark.parametrize("name", ASKED)
 def test_secrets_be_in_snippets_as_names_only(client_of, vendors, name, language):
-    """The variables of `.env.example`, where the call is signed at all; never a value."""
+    """If the call is signed, the code has the names of variables in `.env.example`, and never their values."""
     client = client_of(name)
     if language == "php-client" and client.vendor_name != "medipim":
         with pytest.raises(UsageError, match="no snippet in 'php-client'"):
@@ -262,7 +262,7 @@ def test_secrets_be_in_snippets_as_names_only(client_of, vendors, name, language
 @pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
 @pytest.mark.parametrize("language", RUN)
 def test_token_is_fetched_first(pledg, vendors, run, monkeypatch, language):
-    """By key and secret; the request carries it."""
+    """The program fetches it with key and secret, and the request contains it."""
     need(language)
     query = pledg.merchant_conditions.query()
     wanted = query.frame()
@@ -278,7 +278,7 @@ def test_token_is_fetched_first(pledg, vendors, run, monkeypatch, language):
 
 @pytest.mark.parametrize("language", NO_DIGEST)
 def test_language_without_digest_says_so(mediagenix, language):
-    """And has the same by curl in comments, so that nobody runs a program that is refused."""
+    """The snippet is the curl command in comments, because the server would refuse any other program."""
     query = mediagenix.titles.query(external_id=HOSTILE)
     first, *lines = query.snippet(language).splitlines()
     mark = first.split()[0]
@@ -289,7 +289,7 @@ def test_language_without_digest_says_so(mediagenix, language):
 
 @pytest.mark.parametrize("language", ["csharp", "r", "powershell"])
 def test_language_with_digest_uses_it(mediagenix, language):
-    """Its own, with the settings by name."""
+    """The program uses the language's own digest, with the names of the settings."""
     code = mediagenix.titles.query().snippet(language)
     assert re.search("Digest|httpauth = 2L|pscredential", code)
     assert "MEDIAGENIX_ROBOT_USER" in code
@@ -298,7 +298,7 @@ def test_language_with_digest_uses_it(mediagenix, language):
 @pytest.mark.parametrize("language", STRINGS)
 @pytest.mark.parametrize("name", ["brands", "plans"])
 def test_no_value_ends_its_string(client_of, language, name):
-    """The program around its strings is the same whatever the value; quotes and ends of lines of every kind."""
+    """The program around its strings does not depend on the value, with every kind of quote and line end."""
     quotes = "\u2018\u2019\u201a\u201b\u201c\u201d"
     hostile = f"{HOSTILE} {quotes} \u2028 \u2029 \x85 \x7f #{{x}} `u0041 %(x)s \\u0022 \r\n\t"
 
@@ -314,7 +314,7 @@ def test_no_value_ends_its_string(client_of, language, name):
 
 
 def test_snippets_honour_the_limit(medipim, run):
-    """The smallest page that holds so many rows, in every language; the query itself stays as it was."""
+    """Every language requests the smallest page with that many rows. The query itself does not change."""
     need("curl")
     query = medipim.products.query()
     assert len(json.loads(run("curl", query.snippet("curl", limit=7)))["results"]) == 10
@@ -326,7 +326,7 @@ def test_snippets_honour_the_limit(medipim, run):
 
 
 def test_each_vendor_lists_its_languages_with_labels(medipim, pledg):
-    """The client's own language comes last, and only where there is such a client."""
+    """The language of the vendor's own SDK comes last, if the vendor has one."""
     own = ["vendorkit", "curl", "python", "requests", "php"]
     assert list(languages(pledg)) == [*own, "javascript", "java", "ruby", "r", "go", "csharp", "powershell"]
     read = [name for name, label in languages(pledg).items() if "only read" in label]
@@ -336,6 +336,6 @@ def test_each_vendor_lists_its_languages_with_labels(medipim, pledg):
 
 
 def test_unknown_language_is_refused_with_a_hint(medipim):
-    """One sentence that names the nearest one."""
+    """The error suggests the nearest one."""
     with pytest.raises(UsageError, match="request"):
         medipim.brands.query().snippet("request")
