@@ -423,6 +423,24 @@ def test_init_overwrites_nothing(tmp_path):
     assert (tmp_path / "there" / "00_start_here.ipynb").read_text() == "mine"
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGXFSZ"), reason="the system has no limit for files")
+def test_init_leaves_no_incomplete_file(tmp_path, capsys, monkeypatch):
+    """After a full disk or quota, the next run would keep the file as one of the user."""
+    import resource
+
+    monkeypatch.setattr(sys, "argv", ["vendorkit", "init"])
+    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, before[1]))
+        with pytest.raises(SystemExit):
+            cli.run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert list(tmp_path.iterdir()) == []
+    assert "'.env' cannot be written: File too large." in capsys.readouterr().err
+
+
 def test_init_in_the_checkout_copies_nothing(monkeypatch):
     """The checkout already has the notebooks."""
     monkeypatch.chdir(installed.NOTEBOOKS.parent)

@@ -91,14 +91,10 @@ def _execute(path: Path, report: Path, *, save: bool) -> Entry | None:
     from nbconvert import HTMLExporter  # noqa: PLC0415
 
     notebook = nbformat.read(path, as_version=4)
+    runner = NotebookClient(notebook, timeout=CELL_TIMEOUT_S, resources={"metadata": {"path": str(path.parent)}})
     # Stored widget state would hide a panel's HTML on the page, and may contain text that a user typed.
-    runner = NotebookClient(
-        notebook,
-        timeout=CELL_TIMEOUT_S,
-        store_widget_state=False,
-        resources={"metadata": {"path": str(path.parent)}},
-        extra_arguments=["--IPKernelApp.log_level=ERROR"],  # each kernel would warn about its transport
-    )
+    runner.store_widget_state = False
+    runner.extra_arguments = ["--IPKernelApp.log_level=ERROR"]  # each kernel would warn about its transport
     try:
         runner.execute()
     except (CellControlSignal, DeadKernelError) as exc:

@@ -46,8 +46,7 @@ def _verdict(root: Path, parts: tuple[str, ...], *, folder: bool) -> bool | None
     """Apply the last rule that matches; those in deeper `.gitignore` files come later."""
     verdict: bool | None = False
     for depth in range(len(parts)):
-        rules = _rules(root.joinpath(*parts[:depth], ".gitignore"))
-        if rules is None:
+        if (rules := _rules(root.joinpath(*parts[:depth], ".gitignore"))) is None:
             verdict = None
         for rule in rules or ():
             matches = _matches(rule.removeprefix("!"), parts[depth:], folder=folder)

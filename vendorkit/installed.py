@@ -55,12 +55,16 @@ def _create(path: Path, content: bytes, mode: int) -> bool:
         return False
     except (OSError, ValueError) as exc:
         raise _not_written(path, exc) from exc
-    with open(descriptor, "wb") as file:  # noqa: PTH123 - Path.open() takes no descriptor
-        file.write(content)
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123 - Path.open() takes no descriptor
+            file.write(content)
+    except OSError as exc:
+        path.unlink()  # an incomplete file would never be overwritten
+        raise _not_written(path, exc) from exc
     return True
 
 
 def _not_written(path: Path, exc: OSError | ValueError) -> UsageError:
     reason = (exc.strerror if isinstance(exc, OSError) else None) or "not a path"
     what = f"{str(path)!r} cannot be written: {reason}."
-    return UsageError(what, remedy="Choose a folder that you may write to.")
+    return UsageError(what, remedy="Choose a folder that you may write to, on a disk with free space.")

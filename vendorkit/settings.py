@@ -179,8 +179,7 @@ def given_settings(argument: Secret, names: Iterable[str]) -> Settings:
     """
     mapping: Callable[[], Any] = argument.reveal
     known = set(names)
-    problem = _problem_of(mapping, known)
-    if problem:
+    if problem := _problem_of(mapping, known):
         raise UsageError(problem, remedy=f"Pass strings by name: {', '.join(sorted(known))}.")
     values = {name: Secret(mapping()[name]) for name in mapping() if mapping()[name]}
     for name, value in values.items():

@@ -143,8 +143,7 @@ def check_copy(name: str, value: Reveal, source: str, *, quoted: bool = False) -
         SettingsError: The value is in quotes, between blanks, two settings in one, not UTF-8, or has an invisible
             character.
     """
-    fault = _copy_fault(value, quoted=quoted)
-    if fault:
+    if fault := _copy_fault(value, quoted=quoted):
         remedy = "Copy it again, without quotes and line ends. If they are part of it, quote the value in .env."
         message = f"{name} (from {source}) {fault}."
         raise SettingsError(message, remedy=remedy)
@@ -153,8 +152,7 @@ def check_copy(name: str, value: Reveal, source: str, *, quoted: bool = False) -
 def _copy_fault(value: Reveal, *, quoted: bool) -> str:
     if re.search("[\ud800-\udfff]", value()):
         return "is not UTF-8"
-    invisible = _first_invisible(value())
-    if invisible:
+    if invisible := _first_invisible(value()):
         return f"has an invisible character (U+{ord(invisible):04X})"
     if quoted:
         return ""
