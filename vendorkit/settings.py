@@ -136,7 +136,7 @@ class Settings:
         if not withheld:
             return
         name, reason = next(iter(withheld.items()))
-        what = f"{reason} ({self.sources[name]}): nothing was sent."
+        what = f"{reason} with the value from {self.sources[name]}: nothing was sent."
         remedy = "Put the credentials into the same file if you trust it, or remove the address or CA file from it."
         raise SettingsError(what, remedy=remedy)
 
