@@ -38,7 +38,7 @@ def entry(report: Report, size: Size) -> dict[str, Any]:
 
 
 def known(package: str) -> bool:
-    """Tell whether a package is installed; a tiny run may lack some."""
+    """Return whether a package is installed; a tiny run may lack some."""
     try:
         version(package)
     except PackageNotFoundError:
@@ -65,7 +65,7 @@ def text(one: Mapping[str, Any]) -> str:
         figures = f"{row['wall']:>9.3f} {row['cpu']:>8.3f} {peak:>8} {row['ratio']:>7.2f}"
         lines.append(f"  {figures}  {row['name']}{_counts(row)}")
     for bar in one["bars"]:
-        lines.append(f"  {_verdict(one, bar).upper()}: {bar['what']} = {bar['value']:g}, asked: {bar['asked']}")
+        lines.append(f"  {_verdict(one, bar).upper()}: {bar['what']} = {bar['value']:g}, limit: {bar['asked']}")
     return "\n".join([*lines, *(f"  {note}" for note in one["notes"])])
 
 
@@ -75,7 +75,7 @@ def _counts(row: Mapping[str, Any]) -> str:
 
 
 def _verdict(one: Mapping[str, Any], bar: Mapping[str, Any]) -> str:
-    return "not judged" if one["tiny"] else ("held" if bar["held"] else "missed")
+    return "not judged" if one["tiny"] else ("met" if bar["held"] else "missed")
 
 
 def write(stored: Mapping[str, Any], readme: Path) -> None:
@@ -88,7 +88,7 @@ def write(stored: Mapping[str, Any], readme: Path) -> None:
 def markdown(stored: Mapping[str, Any]) -> str:
     """Return the results as Markdown: the bars of all, then a table for each."""
     full = {number: one for number, one in sorted(stored.items()) if not one["tiny"]}
-    lines = ["| no. | figure | found | asked | |", "|---|---|---|---|---|"]
+    lines = ["| no. | figure | measured | limit | |", "|---|---|---|---|---|"]
     lines += [
         f"| {number} | {bar['what']} | {bar['value']:g} | {bar['asked']} | {_verdict(one, bar)} |"
         for number, one in full.items()

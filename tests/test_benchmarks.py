@@ -191,7 +191,7 @@ def test_a_missed_bar_is_a_failure_and_is_in_the_readme(missed, tmp_path, capsys
     readme, out = tmp_path / "README.md", tmp_path / "build" / "bench.json"
     readme.write_text(f"above\n{results.BEGIN}\nold\n{results.END}\nbelow\n")
     assert main(["--only", "07", "--out", str(out), "--readme", str(readme)]) == 1
-    assert "MISSED: ours / theirs = 2, asked: at most 1.5" in capsys.readouterr().out
+    assert "MISSED: ours / theirs = 2, limit: at most 1.5" in capsys.readouterr().out
     assert json.loads(out.read_text())["07"]["bars"][0]["held"] is False
     written = readme.read_text()
     assert "| 07 | ours / theirs | 2 | at most 1.5 | missed |" in written
