@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 import requests
 from tqdm import tqdm
+from tqdm.utils import envwrap
 
 import vendorkit as vk
 from vendorkit.errors import (
@@ -393,6 +394,11 @@ def test_short_pull_shows_no_progress(medipim, capfd, monkeypatch):
     monkeypatch.setattr("vendorkit.pull.progress.tqdm", eager)
     query.frame(columns=["id"])
     assert "products" in capfd.readouterr().err
+    monkeypatch.setenv("TQDM_DISABLE", "1")  # tqdm reads it when it is imported, by this decorator
+    hidden = envwrap("TQDM")(lambda disable=False, **how: eager(disable=disable, **how))
+    monkeypatch.setattr("vendorkit.pull.progress.tqdm", hidden)
+    query.frame(columns=["id"])
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("vendor", ASKED)

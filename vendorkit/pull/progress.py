@@ -43,10 +43,11 @@ def progress_to(subscriber: Callable[[Progress], None]) -> Iterator[None]:
 def reporting(progress: Progress, name: str, *, quiet: bool) -> Iterator[Callable[[], None]]:
     """Yield a function that reports a change of *progress* to the subscriber, or else to a bar after two seconds."""
     subscriber = _subscriber.get()
-    quiet = quiet or subscriber is not None
+    # disable=False would override the environment's TQDM_DISABLE.
+    options: dict[str, Any] = {"disable": True} if quiet or subscriber is not None else {}
     reported = Progress()
     bar: Any
-    with tqdm(desc=name, unit=" rows", delay=2.0, leave=False, disable=quiet) as bar:
+    with tqdm(desc=name, unit=" rows", delay=2.0, leave=False, **options) as bar:
 
         def report() -> None:
             # Received rows can exceed the total: some pages are discarded, and the last is cut at the limit.
