@@ -1,4 +1,4 @@
-"""The pages for people: their code runs, their links lead somewhere, what they list is there."""
+"""The README and docs: their code runs, their links and commands exist, and their lists are complete."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 
 
 def _code(page: Path) -> str:
-    """All Python of a page, those in comments too, which set up what the shown ones use."""
+    """Return the Python code of a page, including the code in comments, which prepares the shown code."""
     found = []
     for indent, code in _FENCE.findall(page.read_text(encoding="utf-8")):
         found.append("\n".join(line.removeprefix(indent) for line in code.splitlines()))
@@ -42,12 +42,12 @@ def test_code_of_a_page_runs_from_top_to_bottom(page, vendors, monkeypatch):
     module = ModuleType("page")
     monkeypatch.setitem(sys.modules, "page", module)  # dataclasses look their module up
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore", vk.SchemaDrift)  # the mock servers are as odd as the real ones
+        warnings.simplefilter("ignore", vk.SchemaDrift)  # the mock data has undeclared fields, as real data has
         exec(code, module.__dict__)  # noqa: S102 - the project's own pages
 
 
 def test_session_of_the_readme_prints_what_it_shows(vendors):
-    """Its ten lines, with their output, on the mock servers."""
+    """The ten lines print the shown output, on the mock servers."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", vk.SchemaDrift)
         text = "".join(
@@ -59,8 +59,8 @@ def test_session_of_the_readme_prints_what_it_shows(vendors):
 
 
 @each_page
-def test_links_of_a_page_lead_somewhere(page):
-    """Links to files of the project; others are not followed."""
+def test_links_of_a_page_lead_to_files(page):
+    """Links to other hosts are not checked."""
     targets = [target for target, _ in _LINK.findall(page.read_text(encoding="utf-8"))]
     missing = [name for name in targets if "://" not in name and not (page.parent / name).exists()]
     assert not missing
@@ -68,7 +68,7 @@ def test_links_of_a_page_lead_somewhere(page):
 
 @each_page
 def test_commands_of_a_page_exist(page):
-    """`make` targets and commands of `vendorkit`."""
+    """Each `make` target and each command of `vendorkit` that the page names."""
     text = page.read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z0-9]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     consoles = re.findall(r"^```console\n.*?^```", text, re.DOTALL | re.MULTILINE)
@@ -79,7 +79,7 @@ def test_commands_of_a_page_exist(page):
 
 
 def test_every_page_is_listed_on_the_first_one():
-    """docs/README.md names all pages beside it."""
+    """docs/README.md lists all other pages of its folder."""
     listed = {target for target, _ in _LINK.findall((DOCS / "README.md").read_text(encoding="utf-8"))}
     assert listed == {page.name for page in DOCS.glob("*.md")} - {"README.md"}
 
@@ -99,7 +99,7 @@ def test_page_on_credentials_has_every_address():
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_page_of_a_vendor_names_all_its_settings(vendor, vendors):
-    """Those that the client looks for, the environment and the base address."""
+    """The settings that the client reads, its environment and its base URL."""
     client = vk.connect(vendor, environment="local")
     text = page_of(client).read_text(encoding="utf-8")
     prefix = vendor.upper()
@@ -109,7 +109,7 @@ def test_page_of_a_vendor_names_all_its_settings(vendor, vendors):
 
 
 def test_readme_stays_short():
-    """What it is, two commands, ten lines of code, what it does not do."""
+    """Fewer than 120 lines."""
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) < 120
 
 

@@ -1,4 +1,4 @@
-"""The site is made of the same pages: what is prepared for its generator loses nothing and leads nowhere else."""
+"""The pages of the site keep the text, code and links of the pages in docs/, and load nothing from other servers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OBJECTS = [one for _, objects in build.REFERENCE.values() for one in objects]
 
 @pytest.mark.parametrize("name", OBJECTS)
 def test_reference_shows_objects_with_docstrings(name):
-    """Each is there; a name that moved would be an empty page."""
+    """Each object exists; a name that moved would give an empty page."""
     assert inspect.getdoc(locate(name))
 
 
@@ -31,14 +31,14 @@ def test_reference_shows_objects_with_docstrings(name):
     "name", sorted({*vk.__all__} - {"auth", "errors"} | {f"auth.{one}" for one in vk.auth.__all__})
 )
 def test_reference_has_every_public_name(name):
-    """Of the package and of its authentication schemes."""
+    """All names of the package and of `vendorkit.auth`."""
     wanted = locate(f"vendorkit.{name}")
     shown = [locate(one) for one in OBJECTS]
     assert any(one is wanted or getattr(one, name.rpartition(".")[2], None) is wanted for one in shown)
 
 
 def test_site_has_every_page():
-    """Those of docs/, and of the reference; the generator would not show what its menu does not name."""
+    """The menu lists all pages of docs/ and of the reference; the generator omits pages that are not in the menu."""
     menu = (SITE / "mkdocs.yml").read_text("utf-8").partition("\nnav:")[2]
     listed = set(re.findall(r"[\w/-]+\.md", menu))
     names = {path.name.replace("README", "index") for path in PAGES}
@@ -47,7 +47,7 @@ def test_site_has_every_page():
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 def test_page_keeps_its_code_and_its_links(path):
-    """Links lead to pages of the site, or are their text only; code outside of comments is as it was."""
+    """Links lead to pages of the site, or are replaced by their text; code outside comments is unchanged."""
     text = build.page(path)
     names = {page.name.replace("README", "index") for page in PAGES}
     targets = [target for _, _, target, _ in build._LINK.findall(text) if not target.startswith("images/")]
@@ -67,7 +67,7 @@ def test_page_keeps_its_code_and_its_links(path):
         ('<a href="https://vendor.example">a link to click on</a><script src="x.js"></script>', 0),
     ],
 )
-def test_pages_that_ask_other_servers_are_found(html, found, tmp_path):
-    """A script, a style, a picture; not what waits for a click."""
+def test_pages_that_load_from_other_servers_are_found(html, found, tmp_path):
+    """Scripts, styles and pictures count; links that a reader clicks do not."""
     (tmp_path / "page.html").write_text(html, encoding="utf-8")
     assert len(build.loads(tmp_path / "page.html")) == found

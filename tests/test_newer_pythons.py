@@ -1,4 +1,4 @@
-"""What newer versions of Python change; stand-ins for what the running one lacks, so that no branch goes untested."""
+"""Changes of newer Python versions, simulated if the running version lacks them, so that every branch is tested."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FILES = sorted(Path(vk.__file__).parent.rglob("*.py"))
 
 @pytest.fixture
 def public_chain(monkeypatch) -> list[int]:
-    """The public `get_verified_chain()` of 3.13; the stand-in takes the same bytes off the private object."""
+    """The public `get_verified_chain()` of Python 3.13, simulated with the bytes of the private object."""
     calls: list[int] = []
 
     def get_verified_chain(self) -> list[bytes]:
@@ -37,14 +37,14 @@ def public_chain(monkeypatch) -> list[int]:
 
 
 def test_chain_is_read_by_the_public_call_of_python_3_13(public_chain):
-    """And is accepted or refused by it."""
+    """The certificates come from that call."""
     with raw_server(always(answer(b"{}", JSON))) as server:
         session_of(server).send(Call("GET", "/x"))
     assert public_chain == [1]
 
 
 def test_chain_of_another_root_is_refused_by_the_public_call(monkeypatch, public_chain):
-    """L01: the roots that OpenSSL trusts are not asked again; the fingerprint of the last certificate counts."""
+    """L01: the fingerprint of the last certificate decides, not the roots that OpenSSL trusts."""
     another = local_trust(authority("Another").cert_pem.bytes().decode())
     monkeypatch.setattr(Trust, "_fingerprints", lambda _, read=Trust._fingerprints: read(another))
     with raw_server(always(answer(b"{}", JSON))) as server:
@@ -56,7 +56,7 @@ def test_chain_of_another_root_is_refused_by_the_public_call(monkeypatch, public
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_warning_of_python_3_12_at_a_fork_with_threads_is_a_warning_only(vendors, monkeypatch):
-    """X01: the stand-in warns as 3.12 does, in the parent, after the child was started; the child works."""
+    """X01: the simulation warns like 3.12, in the parent, after the child was started; the child works."""
     fork = os.fork
 
     def warning_fork() -> int:
@@ -79,7 +79,7 @@ def _count(client: vk.Client) -> int:
 
 @pytest.mark.skipif("forkserver" not in multiprocessing.get_all_start_methods(), reason="this system has no forkserver")
 def test_pool_of_python_3_14_takes_no_client_and_says_what_to_do(vendors):
-    """X04: its pools start by forkserver, which is asked for here by name; what is sent there is pickled."""
+    """X04: its pools use forkserver, which this test selects by name; what they send is pickled."""
     client = vk.connect("medipim", environment="local")
     context = multiprocessing.get_context("forkserver")
     with ProcessPoolExecutor(1, mp_context=context) as pool, pytest.raises(Exception, match="Connect again"):
@@ -87,8 +87,8 @@ def test_pool_of_python_3_14_takes_no_client_and_says_what_to_do(vendors):
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_annotations_are_texts_in_every_version(path):
-    """Python 3.14 evaluates annotations when they are asked for; here they stay the texts that they are in 3.10."""
+def test_annotations_are_strings_in_every_version(path):
+    """Python 3.14 evaluates annotations when they are read; with this import they stay strings, as in 3.10."""
     tree = ast.parse(path.read_text("utf-8"))
     annotated = any(isinstance(node, (ast.AnnAssign, ast.arg)) and node.annotation for node in ast.walk(tree))
     future = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]

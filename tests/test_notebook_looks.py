@@ -1,4 +1,4 @@
-"""Plots and tables of the notebooks: one style, texts to the left, and axes that can be read."""
+"""Plots and tables of the notebooks: one style, left-aligned text, and readable axes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def axes():
 
 @pytest.mark.parametrize("limits", [(1, 12), (3, 40), (0.5, 3), (10, 900), (1_000, 200_000)])
 def test_logarithmic_axis_has_several_labels(axes, limits):
-    """Whatever it spans; plain numbers."""
+    """At least three labels for any range, as plain numbers."""
     axes.set_xscale("log")
     axes.set_xlim(*limits)
     notebook.log_ticks(axes.xaxis)
@@ -37,7 +37,7 @@ def test_logarithmic_axis_has_several_labels(axes, limits):
 
 
 def test_text_columns_are_left_aligned():
-    """Texts of any dtype; numbers, times and truth values are not, and equal frames give equal HTML."""
+    """Text of any dtype is; numbers, times and booleans are not. Equal frames give equal HTML."""
     frame = pd.DataFrame({"n": [1], "name": ["oil"], "list": [[1]], "at": pd.to_datetime(["2026-01-31"]), "x": [True]})
     shown = notebook.table_html(frame.convert_dtypes())
     assert shown == notebook.table_html(frame.convert_dtypes())
@@ -47,7 +47,7 @@ def test_text_columns_are_left_aligned():
 
 
 def test_table_of_many_columns_counts_the_dots():
-    """Pandas leaves columns out in the middle."""
+    """Pandas replaces columns in the middle by dots."""
     frame = pd.DataFrame([[1] * 29 + ["text"]])
     with pd.option_context("display.max_columns", 20):
         shown = notebook.table_html(frame)
@@ -56,7 +56,7 @@ def test_table_of_many_columns_counts_the_dots():
 
 @pytest.mark.parametrize(("environment", "texts"), [("local", ["mock data"]), ("production", [])])
 def test_plots_of_mock_data_say_so(axes, monkeypatch, environment, texts):
-    """Whatever else the notebook has; a DataFrame with such columns is no client."""
+    """The label depends on the environment of the client. A DataFrame with columns of the same names is ignored."""
     client = SimpleNamespace(base_url="https://127.0.0.1", environment=environment)
     frame = pd.DataFrame({"base_url": ["x"], "environment": ["local"]})
     shell = SimpleNamespace(user_ns={"frame": frame, "number": 1, "client": client})
@@ -65,8 +65,8 @@ def test_plots_of_mock_data_say_so(axes, monkeypatch, environment, texts):
     assert [text.get_text() for text in axes.figure.texts] == texts
 
 
-def test_bars_of_days_label_dates_and_others(axes):
-    """Every second one, without the time of day."""
+def test_bars_of_days_label_dates_and_other_values(axes):
+    """Every second bar is labelled, without the time of day."""
     counts = pd.DataFrame({"a": [1, 2, 3]}, index=[pd.Timestamp("2026-01-30"), pd.Timestamp("2026-01-31"), "no date"])
     labelled = notebook.bars_of_days(counts, every=2)
     assert [label.get_text() for label in labelled.get_xticklabels()] == ["30 Jan", "no date"]
@@ -80,7 +80,7 @@ def test_bars_of_days_label_dates_and_others(axes):
 
 
 def test_setting_up_outside_of_a_notebook_only_sets_the_style():
-    """A script has no shell to register with."""
+    """A script has no IPython shell."""
     code = (
         "from vendorkit.tools import notebook as n; import matplotlib as m; n.set_up(); print(m.rcParams['figure.dpi'])"
     )

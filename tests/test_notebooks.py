@@ -1,4 +1,4 @@
-"""The notebooks run top to bottom on the mock servers, and what is saved of them is fit to be shared."""
+"""The notebooks run from top to bottom on the mock servers, and their saved versions can be shared."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _code(path: Path) -> list[Any]:
 
 
 def _shown(path: Path) -> list[str]:
-    """Return all texts that the notebook shows beside its pictures: its cells and their outputs."""
+    """Return all texts of the notebook: its cells and their outputs, without pictures."""
     texts = [cell.source for cell in _read(path).cells]
     for cell in _code(path):
         for output in cell.outputs:
@@ -50,7 +50,7 @@ def _shown(path: Path) -> list[str]:
 
 
 def test_there_is_a_notebook_for_each_scheme_and_each_vendor():
-    """The numbers are those that the start page lists, which links to each of them."""
+    """The start page links to each of them."""
     start = " ".join(cell.source for cell in _read(PATHS[0]).cells)
     assert {path.name[:2] for path in PATHS} == EXPECTED
     assert all(f"({path.name})" in start for path in PATHS[1:])
@@ -58,17 +58,17 @@ def test_there_is_a_notebook_for_each_scheme_and_each_vendor():
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory) -> dict[str, list[str]]:
-    """Run all notebooks by nbval, two at a time, each in a kernel of its own; what failed, by notebook."""
+    """Run all notebooks with nbval, two at a time, each in a separate kernel; return the failures by notebook."""
     folder = tmp_path_factory.mktemp("nbval")
     settings, no_settings, results = folder / "pytest.ini", folder / "empty.env", folder / "results.xml"
     settings.write_text("[pytest]\njunit_family = xunit1\n", encoding="utf-8")  # the project's are for its own tests
     no_settings.touch(mode=0o600)
     options = ["--nbval-lax", "--nbval-current-env", f"--nbval-cell-timeout={CELL_TIMEOUT_S}", "--nbval-sanitize-with"]
     options += [str(TESTS / "nbval.cfg"), "-q", "-p", "no:cacheprovider", "-c", str(settings), f"--junitxml={results}"]
-    options += [f"--rootdir={NOTEBOOKS}"]  # else the names of the cells do not say of which notebook they are
+    options += [f"--rootdir={NOTEBOOKS}"]  # so that the name of a failed cell includes its notebook
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", *_VENDORS))}
     local = {f"{vendor}_ENVIRONMENT": "local" for vendor in _VENDORS}
-    # A progress bar shows itself when a pull is slow, which no saved output can foresee.
+    # A progress bar appears if a download is slow, which no saved output can predict.
     environ = {**kept, **local, "VENDORKIT_ENV_FILE": str(no_settings), "TQDM_DISABLE": "1"}
     command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadscope", *options, *map(str, PATHS)]
     done = subprocess.run(command, env=environ, capture_output=True, encoding="utf-8", check=False)
@@ -83,15 +83,15 @@ def report(tmp_path_factory) -> dict[str, list[str]]:
 
 @pytest.mark.timeout(600)  # a kernel each; a minute on an idle machine with two cores
 @each_notebook
-def test_a_notebook_runs_and_gives_what_is_saved(path, report):
-    """Cells tagged nbval-check-output give the saved output again, all others run without an error."""
+def test_a_notebook_runs_and_gives_its_saved_output(path, report):
+    """Cells tagged nbval-check-output give their saved output again; all others run without an error."""
     assert path.name in report, "nbval did not run it"
     assert not report[path.name], "\n".join(report[path.name])[-4000:]
 
 
 @each_notebook
 def test_a_notebook_was_executed_top_to_bottom(path):
-    """Cells are numbered from 1 without a gap, and none ended in an error or warned."""
+    """Cells are numbered from 1 without a gap, and none has an error or a warning."""
     cells = _code(path)
     outputs = [output for cell in cells for output in cell.outputs]
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
@@ -100,7 +100,7 @@ def test_a_notebook_was_executed_top_to_bottom(path):
 
 @each_notebook
 def test_a_notebook_reads_as_a_page(path):
-    """It opens with a title and a question, shows a table and a plot, and says what to try next."""
+    """It begins with a title and a question, has a table and a plot, and ends with what to try next."""
     cells = _read(path).cells
     kinds = {kind for cell in _code(path) for output in cell.outputs for kind in output.get("data", {})}
     assert re.match(r"# .+\n\n\*\*Question:\*\* ", cells[0].source)
@@ -110,17 +110,17 @@ def test_a_notebook_reads_as_a_page(path):
 
 @pytest.mark.parametrize("path", [path for path in PATHS if path.name >= "10"], ids=lambda path: path.stem)
 def test_a_question_of_an_analyst_is_answered_in_a_sentence_with_numbers(path):
-    """It is made of the data, stands below "The answer", and is compared at each run."""
+    """It is computed from the data, is below "The answer", and is compared in each run."""
     cells = _read(path).cells
     (after,) = [at for at, cell in enumerate(cells, 1) if cell.source.endswith("## The answer")]
-    (said,) = [output["data"]["text/markdown"] for output in cells[after].outputs]
+    (sentence,) = [output["data"]["text/markdown"] for output in cells[after].outputs]
     assert "nbval-check-output" in cells[after].metadata.tags
-    assert re.fullmatch(r"\*\*[A-Z\d][^*]*\d[^*]*\.\*\*", said)
+    assert re.fullmatch(r"\*\*[A-Z\d][^*]*\d[^*]*\.\*\*", sentence)
 
 
 @each_notebook
-def test_a_notebook_has_no_marks_for_its_tests_in_its_code(path):
-    """They are tags of cells, which a reader does not see."""
+def test_a_notebook_has_no_markers_for_tests_in_its_code(path):
+    """The markers are tags of cells, which a reader does not see."""
     assert not [cell.source for cell in _code(path) if "NBVAL" in cell.source]
 
 
@@ -134,7 +134,7 @@ def test_a_notebook_has_one_cell_of_plain_parameters(path):
 
 @each_notebook
 def test_a_saved_notebook_is_small_and_has_no_widget_state(path):
-    """Widget state may hold what was typed, and hides the HTML of a panel in exported pages."""
+    """Widget state may contain typed text, and hides the HTML of a panel in exported pages."""
     notebook = _read(path)
     assert path.stat().st_size < LARGEST_BYTES
     assert "widgets" not in notebook.metadata
@@ -144,15 +144,15 @@ def test_a_saved_notebook_is_small_and_has_no_widget_state(path):
 
 @each_notebook
 def test_a_saved_notebook_shows_no_secret_and_no_path_of_a_machine(path):
-    """Neither in a cell nor in an output; notebooks are shared."""
+    """Neither a cell nor an output has one, because notebooks are shared."""
     for text in _shown(path):
         assert not SECRET_LOOKING.findall(UID.sub("", text))
         assert not MACHINE_PATH.findall(text)
         assert not re.findall(r"127\.0\.0\.1:\d+", text)
 
 
-def test_the_patterns_find_what_they_look_for():
-    """A token, a hash and paths of machines are found; a merchant's uid and an address of the vendor are not."""
+def test_the_patterns_match_secrets_and_paths_only():
+    """A token, a hash and paths of machines match; a merchant's uid and a URL of the vendor do not."""
     assert SECRET_LOOKING.search("x=" + "eyJ" + "hbGciOiJI" * 2)
     assert SECRET_LOOKING.search("a1" * 20)
     assert MACHINE_PATH.search('File "/home/somebody/notebook.py"')

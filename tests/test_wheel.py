@@ -1,4 +1,4 @@
-"""The wheel, installed in a new virtual environment and used in an empty folder, does what the checkout does."""
+"""The wheel works like the checkout when it is installed in a new virtual environment and used in an empty folder."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def run(*command: str | Path, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run a command without what this shell knows of vendorkit or of Python's paths."""
+    """Run a command without the variables of vendorkit and of Python in the environment."""
     hidden = ("PYTHONPATH", "VIRTUAL_ENV", "VENDORKIT_", "MEDIPIM_", "PLEDG_", "MEDIAGENIX_")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
     return subprocess.run(command, cwd=cwd, env=clean | environ, capture_output=True, text=True, check=False)
 
 
 def good(*command: str | Path, cwd: Path, **environ: str) -> str:
-    """Run a command that succeeds, and return what it printed."""
+    """Run a command that must succeed, and return its output."""
     done = run(*command, cwd=cwd, **environ)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
@@ -38,7 +38,7 @@ def good(*command: str | Path, cwd: Path, **environ: str) -> str:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> Path:
-    """A wheel by way of the source distribution, as it would be published; from a copy of the tracked files."""
+    """The wheel, built from the source distribution of a copy of the tracked files, as it would be published."""
     folder = tmp_path_factory.mktemp("wheel")
     listed = good("git", "ls-files", "--cached", "--others", "--exclude-standard", cwd=ROOT).split("\n")
     for name in filter(None, listed):
@@ -76,7 +76,7 @@ def core(wheel, tmp_path_factory) -> Path:
 
 
 def test_wheel_holds_the_notebooks_the_settings_and_the_licence(wheel):
-    """Each once, and no tests."""
+    """Each file once, and no tests."""
     names = zipfile.ZipFile(wheel).namelist()
     assert sorted(name.removeprefix("vendorkit/notebooks/") for name in names if "/notebooks/" in name) == NOTEBOOKS
     assert "vendorkit/.env.example" in names
@@ -86,9 +86,9 @@ def test_wheel_holds_the_notebooks_the_settings_and_the_licence(wheel):
 
 
 def test_demo_runs_in_an_empty_folder(whole, tmp_path):
-    """All notebooks; the report has a page for each of them, and each link of every page leads somewhere."""
-    said = good(whole / "vendorkit", "demo", cwd=tmp_path)
-    assert f"({len(NOTEBOOKS)} notebooks)" in said
+    """It runs all notebooks. The report has a page for each, and no link of a page is broken."""
+    output = good(whole / "vendorkit", "demo", cwd=tmp_path)
+    assert f"({len(NOTEBOOKS)} notebooks)" in output
     report = tmp_path / "build" / "report"
     pages = {path.name: path.read_text("utf-8") for path in report.glob("*.html")}
     assert set(pages) == {"index.html", *(name.replace(".ipynb", ".html") for name in NOTEBOOKS)}
@@ -99,18 +99,18 @@ def test_demo_runs_in_an_empty_folder(whole, tmp_path):
 
 
 def test_init_and_doctor_in_an_empty_folder(whole, tmp_path):
-    """Settings to fill in, the notebooks; doctor says that no vendor is configured, and what to do."""
+    """The first writes settings and notebooks; doctor reports that no vendor is configured, and what to do."""
     good(whole / "vendorkit", "init", cwd=tmp_path)
     assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
     assert sorted(path.name for path in tmp_path.glob("*.ipynb")) == NOTEBOOKS
-    said = json.loads(good(whole / "vendorkit", "doctor", "--json", cwd=tmp_path))
-    assert not any(said["vendors"][vendor]["configured"] for vendor in VENDORS)
-    assert "vendorkit init" in said["next"]
+    found = json.loads(good(whole / "vendorkit", "doctor", "--json", cwd=tmp_path))
+    assert not any(found["vendors"][vendor]["configured"] for vendor in VENDORS)
+    assert "vendorkit init" in found["next"]
     assert good(whole / "vendorkit", "doctor", cwd=tmp_path).count("Not configured") == len(VENDORS)
 
 
 def test_lab_is_served_without_a_browser(whole, tmp_path):
-    """Copies of the notebooks at the given port; what is installed stays as it is."""
+    """It serves copies of the notebooks at the given port; the installed ones are not changed."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -149,7 +149,7 @@ NEEDS = {
 
 @pytest.mark.parametrize("extra", NEEDS)
 def test_core_names_the_extra_that_is_missing(core, tmp_path, extra):
-    """One typed error with the pip command; nothing is sent before."""
+    """One typed error with the pip command, before anything is sent."""
     script = f"""
 import pandas as pd, vendorkit as vk
 settings = {{"MEDIPIM_API_KEY_ID": "made-up-id", "MEDIPIM_API_KEY_SECRET": "made-up-text"}}
@@ -160,8 +160,8 @@ try:
 except vk.errors.SettingsError as error:
     print(error)
 """
-    said = good(core / "python", "-c", script, cwd=tmp_path)
-    assert re.search(rf"pip install ['\"]vendorkit\[({extra}|all)\]['\"]", said), said
+    output = good(core / "python", "-c", script, cwd=tmp_path)
+    assert re.search(rf"pip install ['\"]vendorkit\[({extra}|all)\]['\"]", output), output
 
 
 @pytest.mark.parametrize("command", ["demo", "lab", "serve"])
