@@ -287,6 +287,12 @@ def test_language_without_digest_says_so(mediagenix, language):
     assert [line.removeprefix(f"{mark} ") for line in lines] == query.snippet("curl").splitlines()
 
 
+def test_code_mentions_digest_only_if_it_is_needed(medipim, mediagenix):
+    """The comment in Python's code is about Mediagenix."""
+    assert "digest" not in medipim.brands.query().snippet("python")
+    assert "no digest" in mediagenix.titles.query().snippet("python")
+
+
 @pytest.mark.parametrize("language", ["csharp", "r", "powershell"])
 def test_language_with_digest_uses_it(mediagenix, language):
     """The program uses the language's own digest, with the names of the settings."""
