@@ -20,6 +20,7 @@ nbformat = pytest.importorskip("nbformat")
 
 TESTS = Path(__file__).resolve().parent
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
+MEDIPIMS = {"10", "11", "12", "13", "14", "40"}
 EXPECTED = {f"{number:02}" for number in (*range(5), *range(10, 15), *range(20, 25), 30, 31, 40)}
 LARGEST_BYTES = 300_000
 # A JWT, or 40 characters without a break: what a token, a key or a hash looks like.
@@ -87,6 +88,21 @@ def test_a_notebook_runs_and_gives_its_saved_output(path, report):
     """Cells tagged nbval-check-output give their saved output again; all others run without an error."""
     assert path.name in report, "nbval did not run it"
     assert not report[path.name], "\n".join(report[path.name])[-4000:]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("country", ["de", "au"])
+@pytest.mark.parametrize("path", [path for path in PATHS if path.name[:2] in MEDIPIMS], ids=lambda path: path.stem)
+def test_a_notebook_on_medipim_answers_its_question_in_another_country(path, country, monkeypatch):
+    """Other languages and codes; Australia has no national code of the notebook's list, and English only."""
+    for name, value in {"MEDIPIM_ENVIRONMENT": "local", "MEDIPIM_COUNTRY": country}.items():
+        monkeypatch.setenv(name, value)
+    notebook = _read(path)
+    nbclient = pytest.importorskip("nbclient")
+    nbclient.NotebookClient(notebook, timeout=CELL_TIMEOUT_S).execute(env=dict(os.environ))
+    outputs = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
+    (sentence,) = [data["text/markdown"] for data in outputs if "text/markdown" in data]
+    assert "nan" not in sentence
 
 
 @each_notebook
