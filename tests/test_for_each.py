@@ -123,7 +123,7 @@ def test_a_name_in_both_frames_is_refused_unless_there_is_a_prefix(pledg, vendor
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda p: p.payment_schedule.for_each([1], amount_cents="a"), "df must be a DataFrame"),
+        (lambda p: p.payment_schedule.for_each([1], amount_cents="a"), "df must be a pandas DataFrame"),
         (
             lambda p: p.payment_schedule.for_each(AMOUNTS, amount_cents=100, created="2026-01-31"),
             "No filter names a column",

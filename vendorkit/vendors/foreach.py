@@ -72,7 +72,7 @@ def columns_for(df: Any, filters: Mapping[str, Any]) -> dict[str, str]:
         UsageError: *df* is not a DataFrame, no filter names one of its columns, or a named column occurs twice.
     """
     if not isinstance(df, pd.DataFrame):
-        arguments.refuse("df", "a DataFrame", df)
+        arguments.refuse("df", "a pandas DataFrame", df)
     names = {name: value for name, value in filters.items() if isinstance(value, str) and value in df.columns}
     if not names:
         what = "No filter names a column of the DataFrame."

@@ -145,7 +145,7 @@ def _refuse(problem: str) -> NoReturn:
 
 def _column(frame: pd.DataFrame, name: str) -> pd.Series:
     if not isinstance(frame, pd.DataFrame):
-        arguments.refuse("the table", "a DataFrame", frame)
+        arguments.refuse("the table", "a pandas DataFrame", frame)
     if (column := arguments.word(name, "column", "the name of a column")) not in frame.columns:
         what = f"There is no column {arguments.shown(column)}."
         raise UsageError(what, remedy=f"The columns are: {', '.join(map(str, frame.columns))[:400]}.")
