@@ -58,12 +58,19 @@ def test_session_of_the_readme_prints_what_it_shows(vendors):
     assert (results.failed, results.attempted) == (0, 10)
 
 
+def _anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as forges and the site make them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {"#" + re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
 @each_page
-def test_links_of_a_page_lead_to_files(page):
+def test_links_of_a_page_lead_to_files_and_headings(page):
     """Links to other hosts are not checked."""
-    targets = [target for target, _ in _LINK.findall(page.read_text(encoding="utf-8"))]
-    missing = [name for name in targets if "://" not in name and not (page.parent / name).exists()]
-    assert not missing
+    links = re.findall(r"\]\(([^)#\s]*)(#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    inside = [(page.parent / target if target else page, anchor) for target, anchor in links if "://" not in target]
+    assert [str(target) for target, _ in inside if not target.exists()] == []
+    assert [anchor for target, anchor in inside if anchor and anchor not in _anchors(target)] == []
 
 
 @each_page
