@@ -293,7 +293,9 @@ def test_given_credentials_without_an_environment_are_refused(monkeypatch):
 
 def test_given_settings_that_are_missing_are_named():
     """N07: keyring.get_password gives None for what it does not have."""
-    with pytest.raises(SettingsError, match=r"needs MEDIPIM_API_KEY_SECRET, not set in settings=\. Set them in settings=") as caught:
+    with pytest.raises(
+        SettingsError, match=r"needs MEDIPIM_API_KEY_SECRET, not set in settings=\. Set them in settings="
+    ) as caught:
         vk.connect(
             "medipim",
             environment="production",
