@@ -40,7 +40,7 @@ CLIENTS["mediagenix"].example_query = lambda client: client.brands.query()
 cli.run()
 """
 VENDORS = ["medipim", "pledg", "mediagenix"]
-RUN = [sys.executable, "-m", "vendorkit.cli"]
+RUN = [sys.executable, "-m", "vendorkit"]
 # What a browser fetches by itself when it opens a page. A link to click on does not count.
 LOADS = re.compile(
     r"""<(?:script|img|iframe|source|video|audio|embed|input)\b[^>]*?\ssrc\s*=\s*["']?\s*(?:https?:)?//

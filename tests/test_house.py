@@ -57,6 +57,7 @@ FILES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 # Files that belong to a room of another name.
 SAME_ROOM = {
+    "__main__": "cli",
     "demo": "cli",
     "installed": "cli",
     "sources": "settings",

@@ -212,7 +212,3 @@ def run() -> None:
     except (VendorkitError, OSError) as exc:
         click.echo(f"vendorkit: {exc}", err=True)
         raise SystemExit(1) from exc
-
-
-if __name__ == "__main__":
-    run()
