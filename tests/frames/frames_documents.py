@@ -104,7 +104,7 @@ XML_NAMES = [
 SIMPLE = {Kind.TEXT: WORDS, Kind.DURATION: ["30m", "02:13:21.000"], Kind.LINK: ["/a?b=1&c=2", "https://x/y"]}
 PLAIN = (*SIMPLE, Kind.ID, Kind.CODE, Kind.INTEGER, Kind.NUMBER, Kind.BOOLEAN, Kind.DATE, Kind.DATETIME, Kind.EPOCH)
 EDGES = ["0000-12-31", "0001-01-01T00:00:00+01:00", "0001-01-01T00:00:00", "9999-12-31", "9999-12-31T23:59:59-01:00"]
-MOMENTS = [*(word for word in WORDS if word.startswith("2026-01")), *EDGES]
+MOMENTS = [*(word for word in WORDS if word.startswith("2026-01")), "2026-01-31T10:00:00.1230000Z", *EDGES]
 
 
 class Writer:

@@ -230,7 +230,9 @@ def _epoch(value: Any) -> int:
 
 
 def _datetime(value: Any) -> int:
-    return _moment(_text(value), (TIMESTAMP, pa.timestamp("us")))
+    # .NET and Java write seven or nine decimals; zeros past the sixth mean nothing.
+    text = re.sub("([.][0-9]{6})0+", r"\1", _text(value))
+    return _moment(text, (TIMESTAMP, pa.timestamp("us")))
 
 
 def _date(value: Any) -> int:
