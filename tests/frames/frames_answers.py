@@ -154,16 +154,20 @@ def fields_of(kind):
 
 def expanded(target, kind):
     """The resource, collection or document inside a link."""
+    if target.get("nil") == "true" and not len(target) and not (target.text or "").strip(BLANKS):
+        return None
+    if not len(target) and (target.text or "").strip(BLANKS):
+        return value_of(target, kind)
     if target.get("type") == "array" or isinstance(kind, EmbeddedMany):
         records, envelope = parted(target)
         return Object([*envelope, ("entries", [resource(one, fields_of(kind)) for one in records])])
-    if target.get("type") == "document" or target.get("nil") == "true":
+    if target.get("type") == "document":
         return value_of(target, kind)
     return resource(target, fields_of(kind))
 
 
 def resource(element, fields):
-    if not len(element) and (element.text or "").strip(BLANKS):
+    if not len(element) and (element.get("nil") == "true" or (element.text or "").strip(BLANKS)):
         return value_of(element, None)
     members = members_of(element, fields)
     if fields is None or any(one.name == "resource_type" for one in fields):

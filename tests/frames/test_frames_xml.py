@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import datetime, timezone
 from xml.sax.saxutils import escape, quoteattr
 from zlib import crc32
 
@@ -15,6 +16,7 @@ from vendorkit.frames import Column, Drift, Embedded, Kind, ListOf, Schema, Stru
 WORDS = st.text(
     st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff"), max_size=8
 )
+EPOCH = datetime.fromtimestamp(0, timezone.utc)
 TYPES = {"id": "integer", "nth": "integer", "rate": "decimal", "enabled": "boolean", "due": "date"}
 SHOWS = st.fixed_dictionaries({"id": st.integers(0, 99), "name": WORDS, "self_link": WORDS})
 EPISODES = st.lists(
@@ -140,6 +142,31 @@ def test_nil_empty_and_absent_are_apart():
     assert batch.drift == Drift()
 
 
+def test_nil_of_xml_schema_is_null_too():
+    """In a text, a number, an undeclared field and an expanded link."""
+    root = '<titles xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" type="array">{}</titles>'
+    inner = '<name{0}/><nth{0}/><new{0}/><link rel="show" href="/"><show{0}/></link>'
+    inner += '<link rel="episodes" href="/e"><episodes{0}/></link>'
+    batches = [
+        xml_page(root.format(f"<title>{inner.format(nil)}</title>").encode(), "entries").table(TITLES)
+        for nil in (' nil="true"', ' xsi:nil="true"')
+    ]
+    assert batches[0].table.select(["name", "nth", "show", "episodes", "new"]).to_pylist() == [
+        {"name": None, "nth": None, "show": None, "episodes": None, "new": "null"}
+    ]
+    assert batches[1].table.equals(batches[0].table)
+
+
+def test_text_between_the_members_of_an_expanded_resource_is_kept():
+    """Its markup is a value that does not fit, next to the null."""
+    show = '<link rel="show" href="/s"><show><id>1</id>text</show></link>'
+    episodes = '<link rel="episodes" href="/e"><episodes type="array"><episode/>text</episodes></link>'
+    batch = in_xml(f"<title>{show}{episodes}</title>")
+    assert batch.table.select(["show", "show__raw", "episodes", "episodes__raw"]).to_pylist() == [
+        {"show": None, "show__raw": '"<id>1</id>text"', "episodes": None, "episodes__raw": '"<episode/>text"'}
+    ]
+
+
 @pytest.mark.parametrize(("kind", "raw"), [("array", "[]"), ("document", "{}")])
 @pytest.mark.parametrize("inner", ["", "\n  "])
 def test_an_empty_list_in_a_text_column_is_kept_as_in_json(kind, raw, inner):
@@ -163,6 +190,7 @@ def test_an_empty_list_in_a_text_column_is_kept_as_in_json(kind, raw, inner):
         ('<id type="integer">\u00a01</id>', "id", "\u00a01", None),
         ('<nth type="integer"> -7\n</nth>', "nth", -7, None),
         ("<nth> 7</nth>", "nth", None, '" 7"'),
+        ('<put-up type="datetime">1970-01-01T00:00:00.0000000Z</put-up>', "put_up", EPOCH, None),
         ('<enabled type="boolean"> true </enabled>', "enabled", True, None),
         ('<enabled type="boolean">0</enabled>', "enabled", False, None),
         ('<due type="date"> 2026-01-31 </due>', "due", "2026-01-31", None),

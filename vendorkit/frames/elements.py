@@ -31,6 +31,7 @@ _TOTAL_TAG: Final = "total-entries"
 NUMBERS: Final = frozenset({Kind.INTEGER, Kind.NUMBER, Kind.EPOCH})
 _NOT_TEXT: Final = NUMBERS | {Kind.BOOLEAN, Kind.DATE, Kind.DATETIME}
 UNTYPED: Final = (None, "string")  # values of the attribute `type` with which blanks are significant
+_XSI_NIL: Final = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _JSON_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
@@ -98,11 +99,11 @@ class Elements:
         if not len(element):
             if text.strip(BLANKS):
                 return scalar(text, xml_type, kind)
-            if element.get("nil") == "true":
+            if is_nil(element):
                 return None
             return [] if xml_type == "array" else {} if xml_type == "document" else scalar(text, xml_type, kind)
-        if mixed := _mixed(element):
-            return mixed
+        if markup := mixed(element):
+            return markup
         if xml_type == "array":
             element_kind = kind.element if isinstance(kind, ListOf) else None
             return [self.value(child, element_kind) for child in element]
@@ -144,7 +145,7 @@ class Elements:
 
     def resource(self, element: etree._Element, declared: Members | None) -> Any:
         """Return an expanded resource; its type becomes a member, as in JSON."""
-        if not len(element) and (element.text or "").strip(BLANKS):
+        if is_nil(element) or mixed(element):
             return self.value(element)
         members = self.object(element, declared)
         if declared is None or RESOURCE_TYPE in declared.names:
@@ -153,10 +154,11 @@ class Elements:
 
     def _expanded(self, target: etree._Element, kind: Type | None) -> Any:
         """Return the resource, collection or document inside a link."""
-        if target.get("type") == "array" or isinstance(kind, EmbeddedMany):
+        is_collection = target.get("type") == "array" or isinstance(kind, EmbeddedMany)
+        if is_collection and not is_nil(target) and not mixed(target):
             records, envelope = self.collection(target)
             return {**envelope, ENTRIES: [self.resource(record, self._declared(kind)) for record in records]}
-        if target.get("type") == "document" or target.get("nil") == "true":
+        if target.get("type") == "document":
             return self.value(target, kind)
         return self.resource(target, self._declared(kind))
 
@@ -233,8 +235,13 @@ def _is_nested(element: etree._Element) -> bool:
     return len(element) > 0 or element.get("type") in ("array", "document")
 
 
-def _mixed(element: etree._Element) -> str:
-    """Return the markup of text that contains elements; "" if there are only blanks between the elements."""
+def is_nil(element: etree._Element) -> bool:
+    """Return whether an element is null: it is empty and has `nil="true"`, as in Rails or in XML Schema."""
+    return not len(element) and "true" in (element.get("nil"), element.get(_XSI_NIL))
+
+
+def mixed(element: etree._Element) -> str:
+    """Return the markup of an element with text other than blanks; "" if there are only blanks and elements."""
     parts = [element.text, *(child.tail for child in element)]
     if not any(part and part.strip(BLANKS) for part in parts):
         return ""

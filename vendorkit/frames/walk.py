@@ -27,6 +27,7 @@ from vendorkit.frames.elements import (
     Members,
     check_depth,
     duplicate_name,
+    is_nil,
     rel_of,
     type_of,
 )
@@ -142,7 +143,7 @@ class XmlTyper:
 def _text_of(record: etree._Element, element: etree._Element) -> tuple[str | None, bool]:
     """Return the text of an element that is empty or has blanks around its text, and whether the element is odd."""
     text, xml_type = element.text or "", element.get("type")
-    if xml_type in UNTYPED and (text.strip(BLANKS) or element.get("nil") != "true"):
+    if xml_type in UNTYPED and (text.strip(BLANKS) or not is_nil(element)):
         return text, False
     if text := text.strip(BLANKS):
         return text, False

@@ -16,8 +16,17 @@ from typing import Any, ClassVar, Final
 
 from lxml import etree
 
-from vendorkit.frames.elements import RESOURCE_TYPE, TOTAL, Elements, Members, check_depth, type_of, wrapped
-from vendorkit.frames.kinds import BLANKS
+from vendorkit.frames.elements import (
+    RESOURCE_TYPE,
+    TOTAL,
+    Elements,
+    Members,
+    check_depth,
+    is_nil,
+    mixed,
+    type_of,
+    wrapped,
+)
 from vendorkit.frames.page import Batch, Page
 from vendorkit.frames.raw import is_utf8
 from vendorkit.frames.schema import Schema
@@ -31,6 +40,8 @@ _AS_UTF8: Final = ("utf-8", "utf-8-sig", "ascii", "utf-16", "utf-32")  # text wi
 # Python has codecs for these, but they are not encodings of documents.
 _NOT_CHARSETS: Final = ("utf-7", "idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined")
 _NOT_RECORDS: Final = {"error": "an error", "errors": "an error", "html": "a web page"}
+# Fast enough for each page; `mixed` examines every member.
+_MAY_HAVE_TEXT: Final = etree.XPath("boolean((. | *)/text()[normalize-space()])")
 _UNDECLARED: Final = Members.of(())
 _ELEMENTS: Final = Elements("snake")
 
@@ -82,16 +93,17 @@ def xml_page(body: bytes, records: str | None, *, at: float | None = None) -> Xm
     elements, envelope = [root], dict[str, Any]()
     if records is not None or root.get("type") == "array":
         elements, envelope = _ELEMENTS.collection(root)
-        if root.get("type") != "array" and not _is_old_collection(elements, envelope):
+        if mixed(root) or not (root.get("type") == "array" or _is_old_collection(elements, envelope)):
             what = f"The answer's root <{root.tag[:60]}> is not a collection."
             raise malformed(what)
-    _check_objects(elements)
+    _check_objects(root, elements)
     return XmlPage(elements, plain(envelope), at)
 
 
-def _check_objects(records: Sequence[etree._Element]) -> None:
+def _check_objects(root: etree._Element, records: Sequence[etree._Element]) -> None:
+    may_have_text = _MAY_HAVE_TEXT(root)
     for number, record in enumerate(records):
-        if not len(record) and ((record.text or "").strip(BLANKS) or record.get("nil") == "true"):
+        if is_nil(record) or (may_have_text and mixed(record)):
             what = f"Record {number} of the answer is not an object."
             raise malformed(what)
 
