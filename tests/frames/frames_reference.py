@@ -176,7 +176,7 @@ class Row:
 
     def _undeclared(self, path):
         if self.schema.only is None:
-            self.drift.unknown[".".join(path)] += 1
+            self.drift.unknown[".".join(path).encode(errors="backslashreplace").decode()] += 1
             self.cells[column_of(self.schema, path)] = compact(_there(self.record, path))
 
 

@@ -9,7 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vendorkit.errors import MalformedAnswer
-from vendorkit.frames import Column, Embedded, Kind, ListOf, Schema, TableReader, combine, json_page, lines_page
+from vendorkit.frames import (
+    Column,
+    Embedded,
+    Kind,
+    ListOf,
+    Schema,
+    TableReader,
+    combine,
+    expand,
+    fold,
+    json_page,
+    lines_page,
+    members_of,
+)
 from vendorkit.frames import typed as engine
 from vendorkit.frames.lossless import LosslessReader
 from vendorkit.frames.values import loads
@@ -104,6 +117,17 @@ def _parses(monkeypatch):
 
     monkeypatch.setattr(engine, "arrow_json", Counting)
     return calls
+
+
+@pytest.mark.parametrize("field", KINDS.values(), ids=KINDS)
+def test_each_kind_of_misfit_is_restored_from_the_one_column_of_a_dataset(field):
+    """The log of a dataset is UTF-8, so the names of members and of the drift are too."""
+    batch = _page(_records(3, {1: field})).table(SCHEMA)
+    folded, members = fold(batch.table, SCHEMA, batch.drift)
+    others = batch.table.drop_columns(SCHEMA.arrow.names)
+    assert expand(folded, members) == {name: others[name].combine_chunks() for name in others.column_names}
+    assert members_of(folded) == members.keys()
+    assert all(name.encode() for name in [*members, *batch.drift.unknown])
 
 
 @FORMS

@@ -101,6 +101,14 @@ def test_documents_become_long_tables_with_null_and_empty_apart():
     ]
 
 
+def test_half_a_surrogate_pair_in_a_document_is_escaped():
+    """UTF-8 has no other form for it; such a text has the type json."""
+    schema = Schema("categories", (Column("id", Kind.ID), Column("metadata", Kind.JSON)))
+    batch = json_page(b'[{"id":1,"metadata":{"a":["x","\\ud800"],"b\\udc00":1}}]', None).table(schema)
+    rows = [tuple(row.values())[1:] for row in child_tables(batch.table, schema)["category_metadata"].to_pylist()]
+    assert rows == [("a", 0, "text", "x"), ("a", 1, "json", '"\\ud800"'), ("b\\udc00", None, "integer", "1")]
+
+
 def test_no_records_give_the_same_tables_with_the_same_columns():
     """Tables of an empty answer have the types of a full one."""
     empty = child_tables(SCHEMA.empty(), SCHEMA)

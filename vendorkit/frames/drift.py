@@ -16,13 +16,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vendorkit.deadline import check_cancelled
-from vendorkit.frames.raw import quoted
+from vendorkit.frames.names import encodable
+from vendorkit.frames.raw import members_in, quoted
 from vendorkit.frames.schema import Schema
+from vendorkit.frames.values import dumps, loads
 
 Path = tuple[str, ...]
 
 UNDECLARED: Final = "__undeclared"  # the one column for all such data in tables with fixed columns
-_MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 _SHOWN: Final = 20  # names in a warning; a response may have thousands
 _LONGEST: Final = 100  # characters per name
@@ -38,7 +39,7 @@ class Drift:
     Names and counts of the data that did not match the schema, without its values.
 
     Attributes:
-        unknown: Number of records that have an undeclared field, by the vendor's name of the field.
+        unknown: Number of records that have an undeclared field, by the vendor's name of the field (`encodable`).
         unfit: Number of values that do not fit their declared type, by column.
     """
 
@@ -94,7 +95,7 @@ class Extras:
 
     def undeclared(self, path: Path, texts: Mapping[int, str]) -> None:
         """Add an undeclared field: its JSON texts by row."""
-        self.drift.unknown[".".join(path)] += len(texts)
+        self.drift.unknown[encodable(".".join(path))] += len(texts)
         self._cells[self._column(path)][path].update(texts)
 
     def unfit(self, path: Path, column: str, row: int, text: str) -> None:
@@ -183,5 +184,10 @@ def _joined(*texts: Any) -> Any:
     return pc.binary_join_element_wise(*texts)
 
 
-def _decoded(text: str | None) -> dict[str, msgspec.Raw]:
-    return {} if text is None else _MEMBERS.decode(text)
+def _decoded(text: str | None) -> Mapping[str, bytes]:
+    if text is None:
+        return {}
+    try:
+        return members_in(text.encode())
+    except msgspec.DecodeError:  # msgspec refuses a lone surrogate
+        return {name: dumps(value).encode() for name, value in loads(text.encode()).items()}

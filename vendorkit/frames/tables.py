@@ -17,9 +17,9 @@ import pyarrow.compute as pc
 
 from vendorkit.frames.columns import first_text
 from vendorkit.frames.kinds import Kind
-from vendorkit.frames.names import singular
+from vendorkit.frames.names import encodable, singular
 from vendorkit.frames.schema import Schema
-from vendorkit.frames.values import dumps, loads
+from vendorkit.frames.values import dumps, is_encodable, loads
 from vendorkit.strictjson import Literal
 
 Columns = dict[str, Any]
@@ -127,7 +127,7 @@ def _children(
         yield from _children(f"{singular(table_name)}_{inner_name}", inner_name, inner, inner_keys, order)
 
 
-_TYPES = {str: "text", bool: "boolean", int: "integer", type(None): "null", dict: "json", list: "json"}
+_TYPES = {bool: "boolean", int: "integer"}
 
 
 def _fields(array: pa.Array, keys: Columns) -> pa.Table:
@@ -138,7 +138,7 @@ def _fields(array: pa.Array, keys: Columns) -> pa.Table:
         for name, value in document.items() if isinstance(document, dict) else [("", document)]:
             plain_list = isinstance(value, list) and value and not any(isinstance(item, (dict, list)) for item in value)
             for position, item in enumerate(value) if plain_list else [(None, value)]:
-                rows.append((row, name, position, *_type_and_text(item)))
+                rows.append((row, encodable(name), position, *_type_and_text(item)))
     parents = pa.array([row[0] for row in rows], pa.int64())
     types = {"field": pa.string(), POSITION: pa.int64(), "type": pa.string(), "value": pa.string()}
     fields = {name: pa.array([row[at] for row in rows], dtype) for at, (name, dtype) in enumerate(types.items(), 1)}
@@ -148,6 +148,8 @@ def _fields(array: pa.Array, keys: Columns) -> pa.Table:
 def _type_and_text(value: Any) -> tuple[str, str | None]:
     if isinstance(value, Literal):
         return ("integer" if value.text.lstrip("-").isdigit() else "number"), value.text
-    if isinstance(value, str) or value is None:
-        return _TYPES[type(value)], value
-    return _TYPES[type(value)], dumps(value)
+    if value is None:
+        return "null", None
+    if isinstance(value, str) and is_encodable(value):
+        return "text", value
+    return _TYPES.get(type(value), "json"), dumps(value)

@@ -73,7 +73,7 @@ def dumps(value: Any) -> str:
         text = _ENCODER.encode(value)
     except TypeError:  # a `Literal`
         return _dumps(value)
-    return text if _encodable(text) else _dumps(value)
+    return text if is_encodable(text) else _dumps(value)
 
 
 def _dumps(value: Any) -> str:
@@ -95,10 +95,11 @@ def _dumps(value: Any) -> str:
 
 def _quote(text: str) -> str:
     # A lone surrogate cannot be encoded in UTF-8; only its escaped form is possible.
-    return json.dumps(text, ensure_ascii=not _encodable(text))
+    return json.dumps(text, ensure_ascii=not is_encodable(text))
 
 
-def _encodable(text: str) -> bool:
+def is_encodable(text: str) -> bool:
+    """Return whether UTF-8 has a form for the text; it has none for a lone surrogate."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -151,7 +152,7 @@ def fit(kind: Kind, value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, str) and _encodable(value):
+    if isinstance(value, str) and is_encodable(value):
         return value
     if isinstance(value, Literal):
         return value.text
