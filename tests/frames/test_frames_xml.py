@@ -286,6 +286,14 @@ def test_a_link_without_a_rel_is_a_field():
     assert table.select(["metadata", "link"]).to_pylist() == [{"metadata": '{"link":"http://x"}', "link": '"y"'}]
 
 
+def test_links_in_a_list_keep_their_addresses():
+    """Each is an object, as a record with this link is."""
+    links = '<link rel="title" href="/1"/><link rel="title" href="/2"><title><id>2</id></title></link>'
+    raw = in_xml(f'<title><related type="array">{links}</related></title>').table["related"].to_pylist()
+    title = {"resource_type": "title", "id": "2"}
+    assert json.loads(raw[0]) == [{"title_link": "/1"}, {"title_link": "/2", "title": title}]
+
+
 def test_names_in_documents_are_read_alike():
     """In an account's own fields `-` and `_` are one, unless both are there."""
     document = '<link rel="metadata" href="/"><metadata type="document">{}</metadata></link>'

@@ -95,6 +95,8 @@ class Elements:
         Raises:
             MalformedAnswer: A name occurs twice in one object.
         """
+        if rel_of(element) is not None:  # an element of a list
+            return self.object([element], None)
         xml_type, text = element.get("type"), element.text or ""
         if not len(element):
             if text.strip(BLANKS):
@@ -109,10 +111,10 @@ class Elements:
             return [self.value(child, element_kind) for child in element]
         return self.object(element, self._declared(kind))
 
-    def object(self, element: etree._Element, declared: Members | None) -> dict[str, Any]:
-        """Return the element's children by name; if no members are declared (None), `-` in names becomes `_`."""
+    def object(self, children: Iterable[etree._Element], declared: Members | None) -> dict[str, Any]:
+        """Return the children of an element by name; if no members are declared (None), `-` in names becomes `_`."""
         members: dict[str, Any] = {}
-        for child in element:
+        for child in children:
             for key, item in self.members(child, declared):
                 self.add(members, key, item)
         if declared is not None:
