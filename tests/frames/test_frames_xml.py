@@ -9,7 +9,7 @@ from zlib import crc32
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from xml_titles import TITLES, in_xml, rows
+from xml_titles import TITLES, collection, in_xml, rows
 
 from vendorkit.frames import Column, Drift, Embedded, Kind, ListOf, Schema, Struct, TableReader, json_page, xml_page
 
@@ -238,6 +238,7 @@ def test_another_spelling_of_a_declared_name_is_an_undeclared_field(tag, beside,
         assert batch.table[_suffixed(name, f"<{tag}>")].to_pylist() == ['"B"']
         assert batch.table["resource_type"].to_pylist() == ["title"]
         assert batch.drift.unknown == {f"<{tag}>": 1}
+        assert collection(f"<title><{tag}>B</{tag}></title>").values("resource_type") == ["title"]
 
 
 def test_undeclared_fields_have_the_columns_that_they_have_in_json():

@@ -169,7 +169,7 @@ def expand(texts: pa.ChunkedArray, members: Mapping[str, str]) -> dict[str, pa.A
     """Undo `fold`: return the original columns of JSON text. *members* maps the wanted members to their columns."""
     columns: dict[str, list[str | None]] = {column: [None] * len(texts) for column in members.values()}
     for row, text in enumerate(texts.to_pylist()):
-        for member, value in _decoded(text).items():
+        for member, value in _decoded(text or "{}").items():
             if member in members:
                 columns[members[member]][row] = bytes(value).decode()
     return {column: pa.array(values, pa.string()) for column, values in columns.items()}
@@ -184,9 +184,7 @@ def _joined(*texts: Any) -> Any:
     return pc.binary_join_element_wise(*texts)
 
 
-def _decoded(text: str | None) -> Mapping[str, bytes]:
-    if text is None:
-        return {}
+def _decoded(text: str) -> Mapping[str, bytes]:
     try:
         return members_in(text.encode())
     except msgspec.DecodeError:  # msgspec refuses a lone surrogate

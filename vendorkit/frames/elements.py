@@ -22,12 +22,11 @@ from lxml import etree
 from vendorkit.errors import MalformedAnswer
 from vendorkit.frames.kinds import BLANKS, ENTRIES, Column, Embedded, EmbeddedMany, Kind, ListOf, Struct, Type
 from vendorkit.frames.names import STYLES, snake_case
-from vendorkit.frames.values import loads, malformed
+from vendorkit.frames.values import loads, malformed, with_underscores
 from vendorkit.strictjson import MAX_DEPTH, REPEATED, Literal
 
 RESOURCE_TYPE: Final = "resource_type"
 TOTAL: Final = "total_entries"
-_TOTAL_TAG: Final = "total-entries"
 NUMBERS: Final = frozenset({Kind.INTEGER, Kind.NUMBER, Kind.EPOCH})
 _NOT_TEXT: Final = NUMBERS | {Kind.BOOLEAN, Kind.DATE, Kind.DATETIME}
 UNTYPED: Final = (None, "string")  # values of the attribute `type` with which blanks are significant
@@ -71,6 +70,10 @@ class Members:
         return cls(tags, {column.wire: column.kind for column in columns})
 
 
+ANY_RECORD: Final = Members({}, {RESOURCE_TYPE: Kind.TEXT})
+"""The members of records whose fields are not known."""
+
+
 class Elements:
     """
     Reads elements as JSON values.
@@ -97,13 +100,11 @@ class Elements:
         """
         if rel_of(element) is not None:  # an element of a list
             return self.object([element], None)
+        if is_nil(element):
+            return None
         xml_type, text = element.get("type"), element.text or ""
-        if not len(element):
-            if text.strip(BLANKS):
-                return scalar(text, xml_type, kind)
-            if is_nil(element):
-                return None
-            return [] if xml_type == "array" else {} if xml_type == "document" else scalar(text, xml_type, kind)
+        if not len(element) and (text.strip(BLANKS) or xml_type not in ("array", "document")):
+            return scalar(text, xml_type, kind)
         if markup := mixed(element):
             return markup
         if xml_type == "array":
@@ -117,10 +118,7 @@ class Elements:
         for child in children:
             for key, item in self.members(child, declared):
                 self.add(members, key, item)
-        if declared is not None:
-            return members
-        names = [key.replace("-", "_") for key in members]
-        return dict(zip(names, members.values(), strict=True)) if len(set(names)) == len(names) else members
+        return with_underscores(members) if declared is None else members
 
     def add(self, members: dict[str, Any], key: str, item: Any) -> None:
         """Set a member. Raises MalformedAnswer if the name exists already, as for JSON."""
@@ -150,9 +148,8 @@ class Elements:
         if is_nil(element) or mixed(element):
             return self.value(element)
         members = self.object(element, declared)
-        if declared is None or RESOURCE_TYPE in declared.names:
-            return {RESOURCE_TYPE: type_of(element), **members}
-        return members
+        name = type_of(element) if declared is None or RESOURCE_TYPE in declared.names else None
+        return members if name is None else {RESOURCE_TYPE: name, **members}
 
     def _expanded(self, target: etree._Element, kind: Type | None) -> Any:
         """Return the resource, collection or document inside a link."""
@@ -172,7 +169,7 @@ class Elements:
             rel = rel_of(child)
             if rel is not None:
                 self.add(envelope, f"{rel}_link", child.get("href"))
-            elif child.tag == _TOTAL_TAG:
+            elif child.tag == kebab(TOTAL):
                 self.add(envelope, TOTAL, number((child.text or "").strip(BLANKS)))
             else:
                 records.append(child)
@@ -239,7 +236,8 @@ def _is_nested(element: etree._Element) -> bool:
 
 def is_nil(element: etree._Element) -> bool:
     """Return whether an element is null: it is empty and has `nil="true"`, as in Rails or in XML Schema."""
-    return not len(element) and "true" in (element.get("nil"), element.get(_XSI_NIL))
+    is_empty = not len(element) and not (element.text or "").strip(BLANKS)
+    return is_empty and "true" in (element.get("nil"), element.get(_XSI_NIL))
 
 
 def mixed(element: etree._Element) -> str:

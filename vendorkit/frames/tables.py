@@ -148,8 +148,6 @@ def _fields(array: pa.Array, keys: Columns) -> pa.Table:
 def _type_and_text(value: Any) -> tuple[str, str | None]:
     if isinstance(value, Literal):
         return ("integer" if value.text.lstrip("-").isdigit() else "number"), value.text
-    if value is None:
-        return "null", None
-    if isinstance(value, str) and is_encodable(value):
-        return "text", value
+    if value is None or (isinstance(value, str) and is_encodable(value)):
+        return ("null" if value is None else "text"), value
     return _TYPES.get(type(value), "json"), dumps(value)

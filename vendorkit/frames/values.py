@@ -127,13 +127,17 @@ def plain(value: Any) -> Any:
             return value
 
 
+def with_underscores(members: dict[str, Any]) -> dict[str, Any]:
+    """Return the object with `-` in names replaced by `_`, or unchanged if two names would become equal."""
+    names = [key.replace("-", "_") for key in members]
+    return dict(zip(names, members.values(), strict=True)) if len(set(names)) == len(names) else members
+
+
 def underscored(value: Any) -> Any:
-    """Return the document with `-` in names replaced by `_`, except in objects where two names would become equal."""
+    """Return the document with the names of all its objects as `with_underscores` returns them."""
     match value:
         case dict():
-            names = [key.replace("-", "_") for key in value]
-            names = names if len(set(names)) == len(names) else list(value)
-            return {name: underscored(item) for name, item in zip(names, value.values(), strict=True)}
+            return {name: underscored(item) for name, item in with_underscores(value).items()}
         case list():
             return [underscored(item) for item in value]
         case _:
@@ -232,8 +236,7 @@ def _epoch(value: Any) -> int:
 
 def _datetime(value: Any) -> int:
     # .NET and Java write seven or nine decimals; zeros past the sixth mean nothing.
-    text = re.sub("([.][0-9]{6})0+", r"\1", _text(value))
-    return _moment(text, (TIMESTAMP, pa.timestamp("us")))
+    return _moment(re.sub("([.][0-9]{6})0+", r"\1", _text(value)), (TIMESTAMP, pa.timestamp("us")))
 
 
 def _date(value: Any) -> int:

@@ -38,7 +38,7 @@ from vendorkit.frames.schema import Schema
 from vendorkit.frames.values import dumps
 from vendorkit.strictjson import REPEATED
 
-_SCALARS: Final = NUMBERS | {
+_SCALARS: Final = (NUMBERS - {Kind.EPOCH}) | {
     *(Kind.TEXT, Kind.CODE, Kind.ID, Kind.DURATION, Kind.LINK, Kind.BOOLEAN, Kind.DATETIME, Kind.DATE)
 }
 _REL, _HREF = b"rel", b"href"  # lxml looks up bytes faster
@@ -143,7 +143,7 @@ class XmlTyper:
 def _text_of(record: etree._Element, element: etree._Element) -> tuple[str | None, bool]:
     """Return the text of an element that is empty or has blanks around its text, and whether the element is odd."""
     text, xml_type = element.text or "", element.get("type")
-    if xml_type in UNTYPED and (text.strip(BLANKS) or not is_nil(element)):
+    if xml_type in UNTYPED and not is_nil(element):
         return text, False
     if text := text.strip(BLANKS):
         return text, False
@@ -173,8 +173,6 @@ def _typed(array: pa.Array, kind: Type) -> pa.Array | None:
         return None if _any(pc.match_substring_regex(array, _AMBIGUOUS_CODE)) else array
     array = pc.if_else(pc.equal(array, ""), None, array)
     if kind in _UNAMBIGUOUS and _any(pc.invert(pc.match_substring_regex(array, _UNAMBIGUOUS[kind]))):
-        return None
-    if kind is Kind.EPOCH:
         return None
     try:
         array = array.cast(frame_type(kind, ()))

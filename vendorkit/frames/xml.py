@@ -16,17 +16,7 @@ from typing import Any, ClassVar, Final
 
 from lxml import etree
 
-from vendorkit.frames.elements import (
-    RESOURCE_TYPE,
-    TOTAL,
-    Elements,
-    Members,
-    check_depth,
-    is_nil,
-    mixed,
-    type_of,
-    wrapped,
-)
+from vendorkit.frames.elements import ANY_RECORD, TOTAL, Elements, check_depth, is_nil, mixed, wrapped
 from vendorkit.frames.page import Batch, Page
 from vendorkit.frames.raw import is_utf8
 from vendorkit.frames.schema import Schema
@@ -42,7 +32,6 @@ _NOT_CHARSETS: Final = ("utf-7", "idna", "punycode", "unicode-escape", "raw-unic
 _NOT_RECORDS: Final = {"error": "an error", "errors": "an error", "html": "a web page"}
 # Fast enough for each page; `mixed` examines every member.
 _MAY_HAVE_TEXT: Final = etree.XPath("boolean((. | *)/text()[normalize-space()])")
-_UNDECLARED: Final = Members.of(())
 _ELEMENTS: Final = Elements("snake")
 
 
@@ -55,7 +44,7 @@ class XmlPage(Page):
 
     def records(self) -> list[dict[str, Any]]:
         """Return the records as in JSON, with ordinary Python numbers."""
-        return on_any_stack(lambda: [plain(_record(element)) for element in self.raws])()
+        return on_any_stack(lambda: [_record(element) for element in self.raws])()
 
     def under(self, name: str) -> XmlPage:
         """Return a page in which each record *r* is `{name: r}`."""
@@ -115,14 +104,10 @@ def _is_old_collection(records: Sequence[etree._Element], envelope: Mapping[str,
     return len({record.tag for record in records}) == 1 and all(len(record) for record in records)
 
 
-def _record(element: etree._Element) -> dict[str, Any]:
-    name = type_of(element)
-    members: dict[str, Any] = {} if name is None else {RESOURCE_TYPE: name}
+def _record(element: etree._Element) -> Any:
     for child in element:
         check_depth(child)
-        for key, item in _ELEMENTS.members(child, _UNDECLARED):
-            _ELEMENTS.add(members, key, item)
-    return members
+    return plain(_ELEMENTS.resource(element, ANY_RECORD))
 
 
 def parse(body: bytes) -> etree._Element:
