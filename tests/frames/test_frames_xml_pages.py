@@ -175,6 +175,7 @@ DOUBLED = [
     '<name>a</name><name nil="true"/>',
     '<name nil="true"/><name>b</name>',
     '<name nil="true"/><name nil="true"/>',
+    '<name nil="true"/>' * 20_000,  # each of them is examined once
     "<name>a</name><name/>",
     "<name><b/></name><name>a</name>",
     '<rate type="decimal"> </rate><rate type="decimal">1</rate>',

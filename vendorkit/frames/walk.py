@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any, Final
 
 import pyarrow as pa
@@ -147,8 +148,8 @@ def _text_of(record: etree._Element, element: etree._Element) -> tuple[str | Non
         return text, False
     if text := text.strip(BLANKS):
         return text, False
-    # The cell of a null stays empty, so it would not reveal a second element with the same name.
-    return None, xml_type in ("array", "document") or len(list(record.iterchildren(element.tag))) > 1
+    # The cell of a null stays empty, so it would not reveal a second element of this name. There may be thousands.
+    return None, xml_type in ("array", "document") or len([*islice(record.iterchildren(element.tag), 2)]) > 1
 
 
 def _with_objects(columns: Iterable[Column]) -> list[Column]:
