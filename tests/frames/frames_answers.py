@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from xml.etree import ElementTree as ET
 
-from frames_reference import Object, Row, checked, parse, snake_case, tree
+from frames_reference import DEPTH, Object, Row, checked, parse, snake_case, tree
 from frames_values import NUMBER, MisfitError, Number, RefusedError, whole
 
 from vendorkit.frames import Drift, Embedded, EmbeddedMany, Kind, ListOf, Struct
@@ -79,11 +79,19 @@ def from_xml(body, schema):
     records, envelope = parted(ET.fromstring(body))  # noqa: S314 - the tests wrote it
     found = []
     for record in records:
+        if levels(record) > DEPTH:
+            raise RefusedError
         members = members_of(record, schema.columns)
         if any(column.name == "resource_type" for column in schema.columns):
             members.insert(0, ("resource_type", record.tag.replace("-", "_")))
         found.append(members)
     return found, plain_numbers(checked(envelope))
+
+
+def levels(element):
+    """A link is a level too, so there are never fewer levels than in the same record in JSON."""
+    nested = (child for child in element if len(child) or child.get("type") in ("array", "document"))
+    return 1 + max(map(levels, nested), default=0)
 
 
 def parted(collection):
@@ -157,7 +165,7 @@ def expanded(target, kind):
     if target.get("nil") == "true" and not len(target) and not (target.text or "").strip(BLANKS):
         return None
     if not len(target) and (target.text or "").strip(BLANKS):
-        return value_of(target, kind)
+        return value_of(target, kind if target.get("type") == "document" else None)
     if target.get("type") == "array" or isinstance(kind, EmbeddedMany):
         records, envelope = parted(target)
         return Object([*envelope, ("entries", [resource(one, fields_of(kind)) for one in records])])

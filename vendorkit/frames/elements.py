@@ -29,6 +29,7 @@ RESOURCE_TYPE: Final = "resource_type"
 TOTAL: Final = "total_entries"
 NUMBERS: Final = frozenset({Kind.INTEGER, Kind.NUMBER, Kind.EPOCH})
 _NOT_TEXT: Final = NUMBERS | {Kind.BOOLEAN, Kind.DATE, Kind.DATETIME}
+_CONTAINERS: Final = ("array", "document")  # values of the attribute `type` of lists and objects
 UNTYPED: Final = (None, "string")  # values of the attribute `type` with which blanks are significant
 _XSI_NIL: Final = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _JSON_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
@@ -103,7 +104,7 @@ class Elements:
         if is_nil(element):
             return None
         xml_type, text = element.get("type"), element.text or ""
-        if not len(element) and (text.strip(BLANKS) or xml_type not in ("array", "document")):
+        if not len(element) and (text.strip(BLANKS) or xml_type not in _CONTAINERS):
             return scalar(text, xml_type, kind)
         if markup := mixed(element):
             return markup
@@ -216,22 +217,14 @@ def number(text: str) -> Any:
 
 
 def check_depth(member: etree._Element) -> None:
-    """Raise MalformedAnswer if a member of a record is nested too deep, counted as in JSON."""
-    nested = [(member, 1)]  # elements, and the level of the object that contains them
-    while nested:
-        element, level = nested.pop()
-        if level >= MAX_DEPTH:
-            what = f"The answer is nested more than {MAX_DEPTH} levels deep."
-            raise malformed(what)
-        if rel_of(element) is not None:
-            # A link does not count as a level; a collection inside it counts as two: `{"entries": [...]}`.
-            nested += [(child, level + (child.get("type") == "array")) for child in element if _is_nested(child)]
-        else:
-            nested += [(child, level + 1) for child in element if _is_nested(child)]
-
-
-def _is_nested(element: etree._Element) -> bool:
-    return len(element) > 0 or element.get("type") in ("array", "document")
+    """Raise MalformedAnswer if a member of a record is nested too deep. Unlike in JSON, a link is a level too."""
+    nested = [member]
+    for _ in range(MAX_DEPTH - 1):
+        nested = [child for element in nested for child in element if len(child) or child.get("type") in _CONTAINERS]
+        if not nested:
+            return
+    what = f"The answer is nested more than {MAX_DEPTH} levels deep."
+    raise malformed(what)
 
 
 def is_nil(element: etree._Element) -> bool:
