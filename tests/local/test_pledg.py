@@ -74,6 +74,12 @@ def test_token_requests_that_are_wrong_are_refused(changes, status, error, ask_t
     assert (answer.status_code, answer.json()) == (status, {"error": error})
 
 
+def test_the_content_type_of_a_token_request_is_read_without_regard_to_case(ask_token):
+    """RFC 9110 8.3.1."""
+    headers = {"Content-Type": "Application/X-WWW-Form-Urlencoded; Charset=UTF-8"}
+    assert ask_token(headers=headers).status_code == 200
+
+
 def test_a_token_holds_until_it_expires(pledg, client, merchants, ask_token):
     """A token is accepted on a protected path, but not after its lifetime, after expire_now() or when changed."""
     path = f"/api/merchants/{merchants[0].uid}/simulate_payment_schedule"
@@ -234,6 +240,8 @@ def test_shares_add_up_and_fees_follow_the_threshold(client, merchants):
         ({"amount_cents": 0, "created": "2026-01-31"}, "amount_cents"),
         ({"amount_cents": 200}, "created"),
         ({"amount_cents": 200, "created": "31/01/2026"}, "created"),
+        ({"created": "amount_cents", "amount_cents": 200}, "created"),
+        ({"created": "soon", "amount_cents": "200"}, "amount_cents"),
         ({"amount_cents": 200, "created": "2026-02-30"}, "created"),
         ({"amount_cents": 200, "created": "9999-12-31"}, "created"),
         ({"amount_cents": 200, "created": "2026-01-31", "second_installment_date": "soon"}, "second_installment_date"),

@@ -54,7 +54,7 @@ def test_a_signed_purchase_gets_a_link_that_leads_to_its_page(pledg, client, pat
 
 def test_purchase_pages_say_whether_the_signature_holds(pledg, client):
     """Both pages for buyers accept it, for a merchant and for a company."""
-    company = {"data": {"companyUid": pledg.credentials["PLEDG_COMPANY_UID"], **SETTINGS}}
+    company = {"data": {"companyUid": pledg.credentials["PLEDG_COMPANY_UID"], "currency": "EUR", **SETTINGS}}
     good = [("/purchase", signed_settings(pledg)), ("/payment_solutions", company)]
     for path, claims in good:
         page = client.get(path, params={"signature": sign(pledg, claims | {"exp": int(time.time()) + 60})})
@@ -96,6 +96,7 @@ def test_signatures_that_do_not_hold_are_refused(pledg, client):
         ({"email": "jane"}, "email"),
         ({"reference": ""}, "reference"),
         ({"merchantUid": ["mer_x"]}, "merchantUid"),
+        ({"companyUid": "cmp_x"}, "currency"),
     ],
 )
 def test_signed_settings_that_are_wrong_are_named(pledg, client, changes, name):

@@ -14,15 +14,14 @@ here: it returns the notifications that the vendor's webhooks would have sent to
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import html
+import json
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
@@ -53,12 +52,6 @@ def identities(settings: Settings) -> dict[str, str]:
 
 class _Refused(HTTPException):
     """A refused refund. The vendor answers with the reason as plain text."""
-
-
-class _Simulation(msgspec.Struct):
-    amount_cents: Annotated[int, msgspec.Meta(gt=0, le=MAX_SIMULATED_CENTS)]
-    created: dt.date
-    second_installment_date: dt.date | None = None
 
 
 class Api(server.Api):
@@ -175,6 +168,7 @@ class Api(server.Api):
             raise HTTPException(400, f"The {'claim data' if token else 'parameter signature'} is missing.")
         _require(
             merchantUid=str(data.get("merchantUid")) in self._merchants or data.get("companyUid") == self._company_uid,
+            currency=bool(data.get("currency")) or data.get("companyUid") is None,
             amountCents=_is_amount(data.get("amountCents"), MAX_PURCHASE_CENTS),
             email=re.fullmatch(r"[^@\s]+@[^@\s]+", str(data.get("email", ""))) is not None,
             title=bool(data.get("title")),
@@ -198,10 +192,8 @@ class Api(server.Api):
     async def credit_by_transfer(self, request: Request) -> Response:
         """Refund a purchase, in full or in part (4.4)."""
         purchase_uid = self._refundable(request)
-        amount: Any = None
         limit = self._refundable_cents[purchase_uid]
-        with contextlib.suppress(ValueError, RecursionError):  # any Content-Type is accepted (inferred)
-            amount = msgspec.json.decode(await request.body(), type=dict[str, Any]).get("amount_cents")
+        amount = (await _members(request)).get("amount_cents")
         if not _is_amount(amount, limit):
             raise _Refused(400, f"The provided property amount_cents is invalid: 1 to {limit} can be refunded")
         self._refundable_cents[purchase_uid] -= amount
@@ -242,28 +234,42 @@ def _page(verdict: str, text: str, *, status: int = 200) -> Response:
     return HTMLResponse(f"<!DOCTYPE html><html><head><title>{title}</title></head><body>{body}</body></html>", status)
 
 
-def _invalid(name: str) -> HTTPException:
-    return HTTPException(400, f"The provided property {name} is invalid")
-
-
 def _require(**is_valid: bool) -> None:
     """Raise 400 for the first property that is missing or invalid."""
     for name, valid in is_valid.items():
         if not valid:
-            raise _invalid(name)
+            raise HTTPException(400, f"The provided property {name} is invalid")
 
 
 def _is_amount(value: Any, maximum: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= maximum
 
 
+async def _members(request: Request) -> dict[str, Any]:
+    """Return the members of a JSON body of any Content-Type (inferred); {} if it is not a JSON object."""
+    try:
+        members = json.loads(await request.body())
+    except (ValueError, RecursionError):
+        members = None
+    return members if isinstance(members, dict) else {}
+
+
 async def _simulation(request: Request) -> tuple[int, dt.date, dt.date | None]:
     """Return the amount and the dates of a simulation."""
+    members = await _members(request)
+    amount, second = members.get("amount_cents"), members.get("second_installment_date")
+    _require(
+        amount_cents=_is_amount(amount, MAX_SIMULATED_CENTS),
+        created=_is_day(members.get("created")),
+        second_installment_date=second is None or _is_day(second),
+    )
+    return amount, dt.date.fromisoformat(members["created"]), second and dt.date.fromisoformat(second)
+
+
+def _is_day(value: Any) -> bool:
+    """Return whether a value is a date, written YYYY-MM-DD, from which a schedule can begin."""
     try:
-        terms = msgspec.json.decode(await request.body(), type=_Simulation)
-    except (ValueError, RecursionError) as exc:
-        match = re.search(r"(?:\$\.|field `)(\w+)", str(exc))
-        raise _invalid(match[1] if match else "amount_cents") from None
-    created, second = terms.created, terms.second_installment_date
-    _require(created=created.year <= LAST_YEAR, second_installment_date=(second or created).year <= LAST_YEAR)
-    return terms.amount_cents, created, second
+        day = dt.date.fromisoformat(value)
+    except (TypeError, ValueError):
+        return False
+    return day.isoformat() == value and day.year <= LAST_YEAR

@@ -170,7 +170,7 @@ class Tokens:
             headers = {"WWW-Authenticate": 'Basic realm="Pledg API"'}
             return JSONResponse({"error": "invalid_client"}, 401, headers)
         form = parse_qs((await request.body()).decode("utf-8", "replace"), keep_blank_values=True)
-        if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        if not request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
             return JSONResponse({"error": "invalid_request"}, 400)
         if form.get("grant_type") != ["client_credentials"]:
             return JSONResponse({"error": "unsupported_grant_type"}, 400)
