@@ -97,12 +97,13 @@ def typed(element):
 
 
 def test_xml_is_the_default_and_json_comes_on_request(vendor):
-    """The first known type in Accept is used, XML if there is no Accept. Unknown types are refused with 406."""
-    accepts = ("*/*", "application/xml", "application/json", "application/json, application/xml;q=0.5")
+    """The preferred known type in Accept is used, XML if there is no Accept. Unknown types are refused with 406."""
+    accepts = ("*/*", "application/xml", "application/json", "APPLICATION/XML;Q=0.5, application/json; charset=utf-8")
     answers = [vendor.ask("GET", "/api", headers={"Accept": accept}) for accept in accepts]
     types = [answer.headers["content-type"] for answer in answers]
     assert ["json" in kind for kind in types] == [False, False, True, True]
-    assert vendor.ask("GET", "/api", headers={"Accept": "text/csv"}).status_code == 406
+    for unknown in ("text/csv", "application/json;q=0"):
+        assert vendor.ask("GET", "/api", headers={"Accept": unknown}).status_code == 406
 
 
 def test_root_names_the_collections_in_both_forms(vendor):
@@ -520,6 +521,8 @@ def test_unknown_records_are_not_found_and_writes_are_refused(vendor):
         refused = vendor.ask(method, "/api/titles/1")
         assert refused.status_code == 403
         assert "read-only" in refused.text
+    other = vendor.ask("OPTIONS", "/api/titles/1")
+    assert (other.status_code, "PUT" in other.headers["Allow"]) == (405, True)
 
 
 # -- writes on the server's own copy

@@ -22,7 +22,7 @@ from vendorkit.local.mediagenix.answers import Collection, Node, Paging, Rendere
 from vendorkit.local.mediagenix.changes import PARTICIPLES, Changed, Events
 from vendorkit.local.mediagenix.tables import Tables
 from vendorkit.local.mediagenix.writer import Writer
-from vendorkit.local.server.api import Api
+from vendorkit.local.server.api import Api, weights
 from vendorkit.local.server.settings import Settings
 
 PER_PAGE: Final = 50
@@ -46,7 +46,7 @@ class Product(Api):
     """
     One product of Mediagenix: its records, its root and its event feed.
 
-    All routes share this ASGI application. They accept every method, so that it can refuse writes as the vendor does.
+    All routes share this ASGI application. They accept writes, so that it can refuse them as the vendor does.
 
     Attributes:
         FILE: The data file: `root` has the root's name and links, `events` the kinds of events, `records` the tables.
@@ -76,7 +76,8 @@ class Product(Api):
 
     def routes(self) -> list[Route]:
         """Return one route below `/api` per path of the table."""
-        return [Route(_route_path(pattern), self) for pattern in self._table]
+        methods = ["GET", "POST", "PUT", "DELETE"]
+        return [Route(_route_path(pattern), self, methods=methods) for pattern in self._table]
 
     def refusal(self, status: int, reason: str, _exc: Exception | None = None) -> Response:
         """Return the vendor's error for a request that is refused before it reaches a route."""
@@ -124,12 +125,11 @@ class Product(Api):
 
 
 def _wants_json(accept: str) -> bool:
-    """Whether to answer in JSON: by the first known type in Accept, XML without Accept; else 406 (inferred)."""
-    parts = accept.replace(";", ",").replace(" ", "").split(",")
-    known = [name for name in parts if name.endswith(("json", "xml", "*"))]
-    if accept and not known:
+    """Whether to answer in JSON: by the preferred known type in Accept, XML without Accept; else 406 (inferred)."""
+    known = {name: weight for name, weight in weights(accept).items() if weight and name.endswith(("json", "xml", "*"))}
+    if accept.strip() and not known:
         raise HTTPException(406, "Answers are application/xml or application/json.")
-    return bool(known) and known[0].endswith("json")
+    return max(known, key=known.__getitem__, default="").endswith("json")
 
 
 def _page(collection: Collection, query: Mapping[str, str], url: str, *, unescaped: bool) -> tuple[Collection, Paging]:

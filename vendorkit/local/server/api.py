@@ -33,6 +33,7 @@ _PNG: Final = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
 )
 PARAMETER: Final = re.compile(r'([\w*]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')  # RFC 9110 11.2
+_ITEM: Final = re.compile(r"([^\s,;]+)(?:[^,]*?;\s*q=(\d(?:\.\d+)?))?[^,]*")
 MAX_NONCES: Final = 10_000  # whose last count `strict_nonce_count` remembers
 
 
@@ -43,6 +44,11 @@ def routes_of(table: Mapping[str, Handler], prefix: str = "") -> list[Route]:
     """Return the routes of a table that maps calls, such as "GET /purchase", to handlers."""
     calls = [(call.split(), handler) for call, handler in table.items()]
     return [Route(prefix + path, handler, methods=[method]) for (method, path), handler in calls]
+
+
+def weights(header: str) -> dict[str, float]:
+    """Return the items of a header such as Accept, in lower case, with their weights (RFC 9110 12.4.2)."""
+    return {name: float(weight or 1) for name, weight in _ITEM.findall(header.lower())}
 
 
 def encode(value: Any) -> bytes:

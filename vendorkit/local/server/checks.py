@@ -23,6 +23,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vendorkit.local.server import faults
+from vendorkit.local.server.api import weights
 from vendorkit.local.server.vendor import Vendor, control
 
 MIN_GZIP_BYTES: Final = 500  # compressing a smaller body costs more than it saves
@@ -36,7 +37,7 @@ def application(vendor: Vendor) -> ASGIApp:
 def routed(vendor: Vendor) -> Starlette:
     """Return the vendor's routes, with errors in the vendor's format. A handler refuses by raising HTTPException."""
     routes = vendor.api.routes()
-    calls = {f"{'|'.join(sorted((route.methods or set()) - {'HEAD'}))} {route.path}" for route in routes}
+    calls = {f"{'|'.join(sorted((route.methods or set()) - {'HEAD'}))} {route.path}".strip() for route in routes}
     known = f"This mock server has: {', '.join(sorted(calls))}."
 
     def on_error(request: Request, exc: Exception) -> Response:
@@ -91,7 +92,8 @@ class _Checks:
         if response := first(scope) or second(scope):
             await response(scope, receive, faults.spaced(vendor.settings.json_whitespace, send))
             return
-        app = self._compressed if vendor.settings.gzip and _accepts_gzip(scope) else self._plain
+        accepted = weights(Headers(scope=scope).get("accept-encoding", ""))
+        app = self._compressed if vendor.settings.gzip and accepted.get("gzip") else self._plain
         await app(scope, receive, _with_headers(vendor.check.headers(), send))
 
     async def _plain(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -105,15 +107,6 @@ class _Checks:
         if self._vendor.api.RATE[2]:
             response.headers["Ratelimit-Reset"] = str(int(wait_s) + 1)
         return response
-
-
-def _accepts_gzip(scope: Scope) -> bool:
-    """Whether Accept-Encoding names gzip with a weight above 0 (RFC 9110 12.5.3)."""
-    for part in Headers(scope=scope).get("accept-encoding", "").lower().split(","):
-        coding, _, weight = part.replace(" ", "").partition(";q=")
-        if coding == "gzip":
-            return weight.strip("0.") != "" or weight == ""
-    return False
 
 
 def _entry(vendor: Vendor, scope: Scope) -> dict[str, Any]:
