@@ -771,6 +771,77 @@ def test_a_publication_is_accepted_and_several_records_are_created_at_once(writa
     assert len(writable.get(path)["entries"]) == before + 2
 
 
+@pytest.mark.parametrize(("title", "status"), [(1, 201), (3, 200)])  # without and with a note
+def test_a_note_is_written_and_deleted(writable, title, status):
+    """Notes have a required text. The feed reports a change of the record; 404 once the note is deleted."""
+    path = f"/api/titles/{title}/note"
+    assert writable.ask("PUT", path, headers=JSON, json={"text": "Été"}).status_code == status
+    note = writable.get(f"/api/titles/{title}?expand=note")["note"]
+    assert (note["text"], note["annotable_link"]) == ("Été", f"{BASE}/api/titles/{title}")
+    event = writable.get("/api/events")["entries"][-1]
+    assert (event["event_type"], event["changes"]) == ("title_updated", "note")
+    assert writable.ask("POST", path, headers=JSON, json={"text": "B"}).json() == {**note, "text": "B"}
+    for body in ({}, {"body": "B"}):
+        assert writable.ask("POST", path, headers=JSON, json=body).status_code == 422
+    assert writable.ask("POST", path, headers=JSON, json=[{"text": "B"}]).status_code == 400
+    assert writable.ask("DELETE", path).status_code == 204
+    assert writable.ask("GET", path).status_code == writable.ask("DELETE", path).status_code == 404
+    assert writable.ask("PUT", "/api/titles/999/note", headers=JSON, json={"text": "A"}).status_code == 404
+
+
+def test_a_workflow_is_created_by_an_empty_request(writable):
+    """A scheduling that a request created has no workflow until then."""
+    sent = {"put_up": "2027-01-01T00:00:00Z"}
+    scheduling = writable.ask("POST", "/api/titles/2/schedule/schedulings", headers=JSON, json=sent).json()
+    workflow = scheduling["workflow_link"]
+    assert writable.ask("GET", workflow).status_code == 404
+    assert writable.ask("POST", workflow).status_code == 201
+    expected = {"resource_type": "workflow", "status": "pending", "self_link": workflow}
+    assert writable.get(workflow) == expected
+
+
+@pytest.mark.parametrize(
+    ("record", "rel", "lists"),
+    [
+        ("images/1", "content", "titles/{}/images"),
+        ("titles/1", "licensor", "licensors/{}/titles"),
+        ("schedulings/5", "platform", "platforms/{}/schedule/schedulings"),
+        ("linear_schedulings/5", "linear_channel", "linear_channels/{}/linear_schedulings"),
+    ],
+)
+def test_a_record_moves_to_the_list_of_the_record_that_it_links_to(writable, record, rel, lists):
+    """A PUT of a link takes the record out of one list and into another, which stays in order."""
+    before = writable.get(f"/api/{record}")
+    owner = before[f"{rel}_link"]
+    other = 3 if owner.endswith("/2") else 2
+    sent = {f"{rel}_link": f"{owner.rpartition('/')[0]}/{other}"}
+    moved = writable.ask("PUT", f"/api/{record}", headers=JSON, json=sent).json()
+    assert moved == {**before, **sent}
+    assert before["id"] not in [one["id"] for one in writable.all(f"/api/{lists.format(owner.rpartition('/')[2])}")]
+    found = writable.all(f"/api/{lists.format(other)}")
+    assert moved in found
+    assert len({one["id"] for one in found}) == len(found)
+
+
+def test_titles_are_deleted_in_the_background():
+    """204 at once, 404 after the time that a switch sets. Other records are gone at once."""
+    vendor = Vendor(titles=30, writes=True, deletion_s=3600)
+    for path in ("titles/4", "title_groups/1", "brands/1"):
+        assert vendor.ask("DELETE", f"/api/{path}").status_code == 204
+    assert vendor.get("/api/titles")["total_entries"] == 30
+    assert vendor.get("/api/title_groups/1")["id"] == 1
+    assert vendor.ask("GET", "/api/brands/1").status_code == 404
+    vendor.settings.deletion_s = 0
+    assert vendor.get("/api/titles")["total_entries"] == 29
+    assert vendor.ask("GET", "/api/title_groups/1").status_code == 404
+
+
+def test_a_publication_links_to_its_payload_and_log(vendor):
+    """Files, as those of images."""
+    publication = vendor.get("/api/publications/5")
+    assert [publication[f"{name}_link"].rpartition("/")[2] for name in ("payload", "log")] == ["payload", "log"]
+
+
 def test_a_job_is_created_from_a_template():
     """422 without one; the job is in its work area, has no materials yet, and does not show its template."""
     vendor = Vendor(sequence, titles=30, writes=True)

@@ -55,7 +55,7 @@ class Document:
     """The free-form `metadata` of one record. `kinds` has all fields of its template, each of which may be absent."""
 
     entity: str
-    fields: list[Attribute]
+    attributes: list[Attribute]
     kinds: Mapping[str, str]
 
 
@@ -223,7 +223,7 @@ class Renderer:
 
     def _named(self, document: Document, dash: str) -> Iterator[Attribute]:
         prefix = f"{document.entity}_" if self._settings.metadata_prefix else ""
-        for name, kind, value in document.fields:
+        for name, kind, value in document.attributes:
             yield (prefix + name).replace("_", dash), kind, value
 
 

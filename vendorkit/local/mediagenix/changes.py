@@ -5,6 +5,9 @@ event feed that lists them (Mediagenix's documents).
 
 from __future__ import annotations
 
+import time
+from collections import defaultdict
+from collections.abc import Collection as Ids
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -12,11 +15,12 @@ from itertools import chain, islice
 from typing import Any, Final
 
 from vendorkit.local.mediagenix.answers import Attribute, Collection, Document, Node, Resolve, Resource
-from vendorkit.local.mediagenix.numbers import day
+from vendorkit.local.mediagenix.numbers import day, kind_and_id
 from vendorkit.local.mediagenix.tables import Tables
 from vendorkit.local.server.settings import Settings
 
 ADDED: Final = 200_000_000  # an added record's id is this + the number of its change, and above all other ids
+OPTIONAL: Final = ("note", "workflow")  # of which a record has at most one, at the path below its own
 PARTICIPLES: Final = {"add": "created", "edit": "updated", "delete": "deleted"}
 
 BATCH: Final = 50
@@ -27,12 +31,6 @@ def subject(changes: Sequence[Change], number: int) -> str:
     """Return the path of the record that change *number* affects. An added record has a new id."""
     source: str = changes[number]["record"]
     return f"/{source.rpartition('/')[0]}/{ADDED + number}" if changes[number]["action"] == "add" else f"/{source}"
-
-
-def kind_and_id(path: str) -> tuple[str, int]:
-    """Return the plural and the id of the record at a path."""
-    plural, id_ = path.split("/")[-2:]
-    return plural, int(id_)
 
 
 class Changed:
@@ -53,22 +51,26 @@ class Changed:
         for number, change in enumerate(changes):
             changed_path = subject(changes, number)
             if path == changed_path or path.startswith(f"{changed_path}/"):
-                if change["action"] == "delete":
+                if self._is_gone(change):
                     return None
                 if change["action"] == "add":
                     source = f"/{change['record']}{path[len(changed_path) :]}"
                     created = changed_path if "into" in change else ""
+        owner, _, rel = path.rpartition("/")
         if created:
-            node = self._tables.blank(kind_and_id(created)[0], created, path[len(created) + 1 :])
+            node = None if rel in OPTIONAL else self._tables.blank(created, path[len(created) + 1 :])
         else:
             node = self._computed(source)
-        if not changes or node is None:
-            return node
         if isinstance(node, Collection):
             return self._collection(node, path)
-        if isinstance(node, Document):
-            return self._document(node, path.rpartition("/")[0])
-        return self._record(node, path) if path.rpartition("/")[2].isdecimal() else node
+        if rel in ("metadata", *OPTIONAL):
+            return self._single(node, owner, rel)
+        return self._record(node, path) if isinstance(node, Resource) and rel.isdecimal() else node
+
+    def _is_gone(self, change: Change) -> bool:
+        """Whether a record was deleted. Titles and title groups are deleted in the background (3.7)."""
+        delay_s = self._settings.deletion_s if change["record"].startswith("title") else 0
+        return bool(change["action"] == "delete" and time.time() >= change["at"] + delay_s)
 
     def _edits(self, path: str) -> list[tuple[int, Change]]:
         edits = [(n, change) for n, change in enumerate(self._settings.changes) if change["action"] != "delete"]
@@ -76,32 +78,39 @@ class Changed:
 
     def _collection(self, node: Collection, path: str) -> Collection:
         changes, select = self._settings.changes, node.select
-        numbers = [n for n in range(len(changes)) if kind_and_id(subject(changes, n))[0] == node.name]
-        if not numbers:
+        paths, links, gone = dict[int, str](), defaultdict[int, dict[str, str]](dict), set[int]()
+        for number, change in enumerate(changes):
+            plural, id_ = kind_and_id(changed := subject(changes, number))
+            if plural == node.name:
+                paths[id_] = changed
+                links[id_] |= change.get("links", {})
+                gone |= {id_} if self._is_gone(change) else set()
+        if not paths:
             return node
-        originals = {ADDED + n: kind_and_id(changes[n]["record"])[1] for n in numbers if changes[n]["action"] == "add"}
-        deleted = {kind_and_id(changes[n]["record"])[1] for n in numbers if changes[n]["action"] == "delete"}
-        changed_ids = {kind_and_id(subject(changes, n))[1] for n in numbers}
+        rel, owner = next(iter(self._tables.owner_link(node.name, path).items()), ("", ""))
 
         def build(id_: int) -> Resource | None:
-            unchanged = None if id_ in originals else node.build(id_)
-            record_path = subject(changes, id_ - ADDED) if id_ in originals else unchanged and unchanged.path
-            record = record_path and self.resolve(record_path)
+            record = self.resolve(paths[id_]) if id_ in paths else node.build(id_)
             return record if isinstance(record, Resource) else None
+
+        def is_listed(id_: int, computed: Ids[int]) -> bool:
+            if rel in links[id_]:  # a request wrote the link, which may have moved the record
+                return links[id_][rel] == owner
+            return id_ in computed or (id_ >= ADDED and _is_listed(changes[id_ - ADDED], path, computed))
 
         def members(computed: Sequence[int]) -> list[int]:
             listed = set(computed)
-            added = [id_ for id_, old in originals.items() if _is_listed(changes[id_ - ADDED], path, old in listed)]
-            return [id_ for id_ in (*computed, *added) if id_ not in deleted]
+            ids = [*computed, *sorted(paths.keys() - listed)]
+            ids = [id_ for id_ in ids if id_ not in paths or (id_ not in gone and is_listed(id_, listed))]
+            return sorted(ids) if node.paging == "cursor" else ids
 
         def selected(query: Mapping[str, str]) -> list[int]:
             name = self._tables.kinds[node.name].filter
             if name not in query:
                 return members(node.members)
             # Changed records are compared by their current values.
-            current = {id_: record.values.get(name) for id_ in changed_ids - deleted if (record := build(id_))}
-            matching = {id_ for id_, value in current.items() if value == query[name]}
-            return sorted({*(select(query) if select else ())} - changed_ids | matching)
+            matching = {id_ for id_ in paths if (record := build(id_)) and record.values.get(name) == query[name]}
+            return sorted({*(select(query) if select else ())} - paths.keys() | matching)
 
         return replace(node, members=members(node.members), build=build, select=select and selected)
 
@@ -114,24 +123,31 @@ class Changed:
         values = record.values | ({"id": id_} if "id" in record.values else {})
         links: dict[str, str | None] = dict(record.links)
         for number, change in edits:
-            default = {} if change["action"] == "add" or "document" in change else {"external_id": f"EDIT-{number}"}
+            default = {} if change["action"] == "add" or "below" in change else {"external_id": f"EDIT-{number}"}
             values |= change.get("fields", default)
             links |= change.get("links", {})
         types = self._tables.kinds[plural].types
         attributes = [(name, kind, values[name]) for name, kind in types.items() if name in values]
         return replace(record, path=path, attributes=attributes, links=[(rel, to) for rel, to in links.items() if to])
 
-    def _document(self, document: Document, owner: str) -> Document:
-        fields = {name: (name, kind, value) for name, kind, value in document.fields}
+    def _single(self, node: Node | None, owner: str, rel: str) -> Node | None:
+        """Return the metadata, note or workflow of a record as requests wrote it, None if it has none."""
         for _, change in self._edits(owner):
-            fields |= {name: (name, document.kinds[name], value) for name, value in change.get("document", {}).items()}
-        return replace(document, fields=list(fields.values()))
+            if rel not in (below := change.get("below", {})):
+                continue
+            node = None if below[rel] is None else node or self._tables.blank(owner, rel)
+            if isinstance(node, (Resource, Document)):
+                values = {name: value for name, _, value in node.attributes} | below[rel]
+                kinds = getattr(node, "kinds", {})
+                node = replace(node, attributes=[(name, kinds.get(name, ""), value) for name, value in values.items()])
+        return node
 
 
-def _is_listed(change: Change, path: str, original_listed: bool) -> bool:
-    """Whether the collection at *path* lists an added record; *original_listed* is for a record that is a copy."""
-    owner, into = path.rpartition("/")[0].removesuffix("/schedule"), change.get("into")
-    return original_listed if into is None else path == into or not owner or owner in change["links"].values()
+def _is_listed(change: Change, path: str, computed: Ids[int]) -> bool:
+    """Whether the collection at *path* lists an added record. A copy is listed with its original."""
+    if "into" in change:
+        return path in (change["into"], f"/{change['into'].split('/')[-1]}")
+    return kind_and_id(change["record"])[1] in computed
 
 
 class Events:
@@ -159,10 +175,10 @@ class Events:
             return self._kinds[self._library.scatter(index, 61) % len(self._kinds)]
         number = index - self._count
         change, plural = self._settings.changes[number], kind_and_id(subject(self._settings.changes, number))[0]
-        name, changed = plural.removesuffix("s"), change.get("fields", {"external-id": ""})
-        if "document" in change:
+        name, changed = plural.removesuffix("s"), change.get("below") or change.get("fields", {"external-id": ""})
+        if "metadata" in change.get("below", {}):
             prefix = f"{name}-" if self._settings.metadata_prefix else ""
-            name, changed = f"{name}_metadata", [prefix + field for field in change["document"]]
+            name, changed = f"{name}_metadata", [prefix + field for field in changed["metadata"]]
         fields = ",".join(changed).replace("_", "-")
         return f"{name}_{PARTICIPLES[change['action']]}", plural, fields if change["action"] == "edit" else None
 

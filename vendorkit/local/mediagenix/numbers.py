@@ -56,6 +56,12 @@ def job_path(job: int) -> str:
     return f"/work_areas/{(job - 1) % 3 + 1}/jobs/{job}"
 
 
+def kind_and_id(path: str) -> tuple[str, int]:
+    """Return the plural and the id of the record at a path."""
+    plural, id_ = path.split("/")[-2:]
+    return plural, int(id_)
+
+
 def ids(indexes: Iterable[int]) -> list[int]:
     """Return the id of each index."""
     return [index + 1 for index in indexes]

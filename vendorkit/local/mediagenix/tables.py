@@ -43,13 +43,14 @@ from functools import lru_cache, partial
 from typing import Any, Final
 
 from vendorkit.local.mediagenix.answers import Attribute, Collection, Document, Node, Resource, Table
-from vendorkit.local.mediagenix.numbers import Facts, day, external_id
+from vendorkit.local.mediagenix.numbers import Facts, day, external_id, kind_and_id
 
 Draw = Callable[[], int]
 """Returns the pseudo-random number of one record and one attribute or link."""
 
 _SLOTS: Final = 8  # ids per owner
 _CACHED_RECORDS: Final = 10_000  # each has 1 to 2 kB
+_BELOW: Final = re.compile(r"(/.*/\d+)/(\D+)")
 _RANGE: Final = re.compile(r"(-?\d+)\.\.(-?\d+)")
 _FACT: Final = re.compile(r"\{(\w+)\}")
 
@@ -185,9 +186,9 @@ class Tables:
         facts = self._facts(kind, id_)
         return None if facts is None else kind.resource(facts)
 
-    def blank(self, plural: str, path: str, below: str = "") -> Node | None:
+    def blank(self, path: str, below: str = "") -> Node | None:
         """Return a record that a request created, or the node *below* it, with nulls and empty lists."""
-        kind = self.kinds[plural]
+        kind = self.kinds[kind_and_id(path)[0]]
         if not below:
             return Resource(kind.name, path, kind.nulls(), kind.below, [], kind.plain)
         if below not in kind.relations:
@@ -197,8 +198,19 @@ class Tables:
             return Collection(other, [], partial(self.record, other), *paging)
         if other.endswith("metadata"):
             return Document(kind.name, self.kinds[other].nulls(), self.kinds[other].types)
-        schedule = self.kinds[other].resource({"id": 0, "owner": path, "owner_name": kind.name}, f"{path}/{below}")
-        return schedule if other == "schedule" else None
+        facts = {"id": 0, "owner": path, "owner_name": kind.name, "workflow_status": "pending", "job": None}
+        return self.kinds[other].resource(facts, f"{path}/{below}")
+
+    def owner_link(self, plural: str, path: str) -> dict[str, str]:
+        """Return the link from the records of a list to the list's owner, {} if there is none."""
+        match = _BELOW.fullmatch(path)
+        if match is None:
+            return {}
+        owner, below = match.groups()
+        owner_kind, rels = self.kinds[kind_and_id(owner)[0]], self.kinds[plural].rels
+        names = {owner_kind.relations[below][2]} & rels.keys()
+        names |= {rel for rel, to in rels.items() if to == "{owner}" or str(to).startswith(f"/{owner_kind.plural}/{{")}
+        return dict.fromkeys(sorted(names)[:1], owner)
 
     def _facts(self, kind: Kind, id_: int) -> Facts | None:
         if not kind.owners:

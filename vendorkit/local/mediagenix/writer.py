@@ -12,14 +12,13 @@ from urllib.parse import unquote
 from starlette.exceptions import HTTPException
 
 from vendorkit.local.mediagenix.answers import Collection, Document
-from vendorkit.local.mediagenix.changes import kind_and_id, subject
-from vendorkit.local.mediagenix.numbers import WORDS
+from vendorkit.local.mediagenix.changes import OPTIONAL, subject
+from vendorkit.local.mediagenix.numbers import WORDS, kind_and_id
 from vendorkit.local.mediagenix.tables import Kind, Tables
 from vendorkit.local.server.settings import Settings
 
 _TYPES: Final = {"integer": int, "boolean": bool, "array": list}
 _BY_EXTERNAL_ID: Final = re.compile(r"/titles/ext/(?:([^/]+)/)?([^/]+)")
-_BELOW: Final = re.compile(r"(/.*/\d+)/(\D+)")
 
 
 class Writer:
@@ -44,33 +43,38 @@ class Writer:
         """
         if not self._settings.writes:
             raise HTTPException(403, "This mock server is read-only: nothing was changed.")
-        data, node = _read(body, content_type, many=method == "POST"), self._resolve(path)
+        node = self._resolve(path)
+        data = _read(body, content_type, many=isinstance(node, Collection))
         if method == "PUT" and (match := _BY_EXTERNAL_ID.fullmatch(path)):
             return self._upsert(unquote(match[1] or ""), unquote(match[2]), data)
+        owner, _, rel = path.removeprefix("/").rpartition("/")
+        if rel in OPTIONAL and self._resolve(f"/{owner}") and (node or method != "DELETE"):
+            values = None if method == "DELETE" else self._checked(rel, data)["fields"]
+            self._settings.note("edit", owner, below={rel: values})
+            return 204 if values is None else 200 if node and method == "PUT" else 201, path
         if node is None:
             raise HTTPException(404, f"No record at /api{path}")
         if method == "POST" and isinstance(node, Collection):
             return self._create(node.name, path, data)
         if method not in ("PUT", "DELETE") or (method == "DELETE" and isinstance(node, Document)):
             raise HTTPException(405, f"{method} is not possible at /api{path}")
-        record = path.removeprefix("/")
         if isinstance(node, Document):
-            self._settings.note("edit", record.rpartition("/")[0], document=self._fields(node, data))
-        elif not record.rpartition("/")[2].isdecimal():
+            self._settings.note("edit", owner, below={rel: self._fields(node, data)})
+        elif not rel.isdecimal():
             raise HTTPException(403, "This mock server writes only records with an id, and metadata.")
         elif method == "PUT":
-            self._settings.note("edit", record, **self._checked(kind_and_id(path)[0], data, path))
+            self._settings.note("edit", path[1:], **self._checked(kind_and_id(path)[0], data, path))
         else:
             self._kind(kind_and_id(path)[0])
-            self._settings.note("delete", record)
+            self._settings.note("delete", path[1:])
             return 204, path
         return 200, path
 
     def _create(self, plural: str, path: str, data: Any) -> tuple[int, str]:
         """Create the record in a body, or each of an array (3.9). The answer to an array is the list (inferred)."""
         items = data if isinstance(data, list) else [data]
-        required = dict.fromkeys(WORDS["required"].get(plural, ()))
-        owner, records = self._owner_link(plural, path), [self._checked(plural, required | item) for item in items]
+        records = [self._checked(plural, item) for item in items]
+        owner = self._tables.owner_link(plural, path)
         parent = path if self._tables.kinds[plural].path.count("{") > 1 else f"/{plural}"
         for new in records:
             last = len(self._resolve(path).members) + 1
@@ -81,17 +85,6 @@ class Writer:
         created = path if isinstance(data, list) else subject(self._settings.changes, len(self._settings.changes) - 1)
         return 202 if plural == "publications" else 201, created  # 3.7: a publication happens in the background
 
-    def _owner_link(self, plural: str, path: str) -> dict[str, str]:
-        """Return the link from the records of a list to the list's owner, {} if there is none."""
-        match, rels = _BELOW.fullmatch(path), self._kind(plural).rels
-        if match is None:
-            return {}
-        owner, below = match.groups()
-        owner_kind = self._tables.kinds[kind_and_id(owner)[0]]
-        names = {owner_kind.relations[below][2]} & rels.keys()
-        names |= {rel for rel, to in rels.items() if to == "{owner}" or str(to).startswith(f"/{owner_kind.plural}/{{")}
-        return dict.fromkeys(sorted(names)[:1], owner)
-
     def _kind(self, plural: str) -> Kind:
         if plural not in self._tables.kinds or plural in WORDS["read_only"]:
             raise HTTPException(403, f"This mock server has no {plural} to write.")
@@ -100,7 +93,8 @@ class Writer:
     def _checked(self, plural: str, data: Mapping[str, Any], path: str = "") -> dict[str, Any]:
         """Return the attributes and links in a body. Raise 422 if one is not valid. An edited record has a *path*."""
         kind, fields, links = self._kind(plural), dict[str, Any](), dict[str, str]()
-        for name, value in data.items():
+        required = WORDS["required"].get(plural, ())
+        for name, value in {**({} if path else dict.fromkeys(required)), **data}.items():
             rel, link = name.removesuffix("_link"), str(value or "")
             if name in kind.written and not isinstance(value, (list, dict)):
                 fields[name] = _checked_value(name, kind.written[name], value)
@@ -108,7 +102,7 @@ class Writer:
                 links[rel] = f"/{link.partition('/api/')[2]}" if "/api/" in link else link
             else:
                 raise HTTPException(422, f"{name} is unknown, or not of this form")
-        for name in WORDS["required"].get(plural, ()):
+        for name in required:
             if fields.get(name, name) in (None, ""):
                 raise HTTPException(422, f"{name} can't be blank")
         if (encoding := fields.get("encoding", "jpg")) not in WORDS["encodings"].get(plural, [encoding]):
