@@ -155,8 +155,6 @@ def codes(first: int, second: int) -> bytes:
 
 def optional(numbers: Ints, form: bytes = b"%d") -> list[bytes]:
     """Return numbers as JSON, negative numbers as null."""
-    if numbers.size and numbers.min() >= 0:
-        return [form % number for number in numbers.tolist()]
     return [b"null" if number < 0 else form % number for number in numbers.tolist()]
 
 

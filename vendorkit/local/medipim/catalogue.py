@@ -6,6 +6,7 @@ The Medipim catalogue. Everything about a record is computed from its index and 
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -98,15 +99,9 @@ class Catalogue:
 
     def index_of(self, product_id: Any) -> int | None:
         """Return the index of the product with this id ("M" + 9 hexadecimal digits), None if there is none."""
-        text = str(product_id)
-        if len(text) != 1 + _ID_BITS // 4 or text[0] != "M":
-            return None
-        try:
-            number = int(text[1:], 16)
-        except ValueError:
-            return None
-        index = (number - self._offset) * _ID_BACK & _ID_MASK
-        return index if index < self.products and text[1:].isalnum() and text == text.upper() else None
+        match = re.fullmatch("M([0-9A-F]{9})", str(product_id))
+        index = (int(match[1], 16) - self._offset) * _ID_BACK & _ID_MASK if match else self.products
+        return index if index < self.products else None
 
     def id_numbers(self, index: Any) -> Any:
         """Return the number in the id of an index, or a column of numbers. The id is `"M%09X" % number`."""

@@ -70,23 +70,17 @@ class Lookups:
     def _organization(self, number: int, brands: list[int], *, supplier: bool) -> Record:
         name = f"{WORDS['heads'][number % 20]}{WORDS['tails'][number // 20 % 20]} {WORDS['company_forms'][number % 4]}"
         kind = "supplier" if supplier else WORDS["organization_types"][1 + number % 3]
+        families = [number % 13 + 1] if number % 5 == 0 else []
         record: Record = {"id": organization_id(number), "name": name, "type": kind, "brands": brands}
-        record["productFamilies"] = [number % 13 + 1] if number % 5 == 0 else []
-        record["meta"] = _meta(number, created=number % 3 != 0)
-        if supplier:
-            record["contactInformation"] = self.contact(number)
-        return record
+        record |= {"productFamilies": families, "meta": _meta(number, created=number % 3 != 0)}
+        return record | ({"contactInformation": self.contact(number)} if supplier else {})
 
     def contact(self, number: int) -> Record:
         """Return an address, with `zipCode` (as in the vendor's table) or `zipcode` (as in its example)."""
-        return {
-            "address": f"Kerkstraat {number + 1}",
-            "city": WORDS["cities"][number % len(WORDS["cities"])],
-            "zipcode" if number % 7 else "zipCode": f"{number * 37 % 9000 + 100:04d}",
-            "region": {"value": "BE-VOV", "label": "Oost-Vlaanderen"} if number % 2 else None,
-            "country": self.catalogue.country.upper(),
-            "url": f"https://supplier-{number}.example",
-        }
+        facts = {"n": number + 1, "index": number, "country": self.catalogue.country.upper()}
+        facts["zip"] = f"{number * 37 % 9000 + 100:04d}"
+        members = WORDS["contact"]["usual" if number % 7 else "other"]
+        return {key: _filled(value, facts, self.locales) for key, value in members.items()}
 
     @cached_property
     def categories(self) -> list[Record]:
@@ -259,22 +253,17 @@ def _test(sort: str, key: str, value: Any, path: str, lookups: Lookups) -> Calla
     if sort == "text":
         query = text(value, path)
         return lambda record: query.casefold() in _text(record["name"])
-    if sort == "none":
-        listed(value, path, (str, int))
-        return lambda _record: False  # the vendor has this filter, but here no record has a value for it
     if sort == "deleted":
         is_deleted = flag(value, path)
         return lambda _record: not is_deleted
-    if sort == "handled":  # inferred: "handled" means solved or closed
-        words = listed(value, path, (str,))
-        words = [*words, "solved", "closed"] if "handled" in words else words
-        return lambda record: record["status"] in words
     if sort == "attribute":
         ids = listed(value, path, (int, str))
         codes = {a["code"] for a in lookups.tables["attributes"] if a["id"] in ids or a["code"] in ids}
         return lambda record: record["type"] in codes
-    values = listed(value, path, (int,) if sort == "int" else (str,))
-    return lambda record: record[key] in values
+    # The vendor has the filters of type "none" too, but here no record has a value for them.
+    values = listed(value, path, {"int": (int,), "none": (str, int)}.get(sort, (str,)))
+    handled = ["solved", "closed"] if key == "status" and "handled" in values else []  # inferred
+    return lambda record: record.get(key) in [*values, *handled]
 
 
 def get_fields(kind: str, country: str) -> list[Record]:

@@ -193,7 +193,7 @@ class Api(server.Api):
         """Refund a purchase, in full or in part (4.4)."""
         purchase_uid = self._refundable(request)
         limit = self._refundable_cents[purchase_uid]
-        amount = (await _members(request)).get("amount_cents")
+        amount: Any = (await _members(request)).get("amount_cents")
         if not _is_amount(amount, limit):
             raise _Refused(400, f"The provided property amount_cents is invalid: 1 to {limit} can be refunded")
         self._refundable_cents[purchase_uid] -= amount
@@ -245,7 +245,7 @@ def _is_amount(value: Any, maximum: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= maximum
 
 
-async def _members(request: Request) -> dict[str, Any]:
+async def _members(request: Request) -> Any:
     """Return the members of a JSON body of any Content-Type (inferred); {} if it is not a JSON object."""
     try:
         members = json.loads(await request.body())

@@ -85,8 +85,7 @@ def servers_at(path: str | Path) -> Mapping[str, LocalVendor]:
 
 
 def _address(server: LocalVendor) -> dict[str, object]:
-    port = urlsplit(server.base_url).port
-    return {"port": port, "ca_pem": server.ca_pem, "credentials": server.credentials}
+    return {"port": urlsplit(server.base_url).port, "ca_pem": server.ca_pem, "credentials": server.credentials}
 
 
 def _remove(folder: Path, owner_pid: int) -> None:

@@ -98,11 +98,6 @@ class RateLimit:
             return ban_s
         return self._times[0] + window_s - now if self._times else window_s
 
-    def clear(self) -> None:
-        """Forget all requests and bans."""
-        self._times.clear()
-        self._banned_until = 0.0
-
 
 async def control(vendor: Vendor, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one control call, with 403 if its token is wrong."""
@@ -131,7 +126,7 @@ def _act(vendor: Vendor, action: str, arguments: dict[str, Any]) -> Any:
         for name, value in arguments.items():
             setattr(vendor.settings, name, value)
         if arguments.keys() & {"rate_limit", "rate_limit_requests"}:
-            vendor.limit.clear()
+            vendor.limit = RateLimit(vendor.settings, vendor.api.RATE)
     elif action == "change":
         return _change(vendor, arguments)
     elif action == "expire_now":
