@@ -38,7 +38,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any, Final
 
@@ -164,7 +164,7 @@ class Tables:
         library.counts |= {plural: entry["count"] for plural, entry in table.items() if "count" in entry}
         self.kinds = {plural: Kind(plural, entry, library) for plural, entry in table.items()}
         self.record = lru_cache(maxsize=_CACHED_RECORDS)(self._build)
-        self._ids: dict[str, Sequence[int]] = {}
+        self.ids = lru_cache(maxsize=None)(self._all_ids)
         self._ids_by_value: dict[tuple[str, str], dict[Any, list[int]]] = {}
 
     def patterns(self) -> Table:
@@ -230,20 +230,13 @@ class Tables:
             return [first + slot for slot in getattr(self._library, kind.most[1:])(owner, owner_id, first)]
         return [*range(first, first + self._library.number(first, kind.plural) % (kind.most + 1))]
 
-    def ids(self, kind: Kind) -> Sequence[int]:
-        """Return the ids of all records of a kind, in order, computed once."""
-        if kind.plural not in self._ids:
-            self._ids[kind.plural] = range(1, kind.count + 1)
-            if kind.owners:
-                self._ids[kind.plural] = sorted(self._all_owned(kind))
-            elif kind.plural in self._library.sparse:
-                self._ids[kind.plural] = [n for n in range(1, kind.count + 1) if kind.facts(n) is not None]
-        return self._ids[kind.plural]
-
-    def _all_owned(self, kind: Kind) -> Iterator[int]:
-        for owner in kind.owners:
-            for owner_id in self.ids(self.kinds[owner]):
-                yield from self._owned(kind, owner, owner_id)
+    def _all_ids(self, kind: Kind) -> Sequence[int]:
+        """Return the ids of all records of a kind, in order."""
+        if kind.owners:
+            owners = [(owner, owner_id) for owner in kind.owners for owner_id in self.ids(self.kinds[owner])]
+            return sorted(id_ for owner in owners for id_ in self._owned(kind, *owner))
+        ids = range(1, kind.count + 1)
+        return [id_ for id_ in ids if kind.facts(id_) is not None] if kind.plural in self._library.sparse else ids
 
     def having(self, kind: Kind, name: str, value: str) -> list[int]:
         """Return the ids of the records whose link or attribute *name* is *value*."""

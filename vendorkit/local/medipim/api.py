@@ -12,7 +12,7 @@ import html
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final
 
 import numpy as np
@@ -51,7 +51,7 @@ class Api(server.Api):
 
     def __init__(self, settings: Settings, origin: Callable[..., str], credentials: Mapping[str, str]) -> None:
         super().__init__(settings, origin, credentials)
-        self._shop: tuple[Any, Shop] | None = None
+        self._shop = lru_cache(maxsize=1)(lambda _changes: Shop(settings, origin(), origin("files")))
 
     def routes(self) -> list[Route]:
         """Return the routes: the fixed ones, the lists of the country, and the writes."""
@@ -97,10 +97,7 @@ class Api(server.Api):
     @property
     def shop(self) -> Shop:
         """The catalogue for the current settings."""
-        key = repr(self.settings.changes)
-        if self._shop is None or self._shop[0] != key:
-            self._shop = (key, Shop(self.settings, self.origin(), self.origin("files")))
-        return self._shop[1]
+        return self._shop(repr(self.settings.changes))
 
     # -- products and media
 

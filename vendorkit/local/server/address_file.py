@@ -18,7 +18,6 @@ import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Final
-from urllib.parse import urlsplit
 
 from vendorkit.errors import UsageError
 from vendorkit.local.server.process import LocalVendor, LocalVendors, start
@@ -85,7 +84,7 @@ def servers_at(path: str | Path) -> Mapping[str, LocalVendor]:
 
 
 def _address(server: LocalVendor) -> dict[str, object]:
-    return {"port": urlsplit(server.base_url).port, "ca_pem": server.ca_pem, "credentials": server.credentials}
+    return {"port": int(server.base_url.rpartition(":")[2]), "ca_pem": server.ca_pem, "credentials": server.credentials}
 
 
 def _remove(folder: Path, owner_pid: int) -> None:
