@@ -45,9 +45,11 @@ def test_separators_in_quotes_and_blank_lines_are_no_columns(pledg):
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"", "first line"),
-        (b"a;a\n1;2\n", "first line"),
-        (b"a;\n1;2\n", "first line"),
+        (b"", "it is empty"),
+        (b"\xef\xbb\xbf\r\n", "it is empty"),
+        (b"a;b; a\n1;2;3\n", "first line has two columns 'a'. Give each column another name"),
+        (b"a;;b;\n1;2;3;4\n", "first line has a column without a name"),
+        (b"\r\n<!doctype html><title>Log in</title>", "it is a web page"),
         (b"a;b\n1;2\n1;2;3\n", "line 3 has 3 fields instead of 2"),
         (b'a;b\n"1;2\n', "line 2"),
         (b"PK\x03\x04\x00\x00", "zero bytes"),

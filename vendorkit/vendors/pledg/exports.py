@@ -11,6 +11,7 @@ import csv
 import io
 import os
 import re
+from collections import Counter
 from os import PathLike
 from pathlib import Path
 from typing import Final, NoReturn
@@ -43,11 +44,14 @@ class Exports:
 
         Raises:
             UsageError: There is no such file.
-            MalformedAnswer: The first line lacks or repeats a name, or another line has more or fewer fields.
+            MalformedAnswer: The file is empty or not a table, its first line lacks or repeats a name, or another line
+                has more or fewer fields.
         """
         text = _decoded(file if isinstance(file, bytes) else _content(file))
         if "\0" in text:
             _refuse("it contains zero bytes, as workbooks do")
+        if text[:100].lstrip().startswith("<"):
+            _refuse("it is a web page, such as a login page")
         header = re.split("[\r\n]", re.sub(r'"[^"]*"', "", text.lstrip(" \r\n")), maxsplit=1)[0]
         separator = max(_SEPARATORS, key=header.count)
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
@@ -55,9 +59,11 @@ class Exports:
             rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
         except csv.Error as exc:
             _refuse(f"line {reader.line_num}: {exc}")
-        names = [name.strip() for name in rows[0][1]] if rows else []
-        if not names or len(set(names)) < len(names) or not all(names):
-            _refuse("its first line does not name each column once")
+        names = [name.strip() for name in rows[0][1]] if rows else _refuse("it is empty")
+        repeated = [name for name, count in Counter(names).items() if count > 1 and name]
+        if repeated or not all(names):
+            problem = f"two columns {repeated[0][:40]!r}" if repeated else "a column without a name"
+            _refuse(f"its first line has {problem}", "Give each column another name in the file.")
         for line, row in rows[1:]:
             if len(row) != len(names):
                 _refuse(f"line {line} has {len(row)} fields instead of {len(names)}")
@@ -138,9 +144,9 @@ def _decoded(content: bytes) -> str:
         return content.decode("cp1252", "replace")
 
 
-def _refuse(problem: str) -> NoReturn:
+def _refuse(problem: str, remedy: str = "Export it again as CSV.") -> NoReturn:
     what = f"The file is not a CSV table: {problem}."
-    raise MalformedAnswer(what, remedy="Export it again as CSV.") from None
+    raise MalformedAnswer(what, remedy=remedy) from None
 
 
 def _column(frame: pd.DataFrame, name: str) -> pd.Series:
