@@ -11,6 +11,7 @@ import pytest
 
 import vendorkit as vk
 from vendorkit import local
+from vendorkit.ask import Ask
 from vendorkit.errors import (
     CredentialsRefused,
     IncompletePull,
@@ -21,9 +22,12 @@ from vendorkit.errors import (
     UsageError,
     VendorUnavailable,
 )
+from vendorkit.frames import page_of
+from vendorkit.resource import NEXT
 from vendorkit.vendors.declared import read_countries, read_resources
 from vendorkit.vendors.fetch import blocks_of_lines
 from vendorkit.vendors.medipim.client import FILE
+from vendorkit.vendors.medipim.paging import Whole
 from vendorkit.vendors.registry import connect_local
 
 pytestmark = pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
@@ -134,6 +138,19 @@ def test_lookups_are_sorted_by_name_too(medipim):
     names = medipim.brands.query(sort="-name").frame(columns=["name"], locale="nl")["name"]
     assert list(names) == sorted(names, reverse=True)
     assert len(medipim.products.query(sort="name").frame(limit=10)) == 10
+
+
+def test_a_sort_key_of_another_country_is_refused(medipim):
+    """`pbs` is a code of Australia's products only; see test_each_country_has_its_codes_and_locales."""
+    with pytest.raises(UsageError, match="products has no sort key 'pbs'"):
+        medipim.products.query(sort="pbs")
+
+
+def test_the_total_of_a_response_without_pages_counts():
+    """A response with fewer records than it announces is incomplete."""
+    flow = Whole("correction_types", "/v4/corrections/types", "GET", "id", "results").pages(Ask("correction_types"))
+    assert (next(flow)[0].url, next(flow)) == ("/v4/corrections/types", NEXT)
+    assert flow.send(page_of([{"id": "a"}], envelope={"meta": {"total": 2}})).total == 2
 
 
 @pytest.mark.parametrize(("limit", "size"), [(5, 10), (50, 50), (60, 100), (251, 250)])
@@ -374,6 +391,7 @@ def test_each_country_has_its_codes_and_locales(country, monkeypatch):
             frame = client.products.query().frame()
         locales = read_countries(FILE)[country]["locales"]
         assert {f"name_{locale}" for locale in locales} <= set(frame.columns)
+        assert ("pbs" in client.declared["products"].sort_keys) is (country == "au")
         assert len(frame) == 300
 
 

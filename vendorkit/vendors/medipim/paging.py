@@ -83,10 +83,8 @@ class Lookup(Paging):
     def get(self, ask: Ask, identifier: str) -> Flow[Page]:
         """GET …/find if the vendor has it, else query by id."""
         if self.find_path is None:
-            by_id = replace(
-                ask, filters={"id": int(identifier) if identifier.isdecimal() and not self.codes else identifier}
-            )
-            page: Page = yield self.call(by_id, 0, PAGE_SIZES[0])
+            value = int(identifier) if identifier.isdecimal() and not self.codes else identifier
+            page: Page = yield self.call(replace(ask, filters={"id": value}), 0, PAGE_SIZES[0])
             return page_of([found_by_id(page.records(), "id", identifier, self.name)])
         answer = (yield Call("GET", self.find_path, params={"id": identifier})).records()[0]
         record = next((answer[root] for root in self.roots if isinstance(answer.get(root), dict)), None)
@@ -147,9 +145,10 @@ class Whole(Paging):
         return Call(self.method, self.path, json=body, repeatable=True, records=self.member)
 
     def pages(self, ask: Ask, cursor: Any = None) -> Flow[None]:  # noqa: ARG002 - there is one page
-        """Accept the records of the response."""
+        """Accept the records of the response. Some responses have a total."""
         yield [self.call(ask)]
-        yield Accept((yield NEXT))
+        page = yield NEXT
+        yield Accept(page, total=total_of(page))
 
     def count(self, ask: Ask) -> Flow[int | None]:
         """Fetch the records and count them: the response is small."""

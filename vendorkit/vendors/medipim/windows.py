@@ -79,11 +79,9 @@ class Windows:
         while (page := (yield NEXT)) is not None:
             rows = total_of(page) or 0
             number += 1
-            if rows < size:
-                what = f"Records left a window of {self.name} while it was downloaded, so others may be missing."
-                raise IncompletePull(what, remedy="Query again, or use the stream.")
-            if rows >= WINDOW:
-                what = f"A window of {self.name} grew beyond {WINDOW:,} records while it was downloaded."
+            if rows < size or rows >= WINDOW:
+                problem = "Records left" if rows < size else f"{WINDOW:,} records or more came into"
+                what = f"{problem} a window of {self.name} while it was downloaded, so some may be missing."
                 raise IncompletePull(what, remedy="Query again, or use the stream.")
             size = rows
             yield Accept(page, json.dumps([*window, number]), total)
