@@ -183,6 +183,7 @@ def test_purchase_url_is_accepted_by_the_vendor_and_a_forged_one_is_not(pledg):
     """The mock server's page verifies with code of its own."""
     url = pledg.purchase_url(purchase(pledg, "r-0"), expires_in=3600)
     assert "verified" in pledg.get(url, auth=None).text
+    assert "/purchase?" in pledg.purchase_url({**purchase(pledg, "r-0"), "companyUid": None})
     with pytest.raises(InvalidRequest):
         pledg.get(url[:-2], auth=None)
 

@@ -204,8 +204,7 @@ class Documents(Linked):
     def pages(self, ask: Ask, cursor: Any = None) -> Flow[None]:  # noqa: ARG002
         """Accept a record whose only value is the document."""
         yield [self.call(ask)]
-        page = yield NEXT
-        yield Accept(page.under("metadata"))
+        yield Accept((yield NEXT).under("metadata"))
 
 
 @dataclass(frozen=True)

@@ -140,9 +140,8 @@ class Pledg(Client):
         """
         if expires_in is not None:
             expires_in = arguments.integer(expires_in, "expires_in", "a number of seconds, 1 or more", low=1)
-        return sign_jwt(
-            arguments.json_object(claims, "claims", money=True), self.merchant_secret(), expires_in=expires_in
-        )
+        claims = arguments.json_object(claims, "claims", money=True)
+        return sign_jwt(claims, self.merchant_secret(), expires_in=expires_in)
 
     def purchase_url(self, settings: Mapping[str, Any], *, expires_in: int | None = None) -> str:
         """
@@ -154,7 +153,7 @@ class Pledg(Client):
             expires_in: As in `sign`.
         """
         data = arguments.json_object(settings, "settings", money=True)
-        path = "/payment_solutions" if "companyUid" in data else "/purchase"
+        path = "/payment_solutions" if data.get("companyUid") else "/purchase"
         front = self.endpoint.origins.get("front") or self.endpoint.base_url
         return f"{front}{path}?signature={self.sign({'data': data}, expires_in=expires_in)}"
 

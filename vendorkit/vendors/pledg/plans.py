@@ -50,13 +50,11 @@ class Single(Paging):
     def pages(self, ask: Ask, cursor: Any = None) -> Flow[None]:  # noqa: ARG002 - there is one page
         """Accept the rows of the response."""
         yield [self.call(ask)]
-        page = yield NEXT
-        yield Accept(self._rows(ask, page))
+        yield Accept(self._rows(ask, (yield NEXT)))
 
     def count(self, ask: Ask) -> Flow[int | None]:
         """Fetch the records and count them: the response is small."""
-        page = yield self.call(ask)
-        return self._rows(ask, page).rows
+        return self._rows(ask, (yield self.call(ask))).rows
 
     def get(self, ask: Ask, identifier: str) -> Flow[Page]:  # noqa: ARG002
         """GET the conditions of one merchant."""
