@@ -62,15 +62,16 @@ def test_basic_credentials_are_utf_8_and_a_password_may_hold_colons():
     assert refuse("test", "123£", b"Basic dGVzdDoxMjOj").status_code == 401  # the same in Latin-1
 
 
-def test_unknown_paths_and_methods_list_what_exists(client):
-    """404 and 405 have the vendor's format and name the existing paths."""
+def test_unknown_paths_and_methods_name_what_exists(client):
+    """404 and 405 have the vendor's format. The message has the nearest paths, or the methods of the path."""
     unknown = client.get("/v4/prodcuts/find")
     assert unknown.status_code == 404
-    assert "/v4/products/find" in unknown.json()["error"]["message"]
+    assert "/v4/products/find, " in unknown.json()["error"]["message"]
+    assert unknown.json()["error"]["message"].count("/v4/") == 4
     wrong = client.request("PROPFIND", "/v4/products/query")
     assert wrong.status_code == 405
     assert "POST" in wrong.headers["Allow"]
-    assert "/v4/products/query" in wrong.json()["error"]["message"]
+    assert wrong.json()["error"]["message"] == "/v4/products/query takes POST, not PROPFIND."
 
 
 def test_a_connection_is_kept_through_refusals_and_large_bodies(medipim):

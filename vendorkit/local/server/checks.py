@@ -12,6 +12,7 @@ import re
 import sys
 import time
 import traceback
+from difflib import get_close_matches
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -37,19 +38,20 @@ def application(vendor: Vendor) -> ASGIApp:
 def routed(vendor: Vendor) -> Starlette:
     """Return the vendor's routes, with errors in the vendor's format. A handler refuses by raising HTTPException."""
     routes = vendor.api.routes()
-    calls = {f"{'|'.join(sorted((route.methods or set()) - {'HEAD'}))} {route.path}".strip() for route in routes}
-    known = f"This mock server has: {', '.join(sorted(calls))}."
+    paths = sorted({route.path for route in routes})
 
     def on_error(request: Request, exc: Exception) -> Response:
         status, detail = getattr(exc, "status_code", 500), getattr(exc, "detail", "")
+        path, headers = request.url.path, getattr(exc, "headers", None) or {}
+        near = ", ".join(get_close_matches(path[:200], paths, 3, 0))
         defaults = {
-            404: f"Unknown path {request.url.path}. {known}",
-            405: f"{request.url.path} does not take {request.method}. {known}",
-            500: f"The mock server failed at {request.url.path}: {exc!r}",
+            404: f"Unknown path {path}. This mock server has {near} and others.",
+            405: f"{path} takes {headers.get('Allow')}, not {request.method}.",
+            500: f"The mock server failed at {path}: {exc!r}",
         }
         is_specific = detail not in ("", "Not Found", "Method Not Allowed")
         response = vendor.refusal(status, detail if is_specific else defaults[status], exc)
-        response.headers.update(getattr(exc, "headers", None) or {})
+        response.headers.update(headers)
         return response
 
     inner = Starlette(routes=routes, exception_handlers={HTTPException: on_error, Exception: on_error})
