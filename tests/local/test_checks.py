@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hmac
 import http.client
 import ssl
 import subprocess
+import time
 
 import pytest
 import requests
@@ -15,6 +17,7 @@ from vendorkit.local.server.settings import Settings
 from vendorkit.local.server.vendor import RateLimit
 
 BRANDS = "/v4/brands/find?id=1"
+ONE_PRODUCT = {"filter": {}, "sorting": {"id": "ASC"}, "page": {"no": 0, "size": 10}}
 
 
 @pytest.fixture
@@ -60,6 +63,23 @@ def test_basic_credentials_are_utf_8_and_a_password_may_hold_colons():
     assert refuse("test", "123£", b"Basic dGVzdDoxMjPCow==") is None
     assert refuse("Aladdin", "open:sesame", b"basic QWxhZGRpbjpvcGVuOnNlc2FtZQ==") is None
     assert refuse("test", "123£", b"Basic dGVzdDoxMjOj").status_code == 401  # the same in Latin-1
+
+
+def test_a_signed_link_to_the_embed_page_needs_no_credentials(medipim, client):
+    """As the vendor's client signs it: the MAC of id and time with the key's secret; for a few hours only."""
+    key, secret = medipim.credentials.values()
+    number = client.post("/v4/products/query", json=ONE_PRODUCT).json()["results"][0]["id"]
+
+    def ask(signed_at, **changes):
+        mac = hmac.new(secret.encode(), f"embed:{number}:{signed_at}".encode(), "sha256").hexdigest()
+        params = {"id": number, "t": signed_at, "key": key, "mac": mac, **changes}
+        return client.get("/v4/products/embed", params=params, auth=None).status_code
+
+    now = int(time.time())
+    assert [ask(now), ask(now + 90), ask(now, locale="fr")] == [200] * 3
+    wrong = [ask(now - 86_400), ask("soon"), ask(now, mac="0"), ask(now, key="1"), ask(now, id="M000000000")]
+    assert wrong == [401] * 5
+    assert ask(now, nope="1") == 422
 
 
 def test_unknown_paths_and_methods_name_what_exists(client):

@@ -8,9 +8,11 @@ on, as the vendor restricts them by subscription. Media files are public on the 
 
 from __future__ import annotations
 
+import hmac
 import html
 import json
 import re
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import lru_cache, partial
 from typing import Any, Final
@@ -20,6 +22,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Scope
 
 from vendorkit.local.medipim.catalogue import FIRST_MEDIA
 from vendorkit.local.medipim.filters import Violation
@@ -32,6 +35,7 @@ from vendorkit.local.server import api as server
 from vendorkit.local.server.api import encode, picture
 from vendorkit.local.server.settings import Settings
 
+EMBED_S: Final = 4 * 3600  # "a few hours"; whether `t` is when the link was signed or when it expires is inferred
 WINDOW: Final = 10_000
 _CHUNK: Final = 400  # records per chunk of the stream: about 1 MB
 _USER_AGENT: Final = re.compile(r"(?!Mozilla/)[^\s/]+/\S+ \(.+\)")
@@ -99,6 +103,16 @@ class Api(server.Api):
         """The catalogue for the current settings."""
         return self._shop(repr(self.settings.changes))
 
+    def is_open(self, scope: Scope) -> bool:
+        """Whether a request needs no credentials, such as a signed link to `products/embed` (Medipim's documents)."""
+        if scope["path"] != "/v4/products/embed":
+            return super().is_open(scope)
+        params, (key, secret) = Request(scope).query_params, self.credentials.values()
+        signed_at = params.get("t", "")
+        mac = hmac.new(secret.encode(), f"embed:{params.get('id')}:{signed_at}".encode(), "sha256").hexdigest()
+        is_signed = params.get("key") == key and server.same(params.get("mac", ""), mac)
+        return is_signed and signed_at.isdecimal() and abs(time.time() - int(signed_at)) < EMBED_S
+
     # -- products and media
 
     async def query(self, kind: str, request: Request) -> Response:
@@ -112,8 +126,7 @@ class Api(server.Api):
             raise Violation(field="page.no", message=message)
         records = b",".join(self.shop.encoded(kind, matching[start : min(start + size, WINDOW)]))
         meta = {"total": min(len(matching), WINDOW), "page": {"no": number, "offset": start, "size": size}}
-        body_text = b'{"meta":%b,"results":[%b]}' % (encode(meta), records)
-        return Response(body_text, media_type="application/json")
+        return Response(b'{"meta":%b,"results":[%b]}' % (encode(meta), records), media_type="application/json")
 
     async def stream(self, kind: str, request: Request) -> Response:
         """Answer `products/stream` or `media/stream`: NDJSON, or 204 if no record matches."""
@@ -143,7 +156,7 @@ class Api(server.Api):
         """Answer `media/find`, by id."""
         _, value = _one_parameter(request, ("id",))
         index = int(value) - FIRST_MEDIA if value.isdecimal() else -1
-        exists = 0 <= index < 2 * self.shop.catalogue.products and index // 2 not in self.shop.deleted
+        exists = 0 <= index < 2 * self.shop.catalogue.products and index // 2 not in self.shop.catalogue.changed.deleted
         return self._first(np.array([index] if exists else [], dtype=np.int64), "mediaItem", "media", f"id {value!r}")
 
     def _first(self, index: Ints, root: str, kind: str, criterion: str) -> Response:
@@ -197,10 +210,10 @@ class Api(server.Api):
         return _json({root: next(row for row in list_at(kind).records(self.shop.lookups) if row["id"] == identifier)})
 
     async def embed(self, request: Request) -> Response:
-        """Answer `products/embed` with a page that has the product's name. Signed links are not supported."""
+        """Answer `products/embed` with a page that has the product's name."""
         params = request.query_params
-        if not set(params) <= {"id", "locale"} or "id" not in params:
-            raise Violation(field="query", message="must be id, and optionally locale")
+        if not set(params) <= {"id", "locale", "t", "key", "mac"} or "id" not in params:
+            raise Violation(field="query", message="must be id, and optionally locale, or t, key and mac")
         index = self.shop.catalogue.index_of(params["id"])
         if index is None:
             raise HTTPException(404, f"No product has id {params['id']!r}.")

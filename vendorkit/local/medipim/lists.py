@@ -93,10 +93,9 @@ class Lookups:
             root = parent
         tail = "" if root == number else f" {number}"
         name = {loc: WORDS["root_categories"][root][loc] + tail for loc in self.locales[:2]}
-        above = parent_category(number)
-        record: Record = {"id": number + 1, "name": name}
-        record["parent"] = None if above is None else above + 1
-        return record | {"order": number % 8, "meta": _meta(number, created=number % 2 == 0)}
+        parent, meta = parent_category(number), _meta(number, created=number % 2 == 0)
+        parent_id = None if parent is None else parent + 1
+        return {"id": number + 1, "name": name, "parent": parent_id, "order": number % 8, "meta": meta}
 
     @cached_property
     def tables(self) -> dict[str, list[Record]]:

@@ -28,18 +28,13 @@ _CACHED_RESULTS: Final = 8  # of filters; each has 8 MB for a million records
 
 async def read_json(request: Request) -> dict[str, Any]:
     """Return the body as an object; an empty body and PHP's `[]` mean `{}` (Medipim's documents)."""
-    raw = await request.body()
-    if not raw.strip():
-        return {}
     try:
-        value = json.loads(raw)
+        value = json.loads((await request.body()).strip() or b"{}")
     except (ValueError, RecursionError) as error:
         raise HTTPException(400, "The request body is not valid JSON.") from error
-    if value == []:
-        return {}
-    if not isinstance(value, dict):
+    if value != [] and not isinstance(value, dict):
         raise HTTPException(400, "The request body must be a JSON object.")
-    return value
+    return dict(value)
 
 
 def page_of(body: Mapping[str, Any]) -> tuple[int, int]:
@@ -75,7 +70,6 @@ class Shop:
         self.bodies = Bodies(self.catalogue, self.lookups, base_url, files_url)
         self.products = ProductFilter(self.catalogue, self.lookups)
         self.media = MediaFilter(self.catalogue)
-        self.deleted = self.catalogue.changed.deleted
         self._cached_select = lru_cache(maxsize=_CACHED_RESULTS)(self._select)
 
     def select(self, kind: str, body: Mapping[str, Any]) -> Ints:
@@ -84,7 +78,7 @@ class Shop:
 
     def _select(self, kind: str, query: str) -> Ints:
         index = (self.products if kind == "products" else self.media).select(*json.loads(query))
-        return index[~np.isin(index if kind == "products" else index // 2, self.deleted)]
+        return index[~np.isin(index if kind == "products" else index // 2, self.catalogue.changed.deleted)]
 
     def encoded(self, kind: str, index: Ints) -> Iterator[bytes]:
         """Return the records at *index* as JSON, as altered by switches."""

@@ -86,6 +86,10 @@ class Api:
         """Return an error response in the vendor's format."""
         raise NotImplementedError
 
+    def is_open(self, scope: Scope) -> bool:
+        """Whether a request needs no credentials."""
+        return scope["path"].startswith(self.OPEN)  # type: ignore[no-any-return]
+
     def unknown(self, _action: str, records: list[str]) -> str:
         """Return those of *records* that cannot be changed, "" if all can. In this base class none can."""
         return ", ".join(records) or "anything"
@@ -100,7 +104,7 @@ async def picture(request: Request) -> Response:
 
 class Check:
     """
-    Checks the Authorization header of every request whose path does not start with one of `Api.OPEN`.
+    Checks the Authorization header of every request that is not `Api.is_open`.
 
     This base class accepts every header, for APIs whose routes check it themselves.
     """
@@ -111,8 +115,8 @@ class Check:
 
     def refuse(self, scope: Scope) -> Response | None:
         """Return the response that refuses the request, or None if it is accepted."""
-        is_open = scope["path"].startswith(self._api.OPEN)
-        return None if is_open else self._check(scope, Headers(scope=scope).get("authorization", ""))
+        header = Headers(scope=scope).get("authorization", "")
+        return None if self._api.is_open(scope) else self._check(scope, header)
 
     def _check(self, _scope: Scope, _header: str) -> Response | None:
         return None

@@ -80,10 +80,8 @@ async def _send_corrupted(name: str, start: Message, body: bytes, send: Send) ->
     """Send the body gzipped and corrupted, with a correct Content-Length."""
     headers = dict(start["headers"])
     whole = body if headers.get(b"content-encoding") == b"gzip" else gzip.compress(body, 1)
-    if name == "gzip-cut":
-        corrupted = whole[: max(1, len(whole) * 3 // 5)]
-    else:
-        corrupted = whole[:-8] + bytes(byte ^ 0xFF for byte in whole[-8:-4]) + whole[-4:]
+    cut, wrong_sum = whole[: max(1, len(whole) * 3 // 5)], bytes(byte ^ 0xFF for byte in whole[-8:-4])
+    corrupted = cut if name == "gzip-cut" else whole[:-8] + wrong_sum + whole[-4:]
     headers |= {b"content-encoding": b"gzip", b"content-length": str(len(corrupted)).encode()}
     await send({**start, "headers": list(headers.items())})
     await send({"type": "http.response.body", "body": corrupted})

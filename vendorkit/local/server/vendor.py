@@ -107,8 +107,7 @@ async def control(vendor: Vendor, scope: Scope, receive: Receive, send: Send) ->
         await PlainTextResponse("Only for the process that started the mock servers.\n", 403)(scope, receive, send)
         return
     action = scope["path"].rsplit("/", 1)[-1]
-    arguments = await request.json()
-    await JSONResponse(_act(vendor, action, arguments))(scope, receive, send)
+    await JSONResponse(_act(vendor, action, await request.json()))(scope, receive, send)
 
 
 def _act(vendor: Vendor, action: str, arguments: dict[str, Any]) -> Any:
