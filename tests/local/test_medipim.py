@@ -238,6 +238,15 @@ def test_writing_is_refused(caller):
     assert (answer.status_code, answer.json()["error"]["status"]) == (403, 403)
 
 
+@pytest.mark.parametrize("members", [None, [], 5, "New", {}, {"name": 5}])
+def test_members_of_a_write_that_are_no_object_with_a_name_are_refused(members):
+    """422, and nothing is written."""
+    caller = Caller(writes=True, products=10)
+    assert caller.violation("organizations/create", {"profile": members})[0] == "name"
+    assert caller.violation("brands/update", {"id": 9, "data": members})[0] == "data.name"
+    assert caller.settings.changes == []
+
+
 def test_more_than_1000_codes_are_refused_also_across_filters(caller):
     """1,000 codes are accepted and 1,001 refused, even if distributed over several filters."""
     codes = [f"{n:013d}" for n in range(1, 1_001)]

@@ -101,21 +101,21 @@ Writer = Callable[[Settings, Shop, Record], tuple[str, Any]]
 def _create(kind: str, settings: Settings, shop: Shop, body: Record) -> tuple[str, Any]:
     """Create a brand or an organization, with the next id."""
     record: Record = {"id": max(record["id"] for record in list_at(kind).records(shop.lookups)) + 1}
-    if kind == "organizations":
-        record |= {"type": body.get("type", "other"), "brands": [], "productFamilies": []}
-    return _listed(kind, settings, record, text(body.get("profile", body).get("name"), "name"))
+    more = {"type": body.get("type", "other"), "brands": [], "productFamilies": []}
+    record |= more if kind == "organizations" else {}
+    return _listed(kind, settings, record, body.get("profile", body), "name")
 
 
 def _update_brand(settings: Settings, shop: Shop, body: Record) -> tuple[str, Any]:
     need(body, ("id", "data"), ("id", "data"))
     for brand in list_at("brands").records(shop.lookups):
         if brand["id"] == body["id"]:
-            return _listed("brands", settings, brand, text(body["data"].get("name"), "data.name"))
+            return _listed("brands", settings, brand, body["data"], "data.name")
     raise HTTPException(404, f"brands has no id {body['id']!r}.")
 
 
-def _listed(kind: str, settings: Settings, record: Record, name: str) -> tuple[str, Any]:
-    now = int(time.time())
+def _listed(kind: str, settings: Settings, record: Record, members: Any, path: str) -> tuple[str, Any]:
+    name, now = text(members.get("name") if isinstance(members, dict) else None, path), int(time.time())
     meta = {"createdAt": now, **record.get("meta", {}), "updatedAt": now}
     settings.note("list", kind, fields={**record, "name": name, "meta": meta})
     return kind, record["id"]
