@@ -106,7 +106,7 @@ class Paging(ABC):
         """Return the cursors of the pages before and after page *one*, fetched from *cursor*; None if there is none."""
         return None, one.cursor
 
-    def within(self, requests: int | None) -> Paging:  # noqa: ARG002
+    def for_budget(self, requests: int | None) -> Paging:  # noqa: ARG002
         """Return the fastest variant of this paging if only *requests* may be sent now; None means no limit."""
         return self
 

@@ -32,7 +32,7 @@ class Plan:
 
 def paging_now(source: Source, ask: Ask) -> Paging:
     """Return the paging that fetches *ask* fastest with the current remainder of the rate budget."""
-    return source.resource_of(ask).paging_of(ask).within(source.session.budget.left())
+    return source.resource_of(ask).paging_of(ask).for_budget(source.session.budget.left())
 
 
 def plan_of(source: Source, ask: Ask, total: int) -> Plan:

@@ -172,7 +172,7 @@ class Windowed(Lookup):
 
     remaining: int | None = None
 
-    def within(self, requests: int | None) -> Windowed:
+    def for_budget(self, requests: int | None) -> Windowed:
         """Return this paging with so many remaining *requests*."""
         return replace(self, remaining=requests)
 
