@@ -133,6 +133,12 @@ def test_sorting_descends_with_a_minus(medipim):
     assert frame["created_at"].dropna().is_monotonic_decreasing
 
 
+def test_browsing_reports_why_the_vendor_refused_a_request(medipim):
+    """The refusal is a ValueError too, but not one of a response that cannot be read."""
+    with pytest.raises(InvalidRequest, match="takes POST, not GET"):
+        medipim.browsing.read(medipim.browsing.at("/v4/products/create"))
+
+
 def test_lookups_are_sorted_by_name_too(medipim):
     """Only products take a locale with it."""
     names = medipim.brands.query(sort="-name").frame(columns=["name"], locale="nl")["name"]

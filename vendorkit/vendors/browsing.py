@@ -243,10 +243,9 @@ class Browsing:
         return self.page(self._query(resource, filters), int(number) or None)
 
     def _undeclared(self, address: Address, call: Call) -> Found:
-        try:
-            answer = strict_value(self._client.session.send(call).content)
-        except ValueError:
-            answer = None
+        body, answer = self._client.session.send(call).content, None
+        with suppress(ValueError):
+            answer = strict_value(body)
         if not isinstance(answer, (dict, list)):
             what = f"{self._client.title}: the response of {address.url} is not a JSON object or list."
             raise MalformedAnswer(what, remedy="Use client.get(path) to see the raw response.")
