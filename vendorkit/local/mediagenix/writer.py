@@ -61,7 +61,7 @@ class Writer:
         if isinstance(node, Document):
             self._settings.note("edit", owner, below={rel: self._fields(node, data)})
         elif not rel.isdecimal():
-            raise HTTPException(403, "This mock server writes only records with an id, and metadata.")
+            raise HTTPException(403, "This mock server writes records with an id, metadata, notes and workflows.")
         elif method == "PUT":
             self._settings.note("edit", path[1:], **self._checked(kind_and_id(path)[0], data, path))
         else:

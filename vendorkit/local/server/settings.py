@@ -101,7 +101,7 @@ class Settings:
     beyond_window: Literal["empty", "error"] = "empty"  # inferred: the answer beyond Medipim's window of 10,000 records
     metadata_prefix: bool = True  # Mediagenix: `title-episode-name` or `episode-name`, an option of each account
     metadata_dashes_in_json: bool = False  # inferred: the vendor's pages have both forms
-    deletion_s: float = 0.0  # Mediagenix: for how long deleted titles and title groups still exist; not documented
+    deletion_s: float = 0.0  # inferred: for how long Mediagenix still shows a deleted title or title group
     unescaped_next: bool = False  # inferred: `next` links with spaces
     expand_guard_shared: bool = True  # inferred: among expanded siblings a repeated record is expanded only once
     metadata_untyped_numbers: bool = False  # numbers in XML metadata without `type`; the samples show both forms
