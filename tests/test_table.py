@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
 import json
 import re
@@ -857,6 +858,24 @@ def test_name_that_ends_in_a_blank_can_be_filtered_by():
     control(table, "Column").value = "cents "
     control(table, "Filter").value = ">1000"
     assert table.frame["cents "].tolist() == [1250]
+
+
+@pytest.mark.parametrize("version", [7, 8])
+def test_names_of_columns_are_never_html(monkeypatch, version):
+    """Vendors choose those of undeclared fields; ipywidgets 7 shows labels and the options of a combo box as HTML."""
+    monkeypatch.setattr(widgets, "__version__", f"{version}.7.1")
+    name = '"><img src=x onerror=alert(1)>'
+    table = vk.table(pd.DataFrame({name: [1, 2]}))
+    control(table, "Columns").value = True
+    (box,) = (one for one in below(table) if isinstance(one, widgets.Checkbox))
+    labels = {box.description, *control(table, "Column").options}
+    assert labels == {name if version == 8 else html.escape(name)}
+    box.value = False
+    assert table.chosen == ()
+    table.choose(None)
+    control(table, "Column").value = name
+    control(table, "Filter").value = ">1"
+    assert table.frame[name].tolist() == [2]
 
 
 def test_names_that_utf8_cannot_hold_are_escaped():

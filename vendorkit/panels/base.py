@@ -153,6 +153,11 @@ def entry(kind: type[Any], name: str, action: Action, on_error: OnError, **optio
     return control
 
 
+def label_of(name: str) -> str:
+    """Return *name* as the label of a check box or an option of a combo box; ipywidgets 7 shows these as HTML."""
+    return html.escape(name) if widgets.__version__.startswith("7.") else name
+
+
 def set_class(widget: Any, name: str, on: bool) -> None:
     """Add a CSS class to a widget, or remove it."""
     (widget.add_class if on else widget.remove_class)(name)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import ipywidgets as widgets
 
-from vendorkit.panels.base import WHOLE, WRAP, OnError, entry
+from vendorkit.panels.base import WHOLE, WRAP, OnError, entry, label_of
 from vendorkit.panels.markup import dim_html
 
 _MAX_BOXES: Final = 200  # a browser takes seconds to show more; the search finds the others
@@ -64,7 +64,8 @@ class Ticks(widgets.VBox):  # type: ignore[misc]
             first = next(iter(self._boxes.values()), None)
             options = {"layout": {"width": "16em"}} if first is None else {"layout": first.layout, "style": first.style}
             options |= {"value": name in self._ticked(), "indent": False, "tooltip": name}
-            self._boxes[name] = entry(widgets.Checkbox, name, partial(self._toggle, name), self._on_error, **options)
+            toggle = partial(self._toggle, name)
+            self._boxes[name] = entry(widgets.Checkbox, label_of(name), toggle, self._on_error, **options)
         return self._boxes[name]
 
     def _toggle(self, name: str) -> None:

@@ -190,7 +190,7 @@ def _span(column: pd.Series[Any], kind: str, text: str) -> tuple[Any, Any]:
         raise ValueError
     span = pd.Period(text.replace("T", " "))
     first, after = span.start_time, (span + 1).start_time
-    if dtype == object or (isinstance(dtype, pd.ArrowDtype) and pa.types.is_date(dtype.pyarrow_dtype)):
+    if dtype.kind == "O" or (isinstance(dtype, pd.ArrowDtype) and pa.types.is_date(dtype.pyarrow_dtype)):
         return first.date(), after.date()
     # When clocks change: the first of a repeated hour, and the end of a skipped hour.
     zone: Any = {"tz": column.dt.tz, "ambiguous": True, "nonexistent": "shift_forward"}

@@ -12,7 +12,7 @@ import ipywidgets as widgets
 import pandas as pd
 
 from vendorkit import arguments, calls
-from vendorkit.panels.base import WHOLE, WorkPanel, button, guarded, set_ready
+from vendorkit.panels.base import WHOLE, WorkPanel, button, guarded, label_of, set_ready
 from vendorkit.panels.markup import dim_html, info_html, scrolled_html
 from vendorkit.panels.table.columns import Facts, kind_of, texts
 from vendorkit.panels.table.conditions import HINTS
@@ -214,7 +214,7 @@ class Table(View, WorkPanel):
         for toggle in self._toggles:
             toggle.value = False
         self._pane.children = ()
-        self._filter_column.options, self._filter_column.value = tuple(self.columns), ""
+        self._filter_column.options, self._filter_column.value = tuple(map(label_of, self.columns)), ""
 
     def _show_panes(self) -> None:
         """Show the selected panes. Panes are created on first use, so that the first page shows sooner."""
