@@ -121,6 +121,8 @@ def test_vendors_without_nested_filters_refuse_them(client_of, vendor):
         (Filter("brand", "integer"), "9, 12,", [9, 12]),
         (Filter("cnk", "code"), "0123", "0123"),
         (Filter("name"), '"a, b", c', ["a, b", "c"]),
+        (Filter("cnk", "code"), "0123\r\n0456\n", ["0123", "0456"]),
+        (Filter("name"), 'a\r"b\nc"', ["a", "b\nc"]),
         (Filter("name", many=False), "a, b", "a, b"),
         (Filter("search", "object"), '{"query": "é"}', {"query": "é"}),
         (Filter("createdAt", "time"), "2026-01-31 .. 2026-01-31", {"from": 1769817600, "until": 1769903999}),
@@ -802,6 +804,10 @@ def test_all_that_matches_is_saved_whatever_the_limit(panel, tmp_path):
     panel.save_all()
     panel.join()
     assert "already exists" in status(panel)
+    panel.saving.path.value = "all brands/"
+    panel.save_all()
+    panel.join()
+    assert "to all brands.parquet." in status(panel)
 
 
 @pytest.mark.parametrize(("kind", "strategy"), [("dataset", "pages"), ("parquet", "stream")])

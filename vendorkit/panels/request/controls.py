@@ -41,8 +41,8 @@ def typed(declared: Filter, text: str) -> Any:
     """
     Return *text* as a value of this filter; None if it is blank.
 
-    Several values are separated by commas; a value that contains a comma is in double quotes. The two ends of a time
-    span are separated by two dots.
+    Several values are separated by commas or line breaks; a value that contains one is in double quotes. The two ends
+    of a time span are separated by two dots.
 
     Raises:
         UsageError: It is not a value of the filter.
@@ -59,7 +59,8 @@ def _split(declared: Filter, text: str) -> Any:
         pair = {edge: _moment(moment) for edge, moment in (("from", first), ("until", last)) if moment.strip()}
         return pair if dots and declared.kind == "time" else _moment(text)
     if declared.many:
-        values = [value.strip() for value in next(csv.reader([text], skipinitialspace=True))]
+        lines = csv.reader(text.splitlines(keepends=True), skipinitialspace=True)
+        values = [value.strip() for line in lines for value in line]
         return values[0] if len(values) == 1 else [value for value in values if value]
     return text
 

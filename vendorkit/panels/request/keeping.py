@@ -144,14 +144,15 @@ class SavePane(widgets.HBox):  # type: ignore[misc]
             message = f"Saved {counted(query.save(path, **chosen).rows, 'row')} to {path}."
             code = f"import vendorkit as vk\n\nframe = vk.load({path!r})\n"
         else:
-            file = arguments.folder(f"{self.path.value.removesuffix('.parquet')}.parquet")
-            if file.exists() or not self.path.value.strip():
-                what = f"{file.name} already exists." if self.path.value.strip() else "The file name is empty."
+            path = arguments.folder(self.path.value, "the path of a file")
+            file = path.parent / f"{path.name.removesuffix('.parquet')}.parquet"
+            if file.exists():
+                what = f"{file} already exists."
                 raise UsageError(what, remedy="Enter another name.")
             frame, body = query.frame(**{**options, "limit": None}), io.BytesIO()
             frame.to_parquet(body)
             write_atomically(file, body.getbuffer())
-            message = f"Saved {counted(len(frame), 'row')} to {file.name}."
+            message = f"Saved {counted(len(frame), 'row')} to {file}."
             code = f"import pandas as pd\n\nframe = pd.read_parquet({str(file)!r})\n"
         self.code.value = copyable_html(code, "Copy for the next cell")
         return message
