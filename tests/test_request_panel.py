@@ -643,6 +643,12 @@ def test_table_of_an_earlier_request_is_marked_and_named(panel, vendors):
     assert not earlier()
     panel.choose("products")
     assert earlier()
+    panel.form.limit.box.value = "x"
+    panel.choose("brands")
+    assert not earlier()
+    panel.choose("products")  # whose form has an error
+    assert earlier()
+    panel.form.limit.box.value = "1000"
     panel.choose("brands")
     assert not earlier()
     vendors["medipim"].set(fail_next=["401"])

@@ -144,19 +144,18 @@ class Outcome(widgets.VBox):  # type: ignore[misc]
             self._table_box.children = [Table(frame)]
         self.compare(request)
 
-    def compare(self, request: Request) -> None:
-        """Mark the table as outdated unless it is the result of *request*, the one in the form."""
-        earlier = request != self._request
-        set_class(self, "vk-earlier", earlier)
+    def compare(self, request: Request | None) -> None:
+        """Mark the table as outdated unless it is the result of *request*, the one in the form; None if invalid."""
+        earlier = request is None or request != self._request
         if self._caption:
+            set_class(self, "vk-earlier", earlier)
             note = '<b class="vk-fault">Result of an earlier request.</b> ' if earlier else ""
             self._line.value = f"<div>{note}{self._caption}</div>"
 
     def supersede(self) -> None:
         """Mark the table as outdated because another request, even the same one, has started."""
-        request, self._request = self._request, None
-        if request is not None:
-            self.compare(request)
+        self._request = None
+        self.compare(None)
 
     def static_html(self) -> str:
         """Return the line and the current page of the table."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -209,9 +208,10 @@ class RequestPanel(WorkPanel):
             return
         self._status.value = ""
         self._edited = self.busy
+        self._mark_result()
         try:
             self.query.request()
-            self._mark_result()
+            self.form.options()
             self._ready = True
         except VendorkitError as exc:
             self._ready = False
@@ -221,7 +221,10 @@ class RequestPanel(WorkPanel):
         self._show_code()
 
     def _mark_result(self) -> None:
-        self._result.compare((self.query.ask, self.form.options()))
+        try:
+            self._result.compare((self.query.ask, self.form.options()))
+        except VendorkitError:  # the form has an error
+            self._result.compare(None)
 
     def _clear_status(self) -> None:
         self._status.value = ""
@@ -256,8 +259,7 @@ class RequestPanel(WorkPanel):
         self._forms[request[0].resource].columns.note(frame)
         text = caption(frame, self.client.resource_of(request[0]).schema.arrow.names, time.monotonic() - started)
         self._result.show(frame, request, text, broken=broken)
-        with suppress(VendorkitError):  # the form may have been edited and have an error
-            self._mark_result()
+        self._mark_result()
         return text
 
     def _edited_note(self) -> str:

@@ -18,7 +18,7 @@ from vendorkit import arguments
 from vendorkit.deadline import check_cancelled
 
 _BARS: Final = 20
-_CHUNK_ROWS: Final = 1 << 17  # rows between two checks for Cancel
+_CHUNK_ROWS: Final = 1 << 17  # rows searched between two checks for Cancel
 
 Columns = Mapping[str, "pd.Series[Any]"]
 """Columns by label."""
@@ -46,7 +46,6 @@ def labelled(frame: pd.DataFrame) -> dict[str, pd.Series[Any]]:
 
 def arrow(column: pd.Series[Any]) -> pa.ChunkedArray:
     """Return the values as Arrow, or as text if no single Arrow type fits them."""
-    check_cancelled()
     try:
         if column.dtype == object:  # Arrow crashes on a list that contains itself or is nested too deep
             _JSON.encode([value for value in column if isinstance(value, (dict, list, tuple))])
@@ -83,6 +82,7 @@ def contains(column: pd.Series[Any], text: str) -> npt.NDArray[np.bool_]:
     """Return a mask of the rows that contain *text*, ignoring case; lists and structs are searched value by value."""
     masks = [np.zeros(0, dtype=bool)]
     for first in range(0, len(column), _CHUNK_ROWS):
+        check_cancelled()
         masks += [_contains(chunk, text) for chunk in arrow(column.iloc[first : first + _CHUNK_ROWS]).chunks]
     return np.concatenate(masks)
 
@@ -185,7 +185,6 @@ def _as_texts(array: pa.ChunkedArray, values: Iterable[Any] | None = None) -> pa
 
 
 def _text(value: Any) -> str:
-    check_cancelled()
     for write in (_JSON.encode, str) if isinstance(value, (dict, list, tuple, np.ndarray)) else (str,):
         with suppress(Exception):  # keys that are not text, a list that contains itself, a __str__ that raises
             return readable(write(value))
@@ -230,6 +229,7 @@ class Facts:
 
 def facts(column: pd.Series[Any]) -> Facts:
     """Compute the statistics of a column; reads all its rows."""
+    check_cancelled()
     array = arrow(column)
     try:
         distinct = pc.count_distinct(array).as_py()

@@ -75,6 +75,7 @@ def parquet_bytes(columns: Columns, about: About = _NOTHING) -> bytes:
 
 def _stored(column: pd.Series[Any]) -> pa.ChunkedArray:
     """Return the values as Arrow, or as text if Parquet has no such type, as for objects without members."""
+    check_cancelled()
     array = arrow(column)
     try:
         pq.write_table(pa.table([array.slice(0, 0)], names=["column"]), io.BytesIO())
@@ -145,6 +146,7 @@ def _delimited(columns: Columns, delimiter: str) -> bytes:
 
 def _flat(column: pd.Series[Any]) -> pa.ChunkedArray:
     """Return numbers and booleans unchanged, and other values as escaped text."""
+    check_cancelled()
     array = arrow(column)
     plain = pa.types.is_integer(array.type) or pa.types.is_floating(array.type) or pa.types.is_boolean(array.type)
     return array if plain else _escaped(texts(column))
