@@ -192,6 +192,28 @@ def test_what_is_embedded_is_shown_as_it_came():
     assert "self_link" not in shown
 
 
+def test_expand_applies_to_a_query_too_and_other_starts_are_refused(mediagenix):
+    """The links to embed replace those of the query; a number is not an address."""
+    panel = vk.browse(mediagenix)
+    panel.go(mediagenix.titles.query(), expand=["licensor"])
+    assert arrived(panel).query.expand == ("licensor",)
+    panel.go(5)
+    assert "to must be an address of the vendor, or a query, not 5." in arrived(panel).static_html()
+
+
+def test_halves_of_surrogate_pairs_are_shown_as_escapes(vendors):
+    """A vendor that cuts a text within an emoji sends one; a front end would refuse the message with it."""
+    body = (
+        b'{"name": "\\ud83d", "\\ud83d": [{"a": "\\ud83d"}], "part": {"entries": [{"\\ud83d": 1}]}, "part_link": "/x"}'
+    )
+    with raw_server(always(answer(body, JSON))) as server:
+        panel = vk.browse(client_of(server, "medipim"), "/v4/other")
+    assert panel.resource["name"] == "\\ud83d"
+    for widget in below(panel):
+        str(widget.get_state()).encode()
+    assert panel.static_html().count("\\ud83d") > 3
+
+
 def test_expanded_collection_keeps_its_expansion_on_the_next_page(mediagenix):
     """The vendor's `next` link carries the expansion."""
     panel = vk.browse(mediagenix, "/api/titles?expand=licensor")

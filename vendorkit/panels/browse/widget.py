@@ -24,6 +24,7 @@ from vendorkit.vendors.browsing import Address
 from vendorkit.vendors.client import Client
 
 _XML: Final = 3  # the tab
+_START: Final = "an address of the vendor, or a query"
 _MAX_HISTORY: Final = 50  # responses for the Back button
 _ROWS: Final = 50  # per page of a list
 
@@ -160,7 +161,10 @@ class Browser(WorkPanel):
 
     def _address_of(self, to: str | Query | None, expand: Sequence[str] | None = None) -> Address:
         browsing = self.client.browsing
-        return browsing.page(to) if isinstance(to, Query) else browsing.at(to or browsing.start_url, expand)
+        if isinstance(to, Query):
+            page = browsing.page(to)
+            return page if expand is None else browsing.at(page.url, expand)
+        return browsing.at(arguments.text(to or browsing.start_url, "to", _START), expand)
 
     def _fetch(self, address: Address, at: int | None = None) -> Callable[[], None]:
         """Fetch *address* and return a function that shows it; *at* is its place in the history, None for a new one."""
@@ -276,5 +280,5 @@ def browse(client: Client, start: str | Query | None = None) -> Browser:
     """
     client = connected(client)
     if start is not None and not isinstance(start, Query):
-        start = arguments.text(start, "start", "an address of the vendor, or a query")
+        start = arguments.text(start, "start", _START)
     return Browser(client, start)

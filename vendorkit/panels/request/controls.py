@@ -19,6 +19,7 @@ from vendorkit.ask import Filter
 from vendorkit.errors import UsageError, VendorkitError
 from vendorkit.panels.base import LABELLED, WIDE, WRAP, Action
 from vendorkit.panels.markup import HINTS, dim_html
+from vendorkit.panels.table.columns import readable
 from vendorkit.pull import progress_to
 from vendorkit.query import Query
 from vendorkit.resource import Resource
@@ -263,4 +264,4 @@ def _name(record: dict[str, Any]) -> str:
     """Return the name of a record, or its distinct names if it has one per language."""
     name = record.get("name")
     texts = name.values() if isinstance(name, dict) else [name]
-    return " / ".join(dict.fromkeys(str(text) for text in texts if text))
+    return readable(" / ".join(dict.fromkeys(str(text) for text in texts if text)))
