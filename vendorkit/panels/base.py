@@ -43,7 +43,7 @@ def connected(client: Any) -> Client:
     return client
 
 
-def source_title(client: Client) -> str:
+def title_of(client: Client) -> str:
     """Return the vendor and the environment, marked as mock data if it is a mock server."""
     return f"{client.title}, mock data" if client.environment == "local" else client.title
 

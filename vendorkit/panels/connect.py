@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -14,7 +13,7 @@ from vendorkit import calls
 from vendorkit.ask import choice
 from vendorkit.errors import VendorkitError
 from vendorkit.panels.base import WHOLE, WRAP, WorkPanel, button, guarded, set_ready
-from vendorkit.panels.markup import error_html, info_html, scrolled_html, success_html
+from vendorkit.panels.markup import error_html, escaped, info_html, scrolled_html, success_html
 from vendorkit.panels.table.columns import labelled
 from vendorkit.panels.table.markup import page_html
 from vendorkit.settings import is_credential, read_settings
@@ -87,7 +86,7 @@ def overview(vendor: str, client: Client | None = None, findings: Sequence[Findi
     texts |= {finding.check: f"{MARKS[finding.fine]} {_finding_text(finding)}" for finding in findings}
     cells = [CLIENTS[vendor].label, "mock data" if is_local else f"real: {environment}", settings]
     cells += ["this machine" if is_local else client.base_url if client else ""]
-    return [html.escape(cell) for cell in (*cells, *(texts.get(check, "") for check in _HEADS[len(cells) :]))]
+    return [escaped(cell) for cell in (*cells, *(texts.get(check, "") for check in _HEADS[len(cells) :]))]
 
 
 class ConnectPanel(WorkPanel):
@@ -168,7 +167,7 @@ class ConnectPanel(WorkPanel):
         self.client = client if checkup.error is None else None
         result = success_html(f"{client.title}: {call.said}") if checkup.error is None else error_html(checkup.error)
         cells = ((f"{MARKS[other.fine]} {other.check}", _finding_text(other)) for other in others)
-        self._status.value = f"{result}{info_html([*map(html.escape, row)] for row in cells)}"
+        self._status.value = f"{result}{info_html([*map(escaped, row)] for row in cells)}"
 
     def show_busy(self, busy: bool) -> None:
         """Disable the drop-down lists and the test buttons while busy."""
@@ -180,7 +179,7 @@ class ConnectPanel(WorkPanel):
     def static_html(self) -> str:
         """Return the choice, the settings and the last status."""
         title = f"{CLIENTS[self.choice.vendor].label}, {self.choice.environment}"
-        return f"{self._overview.value}<b>{html.escape(title)}</b>{self._settings.value}{self._status.value}"
+        return f"{self._overview.value}<b>{escaped(title)}</b>{self._settings.value}{self._status.value}"
 
     def static_text(self) -> str:
         """Return the choice and the missing settings, or why they cannot be read."""

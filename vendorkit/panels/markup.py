@@ -39,28 +39,38 @@ def error_html(exc: BaseException) -> str:
         where = f"{frames[0].filename.rsplit('/', 1)[-1]}:{frames[0].lineno}" if frames else "an unknown place"
         name, cause = type(exc).__name__, f"An unexpected error occurred in {where}."
         remedy = "Run the same call in a cell to see the full traceback."
-    shown = f"<b>{html.escape(name)}</b>: {html.escape(cause)}<br>{html.escape(remedy)}"
+    shown = f"<b>{escaped(name)}</b>: {escaped(cause)}<br>{escaped(remedy)}"
     return f'<div role="alert" class="vk-error">{shown}</div>'
+
+
+def readable(text: str) -> str:
+    """Return *text* encodable as UTF-8: lone surrogates become escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def escaped(text: str) -> str:
+    """Return *text* as HTML, without lone surrogates, which front ends refuse."""
+    return html.escape(readable(text))
 
 
 def success_html(text: str) -> str:
     """Return *text* as a success message."""
-    return f'<div role="status" class="vk-good">{html.escape(text)}</div>'
+    return f'<div role="status" class="vk-good">{escaped(text)}</div>'
 
 
 def dim_html(text: str) -> str:
     """Return *text* as a note in a muted colour; nothing if it is empty."""
-    return f'<div class="vk-dim">{html.escape(text)}</div>' if text else ""
+    return f'<div class="vk-dim">{escaped(text)}</div>' if text else ""
 
 
 def code_html(text: str) -> str:
     """Return preformatted *text*, such as code, JSON, XML or an HTTP message."""
-    return f'<pre class="vk-code" tabindex="0">{html.escape(text)}</pre>'
+    return f'<pre class="vk-code" tabindex="0">{escaped(text)}</pre>'
 
 
 def copyable_html(text: str, label: str = "Copy") -> str:
     """Return preformatted *text* below a button that copies it."""
-    return f"{_COPY_BUTTON.replace('LABEL', html.escape(label))}{code_html(text)}"
+    return f"{_COPY_BUTTON.replace('LABEL', escaped(label))}{code_html(text)}"
 
 
 def foldable_html(text: str, search: str = "", label: str = "Copy") -> str:
@@ -72,7 +82,7 @@ def foldable_html(text: str, search: str = "", label: str = "Copy") -> str:
     lines = [(len(line) - len(line.lstrip()), line) for line in text.splitlines()]
     pattern = re.compile(f"({re.escape(search)})" if search else "(?!)", re.IGNORECASE)
     shown = "".join(_folded(lines, pattern, 0))
-    button = _COPY_BUTTON.replace("LABEL", html.escape(label))
+    button = _COPY_BUTTON.replace("LABEL", escaped(label))
     return f'{button}<pre class="vk-code" tabindex="0">{shown}</pre>'
 
 
@@ -93,13 +103,13 @@ def _folded(lines: Sequence[tuple[int, str]], pattern: re.Pattern[str], depth: i
 
 
 def _marked(line: str, pattern: re.Pattern[str]) -> str:
-    parts = (html.escape(part) for part in pattern.split(line))
+    parts = (escaped(part) for part in pattern.split(line))
     return "".join(f"<mark>{part}</mark>" if number % 2 else part for number, part in enumerate(parts))
 
 
 def info_html(rows: Iterable[Sequence[str]], heads: Sequence[str] = ()) -> str:
     """Return a small table. The first cell of each row is its heading. Cells are HTML, *heads* are plain text."""
-    head = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in heads)
+    head = "".join(f'<th scope="col">{escaped(text)}</th>' for text in heads)
     body = "".join(
         f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in rest)}</tr>' for first, *rest in rows
     )
@@ -108,7 +118,7 @@ def info_html(rows: Iterable[Sequence[str]], heads: Sequence[str] = ()) -> str:
 
 def scrolled_html(content: str, title: str) -> str:
     """Return HTML in a scrollable region that the keyboard can reach; *title* is for screen readers."""
-    return f'<div class="vk-scroll" role="region" tabindex="0" aria-label="{html.escape(title)}">{content}</div>'
+    return f'<div class="vk-scroll" role="region" tabindex="0" aria-label="{escaped(title)}">{content}</div>'
 
 
 def counted(number: int, thing: str) -> str:

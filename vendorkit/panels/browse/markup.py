@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -10,7 +9,7 @@ from typing import Any, Final
 import pandas as pd
 
 from vendorkit.panels.browse.response import Response
-from vendorkit.panels.markup import code_html, counted, dim_html, info_html, scrolled_html, shortened
+from vendorkit.panels.markup import code_html, counted, dim_html, escaped, info_html, scrolled_html, shortened
 from vendorkit.panels.table.columns import dtype_name, labelled
 from vendorkit.panels.table.markup import page_html
 from vendorkit.vendors.client import Client
@@ -29,7 +28,7 @@ def heading_html(response: Response, client_title: str) -> str:
         info.append(rows if response.total is None else f"{rows} of {response.total:,}")
     if response.milliseconds is not None:
         info.append(f"{response.milliseconds:,.0f} ms")
-    words = f'{html.escape(response.title)} <span class="vk-dim">· {html.escape(" · ".join(info))}</span>'
+    words = f'{escaped(response.title)} <span class="vk-dim">· {escaped(" · ".join(info))}</span>'
     # Gets the keyboard focus if the focused control is removed.
     return f'<h4 class="vk-landing" tabindex="-1">{words}</h4>'
 
@@ -62,7 +61,7 @@ def fields_html(resource: Mapping[str, Any], about: Mapping[str, str] | None = N
     links = {key for key in resource if key.endswith("_link")}
     embedded = {key for key in resource if f"{key}_link" in links}
     fields = [(key, value) for key, value in resource.items() if key not in links | embedded]
-    rows = [(html.escape(key), _value(value), dim_html((about or {}).get(key, ""))) for key, value in fields]
+    rows = [(escaped(key), _value(value), dim_html((about or {}).get(key, ""))) for key, value in fields]
     parts = [_part(key, resource[key]) for key in resource if key in embedded]
     return f"{info_html(rows) if rows else dim_html('No fields.')}{''.join(parts)}"
 
@@ -115,7 +114,7 @@ def _columns(response: Response, frame: pd.DataFrame) -> str:
     drifted, resource = {*response.drift.unknown, *response.drift.unfit}, response.address.resource
     about = {} if resource is None else {column.name: column.about for column in resource.schema.columns}
     rows = [
-        (*map(html.escape, (name, dtype_name(column), about.get(name, ""))), "drift" * (name in drifted))
+        (*map(escaped, (name, dtype_name(column), about.get(name, ""))), "drift" * (name in drifted))
         for name, column in labelled(frame).items()
     ]
     note = "drift: an undeclared column, or values that do not fit the declared type" * any(row[-1] for row in rows)
@@ -127,7 +126,7 @@ def _value(value: Any) -> str:
         return "<i>null</i>"
     indent = 1 if isinstance(value, (dict, list)) and len(str(value)) > _ONE_LINE else None
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=indent)
-    return html.escape(shortened(text, _CELL_LIMIT))
+    return escaped(shortened(text, _CELL_LIMIT))
 
 
 def _part(rel: str, value: Any) -> str:
@@ -138,4 +137,4 @@ def _part(rel: str, value: Any) -> str:
         count, inner = f" {len(entries):,}", frame_html(pd.DataFrame(entries, dtype=object), rel, dtypes=False)
     else:
         count, inner = "", fields_html(value) if isinstance(value, dict) else _value(value)
-    return f"<details open><summary><b>{html.escape(rel)}</b>{count}</summary>{inner}</details>"
+    return f"<details open><summary><b>{escaped(rel)}</b>{count}</summary>{inner}</details>"

@@ -5,16 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from copy import copy
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 from lxml import etree
 
 from vendorkit.errors import MalformedAnswer
 from vendorkit.frames import Column, Drift, Kind, Page, Schema, to_frame
-from vendorkit.panels.table.columns import readable
 from vendorkit.vendors.browsing import Address, Found
 from vendorkit.vendors.client import Client
 
@@ -63,7 +61,6 @@ def fetch(client: Client, address: Address) -> Response:
     """
     started = time.perf_counter()
     found = client.browsing.read(address)
-    found = replace(found, resource=_readable(found.resource))
     milliseconds = (time.perf_counter() - started) * 1000
     if address.call is None:
         return Response(**vars(found), address=address, frame=client.resources.reset_index())
@@ -97,18 +94,6 @@ def indented(body: bytes) -> str:
         return etree.tostring(etree.fromstring(body, parser), pretty_print=True, encoding="unicode")
     what = "The response is not XML."
     raise MalformedAnswer(what, remedy="Read it in the JSON tab.")
-
-
-def _readable(value: Any) -> Any:
-    """Return JSON with escapes for halves of surrogate pairs, as in frames: no front end accepts them."""
-    if isinstance(value, dict):
-        members = {readable(name): _readable(member) for name, member in value.items()}
-        (shown := copy(value)).clear()  # of the same class, which may have more attributes
-        shown.update(members)
-        return shown
-    if isinstance(value, list):
-        return [_readable(member) for member in value]
-    return readable(value) if isinstance(value, str) else value
 
 
 def _table(client: Client, address: Address, page: Page | None) -> tuple[pd.DataFrame | None, Drift]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -14,10 +13,10 @@ import pandas as pd
 from vendorkit import arguments, calls
 from vendorkit.ask import suggestion
 from vendorkit.errors import UsageError, VendorkitError
-from vendorkit.panels.base import WHOLE, WRAP, WorkPanel, button, connected, entry, guarded, source_title, titled
+from vendorkit.panels.base import WHOLE, WRAP, WorkPanel, button, connected, entry, guarded, title_of, titled
 from vendorkit.panels.browse import markup
 from vendorkit.panels.browse.response import Response, fetch, with_xml
-from vendorkit.panels.markup import dim_html
+from vendorkit.panels.markup import dim_html, escaped
 from vendorkit.panels.table.widget import Table
 from vendorkit.query import Query
 from vendorkit.vendors.browsing import Address
@@ -185,7 +184,7 @@ class Browser(WorkPanel):
         self.resource, self.frame = response.resource, response.frame
         old, self._temporary = self._temporary, []
         self._status.value = ""
-        self._heading.value = markup.heading_html(response, source_title(self.client))
+        self._heading.value = markup.heading_html(response, title_of(self.client))
         self._body.value = markup.record_html(response)
         self._json.value = markup.json_html(response.resource)
         self._frame.value = markup.dataframe_html(response)
@@ -256,9 +255,9 @@ class Browser(WorkPanel):
     def static_html(self) -> str:
         """Return the response with the names of its links, and the last error."""
         if self.response is None:
-            return f"<b>{html.escape(source_title(self.client))}</b>{self._status.value}"
+            return f"<b>{escaped(title_of(self.client))}</b>{self._status.value}"
         # Without the duration, which would differ in each saved notebook.
-        heading = markup.heading_html(replace(self.response, milliseconds=None), source_title(self.client))
+        heading = markup.heading_html(replace(self.response, milliseconds=None), title_of(self.client))
         links = dim_html(f"Links: {', '.join(self.response.links)}" if self.response.links else "")
         listed = "".join(table.static_html() for table in self._list_box.children)
         return f'<div class="vk-browse">{self._status.value}{heading}{listed}{self._body.value}{links}</div>'

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import html
 import io
 import json
 import threading
@@ -18,8 +17,7 @@ import ipywidgets as widgets
 from vendorkit.ask import Filter
 from vendorkit.errors import UsageError, VendorkitError
 from vendorkit.panels.base import LABELLED, WIDE, WRAP, Action
-from vendorkit.panels.markup import HINTS, dim_html
-from vendorkit.panels.table.columns import readable
+from vendorkit.panels.markup import HINTS, dim_html, escaped, readable
 from vendorkit.pull import progress_to
 from vendorkit.query import Query
 from vendorkit.resource import Resource
@@ -186,7 +184,7 @@ class Control(widgets.HBox):  # type: ignore[misc]
             value = self.read()
         except UsageError as exc:
             self.faulty = True
-            message = html.escape(f"{exc.what} {exc.remedy}")
+            message = escaped(f"{exc.what} {exc.remedy}")
             self._note.value = f'<div role="alert" class="vk-fault">{message}</div>'
         else:
             self.faulty = False

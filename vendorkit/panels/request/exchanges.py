@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ import ipywidgets as widgets
 
 from vendorkit.http.exchanges import Exchange, masked_body
 from vendorkit.panels.base import FIELD, LIST, WRAP, OnError, entry
-from vendorkit.panels.markup import counted, dim_html, foldable_html, info_html, scrolled_html
+from vendorkit.panels.markup import counted, dim_html, escaped, foldable_html, info_html, scrolled_html
 from vendorkit.vendors.client import Client
 
 SHOWN_BYTES: Final = 100_000  # of each body
@@ -108,7 +107,7 @@ def _row(number: int, exchange: Exchange, hits: int) -> list[str]:
     body, milliseconds = exchange.body, (_end(exchange) - exchange.started) * 1000
     records = "" if body.records is None else f"{body.records:,}"
     cells = [number, method_path, _page(exchange), status, records, size_text(body.size), f"{milliseconds:,.0f} ms"]
-    return [html.escape(str(cell)) for cell in [*cells, *[hits] * bool(hits)]]
+    return [escaped(str(cell)) for cell in [*cells, *[hits] * bool(hits)]]
 
 
 def _end(exchange: Exchange) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final
@@ -12,7 +11,7 @@ import pandas as pd
 
 from vendorkit.ask import Ask
 from vendorkit.panels.base import set_class
-from vendorkit.panels.markup import counted
+from vendorkit.panels.markup import counted, escaped
 from vendorkit.panels.table import Table
 from vendorkit.panels.table.files import is_mock
 from vendorkit.pull import Plan, Progress
@@ -136,7 +135,7 @@ class Outcome(widgets.VBox):  # type: ignore[misc]
         """Show the rows of *request* below *caption*; *broken* if the download ended early."""
         self.frame, self._request = frame, request
         early = '<b class="vk-fault">Incomplete: the download stopped early.</b> ' if broken else ""
-        self._caption = f"{early}<b>{html.escape(request[0].resource)}</b>: {html.escape(caption)}"
+        self._caption = f"{early}<b>{escaped(request[0].resource)}</b>: {escaped(caption)}"
         # The table is reused, because ipywidgets would keep every table, and its frame, alive.
         if self._table_box.children:
             self.table.show(frame)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -15,20 +14,8 @@ import pandas as pd
 from vendorkit import calls
 from vendorkit.ask import choice
 from vendorkit.errors import VendorkitError
-from vendorkit.panels.base import (
-    FIELD,
-    LABELLED,
-    WRAP,
-    WorkPanel,
-    button,
-    connected,
-    entry,
-    guarded,
-    set_ready,
-    source_title,
-    titled,
-)
-from vendorkit.panels.markup import code_html, copyable_html, counted, dim_html
+from vendorkit.panels.base import FIELD, WRAP, WorkPanel, button, connected, entry, guarded, set_ready, title_of, titled
+from vendorkit.panels.markup import code_html, copyable_html, counted, dim_html, escaped
 from vendorkit.panels.request.exchanges import ExchangePane
 from vendorkit.panels.request.form import Form
 from vendorkit.panels.request.keeping import History, SavePane
@@ -68,7 +55,7 @@ class RequestPanel(WorkPanel):
         self._count = button("Count", self.count, self.fail)
         self._send_button = button("Send", self.fetch, self.fail, button_style="primary")
         choices = [(label, name) for name, label in languages(client).items()]
-        options = {"options": choices, "style": {"button_width": "auto", **LABELLED}}
+        options = {"options": choices, "style": {"button_width": "auto", **FIELD["style"]}}
         self._language = entry(widgets.ToggleButtons, "Language", self._show_code, self.fail, **options)
         self._language.tooltip, self._language.tooltips = "Language", [label for label, _ in choices]
         for box in (self.history.path, self.history.name, self.saving.path, self.saving.kind):
@@ -86,7 +73,7 @@ class RequestPanel(WorkPanel):
         self._tab = titled(widgets.Tab, pages)
         self._tab.observe(guarded(self._show_exchanges, self.fail), "selected_index")
         return [
-            widgets.HTML(f"<b>{html.escape(source_title(self.client))}</b> {html.escape(self.client.footnote)}"),
+            widgets.HTML(f"<b>{escaped(title_of(self.client))}</b> {escaped(self.client.footnote)}"),
             widgets.HBox([self._resource, self._about], layout=WRAP),
             self._form_box,
             widgets.HBox([self._count, self._send_button, self._stop, self._progress]),
@@ -275,7 +262,7 @@ class RequestPanel(WorkPanel):
         """Return the code of the query, the last status, and the current page of the table."""
         code = code_html(self.snippet()) if self._ready else ""
         shown = [code, self._status.value, self._result.static_html()]
-        return f"<b>{html.escape(source_title(self.client))}</b>{''.join(shown)}"
+        return f"<b>{escaped(title_of(self.client))}</b>{''.join(shown)}"
 
     def static_text(self) -> str:
         """Return the chosen resource and the number of fetched rows."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import io
 import json
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import pandas as pd
 
 from vendorkit.deadline import check_cancelled
 from vendorkit.errors import SettingsError, UsageError
+from vendorkit.panels.markup import escaped
 from vendorkit.panels.table.conditions import literal
 
 CHARTS: Final[dict[str, Any]] = json.loads(Path(__file__).with_name("charts.json").read_text("utf-8"))
@@ -90,4 +90,4 @@ def picture_html(chart: Chart, shown: pd.DataFrame) -> str:
         what = f"{chart.title} cannot be drawn: {str(exc).splitlines()[-1]}"
         raise UsageError(what, remedy="Choose another chart or column, or filter the rows.") from exc
     source = f"data:image/png;base64,{base64.b64encode(sink.getvalue()).decode()}"
-    return f'<img src="{source}" alt="{html.escape(chart.title)}" style="display:block;max-width:100%">'
+    return f'<img src="{source}" alt="{escaped(chart.title)}" style="display:block;max-width:100%">'

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from vendorkit import arguments
 from vendorkit.deadline import check_cancelled
+from vendorkit.panels.markup import readable
 
 _BARS: Final = 20
 _CHUNK_ROWS: Final = 1 << 17  # rows searched between two checks for Cancel
@@ -189,11 +190,6 @@ def _text(value: Any) -> str:
         with suppress(Exception):  # keys that are not text, a list that contains itself, a __str__ that raises
             return readable(write(value))
     return arguments.shown(value)
-
-
-def readable(text: str) -> str:
-    """Return *text* encodable as UTF-8: lone surrogates become escapes."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _plain(value: Any) -> Any:

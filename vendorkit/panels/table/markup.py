@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Any, Final
 import pandas as pd
 import pyarrow as pa
 
-from vendorkit.panels.markup import scrolled_html, shortened
+from vendorkit.panels.markup import escaped, scrolled_html, shortened
 from vendorkit.panels.table.columns import Columns, Facts, arrow, dtype_name, is_number, texts
 
 COLUMNS: Final = 100
@@ -32,7 +31,7 @@ def page_html(columns: Columns, *, title: str, sort: str = "", descending: bool 
     for label, column in list(columns.items())[:COLUMNS]:
         alignment = _alignment(column)
         order, arrow_sign = _order(descending) if label == sort else ("", "")
-        small = f"<small>{html.escape(dtype_name(column))}</small>" if dtypes else ""
+        small = f"<small>{escaped(dtype_name(column))}</small>" if dtypes else ""
         heads.append(f'<th scope="col"{alignment}{order}>{_bounded(f"{label}{arrow_sign}")}{small}</th>')
         shown.append([f"<td{alignment}>{cell}</td>" for cell in cells(column)])
     rows = "".join(f"<tr>{''.join(row)}</tr>" for row in zip(*shown, strict=True))
@@ -75,7 +74,7 @@ def grid_html(page: Page) -> str:
         alignment, is_sorted = _alignment(column), label == page.sort
         order = _order(page.descending)[0] if is_sorted else ""
         facts = "" if page.facts is None else facts_html(page.facts.get(label))
-        heads.append(f'<th scope="col"{alignment}{order}><span class="vk-sr">{html.escape(label)}</span>{facts}</th>')
+        heads.append(f'<th scope="col"{alignment}{order}><span class="vk-sr">{escaped(label)}</span>{facts}</th>')
         attributes = f"{alignment}{' data-sorted' * is_sorted}"
         shown.append([f"<td{attributes}>{cell}</td>" for cell in cells(column)])
     numbers = (f'<th scope="row">{number}</th>' for number in page.numbers)
@@ -116,7 +115,7 @@ def cells(column: pd.Series[Any], *, bounded: bool = True) -> list[str]:
     kind, shown = arrow(column).type, texts(column).to_pylist()
     aligned = _aligned(shown) if pa.types.is_floating(kind) or pa.types.is_decimal(kind) else shown
     pairs = zip(aligned if bounded else shown, shown, strict=True)
-    show = _bounded if bounded else lambda text, _: html.escape(text)
+    show = _bounded if bounded else lambda text, _: escaped(text)
     return ["<i>null</i>" if text is None else show(text, full) for text, full in pairs]
 
 
@@ -130,8 +129,8 @@ def facts_html(fact: Facts | None) -> str:
     drawing = f'<svg width="80" height="18" role="img" aria-label="Histogram"><path d="{bars}"/></svg>'
     spread = fact.spread or ("all different" if fact.bars else "no values")
     lines = [spread, f"{fact.distinct:,} distinct · {_percent(fact.null_share)} null", fact.kind]
-    words = "<br>".join(map(html.escape, lines))
-    return f'<div title="{html.escape("; ".join(lines)[:_TOOLTIP])}">{drawing}<br>{words}</div>'
+    words = "<br>".join(map(escaped, lines))
+    return f'<div title="{escaped("; ".join(lines)[:_TOOLTIP])}">{drawing}<br>{words}</div>'
 
 
 def _aligned(shown: list[str | None]) -> list[str | None]:
@@ -158,9 +157,9 @@ def _percent(share: float) -> str:
 
 def _bounded(text: str, full: str | None = None) -> str:
     if text == (full or text) and len(text) <= _CELL:
-        return html.escape(text)
+        return escaped(text)
     short, tooltip = shortened(text, _CELL), shortened(full or text, _TOOLTIP)
-    return f'<span title="{html.escape(tooltip)}">{html.escape(short)}</span>'
+    return f'<span title="{escaped(tooltip)}">{escaped(short)}</span>'
 
 
 def _alignment(column: pd.Series[Any]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import chain, count
@@ -14,7 +13,7 @@ import ipywidgets as widgets
 import pandas as pd
 
 from vendorkit.panels.base import WHOLE, WRAP, Action, button, set_class
-from vendorkit.panels.markup import copyable_html, dim_html, error_html, success_html
+from vendorkit.panels.markup import copyable_html, dim_html, error_html, escaped, success_html
 from vendorkit.panels.table.charts import CHARTS, SPANS, Chart, picture_html
 from vendorkit.panels.table.columns import Columns, kind_of
 from vendorkit.panels.table.files import MOCK, WRITERS, is_mock, tab_text
@@ -160,7 +159,7 @@ def download_html(columns: Columns, path: Path, about: Mapping[str, Any] | None 
     rows = max(map(len, columns.values()), default=0)
     size = f"{rows:,} rows, {len(body) / 1000:,.0f} kB"
     if len(body) <= LINK_BYTES:
-        name = html.escape(path.name)
+        name = escaped(path.name)
         data = base64.b64encode(body).decode()
         href = f"data:application/octet-stream;base64,{data}"
         return f'<a download="{name}" href="{href}" style="text-decoration:underline">Download {name}</a> ({size})'

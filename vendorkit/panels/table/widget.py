@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -13,7 +12,7 @@ import pandas as pd
 
 from vendorkit import arguments, calls
 from vendorkit.panels.base import WHOLE, WorkPanel, button, guarded, label_of, set_ready
-from vendorkit.panels.markup import dim_html, info_html, scrolled_html
+from vendorkit.panels.markup import dim_html, escaped, info_html, scrolled_html
 from vendorkit.panels.table.columns import Facts, kind_of, texts
 from vendorkit.panels.table.conditions import HINTS
 from vendorkit.panels.table.grid import Buttons, Grid
@@ -157,7 +156,7 @@ class Table(View, WorkPanel):
             self._on_open(position)
             return
         self._open_position = -1 if self._open_position == position else position
-        fields = ((html.escape(label), cells(value, bounded=False)[0]) for label, value in values.items())
+        fields = ((escaped(label), cells(value, bounded=False)[0]) for label, value in values.items())
         title = f"Row {self._first + number + 1:,}"
         shown = scrolled_html(f"<b>{title}</b>{info_html(fields)}", title)
         self._detail.value = "" if self._open_position < 0 else f'<div class="vk-detail">{shown}</div>'
@@ -180,7 +179,7 @@ class Table(View, WorkPanel):
         facts = self._facts if self._facts_on.value else None
         widths = [self._widths[label] for label in page]
         self._grid.paint(Page(page, widths, self._first, self._sort, self._descending, facts))
-        self._info.value = html.escape(self._caption())
+        self._info.value = escaped(self._caption())
         self._status.value = self._detail.value = ""
         self._open_position = -1
         self._chips.relabel(self.chips())
@@ -227,7 +226,7 @@ class Table(View, WorkPanel):
     def static_html(self) -> str:
         """Return the current page and its summary as HTML."""
         page = page_html(self.on_page(), title=self.summary(), sort=self._sort, descending=self._descending)
-        return f'{page}<span role="status">{html.escape(self._caption())}</span>{self._status.value}'
+        return f'{page}<span role="status">{escaped(self._caption())}</span>{self._status.value}'
 
     def static_text(self) -> str:
         """Return a one-line summary and the first rows of the current page."""
