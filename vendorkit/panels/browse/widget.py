@@ -51,7 +51,7 @@ class Browser(WorkPanel):
         self.frame: pd.DataFrame | None = None
         self.query: Query | None = None
         self._past: list[Response] = []
-        self._at, self._xml_open = -1, False
+        self._at = -1
         self._temporary: list[widgets.Widget] = []  # for one response, and closed with it
         self._list: Table | None = None  # created for the first list and reused
         self._ticks, self._links, self._heading = widgets.HBox(layout=WRAP), widgets.HBox(layout=WRAP), widgets.HTML()
@@ -66,7 +66,7 @@ class Browser(WorkPanel):
             "DataFrame": self._frame,
         }
         self._tabs = titled(widgets.Tab, tabs | ({"XML": self._xml} if "xml" in client.accepts else {}))
-        self._tabs.observe(guarded(self._chose_tab, self.fail), names="selected_index")
+        self._tabs.observe(guarded(self._fetch_xml, self.fail), names="selected_index")
         # Expand is not inside the tick boxes, which are replaced with each response: it would lose the focus.
         expanding = widgets.HBox([self._ticks, self._expand], layout=WRAP)
         self.fill([self._bar(), self._status, self._heading, self._about, expanding, self._tabs])
@@ -87,10 +87,6 @@ class Browser(WorkPanel):
         self._address = entry(widgets.Text, "Address", self._typed, self.fail, **at_enter)
         bar = [self._back, self._forward, self._start, self._reload, self._address, self._stop]
         return widgets.HBox(bar, layout=WRAP)
-
-    def _chose_tab(self) -> None:
-        self._xml_open = self._tabs.selected_index == _XML
-        self._fetch_xml()
 
     def go(self, to: str | Query | None = None, *, expand: Sequence[str] | None = None) -> None:
         """
@@ -155,7 +151,7 @@ class Browser(WorkPanel):
     def _fetch_xml(self) -> None:
         """Fetch the response as XML if the XML tab is open and has none yet."""
         response, at = self.response, self._at
-        if self._xml_open and response is not None and response.xml is None:
+        if self._tabs.selected_index == _XML and response is not None and response.xml is None:
             self._worker.start(lambda: partial(self._add, with_xml(self.client, response), at))
 
     def _address_of(self, to: str | Query | None, expand: Sequence[str] | None = None) -> Address:
@@ -167,8 +163,8 @@ class Browser(WorkPanel):
 
     def _fetch(self, address: Address, at: int | None = None) -> Callable[[], None]:
         """Fetch *address* and return a function that shows it; *at* is its place in the history, None for a new one."""
-        response = fetch(self.client, address)
-        return partial(self._add, with_xml(self.client, response) if self._xml_open else response, at)
+        response, xml_open = fetch(self.client, address), self._tabs.selected_index == _XML
+        return partial(self._add, with_xml(self.client, response) if xml_open else response, at)
 
     def _add(self, response: Response, at: int | None = None) -> None:
         if at is None:

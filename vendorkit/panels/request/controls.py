@@ -33,7 +33,6 @@ _RESERVED_REQUESTS: Final = 10  # of the rate budget, kept for requests that the
 _MANY_ROWS: Final = 10**6
 _MAX_ROWS: Final = 4  # visible choices
 _WHOLE_DAY: Final = {"from": "00:00:00", "until": "23:59:59"}
-_HINTS: Final = HINTS["control of a filter"]
 
 
 def typed(declared: Filter, text: str) -> Any:
@@ -200,7 +199,9 @@ def _widget_for(declared: Filter) -> Any:
     if declared.choices or declared.kind == "boolean":
         options: list[tuple[str, Any]] = [(name, name) for name in declared.choices] or [("yes", True), ("no", False)]
         return widgets.Dropdown(options=[("", ""), *options], **shared)
-    hint = _HINTS.get(declared.kind, "one value, or several separated by commas" if declared.many else "")
+    hint = HINTS["control of a filter"].get(
+        declared.kind, "one value, or several separated by commas" if declared.many else ""
+    )
     return (widgets.Textarea if declared.kind == "object" else widgets.Text)(placeholder=hint, **shared)
 
 

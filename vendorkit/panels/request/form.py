@@ -25,7 +25,6 @@ from vendorkit.vendors.client import Client
 
 _FIRST_ROWS: Final = "1000"
 # Arguments of `query` and `frame` get the same kind of control as filters.
-_ABOUT: Final = HINTS["argument of a request"]
 _SINCE: Final = Filter("since", "moment", many=False, about="Only records created or changed since this time.")
 _LIMIT: Final = Filter("limit", "integer", many=False, about="Maximum number of rows. Empty: all.")
 _WHERE: Final = Filter("where", "object", many=False, about='A filter in JSON, as {"or": [{"id": 9}, {"id": 12}]}.')
@@ -44,7 +43,7 @@ def _arguments(client: Client, resource: Resource) -> list[Filter]:
         "expand": resource.expands,
     }
     listed = [
-        Filter(name, choices=tuple(values), many=name == "expand", about=_ABOUT[name])
+        Filter(name, choices=tuple(values), many=name == "expand", about=HINTS["argument of a request"][name])
         for name, values in choices.items()
         if values
     ]

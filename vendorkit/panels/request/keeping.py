@@ -138,21 +138,19 @@ class SavePane(widgets.HBox):  # type: ignore[misc]
             UsageError: The path is empty, or something else is already there.
             IncompletePull: The download broke off. Saving a dataset again continues from there.
         """
+        path = arguments.folder(self.path.value, "the path of a folder or a file")
         if self.kind.value == "dataset":
-            path = str(arguments.folder(self.path.value))
             chosen = {name: value for name, value in options.items() if name in ("columns", "locale")}
-            message = f"Saved {counted(query.save(path, **chosen).rows, 'row')} to {path}."
-            code = f"import vendorkit as vk\n\nframe = vk.load({path!r})\n"
+            rows = query.save(path, **chosen).rows
+            code = f"import vendorkit as vk\n\nframe = vk.load({str(path)!r})\n"
         else:
-            path = arguments.folder(self.path.value, "the path of a file")
-            file = path.parent / f"{path.name.removesuffix('.parquet')}.parquet"
-            if file.exists():
-                what = f"{file} already exists."
+            path = path.parent / f"{path.name.removesuffix('.parquet')}.parquet"
+            if path.exists():
+                what = f"{path} already exists."
                 raise UsageError(what, remedy="Enter another name.")
             frame, body = query.frame(**{**options, "limit": None}), io.BytesIO()
             frame.to_parquet(body)
-            write_atomically(file, body.getbuffer())
-            message = f"Saved {counted(len(frame), 'row')} to {file}."
-            code = f"import pandas as pd\n\nframe = pd.read_parquet({str(file)!r})\n"
+            write_atomically(path, body.getbuffer())
+            rows, code = len(frame), f"import pandas as pd\n\nframe = pd.read_parquet({str(path)!r})\n"
         self.code.value = copyable_html(code, "Copy for the next cell")
-        return message
+        return f"Saved {counted(rows, 'row')} to {path}."

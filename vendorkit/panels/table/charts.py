@@ -45,8 +45,7 @@ class Chart:
     @property
     def title(self) -> str:
         """The title, such as "price by cents"."""
-        title: str = CHARTS[self.kind]["title"]
-        return title.format(**vars(self))
+        return str(CHARTS[self.kind]["title"].format(**vars(self)))
 
     def draw(self, axes: Any, shown: pd.DataFrame) -> None:
         """Draw the chart on *axes* by running the code that `code` returns, so that both always agree."""
@@ -83,7 +82,6 @@ def picture_html(chart: Chart, shown: pd.DataFrame) -> str:
     figure, sink = Figure(figsize=_SIZE, dpi=110, layout="constrained"), io.BytesIO()
     try:
         chart.draw(figure.subplots(), shown)
-        check_cancelled()
         figure.savefig(sink, format="png")
         check_cancelled()
     except (ValueError, OverflowError) as exc:

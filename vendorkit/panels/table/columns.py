@@ -60,7 +60,9 @@ def arrow(column: pd.Series[Any]) -> pa.ChunkedArray:
 
 
 def _is_foreign(kind: pa.DataType) -> bool:
-    return isinstance(kind.value_type if pa.types.is_dictionary(kind) else kind, pa.BaseExtensionType)
+    """Return whether another library or Parquet lacks the type, as it does for objects without members."""
+    values = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return isinstance(values, pa.BaseExtensionType) or pa.types.is_interval(values) or "struct<>" in str(values)
 
 
 def without_midnight(array: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, Final
@@ -24,7 +24,6 @@ from vendorkit.panels import markup
 from vendorkit.panels.table.columns import kind_of
 
 HINTS: Final = markup.HINTS["filter of a table"]
-_VALUES: Final = markup.HINTS["values of a column"]
 _FLAGS: Final = {"true": True, "yes": True, "false": False, "no": False}
 _DATE: Final = r"(?a)\d{4}(-\d\d?(-\d\d?([ T]\d\d?(:\d\d(:\d\d)?)?)?)?)?"
 _NUMBER: Final = r"(?ai)[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?"
@@ -94,12 +93,9 @@ def plain_names(frame: pd.DataFrame, labels: Sequence[str]) -> dict[str, Any]:
     """Return the names that select one column of *frame* and that code can contain, by their *labels*."""
     levels, repeated = {*frame.index.names}, frame.columns.duplicated(keep=False)  # `sort_values` also finds levels
     named = zip(labels, frame.columns, repeated, strict=True)
-    return {label: name for label, name, is_repeated in named if not is_repeated and _is_literal(name, levels)}
-
-
-def _is_literal(name: Any, levels: Collection[Any]) -> bool:
-    parts = name if isinstance(name, tuple) else (name,)
-    return name not in levels and all(type(part) in (str, int) for part in parts)
+    unique = {label: name for label, name, is_repeated in named if not is_repeated and name not in levels}
+    parts = {label: name if isinstance(name, tuple) else (name,) for label, name in unique.items()}
+    return {label: name for label, name in unique.items() if {*map(type, parts[label])} <= {str, int}}
 
 
 def condition(column: pd.Series[Any], text: str, label: str) -> Condition | None:
@@ -122,7 +118,8 @@ def condition(column: pd.Series[Any], text: str, label: str) -> Condition | None
             return _of_values(column, kind, sign, rest)
     except (KeyError, ValueError, OverflowError):
         pass
-    what = f"“{text}” is not a valid condition on the column {label}, which holds {_VALUES[kind]}."
+    holds = markup.HINTS["values of a column"][kind]
+    what = f"“{text}” is not a valid condition on the column {label}, which holds {holds}."
     raise UsageError(what, remedy=f"Examples: {HINTS[kind]}.")
 
 
@@ -144,31 +141,27 @@ def _of_texts(sign: str, rest: str, text: str) -> Condition:
 
 def _of_values(column: pd.Series[Any], kind: str, sign: str, rest: str) -> Condition:
     if ".." in rest and not sign:
-        return Condition((_between(column, kind, *rest.split("..", 1)),))
+        first, last = map(str.strip, rest.split("..", 1))
+        if first and last:
+            (low, _), (high, after) = _span(column, kind, first), _span(column, kind, last)
+            return Condition(((_between(low, high, after),),))
+        sign, rest = ("<=", last) if last else (">=", first)
     if sign in _SIGNS:
-        low, high = _span(column, kind, rest)
-        if high is None:
+        low, after = _span(column, kind, rest)
+        if after is None:
             return Condition(((Step(_SIGNS[sign], (low,)),),))
-        # A date means its whole day, month or year, from *low* to just before *high*: ">2026-03" starts in April.
-        method, limit = {">": ("ge", high), ">=": ("ge", low), "<": ("lt", low), "<=": ("lt", high)}[sign]
+        # A date means its whole day, month or year, from *low* to just before *after*: ">2026-03" starts in April.
+        method, limit = {">": ("ge", after), ">=": ("ge", low), "<": ("lt", low), "<=": ("lt", after)}[sign]
         return Condition(((Step(method, (limit,)),),))
-    spans = [_span(column, kind, value) for value in rest.split("|")]
-    if kind == "date":
-        chains = tuple((Step("between", span, {"inclusive": "left"}),) for span in spans)
-    else:
-        chains = tuple((Step("eq", (value,)),) for value, _ in spans)  # `isin` does not find 0.1 in float32
-    return Condition(chains, negated=sign == "!=")
+    spans = (_span(column, kind, value) for value in rest.split("|"))
+    # Not `isin`, which does not find 0.1 in float32.
+    steps = [Step("eq", (low,)) if after is None else _between(low, low, after) for low, after in spans]
+    return Condition(tuple((step,) for step in steps), negated=sign == "!=")
 
 
-def _between(column: pd.Series[Any], kind: str, first: str, last: str) -> tuple[Step, ...]:
-    low = _span(column, kind, first)[0] if first.strip() else None
-    low_of_last, end = _span(column, kind, last) if last.strip() else (None, None)
-    high = low_of_last if end is None else end
-    if low is not None and high is not None:
-        return (Step("between", (low, high), {} if end is None else {"inclusive": "left"}),)
-    if low is None and high is None:
-        raise ValueError
-    return (Step("ge", (low,)) if high is None else Step("le" if end is None else "lt", (high,)),)
+def _between(low: Any, high: Any, after: Any) -> Step:
+    """Match values from *low* to *high*, or to just before *after* unless that is None."""
+    return Step("between", (low, high)) if after is None else Step("between", (low, after), {"inclusive": "left"})
 
 
 def _span(column: pd.Series[Any], kind: str, text: str) -> tuple[Any, Any]:

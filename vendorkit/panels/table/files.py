@@ -66,22 +66,11 @@ def parquet_bytes(columns: Columns, about: About = _NOTHING) -> bytes:
 
     `pandas.read_parquet` restores *about* as `attrs["vendorkit"]`.
     """
-    sink, table = io.BytesIO(), pa.table({name: _stored(column) for name, column in columns.items()})
+    sink, table = io.BytesIO(), pa.table({name: _arrow(column) for name, column in columns.items()})
     with suppress(TypeError, ValueError):  # attrs may hold anything
         table = table.replace_schema_metadata({"PANDAS_ATTRS": json.dumps({"vendorkit": about})} if about else None)
     pq.write_table(table, sink)
     return sink.getvalue()
-
-
-def _stored(column: pd.Series[Any]) -> pa.ChunkedArray:
-    """Return the values as Arrow, or as text if Parquet has no such type, as for objects without members."""
-    check_cancelled()
-    array = arrow(column)
-    try:
-        pq.write_table(pa.table([array.slice(0, 0)], names=["column"]), io.BytesIO())
-    except pa.ArrowNotImplementedError:
-        return texts(column)
-    return array
 
 
 def excel_bytes(columns: Columns, about: About = _NOTHING) -> bytes:
@@ -133,6 +122,11 @@ def write_columns(columns: Columns, path: str | Path, about: About = _NOTHING) -
     return path
 
 
+def _arrow(column: pd.Series[Any]) -> pa.ChunkedArray:
+    check_cancelled()  # a long column takes seconds
+    return arrow(column)
+
+
 def _delimited(columns: Columns, delimiter: str) -> bytes:
     names = _escaped(pa.chunked_array([pa.array(list(columns), pa.large_string())])).to_pylist()
     arrays = [_flat(column) for column in columns.values()]
@@ -146,8 +140,7 @@ def _delimited(columns: Columns, delimiter: str) -> bytes:
 
 def _flat(column: pd.Series[Any]) -> pa.ChunkedArray:
     """Return numbers and booleans unchanged, and other values as escaped text."""
-    check_cancelled()
-    array = arrow(column)
+    array = _arrow(column)
     plain = pa.types.is_integer(array.type) or pa.types.is_floating(array.type) or pa.types.is_boolean(array.type)
     return array if plain else _escaped(texts(column))
 
