@@ -22,11 +22,9 @@ from vendorkit.panels.markup import STYLE, error_html, success_html
 from vendorkit.vendors.client import Client
 
 WRAP: Final = {"flex_flow": "row wrap", "align_items": "center"}
-LABELLED: Final = {"description_width": "10em"}
-WIDE: Final = {"width": "28em"}
 WHOLE: Final = {"description_width": "initial"}
-FIELD: Final = {"style": LABELLED, "layout": WIDE}
-LIST: Final = {"style": LABELLED, "layout": {"width": "46em", "max_width": "98%"}}
+FIELD: Final = {"style": {"description_width": "10em"}, "layout": {"width": "28em"}}
+LIST: Final = {"style": FIELD["style"], "layout": {"width": "46em", "max_width": "98%"}}
 Action = Callable[[], Any]
 OnError = Callable[[BaseException], None]
 _VIEW: Final = "application/vnd.jupyter.widget-view+json"

@@ -110,9 +110,8 @@ def _marked(line: str, pattern: re.Pattern[str]) -> str:
 def info_html(rows: Iterable[Sequence[str]], heads: Sequence[str] = ()) -> str:
     """Return a small table. The first cell of each row is its heading. Cells are HTML, *heads* are plain text."""
     head = "".join(f'<th scope="col">{escaped(text)}</th>' for text in heads)
-    body = "".join(
-        f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in rest)}</tr>' for first, *rest in rows
-    )
+    lines = (f'<th scope="row">{first}</th>' + "".join(f"<td>{cell}</td>" for cell in rest) for first, *rest in rows)
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
     return f'<table class="vk vk-info">{f"<thead><tr>{head}</tr></thead>" if head else ""}<tbody>{body}</tbody></table>'
 
 

@@ -11,7 +11,7 @@ from traitlets import TraitError
 
 from vendorkit import arguments
 from vendorkit.ask import Filter, choice, find_filter
-from vendorkit.panels.base import FIELD, LABELLED, LIST, WRAP, Action, OnError, button, entry
+from vendorkit.panels.base import FIELD, LIST, WRAP, Action, OnError, button, entry
 from vendorkit.panels.request.controls import Control, Lookup
 from vendorkit.resource import Resource
 
@@ -43,7 +43,7 @@ class Conditions(widgets.VBox):  # type: ignore[misc]
         self, resource: Resource, lookup: Lookup, changed: Action, on_error: OnError, remove: Remove = None
     ) -> None:
         self._resource, self._lookup, self._changed, self._on_error = resource, lookup, changed, on_error
-        options = {"options": _MATCHES, "style": LABELLED}
+        options = {"options": _MATCHES, "style": FIELD["style"]}
         self._match = entry(widgets.Dropdown, "Group" if remove else "Filters", changed, on_error, **options)
         self._rows = widgets.VBox()
         removing = [button("Remove group", lambda: remove(self), on_error)] if remove else []

@@ -16,7 +16,7 @@ import ipywidgets as widgets
 
 from vendorkit.ask import Filter
 from vendorkit.errors import UsageError, VendorkitError
-from vendorkit.panels.base import LABELLED, WIDE, WRAP, Action
+from vendorkit.panels.base import FIELD, WRAP, Action
 from vendorkit.panels.markup import HINTS, dim_html, escaped, readable
 from vendorkit.pull import progress_to
 from vendorkit.query import Query
@@ -32,6 +32,7 @@ _MAX_MATCHES: Final = 10
 _RESERVED_REQUESTS: Final = 10  # of the rate budget, kept for requests that the user sends
 _MANY_ROWS: Final = 10**6
 _MAX_ROWS: Final = 4  # visible choices
+_HINTS: Final = HINTS["control of a filter"]
 _WHOLE_DAY: Final = {"from": "00:00:00", "until": "23:59:59"}
 
 
@@ -193,15 +194,13 @@ class Control(widgets.HBox):  # type: ignore[misc]
 
 
 def _widget_for(declared: Filter) -> Any:
-    shared = {"description": declared.name, "style": LABELLED, "layout": WIDE | {"flex": "0 0 auto"}}
+    shared = {"description": declared.name, "style": FIELD["style"], "layout": FIELD["layout"] | {"flex": "0 0 auto"}}
     if declared.choices and declared.many:
         return widgets.SelectMultiple(options=declared.choices, rows=min(len(declared.choices), _MAX_ROWS), **shared)
     if declared.choices or declared.kind == "boolean":
         options: list[tuple[str, Any]] = [(name, name) for name in declared.choices] or [("yes", True), ("no", False)]
         return widgets.Dropdown(options=[("", ""), *options], **shared)
-    hint = HINTS["control of a filter"].get(
-        declared.kind, "one value, or several separated by commas" if declared.many else ""
-    )
+    hint = _HINTS.get(declared.kind, "one value, or several separated by commas" if declared.many else "")
     return (widgets.Textarea if declared.kind == "object" else widgets.Text)(placeholder=hint, **shared)
 
 

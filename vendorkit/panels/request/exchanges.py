@@ -82,10 +82,9 @@ class ExchangePane(widgets.VBox):  # type: ignore[misc]
 
     def _open_chosen(self) -> None:
         number, term = self._chooser.value, self.search.value
-        self._open.value = "".join(
-            f"<h4>{title}</h4>{foldable_html(text, term, f'Copy {title.lower()}')}"
-            for title, text in ([] if number is None else self._parts(number))
-        )
+        parts = [] if number is None else self._parts(number)
+        shown = [f"<h4>{title}</h4>{foldable_html(text, term, f'Copy {title.lower()}')}" for title, text in parts]
+        self._open.value = "".join(shown)
 
 
 def _target(exchange: Exchange) -> str:

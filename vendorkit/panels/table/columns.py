@@ -129,9 +129,8 @@ def kind_of(column: pd.Series[Any]) -> str:
     return "text" if types.is_string_dtype(dtype) else "other"
 
 
-_KINDS_OF_OBJECTS: Final = {"string": "text", "boolean": "flag", "date": "date"} | dict.fromkeys(
-    ("integer", "floating", "mixed-integer-float", "decimal"), "number"
-)
+_NUMBERS: Final = ("integer", "floating", "mixed-integer-float", "decimal")  # as pandas infers them
+_KINDS_OF_OBJECTS: Final = {"string": "text", "boolean": "flag", "date": "date"} | dict.fromkeys(_NUMBERS, "number")
 
 
 def is_number(column: pd.Series[Any]) -> bool:

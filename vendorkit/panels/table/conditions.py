@@ -93,7 +93,7 @@ def plain_names(frame: pd.DataFrame, labels: Sequence[str]) -> dict[str, Any]:
     """Return the names that select one column of *frame* and that code can contain, by their *labels*."""
     levels, repeated = {*frame.index.names}, frame.columns.duplicated(keep=False)  # `sort_values` also finds levels
     named = zip(labels, frame.columns, repeated, strict=True)
-    unique = {label: name for label, name, is_repeated in named if not is_repeated and name not in levels}
+    unique: dict[str, Any] = {label: name for label, name, again in named if not again and name not in levels}
     parts = {label: name if isinstance(name, tuple) else (name,) for label, name in unique.items()}
     return {label: name for label, name in unique.items() if {*map(type, parts[label])} <= {str, int}}
 
