@@ -882,6 +882,9 @@ def test_names_that_utf8_cannot_hold_are_escaped():
     """Half a surrogate pair, as it may come from a file name."""
     table = vk.table(pd.DataFrame([[1]], columns=pd.Index(["\ud83d"], dtype="object")))
     assert table.columns == ["\\ud83d"]
+    control(table, "Chart").value = True
+    table.join()
+    assert "No column can be plotted." in table._pane.children[0]._shown.value
 
 
 @pytest.mark.parametrize("values", [["x", None, "y"], [1.0, None, 2.0], [None, None, True]])

@@ -147,7 +147,7 @@ def test_texts(values):
         ),
         *((column(ZONED, "datetime64[us, UTC]"), text) for text in ("2026-13", "now", "5", "2026-02-30")),
         *((column(FLAGS, "boolean"), text) for text in ("1", "maybe")),
-        *((column(SPANS, "timedelta64[us]"), text) for text in (">1", "soon")),
+        *((column(SPANS, "timedelta64[us]"), text) for text in (">1", "soon", "!=", "nat")),
         *((column([5, 7], "category"), text) for text in (">5", "=5", "5..7")),
     ],
 )

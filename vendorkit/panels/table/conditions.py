@@ -91,11 +91,14 @@ def literal(value: Any) -> str:
 
 def plain_names(frame: pd.DataFrame, labels: Sequence[str]) -> dict[str, Any]:
     """Return the names that select one column of *frame* and that code can contain, by their *labels*."""
-    levels, repeated = {*frame.index.names}, frame.columns.duplicated(keep=False)  # `sort_values` also finds levels
-    named = zip(labels, frame.columns, repeated, strict=True)
-    unique: dict[str, Any] = {label: name for label, name, again in named if not again and name not in levels}
-    parts = {label: name if isinstance(name, tuple) else (name,) for label, name in unique.items()}
-    return {label: name for label, name in unique.items() if {*map(type, parts[label])} <= {str, int}}
+    levels = frame.index.names  # `sort_values` finds these too
+    named = zip(labels, frame.columns, frame.columns.duplicated(keep=False), strict=True)
+    return {label: name for label, name, again in named if not again and name not in levels and _is_plain(name)}
+
+
+def _is_plain(name: Any) -> bool:
+    parts = name if isinstance(name, tuple) else (name,)
+    return all(type(part) in (str, int) and markup.readable(str(part)) == str(part) for part in parts)
 
 
 def condition(column: pd.Series[Any], text: str, label: str) -> Condition | None:
@@ -176,7 +179,7 @@ def _span(column: pd.Series[Any], kind: str, text: str) -> tuple[Any, Any]:
     if kind == "flag":
         return _FLAGS[text.lower()], None
     if kind == "duration":
-        if re.fullmatch(_NUMBER, text):  # no unit
+        if not re.search(r"\d *[A-Za-z:]", text):  # no unit
             raise ValueError
         return pd.Timedelta(text), None
     if not re.fullmatch(_DATE, text):

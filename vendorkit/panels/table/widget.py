@@ -217,10 +217,9 @@ class Table(View, WorkPanel):
 
     def _show_panes(self) -> None:
         """Show the selected panes. Panes are created on first use, so that the first page shows sooner."""
-        existing = {type(pane): pane for pane in self._pane.children}
+        made = {type(pane): pane for pane in self._pane.children}
         selected = [kind for toggle, kind in self._toggles.items() if toggle.value and kind is not None]
-        callbacks = self._compute, self._run_user_action
-        self._pane.children = [existing.get(kind) or kind(self, *callbacks) for kind in selected]
+        self._pane.children = [made.get(kind) or kind(self, self._compute, self._run_user_action) for kind in selected]
         self.changed()
 
     def static_html(self) -> str:
