@@ -140,6 +140,8 @@ def test_tab_reaches_every_control_and_each_has_a_name(opened, front_end):
         button(page, name).click()
     page.get_by_role("img", name="Histogram of cents").wait_for()
     expect(page.locator("table.vk-grid svg").first).to_be_visible()
+    expect(page.locator("pre.vk-code").last).to_contain_text('"price"')  # the last pane
+    expect(page.locator(".vk-stop.vk-off")).to_have_count(1)  # no chart is being drawn
     wanted = page.locator(
         ".vendorkit-panel :is(button,input,select,a[href],[tabindex='0']):visible:not(:disabled)"
     ).count()
