@@ -162,7 +162,7 @@ def test_texts_of_any_kind_are_plain(medipim):
 def test_a_number_is_no_code(medipim, code):
     """Its leading zeros are lost; the message says so."""
     assert refusal(lambda: medipim.products.query(cnk=code)) == (
-        f"cnk must be a string, not {code!r}. Pass the code as a string: a number cannot have leading zeros."
+        f"cnk must be a string, not {code!r}. Pass a string: numbers cannot have leading zeros."
     )
 
 

@@ -24,6 +24,7 @@ CALLS = {
     "medipim.products.query({1: 2})": "Write query(name=value)",
     'medipim.products.query(brand="Aderlis")': "medipim.brands.query(search='Aderlis')",
     'medipim.products.query(srot="id")': "Did you mean sort?",
+    "medipim.products.query(updated_since=1, updatedSince=2)": "updated_since is given twice, also as updatedSince",
     'medipim.products.query(status="activ")': "one of active, replaced, inactive",
     "medipim.products.query(limit=5)": "query(…).frame(limit=…)",
     'medipim.products.query(search="soap")': 'a dictionary, not \'soap\'. Give {"query": …, "locale": …',

@@ -2,5 +2,4 @@
 
 from vendorkit.cli import run
 
-if __name__ == "__main__":
-    run()
+run()

@@ -186,8 +186,7 @@ class Filter:
 
     def _code(self, value: Any) -> str:
         if not isinstance(value, str):
-            remedy = "Pass the code as a string: a number cannot have leading zeros."
-            arguments.refuse(self.name, self._wanted, value, remedy)
+            arguments.refuse(self.name, self._wanted, value, "Pass a string: numbers cannot have leading zeros.")
         return arguments.identifier(value, self.name)
 
     def _day(self, value: Any) -> str:

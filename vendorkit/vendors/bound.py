@@ -203,8 +203,15 @@ class BoundResource:
 
     def _values(self, filters: Mapping[str, Any]) -> dict[str, Any]:
         """Return the checked values by the vendor's names, without those that are None."""
-        pairs = [(self._filter(name, _ARGUMENTS), given) for name, given in filters.items()]
-        return {declared.wire: declared.value(given) for declared, given in pairs if given is not None}
+        values: dict[str, Any] = {}
+        for name, given in filters.items():
+            declared = self._filter(name, _ARGUMENTS)
+            if declared.wire in values:
+                what = f"The filter {declared.name} is given twice, also as {declared.wire}."
+                raise UsageError(what, remedy="Omit one of them.")
+            if given is not None:
+                values[declared.wire] = declared.value(given)
+        return values
 
     def _with_defaults(self, values: dict[str, Any]) -> dict[str, Any]:
         """Add defaults from the settings; `UsageError` if a required filter is missing."""
