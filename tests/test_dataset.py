@@ -10,6 +10,7 @@ import random
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +26,8 @@ import pytest
 import vendorkit as vk
 from tests.dataset_files import Died, begin, leftovers, newest, part_files
 from vendorkit import local
-from vendorkit.errors import CredentialsRefused, IncompletePull, UsageError
+from vendorkit.errors import Cancelled, CredentialsRefused, IncompletePull, UsageError
+from vendorkit.pull import progress_to
 from vendorkit.resource import Accept
 from vendorkit.saved import files
 from vendorkit.saved import write as filling
@@ -327,6 +329,23 @@ def test_a_broken_pull_keeps_what_came(medipim, vendors, tmp_path):
     vendors["medipim"].clear_log()
     assert query.save(tmp_path / "p", columns=["id"]).complete
     assert vendors["medipim"].requests == (5000 - rows) / 250
+    _assert_same(vk.load(tmp_path / "p"), query.frame(columns=["id"]))
+
+
+@pytest.mark.parametrize("pages", [1, 12])
+def test_a_cancelled_save_continues_after_the_received_pages(medipim, tmp_path, pages):
+    """Pages that were received but not yet read are stored too, so a part without a full group is not lost."""
+    query, stop = medipim.products.query(), threading.Event()
+    with (
+        vk.cancellable(stop),
+        progress_to(lambda seen: stop.set() if seen.pages >= pages else None),
+        pytest.raises(Cancelled),
+    ):
+        query.save(tmp_path / "p", columns=["id"])
+    stored = vk.load(tmp_path / "p", partial=True)
+    assert len(stored) % 250 == 0 < len(stored) < 5000
+    assert not stored.attrs["vendorkit"]["complete"]
+    assert query.save(tmp_path / "p", columns=["id"]).parts > 1
     _assert_same(vk.load(tmp_path / "p"), query.frame(columns=["id"]))
 
 

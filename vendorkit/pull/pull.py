@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import closing
 from contextvars import Context
@@ -12,13 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
 from itertools import takewhile
-from threading import Event
-from types import SimpleNamespace
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar
 
 from vendorkit import arguments
 from vendorkit.auth.interrupts import tolerated
-from vendorkit.deadline import cancellable
 from vendorkit.errors import Cancelled, IncompletePull, VendorkitError
 from vendorkit.frames import Page
 from vendorkit.pull.drive import Queue
@@ -27,7 +24,9 @@ from vendorkit.pull.threads import Threads, result_of
 from vendorkit.resource import Accept, Flow, Source
 
 T = TypeVar("T")
-_REST_S: Final = 0.2  # time for reading the arrived pages after Cancel
+Read = Callable[[Sequence[Page]], T]
+_REST_S: Final = 0.2  # after Cancel, the reading of an arrived page begins only within this time
+_REST_PAGE_S: Final = 1.0  # and is waited for so long, for example on a computer under load
 _REST_ROWS: Final = 2_000  # larger pages are not read then
 
 
@@ -92,7 +91,6 @@ class Pull:
         self._totals: list[int] = []  # the announced totals, without repetitions
         self._moved: list[int] = []  # for each of these, the first page that announced it
         self._progress = Progress()
-        self._unread: list[Page] = []
 
     def accepted(self) -> Generator[Accept, None, None]:
         """Yield the accepted pages in order, cut at the limit, and report progress."""
@@ -131,7 +129,9 @@ class Pull:
         is_usable = self._newcomers.running() or (self._newcomers.done() and not self._newcomers.cancelled())
         return result_of(self._newcomers, self._threads) if is_usable else self._find_newcomers(self.first_at)
 
-    def read(self, read: Callable[[Sequence[Page]], T], rows: int | None = None) -> Generator[Group[T], None, None]:
+    def read(
+        self, read: Read[T], rows: int | None = None, read_rest: Read[T] | None = None
+    ) -> Generator[Group[T], None, None]:
         """
         Call *read* for groups of accepted pages in other threads, and yield its results in order.
 
@@ -140,6 +140,8 @@ class Pull:
         Args:
             read: Converts pages to a value.
             rows: Number of rows at which a group is read at the latest; None: the fastest for this kind of page.
+            read_rest: Like *read*, but shares no state with it, because *read* may still run in another thread. After
+                a cancellation, it reads the pages accepted before, as far as a short time allows. None: they are lost.
         """
         threads: Threads | None = None
         submitted: deque[tuple[Future[T] | None, list[Accept]]] = deque()
@@ -147,30 +149,33 @@ class Pull:
         failure: VendorkitError | None = None
         accepts = self.accepted()
         try:
-            while failure is None:
-                try:
-                    accept = next(accepts, None)
-                except Cancelled:
-                    raise
-                except VendorkitError as exc:
-                    accept, failure = None, exc
-                group += [] if accept is None else [accept]
-                if group and (accept is None or self._is_full(group, rows)):
-                    readers = group[0].page.readers
-                    threads = threads or Threads(readers, "read")
-                    submitted.append((threads.submit(partial(read, _pages(group))), group))
-                    group = []
-                while submitted and (accept is None or len(submitted) > readers):
-                    result = _group(submitted[0][0], read, submitted[0][1], self._threads)
-                    submitted.popleft()
-                    yield result
-                if accept is None:
-                    break
-        finally:
-            accepts.close()
-            if threads is not None:
-                threads.close()
-            self._unread = [page for _, unread in (*submitted, (None, group)) for page in _pages(unread)]
+            try:
+                while failure is None:
+                    try:
+                        accept = next(accepts, None)
+                    except Cancelled:
+                        raise
+                    except VendorkitError as exc:
+                        accept, failure = None, exc
+                    group += [] if accept is None else [accept]
+                    if group and (accept is None or self._is_full(group, rows)):
+                        readers = group[0].page.readers
+                        threads = threads or Threads(readers, "read")
+                        submitted.append((threads.submit(partial(read, _pages(group))), group))
+                        group = []
+                    while submitted and (accept is None or len(submitted) > readers):
+                        result = _group(submitted[0][0], read, submitted[0][1], self._threads)
+                        submitted.popleft()
+                        yield result
+                    if accept is None:
+                        break
+            finally:
+                accepts.close()
+                if threads is not None:
+                    threads.close()
+        except Cancelled:
+            yield from _read_rest(read_rest, [accept for _, unread in (*submitted, (None, group)) for accept in unread])
+            raise
         if failure is not None:
             raise failure
 
@@ -178,22 +183,6 @@ class Pull:
     def _is_full(group: Sequence[Accept], rows: int | None) -> bool:
         group_rows = group[0].page.group_rows
         return sum(accept.page.rows for accept in group) >= (group_rows if rows is None else min(group_rows, rows))
-
-    def read_rest(self, read: Callable[[Sequence[Page]], T]) -> Iterator[T]:
-        """After a cancellation, yield what *read* returns for the pages left unread, as far as 0.2 s allow."""
-        until = time.monotonic() + _REST_S
-        late = cast("Event", SimpleNamespace(is_set=lambda: time.monotonic() > until))
-        # In a thread that is abandoned when the time is up, because reading checks for cancellation too rarely.
-        threads = Threads(1, "read")
-        try:
-            with tolerated(VendorkitError, RuntimeError):
-                for page in takewhile(lambda page: page.rows <= _REST_ROWS, self._unread):
-                    future = Context().run(threads.submit, partial(_read_until, late, partial(read, [page])))
-                    if future is None or not wait([future], timeout=max(until - time.monotonic(), 0.0)).done:
-                        return
-                    yield future.result()
-        finally:
-            threads.close()
 
     @property
     def moved_pages(self) -> list[int]:
@@ -235,9 +224,7 @@ class Pull:
         self._progress.rows += page.rows
 
 
-def _group(
-    future: Future[T] | None, read: Callable[[Sequence[Page]], T], accepted: list[Accept], threads: Threads
-) -> Group[T]:
+def _group(future: Future[T] | None, read: Read[T], accepted: list[Accept], threads: Threads) -> Group[T]:
     """Wait for a group to be read; without a *future*, read it in this thread."""
     threads.check()
     value = read(_pages(accepted)) if future is None else result_of(future, threads)
@@ -245,9 +232,22 @@ def _group(
     return Group(value, len(accepted), rows, accepted[-1].cursor, accepted[-1].total)
 
 
-def _read_until(late: Event, read: Callable[[], T]) -> T:
-    with cancellable(late):
-        return read()
+def _read_rest(read: Read[T] | None, unread: Iterable[Accept]) -> Iterator[Group[T]]:
+    """Read pages that arrived before a cancellation, one by one, as far as the time allows."""
+    if read is None:
+        return
+    until = time.monotonic() + _REST_S
+    # In a thread, which is abandoned if one page takes too long, and in a context that was not cancelled.
+    threads = Threads(1, "read")
+    try:
+        with tolerated(VendorkitError, RuntimeError):
+            for accept in takewhile(lambda accept: accept.page.rows <= _REST_ROWS and time.monotonic() < until, unread):
+                future = Context().run(threads.submit, partial(read, [accept.page]))
+                if future is None or not wait([future], timeout=_REST_PAGE_S).done:
+                    return
+                yield Group(future.result(), 1, accept.page.rows, accept.cursor, accept.total)
+    finally:
+        threads.close()
 
 
 def _pages(accepted: list[Accept]) -> list[Page]:

@@ -124,9 +124,9 @@ def _download(source: Source, ask: Ask, schema: Schema, known: frozenset[str] = 
     failure: VendorkitError | None = None
     try:
         # If the generator raises, extend() keeps the earlier items.
-        batches.extend(group.value for group in pull.read(TableReader(read_schema).read))
+        read, read_rest = TableReader(read_schema).read, TableReader(read_schema).read
+        batches.extend(group.value for group in pull.read(read, read_rest=read_rest))
     except VendorkitError as exc:
-        batches += pull.read_rest(TableReader(read_schema).read) if isinstance(exc, Cancelled) else ()
         if not batches:
             raise
         failure = exc

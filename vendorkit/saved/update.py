@@ -19,7 +19,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -206,8 +205,7 @@ class _Merge:
             return []
         present = members_of(table[UNDECLARED])
         known = {**members, **{member: name for part in self._changed_parts for member, name in part.members.items()}}
-        note = msgspec.json.encode({"question": self._old.note.question})
-        return [self._new.add(table, {member: name for member, name in known.items() if member in present}, note)]
+        return [self._new.add(table, {member: name for member, name in known.items() if member in present}, b"")]
 
 
 def _set_positions(table: pa.Table, positions: Any) -> pa.Table:

@@ -200,7 +200,8 @@ class Download:
         with nullcontext() if self.cursor is None else checked(DamagedError(self.folder)):
             try:
                 self._note_position()
-                for group in pull.read(TableReader(self.schema).read, PART_ROWS):
+                read, read_rest = TableReader(self.schema).read, TableReader(self.schema).read
+                for group in pull.read(read, PART_ROWS, read_rest):
                     self._check_total(group.total)
                     table = group.value.table
                     stored, ids = ids[: len(table)], ids[len(table) :]
