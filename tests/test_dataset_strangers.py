@@ -146,9 +146,12 @@ def test_a_log_with_a_gap_is_not_written_to(medipim, folder, gone):
     assert len(vk.load(folder)) == updated.rows
 
 
-@pytest.mark.parametrize("name", [".DS_Store", "desktop.ini"])
-def test_a_file_of_a_file_manager_is_no_damage(medipim, folder, name):
-    """Such files are ignored in the folder and in the log's folder."""
+@pytest.mark.parametrize("name", [".DS_Store", "desktop.ini", "Thumbs.db"])
+def test_a_file_of_a_file_manager_is_no_damage(medipim, folder, tmp_path, name):
+    """Such files are ignored in the folder, in the log's folder, and in a new folder."""
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / name).write_bytes(b"x")
+    assert medipim.brands.query(id=[]).save(tmp_path / "new").complete
     for place in (folder, folder / "_delta_log"):
         (place / name).write_bytes(b"x")
     assert medipim.products.query(brand=9).update(folder).version == 1

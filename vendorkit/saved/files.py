@@ -33,6 +33,7 @@ MAX_BYTES: Final = 1 << 30  # per part; those of vendorkit take about 64 MB in m
 MAX_ROWS: Final = 1 << 24  # per part
 _PART: Final = re.compile(r"part-(\d{8})-(\d{6})\.parquet(?:\.tmp)?")
 _LOCK: Final = ".lock"
+_FILE_MANAGERS: Final = {".DS_Store", "desktop.ini", "Desktop.ini", "Thumbs.db"}  # created in any folder
 # Reading a file of unexpected content can raise any of these.
 _READ_ERRORS: Final = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, pa.ArrowException)
 
@@ -108,9 +109,9 @@ def plain_size(path: Path) -> int:
 
 
 def names_in(folder: Path) -> list[str]:
-    """Return the names of all files in *folder*, or an empty list if the folder does not exist."""
+    """Return the names of all files in *folder* but those of file managers; an empty list if it does not exist."""
     with suppress(FileNotFoundError, NotADirectoryError):
-        return [path.name for path in folder.iterdir()]
+        return [path.name for path in folder.iterdir() if path.name not in _FILE_MANAGERS]
     return []
 
 
@@ -197,7 +198,7 @@ def write_atomically(path: Path, body: bytes | pa.Buffer) -> None:
         if from_outside(exc):
             raise
         what = f"{path} could not be written: {exc.strerror or exc}. Existing files are unchanged."
-        raise IncompletePull(what, remedy="Free space or allow writing, and try again: save() continues.") from exc
+        raise IncompletePull(what, remedy="Free space or allow writing, and try again.") from exc
 
 
 def sync_folder(path: Path) -> None:
@@ -228,7 +229,7 @@ def locked(folder: Path) -> Iterator[None]:
         what = f"{str(folder)!r} cannot be used as a folder for a dataset: {getattr(exc, 'strerror', None) or exc}."
         raise UsageError(what, remedy="Choose another folder, or allow writing to it.") from exc
     bad_locks = [name for name in names if name.startswith(_LOCK) and plain_size(folder / name) < 0]
-    foreign = [name for name in names if not name.startswith(".") and name != LOG and version_of(name) is None]
+    foreign = [name for name in names_in(folder) if name[0] != "." and name != LOG and version_of(name) is None]
     if bad_locks or (foreign and LOG not in names):
         what = f"{folder} is not empty and not a dataset: it holds {[*bad_locks, *foreign][0]!r}."
         raise UsageError(what, remedy="Choose a new folder.")
