@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import multiprocessing
+import shutil
 import traceback
 from datetime import date, datetime
 from decimal import Decimal
@@ -166,6 +167,9 @@ def test_filters_are_those_of_pandas(two):
     some = vk.load(second.path, columns=["id"], filters=[("status", "==", "replaced"), ("id", "!=", ids[0])])
     expected = whole[(whole["status"] == "replaced") & (whole["id"] != ids[0])][["id"]].reset_index(drop=True)
     pd.testing.assert_frame_equal(some, expected)
+    for form in (tuple, list):  # from JSON, conditions are lists
+        condition = form(["status", "==", "replaced"])
+        assert len(vk.load(second.path, filters=form([condition, form(["id", "!=", ids[0]])]))) == len(some)
     either = vk.load(second.path, filters=[[("id", "==", ids[5])], [("id", "in", [ids[9]])]])
     assert either["id"].tolist() == [ids[5], ids[9]]
     for kind in (set, tuple, pd.Series, pd.Index, np.array, pd.Categorical, list.__iter__, pa.array):
@@ -304,6 +308,16 @@ def test_compact_deletes_what_only_old_versions_need(two):
     for wrong in (*beyond, "1", None, True, np.timedelta64(3, "D")):
         with pytest.raises(UsageError, match="keep_days must be a number of days"):
             second.compact(keep_days=wrong)
+
+
+def test_a_dataset_whose_folder_was_deleted_is_an_error(medipim, tmp_path):
+    """Every method raises it, and none creates the folder again."""
+    dataset = medipim.brands.query(id=[]).save(tmp_path / "b")
+    shutil.rmtree(dataset.path)
+    for method in (dataset.frame, dataset.history, dataset.arrow, lambda: dataset.compact(1)):
+        with pytest.raises(UsageError, match=r"is not a saved dataset|has no version 0"):
+            method()
+    assert not dataset.path.exists()
 
 
 def test_the_tenth_decides_between_a_merge_and_a_whole_download(medipim, vendors, tmp_path):

@@ -140,6 +140,7 @@ class Dataset:
         if self.version is None:
             what = f"{self.path} is not complete, so it has no versions."
             raise UsageError(what, remedy="Call save() again to continue the download.")
+        readable(self.path, None)  # if the folder was deleted, there is no history, and locked() would create it
         return self.version
 
     def __repr__(self) -> str:
@@ -235,8 +236,8 @@ def _condition(version: Version, filters: Any) -> tuple[Any, Sequence[str]]:
     if filters is None or isinstance(filters, pc.Expression):
         return filters, () if filters is None else version.columns
     try:
-        groups: list[Any] = filters if isinstance(filters, list) else [None]  # other iterables may be endless
-        groups = [groups] if isinstance(groups[0], tuple) else groups
+        groups: Any = filters if isinstance(filters, (list, tuple)) else [None]  # other iterables may be endless
+        groups = [groups] if isinstance(groups[0][0], str) else groups
         names = [arguments.word(name, "filters") for group in groups for name, _, _ in group]
         check_columns(version.folder, names, version.columns)
         schema = version.frame_schema({*names})
