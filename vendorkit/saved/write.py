@@ -200,8 +200,7 @@ class Download:
         with nullcontext() if self.cursor is None else checked(DamagedError(self.folder)):
             try:
                 self._note_position()
-                read, read_rest = TableReader(self.schema).read, TableReader(self.schema).read
-                for group in pull.read(read, PART_ROWS, read_rest):
+                for group in pull.read(TableReader(self.schema).read, PART_ROWS, TableReader(self.schema).read):
                     self._check_total(group.total)
                     table = group.value.table
                     stored, ids = ids[: len(table)], ids[len(table) :]
