@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import os
 import shutil
@@ -144,6 +145,23 @@ def test_a_log_with_a_gap_is_not_written_to(medipim, folder, gone):
         with pytest.raises(UsageError, match=f"version {gone} in _delta_log"):
             verb(folder)
     assert len(vk.load(folder)) == updated.rows
+
+
+def test_a_folder_that_cannot_be_listed_is_refused(folder, monkeypatch):
+    """Its files can be opened, but not be listed. The error does not suggest to delete the dataset."""
+    list_files, unreadable = Path.iterdir, [folder]
+
+    def iterdir(path: Path) -> Iterator[Path]:
+        if path in unreadable:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return list_files(path)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    with pytest.raises(UsageError, match=r"cannot be listed\. Check its permissions"):
+        vk.load(folder, version=0)
+    unreadable.append(folder / "_delta_log")
+    with pytest.raises(UsageError, match=r"cannot be read.*Check the path and its permissions"):
+        vk.load(folder)
 
 
 @pytest.mark.parametrize("name", [".DS_Store", "desktop.ini", "Thumbs.db"])

@@ -110,7 +110,8 @@ def plain_size(path: Path) -> int:
 
 def names_in(folder: Path) -> list[str]:
     """Return the names of all files in *folder* but those of file managers; an empty list if it does not exist."""
-    with suppress(FileNotFoundError, NotADirectoryError):
+    unreadable = UsageError(f"The files in {folder} cannot be listed.", remedy="Check its permissions and its disk.")
+    with checked(unreadable), suppress(FileNotFoundError, NotADirectoryError):
         return [path.name for path in folder.iterdir() if path.name not in _FILE_MANAGERS]
     return []
 

@@ -251,8 +251,9 @@ def log_file(folder: Path, number: int) -> Path:
 
 
 def _foreign(folder: Path, number: int) -> UsageError:
-    what = f"{folder} cannot be read as a dataset: version {number} in {LOG} was not written by vendorkit."
-    return UsageError(what, remedy="Choose another folder, or delete this one.")
+    why = f"version {number} in {LOG} is missing or not readable, or was not written by vendorkit"
+    what = f"{folder} cannot be read as a dataset: {why}."
+    return UsageError(what, remedy="Check the path and its permissions, or choose another folder.")
 
 
 def last(folder: Path) -> int:
