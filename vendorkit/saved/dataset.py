@@ -65,8 +65,7 @@ class Dataset:
         The columns are version, at (when it was committed, UTC), rows (number of records), and how many of them were
         added, changed and removed.
         """
-        own_number = self._number()
-        newest_first = [version for version in versions(self.path) if version.following <= own_number + 1][::-1]
+        newest_first = list(versions(self.path))[: self._number() + 1][::-1]
         rows = [{**v.note.counts, "version": v.number, "at": v.at * 1000, "rows": v.note.rows} for v in newest_first]
         return to_frame(pa.Table.from_pylist(rows, _HISTORY))
 
