@@ -69,7 +69,6 @@ def commit(folder: Path, old: Version | None, note: Note, *, keeps: bool) -> Non
         IncompletePull: The commit could not be written.
     """
     now, path, version = int(time.time() * 1000), str(folder.absolute()), 0 if old is None else old.following
-    old_parts = {} if old is None else {part.name: part for part in old.parts}
     with _deltalake(folder) as delta:
         # Without retries, because a retry would commit on top of a version that another process wrote.
         metadata = {"vendorkit": json.loads(encoded(note))}
@@ -77,7 +76,7 @@ def commit(folder: Path, old: Version | None, note: Note, *, keeps: bool) -> Non
         hooks = delta.PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
         options = {"commit_properties": properties, "post_commithook_properties": hooks}
         schema, transaction = delta.Schema.from_arrow(stored_schema(note.schema)), delta.transaction
-        new = [part for part in note.parts if part.name not in old_parts]
+        new = [part for part in note.parts if old is None or part not in old.parts]
         actions = [transaction.AddAction(part.name, part.size, {}, now, True, json.dumps(stats(part))) for part in new]
         if old is None:
             # The default is 30 days, and there is no "forever".
@@ -86,8 +85,7 @@ def commit(folder: Path, old: Version | None, note: Note, *, keeps: bool) -> Non
         else:
             # Not "overwrite" if parts are kept: it removes and adds their paths in one commit, which the Delta protocol
             # forbids.
-            names = {part.name for part in note.parts}
-            removed = [part for part in old.parts if part.name not in names] if keeps else []
+            removed = [part for part in old.parts if part not in note.parts] if keeps else []
             actions += [transaction.RemoveAction(part.name, True, now, part.size) for part in removed]
             mode = "append" if keeps else "overwrite"
             delta.DeltaTable(path, version=old.number).create_write_transaction(actions, mode, schema, [], **options)

@@ -251,7 +251,7 @@ def log_file(folder: Path, number: int) -> Path:
 
 
 def _foreign(folder: Path, number: int) -> UsageError:
-    what = f"{folder} cannot be read as a dataset: version {number} is unreadable, or was not written by vendorkit."
+    what = f"{folder} cannot be read as a dataset: version {number} in {LOG} is missing, unreadable or not vendorkit's."
     return UsageError(what, remedy="Check the path and its permissions, or choose another folder.")
 
 

@@ -75,12 +75,10 @@ def version_in(folder: Path, number: Any, name: str = "version") -> Version:
 def version_1(folder: Path) -> Version | None:
     """Return the dataset of vendorkit 1, or None if there is none; `UsageError` if its manifest is not valid."""
     path = folder / _MANIFEST
+    if path.name not in names_in(folder):
+        return None
     what = f"{path} cannot be read as the manifest of a dataset."
     with checked(UsageError(what, remedy="Choose another folder, or delete this one.")):
-        try:
-            path.lstat()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
         manifest = msgspec.json.decode(read_file(path, _MAX_MANIFEST), type=_Manifest, dec_hook=to_schema)
     pages = sum(part.pages for part in manifest.parts) or int(manifest.complete)
     # Undeclared fields are columns of the Parquet files, not members of `__undeclared`.
