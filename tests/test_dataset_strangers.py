@@ -107,6 +107,8 @@ WRONG = {
     "another protocol": lambda a: a.append({"protocol": {"minReaderVersion": 3, "minWriterVersion": 7}}),
     "removes what it has": lambda a: a.append({"remove": {"path": "part-00000000-000000.parquet"}}),
     "two notes": lambda a: a.append(a[0]),
+    "a part twice": lambda a: a[0]["commitInfo"]["vendorkit"]["parts"].append(
+        a[0]["commitInfo"]["vendorkit"]["parts"][0]),
 }  # fmt: skip
 
 

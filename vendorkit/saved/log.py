@@ -275,7 +275,7 @@ def version(folder: Path, number: int, max_bytes: int = _MAX_COMMIT_BYTES) -> Ve
         (information,) = [action for kind, action in actions if kind == "commitInfo"]
         commit = msgspec.convert(information, _CommitInfo, dec_hook=to_schema)
         parts = {part.name: part for part in commit.vendorkit.parts}
-        if not all(_is_expected(kind, action, parts) for kind, action in actions):
+        if len(parts) < len(commit.vendorkit.parts) or not all(_is_expected(*action, parts) for action in actions):
             raise ValueError(number)
         return Version(folder, number, commit.vendorkit, commit.timestamp)
 
