@@ -181,7 +181,7 @@ def verify_notification(body: bytes | str | Mapping[str, Any], secret: str | Non
     """
     key = Secret("" if secret is None else secret)
     del secret
-    if key.reveal() != "":
+    if not isinstance(key.reveal(), str) or key.reveal():
         _check_key(key)
     fields = dict(body) if isinstance(body, Mapping) else _parsed(body)
     if "signature" not in fields:
