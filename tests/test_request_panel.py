@@ -1083,6 +1083,7 @@ def test_exchange_is_written_when_it_is_looked_at(panel):
     assert html_of(panel._exchange) == ""
     first = html_of(exchange_of(panel))
     assert "Response body" in first
+    panel.form.limit.box.value = "9"
     panel.fetch()
     panel.join()
     assert html_of(panel._exchange) != first

@@ -42,6 +42,8 @@ trusting <- function(...) plain(..., cainfo = Sys.getenv("SSL_CERT_FILE"))
 utils::assignInNamespace("new_handle", trusting, "curl")
 """
 NO_DIGEST = ["javascript", "java", "ruby", "go"]
+# A program in Java takes two seconds to start.
+RUN_OFTEN = [pytest.param(one, marks=pytest.mark.slow) if one == "java" else one for one in RUN]
 # How a text begins and ends, and what stands for a quote in it.
 STRINGS = {
     "ruby": r"'((?:[^'\\]|\\.)*)'",
@@ -128,7 +130,7 @@ def answering(body: str):
 
 
 @pytest.mark.filterwarnings("ignore::vendorkit.frames.SchemaDrift")
-@pytest.mark.parametrize("language", RUN)
+@pytest.mark.parametrize("language", RUN_OFTEN)
 @pytest.mark.parametrize("name", ASKED)
 def test_snippet_that_runs_gets_the_records_of_the_query(client_of, run, monkeypatch, name, language):
     """The program prints the first page with the same values, umlauts included."""

@@ -380,10 +380,10 @@ def test_a_robot_that_may_not_read_the_feed_can_save_but_not_update(mediagenix, 
         query.update(tmp_path / "b")
 
 
-ANEW = pytest.param("after, pulled anew", marks=pytest.mark.slow)
+LATER = [pytest.param(how, marks=pytest.mark.slow) for how in ("after", "after, pulled anew")]
 
 
-@pytest.mark.parametrize("how", ["before", "after", ANEW])
+@pytest.mark.parametrize("how", ["before", *LATER])
 def test_an_update_that_dies_at_any_write_leaves_the_old_or_the_new(medipim, change, tmp_path, monkeypatch, how):
     """W09: around each rename and the commit, `load` gives one of the two as a whole, the next update the new one."""
     monkeypatch.setattr(filling, "PART_ROWS", 50)

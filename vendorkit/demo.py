@@ -87,7 +87,7 @@ def _execute(path: Path, report: Path, *, save: bool) -> Entry | None:
     """Execute one notebook, write its page and return its entry in the report, or None if it failed."""
     import nbformat  # noqa: PLC0415 - in the extra "notebook"
     from nbclient import NotebookClient  # noqa: PLC0415
-    from nbclient.exceptions import CellControlSignal, DeadKernelError  # noqa: PLC0415
+    from nbclient.exceptions import CellControlSignal  # noqa: PLC0415
     from nbconvert import HTMLExporter  # noqa: PLC0415
 
     notebook = nbformat.read(path, as_version=4)
@@ -97,7 +97,7 @@ def _execute(path: Path, report: Path, *, save: bool) -> Entry | None:
     runner.extra_arguments = ["--IPKernelApp.log_level=ERROR"]  # each kernel would warn about its transport
     try:
         runner.execute()
-    except (CellControlSignal, DeadKernelError) as exc:
+    except (CellControlSignal, RuntimeError) as exc:  # RuntimeError if a kernel dies or does not start
         click.echo(f"{path.name}: {exc}", err=True)
         return None
     _strip_volatile(notebook)

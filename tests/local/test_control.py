@@ -81,7 +81,7 @@ def test_a_control_call_works_while_the_vendor_is_slow(pledg, open_client):
     failures = []
 
     def wait():
-        with open_client(pledg, timeout=3) as client:
+        with open_client(pledg, timeout=1) as client:
             try:
                 client.get("/api/local/notifications")
             except httpx.ReadTimeout as exc:
