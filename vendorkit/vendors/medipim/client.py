@@ -130,7 +130,7 @@ def _without_secrets(value: Any) -> Any:
 def _resource(declared: Declared) -> Resource:
     name, values = declared.name, declared.values
     path, strategies = values["path"][0], values.get("strategies", ())
-    # Australia's platform alone has pbs, as a code and as a sort key.
+    # Only Australia's platform has pbs, as a code and as a sort key.
     absent = {"pbs"} - {column.wire for column in declared.schema.columns}
     sort_keys = tuple(key for key in values.get("sort", ()) if key not in absent)
     find = values.get("find", ())
