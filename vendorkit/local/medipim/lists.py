@@ -79,8 +79,8 @@ class Lookups:
         """Return an address, with `zipCode` (as in the vendor's table) or `zipcode` (as in its example)."""
         facts = {"n": number + 1, "index": number, "country": self.catalogue.country.upper()}
         facts["zip"] = f"{number * 37 % 9000 + 100:04d}"
-        members = WORDS["contact"]["usual" if number % 7 else "other"]
-        return {key: _filled(value, facts, self.locales) for key, value in members.items()}
+        names = {"zip": "zipcode" if number % 7 else "zipCode"}
+        return {names.get(key, key): _filled(value, facts, self.locales) for key, value in WORDS["contact"].items()}
 
     @cached_property
     def categories(self) -> list[Record]:
