@@ -38,9 +38,9 @@ def undeclared_column(path: tuple[str, ...], style: str, taken: Collection[str])
     return f"{name}__{crc32(spelling) & 0xFFFF:04x}"
 
 
-def encodable(name: str) -> str:
-    r"""Return the name with a lone surrogate, which UTF-8 cannot encode, as the six characters `\ud800`."""
-    return name.encode(errors="backslashreplace").decode()
+def encodable(text: str) -> str:
+    r"""Return the text with a lone surrogate, which UTF-8 cannot encode, as the six characters `\ud800`."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def singular(name: str) -> str:

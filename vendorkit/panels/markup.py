@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from vendorkit.errors import Cancelled, VendorkitError
+from vendorkit.frames.names import encodable
 
 # JupyterLab and Voila define the colour variables; other pages use their own colours. Repeating a class in a selector
 # gives it precedence over the front ends' own rules for <pre>.
@@ -43,14 +44,9 @@ def error_html(exc: BaseException) -> str:
     return f'<div role="alert" class="vk-error">{shown}</div>'
 
 
-def readable(text: str) -> str:
-    """Return *text* encodable as UTF-8: lone surrogates become escapes."""
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
 def escaped(text: str) -> str:
     """Return *text* as HTML, without lone surrogates, which front ends refuse."""
-    return html.escape(readable(text))
+    return html.escape(encodable(text))
 
 
 def success_html(text: str) -> str:

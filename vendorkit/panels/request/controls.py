@@ -16,8 +16,9 @@ import ipywidgets as widgets
 
 from vendorkit.ask import Filter
 from vendorkit.errors import UsageError, VendorkitError
+from vendorkit.frames.names import encodable
 from vendorkit.panels.base import FIELD, WRAP, Action
-from vendorkit.panels.markup import HINTS, dim_html, escaped, readable
+from vendorkit.panels.markup import HINTS, dim_html, escaped
 from vendorkit.pull import progress_to
 from vendorkit.query import Query
 from vendorkit.resource import Resource
@@ -262,4 +263,4 @@ def _name(record: dict[str, Any]) -> str:
     """Return the name of a record, or its distinct names if it has one per language."""
     name = record.get("name")
     texts = name.values() if isinstance(name, dict) else [name]
-    return readable(" / ".join(dict.fromkeys(str(text) for text in texts if text)))
+    return encodable(" / ".join(dict.fromkeys(str(text) for text in texts if text)))

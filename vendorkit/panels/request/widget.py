@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from contextvars import Context
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -128,8 +127,7 @@ class RequestPanel(WorkPanel):
             try:
                 frame = self._run_download(query, options, lambda: query.frame(**options))
             except VendorkitError as exc:
-                # In a new context, where a cancellation does not end the preview of the received rows.
-                Context().run(self.history.note, query, options, type(exc).__name__, exc.arrived)
+                self.history.note(query, options, type(exc).__name__, exc.arrived)
                 raise
 
             def show() -> None:

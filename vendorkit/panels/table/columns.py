@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from vendorkit import arguments
 from vendorkit.deadline import check_cancelled
-from vendorkit.panels.markup import readable
+from vendorkit.frames.names import encodable
 
 _BARS: Final = 20
 _CHUNK_ROWS: Final = 1 << 17  # rows searched between two checks for Cancel
@@ -33,7 +33,7 @@ def labelled(frame: pd.DataFrame) -> dict[str, pd.Series[Any]]:
             unnamed = "index" if frame.index.nlevels == 1 else f"level_{number}"
             levels.append((unnamed if name is None else name, pd.Series(frame.index.get_level_values(number))))
     columns = [(name, frame.iloc[:, number]) for number, name in enumerate(frame.columns)]
-    named = [(readable(str(name)) or "(no name)", column) for name, column in [*levels, *columns]]
+    named = [(encodable(str(name)) or "(no name)", column) for name, column in [*levels, *columns]]
     columns_by_label: dict[str, pd.Series[Any]] = {}
     names = {name for name, _ in named}
     for name, column in named:
@@ -189,7 +189,7 @@ def _as_texts(array: pa.ChunkedArray, values: Iterable[Any] | None = None) -> pa
 def _text(value: Any) -> str:
     for write in (_JSON.encode, str) if isinstance(value, (dict, list, tuple, np.ndarray)) else (str,):
         with suppress(Exception):  # keys that are not text, a list that contains itself, a __str__ that raises
-            return readable(write(value))
+            return encodable(write(value))
     return arguments.shown(value)
 
 

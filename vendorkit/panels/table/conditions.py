@@ -20,6 +20,7 @@ import pandas as pd
 import pyarrow as pa
 
 from vendorkit.errors import UsageError
+from vendorkit.frames.names import encodable
 from vendorkit.panels import markup
 from vendorkit.panels.table.columns import kind_of
 
@@ -98,7 +99,7 @@ def plain_names(frame: pd.DataFrame, labels: Sequence[str]) -> dict[str, Any]:
 
 def _is_plain(name: Any) -> bool:
     parts = name if isinstance(name, tuple) else (name,)
-    return all(type(part) in (str, int) and markup.readable(str(part)) == str(part) for part in parts)
+    return all(type(part) in (str, int) and encodable(str(part)) == str(part) for part in parts)
 
 
 def condition(column: pd.Series[Any], text: str, label: str) -> Condition | None:
