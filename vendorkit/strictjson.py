@@ -88,8 +88,9 @@ def strict_value(text: str | bytes, *, exact: bool = False, unique: bool = True,
     try:
         decoded = text if isinstance(text, str) else text.decode()
         decoded = decoded.removeprefix(BYTE_ORDER_MARK)
-        _check_depth(decoded, depth)
-        return _DECODE[exact, unique](decoded)
+        if not is_deeper(decoded, depth):
+            return _DECODE[exact, unique](decoded)
+        problem = f"is nested more than {MAX_DEPTH} levels deep"
     except StrictJsonError as error:
         problem, name = str(error), error.name
     except UnicodeDecodeError as error:
@@ -145,13 +146,12 @@ def on_any_stack(work: Callable[P, T]) -> Callable[P, T]:
     return run
 
 
-def _check_depth(text: str, limit: int) -> None:
+def is_deeper(text: str, limit: int) -> bool:
+    """Return whether JSON text has more than *limit* levels of lists and objects."""
     if text.count("[") + text.count("{") <= limit:
-        return
+        return False
     brackets = _BRACKET.findall(_TEXT.sub("", text))
-    if max(accumulate(1 if bracket in "[{" else -1 for bracket in brackets), default=0) > limit:
-        problem = f"is nested more than {MAX_DEPTH} levels deep"
-        raise StrictJsonError(problem)
+    return max(accumulate(1 if bracket in "[{" else -1 for bracket in brackets), default=0) > limit
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -41,6 +41,7 @@ def test_invalid_utf8_is_refused_with_its_place(field):
         (b'{"ratio":NaN}', "NaN"),
         (b'{"ratio":-Infinity}', "Infinity"),
         (b'{"ratio":1e999}', "too big"),
+        (b'{"new":1' + b"0" * 400 + b".5}", "too big"),
         (b'{"new":' + b"[" * 200_000 + b"]" * 200_000 + b"}", "nested"),
         (b'{"new":' + b'{"a":' * 300 + b"1" + b"}" * 300 + b"}", "nested"),
         (b'{"id":1', "not JSON"),

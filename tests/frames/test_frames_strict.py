@@ -29,7 +29,6 @@ REFUSED = {
     "NaN": b"NaN",
     "minus Infinity": b"[-Infinity]",
     "beyond a double": b'{"a":[1e999]}',
-    "beyond a double, with many digits": b"1" + b"0" * 400 + b".5",
     "bad UTF-8": b'"\xff"',
     "half a surrogate pair in UTF-8": b'"\xed\xa0\x80"',
     "201 levels of lists": _deep(200),
@@ -105,18 +104,6 @@ def test_a_name_twice_is_refused_in_what_is_read(question, record, in_members):
         for _ in range(2):
             result = _result(f'{{"results":[{others}{record}]}}'.encode(), schema, reader)
             assert isinstance(result, str) == bool(in_members & wanted[question]), (others[:10], result)
-
-
-def test_a_large_number_is_refused_wherever_it_is_in_a_long_answer():
-    """In a member that is left out; the answer is looked at in blocks, and a number may be in two of them."""
-    schema = QUESTIONS["name"]
-    for end in (1 << 17, 1 << 18):
-        for before in range(end - 60, end, 3):
-            record = b'{"id":1,"name":"a","fresh":"%b","more":1e309}' % (b"x" * before)
-            for number in (b"1e309", b"1" + b"0" * 309 + b".5"):
-                assert "a double" in _result(b'{"results":[%b]}' % record.replace(b"1e309", number), schema)
-            _, drift = _result(b'{"results":[%b]}' % record.replace(b"1e309", b"1e30"), schema)
-            assert not drift.unfit
 
 
 def test_a_name_twice_inside_an_object_is_looked_at_where_it_is_read():

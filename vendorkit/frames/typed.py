@@ -25,13 +25,12 @@ from pyarrow import json as arrow_json
 
 from vendorkit.frames.columns import ColumnBuilder
 from vendorkit.frames.kinds import UnfitError, fitting, is_untyped, object_type, wire_type
-from vendorkit.frames.leftout import check_left_out
 from vendorkit.frames.lossless import LosslessReader
 from vendorkit.frames.page import Batch, joined
 from vendorkit.frames.raw import members_in, members_of, spliced
 from vendorkit.frames.schema import Schema
-from vendorkit.frames.values import compact, loads
-from vendorkit.strictjson import MAX_DEPTH, on_any_stack
+from vendorkit.frames.values import compact, loads, malformed
+from vendorkit.strictjson import MAX_DEPTH, is_deeper, on_any_stack
 
 _CHUNK: Final = 1 << 23  # bytes of text per call of Arrow; a few megabytes are fastest
 _ESCAPED: Final = re.compile(r'[\x00-\x1f"\\]')
@@ -151,8 +150,10 @@ class JsonTyper:
             columns = [self._columns.build(name, records.field(index)) for index, name in enumerate(wire)]
         except (msgspec.DecodeError, pa.ArrowInvalid, UnfitError):
             return None
-        if not self._closed:
-            check_left_out(split.texts, body)
+        # Arrow checks the members that a projection leaves out, except for their depth.
+        if not self._closed and any(is_deeper(bytes(text).decode(), MAX_DEPTH) for text in split.texts):
+            what = f"The answer is nested more than {MAX_DEPTH} levels deep."
+            raise malformed(what)
         return {name: array for arrays in columns for name, array in arrays.items()}
 
     def _merged(self, columns: Mapping[str, pa.Array], raws: Sequence[bytes], split: _Split) -> Batch:
