@@ -17,14 +17,13 @@ from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
-import numpy as np
 
 from vendorkit.errors import MalformedAnswer
 from vendorkit.frames.page import Batch, Page
 from vendorkit.frames.raw import NULL, cut, is_object, is_utf8, member_of, quoted
 from vendorkit.frames.schema import Schema
 from vendorkit.frames.typed import JsonTyper
-from vendorkit.frames.values import LARGEST, count_of, dumps, loads, malformed, plain
+from vendorkit.frames.values import count_of, dumps, loads, malformed, plain
 from vendorkit.strictjson import MAX_DEPTH, on_any_stack
 
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
@@ -161,26 +160,11 @@ def lines_page(block: bytes, *, record: str = "result", first_line: int = 1, at:
         MalformedAnswer: A line is not strict JSON, is an error of the vendor, or is out of sequence.
     """
     block = block.removeprefix(BYTE_ORDER_MARK)
-    compact = _compact(block, record) if block and is_utf8(block) else None
-    if compact is not None:
-        return replace(compact, at=at)
     numbered = [(number, text) for number, text in enumerate(block.split(b"\n"), first_line) if text.strip()]
-    raws, metas = list[bytes](), list[Mapping[str, Any]]()
-    for number, text in numbered:
-        line = f"Line {number} of the stream"
-        raw, rest = _line(line, text, record)
-        if not isinstance(rest, dict):
-            what = f"{line} is not an object."
-            raise malformed(what)
-        if rest.get("error") is not None:
-            raise _refusal(plain(rest["error"]), line)
-        if not is_object(raw):
-            what = f"{line} has no object {record!r}."
-            raise malformed(what)
-        others = {f"line.{name}": item for name, item in rest.items() if name not in ("meta", "error", record)}
-        raws.append(_with_members(raw, others) if others else raw)
-        metas.append(rest["meta"] if isinstance(rest.get("meta"), dict) else {})
-    return JsonPage(raws, {"meta": _sequence(metas, [number for number, _ in numbered])}, at)
+    read_usual = _usual_line(record) if is_utf8(block) else lambda _: None
+    lines = [read_usual(text) or _line(f"Line {number} of the stream", text, record) for number, text in numbered]
+    metas = [meta for _, meta in lines]
+    return JsonPage([raw for raw, _ in lines], {"meta": _sequence(metas, [number for number, _ in numbered])}, at)
 
 
 class _Meta(msgspec.Struct, gc=False):
@@ -188,51 +172,52 @@ class _Meta(msgspec.Struct, gc=False):
     index: int
 
 
+Line = tuple[bytes, Mapping[str, Any]]
+"""The text of a line's record, and the line's `meta`."""
+
+
 @lru_cache(maxsize=64)
-def _compact_line(record: str) -> Callable[[bytes | memoryview], Any]:
+def _usual_line(record: str) -> Callable[[bytes], Line | None]:
+    """Return a function that reads a line without whitespace or other members; it returns None for other lines."""
     fields = [("meta", _Meta), ("record", msgspec.Raw)]
-    return msgspec.json.Decoder(msgspec.defstruct("Line", fields, rename={"record": record}, gc=False)).decode
-
-
-def _compact(block: bytes, record: str) -> JsonPage | None:
-    """
-    Return the page if all lines are consecutive and have no whitespace or other members; else None.
-
-    The lines have nothing else in them if the block is exactly as long as their values need. The records are views of
-    the block.
-    """
-    decode, view, start, lines = _compact_line(record), memoryview(block), 0, list[Any]()
-    feeds = np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n")).tolist()
-    ends = feeds if block.endswith(b"\n") else [*feeds, len(block)]
-    try:
-        for end in ends:
-            lines.append(decode(view[start:end]))
-            start = end + 1
-    except (msgspec.MsgspecError, RecursionError):
-        return None
-    raws = [line.record for line in lines]
-    totals, indexes = [line.meta.total for line in lines], [line.meta.index for line in lines]
+    line_type: Any = msgspec.defstruct("Line", fields, rename={"record": record}, gc=False)
+    decode = msgspec.json.Decoder(line_type).decode
     template = json.dumps({"meta": {"total": "", "index": ""}, record: ""}, ensure_ascii=False, separators=(",", ":"))
-    numbers = "".join(map(str, [*totals, *indexes]))
-    length = (len(template.encode()) - 3 * len('""')) * len(lines) + len(numbers) + sum(map(len, raws))
-    first, last, total = indexes[0], indexes[-1], totals[-1]
-    if length + len(feeds) != len(block) or indexes != list(range(first, first + len(lines))):
-        return None
-    if not all(0 <= number <= LARGEST for number in (first, last, total)) or not all(map(is_object, raws)):
-        return None
-    return JsonPage(raws, {"meta": {"total": total, "first_index": first, "last_index": last}})
+    length = len(template.encode()) - 3 * len('""')
+
+    def read(text: bytes) -> Line | None:
+        try:
+            line = decode(text)
+        except (msgspec.MsgspecError, RecursionError):
+            return None
+        meta, raw = {"total": line.meta.total, "index": line.meta.index}, line.record
+        # The line has nothing else in it if it is exactly as long as its values need.
+        is_usual = length + len(f"{line.meta.total}{line.meta.index}") + len(raw) == len(text)
+        return (raw, meta) if is_usual and is_object(raw) else None
+
+    return read
 
 
-def _line(line: str, text: bytes, record: str) -> tuple[bytes, Any]:
-    """Return the text of a line's record, and the values of the line with a placeholder for the record."""
+def _line(line: str, text: bytes, record: str) -> Line:
+    """Read any line. Raises MalformedAnswer if it is not strict JSON, has no record, or is an error of the vendor."""
     decode = member_of(record)
     try:
         raws, start, end = on_any_stack(cut)(lambda masked: [decode(masked).f0], text)
     except (msgspec.MsgspecError, RecursionError):
         raws = []
-    if not raws or not is_utf8(text):
-        return NULL, loads(text, line)
-    return raws[0], loads(text[:start] + _PLACEHOLDER + text[end:], line)
+    is_read = bool(raws) and is_utf8(text)
+    rest = loads(text[:start] + _PLACEHOLDER + text[end:] if is_read else text, line)
+    if not isinstance(rest, dict):
+        what = f"{line} is not an object."
+        raise malformed(what)
+    if rest.get("error") is not None:
+        raise _refusal(plain(rest["error"]), line)
+    if not is_read or not is_object(raws[0]):
+        what = f"{line} has no object {record!r}."
+        raise malformed(what)
+    others = {f"line.{name}": item for name, item in rest.items() if name not in ("meta", "error", record)}
+    meta = rest["meta"] if isinstance(rest.get("meta"), dict) else {}
+    return _with_members(raws[0], others) if others else raws[0], meta
 
 
 def _with_members(raw: bytes, others: Mapping[str, Any]) -> bytes:
