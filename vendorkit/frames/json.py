@@ -27,7 +27,6 @@ from vendorkit.frames.values import count_of, dumps, loads, malformed, plain
 from vendorkit.strictjson import MAX_DEPTH, on_any_stack
 
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-_ENVELOPE_DEPTH: Final = 2  # levels of nesting of a response above its records
 _LIST: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _ONE: Final = msgspec.json.Decoder(msgspec.Raw).decode
 _PLACEHOLDER: Final = b"0"  # replaces the record in the text of a line
@@ -81,7 +80,7 @@ def json_page(body: bytes, records: str | None, *, at: float | None = None) -> J
     except (msgspec.MsgspecError, RecursionError):
         raws = None
     if raws is None:  # not in the except block, where the error would be chained to one that contains the body
-        raws, envelope = _explain(loads(body, depth=MAX_DEPTH + _ENVELOPE_DEPTH), records)
+        raise _other_shape(loads(body), records)
     for number, raw in enumerate(raws):
         if not is_object(raw):
             what = f"Record {number} of the answer is not an object."
@@ -121,24 +120,13 @@ def _parts(body: bytes, name: str | None) -> tuple[list[bytes], Mapping[str, Any
     return raws, envelope
 
 
-def _explain(data: Any, name: str | None) -> tuple[list[bytes], Mapping[str, Any]]:
-    """Raise MalformedAnswer for data without a list of records; else return the records and the envelope."""
-    if name is None and isinstance(data, (list, dict)):
-        data = {"": data if isinstance(data, list) else [data]}
-    if not isinstance(data, dict):
-        what = f"The answer is {_type_name(data)} instead of an object."
-    elif not isinstance(data.get(name or ""), list):
-        members = ", ".join(sorted(data))[:200] or "nothing"
-        what = f"The answer has no list {name!r}; it has: {members}."
-    else:
-        envelope = {key: plain(value) for key, value in data.items() if key != name}
-        return [dumps(record).encode() for record in data[name or ""]], envelope
-    raise malformed(what)
-
-
-def _type_name(value: Any) -> str:
+def _other_shape(data: Any, name: str | None) -> MalformedAnswer:
+    """Return the error for strict JSON that is not the expected list of records."""
     names: dict[type, str] = {list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
-    return names.get(type(value), "a number")
+    what = f"The answer is {names.get(type(data), 'a number')} instead of an object."
+    if isinstance(data, dict):
+        what = f"The answer has no list {name!r}; it has: {', '.join(sorted(data))[:200] or 'nothing'}."
+    return malformed(what)
 
 
 def lines_page(block: bytes, *, record: str = "result", first_line: int = 1, at: float | None = None) -> JsonPage:
