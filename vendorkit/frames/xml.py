@@ -7,7 +7,6 @@ their columns are known.
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -25,10 +24,9 @@ from vendorkit.frames.walk import XmlTyper
 from vendorkit.strictjson import BYTE_ORDER_MARK, on_any_stack
 
 _ENCODING: Final = re.compile(rb"""<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)""")
-_PROLOG: Final = re.compile(rb"[\xef\xbb\xbf \t\r\n]+|<\?.*?\?>|<!--.*?-->", re.DOTALL)
-_AS_UTF8: Final = ("utf-8", "utf-8-sig", "ascii", "utf-16", "utf-32")  # text without zero bytes is not the last two
-# Python has codecs for these, but they are not encodings of documents.
-_NOT_CHARSETS: Final = ("utf-7", "idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined")
+# Encodings that text without zero bytes may declare. It is not UTF-16 or UTF-32 then, but was converted to UTF-8.
+_DECLARED_UTF8: Final = ("utf-8", "utf8", "us-ascii", "ascii", "utf-16", "utf-32")
+_DECLARED_OTHERS: Final = ("iso-8859-1", "iso-8859-15", "windows-1252")
 _NOT_RECORDS: Final = {"error": "an error", "errors": "an error", "html": "a web page"}
 # Fast enough for each page; `mixed` examines every member.
 _MAY_HAVE_TEXT: Final = etree.XPath("boolean((. | *)/text()[normalize-space()])")
@@ -118,48 +116,35 @@ def parse(body: bytes) -> etree._Element:
         MalformedAnswer: The document is not in its declared encoding, not well-formed, truncated, nested too deep, or
             has a DOCTYPE.
     """
-    body = _in_utf8(body)
-    if _declares_type(body):
-        what = "The answer has a DOCTYPE, which is refused for security."
-        raise malformed(what)
-    # `encoding` overrides the declaration; without `huge_tree`, libxml2 limits depth and size.
+    # `encoding` overrides the declaration; without `huge_tree`, libxml2 limits depth, size and entities.
     parser = etree.XMLParser(
         encoding="utf-8", resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True
     )
+    problem = "has a DOCTYPE, which is refused for security"
     try:
-        return etree.fromstring(body, parser)
+        root = etree.fromstring(_in_utf8(body), parser)
+        if root.getroottree().docinfo.internalDTD is None:
+            return root
     except etree.XMLSyntaxError as error:
-        problem = f"not well-formed XML: {' '.join(str(error.msg).split())[:200]}"
-        if "Excessive depth" in problem:
-            problem = "nested too deep"
-    what = f"The answer is {problem}."
-    raise malformed(what)
-
-
-def _in_utf8(body: bytes) -> bytes:
-    """Return the document in UTF-8. Raises MalformedAnswer if its encoding is unknown or wrong."""
-    codec: str = detect_encoding(body)
-    declaration = _ENCODING.match(body) if codec == "utf-8" else None
-    declared = declaration[1].decode() if declaration else "UTF-8"
-    try:
-        if codec == "utf-8":
-            codec = codecs.lookup(declared).name
-        if codec in _NOT_CHARSETS:
-            codec = "unknown"
-        if codec in _AS_UTF8 and is_utf8(body):
-            return body
-        return body.decode(codec).removeprefix(BYTE_ORDER_MARK).encode()
-    except UnicodeDecodeError as error:
-        problem = f"is not {codec.upper()} at byte {error.start}"
-    except (LookupError, UnicodeError):
-        problem = f"declares the encoding {declared[:20]}, which is not supported"
+        reason = " ".join(str(error.msg).split())[:200]
+        problem = "is nested too deep" if "Excessive depth" in reason else f"is not well-formed XML: {reason}"
     what = f"The answer {problem}."
     raise malformed(what)
 
 
-def _declares_type(body: bytes) -> bool:
-    """Return whether a DOCTYPE is between the root and any comments and processing instructions before it."""
-    end = 0
-    while match := _PROLOG.match(body, end):
-        end = match.end()
-    return body.startswith(b"<!DOCTYPE", end)
+def _in_utf8(body: bytes) -> bytes:
+    """Return the document in UTF-8. Raises MalformedAnswer if its encoding is not supported or wrong."""
+    codec: str = detect_encoding(body)
+    if codec == "utf-8" and (declaration := _ENCODING.match(body)):
+        declared = declaration[1].decode()
+        codec = "utf-8" if declared.lower() in _DECLARED_UTF8 else declared.lower()
+        if codec not in ("utf-8", *_DECLARED_OTHERS):
+            what = f"The answer declares the encoding {declared[:20]}, which is not supported."
+            raise malformed(what)
+    if codec == "utf-8" and is_utf8(body):
+        return body
+    try:
+        return body.decode(codec).removeprefix(BYTE_ORDER_MARK).encode()
+    except UnicodeDecodeError as error:
+        what = f"The answer is not {codec.upper()} at byte {error.start}."
+    raise malformed(what)
