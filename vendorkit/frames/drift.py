@@ -19,7 +19,7 @@ from vendorkit.deadline import check_cancelled
 from vendorkit.frames.names import encodable
 from vendorkit.frames.raw import members_in, quoted
 from vendorkit.frames.schema import Schema
-from vendorkit.frames.values import dumps, loads
+from vendorkit.frames.values import dumps, loads, malformed
 
 Path = tuple[str, ...]
 
@@ -91,39 +91,29 @@ class Extras:
     def __init__(self, schema: Schema) -> None:
         self.drift = Drift()
         self._column = lru_cache(maxsize=None)(schema.undeclared)
-        self._cells: dict[str, dict[Path, dict[int, str]]] = defaultdict(lambda: defaultdict(dict))
+        self._cells: dict[str, dict[int, str]] = defaultdict(dict)
 
     def undeclared(self, path: Path, texts: Mapping[int, str]) -> None:
         """Add an undeclared field: its JSON texts by row."""
         self.drift.unknown[encodable(".".join(path))] += len(texts)
-        self._cells[self._column(path)][path].update(texts)
+        cells = self._cells[self._column(path)]
+        if not cells.keys().isdisjoint(texts):  # the CRCs of their names are equal
+            what = f"The answer has two undeclared fields for the column {self._column(path)} in one record."
+            raise malformed(what)
+        cells.update(texts)
 
-    def unfit(self, path: Path, column: str, row: int, text: str) -> None:
+    def unfit(self, column: str, row: int, text: str) -> None:
         """Add a value, as JSON text, that does not fit *column*."""
         self.drift.unfit[column] += 1
-        self._cells[f"{column}__raw"][path][row] = text
+        self._cells[f"{column}__raw"][row] = text
 
     def arrays(self, rows: int) -> dict[str, pa.Array]:
         """Return the collected columns by name, with *rows* rows."""
         arrays = {}
-        for name, fields in sorted(self._cells.items()):
+        for name, cells in sorted(self._cells.items()):
             check_cancelled()  # there may be as many names as records
-            columns = [next(iter(fields.values()))] if len(fields) == 1 else _without_collisions(fields)
-            for number, column in enumerate(columns, 1):
-                arrays[f"{name}_{number}" if number > 1 else name] = _scattered(column, rows)
+            arrays[name] = _scattered(cells, rows)
         return arrays
-
-
-def _without_collisions(fields: Mapping[Path, Mapping[int, str]]) -> list[dict[int, str]]:
-    """Divide fields with the same column name, because their CRCs are equal, into columns of one text per row."""
-    columns: list[dict[int, str]] = []
-    for _, cells in sorted(fields.items()):
-        for row, text in cells.items():
-            available = next((column for column in columns if row not in column), None)
-            if available is None:
-                columns.append(available := {})
-            available[row] = text
-    return columns
 
 
 def _scattered(cells: Mapping[int, str], rows: int) -> pa.Array:

@@ -130,7 +130,7 @@ class _Cells:
             elif isinstance(item, dict) or item == []:
                 self.branch(item or {}, child, item_path)
             else:
-                self._extras.unfit(item_path, snake_case("_".join(item_path)), self._row, dumps(item))
+                self._extras.unfit(snake_case("_".join(item_path)), self._row, dumps(item))
 
     def _leaf(self, leaves: list[Leaf], value: Any, path: Path) -> None:
         first, unknown = leaves[0], list[Path]()
@@ -143,7 +143,7 @@ class _Cells:
             else:
                 self.columns[first.name][self._index] = self._converters[first.name](value, path, unknown)
         except UnfitError:
-            self._extras.unfit(path, first.column.name if first.pick else first.name, self._row, dumps(value))
+            self._extras.unfit(first.column.name if first.pick else first.name, self._row, dumps(value))
             return
         for unknown_path in dict.fromkeys(unknown):
             self._keep_undeclared(unknown_path)
