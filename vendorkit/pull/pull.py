@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, wait
-from contextlib import closing
+from concurrent.futures import Future
+from contextlib import closing, suppress
 from contextvars import Context
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -15,7 +15,6 @@ from itertools import takewhile
 from typing import Any, Final, Generic, TypeVar
 
 from vendorkit import arguments
-from vendorkit.auth.interrupts import tolerated
 from vendorkit.errors import Cancelled, IncompletePull, VendorkitError
 from vendorkit.frames import Page
 from vendorkit.pull.drive import Queue
@@ -25,8 +24,7 @@ from vendorkit.resource import Accept, Flow, Source
 
 T = TypeVar("T")
 Read = Callable[[Sequence[Page]], T]
-_REST_S: Final = 0.2  # after Cancel, the reading of an arrived page begins only within this time
-_REST_PAGE_S: Final = 1.0  # and is waited for so long, for example on a computer under load
+_REST_S: Final = 0.3  # after Cancel, the reading of an arrived page begins only within this time
 _REST_ROWS: Final = 2_000  # larger pages are not read then
 
 
@@ -237,17 +235,10 @@ def _read_rest(read: Read[T] | None, unread: Iterable[Accept]) -> Iterator[Group
     if read is None:
         return
     until = time.monotonic() + _REST_S
-    # In a thread, which is abandoned if one page takes too long, and in a context that was not cancelled.
-    threads = Threads(1, "read")
-    try:
-        with tolerated(VendorkitError, RuntimeError):
-            for accept in takewhile(lambda accept: accept.page.rows <= _REST_ROWS and time.monotonic() < until, unread):
-                future = Context().run(threads.submit, partial(read, [accept.page]))
-                if future is None or not wait([future], timeout=_REST_PAGE_S).done:
-                    return
-                yield Group(future.result(), 1, accept.page.rows, accept.cursor, accept.total)
-    finally:
-        threads.close()
+    with suppress(VendorkitError):
+        for accept in takewhile(lambda accept: accept.page.rows <= _REST_ROWS and time.monotonic() < until, unread):
+            value = Context().run(read, [accept.page])  # a context that was not cancelled
+            yield Group(value, 1, accept.page.rows, accept.cursor, accept.total)
 
 
 def _pages(accepted: list[Accept]) -> list[Page]:
