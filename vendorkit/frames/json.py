@@ -57,7 +57,7 @@ class JsonPage(Page):
     @staticmethod
     def reader(schema: Schema) -> Callable[[Sequence[bytes]], Batch]:
         """Return a function that reads such records under *schema*."""
-        return JsonTyper(schema).read
+        return on_any_stack(JsonTyper(schema).read)
 
 
 def json_page(body: bytes, records: str | None, *, at: float | None = None) -> JsonPage:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -30,9 +30,8 @@ from vendorkit.frames.page import Batch, joined
 from vendorkit.frames.raw import members_in, members_of, spliced
 from vendorkit.frames.schema import Schema
 from vendorkit.frames.values import compact, loads, malformed
-from vendorkit.strictjson import MAX_DEPTH, is_deeper, on_any_stack
+from vendorkit.strictjson import MAX_DEPTH, is_deeper
 
-_CHUNK: Final = 1 << 23  # bytes of text per call of Arrow; a few megabytes are fastest
 _ESCAPED: Final = re.compile(r'[\x00-\x1f"\\]')
 _POOL: Final = pa.system_memory_pool()  # its first allocation takes half the time of the default pool's
 _MAX_USUAL: Final = 100  # members that are removed without testing whether they fit
@@ -84,9 +83,8 @@ class JsonTyper:
         Raises:
             MalformedAnswer: A record is not strict JSON.
         """
-        return joined([on_any_stack(self._read)(chunk) for chunk in _chunks(raws)], self._schema)
-
-    def _read(self, raws: Sequence[bytes]) -> Batch:
+        if not raws:
+            return Batch(self._schema.empty())
         usual, columns = self._usual, None
         if not self._has_unusual:
             split = _split(raws, _usual_finder(usual))
@@ -102,7 +100,7 @@ class JsonTyper:
         if len(raws) == 1:
             return self._lossless.read(self._loads(raws))
         half = len(raws) // 2
-        return joined([self._read(raws[:half]), self._read(raws[half:])], self._schema)
+        return joined([self.read(raws[:half]), self.read(raws[half:])], self._schema)
 
     def _make_finder(self, usual: frozenset[str]) -> Find:
         """Return a function that finds all odd members; the *usual* ones count as odd without a test."""
@@ -211,15 +209,3 @@ def _usual_finder(names: frozenset[str]) -> Find | None:
         return {name: text for name, text in zip(order, texts, strict=True) if text is not None}
 
     return find if names else None
-
-
-def _chunks(raws: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
-    """Yield the records in chunks of about `_CHUNK` bytes."""
-    start = size = 0
-    for row, raw in enumerate(raws):
-        size += len(raw)
-        if size > _CHUNK:
-            yield raws[start : row + 1]
-            start, size = row + 1, 0
-    if start < len(raws):
-        yield raws[start:]
