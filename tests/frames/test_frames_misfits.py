@@ -54,6 +54,7 @@ KINDS = {
     "half a surrogate pair": {"code": "\ud800", "brandNew": "\ud800"},
     "half a surrogate pair in a name": {"a\ud800": 1},
 }
+READ_BY_MEMBER = {name: field for name, field in KINDS.items() if "surrogate" not in name}  # the others by record
 
 
 def _records(count, odd, start=0):
@@ -131,9 +132,9 @@ def test_each_kind_of_misfit_is_restored_from_the_one_column_of_a_dataset(field)
 
 
 @FORMS
-@pytest.mark.parametrize("field", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("field", READ_BY_MEMBER.values(), ids=READ_BY_MEMBER)
 def test_a_record_that_does_not_fit_costs_the_others_nothing(form, field, monkeypatch):
-    """Only its odd members, or only this record, are read one value at a time; once known, Arrow is asked once."""
+    """Only its odd members are read one value at a time; once known, Arrow is asked once."""
     reader = TableReader(SCHEMA)
     _check(reader, form, _records(300, {120: field}))
     slow, parses = _slow(monkeypatch), _parses(monkeypatch)
@@ -144,7 +145,7 @@ def test_a_record_that_does_not_fit_costs_the_others_nothing(form, field, monkey
 
 
 @FORMS
-@pytest.mark.parametrize("field", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("field", READ_BY_MEMBER.values(), ids=READ_BY_MEMBER)
 def test_what_all_records_have_costs_one_more_look(form, field, monkeypatch):
     """Codes as numbers, new fields: from the second page on Arrow is asked once, and no record is read as a whole."""
     reader = TableReader(SCHEMA)

@@ -8,7 +8,6 @@ the declared type, or in a column of JSON text if its field is not declared.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -51,7 +50,9 @@ class LosslessReader:
         Raises:
             MalformedAnswer: A record is not an object.
         """
-        return self.merged({}, len(records), {}, {}, dict(enumerate(records)))
+        extras = Extras(self._schema)
+        arrays = self.columns(records, range(len(records)), extras)
+        return Batch(pa.table({**arrays, **extras.arrays(len(records))}), extras.drift)
 
     def merged(
         self,
@@ -59,7 +60,6 @@ class LosslessReader:
         rows: int,
         odd: Mapping[str, Mapping[int, Any]],
         undeclared: Mapping[str, Mapping[int, str]],
-        whole: Mapping[int, Any] = MappingProxyType({}),
     ) -> Batch:
         """
         Read the odd members of records and merge them with the other columns.
@@ -69,23 +69,17 @@ class LosslessReader:
             rows: The number of records.
             odd: The values of odd members by name and row.
             undeclared: The JSON texts of undeclared members by name and row.
-            whole: The records to read entirely, by row.
         """
         extras = Extras(self._schema)
         for name, texts in undeclared.items():
             extras.undeclared((name,), texts)
-        replacements = self.columns(list(whole.values()), whole, extras) if whole else {}
-        replaced_rows = {leaf.name: list(whole) for leaf in self._schema.leaves}
+        arrays = {field.name: pa.nulls(rows, field.type) for field in self._schema.arrow if field.name not in columns}
+        arrays |= columns
         for name, values in odd.items():
             read = self.columns([{name: value} for value in values.values()], values, extras, {name})
-            for column, array in read.items():
-                replacements[column] = pa.concat_arrays([replacements[column], array]) if whole else array
-                replaced_rows[column] += values
-        arrays = {}
-        for leaf in self._schema.leaves:
-            array = columns[leaf.name] if leaf.name in columns else pa.nulls(rows, self._schema.dtype(leaf))
-            arrays[leaf.name] = _replaced(array, replaced_rows[leaf.name], replacements.get(leaf.name))
-        return Batch(pa.table({**arrays, **extras.arrays(rows)}), extras.drift)
+            arrays |= {column: _replaced(arrays[column], list(values), array) for column, array in read.items()}
+        declared = {name: arrays[name] for name in self._schema.arrow.names}
+        return Batch(pa.table({**declared, **extras.arrays(rows)}), extras.drift)
 
     def columns(
         self, records: Sequence[Any], rows: Iterable[int], extras: Extras, members: Collection[str] | None = None
@@ -153,10 +147,8 @@ class _Cells:
             self._extras.undeclared(path, {self._row: dumps(_extract(self._record, path))})
 
 
-def _replaced(array: pa.Array, rows: Sequence[int], values: pa.Array | None) -> pa.Array:
+def _replaced(array: pa.Array, rows: Sequence[int], values: pa.Array) -> pa.Array:
     """Return the array with *values* in *rows*."""
-    if values is None or not rows:
-        return array
     index = np.arange(len(array))
     index[rows] = np.arange(len(array), len(array) + len(rows))
     return pa.concat_arrays([array, values]).take(index)

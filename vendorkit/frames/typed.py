@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -48,12 +49,10 @@ class _Split(NamedTuple):
     Attributes:
         texts: The records, with null in place of odd members.
         odd: The texts of odd members by name and row.
-        whole: The rows of records that must be read entirely by the lossless reader.
     """
 
     texts: list[bytes]
     odd: dict[str, dict[int, bytes]]
-    whole: list[int]
 
 
 class JsonTyper:
@@ -86,17 +85,18 @@ class JsonTyper:
         if not raws:
             return Batch(self._schema.empty())
         usual, columns = self._usual, None
-        if not self._has_unusual:
-            split = _split(raws, _usual_finder(usual))
-            columns = self._read_arrow(split)
-        if columns is None:
-            usual |= _often_odd(_split(raws[:_SAMPLE], self._finder(usual)))
-            split = _split(raws, self._finder(usual))
-            columns = self._read_arrow(split)
-            self._usual = usual | _often_odd(split)
-            self._has_unusual = bool(split.whole or split.odd.keys() - self._usual)
+        with suppress(msgspec.DecodeError):  # a lone surrogate
+            if not self._has_unusual:
+                split = _split(raws, _usual_finder(usual))
+                columns = self._read_arrow(split)
+            if columns is None:
+                usual |= _often_odd(_split(raws[:_SAMPLE], self._finder(usual)))
+                split = _split(raws, self._finder(usual))
+                columns = self._read_arrow(split)
+                self._usual = usual | _often_odd(split)
+                self._has_unusual = bool(split.odd.keys() - self._usual)
         if columns is not None:
-            return self._merged(columns, raws, split)
+            return self._merged(columns, split)
         if len(raws) == 1:
             return self._lossless.read(self._loads(raws))
         half = len(raws) // 2
@@ -154,7 +154,7 @@ class JsonTyper:
             raise malformed(what)
         return {name: array for arrays in columns for name, array in arrays.items()}
 
-    def _merged(self, columns: Mapping[str, pa.Array], raws: Sequence[bytes], split: _Split) -> Batch:
+    def _merged(self, columns: Mapping[str, pa.Array], split: _Split) -> Batch:
         """Read the odd members with the lossless reader and merge them into Arrow's columns."""
         odd: dict[str, dict[int, Any]] = {}
         undeclared: dict[str, dict[int, str]] = {}
@@ -164,8 +164,7 @@ class JsonTyper:
                 odd[name] = values
             else:
                 undeclared[name] = {row: compact(bytes(texts[row]), value) for row, value in values.items()}
-        whole = dict(zip(split.whole, self._loads([raws[row] for row in split.whole]), strict=True))
-        return self._lossless.merged(columns, len(raws), odd, undeclared, whole)
+        return self._lossless.merged(columns, len(split.texts), odd, undeclared)
 
     def _loads(self, texts: Sequence[bytes], level: int = 0) -> list[Any]:
         """Parse texts that are nested *level* levels deep in a record."""
@@ -176,14 +175,9 @@ class JsonTyper:
 
 def _split(raws: Sequence[bytes], find: Find | None) -> _Split:
     """Take the members that *find* returns out of the records, and replace them by null."""
-    split = _Split(list(raws), defaultdict(dict), [])
+    split = _Split(list(raws), defaultdict(dict))
     for row, raw in enumerate(raws if find else ()):
-        try:
-            odd = find(raw) if find else {}
-        except msgspec.DecodeError:
-            split.whole.append(row)
-            split.texts[row] = b"{}"
-            continue
+        odd = find(raw) if find else {}
         for name, text in odd.items():
             split.odd[name][row] = text
         if odd:
