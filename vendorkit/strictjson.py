@@ -16,6 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from itertools import accumulate
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -154,20 +155,14 @@ def is_deeper(text: str, limit: int) -> bool:
     return max(accumulate(1 if bracket in "[{" else -1 for bracket in brackets), default=0) > limit
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _members(pairs: list[tuple[str, Any]], *, unique: bool) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        (name, _), *_ = Counter(name for name, _ in pairs).most_common(1)
-        problem = "has a name twice in one object"
-        raise StrictJsonError(problem, name[:60])
-    return members
-
-
-def _marked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        counts = Counter(name for name, _ in pairs)
-        members |= {name: REPEATED for name, count in counts.items() if count > 1}
+        repeated = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
+        if unique:
+            problem = "has a name twice in one object"
+            raise StrictJsonError(problem, repeated[0][:60])
+        members |= dict.fromkeys(repeated, REPEATED)
     return members
 
 
@@ -202,7 +197,7 @@ _DECODE: Final = {
             parse_int=_exact_int if exact else None,
             parse_float=_exact_float if exact else _finite,
             parse_constant=_refuse_constant,
-            object_pairs_hook=_unique if unique else _marked,
+            object_pairs_hook=partial(_members, unique=unique),
         ).decode
     )
     for exact in (False, True)
