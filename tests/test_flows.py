@@ -12,7 +12,6 @@ import pytest
 from tqdm import tqdm
 
 import vendorkit as vk
-from vendorkit import deadline
 from vendorkit.ask import Ask, Since, Span
 from vendorkit.errors import Cancelled, IncompletePull, MalformedAnswer, NotFound, UsageError
 from vendorkit.errors import VendorUnavailable as Unavailable
@@ -529,110 +528,22 @@ def test_cancel_ends_every_wait_and_leaves_no_thread():
     assert no_fetch_thread()
 
 
-@pytest.fixture(params=[0, 1, 3])
-def few_threads(request, monkeypatch):
-    """A process that may start so many threads and no more, as in a container with a limit."""
-    start, left = threading.Thread.start, [request.param]
+def test_a_download_without_threads_is_one_typed_error(monkeypatch):
+    """As in a container with a limit of processes; a single call runs in the thread of the caller."""
 
-    def limited(thread):
-        if left[0] <= 0:
-            message = "can't start new thread"
-            raise RuntimeError(message)
-        left[0] -= 1
-        start(thread)
-
-    monkeypatch.setattr(threading.Thread, "start", limited)
-    monkeypatch.setattr(tqdm, "monitor_interval", 0)  # its own thread, without which it only warns
-
-
-def test_calls_run_where_their_pages_are_awaited_if_no_thread_can_be_started(few_threads):
-    """In order, each sent once, a stream too; what was dropped is not sent, or stopped."""
+    def no_thread(thread):
+        message = "can't start new thread"
+        raise RuntimeError(message)
 
     def flow():
-        yield [get(f"/{number}") for number in range(12)]
-        yield [get("/stream", lines=True)]
-        for _ in range(6):
-            yield Accept((yield NEXT))
         assert (yield get("/probe")).values("at") == ["/probe"]
-        while (found := (yield NEXT)) is not None:
-            yield Accept(found)
-        yield [get("/dropped", lines=True), get("/never")]
-        yield Accept((yield NEXT))
-
-    server = Server()
-    wanted = [f"/{number}" for number in range(12)]
-    assert addresses(drive(flow(), server.fetch)) == [*wanted, *["/stream"] * 3, "/dropped"]
-    assert no_fetch_thread()
-    assert sorted(server.sent) == sorted({*server.sent})
-    assert {*wanted, "/stream", "/dropped", "/probe"} <= {*server.sent}
-    assert sorted(server.stopped) == sorted(server.sent)
-
-
-def test_pages_are_read_by_the_consumer_if_no_thread_can_be_started(few_threads):
-    """In order; an error of a call, or of the reading, comes after what was read before it."""
-
-    def flow():
-        yield [get("/a"), get("/b"), get("/broken")]
-        while (found := (yield NEXT)) is not None:
-            yield Accept(found)
-
-    given = []
-
-    def read(pages):
-        return pages[0].values("at")
-
-    server = Server(errors={"/broken": Unavailable(DROPPED)})
-    with pytest.raises(Unavailable):
-        given.extend(group.value for group in Pull(flow(), server, "records", quiet=True).read(read, 1))
-    assert given == [["/a"], ["/b"]]
-
-    def refuse(pages):
-        if pages[0].values("at") == ["/b"]:
-            raise MalformedAnswer(DROPPED)
-        return pages[0].values("at")
-
-    given.clear()
-    with pytest.raises(MalformedAnswer):
-        given.extend(group.value for group in Pull(flow(), Server(), "records", quiet=True).read(refuse, 1))
-    assert given == [["/a"]]
-
-
-def test_a_call_that_runs_where_it_is_awaited_leaves_no_event_there(few_threads):
-    """Between two blocks of a stream the consumer's own blocks begin and end."""
-
-    def fetch(call, stop):
-        with vk.cancellable(stop):
-            yield from Server().fetch(call, stop)
-
-    def flow():
-        yield [get("/stream", lines=True)]
-        while (found := (yield NEXT)) is not None:
-            yield Accept(found)
-
-    before, seen, mine = deadline._events.get(), [], threading.Event()
-    driven = drive(flow(), fetch)
-    for _ in range(2):
-        with vk.cancellable(mine):
-            next(driven)
-            seen.append(deadline._events.get())
-    driven.close()
-    assert deadline._events.get() == before
-    assert seen == [(*before, mine)] * 2
-
-
-def test_cancel_ends_calls_that_run_where_they_are_awaited(few_threads):
-    """At the next look, as in threads."""
-    stop = threading.Event()
-
-    def flow():
         yield [get("/a"), get("/b")]
         yield Accept((yield NEXT))
-        stop.set()
-        yield Accept((yield NEXT))
 
-    with vk.cancellable(stop), pytest.raises(Cancelled):
-        list(drive(flow(), Server().fetch))
-    assert no_fetch_thread()
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    monkeypatch.setattr(tqdm, "monitor_interval", 0)  # its own thread, without which it only warns
+    with pytest.raises(UsageError, match="cannot start another thread"):
+        list(Pull(flow(), Server(), "records", quiet=True).read(lambda pages: pages))
 
 
 def test_cancelled_never_enters_a_flow():

@@ -7,7 +7,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, suppress
-from contextvars import Context, copy_context
 from typing import Any, Final, TypeVar, cast
 
 from vendorkit.auth.forks import this_process
@@ -34,18 +33,15 @@ class _Exchange:
         self.call, self._on_page, self.stop = call, on_page, Stop()
         self._pages = cast("Generator[Page, None, None]", fetch(call, self.stop))
         self._items: queue.Queue[Any] = queue.Queue(BLOCKS)
-        self._claimed = threading.Lock()  # acquired by the thread that fetches the pages and never released
-        # Set if the consumer fetches the pages itself: a suspended fetch must not change the consumer's context.
-        self._context: Context | None = None
         self.used = False  # whether a page was requested
-        self._threads, self._future = threads, threads.submit(self._fill)
+        self._threads = threads
+        threads.submit(self._fill)
 
     def _fill(self) -> None:
-        if not self._claimed.acquire(blocking=False):
-            return
         try:
             with closing(self._pages):
-                while (page := self._fetch_next()) is not None:
+                for page in self._pages:
+                    self._on_page(page)
                     self._put(page)
             self._put(None)
         except BaseException as exc:  # noqa: BLE001 - raised again by next()
@@ -60,13 +56,9 @@ class _Exchange:
     def next(self, on_wait: Callable[[], None]) -> Page | None:
         """Return the next page, None at the end; raise the call's error. Calls *on_wait* repeatedly while waiting."""
         self.used = True
-        if self._future is None and self._claimed.acquire(blocking=False):
-            self._context = copy_context()
         while True:
             self._threads.check()
             on_wait()
-            if self._context is not None:
-                return self._context.run(self._fetch_next)
             with suppress(queue.Empty):
                 item = self._items.get(timeout=SLICE_S)
                 if isinstance(item, BaseException):
@@ -76,12 +68,6 @@ class _Exchange:
                         del item  # else this frame, which is in the error's traceback, would keep the error alive
                 return cast("Page | None", item)
 
-    def _fetch_next(self) -> Page | None:
-        page = next(self._pages, None)
-        if page is not None:
-            self._on_page(page)
-        return page
-
     def end(self) -> None:
         """Stop the call and discard its pages and error, whose traceback would keep this object alive."""
         if self._threads.process is not this_process():
@@ -90,8 +76,6 @@ class _Exchange:
         with suppress(queue.Empty):
             while True:
                 self._items.get_nowait()
-        if self._context is not None:
-            self._context.run(self._pages.close)
 
 
 class Queue:

@@ -84,14 +84,13 @@ class Each:
         try:
             # progress_to() suppresses the progress bars of the single queries.
             with cancellable(stop), reporting(progress, name, quiet=False) as report, progress_to(lambda _: None):
-                submitted = deque[tuple[Future[dict[int, Answer]] | None, range]]()
+                submitted = deque[Future[dict[int, Answer]]]()
                 while jobs or submitted:
                     # Submit only a few jobs ahead, so that few requests follow a refusal of the credentials.
                     while jobs and len(submitted) < 2 * AT_ONCE:
-                        submitted.append((threads.submit(partial(self._answer, jobs[0])), jobs.popleft()))
-                    future, job = submitted.popleft()
-                    answers: dict[int, Answer] = self._answer(job) if future is None else result_of(future, threads)
-                    self.answers.update(answers)
+                        submitted.append(threads.submit(partial(self._answer, jobs.popleft())))
+                    answers: dict[int, Answer] = result_of(submitted.popleft(), threads)
+                    self.answers |= answers
                     progress.rows, progress.pages = len(self.answers), progress.pages + 1
                     report()
         finally:

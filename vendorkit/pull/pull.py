@@ -11,7 +11,7 @@ from contextvars import Context
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
-from itertools import takewhile
+from itertools import chain, takewhile
 from typing import Any, Final, Generic, TypeVar
 
 from vendorkit import arguments
@@ -117,7 +117,7 @@ class Pull:
         size = self.ends[0]
         if 2 * size < self.total <= calls.begun * size:
             self._begun_at_search = calls.begun
-            self._newcomers = calls.threads.submit(partial(self._find_newcomers, self.first_at)) or self._newcomers
+            self._newcomers = calls.threads.submit(partial(self._find_newcomers, self.first_at))
 
     def newcomers(self) -> list[str]:
         """Return the names of records that appeared during a download of three or more pages; else an empty list."""
@@ -142,7 +142,7 @@ class Pull:
                 a cancellation, it reads the pages accepted before, as far as a short time allows. None: they are lost.
         """
         threads: Threads | None = None
-        submitted: deque[tuple[Future[T] | None, list[Accept]]] = deque()
+        submitted: deque[tuple[Future[T], list[Accept]]] = deque()
         group: list[Accept] = []
         failure: VendorkitError | None = None
         accepts = self.accepted()
@@ -162,7 +162,7 @@ class Pull:
                         submitted.append((threads.submit(partial(read, _pages(group))), group))
                         group = []
                     while submitted and (accept is None or len(submitted) > readers):
-                        result = _group(submitted[0][0], read, submitted[0][1], self._threads)
+                        result = _group(*submitted[0], self._threads)
                         submitted.popleft()
                         yield result
                     if accept is None:
@@ -172,7 +172,7 @@ class Pull:
                 if threads is not None:
                     threads.close()
         except Cancelled:
-            yield from _read_rest(read_rest, [accept for _, unread in (*submitted, (None, group)) for accept in unread])
+            yield from _read_rest(read_rest, [*chain.from_iterable(unread for _, unread in submitted), *group])
             raise
         if failure is not None:
             raise failure
@@ -222,11 +222,9 @@ class Pull:
         self._progress.rows += page.rows
 
 
-def _group(future: Future[T] | None, read: Read[T], accepted: list[Accept], threads: Threads) -> Group[T]:
-    """Wait for a group to be read; without a *future*, read it in this thread."""
-    threads.check()
-    value = read(_pages(accepted)) if future is None else result_of(future, threads)
-    rows = sum(accept.page.rows for accept in accepted)
+def _group(future: Future[T], accepted: list[Accept], threads: Threads) -> Group[T]:
+    """Wait for a group to be read."""
+    value, rows = result_of(future, threads), sum(accept.page.rows for accept in accepted)
     return Group(value, len(accepted), rows, accepted[-1].cursor, accepted[-1].total)
 
 

@@ -23,16 +23,17 @@ class Threads:
         self.process = this_process()
         self._pool = ThreadPoolExecutor(size, thread_name_prefix=f"vendorkit-{name}")
 
-    def submit(self, work: Callable[[], T]) -> Future[T] | None:
+    def submit(self, work: Callable[[], T]) -> Future[T]:
         """
         Run *work* in a thread and in a copy of this context, which contains the cancellation events.
 
-        None if no further thread can be started, for example because a container limits them. The caller must then do
-        the work itself, although a thread that becomes free may also do it.
+        Raises:
+            UsageError: No further thread can be started, for example because a container limits them.
         """
         with tolerated(RuntimeError):
             return self._pool.submit(copy_context().run, work)
-        return None
+        what = "This process cannot start another thread."
+        raise UsageError(what, remedy="Raise its limit of threads, or end other programs.")
 
     def close(self) -> None:
         """Accept no more work and discard work that has not started, without waiting for running threads."""
