@@ -166,14 +166,10 @@ def in_years(array: pa.Array) -> pa.Array:
     return array
 
 
-def _date(array: pa.Array) -> pa.Array:
-    return in_years(array.cast(pa.date32()))
-
-
 _SCALAR_CONVERSIONS: dict[Any, Conversion] = {
     Kind.ID: _id,
     Kind.EPOCH: _epoch,
     Kind.NUMBER: _number,
-    Kind.DATETIME: in_years,
-    Kind.DATE: _date,
+    Kind.DATETIME: lambda array: in_years(array.cast(TIMESTAMP)),
+    Kind.DATE: lambda array: in_years(array.cast(pa.date32())),
 }

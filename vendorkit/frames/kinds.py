@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
 from enum import Enum
 from functools import cached_property
 from types import GenericAlias
@@ -176,25 +175,14 @@ _WIRE_TYPES: Final[dict[Type, pa.DataType]] = {
     Kind.EPOCH: pa.int64(),
     Kind.NUMBER: pa.float64(),
     Kind.BOOLEAN: pa.bool_(),
-    Kind.DATETIME: TIMESTAMP,
 }
-FRAME_TYPES: Final = _WIRE_TYPES | {Kind.ID: pa.string(), Kind.EPOCH: TIMESTAMP, Kind.DATE: pa.date32()}
+_TIMES: Final = dict.fromkeys((Kind.EPOCH, Kind.DATETIME), TIMESTAMP)
+FRAME_TYPES: Final = _WIRE_TYPES | _TIMES | {Kind.ID: pa.string(), Kind.DATE: pa.date32()}
 
-# msgspec types that accept only values which Arrow's parser and the conversions after it accept too. They show which
-# records and members Arrow would refuse. The pattern for times is stricter than Arrow: 29 February, and dates that an
-# offset could move beyond the years 1 to 9999, are left to the lossless reader.
-_INT64: Final = Annotated[int, msgspec.Meta(ge=INT64.start, le=INT64.stop - 1)]
-_DAY: Final = "((0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)"
-_TIME: Final = r"[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?(Z|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])?"
-_MOMENT: Final = rf"\A(?!0000|0001-01-01.*[+]|9999-12-31.*-)[0-9]{{4}}-{_DAY}({_TIME})?\Z"
-_FITTING: Final[dict[Type, Any]] = {
-    Kind.ID: _INT64,
-    Kind.INTEGER: _INT64,
-    Kind.EPOCH: Annotated[int, msgspec.Meta(ge=FIRST_SECOND, le=LAST_SECOND)],
-    Kind.NUMBER: Annotated[float, msgspec.Meta(gt=-EXACT, lt=EXACT)],
-    Kind.BOOLEAN: bool,
-    Kind.DATETIME: Annotated[str, msgspec.Meta(pattern=_MOMENT)],
-    Kind.DATE: date,
+_FITTING: Final[dict[pa.DataType, Any]] = {
+    pa.int64(): Annotated[int, msgspec.Meta(ge=INT64.start, le=INT64.stop - 1)],
+    pa.float64(): float,
+    pa.bool_(): bool,
 }
 
 
@@ -225,16 +213,13 @@ def wire_type(kind: Type, locales: tuple[str, ...]) -> pa.DataType:
     return _WIRE_TYPES.get(kind, pa.string())
 
 
-def fitting(kind: Type, locales: tuple[str, ...], *, closed: bool) -> Any:
-    """Return the msgspec type of *kind*, null included; for an untyped kind, only null, because Arrow has no type."""
-    if is_untyped(kind):
-        return None
-    if isinstance(kind, ListOf):
-        return GenericAlias(list, (fitting(kind.element, locales, closed=closed),)) | None
-    if (members := wire_members(kind, locales)) is None:
-        return _FITTING.get(kind, str) | None
-    fields = {name: fitting(item, locales, closed=closed) for name, item in members.items()}
-    return object_type(fields, closed=closed) | None
+def fitting(wire: pa.DataType, *, closed: bool) -> Any:
+    """Return the msgspec type of the values, null included, that Arrow's JSON parser accepts for a `wire_type`."""
+    if pa.types.is_list(wire):
+        return GenericAlias(list, (fitting(wire.value_type, closed=closed),)) | None
+    if pa.types.is_struct(wire):
+        return object_type({field.name: fitting(field.type, closed=closed) for field in wire}, closed=closed) | None
+    return _FITTING.get(wire, str) | None
 
 
 def object_type(fields: Mapping[str, Any], *, closed: bool = False) -> type[Any]:

@@ -28,7 +28,7 @@ from vendorkit.frames.columns import ColumnBuilder
 from vendorkit.frames.kinds import UnfitError, fitting, is_untyped, object_type, wire_type
 from vendorkit.frames.lossless import LosslessReader
 from vendorkit.frames.page import Batch, joined
-from vendorkit.frames.raw import members_in, members_of, spliced
+from vendorkit.frames.raw import member_of, members_in, members_of, spliced
 from vendorkit.frames.schema import Schema
 from vendorkit.frames.values import compact, loads, malformed
 from vendorkit.strictjson import MAX_DEPTH, is_deeper
@@ -54,6 +54,12 @@ class _Split(NamedTuple):
     texts: list[bytes]
     odd: dict[str, dict[int, bytes]]
 
+    def take(self, name: str) -> None:
+        """Make a member odd in all records, because one of its values cannot be converted."""
+        decode = member_of(name)
+        found = {row: text for row, record in enumerate(self.texts) if (text := decode(record).f0) is not None}
+        self.odd[name] = found | self.odd[name]
+
 
 class JsonTyper:
     """
@@ -68,7 +74,7 @@ class JsonTyper:
         self._columns, self._lossless = ColumnBuilder(schema), LosslessReader(schema)
         self._kinds = kinds = {column.wire: column.kind for column in self._columns.record.fields}
         self._wire = {name: wire_type(kind, schema.locales) for name, kind in kinds.items() if not is_untyped(kind)}
-        self._types = {name: fitting(self._kinds[name], schema.locales, closed=self._closed) for name in self._wire}
+        self._types = {name: fitting(wire, closed=self._closed) for name, wire in self._wire.items()}
         self._fits = {name: msgspec.json.Decoder(kind).decode for name, kind in self._types.items()}
         # Arrow has no type for arbitrary JSON, so these members are always odd.
         self._usual = frozenset(self._kinds.keys() - self._wire.keys())
@@ -92,9 +98,9 @@ class JsonTyper:
             if columns is None:
                 usual |= _often_odd(_split(raws[:_SAMPLE], self._finder(usual)))
                 split = _split(raws, self._finder(usual))
-                columns = self._read_arrow(split)
                 self._usual = usual | _often_odd(split)
                 self._has_unusual = bool(split.odd.keys() - self._usual)
+                columns = self._read_arrow(split)
         if columns is not None:
             return self._merged(columns, split)
         if len(raws) == 1:
@@ -128,7 +134,7 @@ class JsonTyper:
         return True
 
     def _read_arrow(self, split: _Split) -> dict[str, pa.Array] | None:
-        """Return the declared columns, with null for odd members; None if Arrow refuses a record."""
+        """Return the columns of members that are not odd in all records; None if Arrow refuses a record."""
         texts = [*split.texts]
         texts[0] = b'{"":[%b' % texts[0]
         texts[-1] = b"%b]}" % texts[-1]
@@ -145,14 +151,19 @@ class JsonTyper:
             )
             table = arrow_json.read_json(pa.BufferReader(body), reading, options, memory_pool=_POOL)
             records = table.column(0).chunk(0).flatten()
-            columns = [self._columns.build(name, records.field(index)) for index, name in enumerate(wire)]
-        except (msgspec.DecodeError, pa.ArrowInvalid, UnfitError):
+        except (msgspec.DecodeError, pa.ArrowInvalid):
             return None
         # Arrow checks the members that a projection leaves out, except for their depth.
         if not self._closed and any(is_deeper(bytes(text).decode(), MAX_DEPTH) for text in split.texts):
             what = f"The answer is nested more than {MAX_DEPTH} levels deep."
             raise malformed(what)
-        return {name: array for arrays in columns for name, array in arrays.items()}
+        columns: dict[str, pa.Array] = {}
+        for index, name in enumerate(wire):
+            try:
+                columns |= self._columns.build(name, records.field(index))
+            except (pa.ArrowInvalid, UnfitError):
+                split.take(name)
+        return columns
 
     def _merged(self, columns: Mapping[str, pa.Array], split: _Split) -> Batch:
         """Read the odd members with the lossless reader and merge them into Arrow's columns."""
