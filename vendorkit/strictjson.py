@@ -116,21 +116,20 @@ def strict_object(text: Any, *, limit: int) -> dict[str, Any]:
         ValueError: *text* is neither a string nor bytes, is too long, is not an object, or is refused by
             `strict_value`. The message describes the fault, and never quotes the content.
     """
-    problem, value = "", None
     if not isinstance(text, (str, bytes, bytearray)):
         problem = "is neither a string nor bytes"
     elif len(text) > limit:
         problem = f"is longer than {limit} characters"
     else:
+        problem = "is not a JSON object"
         try:
             value = strict_value(text if isinstance(text, str) else bytes(text))
-            problem = "" if isinstance(value, dict) else "is not a JSON object"
+            if isinstance(value, dict):
+                return value
         except StrictJsonError as error:
             problem = str(error)
-    if problem or value is None:
-        message = f"it {problem}"
-        raise ValueError(message)
-    return dict(value)
+    message = f"it {problem}"
+    raise ValueError(message)
 
 
 def on_any_stack(work: Callable[P, T]) -> Callable[P, T]:

@@ -22,7 +22,7 @@ from lxml import etree
 from vendorkit.errors import MalformedAnswer
 from vendorkit.frames.kinds import BLANKS, ENTRIES, Column, Embedded, EmbeddedMany, Kind, ListOf, Struct, Type
 from vendorkit.frames.names import STYLES, snake_case
-from vendorkit.frames.values import loads, malformed, with_underscores
+from vendorkit.frames.values import NUMBER, loads, malformed, with_underscores
 from vendorkit.strictjson import MAX_DEPTH, REPEATED, Literal
 
 RESOURCE_TYPE: Final = "resource_type"
@@ -32,7 +32,6 @@ _NOT_TEXT: Final = NUMBERS | {Kind.BOOLEAN, Kind.DATE, Kind.DATETIME}
 _CONTAINERS: Final = ("array", "document")  # values of the attribute `type` of lists and objects
 UNTYPED: Final = (None, "string")  # values of the attribute `type` with which blanks are significant
 _XSI_NIL: Final = "{http://www.w3.org/2001/XMLSchema-instance}nil"
-_JSON_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
 @lru_cache(maxsize=4096)
@@ -211,7 +210,7 @@ def scalar(text: str, xml_type: str | None, kind: Type | None) -> Any:
 
 def number(text: str) -> Any:
     """Return the number if the text is a JSON number, else the text."""
-    if not _JSON_NUMBER.fullmatch(text) or math.isinf(float(text)):
+    if not NUMBER.fullmatch(text) or math.isinf(float(text)):
         return text
     return loads(text.encode()) if len(text) < 20 and text.lstrip("-").isdigit() else Literal(text)
 

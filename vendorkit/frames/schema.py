@@ -78,11 +78,8 @@ class Schema:
     @cached_property
     def arrow(self) -> pa.Schema:
         """The Arrow schema of the frame."""
-        return pa.schema([(leaf.name, self.dtype(leaf)) for leaf in self.leaves])
-
-    def dtype(self, leaf: Leaf) -> pa.DataType:
-        """Return the Arrow type of one column of the frame."""
-        return pa.string() if leaf.pick else frame_type(leaf.kind, self.locales)
+        dtypes = {leaf.name: pa.string() if leaf.pick else frame_type(leaf.kind, self.locales) for leaf in self.leaves}
+        return pa.schema(dtypes)
 
     def empty(self) -> pa.Table:
         """Return the table without rows."""

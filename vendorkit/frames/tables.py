@@ -52,20 +52,16 @@ def child_tables(table: pa.Table, schema: Schema) -> dict[str, pa.Table]:
     parts: dict[str, list[pa.Table]] = defaultdict(list)
     for start in range(0, max(len(table), 1), _ROWS_AT_A_TIME):
         rows = table.slice(start, _ROWS_AT_A_TIME)
-        keys_by_name = {key: _one_chunk(keys.slice(start, _ROWS_AT_A_TIME))}
+        keys_by_name = {key: keys.slice(start, _ROWS_AT_A_TIME).combine_chunks()}
         for name, part in _parts(rows, schema, keys_by_name):
             parts[name].append(part)
     return {name: pa.concat_tables(tables) for name, tables in parts.items()}
 
 
-def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
-    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
-
-
 def _parts(rows: pa.Table, schema: Schema, keys: Columns) -> Iterator[tuple[str, pa.Table]]:
     prefix = singular(schema.name)
     documents = {leaf.name for leaf in schema.leaves if leaf.kind in (Kind.JSON, Kind.DOCUMENT)}
-    columns = {name: _one_chunk(rows[name]) for name in rows.column_names}
+    columns = {name: rows[name].combine_chunks() for name in rows.column_names}
     order = dict.fromkeys((schema.locale, *schema.locales)) if schema.locale else {}
     flat, lists = _flatten({name: array for name, array in columns.items() if name not in documents}, order)
     yield schema.name, pa.table(flat)

@@ -22,7 +22,7 @@ from vendorkit.errors import MalformedAnswer
 from vendorkit.frames.kinds import FIRST_MOMENT, FIRST_SECOND, LAST_MOMENT, LAST_SECOND, TIMESTAMP, Kind, UnfitError
 from vendorkit.strictjson import INT64, MAX_DEPTH, REPEATED, Literal, StrictJsonError, strict_value
 
-_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _DASHED = re.compile(r'-[^"]*":')  # a name with a dash, in text without escapes
 _BLANKS = frozenset(" \t\r\n")
 _REMEDY = "Try again. If the error persists, report it to the vendor."
@@ -201,7 +201,7 @@ def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, str, Literal)):
         raise UnfitError
     text = value.text if isinstance(value, Literal) else str(value)
-    if len(text) > 400 or not _NUMBER.fullmatch(text):  # longer numbers cannot be exact
+    if len(text) > 400 or not NUMBER.fullmatch(text):  # longer numbers cannot be exact
         raise UnfitError
     number = float(text)
     # Numbers with a fraction are rounded to the nearest double, as is usual; integers and texts must be exact.
