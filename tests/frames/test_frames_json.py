@@ -321,7 +321,7 @@ def test_compact_lines_are_read_as_all_others(count, changes):
     for at, (old, new), times in changes:
         lines[at % count] = lines[at % count].replace(old, new, 1 + times)
     block = b"\n".join(lines)
-    with patch.object(vendorkit.frames.json, "_usual_line", lambda _: lambda _: None):
+    with patch.object(vendorkit.frames.json, "_usual_line", lambda _: None):
         expected = _seen(block)
     assert _seen(block) == expected
 

@@ -20,7 +20,7 @@ import msgspec
 
 from vendorkit.errors import MalformedAnswer
 from vendorkit.frames.page import Batch, Page
-from vendorkit.frames.raw import NULL, cut, is_object, is_utf8, member_of, quoted
+from vendorkit.frames.raw import NULL, cut, is_object, is_utf8, member_of, members_of, quoted
 from vendorkit.frames.schema import Schema
 from vendorkit.frames.typed import JsonTyper
 from vendorkit.frames.values import count_of, dumps, loads, malformed, plain
@@ -129,7 +129,7 @@ def _other_shape(data: Any, name: str | None) -> MalformedAnswer:
     return malformed(what)
 
 
-def lines_page(block: bytes, *, record: str = "result", first_line: int = 1, at: float | None = None) -> JsonPage:
+def lines_page(block: bytes, *, first_line: int = 1) -> JsonPage:
     """
     Split whole lines of a stream into records; each line is `{"meta": {"total", "index"}, "result": {...}}`.
 
@@ -137,9 +137,7 @@ def lines_page(block: bytes, *, record: str = "result", first_line: int = 1, at:
 
     Args:
         block: Lines that end with a line feed, which may be missing after the last. Blank lines are skipped.
-        record: The member with the record.
         first_line: The number of the first line in the stream, for messages.
-        at: The date of the response in unix seconds.
 
     Returns:
         A page whose envelope is `{"meta": {"total", "first_index", "last_index"}}`, with None for what is missing.
@@ -149,10 +147,10 @@ def lines_page(block: bytes, *, record: str = "result", first_line: int = 1, at:
     """
     block = block.removeprefix(BYTE_ORDER_MARK)
     numbered = [(number, text) for number, text in enumerate(block.split(b"\n"), first_line) if text.strip()]
-    read_usual = _usual_line(record) if is_utf8(block) else lambda _: None
-    lines = [read_usual(text) or _line(f"Line {number} of the stream", text, record) for number, text in numbered]
+    read_usual = _usual_line if is_utf8(block) else lambda _: None
+    lines = [read_usual(text) or _line(f"Line {number} of the stream", text) for number, text in numbered]
     metas = [meta for _, meta in lines]
-    return JsonPage([raw for raw, _ in lines], {"meta": _sequence(metas, [number for number, _ in numbered])}, at)
+    return JsonPage([raw for raw, _ in lines], {"meta": _sequence(metas, [number for number, _ in numbered])})
 
 
 class _Meta(msgspec.Struct, gc=False):
@@ -160,37 +158,33 @@ class _Meta(msgspec.Struct, gc=False):
     index: int
 
 
+class _Line(msgspec.Struct, gc=False):
+    meta: _Meta
+    result: msgspec.Raw
+
+
+_AS_LINE: Final = msgspec.json.Decoder(_Line).decode
+_RESULT: Final = members_of(["result"])
 Line = tuple[bytes, Mapping[str, Any]]
 """The text of a line's record, and the line's `meta`."""
 
 
-@lru_cache(maxsize=64)
-def _usual_line(record: str) -> Callable[[bytes], Line | None]:
-    """Return a function that reads a line without whitespace or other members; it returns None for other lines."""
-    fields = [("meta", _Meta), ("record", msgspec.Raw)]
-    line_type: Any = msgspec.defstruct("Line", fields, rename={"record": record}, gc=False)
-    decode = msgspec.json.Decoder(line_type).decode
-    template = json.dumps({"meta": {"total": "", "index": ""}, record: ""}, ensure_ascii=False, separators=(",", ":"))
-    length = len(template.encode()) - 3 * len('""')
-
-    def read(text: bytes) -> Line | None:
-        try:
-            line = decode(text)
-        except (msgspec.MsgspecError, RecursionError):
-            return None
-        meta, raw = {"total": line.meta.total, "index": line.meta.index}, line.record
-        # The line has nothing else in it if it is exactly as long as its values need.
-        is_usual = length + len(f"{line.meta.total}{line.meta.index}") + len(raw) == len(text)
-        return (raw, meta) if is_usual and is_object(raw) else None
-
-    return read
-
-
-def _line(line: str, text: bytes, record: str) -> Line:
-    """Read any line. Raises MalformedAnswer if it is not strict JSON, has no record, or is an error of the vendor."""
-    decode = member_of(record)
+def _usual_line(text: bytes) -> Line | None:
+    """Read a line without whitespace and other members; return None for other lines."""
     try:
-        raws, start, end = on_any_stack(cut)(lambda masked: [decode(masked).f0], text)
+        line = _AS_LINE(text)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+    # The line has nothing else in it if it is exactly as long as its values need.
+    others = b'{"meta":{"total":%d,"index":%d},"result":}' % (line.meta.total, line.meta.index)
+    is_usual = len(others) + len(line.result) == len(text) and is_object(line.result)
+    return (line.result, {"total": line.meta.total, "index": line.meta.index}) if is_usual else None
+
+
+def _line(line: str, text: bytes) -> Line:
+    """Read any line. Raises MalformedAnswer if it is not strict JSON, has no record, or is an error of the vendor."""
+    try:
+        raws, start, end = on_any_stack(cut)(lambda masked: [_RESULT(masked).f0], text)
     except (msgspec.MsgspecError, RecursionError):
         raws = []
     is_read = bool(raws) and is_utf8(text)
@@ -201,9 +195,9 @@ def _line(line: str, text: bytes, record: str) -> Line:
     if rest.get("error") is not None:
         raise _refusal(plain(rest["error"]), line)
     if not is_read or not is_object(raws[0]):
-        what = f"{line} has no object {record!r}."
+        what = f"{line} has no object 'result'."
         raise malformed(what)
-    others = {f"line.{name}": item for name, item in rest.items() if name not in ("meta", "error", record)}
+    others = {f"line.{name}": item for name, item in rest.items() if name not in ("meta", "error", "result")}
     meta = rest["meta"] if isinstance(rest.get("meta"), dict) else {}
     return _with_members(raws[0], others) if others else raws[0], meta
 

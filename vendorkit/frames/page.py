@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import groupby
 from typing import Any, ClassVar, Final
 
@@ -96,7 +97,7 @@ class TableReader:
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
-        self._readers: dict[type, Callable[[Sequence[Any]], Batch]] = {}
+        self._reader_of = lru_cache(maxsize=None)(lambda page_type: page_type.reader(schema))
 
     def read(self, pages: Sequence[Page]) -> Batch:
         """
@@ -105,12 +106,8 @@ class TableReader:
         Raises:
             MalformedAnswer: A record is not an object, or not strict JSON or XML.
         """
-        batches = []
-        for page_type, group in groupby(pages, type):
-            same_type = list(group)
-            if page_type not in self._readers:
-                self._readers[page_type] = same_type[0].reader(self._schema)
-            batches.append(self._readers[page_type]([raw for page in same_type for raw in page.raws]))
+        groups = groupby(pages, type)
+        batches = [self._reader_of(kind)([raw for page in group for raw in page.raws]) for kind, group in groups]
         return joined(batches, self._schema)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import struct
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Final
@@ -77,12 +76,10 @@ def is_object(raw: bytes) -> bool:
     return memoryview(raw)[0] == ord("{")
 
 
-def is_utf8(text: bytes | pa.Buffer) -> bool:
-    """Return whether *text* is valid UTF-8. Arrow's check is ten times faster than decoding."""
-    buffer = pa.py_buffer(text)
-    offsets = pa.py_buffer(struct.pack("<qq", 0, buffer.size))
+def is_utf8(text: bytes) -> bool:
+    """Return whether *text* is valid UTF-8. Arrow's check is several times faster than decoding."""
     try:
-        pa.Array.from_buffers(pa.large_string(), 1, [None, offsets, buffer]).validate(full=True)
+        pa.array([text], pa.large_binary()).cast(pa.large_string())
     except pa.ArrowInvalid:
         return False
     return True
