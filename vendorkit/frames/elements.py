@@ -9,7 +9,6 @@ an empty element is the empty string. `type="array"` is a list, and
 
 from __future__ import annotations
 
-import copy
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -148,8 +147,8 @@ class Elements:
         if is_nil(element) or mixed(element):
             return self.value(element)
         members = self.object(element, declared)
-        name = type_of(element) if declared is None or RESOURCE_TYPE in declared.names else None
-        return members if name is None else {RESOURCE_TYPE: name, **members}
+        has_type = declared is None or RESOURCE_TYPE in declared.names
+        return {RESOURCE_TYPE: type_of(element), **members} if has_type else members
 
     def _expanded(self, target: etree._Element, kind: Type | None) -> Any:
         """Return the resource, collection or document inside a link."""
@@ -240,22 +239,11 @@ def mixed(element: etree._Element) -> str:
     return (element.text or "") + "".join(etree.tostring(child, encoding="unicode") for child in element)
 
 
-_WRAPPER: Final = "{vendorkit}record"  # the element name of a record that `wrapped` created
-
-
 def rel_of(element: etree._Element) -> str | None:
     """Return the rel of a link; None for other elements, including a field named link."""
     return element.get("rel") if element.tag == "link" else None
 
 
-def type_of(record: etree._Element) -> str | None:
+def type_of(record: etree._Element) -> str:
     """Return the type of a resource as in JSON, from the name of its element."""
-    tag: str = record.tag
-    return None if tag == _WRAPPER else tag.replace("-", "_")
-
-
-def wrapped(element: etree._Element, name: str) -> etree._Element:
-    """Return a record whose only member is *element*, as the target of a link *name* without an address."""
-    record = etree.Element(_WRAPPER)
-    etree.SubElement(record, "link", rel=name).append(copy.copy(element))
-    return record
+    return str(record.tag).replace("-", "_")

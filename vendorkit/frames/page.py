@@ -73,10 +73,6 @@ class Page(ABC):
     def records(self) -> list[dict[str, Any]]:
         """Return the records as the vendor sends them in JSON, with ordinary Python numbers."""
 
-    @abstractmethod
-    def under(self, name: str) -> Page:
-        """Return a page in which each record *r* is `{name: r}`."""
-
     @staticmethod
     @abstractmethod
     def reader(schema: Schema) -> Callable[[Sequence[Any]], Batch]:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from json import detect_encoding
 from typing import Any, ClassVar, Final
 
 from lxml import etree
 
-from vendorkit.frames.elements import ANY_RECORD, TOTAL, Elements, check_depth, is_nil, mixed, wrapped
+from vendorkit.frames.elements import ANY_RECORD, TOTAL, Elements, check_depth, is_nil, mixed
 from vendorkit.frames.page import Batch, Page
 from vendorkit.frames.raw import is_utf8
 from vendorkit.frames.schema import Schema
@@ -43,10 +42,6 @@ class XmlPage(Page):
     def records(self) -> list[dict[str, Any]]:
         """Return the records as in JSON, with ordinary Python numbers."""
         return on_any_stack(lambda: [_record(element) for element in self.raws])()
-
-    def under(self, name: str) -> XmlPage:
-        """Return a page in which each record *r* is `{name: r}`."""
-        return replace(self, raws=[wrapped(element, name) for element in self.raws])
 
     @staticmethod
     def reader(schema: Schema) -> Callable[[Sequence[etree._Element]], Batch]:
