@@ -54,13 +54,7 @@ class LosslessReader:
         arrays = self.columns(records, range(len(records)), extras)
         return Batch(pa.table({**arrays, **extras.arrays(len(records))}), extras.drift)
 
-    def merged(
-        self,
-        columns: Mapping[str, pa.Array],
-        rows: int,
-        odd: Mapping[str, Mapping[int, Any]],
-        undeclared: Mapping[str, Mapping[int, str]],
-    ) -> Batch:
+    def merged(self, columns: Mapping[str, pa.Array], rows: int, odd: Mapping[str, Mapping[int, Any]]) -> Batch:
         """
         Read the odd members of records and merge them with the other columns.
 
@@ -68,14 +62,14 @@ class LosslessReader:
             columns: The columns of the other members; the columns of a member that is always odd may be missing.
             rows: The number of records.
             odd: The values of odd members by name and row.
-            undeclared: The JSON texts of undeclared members by name and row.
         """
         extras = Extras(self._schema)
-        for name, texts in undeclared.items():
-            extras.undeclared((name,), texts)
         arrays = {field.name: pa.nulls(rows, field.type) for field in self._schema.arrow if field.name not in columns}
         arrays |= columns
         for name, values in odd.items():
+            if name not in self._root:
+                extras.undeclared((name,), {row: dumps(value) for row, value in values.items()})
+                continue
             read = self.columns([{name: value} for value in values.values()], values, extras, {name})
             arrays |= {column: _replaced(arrays[column], list(values), array) for column, array in read.items()}
         declared = {name: arrays[name] for name in self._schema.arrow.names}

@@ -30,7 +30,7 @@ from vendorkit.frames.lossless import LosslessReader
 from vendorkit.frames.page import Batch, joined
 from vendorkit.frames.raw import member_of, members_in, members_of, spliced
 from vendorkit.frames.schema import Schema
-from vendorkit.frames.values import compact, loads, malformed
+from vendorkit.frames.values import loads, malformed
 from vendorkit.strictjson import MAX_DEPTH, is_deeper
 
 _ESCAPED: Final = re.compile(r'[\x00-\x1f"\\]')
@@ -167,15 +167,11 @@ class JsonTyper:
 
     def _merged(self, columns: Mapping[str, pa.Array], split: _Split) -> Batch:
         """Read the odd members with the lossless reader and merge them into Arrow's columns."""
-        odd: dict[str, dict[int, Any]] = {}
-        undeclared: dict[str, dict[int, str]] = {}
-        for name, texts in split.odd.items():
-            values = dict(zip(texts, self._loads(list(texts.values()), level=1), strict=True))
-            if name in self._kinds:
-                odd[name] = values
-            else:
-                undeclared[name] = {row: compact(bytes(texts[row]), value) for row, value in values.items()}
-        return self._lossless.merged(columns, len(split.texts), odd, undeclared)
+        odd = {
+            name: dict(zip(texts, self._loads(list(texts.values()), level=1), strict=True))
+            for name, texts in split.odd.items()
+        }
+        return self._lossless.merged(columns, len(split.texts), odd)
 
     def _loads(self, texts: Sequence[bytes], level: int = 0) -> list[Any]:
         """Parse texts that are nested *level* levels deep in a record."""

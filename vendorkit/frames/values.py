@@ -24,7 +24,6 @@ from vendorkit.strictjson import INT64, MAX_DEPTH, REPEATED, Literal, StrictJson
 
 NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _DASHED = re.compile(r'-[^"]*":')  # a name with a dash, in text without escapes
-_BLANKS = frozenset(" \t\r\n")
 _REMEDY = "Try again. If the error persists, report it to the vendor."
 LARGEST: Final = 2**62  # largest accepted number of records
 _ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"))
@@ -58,13 +57,6 @@ def loads(
     # Raised outside the except block: the traceback of the error above has the values in its frames.
     what = f"{what} {problem}."
     raise malformed(what)
-
-
-def compact(text: bytes, value: Any) -> str:
-    """Return `dumps(value)`; faster than `dumps` if *text*, from which the value was parsed, is already compact."""
-    decoded = text.decode()
-    has_blanks = isinstance(value, (dict, list)) and not _BLANKS.isdisjoint(decoded)
-    return dumps(value) if has_blanks or "\\" in decoded else decoded
 
 
 def dumps(value: Any) -> str:

@@ -36,7 +36,6 @@ from vendorkit.frames.kinds import BLANKS, Column, Kind, Struct, Type, UnfitErro
 from vendorkit.frames.lossless import LosslessReader
 from vendorkit.frames.page import Batch
 from vendorkit.frames.schema import Schema
-from vendorkit.frames.values import dumps
 from vendorkit.strictjson import REPEATED
 
 _SCALARS: Final = (NUMBERS - {Kind.EPOCH}) | {
@@ -88,9 +87,7 @@ class XmlTyper:
                 self._reread(name, array.is_valid(), records, odd[name])
             else:
                 columns[self._names[name]] = typed
-        undeclared = {name: odd.pop(name) for name in odd.keys() - self._names.keys()}
-        texts_of = {name: {row: dumps(item) for row, item in cells.items()} for name, cells in undeclared.items()}
-        return self._lossless.merged(columns, len(records), odd, texts_of)
+        return self._lossless.merged(columns, len(records), odd)
 
     def _reread(self, name: str, present: pa.Array, records: Sequence[etree._Element], values: dict[int, Any]) -> None:
         """Add the values of a field to *values*, converted one at a time, for the rows that have the field."""
