@@ -137,10 +137,6 @@ def _struct_conversion(fields: tuple[Column, ...], locales: tuple[str, ...]) -> 
     return convert
 
 
-def _id(array: pa.Array) -> pa.Array:
-    return array.cast(pa.string())
-
-
 def _epoch(array: pa.Array) -> pa.Array:
     _check_range(array, FIRST_SECOND, LAST_SECOND)
     return array.view(pa.timestamp("s", tz="UTC")).cast(TIMESTAMP)
@@ -167,7 +163,7 @@ def in_years(array: pa.Array) -> pa.Array:
 
 
 _SCALAR_CONVERSIONS: dict[Any, Conversion] = {
-    Kind.ID: _id,
+    Kind.ID: lambda array: array.cast(pa.string()),
     Kind.EPOCH: _epoch,
     Kind.NUMBER: _number,
     Kind.DATETIME: lambda array: in_years(array.cast(TIMESTAMP)),

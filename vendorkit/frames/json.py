@@ -29,7 +29,6 @@ from vendorkit.strictjson import MAX_DEPTH, on_any_stack
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _LIST: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _ONE: Final = msgspec.json.Decoder(msgspec.Raw).decode
-_PLACEHOLDER: Final = b"0"  # replaces the record in the text of a line
 
 
 class JsonPage(Page):
@@ -188,7 +187,7 @@ def _line(line: str, text: bytes) -> Line:
     except (msgspec.MsgspecError, RecursionError):
         raws = []
     is_read = bool(raws) and is_utf8(text)
-    rest = loads(text[:start] + _PLACEHOLDER + text[end:] if is_read else text, line)
+    rest = loads(text[:start] + b"0" + text[end:] if is_read else text, line)
     if not isinstance(rest, dict):
         what = f"{line} is not an object."
         raise malformed(what)

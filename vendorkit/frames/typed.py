@@ -102,7 +102,11 @@ class JsonTyper:
                 self._has_unusual = bool(split.odd.keys() - self._usual)
                 columns = self._read_arrow(split)
         if columns is not None:
-            return self._merged(columns, split)
+            odd = {
+                name: dict(zip(texts, self._loads(list(texts.values()), level=1), strict=True))
+                for name, texts in split.odd.items()
+            }
+            return self._lossless.merged(columns, len(raws), odd)
         if len(raws) == 1:
             return self._lossless.read(self._loads(raws))
         half = len(raws) // 2
@@ -164,14 +168,6 @@ class JsonTyper:
             except (pa.ArrowInvalid, UnfitError):
                 split.take(name)
         return columns
-
-    def _merged(self, columns: Mapping[str, pa.Array], split: _Split) -> Batch:
-        """Read the odd members with the lossless reader and merge them into Arrow's columns."""
-        odd = {
-            name: dict(zip(texts, self._loads(list(texts.values()), level=1), strict=True))
-            for name, texts in split.odd.items()
-        }
-        return self._lossless.merged(columns, len(split.texts), odd)
 
     def _loads(self, texts: Sequence[bytes], level: int = 0) -> list[Any]:
         """Parse texts that are nested *level* levels deep in a record."""

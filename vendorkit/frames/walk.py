@@ -69,7 +69,6 @@ class XmlTyper:
         self._rels = {name.removesuffix("_link"): name for name in self._names}
         fields = [column for column in columns if column.wire in self._names]
         self._kinds = {column.wire: column.kind for column in fields if column.kind in _SCALARS}
-        self._selected_tags = set(self._tags.values())
 
     def read(self, records: Sequence[etree._Element]) -> Batch:
         """
@@ -125,7 +124,7 @@ class XmlTyper:
         if len(child):
             check_depth(child)
         rel = rel_of(child)
-        is_selected = self._all or (rel in self._rels if rel is not None else child.tag in self._selected_tags)
+        is_selected = self._all or (rel in self._rels if rel is not None else child.tag in self._tags.values())
         for name, item in self._elements.members(child, self._declared) if is_selected else ():
             if name not in self._names and not self._all:
                 continue
