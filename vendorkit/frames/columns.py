@@ -11,10 +11,8 @@ import pyarrow.compute as pc
 
 from vendorkit.frames.kinds import (
     EXACT,
-    FIRST_MOMENT,
-    FIRST_SECOND,
-    LAST_MOMENT,
-    LAST_SECOND,
+    MICROSECONDS,
+    SECONDS,
     TIMESTAMP,
     Column,
     Embedded,
@@ -138,27 +136,27 @@ def _struct_conversion(fields: tuple[Column, ...], locales: tuple[str, ...]) -> 
 
 
 def _epoch(array: pa.Array) -> pa.Array:
-    _check_range(array, FIRST_SECOND, LAST_SECOND)
+    _check_range(array, SECONDS)
     return array.view(pa.timestamp("s", tz="UTC")).cast(TIMESTAMP)
 
 
 def _number(array: pa.Array) -> pa.Array:
     # The parser may have rounded larger integers. This range also excludes Infinity.
-    _check_range(array, -EXACT + 1, EXACT - 1)
+    _check_range(array, EXACT)
     if pc.all(pc.is_finite(array)).as_py() is False:  # None if all values are null
         raise UnfitError
     return array
 
 
-def _check_range(array: pa.Array, low: int, high: int) -> None:
+def _check_range(array: pa.Array, allowed: range) -> None:
     limits = pc.min_max(array).as_py()
-    if limits["min"] is not None and not (low <= limits["min"] and limits["max"] <= high):
+    if limits["min"] is not None and not (allowed.start <= limits["min"] and limits["max"] < allowed.stop):
         raise UnfitError
 
 
 def in_years(array: pa.Array) -> pa.Array:
     """Return an array of times or dates; UnfitError if one of them is not in the years 1 to 9999."""
-    _check_range(array.cast(pa.timestamp("us")).view(pa.int64()), FIRST_MOMENT, LAST_MOMENT)
+    _check_range(array.cast(pa.timestamp("us")).view(pa.int64()), MICROSECONDS)
     return array
 
 

@@ -21,9 +21,9 @@ from vendorkit.strictjson import INT64
 
 ENTRIES: Final = "entries"
 BLANKS: Final = " \t\r\n"  # XML's white space; other white space is text
-EXACT: Final = 2**53  # smaller integers are exact in a float64
-FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799  # the years 1 to 9999; pandas cannot print others
-FIRST_MOMENT, LAST_MOMENT = FIRST_SECOND * 1_000_000, LAST_SECOND * 1_000_000 + 999_999
+EXACT: Final = range(1 - 2**53, 2**53)  # integers that are exact in a float64
+SECONDS: Final = range(-62_135_596_800, 253_402_300_800)  # the years 1 to 9999; pandas cannot print others
+MICROSECONDS: Final = range(SECONDS.start * 1_000_000, SECONDS.stop * 1_000_000)
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from vendorkit.errors import MalformedAnswer
-from vendorkit.frames.kinds import FIRST_MOMENT, FIRST_SECOND, LAST_MOMENT, LAST_SECOND, TIMESTAMP, Kind, UnfitError
+from vendorkit.frames.kinds import MICROSECONDS, SECONDS, TIMESTAMP, Kind, UnfitError
 from vendorkit.strictjson import INT64, MAX_DEPTH, REPEATED, Literal, StrictJsonError, strict_value
 
 NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
@@ -221,7 +221,7 @@ def _boolean(value: Any) -> bool:
 
 def _epoch(value: Any) -> int:
     seconds = _integer(value)
-    if not FIRST_SECOND <= seconds <= LAST_SECOND:
+    if seconds not in SECONDS:
         raise UnfitError
     return seconds * 1_000_000
 
@@ -241,7 +241,7 @@ def _moment(text: str, dtypes: tuple[pa.DataType, ...]) -> int:
     for dtype in dtypes:
         with suppress(pa.ArrowInvalid):
             moment = pa.scalar(text).cast(dtype)
-            if FIRST_MOMENT <= moment.cast(pa.timestamp("us")).value <= LAST_MOMENT:
+            if moment.cast(pa.timestamp("us")).value in MICROSECONDS:
                 return int(moment.value)
     raise UnfitError
 

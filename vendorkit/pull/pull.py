@@ -79,7 +79,8 @@ class Pull:
         find_newcomers: Callable[[float], list[str]] | None = None,
     ) -> None:
         self._flow, self._source, self._limit, self._quiet = flow, source, limit, quiet
-        self._find_newcomers, self._newcomers, self._begun_at_search = find_newcomers, Future[list[str]](), 0
+        self._find_newcomers, self._begun_at_search = find_newcomers, 0
+        self._newcomers: Future[list[str]] | None = None
         self.name = name
         self.pages = self.rows = self.discarded = 0
         self.total: int | None = None
@@ -107,7 +108,7 @@ class Pull:
                     if remaining is not None and (remaining := remaining - page.rows) <= 0:
                         return
                 if calls.begun != self._begun_at_search:
-                    self._newcomers = Future()
+                    self._newcomers = None
                 self.discarded = calls.discarded
 
     def _search_newcomers(self, calls: Queue) -> None:
@@ -123,9 +124,9 @@ class Pull:
         """Return the names of records that appeared during a download of three or more pages; else an empty list."""
         if self._find_newcomers is None or self.first_at is None or self.total is None or self.pages < 3:
             return []
-        # A search that is neither running nor done will never run, because its threads have ended.
-        is_usable = self._newcomers.running() or (self._newcomers.done() and not self._newcomers.cancelled())
-        return result_of(self._newcomers, self._threads) if is_usable else self._find_newcomers(self.first_at)
+        if self._newcomers is None or self._newcomers.cancelled():  # by the end of its threads
+            return self._find_newcomers(self.first_at)
+        return result_of(self._newcomers, self._threads)
 
     def read(
         self, read: Read[T], rows: int | None = None, read_rest: Read[T] | None = None
