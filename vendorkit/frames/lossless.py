@@ -19,7 +19,7 @@ from vendorkit.frames.kinds import ENTRIES, Column, Embedded, EmbeddedMany, Kind
 from vendorkit.frames.names import snake_case
 from vendorkit.frames.page import Batch
 from vendorkit.frames.schema import Schema
-from vendorkit.frames.values import dumps, fit, malformed
+from vendorkit.frames.values import dumps, fit
 
 Convert = Callable[[Any, Path, list[Path]], Any]
 """Converts a value at a path, and appends the paths of undeclared fields inside it to the list."""
@@ -44,12 +44,7 @@ class LosslessReader:
             branch.setdefault(leaf.path[-1], []).append(leaf)
 
     def read(self, records: Sequence[Any]) -> Batch:
-        """
-        Return the table of the records and their drift.
-
-        Raises:
-            MalformedAnswer: A record is not an object.
-        """
+        """Return the table of the records, which are objects, and their drift."""
         extras = Extras(self._schema)
         arrays = self.columns(records, range(len(records)), extras)
         return Batch(pa.table({**arrays, **extras.arrays(len(records))}), extras.drift)
@@ -83,9 +78,6 @@ class LosslessReader:
         cells = _Cells(self._schema, self._converters, leaves, len(records), extras)
         for index, (row, record) in enumerate(zip(rows, records, strict=True)):
             check_cancelled()
-            if not isinstance(record, dict):
-                what = f"Record {row} of the answer is not an object."
-                raise malformed(what)
             cells.begin(index, row, record)
             cells.branch(record, self._root, ())
         arrow = self._schema.arrow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -129,7 +130,7 @@ class Pull:
         return result_of(self._newcomers, self._threads)
 
     def read(
-        self, read: Read[T], rows: int | None = None, read_rest: Read[T] | None = None
+        self, read: Read[T], rows: int = sys.maxsize, read_rest: Read[T] | None = None
     ) -> Generator[Group[T], None, None]:
         """
         Call *read* for groups of accepted pages in other threads, and yield its results in order.
@@ -138,7 +139,7 @@ class Pull:
 
         Args:
             read: Converts pages to a value.
-            rows: Number of rows at which a group is read at the latest; None: the fastest for this kind of page.
+            rows: Number of rows at which a group is read at the latest, if that is less than is fastest for such pages.
             read_rest: Like *read*, but shares no state with it, because *read* may still run in another thread. After
                 a cancellation, it reads the pages accepted before, as far as a short time allows. None: they are lost.
         """
@@ -157,10 +158,11 @@ class Pull:
                     except VendorkitError as exc:
                         accept, failure = None, exc
                     group += [] if accept is None else [accept]
-                    if group and (accept is None or self._is_full(group, rows)):
-                        readers = group[0].page.readers
+                    pages = [one.page for one in group]
+                    if pages and (accept is None or sum(page.rows for page in pages) >= min(rows, pages[0].group_rows)):
+                        readers = pages[0].readers
                         threads = threads or Threads(readers, "read")
-                        submitted.append((threads.submit(partial(read, _pages(group))), group))
+                        submitted.append((threads.submit(partial(read, pages)), group))
                         group = []
                     while submitted and (accept is None or len(submitted) > readers):
                         result = _group(*submitted[0], self._threads)
@@ -177,11 +179,6 @@ class Pull:
             raise
         if failure is not None:
             raise failure
-
-    @staticmethod
-    def _is_full(group: Sequence[Accept], rows: int | None) -> bool:
-        group_rows = group[0].page.group_rows
-        return sum(accept.page.rows for accept in group) >= (group_rows if rows is None else min(group_rows, rows))
 
     @property
     def moved_pages(self) -> list[int]:
@@ -238,10 +235,6 @@ def _read_rest(read: Read[T] | None, unread: Iterable[Accept]) -> Iterator[Group
         for accept in takewhile(lambda accept: accept.page.rows <= _REST_ROWS and time.monotonic() < until, unread):
             value = Context().run(read, [accept.page])  # a context that was not cancelled
             yield Group(value, 1, accept.page.rows, accept.cursor, accept.total)
-
-
-def _pages(accepted: list[Accept]) -> list[Page]:
-    return [accept.page for accept in accepted]
 
 
 def check_limit(limit: Any) -> int | None:
