@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from contextvars import Context
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -147,9 +147,9 @@ class Pull:
         submitted: deque[tuple[Future[T], list[Accept]]] = deque()
         group: list[Accept] = []
         failure: VendorkitError | None = None
-        accepts = self.accepted()
         try:
-            try:
+            with ExitStack() as closed_at_end:
+                accepts = closed_at_end.enter_context(closing(self.accepted()))
                 while failure is None:
                     try:
                         accept = next(accepts, None)
@@ -161,7 +161,7 @@ class Pull:
                     pages = [one.page for one in group]
                     if pages and (accept is None or sum(page.rows for page in pages) >= min(rows, pages[0].group_rows)):
                         readers = pages[0].readers
-                        threads = threads or Threads(readers, "read")
+                        threads = threads or closed_at_end.enter_context(closing(Threads(readers, "read")))
                         submitted.append((threads.submit(partial(read, pages)), group))
                         group = []
                     while submitted and (accept is None or len(submitted) > readers):
@@ -170,10 +170,6 @@ class Pull:
                         yield result
                     if accept is None:
                         break
-            finally:
-                accepts.close()
-                if threads is not None:
-                    threads.close()
         except Cancelled:
             yield from _read_rest(read_rest, [*chain.from_iterable(unread for _, unread in submitted), *group])
             raise
