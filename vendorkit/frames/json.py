@@ -20,7 +20,7 @@ import msgspec
 
 from vendorkit.errors import MalformedAnswer
 from vendorkit.frames.page import Batch, Page
-from vendorkit.frames.raw import NULL, cut, is_object, is_utf8, member_of, members_of, quoted
+from vendorkit.frames.raw import cut, is_object, is_utf8, members_of, quoted
 from vendorkit.frames.schema import Schema
 from vendorkit.frames.typed import JsonTyper
 from vendorkit.frames.values import count_of, dumps, loads, malformed, plain
@@ -34,20 +34,10 @@ _ONE: Final = msgspec.json.Decoder(msgspec.Raw).decode
 class JsonPage(Page):
     """The records of one JSON response: the text of each, an object."""
 
-    def values(self, path: str) -> list[Any]:
-        """Return the member at *path* of each record as a plain value; None if it is missing."""
-        texts = self.raws
-        try:
-            for name in path.split("."):
-                decode = member_of(name)
-                texts = [decode(text).f0 or NULL for text in texts]
-        except msgspec.MsgspecError:  # a lone surrogate, or a value that is not an object
-            return super().values(path)
-        return _values(texts)
-
     def records(self) -> list[dict[str, Any]]:
         """Return the records as the vendor sent them, with ordinary Python numbers."""
-        return _values(self.raws)
+        records: list[dict[str, Any]] = loads(b"[%b]" % b",".join(self.raws), exact=False, depth=MAX_DEPTH + 1)
+        return records
 
     def under(self, name: str) -> JsonPage:
         """Return a page in which each record *r* is `{name: r}`."""
@@ -99,11 +89,6 @@ def page_of(
 def _list_in(name: str) -> Callable[[bytes], Any]:
     envelope = msgspec.defstruct("Envelope", [("records", list[msgspec.Raw])], rename={"records": name})
     return msgspec.json.Decoder(envelope).decode
-
-
-def _values(raws: Sequence[bytes]) -> list[Any]:
-    values: list[Any] = loads(b"[%b]" % b",".join(raws), exact=False, depth=MAX_DEPTH + 1)
-    return values
 
 
 def _parts(body: bytes, name: str | None) -> tuple[list[bytes], Mapping[str, Any]]:
