@@ -69,8 +69,8 @@ class Members:
         return cls(tags, {column.wire: column.kind for column in columns})
 
 
+# The members of records whose fields are not known.
 ANY_RECORD: Final = Members({}, {RESOURCE_TYPE: Kind.TEXT})
-"""The members of records whose fields are not known."""
 
 
 class Elements:

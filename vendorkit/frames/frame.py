@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 
 Nested = Literal["list", "json", "drop"]
 Codes = npt.NDArray[np.int32]
+# Return lists and structs as Arrow values, as JSON text, or not at all.
 NESTED: Final = ("list", "json", "drop")
-"""Return lists and structs as Arrow values, as JSON text, or not at all."""
 
 # The text dtype of pandas 3 is `str`, with NaN for missing values; that of pandas 2 is `string`, with NA.
 _IS_PANDAS_3: Final = int(pd.__version__.partition(".")[0]) >= 3

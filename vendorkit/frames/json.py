@@ -149,8 +149,8 @@ class _Line(msgspec.Struct, gc=False):
 
 _AS_LINE: Final = msgspec.json.Decoder(_Line).decode
 _RESULT: Final = members_of(["result"])
+# The text of a line's record, and the line's `meta`.
 Line = tuple[bytes, Mapping[str, Any]]
-"""The text of a line's record, and the line's `meta`."""
 
 
 def _usual_line(text: bytes) -> Line | None:

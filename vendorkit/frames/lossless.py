@@ -21,8 +21,8 @@ from vendorkit.frames.page import Batch
 from vendorkit.frames.schema import Schema
 from vendorkit.frames.values import dumps, fit
 
+# Converts a value at a path, and appends the paths of undeclared fields inside it to the list.
 Convert = Callable[[Any, Path, list[Path]], Any]
-"""Converts a value at a path, and appends the paths of undeclared fields inside it to the list."""
 
 
 class LosslessReader:

@@ -22,11 +22,8 @@ def members_of(names: Sequence[str]) -> Callable[[bytes], Any]:
     return msgspec.json.Decoder(object_type(dict.fromkeys(names, msgspec.Raw))).decode
 
 
+# Return the texts of all members of an object by name; the last one if a name occurs twice.
 members_in = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-"""Return the texts of all members of an object by name; the last one if a name occurs twice."""
-
-
-member_of = lru_cache(maxsize=64)(lambda name: members_of([name]))
 
 
 def cut(decode: Callable[[bytes], Sequence[bytes]], text: bytes) -> tuple[list[bytes], int, int]:

@@ -28,7 +28,7 @@ from vendorkit.frames.columns import ColumnBuilder
 from vendorkit.frames.kinds import UnfitError, fitting, is_untyped, object_type, wire_type
 from vendorkit.frames.lossless import LosslessReader
 from vendorkit.frames.page import Batch, joined
-from vendorkit.frames.raw import member_of, members_in, members_of, spliced
+from vendorkit.frames.raw import members_in, members_of, spliced
 from vendorkit.frames.schema import Schema
 from vendorkit.frames.values import loads, malformed
 from vendorkit.strictjson import MAX_DEPTH, is_deeper
@@ -38,8 +38,8 @@ _POOL: Final = pa.system_memory_pool()  # its first allocation takes half the ti
 _MAX_USUAL: Final = 100  # members that are removed without testing whether they fit
 _SAMPLE: Final = 64  # records from which the usual odd members are determined
 
+# Finds the odd members of a record. Raises msgspec.DecodeError for a lone surrogate.
 Find = Callable[[bytes], Mapping[str, bytes]]
-"""Finds the odd members of a record. Raises msgspec.DecodeError for a lone surrogate."""
 
 
 class _Split(NamedTuple):
@@ -56,7 +56,7 @@ class _Split(NamedTuple):
 
     def take(self, name: str) -> None:
         """Make a member odd in all records, because one of its values cannot be converted."""
-        decode = member_of(name)
+        decode = members_of([name])
         found = {row: text for row, record in enumerate(self.texts) if (text := decode(record).f0) is not None}
         self.odd[name] = found | self.odd[name]
 

@@ -51,8 +51,8 @@ _TRUTHS: Final = pa.array(["true", "false"])
 # Texts that are codes only if their elements have no `type`.
 _AMBIGUOUS_CODE: Final = r"^(true|false|-0|-?(0|[1-9][0-9]*)(\.[0-9]+|(\.[0-9]+)?[eE][+-]?[0-9]+))$"
 
+# Values of odd members by name and row.
 Odd = dict[str, dict[int, Any]]
-"""Values of odd members by name and row."""
 
 
 class XmlTyper:
