@@ -92,12 +92,7 @@ class Queue:
         begun: The number of started calls, including those sent ahead of the queue.
     """
 
-    def __init__(
-        self,
-        fetch: Fetch,
-        on_page: Callable[[Page], None] = lambda _: None,
-        on_wait: Callable[[], None] = lambda: None,
-    ) -> None:
+    def __init__(self, fetch: Fetch, on_page: Callable[[Page], None], on_wait: Callable[[], None]) -> None:
         self._fetch, self._on_page, self._on_wait = fetch, on_page, on_wait
         self.threads, self.begun = Threads(AT_ONCE, "fetch"), 0
         self._pending, self._started = deque[Call](), deque[_Exchange]()
@@ -190,7 +185,7 @@ class Queue:
 
 def drive(flow: Flow[T], fetch: Fetch, on_page: Callable[[Page], None] = lambda _: None) -> Generator[Accept, None, T]:
     """Run *flow* with a new `Queue`: yield the pages that it accepts and return its value."""
-    return Queue(fetch, on_page).drive(flow)
+    return Queue(fetch, on_page, lambda: None).drive(flow)
 
 
 def run(flow: Flow[T], source: Source) -> T:
