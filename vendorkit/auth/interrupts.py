@@ -1,5 +1,5 @@
 """
-Exceptions raised from outside a call, and threads that have left their call.
+Exceptions raised from outside a call.
 
 A signal handler may raise anything, anywhere: an alarm's TimeoutError, a task queue's time limit, KeyboardInterrupt.
 requests, urllib3 and vendorkit catch OSError and ValueError as network failures, and would retry the call. The
@@ -8,27 +8,20 @@ traceback of an exception shows which kind it is.
 
 from __future__ import annotations
 
-import gc
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
-from threading import Lock, get_ident
 from types import FrameType, TracebackType
 from typing import Final, TypeVar
 
 from requests import RequestException
 from urllib3.exceptions import HTTPError
 
-from vendorkit.auth.forks import PerProcess
 from vendorkit.deadline import current_deadline
 
 T = TypeVar("T")
 E = TypeVar("E", bound=BaseException)
 _KNOWN: Final = sys.stdlib_module_names | {"requests", "urllib3", "vendorkit", "idna", "lxml", "pyarrow", "msgspec"}
-_CALLING: Final = ("requests.", "vendorkit.http.", "vendorkit.auth.")
-_INSPECT_AFTER_S: Final = 0.3
 
 
 def from_outside(exc: BaseException) -> BaseException | None:
@@ -98,63 +91,3 @@ def shielded(work: Callable[[], T]) -> T:
         raise without_traceback(failure)  # outside the handler, which would make the old exception its context
     finally:
         del failure  # otherwise its traceback and this frame would keep each other alive
-
-
-class _FrameAccess(PerProcess):
-    """Access to the frames of other threads, for one thread at a time."""
-
-    def begin(self) -> None:
-        """Create the lock of this process."""
-        self.lock = Lock()
-
-
-_frame_access = _FrameAccess()
-_frame_access.begin()
-
-
-@dataclass(eq=False, kw_only=True)
-class ThreadActivity:
-    """
-    Work that one thread does and others wait for.
-
-    Attributes:
-        thread: Identifier of the thread.
-        active_at: When it was last known to be at work, on the monotonic clock. Its frames are inspected only after a
-            while: few calls take that long, and each inspection creates objects for the frames of all threads.
-    """
-
-    thread: int = field(default_factory=get_ident)
-    active_at: float = field(default_factory=time.monotonic)
-
-    def is_abandoned(self) -> bool:
-        """Return whether the thread has left its call, so that the work will never be finished."""
-        if time.monotonic() > self.active_at + _INSPECT_AFTER_S:
-            if not is_calling(self.thread):
-                return True
-            self.active_at = time.monotonic()
-        return False
-
-
-def is_calling(thread: int) -> bool:
-    """
-    Return whether the thread with this identifier is inside requests or vendorkit.
-
-    If it is not, the call that it began will never finish: the thread has ended, or an exception has left the call.
-    """
-    # _current_frames() holds an internal lock that deleting a threading.local needs too: a garbage collection during
-    # it could block the whole process for ever.
-    if not _frame_access.lock.acquire(blocking=False):
-        return True  # another thread has the collector switched off; the caller asks again later
-    collects = gc.isenabled()
-    try:
-        gc.disable()
-        frame = sys._current_frames().get(thread)  # noqa: SLF001 - documented
-    finally:
-        if collects:
-            gc.enable()
-        _frame_access.lock.release()
-    while frame is not None:
-        if f"{frame.f_globals.get('__name__')}.".startswith(_CALLING):
-            return True
-        frame = frame.f_back
-    return False

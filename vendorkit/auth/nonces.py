@@ -18,13 +18,13 @@ from typing import Final
 
 from vendorkit.auth.challenge import Challenge
 from vendorkit.auth.forks import PerProcess
-from vendorkit.auth.interrupts import ThreadActivity
 from vendorkit.deadline import wait_until
 from vendorkit.errors import CredentialsRefused, VendorUnavailable
 from vendorkit.settings import Secret
 
 COUNT_LIMIT: Final = 0xFFFF_FFFF  # nc has eight hexadecimal digits (RFC 7616 section 3.4)
 MAX_WAIT_S: Final = 30.0  # how long a flow waits for the nonce of another flow before it negotiates one itself
+PATIENCE_S: Final = 1.0  # how long it waits for the first challenge of another flow, which may never be sent
 STALE_LIMIT: Final = 3  # how many fresh nonces in a row a server may call stale
 _POLL_S: Final = 0.01
 
@@ -74,17 +74,19 @@ class Attempt:
 
 
 @dataclass(eq=False)
-class Lease(ThreadActivity):
+class Lease:
     """
     The place of one flow in the pool. One lease at a time is the negotiator's.
 
     Attributes:
-        thread, active_at: The thread that last ran the flow, and when.
+        thread, active_at: The thread that last ran the flow, and when, on the monotonic clock.
         number: How many flows had entered the pool, including this one.
         was_alone: No other flow was in the pool when this one entered.
         challenged: It has a challenge to answer. Flows without one send no password, and let those with one go first.
     """
 
+    thread: int = field(default_factory=threading.get_ident)
+    active_at: float = field(default_factory=time.monotonic)
     number: int = 0
     was_alone: bool = True
     challenged: bool = False
@@ -246,8 +248,9 @@ class NoncePool(PerProcess):
         if current is None or current is lease or (lease.challenged and not current.challenged):
             return True
         # A request that was prepared but never sent, or failed without a response, may be kept alive by its owner or by
-        # a cell's traceback. It does not block its own thread, nor other threads once its thread has left the call.
-        return current.thread == lease.thread or current.is_abandoned()
+        # a cell's traceback. It does not block its own thread, nor others for long: at worst they get a challenge each.
+        patience_s = MAX_WAIT_S if current.challenged else PATIENCE_S
+        return current.thread == lease.thread or time.monotonic() > current.active_at + patience_s
 
     def _with_known_nonce(self) -> Attempt:
         nonce = self._shared

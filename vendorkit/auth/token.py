@@ -11,7 +11,7 @@ import copy
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import RLock, get_ident
 from typing import Final
 from urllib.parse import urlsplit
@@ -22,7 +22,7 @@ from urllib3.exceptions import HTTPError
 from vendorkit.auth.basic import Basic
 from vendorkit.auth.flow import UNAUTHORIZED, Flow, FlowAuth, Outgoing, is_loopback, origin_of, set_content
 from vendorkit.auth.forks import PerProcess
-from vendorkit.auth.interrupts import ThreadActivity, from_outside
+from vendorkit.auth.interrupts import from_outside
 from vendorkit.auth.tokenanswer import BODY_LIMIT, DEFAULT_LIFETIME_S, Token, parse_token
 from vendorkit.deadline import wait_until
 from vendorkit.errors import (
@@ -48,17 +48,19 @@ Post = Callable[[requests.PreparedRequest], requests.Response]
 
 
 @dataclass(eq=False)
-class _Attempt(ThreadActivity):
+class _Attempt:
     """One token request, by one thread; other threads wait for its outcome."""
 
     started_at: float
     token: Token | None = None
     error: VendorkitError | None = None
     done: bool = False  # with neither token nor error if the thread gave up
+    thread: int = field(default_factory=get_ident)
+    abandoned_at: float = field(default_factory=lambda: time.monotonic() + _WAIT_S)
 
     def is_under_way(self) -> bool:
         """Return whether another thread works on it. Polled, because an exception from outside may skip any signal."""
-        return not self.done and self.thread != get_ident() and not self.is_abandoned()
+        return not self.done and self.thread != get_ident() and time.monotonic() < self.abandoned_at
 
     def has_ended(self, wait_s: float) -> bool:
         """Return whether it has ended; wait a moment, at most *wait_s*, if not."""
@@ -179,14 +181,12 @@ class ClientCredentials(PerProcess, FlowAuth):
                     return self._fetch_into(new)
             finally:
                 new.done = True
-            if not wait_until(attempt.has_ended, _WAIT_S):
-                what = f"{self._origin} sent no access token within {_WAIT_S:g} seconds."
-                raise DeadlineExceeded(what, remedy="Try again later.")
+            wait_until(attempt.has_ended, _WAIT_S)
             if attempt.token is not None:
                 return attempt.token
             if attempt.error is not None:
                 raise self._shared_error(attempt, attempt.error)
-            # The other thread gave up for a reason that does not concern this call, such as Cancel.
+            # The other thread takes too long, or gave up for a reason that does not concern this call, such as Cancel.
 
     def _may_join(self, attempt: _Attempt) -> bool:
         """Whether *attempt* is under way, or failed so recently that a new one would fail in the same way."""
