@@ -291,8 +291,10 @@ def test_handlers_of_every_kind_are_told_from_the_network(handler):
 
 @pytest.fixture
 def no_collection() -> Iterator[None]:
-    """Without garbage collection: Python drops an exception that arrives inside a callback of the collector (Hypothesis
-    installs one)."""
+    """
+    Without garbage collection: Python drops an exception that arrives inside a callback of the collector (Hypothesis
+    installs one).
+    """
     gc.disable()
     yield
     gc.enable()
