@@ -17,8 +17,7 @@ from urllib3.connection import HTTPConnection
 from urllib3.util.connection import create_connection
 
 from vendorkit.auth.interrupts import from_outside
-from vendorkit.deadline import SLICE_S, current_deadline
-from vendorkit.errors import ProxyError, VendorkitError
+from vendorkit.errors import ProxyError
 from vendorkit.http.proxy import Proxy
 
 _HEAD_LIMIT_BYTES: Final = 1 << 16
@@ -31,7 +30,6 @@ def open_tunnel(proxy: Proxy, host: str, port: int, timeout_s: float) -> socket.
 
     Raises:
         ProxyError: No tunnel was opened within *timeout_s* seconds; the message names the proxy and what to do.
-        Cancelled, DeadlineExceeded: The call was cancelled, or its deadline has passed.
     """
     target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     options = HTTPConnection.default_socket_options
@@ -42,8 +40,6 @@ def open_tunnel(proxy: Proxy, host: str, port: int, timeout_s: float) -> socket.
             failure = "closed the connection"
             sock.sendall(_request(proxy, target))
             error = _refusal(_read_head(sock, timeout_s), proxy, target)
-        except VendorkitError:
-            raise
         except (OSError, ValueError) as exc:  # ValueError: a host name that cannot be encoded
             if from_outside(exc) is not None:
                 raise
@@ -73,24 +69,10 @@ def _request(proxy: Proxy, target: str) -> bytes:
 
 def _read_head(sock: socket.socket, timeout_s: float) -> str:
     """Read the proxy's response up to its empty line, and no byte more: TLS with the vendor follows."""
-    until, deadline, head = time.monotonic() + timeout_s, current_deadline(), bytearray()
-    while len(head) < _HEAD_LIMIT_BYTES:
-        if deadline is not None:
-            deadline.check()
-        remaining_s = until - time.monotonic()
-        if remaining_s <= 0:
-            message = "no response to CONNECT"
-            raise TimeoutError(message)
-        sock.settimeout(min(remaining_s, SLICE_S))
-        try:
-            byte = sock.recv(1)
-        except TimeoutError as exc:
-            if from_outside(exc) is not None:
-                raise
-            continue
-        head += byte
-        if not byte:
-            break
+    until, head, byte = time.monotonic() + timeout_s, bytearray(), b"-"
+    while byte and len(head) < _HEAD_LIMIT_BYTES:
+        sock.settimeout(max(until - time.monotonic(), 0.001))  # 0 would mean not to wait for data that is on its way
+        head += (byte := sock.recv(1))
         if head.endswith((b"\r\n\r\n", b"\n\n")):
             if not re.match(rb"HTTP/1\.\d 1\d\d\b", head):
                 return head.decode("latin-1")
@@ -107,12 +89,11 @@ def _refusal(head: str, proxy: Proxy, target: str) -> ProxyError | None:
     if status is None:
         return _error(proxy, "does not respond as an HTTP proxy", f"Check host and port, or {_WITHOUT}.")
     if status == 407:
-        offered = "\n".join(re.findall(r"(?im)^proxy-authenticate:(.*)", head))
-        schemes = re.findall(r"(?m)^[ \t]*([A-Za-z-]+)", offered)
+        offered = re.findall(r"(?im)^proxy-authenticate:[ \t]*([a-z-]+)(.*)", head)
         predicate = f"{'requires' if proxy.credentials is None else 'refused'} user and password (HTTP 407)"
         remedy = "Write them into its address, http://user:password@host:port."
-        if schemes and not re.search(r"\bbasic\b", offered.lower()):
-            names = ", ".join(sorted(set(schemes)))
+        if offered and not re.search(r"\bbasic\b", str(offered).lower()):
+            names = ", ".join(scheme for scheme, _ in offered)
             remedy = f"It accepts {names} but not Basic: run a local proxy such as px or cntlm, and use that."
     elif status >= 500:
         predicate = f"could not reach {target} (HTTP {status})"
