@@ -10,6 +10,7 @@ import os
 import re
 from base64 import b64encode
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Final
@@ -117,20 +118,20 @@ def _host_and_port(url: str) -> tuple[str, int]:
 
 
 def _route(url: Secret, source: str) -> Route:
-    kind = UsageError if source == _ARGUMENT else SettingsError
-    fault = "is not a string" if not isinstance(url.reveal(), str) else ""
-    if not fault and url.reveal().strip().lower() in {"", "none"}:
-        return DIRECT
-    proxy_or_fault = fault or _parse(url, source)
-    if isinstance(proxy_or_fault, Proxy):
+    proxy_or_fault = _parse(url, source)
+    if not isinstance(proxy_or_fault, str):
         return Route(proxy_or_fault)
     what = f"The address of the proxy ({source}) {proxy_or_fault}."
-    raise kind(what, remedy=_FORM)
+    raise (UsageError if source == _ARGUMENT else SettingsError)(what, remedy=_FORM)
 
 
-def _parse(url: Secret, source: str) -> Proxy | str:
-    """Return the proxy at *url*, or the fault of the address, without quoting it."""
+def _parse(url: Secret, source: str) -> Proxy | str | None:
+    """Return the proxy at *url*, None for none, or the fault of the address, without quoting it."""
+    if not isinstance(url.reveal(), str):
+        return "is not a string"
     text = url.reveal().strip()
+    if text.lower() in {"", "none"}:
+        return None
     try:
         parts = urlsplit(text if "://" in text else f"http://{text}")
         host, port = parts.hostname or "", 80 if parts.port is None else parts.port
@@ -150,18 +151,10 @@ def _parse(url: Secret, source: str) -> Proxy | str:
 
 def _matches(rule: str, host: str, port: int) -> bool:
     """Match a rule of `NO_PROXY`: `*`, host, .suffix, *.suffix, address or CIDR range, each also with :port."""
-    host = host.lower().rstrip(".").strip("[]")
-    if rule == "*":
-        return True
-    name, _, number = rule.rpartition(":")
-    if name and re.fullmatch(r"[0-9]{1,5}", number) and (":" not in name or name.endswith("]")):
-        return int(number) == port and _matches(name, host, port)
-    try:
-        address = ip_address(host)
-    except ValueError:
-        domain = rule.lower().removeprefix("*").strip(".")
-        return bool(domain) and (host == domain or host.endswith(f".{domain}"))
-    try:
-        return address in ip_network(rule.strip("[]"), strict=False)
-    except ValueError:  # the rule is a domain name
-        return False
+    host, rule = host.lower().rstrip(".").strip("[]"), rule.lower()
+    match = re.fullmatch(rf"([^:]+|\[.+\])(:{port})?", rule)
+    name = match[1].strip("[]") if match else rule
+    with suppress(ValueError):  # the host or the rule is a name
+        return ip_address(host) in ip_network(name, strict=False)
+    domain = name.removeprefix("*").strip(".")
+    return rule == "*" or (bool(domain) and f".{host}".endswith(f".{domain}"))
