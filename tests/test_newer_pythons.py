@@ -16,9 +16,8 @@ from tests.forking import forked
 from tests.https import JSON, always, answer, authority, raw_server, session_of
 from vendorkit.errors import TlsError
 from vendorkit.http.call import Call
-from vendorkit.http.certificates import DER
 from vendorkit.http.sockets import BoundedSocket
-from vendorkit.http.tls import Trust, local_trust
+from vendorkit.http.tls import DER, Trust, local_trust
 
 FILES = sorted(Path(vk.__file__).parent.rglob("*.py"))
 

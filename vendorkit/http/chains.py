@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from vendorkit.auth.interrupts import from_outside, tolerated
 from vendorkit.errors import TlsError, UsageError, VendorkitError
 from vendorkit.http import tls
-from vendorkit.http.certificates import DER, certificates, field, sha256
 from vendorkit.http.proxy import PROXY_VARIABLE, Route, find_route
 from vendorkit.http.sockets import done_in_thread
+from vendorkit.http.tls import DER, certificates, field, sha256
 from vendorkit.http.tunnel import open_tunnel
 from vendorkit.settings import Secret, read_settings
 

@@ -9,21 +9,22 @@ Revocation is not checked, because Python does not support it.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import ssl
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import certifi
 
 from vendorkit.auth.flow import is_loopback
 from vendorkit.errors import SettingsError, TlsError
 from vendorkit.files import PIPE_WAIT_S, read_bounded
-from vendorkit.http.certificates import DER, certificates, field, sha256
 
+DER: Final = 2  # _ssl.ENCODING_DER
 _BUNDLE_LIMIT_BYTES: Final = 1 << 23
 _BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
@@ -123,7 +124,7 @@ def approved_trust(issuer: str | None = None) -> Trust:
     Raises:
         SettingsError: certifi contains none of them.
     """
-    roots = tuple(ssl.DER_cert_to_PEM_cert(der) for der, _ in _bundle() if sha256(der) in APPROVED_ROOTS)
+    roots = tuple(pem for fingerprint, pem in _bundle().items() if fingerprint in APPROVED_ROOTS)
     if not roots:
         what = "The certifi package no longer contains any of the approved roots."
         raise SettingsError(what, remedy="Update certifi and vendorkit; see vendorkit/http/approved_roots.txt.")
@@ -138,7 +139,7 @@ def public_trust(further: tuple[str, ...] = (), *, ca_setting: str = "") -> Trus
         further: PEM texts of further roots, such as that of a company's gateway.
         ca_setting: The variable that names a file with such roots, for messages.
     """
-    return Trust((*(ssl.DER_cert_to_PEM_cert(der) for der, _ in _bundle()), *further), ca_setting=ca_setting)
+    return Trust((*_bundle().values(), *further), ca_setting=ca_setting)
 
 
 def read_roots(file: str, source: str) -> tuple[str, ...]:
@@ -178,13 +179,12 @@ def local_trust(ca_pem: str) -> Trust:
 
 def vanished_roots() -> dict[str, str]:
     """Return the approved roots that certifi no longer contains: SHA-256 to common name."""
-    present = {sha256(der) for der, _ in _bundle()}
-    return {sha256: name for sha256, (_, name) in APPROVED_ROOTS.items() if sha256 not in present}
+    return {sha256: name for sha256, (_, name) in APPROVED_ROOTS.items() if sha256 not in _bundle()}
 
 
 def is_public_root(fingerprint: str) -> bool:
     """Return whether certifi contains the root with this SHA-256."""
-    return any(sha256(der) == fingerprint for der, _ in _bundle())
+    return fingerprint in _bundle()
 
 
 def verified_chain(sock: Any) -> list[bytes]:
@@ -196,6 +196,26 @@ def verified_chain(sock: Any) -> list[bytes]:
     if hasattr(sock, "get_verified_chain"):
         return [bytes(der) for der in sock.get_verified_chain()]
     return [certificate.public_bytes(DER) for certificate in certificates(sock)]
+
+
+def certificates(sock: Any, kind: Literal["verified", "unverified"] = "verified") -> list[Any]:
+    """
+    Return the chain of the TLS socket *sock*, leaf first: as OpenSSL verified it, or as the server presented it.
+
+    In Python 3.10 to 3.14 it is on a private object. Empty if it cannot be read.
+    """
+    read = getattr(getattr(sock, "_sslobj", None), f"get_{kind}_chain", None)
+    return [] if read is None else list(read() or ())
+
+
+def field(name: Any, key: str) -> str:
+    """Return the field *key*, such as "organizationName", of a name in the ssl module's form; "" if it has none."""
+    return next((str(value) for rdn in name for k, value in rdn if k == key), "")
+
+
+def sha256(der: bytes) -> str:
+    """Return the SHA-256 fingerprint of a certificate, in hexadecimal."""
+    return hashlib.sha256(der).hexdigest()
 
 
 def reason(exc: BaseException) -> str:
@@ -226,9 +246,8 @@ def remedy(exc: BaseException) -> str:
 
 
 @cache
-def _bundle() -> tuple[tuple[bytes, Any], ...]:
-    # Both calls list the store in the same order.
+def _bundle() -> dict[str, str]:
+    """Return the roots of certifi: SHA-256 to PEM text."""
     context = OwnContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=Path(certifi.where()).read_text(encoding="ascii", errors="ignore"))
-    ders, infos = context.get_ca_certs(binary_form=True), context.get_ca_certs()
-    return tuple((der, info.get("subject", ())) for der, info in zip(ders, infos, strict=True))
+    return {sha256(der): ssl.DER_cert_to_PEM_cert(der) for der in context.get_ca_certs(binary_form=True)}
