@@ -54,16 +54,16 @@ class Digest(FlowAuth):
         pool = self._pools.get(request.origin) or self._pools.setdefault(request.origin, NoncePool(request.origin))
         lease = Lease()
         try:
-            attempt = pool.enter(lease)
+            pool.enter(lease)
             while True:
-                nonce = attempt.nonce
-                answer = yield {} if nonce is None else {"Authorization": self._sign(nonce, attempt.count, request)}
+                nonce = lease.nonce
+                answer = yield {} if nonce is None else {"Authorization": self._sign(nonce, lease.count, request)}
                 if answer.status != UNAUTHORIZED:
                     nextnonce = next_nonce(answer.headers.getlist("Authentication-Info"))
-                    pool.accepted(attempt, lease, nextnonce, proof=_shows_proof(answer))
+                    pool.accepted(lease, nextnonce, proof=_shows_proof(answer))
                     return
                 challenge = best_challenge(answer.headers.getlist("WWW-Authenticate"))
-                attempt = pool.refused(attempt, lease, challenge)
+                pool.refused(lease, challenge)
         finally:
             pool.leave(lease)
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -41,7 +40,6 @@ class Nonce:
         cnonce: The same for all uses, because the -sess algorithms hash that of the first use into the key.
         key: HA1, set by the scheme.
         accepted: Highest `nc` that the server accepted.
-        refused: Lowest `nc` that it refused without calling the nonce stale; 0 for none.
         dead: It was refused for any reason; a late acceptance does not revive it.
     """
 
@@ -51,45 +49,39 @@ class Nonce:
     cnonce: str = field(default_factory=lambda: os.urandom(16).hex())
     key: Secret | None = None
     accepted: int = 0
-    refused: int = 0
     dead: bool = False
 
 
-@dataclass(frozen=True)
-class Attempt:
+@dataclass(eq=False)
+class Lease:
     """
-    One attempt to send a request.
+    The place of one flow in the pool, and its current attempt. One lease at a time is the negotiator's.
 
     Attributes:
-        nonce: None for an attempt without credentials.
+        nonce: The nonce of the attempt; None for an attempt without credentials.
         count: The `nc` of the attempt.
         earlier: How many attempts with credentials, or for a new nonce, the request has had before.
-        stale: How many fresh nonces in a row the server called stale; these do not count as tries of the password.
+        stale: How many fresh nonces the server called stale; these do not count as tries of the password.
+        thread, active_at: The thread that last ran the flow, and when, on the monotonic clock.
+        was_alone: No other flow was in the pool at any time since this one entered.
+        challenged: It has a challenge to answer. Flows without one send no password, and let those with one go first.
     """
 
     nonce: Nonce | None = None
     count: int = 0
     earlier: int = 0
     stale: int = 0
-
-
-@dataclass(eq=False)
-class Lease:
-    """
-    The place of one flow in the pool. One lease at a time is the negotiator's.
-
-    Attributes:
-        thread, active_at: The thread that last ran the flow, and when, on the monotonic clock.
-        number: How many flows had entered the pool, including this one.
-        was_alone: No other flow was in the pool when this one entered.
-        challenged: It has a challenge to answer. Flows without one send no password, and let those with one go first.
-    """
-
     thread: int = field(default_factory=threading.get_ident)
     active_at: float = field(default_factory=time.monotonic)
-    number: int = 0
     was_alone: bool = True
     challenged: bool = False
+
+    def use(self, nonce: Nonce | None) -> None:
+        """Use *nonce* for the next attempt, once more than before."""
+        self.nonce = nonce
+        if nonce is not None:
+            nonce.count += 1
+            self.count = nonce.count
 
 
 class NoncePool(PerProcess):
@@ -116,76 +108,69 @@ class NoncePool(PerProcess):
         self._idle: list[Nonce] = []  # for strict servers; the most recent is used first, the others may expire
         self._negotiator: Lease | None = None
         self._leases: set[Lease] = set()
-        self._entered = 0
 
-    def enter(self, lease: Lease) -> Attempt:
+    def enter(self, lease: Lease) -> None:
         """
-        Return the first attempt of a flow, which negotiates if there is no nonce to use.
+        Prepare the first attempt of a flow, which negotiates if there is no nonce to use.
 
         Raises:
             CredentialsRefused: The server has refused this password before. Nothing is sent.
         """
-
-        def begin() -> Attempt:
-            self._entered += 1
-            lease.number, lease.was_alone = self._entered, not self._leases
+        with self._lock:
+            for other in self._leases:
+                other.was_alone = False
+            lease.was_alone = not self._leases
             self._leases.add(lease)
-            attempt = self._with_known_nonce()
-            if attempt.nonce is None:
-                self._negotiate(lease)
-            return attempt
+        self._start(lease, None)
 
-        return self._when(lambda: self._open or self._usable(lease), begin)
-
-    def refused(self, attempt: Attempt, lease: Lease, challenge: Challenge) -> Attempt:
+    def refused(self, lease: Lease, challenge: Challenge) -> None:
         """
-        Return the next attempt after a 401 with *challenge*.
+        Prepare the next attempt after a 401 with *challenge*.
 
         Raises:
             CredentialsRefused: The refused nonce was fresh, so the password is wrong.
             VendorUnavailable: The server called several fresh nonces in a row stale.
         """
         lease.thread, lease.active_at, lease.challenged = threading.get_ident(), time.monotonic(), True
-        if attempt.nonce is None:
-            return self._challenged(attempt, lease, challenge)
+        nonce = lease.nonce
+        if nonce is None:
+            self._open = False
+            self._start(lease, challenge)
+            return
         with self._lock:
-            nonce, earlier, stale = attempt.nonce, attempt.earlier + 1, attempt.stale
-            if attempt.earlier == 0:
-                self._drop(nonce, attempt.count, stale=challenge.stale)
-                if self.strict and not nonce.exclusive:
-                    return Attempt(earlier=1)
-                self._negotiate(lease)
+            if lease.earlier == 0:
+                lease.earlier = 1
+                self._drop(nonce, lease.count, stale=challenge.stale)
+                if not self.strict:
+                    self._negotiate(lease)
             elif challenge.stale:
-                earlier, stale = attempt.earlier, attempt.stale + 1
-                if stale > STALE_LIMIT:
+                lease.stale += 1
+                if lease.stale > STALE_LIMIT:
                     raise self._never_fresh()
             else:
-                # No other request was in flight at any time since this one began.
-                always_alone = lease.was_alone and self._entered == lease.number
-                if attempt.earlier > 1 or nonce.exclusive or always_alone:
+                if lease.earlier > 1 or nonce.exclusive or lease.was_alone:
                     raise self._refuse()
+                lease.earlier = 2
                 self._be_strict()
-                return Attempt(earlier=1)
-            return Attempt(Nonce(challenge, exclusive=nonce.exclusive, count=1), 1, earlier, stale)
+            is_spoilt = self.strict and not nonce.exclusive
+            lease.use(None if is_spoilt else Nonce(challenge, exclusive=nonce.exclusive))
 
-    def accepted(self, attempt: Attempt, lease: Lease, nextnonce: str | None, *, proof: bool) -> None:
+    def accepted(self, lease: Lease, nextnonce: str | None, *, proof: bool) -> None:
         """
-        Keep the nonce of *attempt* for other requests.
+        Keep the nonce of an attempt that succeeded for other requests.
 
         Args:
-            attempt: The attempt that succeeded.
             lease: The flow's lease.
             nextnonce: The nonce that the server wants in the next request, if any.
             proof: Whether the response shows that the password was checked; a 503 may come from a gateway before that.
         """
         with self._lock:
-            nonce = attempt.nonce
+            nonce = lease.nonce
             if nonce is None:
                 self._open = proof
             elif proof or self._proven:
-                self._proven = self._proven or proof
-                nonce.accepted = max(nonce.accepted, attempt.count)
-                self._judge(nonce)
+                self._proven = True
+                nonce.accepted = max(nonce.accepted, lease.count)
                 next_nonce = nonce
                 if nextnonce:
                     next_nonce = Nonce(replace(nonce.challenge, nonce=nextnonce), exclusive=nonce.exclusive)
@@ -196,20 +181,6 @@ class NoncePool(PerProcess):
                     self._shared = next_nonce
             self.leave(lease)
 
-    def _challenged(self, attempt: Attempt, lease: Lease, challenge: Challenge) -> Attempt:
-        """Continue after an attempt without credentials, with another flow's nonce or with that of *challenge*."""
-
-        def proceed() -> Attempt:
-            if attempt.earlier == 0:
-                known = Attempt() if self._negotiator is lease else self._with_known_nonce()
-                if known.nonce is not None:
-                    return known
-                self._negotiate(lease)
-            return Attempt(Nonce(challenge, exclusive=True, count=1), 1, attempt.earlier + 1)
-
-        self._open = False
-        return self._when(lambda: bool(attempt.earlier) or self._usable(lease), proceed)
-
     def leave(self, lease: Lease) -> None:
         """Return the lease. This may run in any thread, when an abandoned flow is garbage-collected."""
         with self._lock:
@@ -217,27 +188,31 @@ class NoncePool(PerProcess):
             if self._negotiator is lease:
                 self._negotiator = None
 
-    def _when(self, usable: Callable[[], bool], act: Callable[[], Attempt]) -> Attempt:
-        """Return the result of *act*, called when *usable* or after the wait; raise if the password is refused."""
-        results: list[Attempt] = []
+    def _start(self, lease: Lease, challenge: Challenge | None) -> None:
+        """
+        Prepare an attempt with a nonce that is known, else with that of *challenge*, else without credentials.
 
-        def poll(seconds: float) -> bool:
+        Without a known nonce this waits for the negotiator, which gets one that others may use.
+        """
+
+        def attempt(seconds: float) -> bool:
             with self._lock:
                 if self._refused:
                     raise self._refuse()
-                if seconds <= 0 or usable():
-                    results.append(act())
-            if not results:
-                time.sleep(min(seconds, _POLL_S))
-            return bool(results)
+                is_open = self._open and challenge is None
+                if is_open or lease.earlier or self.strict or self._shared or self._may_negotiate(lease):
+                    nonce = None if lease.earlier else self._known_nonce()
+                    if nonce is None:
+                        self._negotiate(lease)
+                        if challenge is not None:
+                            lease.earlier += 1
+                            nonce = Nonce(challenge, exclusive=True)
+                    lease.use(nonce)
+                    return True
+            time.sleep(min(seconds, _POLL_S))
+            return False
 
-        if not wait_until(poll, MAX_WAIT_S):
-            poll(0)
-        return results[0]
-
-    def _usable(self, lease: Lease) -> bool:
-        """Whether there is a nonce to use, or no other flow negotiates one."""
-        return bool(self.strict or self._shared) or self._may_negotiate(lease)
+        wait_until(attempt, float("inf"))  # at most until the negotiators have had their time
 
     def _negotiate(self, lease: Lease) -> None:
         if self._may_negotiate(lease):
@@ -252,28 +227,19 @@ class NoncePool(PerProcess):
         patience_s = MAX_WAIT_S if current.challenged else PATIENCE_S
         return current.thread == lease.thread or time.monotonic() > current.active_at + patience_s
 
-    def _with_known_nonce(self) -> Attempt:
-        nonce = self._shared
+    def _known_nonce(self) -> Nonce | None:
         if self.strict:
-            nonce = self._idle.pop() if self._idle else None
-        if nonce is not None and nonce.count >= COUNT_LIMIT:
-            self._shared, nonce = None, None
-        if nonce is None:
-            return Attempt()
-        nonce.count += 1
-        return Attempt(nonce, nonce.count)
+            return self._idle.pop() if self._idle else None
+        if self._shared is not None and self._shared.count >= COUNT_LIMIT:
+            self._shared = None
+        return self._shared
 
     def _drop(self, nonce: Nonce, count: int, *, stale: bool) -> None:
         nonce.dead = True
         if self._shared is nonce:
             self._shared = None
-        if not stale:
-            nonce.refused = min(nonce.refused or count, count)
-            self._judge(nonce)
-
-    def _judge(self, nonce: Nonce) -> None:
         # An expired nonce without `stale` during concurrent requests looks the same, and only costs a few challenges.
-        if 0 < nonce.refused < nonce.accepted:
+        if not stale and count < nonce.accepted:
             self._be_strict()
 
     def _be_strict(self) -> None:
@@ -281,13 +247,13 @@ class NoncePool(PerProcess):
         self._shared = None
 
     def _refuse(self) -> CredentialsRefused:
-        what = f"{self.origin} refused user name or password (Digest)."
-        remedy = "Check both, then connect again (create a new Digest): this one sends nothing more."
-        if self._proven:
-            # A password that worked before stays in use: this path may require other rights.
-            what = f"{self.origin} refused user name or password (Digest), which it had accepted before."
-            remedy = "Check whether the password was changed, and whether this user may use this path."
+        # A password that worked before stays in use: this path may require other rights.
         self._refused = not self._proven
+        what = f"{self.origin} refused user name or password (Digest)."
+        if self._proven:
+            remedy = "It had accepted them before: check whether they changed, and whether this user may use this path."
+        else:
+            remedy = "Check both, then connect again (create a new Digest): this one sends nothing more."
         return CredentialsRefused(what, remedy=remedy, status=401)
 
     def _never_fresh(self) -> VendorUnavailable:
