@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from unicodedata import category
 
 from vendorkit.auth.flow import Flow, FlowAuth, Outgoing
-from vendorkit.auth.secret import check_credential
 from vendorkit.errors import UsageError
-from vendorkit.settings import Secret
+from vendorkit.settings import Secret, is_utf8
+
+
+def check_credential(what: str, secret: Secret) -> None:
+    """
+    Refuse a credential that was not copied cleanly, without echoing it.
+
+    Args:
+        what: The kind of credential, for the message: "The password".
+        secret: The credential, already wrapped, because some tracebacks show the arguments of their frames.
+
+    Raises:
+        UsageError: It is not a string, not encodable as UTF-8, or has control characters or surrounding white space,
+            which come from copying and which no server would accept.
+    """
+    is_clean = isinstance(secret.reveal(), str) and secret.reveal() == secret.reveal().strip() and is_utf8(secret)
+    if not is_clean or any(category(char) == "Cc" for char in secret.reveal()):
+        message = f"{what} is not a string, or has line ends, blanks around it or characters that cannot be sent."
+        raise UsageError(message, remedy="Copy it again, without quotes and line ends.")
 
 
 class Basic(FlowAuth):

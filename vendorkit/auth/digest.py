@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from vendorkit.auth.basic import check_credential
 from vendorkit.auth.challenge import authorization, best_challenge, digest_key, digest_response, next_nonce
 from vendorkit.auth.flow import UNAUTHORIZED, Answer, Flow, FlowAuth, Outgoing
 from vendorkit.auth.nonces import Lease, Nonce, NoncePool
-from vendorkit.auth.secret import check_credential
 from vendorkit.settings import Secret
 
 _SERVER_ERROR: Final = 500
