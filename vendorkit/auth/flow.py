@@ -263,13 +263,12 @@ def _renew_cookies(request: requests.PreparedRequest, refused: requests.Response
         return
     # requests writes a Cookie header only if there is none; cookies that the caller set by hand must be kept.
     old = request.headers.pop("Cookie", "")
-    from_jar = _pairs(get_cookie_header(jar, request))  # type: ignore[no-untyped-call]
-    by_hand = [pair for pair in _pairs(old) if pair not in from_jar]
+    by_hand = "" if old == get_cookie_header(jar, request) else old  # type: ignore[no-untyped-call]
     extract_cookies_to_jar(jar, refused.request, refused.raw)  # type: ignore[no-untyped-call]
     limit_cookies(jar)
-    pairs = [*by_hand, *_pairs(get_cookie_header(jar, request))]  # type: ignore[no-untyped-call]
-    if pairs:
-        request.headers["Cookie"] = "; ".join(pairs)
+    cookies = [by_hand, get_cookie_header(jar, request)]  # type: ignore[no-untyped-call]
+    if any(cookies):
+        request.headers["Cookie"] = "; ".join(filter(None, cookies))
 
 
 def limit_cookies(jar: CookieJar) -> None:
@@ -280,7 +279,3 @@ def limit_cookies(jar: CookieJar) -> None:
             remaining -= len(cookie.name) + len(cookie.value or "")
             if remaining < 0:
                 jar.clear(cookie.domain, cookie.path, cookie.name)
-
-
-def _pairs(cookies: str | None) -> list[str]:
-    return [pair.strip() for pair in (cookies or "").split(";") if pair.strip()]
