@@ -15,6 +15,7 @@ import operator
 import re
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NoReturn
 
@@ -223,15 +224,12 @@ def back_signature(fields: Mapping[str, Any], secret: str) -> str:
 def _rendered(name: str, value: Any) -> str:
     if value is None:
         return ""  # inferred: the vendor documents only the empty string
-    if not isinstance(value, (str, bool, int, float)):
-        _refuse(f"The notification's {name} is not a plain value")
     if isinstance(value, str):
         return value
-    try:
-        text = json.dumps(value)  # true, not Python's True or PHP's 1
-    except ValueError:  # an integer of thousands of digits
-        text = ""
-    return text or _refuse(f"The notification's {name} is not a plain value")
+    if isinstance(value, (bool, int, float)):
+        with suppress(ValueError):  # an integer of thousands of digits
+            return json.dumps(value)  # true, not Python's True or PHP's 1
+    return _refuse(f"The notification's {name} is not a plain value")
 
 
 def _seconds(value: Any) -> int:
