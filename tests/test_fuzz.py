@@ -16,9 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.https import RawServer, authority, client_of
+from vendorkit.auth.pauses import requested_pause_s
 from vendorkit.errors import RateLimited, VendorkitError
 from vendorkit.frames import Column, Kind, ListOf, Schema, json_page, lines_page, xml_page
-from vendorkit.http.answers import error_for, json_object, read_problem, retry_after_s
+from vendorkit.http.answers import error_for, json_object, read_problem
 from vendorkit.settings import Redactor
 from vendorkit.vendors.fetch import blocks_of_lines
 
@@ -75,7 +76,7 @@ def typed(read, *arguments):
 
 
 class Answer:
-    """What `retry_after_s` and `error_for` look at of an answer."""
+    """What `requested_pause_s` and `error_for` look at of an answer."""
 
     def __init__(self, status=429, **headers):
         self.status_code, self.headers = status, {name.replace("_", "-"): value for name, value in headers.items()}
@@ -93,7 +94,7 @@ DATES = st.one_of(
 @given(st.one_of(DATES, st.integers().map(str), st.floats().map(str)), DATES)
 def test_any_retry_after_is_a_wait_or_ignored(wait, date):
     """T13 to T16: seconds from zero up, or None; whole seconds are what they say; never an error."""
-    seconds = retry_after_s(Answer(Retry_After=wait, Date=date))
+    seconds = requested_pause_s(Answer(Retry_After=wait, Date=date).headers)
     assert seconds is None or seconds >= 0
     if wait.isascii() and wait.isdecimal() and len(wait) < 10:
         assert seconds == int(wait)
@@ -105,7 +106,7 @@ def test_any_retry_after_is_a_wait_or_ignored(wait, date):
 def test_a_date_is_read_against_the_answers_own(now, seconds):
     """T14: whatever this machine's clock says."""
     until, date = (format_datetime(at, usegmt=True) for at in (now + timedelta(seconds=seconds), now))
-    assert retry_after_s(Answer(Retry_After=until, Date=date)) == max(0.0, seconds)
+    assert requested_pause_s(Answer(Retry_After=until, Date=date).headers) == max(0.0, seconds)
 
 
 PAGES = st.one_of(

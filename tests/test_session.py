@@ -17,6 +17,7 @@ from requests.auth import AuthBase
 import vendorkit as vk
 from tests import https
 from tests.https import JSON, SECRET, always, answer, authority, raw_server, session_of
+from vendorkit.auth.pauses import requested_pause_s
 from vendorkit.deadline import Deadline
 from vendorkit.errors import (
     Cancelled,
@@ -32,7 +33,7 @@ from vendorkit.errors import (
     VendorkitError,
     VendorUnavailable,
 )
-from vendorkit.http.answers import answered_at, retry_after_s
+from vendorkit.http.answers import answered_at
 from vendorkit.http.budget import Budget
 from vendorkit.http.call import Call, Policy
 from vendorkit.http.session import USER_AGENT, Session
@@ -496,7 +497,7 @@ class Fake:
 )
 def test_retry_after_is_understood_or_ignored(headers, seconds):
     """T13 to T16: urllib3 raises or sleeps six hours on some of these."""
-    assert retry_after_s(Fake(**headers)) == seconds
+    assert requested_pause_s(Fake(**headers).headers) == seconds
 
 
 def test_date_that_no_calendar_has_is_ignored():

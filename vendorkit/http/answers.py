@@ -240,7 +240,7 @@ def error_for(
     if status in (404, 410):
         return NotFound(what, remedy="Check the id or the path.", **details)
     if status == 429 or status >= 500:
-        wait = retry_after_s(response)
+        wait = requested_pause_s(response.headers)
         when = f"Try again in {wait:.0f} seconds." if wait else "Try again later."
         return (RateLimited if status == 429 else VendorUnavailable)(what, retry_after_s=wait, remedy=when, **details)
     if 300 <= status < 400:
@@ -257,11 +257,6 @@ def _contains_error(body: bytes) -> bool:
         content = json.loads(body) if len(body) <= _PROBLEM_LIMIT_BYTES else None
         return isinstance(content, dict) and isinstance(content.get("error"), dict)
     return False
-
-
-def retry_after_s(response: requests.Response) -> float | None:
-    """Return the seconds to wait that the vendor requests; None if it requests none, or in an unknown form."""
-    return requested_pause_s(response.headers)
 
 
 def answered_at(response: requests.Response) -> int:
