@@ -115,11 +115,6 @@ class Exchange:
         return "\n".join([*lines, *(f"< {name}: {value}" for name, value in self.received.items())])
 
 
-def attach_notes(response: Any, notes: Body) -> None:
-    """Attach *notes* to *response*, whose body is read later."""
-    response.vendorkit_notes = notes
-
-
 def body_notes(response: Any) -> Body:
     """Return the notes attached to *response*; new ones if it is not from a vendor's session."""
     notes = getattr(response, "vendorkit_notes", None)

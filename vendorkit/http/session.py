@@ -71,6 +71,9 @@ class Session(PerProcess):
         route: The proxy to go through, if any.
         clean: Called with the path and the body of each response; returns the body without secrets.
         user_agent: The User-Agent header.
+
+    Attributes:
+        exchanges: The last HTTP exchanges, including those of authentication, with masked credentials.
     """
 
     def __init__(
@@ -100,7 +103,7 @@ class Session(PerProcess):
         self._http.adapters.clear()
         allowed = None if origins is None else frozenset(origin_of(url) for url in (base_url, *origins))
         self._adapter = Adapter(allowed, trust, self.budget, policy, route)
-        self._adapter.exchanges = Exchanges(redactor)
+        self.exchanges = self._adapter.exchanges = Exchanges(redactor)
         self._http.mount("https://", self._adapter)
         super().__init__()
         self.begin()
@@ -175,11 +178,6 @@ class Session(PerProcess):
             return joined
         what = f"{self.vendor}: the path or link is not a valid address."
         raise OriginRefused(what, remedy="Check the path. If it is a link from the vendor, report it to the vendor.")
-
-    @property
-    def exchanges(self) -> Exchanges:
-        """The last HTTP exchanges, including those of authentication, with masked credentials."""
-        return self._adapter.exchanges
 
     def _attempt(self, call: Call, deadline: Deadline, *, stream: bool) -> requests.Response:
         label = self._request_label(call)

@@ -28,7 +28,7 @@ from vendorkit.deadline import Deadline, current_deadline
 from vendorkit.errors import OriginRefused, UsageError
 from vendorkit.http.budget import Budget
 from vendorkit.http.call import Policy
-from vendorkit.http.exchanges import Exchanges, Stop, attach_notes, masked_url
+from vendorkit.http.exchanges import Exchanges, Stop, masked_url
 from vendorkit.http.proxy import Route
 from vendorkit.http.sockets import BoundedSocket, done_in_thread
 from vendorkit.http.tls import Trust
@@ -230,7 +230,7 @@ class Adapter(PerProcess, HTTPAdapter):
             seconds = time.monotonic() - started
             url, method = request.url or "", request.method or ""
             exchange = self.exchanges.note(method, url, status, request.headers, received, seconds, stop)
-        attach_notes(response, exchange.body)
+        response.vendorkit_notes = exchange.body  # type: ignore[attr-defined]  # read by `body_notes`
         return response
 
     def check_origin(self, url: str) -> None:
