@@ -197,7 +197,7 @@ def test_no_lock_that_a_thread_held_at_the_fork_is_waited_for(vendors, vendor):
     scheme = client.session.schemes["default"]
     session = client.session
     locks = [pool.pool.mutex, session._adapter.poolmanager.pools.lock, session._http.cookies._cookies_lock]
-    locks += [session.budget._own._lock]
+    locks += [session.budget._lock]
     locks += [scheme._lock] if isinstance(scheme, ClientCredentials) else []
     locks += [pool._lock for pool in scheme._pools.values()] if isinstance(scheme, Digest) else []
 

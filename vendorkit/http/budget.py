@@ -13,9 +13,8 @@ import threading
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -32,69 +31,27 @@ _LANE_POLL_S: Final = 0.01  # between two checks for a free lane
 Rates = tuple[tuple[int, float], ...]
 
 
-class _OwnSlots:
-    """The slots of one object: the times of its last requests, on the monotonic clock."""
-
-    def __init__(self, rates: Rates) -> None:
-        self._rates, self._lock = rates, threading.Lock()
-        self._taken: deque[float] = deque(maxlen=max((n for n, _ in rates), default=0))
-
-    def take(self) -> bool:
-        """Take a slot, or return False."""
-        with self._lock:
-            is_free = self.left() > 0
-            if is_free:
-                self._taken.append(time.monotonic())
-            return is_free
-
-    def left(self) -> int:
-        """Return how many slots are free now."""
-        now, taken = time.monotonic(), list(self._taken)
-        return min(n - sum(taken_at >= now - seconds for taken_at in taken) for n, seconds in self._rates)
-
-
-@dataclass(frozen=True)
-class _SharedSlots:
+def _shared_left(path: Path, rates: Rates, *, take: bool) -> int:
     """
-    The slots of all processes that use the same file.
+    Return how many slots are free for all processes that use the file *path*; if *take*, one of them is taken.
 
     The file is opened for each operation, because a forked process must not inherit an open SQLite connection.
     """
-
-    rates: Rates
-    path: Path
-
-    def take(self) -> bool:
-        """Take a slot, or return False."""
-        with self._locked() as (file, now):
-            is_free = self._count(file, now) > 0
-            if is_free:
-                file.execute("INSERT INTO requests VALUES ('request', ?)", (now,))
-            return is_free
-
-    def left(self) -> int:
-        """Return how many slots are free now."""
-        with self._locked() as (file, now):
-            return self._count(file, now)
-
-    def _count(self, file: sqlite3.Connection, now: int) -> int:
+    with closing(sqlite3.connect(path, timeout=_POLL_S, isolation_level=None)) as file:
+        file.execute("PRAGMA synchronous = OFF")  # a power cut also ends all processes that count here
+        file.execute("BEGIN IMMEDIATE")
+        file.execute("CREATE TABLE IF NOT EXISTS requests (name VARCHAR, item_timestamp INTEGER)")
+        now = time.time_ns() // 1_000_000
+        # Timestamps in the future are from before the clock was set back.
+        file.execute("UPDATE requests SET item_timestamp = ? WHERE item_timestamp > ?", (now, now))
+        longest = max(seconds for _, seconds in rates)
+        file.execute("DELETE FROM requests WHERE item_timestamp < ?", (now - longest * 1000,))
         count = "SELECT COUNT(*) FROM requests WHERE item_timestamp >= ?"
-        return min(n - int(file.execute(count, (now - s * 1000,)).fetchone()[0]) for n, s in self.rates)
-
-    @contextmanager
-    def _locked(self) -> Iterator[tuple[sqlite3.Connection, int]]:
-        """Yield the file, locked for other threads and processes, and the time in milliseconds."""
-        with closing(sqlite3.connect(self.path, timeout=_POLL_S, isolation_level=None)) as file:
-            file.execute("PRAGMA synchronous = OFF")  # a power cut also ends all processes that count here
-            file.execute("BEGIN IMMEDIATE")
-            file.execute("CREATE TABLE IF NOT EXISTS requests (name VARCHAR, item_timestamp INTEGER)")
-            now = time.time_ns() // 1_000_000
-            # Timestamps in the future are from before the clock was set back.
-            file.execute("UPDATE requests SET item_timestamp = ? WHERE item_timestamp > ?", (now, now))
-            longest = max(seconds for _, seconds in self.rates)
-            file.execute("DELETE FROM requests WHERE item_timestamp < ?", (now - longest * 1000,))
-            yield file, now
-            file.execute("COMMIT")
+        left = min(n - int(file.execute(count, (now - s * 1000,)).fetchone()[0]) for n, s in rates)
+        if take and left > 0:
+            file.execute("INSERT INTO requests VALUES ('request', ?)", (now,))
+        file.execute("COMMIT")
+    return left
 
 
 def _budget_file(name: str) -> Path:
@@ -128,29 +85,39 @@ class Budget(PerProcess):
 
     def begin(self) -> None:
         """Start a new count; a shared budget keeps the count in its file."""
-        self._own = _OwnSlots(self.rates)
+        self._lock = threading.Lock()
+        # The times of the last requests, on the monotonic clock.
+        self._taken: deque[float] = deque(maxlen=max((n for n, _ in self.rates), default=0))
 
     def take(self, deadline: Deadline) -> None:
         """Take one slot, waiting for it inside *deadline*."""
-        while self.rates and not self._apply(lambda slots: slots.take()):
+        while self.rates and self._left(take=True) <= 0:
             deadline.sleep(_POLL_S)
 
     def left(self) -> int | None:
         """Return how many requests may be sent now without waiting; None for no limit."""
-        return max(0, self._apply(lambda slots: slots.left())) if self.rates else None
+        return max(0, self._left(take=False)) if self.rates else None
 
-    def _apply(self, method: Callable[[_OwnSlots | _SharedSlots], int]) -> int:
-        """Call *method* with the shared or own slots; return 0 if the file is locked or has just become unusable."""
+    def _left(self, *, take: bool) -> int:
+        """Return the number of free slots, of which one is taken if *take*; 0 if the file is locked or just failed."""
         if self._shared_as is None:
-            return method(self._own)
+            return self._own_left(take=take)
         try:
-            return method(_SharedSlots(self.rates, _budget_file(self._shared_as)))
+            return _shared_left(_budget_file(self._shared_as), self.rates, take=take)
         except (OSError, sqlite3.Error) as exc:
             if from_outside(exc) is not None:
                 raise
             if "locked" not in str(exc):  # gone or damaged, or the disk is full
                 self._unshare(exc)
             return 0
+
+    def _own_left(self, *, take: bool) -> int:
+        with self._lock:
+            now = time.monotonic()
+            left = min(n - sum(taken_at >= now - seconds for taken_at in self._taken) for n, seconds in self.rates)
+            if take and left > 0:
+                self._taken.append(now)
+        return left
 
     def _unshare(self, exc: Exception) -> None:
         self._shared_as = None
