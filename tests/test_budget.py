@@ -280,19 +280,21 @@ def test_eight_requests_are_under_way_to_a_host_and_fewer_after_it_asked_for_pat
     """The limit covers all clients and threads of the process. Successful answers raise it again slowly."""
     lanes, busy, most = Lanes(), [0], [0]
 
-    def ask(error=None):
+    def ask(together, error=None):
         with suppress(RateLimited, VendorUnavailable), lanes.enter(Deadline(10.0)):
             busy[0] += 1
             most[0] = max(most[0], busy[0])
             time.sleep(0.02)
+            if error is not None:
+                together.wait(10)
             busy[0] -= 1
             if error is not None:
                 raise error
 
     def wave(requests, error=None):
-        most[0] = 0
+        most[0], together = 0, threading.Barrier(requests)
         with ThreadPoolExecutor(requests) as pool:
-            list(pool.map(lambda _: ask(error), range(requests)))
+            list(pool.map(lambda _: ask(together, error), range(requests)))
         return most[0]
 
     assert wave(30) == 8
