@@ -63,18 +63,15 @@ def chunks(response: requests.Response, *, limit: int | None = None) -> Iterator
     if unknown := codings & _CODINGS:
         what = f"The response has the content coding {', '.join(sorted(unknown))}, which was not requested."
         raise MalformedAnswer(what, remedy=_RETRY)
-    inflate = _Inflate() if codings & {"gzip", "x-gzip"} else None
+    parts = iter(lambda: response.raw.read1(CHUNK_BYTES, decode_content=False), b"")
     size, notes = 0, body_notes(response)
-    while raw := response.raw.read1(CHUNK_BYTES, decode_content=False):
-        for chunk in inflate.feed(raw) if inflate else (raw,):
-            size += len(chunk)
-            if limit is not None and size > limit:
-                what = f"The response is longer than {limit:,} bytes."
-                raise MalformedAnswer(what, remedy="Request smaller pages.")
-            notes.take(chunk)
-            yield chunk
-    if inflate:
-        inflate.check_end()
+    for chunk in _inflated(parts) if codings & {"gzip", "x-gzip"} else parts:
+        size += len(chunk)
+        if limit is not None and size > limit:
+            what = f"The response is longer than {limit:,} bytes."
+            raise MalformedAnswer(what, remedy="Request smaller pages.")
+        notes.take(chunk)
+        yield chunk
 
 
 def body_of(response: requests.Response) -> bytes:
@@ -103,35 +100,30 @@ def _beginning(response: requests.Response) -> bytes:
     return bytes(body[:_PROBLEM_LIMIT_BYTES])
 
 
-class _Inflate:
-    """Incremental gunzip that detects a truncated stream, of one or several members (RFC 1952)."""
-
-    def __init__(self) -> None:
-        self._member = zlib.decompressobj(31)
-        self._has_data = False
-
-    def feed(self, raw: bytes) -> Iterator[bytes]:
+def _inflated(parts: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield gzip data decoded, of one or several members (RFC 1952), and detect a truncated stream."""
+    member, has_data = zlib.decompressobj(31), False
+    for part in parts:
+        raw = part
         while raw:
-            if self._member.eof:
+            if member.eof:
                 # Some servers pad the body or append a line end; gzip readers ignore both.
                 raw = raw.lstrip(b"\0\t\r\n ")
                 if not raw:
-                    return
-                self._member = zlib.decompressobj(31)
-            self._has_data = True
+                    break
+                member = zlib.decompressobj(31)
+            has_data = True
             try:
-                chunk = self._member.decompress(raw, CHUNK_BYTES * 4)
+                chunk = member.decompress(raw, CHUNK_BYTES * 4)
             except zlib.error:
                 what = "The gzip body of the response is corrupt."
                 raise CorruptAnswer(what, remedy=_RETRY) from None
-            raw = self._member.unconsumed_tail or self._member.unused_data
+            raw = member.unconsumed_tail or member.unused_data
             if chunk:
                 yield chunk
-
-    def check_end(self) -> None:
-        if self._has_data and not self._member.eof:
-            what = "The gzip body of the response is truncated."
-            raise BrokenOff(what, remedy="Try again.")
+    if has_data and not member.eof:
+        what = "The gzip body of the response is truncated."
+        raise BrokenOff(what, remedy="Try again.")
 
 
 @dataclass(frozen=True)
