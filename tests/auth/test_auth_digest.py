@@ -248,7 +248,7 @@ def test_a_realm_with_quotes_and_commas_is_hashed_and_echoed_right(digest_server
         (['Digest realm="r"'], "nonce"),
         (['Digest nonce="n"'], "realm"),
         (['Digest realm="r", nonce="n", nonce="m"'], "nonce occurs twice"),
-        (['Digest realm="r", nonce="' + "x" * 60_000 + '"'], "nonce is longer"),
+        (['Digest realm="r", nonce="' + "x" * 60_000 + '"'], "over 4096 characters"),
         (['Digest realm="r", nonce="n'], "malformed"),
     ],
 )

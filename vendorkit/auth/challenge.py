@@ -28,15 +28,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]")
 _HASHES: Final = {"SHA-512": "sha512", "SHA-512-256": "sha512_256", "SHA-256": "sha256", "SHA": "sha1", "MD5": "md5"}
 
 
-def _available(name: str) -> bool:
-    try:
-        hashlib.new(name, usedforsecurity=False)
-    except ValueError:
-        return False
-    return True
-
-
-ALGORITHMS: Final = tuple(name for name, hash_name in _HASHES.items() if _available(hash_name))
+ALGORITHMS: Final = tuple(name for name, hash_name in _HASHES.items() if hash_name in hashlib.algorithms_available)
 
 
 @dataclass(frozen=True)
@@ -109,13 +101,9 @@ def _end(match: re.Match[str] | None, default: int) -> int:
 def _add(offer: Offer, name: str, quoted: str | None, plain: str | None) -> None:
     name = name.lower()
     value = plain or "" if quoted is None else re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL)
-    label = name[:40]
-    if name in offer.parameters:
-        offer.problem = offer.problem or f"parameter {label} occurs twice"
-    elif len(value) > PARAMETER_LIMIT:
-        offer.problem = offer.problem or f"parameter {label} is longer than {PARAMETER_LIMIT} characters"
-    elif _CONTROL.search(value):
-        offer.problem = offer.problem or f"parameter {label} contains control characters"
+    if name in offer.parameters or len(value) > PARAMETER_LIMIT or _CONTROL.search(value):
+        problem = f"parameter {name[:40]} occurs twice, has control characters or over {PARAMETER_LIMIT} characters"
+        offer.problem = offer.problem or problem
     else:
         offer.parameters[name] = value
 
@@ -147,18 +135,19 @@ def best_challenge(headers: Iterable[str]) -> Challenge:
 def _fault(offer: Offer) -> str:
     """Return the reason why a digest offer cannot be used, or ""."""
     parameters = offer.parameters
-    for name in ("realm", "nonce"):
-        if not offer.problem and name not in parameters:
-            return f"parameter {name} is missing"
     algorithm = parameters.get("algorithm", "MD5").upper()
-    if not offer.problem and algorithm.removesuffix("-SESS") not in ALGORITHMS:
-        return f"algorithm {parameters['algorithm'][:40]!a} is not supported"
     qop = _tokens(parameters.get("qop", ""))
-    if not offer.problem and qop and "auth" not in qop:
+    if offer.problem:
+        return offer.problem
+    if not parameters.keys() >= {"realm", "nonce"}:
+        return "parameter realm or nonce is missing"
+    if algorithm.removesuffix("-SESS") not in ALGORITHMS:
+        return f"algorithm {parameters['algorithm'][:40]!a} is not supported"
+    if qop and "auth" not in qop:
         return f"qop offers {', '.join(qop)[:40]!a}, not auth"
-    if not offer.problem and algorithm.endswith("-SESS") and not qop:
+    if algorithm.endswith("-SESS") and not qop:
         return "a -sess algorithm without qop is not usable, because it needs a cnonce"
-    return offer.problem
+    return ""
 
 
 def _challenge(offer: Offer) -> Challenge:
