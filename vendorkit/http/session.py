@@ -36,7 +36,6 @@ from vendorkit.http.proxy import DIRECT, Route
 from vendorkit.http.retries import retrying
 from vendorkit.http.transport import Adapter
 from vendorkit.settings import MASK, Redactor, refuse_pickling
-from vendorkit.strictjson import strict_object
 
 try:
     _VERSION = version("vendorkit")
@@ -46,7 +45,6 @@ except PackageNotFoundError:  # run from a checkout that was not installed
 APP: Final = f"vendorkit/{_VERSION}"
 USER_AGENT: Final = f"{APP} (Python {platform.python_version()}; requests {requests.__version__})"
 _REDIRECTS: Final = 3
-_TOKEN_ANSWER_BYTES: Final = 1 << 16
 
 
 class _Http(requests.Session):
@@ -146,10 +144,6 @@ class Session(PerProcess):
         outcome = self._judge.outcome(lambda: self._send_and_read(request), request_label)
         if isinstance(outcome, BaseException):
             raise outcome  # with its traceback, which callers search for an interruption
-        with tolerated(ValueError):
-            for name, value in strict_object(outcome.content, limit=_TOKEN_ANSWER_BYTES).items():
-                if name.endswith("token") and isinstance(value, str):
-                    self.redactor.learn(value)
         return outcome
 
     def _send_and_read(self, request: requests.PreparedRequest) -> requests.Response:
