@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import json
 import re
 import zlib
@@ -141,7 +140,7 @@ def read_problem(body: bytes, redactor: Redactor) -> Problem:
 
     Parts that cannot be understood are left out of the `Problem`; they never raise another error.
     """
-    text = _text(body).strip()
+    text = body.decode("utf-8-sig", "replace").strip()
     problem = Problem()
     with tolerated(ValueError, RecursionError, etree.XMLSyntaxError):
         if text.startswith(("{", "[")):
@@ -156,13 +155,6 @@ def read_problem(body: bytes, redactor: Redactor) -> Problem:
         clean(problem.message) if problem.message else None,
         tuple(clean(violation) for violation in problem.violations[:20]),
     )
-
-
-def _text(body: bytes) -> str:
-    try:
-        return codecs.getincrementaldecoder("utf-8-sig")().decode(body)  # its end may be cut off within a character
-    except UnicodeDecodeError:
-        return body.decode("cp1252", "replace")
 
 
 def _json_problem(body: Any) -> Problem:
