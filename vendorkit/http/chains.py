@@ -85,14 +85,11 @@ def untrusted(url: str, exc: BaseException, trust: tls.Trust, route: Route) -> T
     remedy = tls.remedy(exc)
     if signer:
         what = f"{what}; its certificate is signed by {signer}"
-        remedy = f"{_gateway_remedy(host, trust)} {remedy}"
+        advice = f"ask to exempt {host} from inspection: this vendor's authority is fixed"
+        if trust.ca_setting:
+            advice = f"set {trust.ca_setting} to a PEM file with its root"
+        remedy = f"If that is your company's gateway, {advice}. {remedy}"
     return TlsError(f"{what}.", remedy=remedy)
-
-
-def _gateway_remedy(host: str, trust: tls.Trust) -> str:
-    if trust.ca_setting:
-        return f"If that is your company's gateway, set {trust.ca_setting} to a PEM file with its root."
-    return f"If that is your company's gateway, ask to exempt {host} from inspection: this vendor's authority is fixed."
 
 
 def _signer(url: str, trust: tls.Trust, route: Route) -> str:

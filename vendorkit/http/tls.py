@@ -158,17 +158,12 @@ def read_roots(file: str, source: str) -> tuple[str, ...]:
     text = raw.replace(b"\0", b"").decode("ascii", "ignore")  # PowerShell writes UTF-16
     parts = [part.partition(_END) for part in text.split(_BEGIN)[1:]]
     pems = tuple("\n".join([_BEGIN, *body.split(), end]) for body, end, _ in parts if end)  # lines may be indented
-    fault = "" if pems else "holds no certificate in PEM form"
     try:
-        if pems:
-            Trust(pems).context()
+        Trust(pems).context()  # refuses an empty text too
     except (ssl.SSLError, ValueError):
-        fault = "holds a certificate that cannot be read"
-    if fault:
-        what = f"{path} ({source}) {fault}."
-        raise SettingsError(
-            what, remedy="Convert a .cer or .der file with: openssl x509 -inform der -in FILE -out FILE.pem"
-        )
+        what = f"{path} ({source}) holds no certificate in PEM form, or one that cannot be read."
+        remedy = "Convert a .cer or .der file with: openssl x509 -inform der -in FILE -out FILE.pem"
+        raise SettingsError(what, remedy=remedy) from None
     return pems
 
 
