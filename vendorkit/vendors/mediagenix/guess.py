@@ -10,63 +10,34 @@ with cursors and links to another origin are not guessed.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from vendorkit.http.call import Call
-from vendorkit.pull.drive import AHEAD
 
 SECOND_PAGE: Final = re.compile(r"([?&]page=)2(?=&|$)")  # not that of per_page
 
 
-@dataclass
-class Guess:
-    """
-    The expected pages of a collection.
+def numbered(second: str, numbers: Iterable[int]) -> list[str]:
+    """Return the URLs of the pages with these *numbers*, which differ from *second* only in the number."""
+    return [SECOND_PAGE.sub(rf"\g<1>{number}", second) for number in numbers]
 
-    Attributes:
-        second: The link to the second page.
-        total: The total that the first page announced.
-        last: The number of the last expected page; 0 if nothing is guessed.
-        number: The number of the page that was received last.
-    """
 
-    second: str = ""
-    total: int = 0
-    last: int = 0
-    number: int = 1
+def guessed(call: Call, url: str, link: str, last: int) -> list[str]:
+    """Return the URLs of pages 2 to *last*; none if *link*, in the response to *call* from *url*, is unexpected."""
+    first_url = url or f"{call.url}{'&' if '?' in call.url else '?'}{urlencode(call.params, doseq=True)}"
+    (origin, path, query), (link_origin, *link_parts) = _parts(first_url), _parts(link)
+    is_expected = link_origin in {"", origin} and link_parts == [path, sorted([*query, ("page", "2")])]
+    return numbered(link, range(2, last + 1)) if is_expected and SECOND_PAGE.search(link) else []
 
-    def begin(self, call: Call, url: str, link: str, total: int, pages: int) -> None:
-        """Expect *pages* if *link*, in the response to *call* from *url*, has the expected URL of the second page."""
-        first_url = url or f"{call.url}{'&' if '?' in call.url else '?'}{urlencode(call.params, doseq=True)}"
-        (origin, path, query), (link_origin, *link_parts) = _parts(first_url), _parts(link)
-        expected = [path, sorted([*query, ("page", "2")])]
-        if link_origin in {"", origin} and link_parts == expected and SECOND_PAGE.search(link):
-            self.second, self.total, self.last = link, total, pages
 
-    @property
-    def is_open(self) -> bool:
-        """Whether guessed pages were requested that no received page links to yet."""
-        return self.number < self.last
-
-    def leads_to(self, link: str, total: int | None) -> bool:
-        """Count the received page; return whether its *link* and *total* are as expected."""
-        self.number += self.is_open
-        return not self.is_open or (total == self.total and _parts(link) == _parts(self._address(self.number + 1)))
-
-    def ahead(self, link: str) -> list[str]:
-        """Return the URLs to request now: *link*, or those of further expected pages, so that several are requested."""
-        before = 1 if self.number == 1 else min(self.last, self.number - 1 + AHEAD)
-        numbers = range(before + 1, min(self.last, self.number + AHEAD) + 1)
-        return [self._address(number) for number in numbers] if self.is_open else [link]
-
-    def _address(self, number: int) -> str:
-        return SECOND_PAGE.sub(rf"\g<1>{number}", self.second)
+def equal(one: str, other: str) -> bool:
+    """Return whether two URLs differ only in the order and the escaping of their parameters."""
+    return _parts(one) == _parts(other)
 
 
 def _parts(url: str) -> tuple[str, str, list[tuple[str, str]]]:
-    """Return origin, path and query of a URL, in a form that does not depend on order and escaping."""
     try:
         parts = urlsplit(url.strip())
     except ValueError:  # not a valid URL; equal to no valid one

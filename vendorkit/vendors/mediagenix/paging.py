@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -14,7 +15,7 @@ from vendorkit.frames import Page, count_of
 from vendorkit.http.budget import AT_ONCE
 from vendorkit.http.call import Call
 from vendorkit.resource import DROP, NEXT, Accept, Cost, Flow, Paging
-from vendorkit.vendors.mediagenix.guess import SECOND_PAGE, Guess
+from vendorkit.vendors.mediagenix.guess import SECOND_PAGE, equal, guessed, numbered
 
 PER_PAGE: Final = 200  # the maximum; larger values are refused with 422
 DEFAULT_PER_PAGE: Final = 50  # the vendor's page size if a URL has no `per_page`
@@ -69,11 +70,11 @@ class Linked(Paging):
             return
         call = self.call(ask, PER_PAGE if ask.limit is None else max(1, min(ask.limit, PER_PAGE)))
         yield [replace(call, url=cursor, params={}) if cursor else call]
-        links, rows, first_total, link, guess = set[str](), 0, None, cursor, Guess()
-        while (page := (yield from self._next(guess, replace(call, url=link or "", params={})))) is not None:
+        links, rows, first_total, link, guesses = set[str](), 0, None, cursor, deque[str]()
+        while (page := (yield from self._next(guesses, replace(call, url=link or "", params={})))) is not None:
             link, total = link_of(page, "next_link"), total_of(page, ask)
-            if guess.is_open and not guess.leads_to(link or "", total):
-                guess.last = 0
+            if guesses and not (total == first_total and equal(link or "", guesses[0])):
+                guesses.clear()
                 yield DROP
             rows, first_total = rows + page.rows, total if first_total is None else first_total
             if not link or (not page.rows and total is not None and rows >= total):
@@ -81,12 +82,15 @@ class Linked(Paging):
                 return
             # More rows than announced can be copies of records that moved to the next page during the download.
             endless = link in links or not page.rows or (first_total is not None and rows > 2 * first_total + PER_PAGE)
+            wanted = [] if guesses else [link]  # the guessed pages are already in the queue
             if not links and cursor is None and total and page.rows:
-                guess.begin(call, page.url, link, total, -(-min(total, ask.limit or total) // page.rows))
+                last = min(-(-min(total, ask.limit or total) // page.rows), PAGES)
+                guesses.extend(guessed(call, page.url, link, last))
+                wanted = list(guesses) or wanted
             links.add(link)
             too_many = first_total is None and ask.limit is None and len(links) >= PAGES
             if not (endless or too_many) and (ask.limit is None or rows < ask.limit):
-                yield [replace(call, url=url, params={}) for url in guess.ahead(link)]
+                yield [replace(call, url=url, params={}) for url in wanted]
             yield Accept(page, link, total)
             if too_many:
                 stop_counting(self.name)
@@ -94,14 +98,18 @@ class Linked(Paging):
                 what = f"The `next` links of {self.name} form a loop, or have no end."
                 raise IncompletePull(what, remedy="Query again; if the error persists, report it to the vendor.")
 
-    def _next(self, guess: Guess, linked: Call) -> Flow[Page | None]:
-        """Return the next page. If a guessed one was refused, request it again by the link to it, *linked*."""
+    def _next(self, guesses: deque[str], linked: Call) -> Flow[Page | None]:
+        """Return the next page. If it was guessed and was refused, request it again by the link to it, *linked*."""
         try:
-            return (yield NEXT)  # type: ignore[no-any-return]
+            page: Page | None = yield NEXT
         except VendorkitError as exc:
-            if not guess.is_open or exc.status is None or isinstance(exc, AuthError):
+            if not guesses or exc.status is None or isinstance(exc, AuthError):
                 raise
-        guess.last = 0
+        else:
+            if guesses:
+                guesses.popleft()
+            return page
+        guesses.clear()
         yield DROP
         yield [linked]
         return (yield NEXT)  # type: ignore[no-any-return]
@@ -133,8 +141,7 @@ class Linked(Paging):
     def _part(self, ask: Ask, span: Span) -> Flow[None]:
         link, start, stop, total = span.asked
         call = replace(self.call(ask), params={})
-        numbers = range(start + 1, stop + 1)
-        yield [replace(call, url=SECOND_PAGE.sub(rf"\g<1>{number}", link)) for number in numbers]
+        yield [replace(call, url=url) for url in numbered(link, range(start + 1, stop + 1))]
         while (page := (yield NEXT)) is not None:
             if (current := total_of(page, ask)) != total:
                 what = f"{self.name} changed: the total is {current} instead of {total}."
