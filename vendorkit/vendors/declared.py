@@ -7,13 +7,13 @@ The head of `medipim/resources.txt` describes the format. A file is read when it
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final, NamedTuple, NoReturn, TypeVar, cast, get_args
+from typing import Final, NamedTuple, TypeVar, cast, get_args
 
-from vendorkit.ask import Filter, FilterKind, suggestion
+from vendorkit.ask import Filter, FilterKind
 from vendorkit.errors import UsageError
 from vendorkit.frames import Column, Kind, ListOf, Schema, Struct
 from vendorkit.frames.names import STYLES, snake_case
@@ -37,15 +37,11 @@ class Line(NamedTuple):
         """Return the words of the line and of those below it."""
         return [*self.text.split(), *(word for line in self.below for word in line.words())]
 
-    def fail(self, what: str, remedy: str) -> NoReturn:
-        """Raise the error for a mistake in this line."""
-        what = f"{self.place}: {what}"
-        raise UsageError(what, remedy=remedy)
-
-    def check(self, what: str, name: str, known: Collection[str]) -> None:
-        """Fail if *name* is not *known*."""
-        if name not in known:
-            self.fail(f"There is no {what} {name!r}.", suggestion(name, known))
+    def check(self, fine: object) -> None:
+        """Raise the error for a line that does not follow the format, unless it is *fine*."""
+        if not fine:
+            what = f"{self.place}: {self.text!r} does not follow the format of data files."
+            raise UsageError(what, remedy="The head of medipim/resources.txt describes the format.")
 
 
 Blocks = Mapping[str, Mapping[str, Line]]
@@ -102,11 +98,7 @@ def _blocks(file: Path) -> Blocks:
     blocks: dict[str, dict[str, Line]] = {kind: {} for kind in _BLOCKS}
     for line in _lines(file):
         kind, name, about = (*line.text.split(None, 2), "", "")[:3]
-        line.check("kind of block", kind, _BLOCKS)
-        if kind == "style":
-            line.check("style", name, STYLES)
-        if not name or name in blocks[kind]:
-            line.fail(f"This {kind} has no name, or the name of one above.", "Give it another name.")
+        line.check(name and name not in blocks.get(kind, {name}))
         blocks[kind][name] = line._replace(text=about)
     return blocks
 
@@ -119,8 +111,7 @@ def _lines(file: Path) -> list[Line]:
         if not line.text or line.text.startswith("#"):
             continue
         level, rest = divmod(len(raw) - len(raw.lstrip(" ")), 2)
-        if rest or level >= len(levels):
-            line.fail("The indentation does not match a line above.", "Indent by two spaces per level.")
+        line.check(not rest and level < len(levels))
         del levels[level + 1 :]
         levels[level].append(line)
         levels.append(line.below)
@@ -132,9 +123,7 @@ def _properties(block: Line, blocks: Blocks) -> dict[str, Line]:
     properties = dict[str, Line]()
     for line in block.below:
         name, _, text = line.text.partition(":")
-        line.check("property", name, (*_PROPERTIES, *blocks["property"]))
-        if name in properties:
-            line.fail(f"The property {name} occurs twice.", "Remove one of them.")
+        line.check(name in {*_PROPERTIES, *blocks["property"]} - properties.keys())
         properties[name] = line._replace(text=text.strip())
     return properties
 
@@ -156,13 +145,10 @@ class _Reader:
     def resource(self, name: str, block: Line) -> Declared:
         columns, filters, properties = self._parts(block)
         names = [column.name for column in columns]
-        key = properties.get("key", block._replace(text="id" if "id" in names else "none"))
-        key.check("column", key.text, (*names, "none"))
+        key = _words(properties).get("key", ("id" if "id" in names else "none",))[0]
         style = next(iter(self._blocks["style"]), "snake")
-        try:
-            schema = Schema(name, columns, key.text if key.text != "none" else "", self._locales, style)
-        except UsageError as error:
-            block.fail(error.what, error.remedy)
+        block.check(key in (*names, "none") and style in STYLES)
+        schema = Schema(name, columns, key if key != "none" else "", self._locales, style)
         return Declared(name, block.text, schema, filters, _words(properties))
 
     def _parts(self, block: Line) -> tuple[tuple[Column, ...], tuple[Filter, ...], dict[str, Line]]:
@@ -176,13 +162,12 @@ class _Reader:
         self, lines: Iterable[Line], read: Callable[[Line], T], groups: Mapping[str, tuple[T, ...]]
     ) -> Iterator[T]:
         for line in lines:
-            if line.text.startswith("+") and not line.below:
-                line.check("group", line.text[1:], groups)
+            if line.text.startswith("+"):
+                line.check(line.text[1:] in groups and not line.below)
                 yield from groups[line.text[1:]]
             elif line.text.startswith("only ") and line.text.endswith(":"):
                 countries = line.text[5:-1].split()
-                for name in countries:
-                    line.check("country", name, self._blocks["country"])
+                line.check(countries and {*countries} <= self._blocks["country"].keys())
                 if self._country in countries:
                     yield from self._items(line.below, read, groups)
             else:
@@ -191,9 +176,7 @@ class _Reader:
     def _column(self, line: Line) -> Column:
         match = _COLUMN.fullmatch(line.text)
         wire, tag, name, kind, many, unit, about = match.groups("") if match else ("",) * 7
-        if bool(line.below) != (kind == "object") or not match:
-            line.fail(f"{line.text!r} is not a column.", "Write NAME KIND, and columns only below an object.")
-        line.check("kind of column", kind, ("object", *_KINDS))
+        line.check(kind == "object" if line.below else kind in _KINDS)
         of = _KINDS.get(kind) or tuple(self._items(line.below, self._column, self._columns))
         whole = ListOf(of) if many else of if isinstance(of, Kind) else Struct(of)
         return Column(name or snake_case(wire), whole, wire, unit, about, tag)
@@ -201,9 +184,7 @@ class _Reader:
     def _filter(self, line: Line) -> Filter:
         match = _FILTER.fullmatch(line.text)
         wire, required, kind, many, choices, setting, about = match.groups("") if match else ("",) * 7
-        if line.below or not match:
-            line.fail(f"{line.text!r} is not a filter.", "Write NAME KIND, and nothing below it.")
-        line.check("kind of filter", kind, get_args(FilterKind))
+        line.check(kind in get_args(FilterKind) and not line.below)
         values = tuple(re.split(", *", choices)) if choices else ()
         return Filter(wire, cast("FilterKind", kind), values, bool(many), about, bool(required), setting)
 
