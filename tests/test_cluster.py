@@ -181,14 +181,6 @@ def test_meeting_point_is_its_users_only_and_goes_with_the_servers(vendors):
         servers_at(path)
 
 
-def test_client_of_a_vendor_that_is_gone_is_reported_so(medipim, large, monkeypatch):
-    """A plan for a mock server that this process no longer shares could not be downloaded."""
-    query = medipim.brands.query()
-    monkeypatch.setattr(local, "shared", lambda *_: large)
-    with pytest.raises(UsageError, match="Connect again"):
-        query.dask()
-
-
 @pytest.mark.parametrize("parts", [0, -1, 1.5, True, "8"])
 def test_number_of_parts_is_checked(medipim, parts):
     """An invalid number is refused before a request."""

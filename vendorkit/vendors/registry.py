@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, TypeVar, cast
 
 from vendorkit import arguments, calls
 from vendorkit.ask import choice, suggestion
@@ -27,7 +27,7 @@ from vendorkit.vendors.medipim.client import Medipim
 from vendorkit.vendors.pledg.client import Pledg
 
 if TYPE_CHECKING:
-    from vendorkit.local import LocalVendor
+    from vendorkit.local import LocalVendor, LocalVendors
 
 CLIENTS: Final[dict[str, type[Client]]] = {}
 K = TypeVar("K", bound=type[Client])
@@ -92,14 +92,21 @@ def open_client(
         found = found.trusted()
         endpoint = _remote(kind, chosen, country, found, proxy)
         if settings is None:  # a worker process has no passed settings, and might use another account's credentials
-            endpoint = replace(endpoint, reopen=partial(_reopen_remote, vendor, chosen, country))
+            again = partial(open_client, vendor, chosen, country)
+            endpoint = replace(endpoint, reopen=lambda policy: partial(again, policy=policy))
     return kind(endpoint, _with_country(kind, found, country), writable=writable, policy=policy)
 
 
-def connect_local(vendor: str, servers: Servers, *, country: str | None, policy: Policy | None = None) -> Client:
-    """Return a client of one of these mock servers, with the credentials that it accepts."""
+def connect_local(
+    vendor: str, servers: Servers, *, country: str | None, policy: Policy | None = None, path: str = ""
+) -> Client:
+    """
+    Return a client of one of these mock servers, with the credentials that it accepts.
+
+    *path* is the file by which other processes find the servers; "" for one that is written when it is needed.
+    """
     kind = CLIENTS[vendor]
-    endpoint, settings = _mock_endpoint(servers, kind, country)
+    endpoint, settings = _mock_endpoint(servers, kind, country, path)
     return kind(endpoint, _with_country(kind, settings, country), policy=policy)
 
 
@@ -176,40 +183,27 @@ def _local(kind: type[Client], country: str | None) -> tuple[Endpoint, Settings]
 
     path = read_settings((LOCAL_VARIABLE,), needed=False).get(LOCAL_VARIABLE)
     if path is None or (country or "be") != "be":  # vendorkit serve runs Medipim's Belgian platform
-        return _mock_endpoint(local.shared(country or "be"), kind, country)
-    endpoint, settings = _mock_endpoint(servers_at(path), kind, country)
-    reopen = partial(partial, _connect_by_file, kind.vendor_name, path, country)
-    return replace(endpoint, reopen=reopen), settings
+        return _mock_endpoint(local.shared(country or "be"), kind, country, "")
+    return _mock_endpoint(servers_at(path), kind, country, path)
 
 
-def _mock_endpoint(servers: Servers, kind: type[Client], country: str | None) -> tuple[Endpoint, Settings]:
+def _mock_endpoint(servers: Servers, kind: type[Client], country: str | None, path: str) -> tuple[Endpoint, Settings]:
+    from vendorkit.local.server.address_file import address_file  # noqa: PLC0415 - the servers are an extra
+
+    def reopen(policy: Policy) -> Callable[[], Source]:
+        file = path or str(address_file(cast("LocalVendors", servers)))
+        return partial(_connect_by_file, kind.vendor_name, file, country, policy)
+
     server = servers[kind.vendor_name]
     origins = {name: servers[name].base_url for name in kind.local_origins}
-    reopen = partial(_reopen_local, kind.vendor_name, country, server.base_url)
     endpoint = Endpoint("local", server.base_url, tls.local_trust(server.ca_pem), (), origins, reopen=reopen)
     return endpoint, _with_values(Settings(looked_in="the mock server"), server.credentials)
-
-
-def _reopen_remote(vendor: str, environment: str, country: str | None, policy: Policy) -> Callable[[], Source]:
-    return partial(open_client, vendor, environment, country, policy=policy)
-
-
-def _reopen_local(vendor: str, country: str | None, base_url: str, policy: Policy) -> Callable[[], Source]:
-    """Other processes find the mock servers through a file that only their user can read."""
-    from vendorkit import local  # noqa: PLC0415 - the servers are an extra
-    from vendorkit.local.server.address_file import address_file  # noqa: PLC0415
-
-    servers = local.shared(country or "be")
-    if servers[vendor].base_url != base_url:
-        what = f"The mock server at {base_url} is no longer the one that this process shares."
-        raise UsageError(what, remedy="Connect again.")
-    return partial(_connect_by_file, vendor, str(address_file(servers)), country, policy)
 
 
 def _connect_by_file(vendor: str, path: str, country: str | None, policy: Policy) -> Client:
     from vendorkit.local.server.address_file import servers_at  # noqa: PLC0415 - the servers are an extra
 
-    return connect_local(vendor, servers_at(path), country=country, policy=policy)
+    return connect_local(vendor, servers_at(path), country=country, policy=policy, path=path)
 
 
 def _with_country(kind: type[Client], settings: Settings, country: str | None) -> Settings:
