@@ -190,8 +190,9 @@ class BoundResource:
         def ask_for(row_values: Mapping[str, Any]) -> Ask:
             return replace(base, filters=self._with_defaults({**constants, **self._values(row_values)}))
 
-        per_row = ForEach(self._client, self._resource, base, names, row_filters, arguments.text(prefix, "prefix"))
-        return per_row.frame(df, ask_for, arguments.columns(columns), checked_nested(nested))
+        prefix = arguments.text(prefix, "prefix")
+        per_row = ForEach(self._client, self._resource, base, names, row_filters, prefix, ask_for)
+        return per_row.frame(df, arguments.columns(columns), checked_nested(nested))
 
     def _refuse_positional(self, given: Any) -> NoReturn:
         remedy = "Write query(name=value). The attribute .filters lists the filters."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -16,52 +16,6 @@ from vendorkit.errors import UsageError
 from vendorkit.frames import Kind, ListOf, Nested, Schema, to_frame
 from vendorkit.pull.each import ERROR, Bulk, Each
 from vendorkit.resource import Resource, Source
-
-
-@dataclass
-class Rows:
-    """
-    The rows of a DataFrame as queries. Equal rows share one query.
-
-    Args:
-        df: The DataFrame.
-        names: Filter name to the column that provides its values.
-        ask_for: Returns the query for the values of these filters.
-
-    Attributes:
-        asks: The distinct queries.
-        numbers: For each row the index of its query in `asks`; None if it has no query.
-        errors: Row number to the reason why the row has no query.
-    """
-
-    df: pd.DataFrame
-    names: Mapping[str, str]
-    ask_for: Callable[[Mapping[str, Any]], Ask]
-    asks: list[Ask] = field(default_factory=list)
-    numbers: list[int | None] = field(default_factory=list)
-    errors: dict[int, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        known: dict[str, int] = {}
-        for row, cells in enumerate(zip(*(self.df[column].tolist() for column in self.names.values()), strict=True)):
-            try:
-                ask = self._checked(cells)
-            except UsageError as exc:
-                self.numbers.append(None)
-                self.errors[row] = str(exc)
-                continue
-            number = known.setdefault(json.dumps(dict(ask.filters), sort_keys=True), len(self.asks))
-            if number == len(self.asks):
-                self.asks.append(ask)
-            self.numbers.append(number)
-
-    def _checked(self, cells: Iterable[Any]) -> Ask:
-        values = dict(zip(self.names, cells, strict=True))
-        for name, cell in values.items():
-            if arguments.missing(cell):  # without this filter, the query would match other records
-                what = f"{self.names[name]} is missing, so no query was sent."
-                raise UsageError(what)
-        return self.ask_for(values)
 
 
 def columns_for(df: Any, filters: Mapping[str, Any]) -> dict[str, str]:
@@ -96,6 +50,7 @@ class ForEach:
         names: Filter name to the column that provides its values.
         row_filters: The filters that differ.
         prefix: Prefix for the names of the records' columns.
+        ask_for: Returns the query for the values of the filters that differ.
     """
 
     source: Source
@@ -104,23 +59,21 @@ class ForEach:
     names: Mapping[str, str]
     row_filters: Sequence[Filter]
     prefix: str
+    ask_for: Callable[[Mapping[str, Any]], Ask]
 
-    def frame(
-        self, df: pd.DataFrame, ask_for: Callable[[Mapping[str, Any]], Ask], columns: list[str] | None, nested: Nested
-    ) -> pd.DataFrame:
+    def frame(self, df: pd.DataFrame, columns: list[str] | None, nested: Nested) -> pd.DataFrame:
         """Return the rows of *df*, repeated for each of their records, with the records' columns and the errors."""
         schema = self.resource.columns_of(self.base)
         wanted = schema.project(columns)
         self._check_names(df, wanted.arrow.names)
-        rows = Rows(df, self.names, ask_for)
-        bulk = self._bulk(schema, rows.asks)
+        asks, numbers, errors = self._queries(df)
+        bulk = self._bulk(schema, asks)
         extra = [] if bulk is None or bulk.column in wanted.arrow.names else [bulk.column]
-        each = Each(self.source, schema.project([*wanted.arrow.names, *extra]) if extra else wanted, rows.asks, bulk)
+        each = Each(self.source, schema.project([*wanted.arrow.names, *extra]) if extra else wanted, asks, bulk)
         each.run(self.resource.name)
-        records, positions = each.table(rows.numbers, nested)
-        answers = [None if number is None else each.answers[number] for number in rows.numbers]
-        errors = [rows.errors[row] if answer is None else answer.error for row, answer in enumerate(answers)]
-        frame = self._joined(df, records.drop(columns=extra), positions, errors)
+        records, positions = each.table(numbers, nested)
+        reasons = [errors[row] if number is None else each.answers[number].error for row, number in enumerate(numbers)]
+        frame = self._joined(df, records.drop(columns=extra), positions, reasons)
         frame.attrs["vendorkit"] = {
             "vendor": self.source.vendor_name,
             "environment": self.source.environment,
@@ -128,9 +81,32 @@ class ForEach:
             "fetched_at": each.started_at,
             "pages": each.pages,
             "total": None,
-            "complete": each.complete and not rows.errors,
+            "complete": each.complete and not errors,
         }
         return frame
+
+    def _queries(self, df: pd.DataFrame) -> tuple[list[Ask], list[int | None], dict[int, str]]:
+        """Return the distinct queries, the number of each row's query, and why a row has none (number None)."""
+        asks, known, numbers, errors = list[Ask](), dict[str, int](), list[int | None](), dict[int, str]()
+        for row, cells in enumerate(zip(*(df[column].tolist() for column in self.names.values()), strict=True)):
+            try:
+                ask = self._checked(cells)
+            except UsageError as exc:
+                numbers.append(None)
+                errors[row] = str(exc)
+                continue
+            numbers.append(known.setdefault(json.dumps(dict(ask.filters), sort_keys=True), len(asks)))
+            if numbers[-1] == len(asks):
+                asks.append(ask)
+        return asks, numbers, errors
+
+    def _checked(self, cells: Iterable[Any]) -> Ask:
+        values = dict(zip(self.names, cells, strict=True))
+        for name, cell in values.items():
+            if arguments.missing(cell):  # without this filter, the query would match other records
+                what = f"{self.names[name]} is missing, so no query was sent."
+                raise UsageError(what)
+        return self.ask_for(values)
 
     def _check_names(self, df: pd.DataFrame, names: Iterable[str]) -> None:
         if doubled := [name for name in [*names, ERROR] if f"{self.prefix}{name}" in df.columns]:
