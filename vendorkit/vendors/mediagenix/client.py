@@ -9,7 +9,7 @@ computing the URLs of pages. The source is excerpts of the vendor's documentatio
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qs, urldefrag, urlencode, urlsplit
@@ -155,11 +155,22 @@ class Mediagenix(Client):
         location = (name, path, parents, in_root)
         if name == "metadata":
             return Resource(name, declared.about, path, declared.schema, Documents(*location), filters)
-        if below == "events":
-            return _resource(declared, Events(*location), filters)
-        if "host" in values or not declared.schema.key:
-            return _resource(declared, Linked(*location), filters)
-        return _resource(declared, EventFed(*location, {parent: link for parent, link in pairs if link}), filters)
+        changes, paging = None, (Events if below == "events" else Linked)(*location)
+        if below != "events" and "host" not in values and declared.schema.key:
+            paging = EventFed(*location, {parent: link for parent, link in pairs if link})
+            changes = FeedChanges(paging)
+        return Resource(
+            name,
+            declared.about,
+            path,
+            schema(name),
+            paging,
+            filters,
+            schema_of=lambda ask: schema(name, tuple(sorted(ask.expand))),
+            expands=expandable(name),
+            ineffective=partial(ineffective_expansions, name),
+            changes=changes,
+        )
 
     def schemes(self) -> Mapping[str, AuthBase]:
         """Return Digest, for all calls. It keeps separate nonces for On-Demand and Sequence."""
@@ -233,18 +244,6 @@ class Mediagenix(Client):
 
     def _fetched(self, call: Call) -> Entity:
         return Entity(self, json_object(self.session.send(call).content, self.title))
-
-
-def _resource(declared: Declared, paging: Linked, filters: tuple[Filter, ...]) -> Resource:
-    name = declared.name
-
-    def schema_of(ask: Ask) -> Schema:
-        return schema(name, tuple(sorted(ask.expand)))
-
-    resource = Resource(name, declared.about, paging.path, schema(name), paging, filters, schema_of=schema_of)
-    changes = FeedChanges(paging) if isinstance(paging, EventFed) else None
-    ineffective = partial(ineffective_expansions, name)
-    return replace(resource, expands=expandable(name), ineffective=ineffective, changes=changes)
 
 
 def _undeclared(name: str) -> Resource:

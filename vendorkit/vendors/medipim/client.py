@@ -107,7 +107,8 @@ class Medipim(Client):
         if not path.rstrip("/").endswith("/check/subscription") or not body.strip():
             return body
         try:
-            return json.dumps(_without_secrets(strict_value(body)), ensure_ascii=False).encode()
+            strict_value(body)
+            return json.dumps(json.loads(body, object_hook=_without_secret), ensure_ascii=False).encode()
         except (ValueError, RecursionError):
             return b'"The response is hidden, because it is not JSON and may contain secrets."'
 
@@ -119,12 +120,8 @@ class Medipim(Client):
         return method == "POST" and path in paths
 
 
-def _without_secrets(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_without_secrets(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    return {name: MASK if name.lower() == "secret" else _without_secrets(item) for name, item in value.items()}
+def _without_secret(members: dict[str, Any]) -> dict[str, Any]:
+    return {name: MASK if name.lower() == "secret" else value for name, value in members.items()}
 
 
 def _resource(declared: Declared) -> Resource:
