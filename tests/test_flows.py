@@ -28,7 +28,7 @@ from vendorkit.vendors.pledg.plans import plans
 
 PRODUCTS = Windowed("products", "/v4/products/query", "/v4/products/find", ("product",), "id", "nl")
 DROPPED = "The call was dropped."
-TITLES = EventFed("titles", "/api/titles", {"licensor": "/api/licensors/{}/titles"}, True, {"licensor": "licensor"})
+TITLES = EventFed("titles", "/api/titles", {"licensor": "/api/licensors/{licensor}/titles"}, True, {"licensor": "licensor"})
 
 
 def page(count: int, first: int = 0, **envelope) -> Page:
@@ -323,7 +323,7 @@ def test_positions_are_the_vendors():
 
 def test_a_document_is_the_value_of_one_record():
     """The metadata of one entity."""
-    documents = Documents("metadata", "/api", {"title": "/api/titles/{}/metadata"}, in_root=False)
+    documents = Documents("metadata", "/api", {"title": "/api/titles/{title}/metadata"}, in_root=False)
     flow = documents.pages(Ask("metadata", {"title": 7}))
     assert next(flow)[0].url == "/api/titles/7/metadata"
     next(flow)

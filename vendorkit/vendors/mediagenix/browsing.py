@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from vendorkit.http.call import Call
 from vendorkit.query import Query
@@ -45,17 +44,15 @@ class Hypermedia(Browsing):
 
     def asked(self, method: str, url: str, body: Any) -> Query:
         """Return the query whose first request this probably is: of a collection, or of one below a parent."""
-        parts = urlsplit(self._client.session.absolute(url))
-        filters: dict[str, Any] = dict(parse_qsl(parts.query, keep_blank_values=True))
-        filters = {name: value for name, value in filters.items() if name not in _PAGING}
+        path, _, text = self._client.session.absolute(url).partition("?")
+        parameters = parse_qsl(text, keep_blank_values=True)
+        filters: dict[str, Any] = {name: value for name, value in parameters if name not in _PAGING}
         expand = filters.pop("expand", "")
         for resource in self._resources.values():
-            for parent, path in {"": resource.path, **getattr(resource.paging, "parents", {})}.items():
-                pattern = re.escape(self._client.session.absolute(path)).replace(r"\{\}", r"(\w+)")
-                match = re.fullmatch(pattern, parts._replace(query="", fragment="").geturl())
-                if match is not None and body is None:
-                    filters |= {parent: match[1]} if parent else {}
-                    return self._query(resource, {**filters, "expand": expand.split(",") if expand else ()})
+            for template in (resource.path, *getattr(resource.paging, "parents", {}).values()):
+                parent = self._match(template, path)
+                if parent is not None and body is None:
+                    return self._query(resource, {**filters, **parent, "expand": expand.split(",") if expand else ()})
         return super().asked(method, url, body)
 
     def record_url(self, address: Address, record: Any) -> str | None:  # noqa: ARG002 - the record has the link

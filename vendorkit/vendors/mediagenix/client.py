@@ -147,7 +147,7 @@ class Mediagenix(Client):
         base = self.endpoint.origins.get("sequence", "") if "host" in values else ""
         below = values.get("below", (name,))[0]
         pairs = [word.partition(":")[::2] for word in values.get("parents", ())]
-        parents = {parent: f"{base}/api/{parent}s/{{}}/{below}" for parent, _ in pairs}
+        parents = {parent: f"{base}/api/{parent}s/{{{parent}}}/{below}" for parent, _ in pairs}
         path, in_root = f"{base}{values['path'][0]}", values.get("root") == ("yes",)
         about = "Only records of this {}, by its id."
         by_parent = [Filter(parent, "integer", many=False, about=about.format(parent)) for parent in parents]

@@ -31,7 +31,7 @@ class Linked(Paging):
     Attributes:
         name: The resource's name, for messages.
         path: Its path.
-        parents: Filter name to the URL of the collection below that parent, with `{}` for the parent's id.
+        parents: Filter name to the URL of the collection below that parent, with the name in braces for its id.
         in_root: Whether the collection can be listed without a parent.
     """
 
@@ -49,7 +49,7 @@ class Linked(Paging):
                 what = f"{self.name} can only be listed under a parent."
                 hints = [f"give {name}=<id>" for name in self.parents]
                 raise UsageError(what, remedy=f"{', or '.join((*hints, 'follow a link to them')).capitalize()}.")
-            url = self.path if parent is None else self.parents[parent].format(params.pop(parent))
+            url = self.path if parent is None else self.parents[parent].format(**{parent: params.pop(parent)})
         if isinstance(params.get("event_type"), list):
             params["event_type"] = ",".join(params["event_type"])
         single = is_single(url)
