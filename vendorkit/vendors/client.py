@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from threading import Event
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, NoReturn
+from typing import Any, ClassVar, Final, Literal, NoReturn
 from urllib.parse import urlsplit
 
 import pandas as pd
@@ -16,6 +16,7 @@ from requests.auth import AuthBase
 
 from vendorkit import arguments, calls
 from vendorkit.ask import Ask, choice, suggestion, unknown_name
+from vendorkit.auth import Basic, Digest
 from vendorkit.auth.flow import origin_of
 from vendorkit.errors import UsageError
 from vendorkit.frames import Page
@@ -57,6 +58,8 @@ class Client:
     snippet_writers: Mapping[str, tuple[str, Callable[[Any], str]]] = MappingProxyType({})
     approved_roots_only: ClassVar[bool] = False
     asks_contact: ClassVar[bool] = False  # whether file downloads must name a contact
+    # By name of the authentication scheme: its kind, and the settings with user and password, which are required.
+    logins: ClassVar[Mapping[str, tuple[Literal["basic", "digest"], str, str]]] = MappingProxyType({})
     footnote: ClassVar[str] = ""  # one sentence about data that no query returns
 
     def __init__(
@@ -65,12 +68,13 @@ class Client:
         self.endpoint, self.settings, self.writable = endpoint, settings, writable
         self.environment = endpoint.environment
         self._resources = {resource.name: resource for resource in self.declare()}
+        secrets = [value for name, value in settings.values.items() if is_credential(name)]
         self.session = Session(
             self.title,
             endpoint.base_url,
             schemes={},
             trust=endpoint.trust,
-            redactor=self._redactor(),
+            redactor=Redactor([value.reveal() for value in secrets], self.credential_pairs()),
             rates=endpoint.rates,
             budget_name=self._budget_name(),
             policy=policy,
@@ -80,10 +84,6 @@ class Client:
         )
         self.session.schemes.update(self.schemes())
         self._files: Session | None = None
-
-    def _redactor(self) -> Redactor:
-        pairs = self.credential_pairs()
-        return Redactor([value.reveal() for name, value in self.settings.values.items() if is_credential(name)], pairs)
 
     def _budget_name(self) -> str:
         # The vendors count requests per key. The name contains a hash of the key's id, never of its secret.
@@ -107,11 +107,13 @@ class Client:
 
     def schemes(self) -> Mapping[str, AuthBase]:
         """Return the authentication schemes by name. Calls that do not name one use "default"."""
-        raise NotImplementedError
+        pairs = zip(self.logins.items(), self.credential_pairs(), strict=True)
+        return {name: (Basic if kind == "basic" else Digest)(*pair) for (name, (kind, *_)), pair in pairs}
 
     def credential_pairs(self) -> list[tuple[str, str]]:
         """Return the (user, password) pairs that HTTP Basic or Digest would send, for the redactor."""
-        return []
+        found = self.settings.require([name for _, *names in self.logins.values() for name in names], why=self.title)
+        return [(found[user], found[password]) for _, user, password in self.logins.values()]
 
     def may_repeat(self, method: str, path: str) -> bool:  # noqa: ARG002 - used by subclasses
         """Return whether a raw call to *path* on the main host only reads, although *method* could write."""
@@ -126,9 +128,12 @@ class Client:
         next(self.example_query().records(limit=1), None)
         return "the credentials are accepted."
 
-    def signing(self, scheme: str | None) -> Signing:  # noqa: ARG002 - used by subclasses
+    def signing(self, scheme: str | None) -> Signing:
         """Return how an authentication scheme signs calls, for generated code in other languages."""
-        return Signing()
+        if scheme is None or scheme not in self.logins:
+            return Signing()
+        kind, *names = self.logins[scheme]
+        return Signing(kind, tuple(names))
 
     def connect_arguments(self) -> dict[str, Any]:
         """Return the arguments of `connect` that create this client, without credentials."""
@@ -247,7 +252,7 @@ class Client:
         url = arguments.text(url, "url", "the https URL of a file")
         if self._files is None:
             is_local = self.environment == "local"
-            # Mediagenix's approved authority signs its API only: its files are on a public cloud.
+            # The approved authority signs the vendor's API only, not its files, which are on a public cloud.
             trust = public_trust() if self.approved_roots_only and not is_local else self.endpoint.trust
             contact = self.settings.get(CONTACT_VARIABLE) or "mock server" * is_local
             self._files = files_session(self.session, trust, contact, needed=self.asks_contact)

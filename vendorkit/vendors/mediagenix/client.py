@@ -11,20 +11,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import parse_qs, urldefrag, urlencode, urlsplit
 
-from requests.auth import AuthBase
-
 from vendorkit import arguments
 from vendorkit.ask import Ask, Filter, choice
-from vendorkit.auth import Digest
 from vendorkit.auth.flow import origin_of
 from vendorkit.frames import Column, Kind, Schema
 from vendorkit.http.answers import json_object
 from vendorkit.http.call import Call
 from vendorkit.query import Query
-from vendorkit.resource import Resource, Signing, first_call
+from vendorkit.resource import Resource, first_call
 from vendorkit.vendors.bound import BoundResource
 from vendorkit.vendors.client import Client
 from vendorkit.vendors.declared import Declared, read_resources
@@ -128,6 +126,7 @@ class Mediagenix(Client):
     vendor_name = "mediagenix"
     label = "Mediagenix On-Demand"
     setting_names = ("MEDIAGENIX_ROBOT_USER", "MEDIAGENIX_ROBOT_PASSWORD")
+    logins = MappingProxyType({"default": ("digest", "MEDIAGENIX_ROBOT_USER", "MEDIAGENIX_ROBOT_PASSWORD")})
     accepts: tuple[str, ...] = ("xml", "json")
     local_origins = ("sequence",)
     approved_roots_only = True
@@ -171,19 +170,6 @@ class Mediagenix(Client):
             ineffective=partial(ineffective_expansions, name),
             changes=changes,
         )
-
-    def schemes(self) -> Mapping[str, AuthBase]:
-        """Return Digest, for all calls. It keeps separate nonces for On-Demand and Sequence."""
-        return {"default": Digest(*self.credential_pairs()[0])}
-
-    def signing(self, scheme: str | None) -> Signing:
-        """Return Digest with the robot user and its password."""
-        return Signing("digest", self.setting_names) if scheme else Signing()
-
-    def credential_pairs(self) -> list[tuple[str, str]]:
-        """Return the robot user and its password."""
-        values = self.settings.require(self.setting_names, why=self.title)
-        return [(values[self.setting_names[0]], values[self.setting_names[1]])]
 
     def ping(self) -> str:
         """Fetch the root."""

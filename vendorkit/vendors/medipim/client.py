@@ -9,15 +9,13 @@ creation. The source is excerpts of the vendor's documentation; what they leave 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
-from requests.auth import AuthBase
-
-from vendorkit.auth import Basic
-from vendorkit.resource import Resource, Signing
+from vendorkit.resource import Resource
 from vendorkit.settings import MASK
 from vendorkit.strictjson import strict_value
 from vendorkit.vendors.bound import BoundResource
@@ -31,7 +29,6 @@ from vendorkit.vendors.medipim.php_client import php_client
 FILE: Final = Path(__file__).with_name("resources.txt")
 # The documented limit is 100 requests per minute per key. The margin allows for clocks that differ.
 RATES: Final = ((97, 60.0),)
-_KEY: Final = ("MEDIPIM_API_KEY_ID", "MEDIPIM_API_KEY_SECRET")
 
 
 class Medipim(Client):
@@ -60,7 +57,8 @@ class Medipim(Client):
 
     vendor_name = "medipim"
     label = "Medipim"
-    setting_names = ("MEDIPIM_COUNTRY", *_KEY)
+    setting_names = ("MEDIPIM_COUNTRY", "MEDIPIM_API_KEY_ID", "MEDIPIM_API_KEY_SECRET")
+    logins = MappingProxyType({"default": ("basic", "MEDIPIM_API_KEY_ID", "MEDIPIM_API_KEY_SECRET")})
     countries = tuple(read_countries(FILE))
     asks_contact = True
     snippet_writers = {"php-client": ("PHP (Medipim client)", php_client)}  # noqa: RUF012 - a constant
@@ -84,19 +82,6 @@ class Medipim(Client):
         listed = read_resources(FILE, self.country).values()
         offered = (known for known in listed if self.country in known.values.get("countries", (self.country,)))
         return [_resource(declared) for declared in offered]
-
-    def schemes(self) -> Mapping[str, AuthBase]:
-        """Return HTTP Basic, for all calls."""
-        return {"default": Basic(*self.credential_pairs()[0])}
-
-    def signing(self, scheme: str | None) -> Signing:
-        """Return HTTP Basic with the key's id and secret."""
-        return Signing("basic", _KEY) if scheme else Signing()
-
-    def credential_pairs(self) -> list[tuple[str, str]]:
-        """Return the key's id and secret."""
-        found = self.settings.require(_KEY, why=self.title)
-        return [(found[_KEY[0]], found[_KEY[1]])]
 
     def ping(self) -> str:
         """Count the brands."""
