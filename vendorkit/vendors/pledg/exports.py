@@ -24,8 +24,6 @@ from vendorkit.files import read_bounded
 
 LIMIT_BYTES: Final = 1 << 28
 _SEPARATORS: Final = (";", "\t", ",")
-_AMOUNT: Final = re.compile(r"(?P<sign>[+-]?)(?P<body>[0-9][0-9.,']{0,20})")
-_WHOLE: Final = re.compile(r"[0-9]+|[0-9]{1,3}(?:([.,'])[0-9]{3})(?:\1[0-9]{3})*")
 _LONGEST: Final = 16  # characters of the whole euros; the cents then fit into 64 bits
 _NEEDED: Final = {"verified", "repeated", "amount_cents", "reference"}  # columns of notifications
 _BLANKS: Final = re.compile("[\\s\u00a0\u202f€]|EUR")
@@ -165,22 +163,14 @@ def _column(frame: pd.DataFrame, name: str) -> pd.Series:
 
 
 def _cents(text: str, decimal: str | None) -> int:
-    match = _AMOUNT.fullmatch(_BLANKS.sub("", text).replace("\u2212", "-"))
-    sign, whole, fraction = _parts(match["sign"], match["body"], decimal) if match else ("", "", "")
-    if not _WHOLE.fullmatch(whole) or len(fraction.rstrip("0")) > 2 or len(whole) > _LONGEST:
+    thousands = ".,'".replace(decimal or " ", "")
+    whole = rf"[0-9]+|[0-9]{{1,3}}(?:([{thousands}])[0-9]{{3}})(?:\3[0-9]{{3}})*"
+    amount = re.compile(rf"([+-]?)({whole})(?:([{decimal or '.,'}])([0-9]*))?")
+    match = amount.fullmatch(_BLANKS.sub("", text).replace("\u2212", "-"))
+    sign, euros, separator, point, fraction = match.groups("") if match else ("",) * 5
+    # One separator before three digits may be either.
+    is_ambiguous = not decimal and not separator and len(fraction) == 3
+    if not match or is_ambiguous or point == separator != "" or len(fraction.rstrip("0")) > 2 or len(euros) > _LONGEST:
         what = f"{text[:40]!r} is not an amount in euros and cents."
         raise UsageError(what, remedy='Write it as 1234,56. If amounts are ambiguous, pass decimal="," or ".".')
-    return int(f"{sign}{re.sub('[^0-9]', '', whole)}{fraction[:2].ljust(2, '0')}")
-
-
-def _parts(sign: str, body: str, decimal: str | None) -> tuple[str, str, str]:
-    """Return sign, digits before the decimal point and digits after it; no digits if the amount is ambiguous."""
-    separators = re.findall("[.,']", body)
-    point = decimal or (separators[-1] if separators else "")
-    if not point or point not in body:
-        return sign, body, ""
-    whole, _, fraction = body.rpartition(point)
-    if decimal is None and len(set(separators)) == 1 and len(fraction) == 3:
-        # One kind of separator before three digits: it separates thousands if it repeats, else it is ambiguous.
-        return sign, body if len(separators) > 1 else "", ""
-    return sign, "" if point in whole else whole, fraction
+    return int(f"{sign}{re.sub('[^0-9]', '', euros)}{fraction[:2].ljust(2, '0')}")
