@@ -59,7 +59,7 @@ class BoundResource:
 
     def query(
         self,
-        *positional: NoReturn,
+        *,
         where: Mapping[str, Any] | None = None,
         sort: str | None = None,
         expand: str | Iterable[str] = (),
@@ -72,7 +72,6 @@ class BoundResource:
         Return a lazy query for the records that match all *filters*; nothing is sent.
 
         Args:
-            positional: Not accepted: pass filters by name.
             where: The vendor's own nested filter, such as `{"or": [{"brand": 9}, {"not": {"status": "active"}}]}`. Its
                 values are checked like those of *filters*.
             sort: One of the resource's sort keys; "-createdAt" for descending.
@@ -92,8 +91,6 @@ class BoundResource:
             UsageError: A filter, sort key or expansion is unknown, the value of a filter is invalid, or `since` was
                 given and the vendor does not report changes.
         """
-        if positional:
-            self._refuse_positional(positional[0])
         values = self._with_defaults(self._values(filters))
         ask = self._build_ask(values, where=where, sort=sort, expand=expand, accept=accept, strategy=strategy)
         if since is None:
@@ -193,14 +190,6 @@ class BoundResource:
         prefix = arguments.text(prefix, "prefix")
         per_row = ForEach(self._client, self._resource, base, names, row_filters, prefix, ask_for)
         return per_row.frame(df, arguments.columns(columns), checked_nested(nested))
-
-    def _refuse_positional(self, given: Any) -> NoReturn:
-        remedy = "Write query(name=value). The attribute .filters lists the filters."
-        if isinstance(given, Mapping) and given and all(isinstance(name, str) for name in given):
-            keywords = ", ".join(f"{name}={arguments.shown(value)}" for name, value in given.items())
-            remedy = f"Write query({keywords})." if all(map(str.isidentifier, given)) else remedy
-            remedy += " Pass a nested filter as where=." if self._resource.nests else ""
-        arguments.refuse("query", "called with filters by name", given, remedy)
 
     def _values(self, filters: Mapping[str, Any]) -> dict[str, Any]:
         """Return the checked values by the vendor's names, without those that are None."""

@@ -64,6 +64,15 @@ def _plain(body: Any) -> Any:
     return bytes(body) if isinstance(body, (bytearray, memoryview)) else body
 
 
+def _text(body: Any) -> str:
+    if isinstance(body, bytes):
+        return body.decode("utf-8", "replace")
+    try:
+        return body if isinstance(body, str) else json.dumps(body, default=arguments.shown)
+    except (TypeError, ValueError, RecursionError):
+        return arguments.shown(body)
+
+
 def _examined(body: bytes | str | Mapping[str, Any], secret: Secret) -> tuple[dict[str, Any], str]:
     """Return the row of one notification, and a string that identifies its content."""
     try:
@@ -73,8 +82,7 @@ def _examined(body: bytes | str | Mapping[str, Any], secret: Secret) -> tuple[di
         fields = None
     if not isinstance(fields, dict):
         why = "The notification is not a JSON object."
-        text = body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body)
-        return {"verified": False, "why": why, "kind": "unreadable"}, text
+        return {"verified": False, "why": why, "kind": "unreadable"}, _text(body)
     try:
         genuine = verify_notification(body, secret.reveal())
     except (SignatureInvalid, MalformedAnswer) as exc:
