@@ -8,15 +8,12 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
-from dataclasses import fields
 
 import pytest
 
 import vendorkit as vk
 from vendorkit import local
 from vendorkit.auth.flow import is_loopback
-from vendorkit.local.server.process import FIXED_AT_START
-from vendorkit.local.server.settings import Settings
 
 # A shell makes its background processes ignore SIGINT, and children inherit that. Some tests send SIGINT.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -67,11 +64,7 @@ def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
 def vendors(servers: local.LocalVendors, monkeypatch: pytest.MonkeyPatch, caplog) -> Iterator[local.LocalVendors]:
     """The mock servers with default switches and empty logs. `vk.connect` uses these."""
     monkeypatch.setattr(local, "shared", lambda *_: servers)
-    defaults = Settings()
-    switches = {f.name: getattr(defaults, f.name) for f in fields(defaults) if f.name not in FIXED_AT_START}
-    for name in servers:
-        servers[name].set(**switches)
-        servers[name].clear_log()
+    servers.reset()
     caplog.set_level(logging.DEBUG)
     yield servers
     logged = caplog.text

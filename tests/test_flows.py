@@ -28,7 +28,9 @@ from vendorkit.vendors.pledg.plans import plans
 
 PRODUCTS = Windowed("products", "/v4/products/query", "/v4/products/find", ("product",), "id", "nl")
 DROPPED = "The call was dropped."
-TITLES = EventFed("titles", "/api/titles", {"licensor": "/api/licensors/{licensor}/titles"}, True, {"licensor": "licensor"})
+TITLES = EventFed(
+    "titles", "/api/titles", {"licensor": "/api/licensors/{licensor}/titles"}, True, {"licensor": "licensor"}
+)
 
 
 def page(count: int, first: int = 0, **envelope) -> Page:

@@ -47,6 +47,21 @@ def test_switches_change_while_it_runs(pledg):
     assert pledg.get_settings() == before
 
 
+def test_reset_restores_the_switches_and_logs_of_all_servers(open_client):
+    """The values are those of the start, not the defaults."""
+    with local.start(vendors=("pledg", "medipim"), latency_s=0.01, products=10, brands=2) as servers:
+        before = {name: servers[name].get_settings() for name in servers}
+        servers["pledg"].set(rate_limit=True, fail_next=["500"], fault_kinds=[])
+        servers["medipim"].change("add")
+        with open_client(servers["medipim"]) as client:
+            client.get("/v4/brands")
+        servers.reset()
+        servers.reset()
+        assert {name: servers[name].get_settings() for name in servers} == before
+        assert [servers[name].log() for name in servers] == [[], []]
+        assert servers["medipim"].requests == 0
+
+
 @pytest.mark.parametrize(
     ("switch", "hint"),
     [

@@ -84,18 +84,17 @@ async def serve(names: list[str], switches: Mapping[str, Any], ready: TextIO) ->
     # The CA's key is never written.
     authority.issue_cert("127.0.0.1", "localhost", "::1").configure_cert(context)
     control_token, credentials = secrets.token_urlsafe(32), make_credentials(names, Settings(**switches))
-    vendors, servers, tasks, origins = {}, [], [], dict[str, str]()
+    vendors, servers, tasks = dict[str, Vendor](), [], []
     for name in names:
         listener = _listener()
         port = listener.getsockname()[1]
-        vendor = Vendor(APIS[name], Settings(**switches), credentials[name], port, control_token, origins)
-        origins[name] = vendor.base_url
-        servers.append(_server_for(vendor, context))
+        vendors[name] = Vendor(APIS[name], Settings(**switches), credentials[name], port, control_token, vendors)
+        servers.append(_server_for(vendors[name], context))
         tasks.append(asyncio.ensure_future(servers[-1].serve(sockets=[listener])))
-        vendors[name] = {"port": port, "credentials": vendor.credentials}
     while not all(server.started for server in servers):  # noqa: ASYNC110  uvicorn reports its start only by a flag
         await asyncio.sleep(0.005)
-    ready_line = {"vendors": vendors, "ca_pem": authority.cert_pem.bytes().decode(), "control_token": control_token}
+    addresses = {name: {"port": vendor.port, "credentials": vendor.credentials} for name, vendor in vendors.items()}
+    ready_line = {"vendors": addresses, "ca_pem": authority.cert_pem.bytes().decode(), "control_token": control_token}
     print(json.dumps(ready_line), file=ready, flush=True)
     await asyncio.gather(*tasks)
 

@@ -58,9 +58,6 @@ class LocalVendor:
         self._port = port
         self._control_token = control_token
 
-    def __repr__(self) -> str:
-        return f"<LocalVendor {self.name} at {self.base_url}>"
-
     def __reduce__(self) -> NoReturn:
         message = "A LocalVendor holds credentials and cannot be pickled. Start or share one in each process."
         raise TypeError(message)
@@ -159,9 +156,6 @@ class LocalVendors:
         self._vendors = dict(vendors)
         self._owner_pid = os.getpid()
 
-    def __repr__(self) -> str:
-        return f"<LocalVendors {', '.join(self._vendors)}>"
-
     def __getitem__(self, name: str) -> LocalVendor:
         try:
             return self._vendors[name]
@@ -171,9 +165,6 @@ class LocalVendors:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._vendors)
-
-    def __len__(self) -> int:
-        return len(self._vendors)
 
     def __enter__(self) -> Self:
         return self
@@ -192,6 +183,10 @@ class LocalVendors:
         except VendorUnavailable:
             return False
         return True
+
+    def reset(self) -> None:
+        """Set all switches of all servers back to their values at the start, undo all changes, and empty the logs."""
+        next(iter(self._vendors.values()))._control("reset")  # noqa: SLF001 - all servers are in one process
 
     def stop(self) -> None:
         """Stop the servers. A second call, or a call from a forked process, does nothing."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import hmac
 import socket
 import struct
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -30,7 +31,7 @@ class Vendor:
     credentials: Mapping[str, str]
     port: int
     control_token: str
-    origins: Mapping[str, str] = field(default_factory=dict)  # of all servers, by name
+    others: Mapping[str, Vendor] = field(default_factory=dict)  # all servers of this process, by name
     connections: Any = field(default_factory=set)  # uvicorn's, of this server
     log: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=LOG_LENGTH))
     count: int = 0
@@ -39,13 +40,15 @@ class Vendor:
         self.base_url = f"https://127.0.0.1:{self.port}"
         self.api = self.kind(self.settings, self.origin, self.credentials)
         self.limit = RateLimit(self.settings, self.api.RATE)
+        self.at_start = dataclasses.asdict(self.settings)
         self.check = check_for(self.api)
 
     def origin(self, name: str = "") -> str:
         """Return the origin of this server, of another server by its name, or of the "files" that it links to."""
         if name == "files":  # to the client, another host, like a CDN's
             return self.base_url.replace("127.0.0.1", "localhost")
-        return self.origins.get(name, f"https://{name}.example") if name else self.base_url
+        other = self.others.get(name) if name else self
+        return f"https://{name}.example" if other is None else other.base_url
 
     def refusal(self, status: int, reason: str, exc: Exception | None = None) -> Response:
         """Return the vendor's error body, with Retry-After if the switch is set."""
@@ -107,30 +110,26 @@ async def control(vendor: Vendor, scope: Scope, receive: Receive, send: Send) ->
         await PlainTextResponse("Only for the process that started the mock servers.\n", 403)(scope, receive, send)
         return
     action = scope["path"].rsplit("/", 1)[-1]
-    await JSONResponse(_act(vendor, action, await request.json()))(scope, receive, send)
+    await JSONResponse(_ACTIONS[action](vendor, await request.json()))(scope, receive, send)
 
 
-def _act(vendor: Vendor, action: str, arguments: dict[str, Any]) -> Any:
-    """Do *action*; the caller, `vendorkit.local.server.process`, has checked names and types."""
-    if action == "log":
-        return list(vendor.log)
-    if action == "count":
-        return vendor.count
-    if action == "clear_log":
-        vendor.log.clear()
-        vendor.count = 0
-    elif action == "get_settings":
-        return dataclasses.asdict(vendor.settings)
-    elif action == "set":
-        for name, value in arguments.items():
-            setattr(vendor.settings, name, value)
-        if arguments.keys() & {"rate_limit", "rate_limit_requests"}:
-            vendor.limit = RateLimit(vendor.settings, vendor.api.RATE)
-    elif action == "change":
-        return _change(vendor, arguments)
-    elif action == "expire_now":
-        vendor.settings.expirations += 1
-    return None
+def _set(vendor: Vendor, settings: Mapping[str, Any]) -> None:
+    for name, value in settings.items():
+        setattr(vendor.settings, name, value)
+    if settings.keys() & {"rate_limit", "rate_limit_requests"}:
+        vendor.limit = RateLimit(vendor.settings, vendor.api.RATE)
+
+
+def _clear_log(vendor: Vendor) -> None:
+    vendor.log.clear()
+    vendor.count = 0
+
+
+def _reset(vendor: Vendor) -> None:
+    """Reset all servers at once, because tests do this often."""
+    for other in vendor.others.values():
+        _set(other, copy.deepcopy(other.at_start))
+        _clear_log(other)
 
 
 def _change(vendor: Vendor, arguments: dict[str, Any]) -> str:
@@ -140,3 +139,16 @@ def _change(vendor: Vendor, arguments: dict[str, Any]) -> str:
         for record in arguments["records"] or [""]:
             vendor.settings.note(arguments["action"], record)
     return refused
+
+
+# The caller, `vendorkit.local.server.process`, has checked names and types.
+_ACTIONS: Final[dict[str, Callable[[Vendor, dict[str, Any]], Any]]] = {
+    "log": lambda vendor, _: list(vendor.log),
+    "count": lambda vendor, _: vendor.count,
+    "clear_log": lambda vendor, _: _clear_log(vendor),
+    "get_settings": lambda vendor, _: dataclasses.asdict(vendor.settings),
+    "set": _set,
+    "reset": lambda vendor, _: _reset(vendor),
+    "change": _change,
+    "expire_now": lambda vendor, _: _set(vendor, {"expirations": vendor.settings.expirations + 1}),
+}
