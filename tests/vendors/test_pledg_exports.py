@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 
 from vendorkit.errors import MalformedAnswer, UsageError
+from vendorkit.vendors.pledg.exports import Exports
 
 ROWS = [["ORDER-1", "1 234,56 €", "Payé"], ["ORDER-2", "20,00", "Remboursé; partiel"], ["0003", "", "Échoué"]]
+EXPORTS = Exports()
 NAMES = ["Référence", "Montant", "Statut"]  # made up: no document names the columns
 
 
@@ -18,28 +20,29 @@ def as_csv(separator, rows=ROWS, names=NAMES, end="\r\n"):
     return end.join(separator.join(f'"{cell}"' for cell in row) for row in [names, *rows]) + end
 
 
-@pytest.mark.parametrize("separator", [";", ",", "\t"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_a_file_is_texts_under_its_own_names(pledg, tmp_path, separator, encoding, end):
+@pytest.mark.parametrize(
+    ("separator", "encoding", "end"),
+    [(";", "utf-8", "\n"), (",", "utf-8-sig", "\r\n"), ("\t", "cp1252", "\n"), (";", "utf-16", "\r\n")],
+)
+def test_a_file_is_texts_under_its_own_names(tmp_path, separator, encoding, end):
     """Whatever wrote it: the same table, from a path and from bytes; codes keep their zeros."""
     content = as_csv(separator, end=end).encode(encoding)
     (tmp_path / "export.csv").write_bytes(content)
     for given in (content, tmp_path / "export.csv", str(tmp_path / "export.csv")):
-        frame = pledg.exports.read(given)
+        frame = EXPORTS.read(given)
         assert list(frame.columns) == NAMES
         assert frame.to_numpy().tolist() == ROWS
         assert set(map(str, frame.dtypes)) == {"string"}
 
 
-def test_separators_in_quotes_and_blank_lines_are_no_columns(pledg):
+def test_separators_in_quotes_and_blank_lines_are_no_columns():
     """The header decides, without what is in quotes; a trailing empty line is none."""
-    frame = pledg.exports.read(b'"a,b,c";d\n1,5;2\n\n;\n"x\ny";3\n')
+    frame = EXPORTS.read(b'"a,b,c";d\n1,5;2\n\n;\n"x\ny";3\n')
     assert frame.to_dict("list") == {"a,b,c": ["1,5", "x\ny"], "d": ["2", "3"]}
-    assert pledg.exports.read(b"a;b\n").empty
-    assert list(pledg.exports.read(b'"a\nb","c"\n1,2\n')) == ["a\nb", "c"]
-    assert list(pledg.exports.read(b" \r\n \na,b\n1,2\n")) == ["a", "b"]
-    assert pledg.exports.read(b"a,b\r1;x,5\r2,3;4;5\r").to_dict("list") == {"a": ["1;x", "2"], "b": ["5", "3;4;5"]}
+    assert EXPORTS.read(b"a;b\n").empty
+    assert list(EXPORTS.read(b'"a\nb","c"\n1,2\n')) == ["a\nb", "c"]
+    assert list(EXPORTS.read(b" \r\n \na,b\n1,2\n")) == ["a", "b"]
+    assert EXPORTS.read(b"a,b\r1;x,5\r2,3;4;5\r").to_dict("list") == {"a": ["1;x", "2"], "b": ["5", "3;4;5"]}
 
 
 @pytest.mark.parametrize(
@@ -56,17 +59,17 @@ def test_separators_in_quotes_and_blank_lines_are_no_columns(pledg):
         ("a;b\n1;2\n".encode("utf-16-le"), "zero bytes"),
     ],
 )
-def test_what_is_no_table_is_refused_with_its_line(pledg, content, problem):
+def test_what_is_no_table_is_refused_with_its_line(content, problem):
     """One typed error."""
     with pytest.raises(MalformedAnswer, match=problem):
-        pledg.exports.read(content)
+        EXPORTS.read(content)
 
 
 @pytest.mark.parametrize("given", ["missing.csv", ".", "a\0b", ""])
-def test_a_file_that_is_not_there_is_a_usage_error(pledg, given):
+def test_a_file_that_is_not_there_is_a_usage_error(given):
     """So are folders and impossible names."""
     with pytest.raises(UsageError):
-        pledg.exports.read(given)
+        EXPORTS.read(given)
 
 
 @pytest.mark.parametrize(
@@ -80,27 +83,27 @@ def test_a_file_that_is_not_there_is_a_usage_error(pledg, given):
         *(("12345678901,00", 1234567890100), ("12345678901234567890", None), ("92233720368547758,08", None)),
     ],
 )
-def test_amounts_become_cents_or_are_refused(pledg, text, cents):
+def test_amounts_become_cents_or_are_refused(text, cents):
     """Never a float, never a guess: what could be thousands or decimals needs decimal=."""
     frame = pd.DataFrame({"Montant": [text]})
     if cents is None:
         with pytest.raises(UsageError, match="is not an amount"):
-            pledg.exports.cents(frame, "Montant")
+            EXPORTS.cents(frame, "Montant")
     else:
-        assert pledg.exports.cents(frame, "Montant").tolist() == [cents]
+        assert EXPORTS.cents(frame, "Montant").tolist() == [cents]
 
 
-def test_decimal_settles_what_is_ambiguous(pledg):
+def test_decimal_settles_what_is_ambiguous():
     """1.234 is a thousand euros with a decimal comma; parts of a cent stay refused."""
     frame = pd.DataFrame({"Montant": ["1.234", "1.234,5", None, ""]})
-    found = pledg.exports.cents(frame, "Montant", decimal=",")
+    found = EXPORTS.cents(frame, "Montant", decimal=",")
     assert found.dtype == "Int64"
     assert found.isna().tolist() == [False, False, True, True]
     assert found.tolist()[:2] == [123400, 123450]
     with pytest.raises(UsageError):
-        pledg.exports.cents(frame, "Montant", decimal=".")
+        EXPORTS.cents(frame, "Montant", decimal=".")
     with pytest.raises(UsageError, match="The columns are: Montant"):
-        pledg.exports.cents(frame, "Amount")
+        EXPORTS.cents(frame, "Amount")
 
 
 def test_an_export_is_compared_with_the_notifications(pledg):
@@ -111,8 +114,8 @@ def test_an_export_is_compared_with_the_notifications(pledg):
     amounts = genuine.groupby("reference")["amount_cents"].sum()
     rows = [[ref, f"{cents // 100},{cents % 100:02}", "ok"] for ref, cents in amounts.items()]
     rows[0][1] = "0,01"
-    export = pledg.exports.read(as_csv(";", [*rows[:-1], ["UNKNOWN", "5,00", "ok"]]).encode("utf-8-sig"))
-    found = pledg.exports.compare(export, log, reference="Référence", amount="Montant").set_index("reference")
+    export = EXPORTS.read(as_csv(";", [*rows[:-1], ["UNKNOWN", "5,00", "ok"]]).encode("utf-8-sig"))
+    found = EXPORTS.compare(export, log, reference="Référence", amount="Montant").set_index("reference")
     assert found["state"].value_counts().to_dict() == {
         "equal": len(rows) - 2, "different": 1, "only in the export": 1, "only in the notifications": 1,
     }  # fmt: skip
@@ -120,26 +123,26 @@ def test_an_export_is_compared_with_the_notifications(pledg):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
-def test_payments_without_a_reference_are_compared_too(pledg):
+def test_payments_without_a_reference_are_compared_too():
     """However they are missing; nothing is left out of the sums."""
     log = pd.DataFrame({"verified": True, "repeated": False, "amount_cents": [500, 100], "reference": [None, "A"]})
     for missing in (None, "", " ", pd.NA):
         export = pd.DataFrame({"ref": ["A", missing, missing], "m": ["1", "2", "3,50"]})
-        found = pledg.exports.compare(export, log, reference="ref", amount="m").set_index("reference")
+        found = EXPORTS.compare(export, log, reference="ref", amount="m").set_index("reference")
         assert found["export_cents"].to_dict() == {"": 550, "A": 100}
         assert found["notified_cents"].to_dict() == {"": 500, "A": 100}
 
 
 @pytest.mark.parametrize("log", [None, [1], pd.DataFrame({"reference": ["A"]}), pd.Series([1])])
-def test_what_is_no_table_of_notifications_is_a_usage_error(pledg, log):
+def test_what_is_no_table_of_notifications_is_a_usage_error(log):
     """Not a KeyError of pandas."""
     export = pd.DataFrame({"ref": ["A"], "m": ["1"]})
     with pytest.raises(UsageError, match="notifications must be the table"):
-        pledg.exports.compare(export, log, reference="ref", amount="m")
+        EXPORTS.compare(export, log, reference="ref", amount="m")
 
 
-def test_a_pipe_without_a_writer_is_refused_at_once(pledg, tmp_path):
+def test_a_pipe_without_a_writer_is_refused_at_once(tmp_path):
     """It would be waited for without an end; its name is shown on one line."""
     os.mkfifo(tmp_path / "a\nb.csv")
     with pytest.raises(UsageError, match=r"a\\nb\.csv is a named pipe"):
-        pledg.exports.read(tmp_path / "a\nb.csv")
+        EXPORTS.read(tmp_path / "a\nb.csv")
