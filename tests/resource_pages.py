@@ -33,7 +33,7 @@ def page_of(client: vk.Client) -> Path:
 
 def rewritten(client: vk.Client) -> str:
     """Return the vendor's page with its resources as declared now."""
-    sections = "\n\n".join(_section(resource) for resource in client._resources.values())
+    sections = "\n\n".join(_section(resource) for resource in client.declared.values())
     return _GENERATED.sub(lambda m: f"{m[1]}\n{sections}\n\n{m[2]}", page_of(client).read_text(encoding="utf-8"))
 
 

@@ -573,7 +573,7 @@ def test_writes_are_refused_before_anything_is_prepared(medipim):
             return replace(super().call(ask, number, size), repeatable=False)
 
     brands = medipim.declared["brands"]
-    medipim._resources["brands"] = replace(brands, paging=Writing("brands", brands.path))
+    medipim.declared["brands"] = replace(brands, paging=Writing("brands", brands.path))
     with pytest.raises(NotAllowed):
         medipim.browsing.at(brands.path)
 

@@ -46,6 +46,13 @@ class Client:
         settings: The credentials and other settings.
         writable: Whether calls that may change data are allowed.
         policy: Timeouts and retries.
+
+    Attributes:
+        environment: The name of the environment.
+        base_url: Scheme, host and port that paths are relative to.
+        title: The vendor and the environment, for messages.
+        country: The country of the platform; "" if the vendor has only one platform.
+        declared: The declared resources by name; `resources` shows them as a table.
     """
 
     vendor_name: str
@@ -66,8 +73,11 @@ class Client:
         self, endpoint: Endpoint, settings: Settings, *, writable: bool = False, policy: Policy | None = None
     ) -> None:
         self.endpoint, self.settings, self.writable = endpoint, settings, writable
-        self.environment = endpoint.environment
-        self._resources = {resource.name: resource for resource in self.declare()}
+        self.environment, self.base_url = endpoint.environment, endpoint.base_url
+        self.title = f"{self.label} ({self.environment})"
+        country = settings.get(f"{self.vendor_name.upper()}_COUNTRY") or next(iter(self.countries), "")
+        self.country = country.lower()
+        self.declared: Mapping[str, Resource] = {resource.name: resource for resource in self.declare()}
         secrets = [value for name, value in settings.values.items() if is_credential(name)]
         self.session = Session(
             self.title,
@@ -139,19 +149,9 @@ class Client:
         """Return the arguments of `connect` that create this client, without credentials."""
         return {"environment": self.environment} | ({"country": self.country} if self.countries else {})
 
-    @property
-    def country(self) -> str:
-        """The country of the platform; "" if the vendor has only one platform."""
-        return (self.settings.get(f"{self.vendor_name.upper()}_COUNTRY") or next(iter(self.countries), "")).lower()
-
-    @property
-    def base_url(self) -> str:
-        """Scheme, host and port that paths are relative to."""
-        return self.endpoint.base_url
-
     def resource_of(self, ask: Ask) -> Resource:
         """Return the resource that *ask* queries."""
-        return self._resources[ask.resource]
+        return self.declared[ask.resource]
 
     def fetch(self, call: Call, stop: Event) -> Iterator[Page]:
         """Send *call* and yield its page, or the blocks of a stream. Setting *stop* raises `Cancelled`."""
@@ -170,28 +170,18 @@ class Client:
         return self.endpoint.reopen(self.session.policy)
 
     @property
-    def title(self) -> str:
-        """The vendor and the environment, for messages."""
-        return f"{self.label} ({self.environment})"
-
-    @property
-    def declared(self) -> Mapping[str, Resource]:
-        """The declared resources by name; `resources` shows them as a table."""
-        return self._resources
-
-    @property
     def browsing(self) -> Browsing:
         """The addresses that `vendorkit.browse` can show."""
-        return Browsing(self, self.settings, self._resources)
+        return Browsing(self, self.settings, self.declared)
 
     def example_query(self) -> Query:
         """Return the query that `vendorkit demo` runs, by default for all records of the first resource."""
-        return BoundResource(self, self.settings, next(iter(self._resources.values()))).query()
+        return BoundResource(self, self.settings, next(iter(self.declared.values()))).query()
 
     @property
     def resources(self) -> pd.DataFrame:
         """One row per resource: name, description, filters, sort keys, expansions, number of columns."""
-        return frame_of_resources(self._resources)
+        return frame_of_resources(self.declared)
 
     def get(
         self, path: str, *, params: Mapping[str, Any] | None = None, auth: str | None = "default"
@@ -284,16 +274,16 @@ class Client:
         raise UsageError(what, remedy=suggestion(name, [known for known in self.session.schemes if known != "default"]))
 
     def __getattr__(self, name: str) -> BoundResource:
-        resources = self.__dict__.get("_resources", {})
+        resources = self.__dict__.get("declared", {})
         if name not in resources:
             unknown_name(self, type(self).__name__, name, resources)
         return BoundResource(self, self.settings, resources[name])
 
     def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *self._resources]
+        return [*super().__dir__(), *self.declared]
 
     def __repr__(self) -> str:
-        parts = [f"{len(self._resources)} resources", *self.endpoint.remarks.values()]
+        parts = [f"{len(self.declared)} resources", *self.endpoint.remarks.values()]
         return f"<{self.title} at {self.endpoint.base_url}, {'; '.join(parts)}>"
 
     def __reduce__(self) -> NoReturn:

@@ -221,7 +221,7 @@ class Mediagenix(Client):
 
     def resource_of(self, ask: Ask) -> Resource:
         """Return the resource that *ask* queries. It may be undeclared if *ask* follows a link."""
-        return self._resources.get(ask.resource) or _undeclared(ask.resource)
+        return self.declared.get(ask.resource) or _undeclared(ask.resource)
 
     def entity(self, link: str | Link) -> Entity:
         """Fetch the one resource at *link*, with its links."""
