@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Final, NoReturn
-from urllib.parse import parse_qs, parse_qsl, quote, urlsplit
+from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
 
 from vendorkit.ask import Ask, Span
 from vendorkit.errors import AuthError, IncompletePull, MalformedAnswer, UsageError, VendorkitError
@@ -72,7 +72,7 @@ class Linked(Paging):
         yield [replace(call, url=cursor, params={}) if cursor else call]
         links, rows, first_total, link, guesses = set[str](), 0, None, cursor, deque[str]()
         while (page := (yield from self._next(guesses, replace(call, url=link or "", params={})))) is not None:
-            link, total = link_of(page, "next_link"), total_of(page, ask)
+            link, total = self.link_after(call, page), total_of(page, ask)
             if guesses and not (total == first_total and equal(link or "", guesses[0])):
                 guesses.clear()
                 yield DROP
@@ -97,6 +97,10 @@ class Linked(Paging):
             if endless:
                 what = f"The `next` links of {self.name} form a loop, or have no end."
                 raise IncompletePull(what, remedy="Query again; if the error persists, report it to the vendor.")
+
+    def link_after(self, call: Call, page: Page) -> str | None:  # noqa: ARG002 - used by subclasses
+        """Return the link to the page after *page*, for the first *call*; None if it is the last."""
+        return link_of(page, "next_link")
 
     def _next(self, guesses: deque[str], linked: Call) -> Flow[Page | None]:
         """Return the next page. If it was guessed and was refused, request it again by the link to it, *linked*."""
@@ -179,25 +183,11 @@ class Events(Linked):
         url, _, query = call.url.partition("?")
         return replace(call, url=url, params={**parse_qs(query), **call.params})
 
-    def pages(self, ask: Ask, cursor: Any = None) -> Flow[None]:  # noqa: ARG002
-        """Accept batches. The request for each has the last id of the previous one."""
-        call = self.call(ask, PER_PAGE if ask.limit is None else max(1, min(ask.limit, PER_PAGE)))
-        yield [call]
-        last_ids = set[str]()
-        while (page := (yield NEXT)) is not None:
-            has_next = page.rows and "newer_than" in call.params
-            last_id = str(page.values("id")[-1]) if has_next else ""
-            repeats = has_next and (last_id in last_ids or not last_id.isdecimal())
-            too_many = has_next and ask.limit is None and len(last_ids) >= PAGES - 1
-            if has_next and not repeats and not too_many:
-                yield [replace(call, params={**call.params, "newer_than": last_id})]
-            yield Accept(page)
-            if too_many:
-                stop_counting(self.name)
-            if repeats:
-                what = "The change feed repeats itself."
-                raise IncompletePull(what, remedy="Query again; if the error persists, report it to the vendor.")
-            last_ids.add(last_id)
+    def link_after(self, call: Call, page: Page) -> str | None:
+        """Return the URL of the batch after the last id of *page*. It is empty after the last event."""
+        if not page.rows or "newer_than" not in call.params:
+            return None
+        return f"{call.url}?{urlencode({**call.params, 'newer_than': page.values('id')[-1]}, doseq=True)}"
 
 
 @dataclass(frozen=True)
