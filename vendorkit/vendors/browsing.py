@@ -87,13 +87,12 @@ class Browsing:
     Args:
         client: The client that sends the requests.
         settings: Default values of filters.
-        resources: The declared resources.
     """
 
     start_url = "/"
 
-    def __init__(self, client: Source, settings: Settings, resources: Mapping[str, Resource]) -> None:
-        self._client, self._settings, self._resources = client, settings, resources
+    def __init__(self, client: Source, settings: Settings) -> None:
+        self._client, self._settings = client, settings
 
     def at(self, url: str, expand: Sequence[str] | None = None) -> Address:  # noqa: ARG002 - used by subclasses
         """
@@ -111,7 +110,7 @@ class Browsing:
         path, _, parameters = url.partition("?")
         if not urlsplit(path).path.strip("/"):
             return Address(self.start_url)
-        for resource in self._resources.values():
+        for resource in self._client.declared.values():
             if resource.record_path and (found := self._match(resource.record_path, url)) is not None:
                 return self._record(resource, found["id"])
             if (found := self._match(resource.path, path)) is not None:
@@ -129,7 +128,7 @@ class Browsing:
         """
         url = self._client.session.absolute(url)
         path = url.partition("?")[0]
-        for resource in self._resources.values():
+        for resource in self._client.declared.values():
             found = self._match(resource.path, path)
             if found is not None and isinstance(body, dict):
                 return self._query(resource, {**found, **resource.paging.arguments_of(body)})
@@ -151,7 +150,7 @@ class Browsing:
             VendorkitError: The request failed, or the response cannot be read.
         """
         if address.call is None:
-            abouts = {name: resource.about for name, resource in self._resources.items()}
+            abouts = {name: resource.about for name, resource in self._client.declared.items()}
             return Found(abouts, [], links=self.entrances())
         if address.resource is None:
             return self._undeclared(address, address.call)
@@ -182,7 +181,7 @@ class Browsing:
         """Return name to URL of the records that *record* refers to; by default those that it embeds."""
         urls = {}
         for key, value in record.items() if isinstance(record, Mapping) else ():
-            resource = self._resources.get(snake_case(key))
+            resource = self._client.declared.get(snake_case(key))
             for item in value if isinstance(value, list) else [value]:
                 if resource is not None and (url := self.record_url(Address("", resource=resource), item)):
                     urls[f"{resource.name} {_identifier(resource, item)}"] = url
@@ -191,7 +190,7 @@ class Browsing:
     def entrances(self) -> dict[str, str]:
         """Return the URLs of the declared resources, with example values for required filters."""
         urls, today = {}, datetime.now(timezone.utc).date().isoformat()
-        for name, resource in self._resources.items():
+        for name, resource in self._client.declared.items():
             required = {known.name: _EXAMPLES.get(known.kind, today) for known in resource.filters if known.required}
             with suppress(SettingsError, UsageError):  # it cannot be listed by its required filters alone
                 urls[name] = self.page(self._query(resource, required)).url

@@ -172,7 +172,7 @@ class Client:
     @property
     def browsing(self) -> Browsing:
         """The addresses that `vendorkit.browse` can show."""
-        return Browsing(self, self.settings, self.declared)
+        return Browsing(self, self.settings)
 
     def example_query(self) -> Query:
         """Return the query that `vendorkit demo` runs, by default for all records of the first resource."""

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 from vendorkit.http.call import Call
 from vendorkit.query import Query
-from vendorkit.resource import Resource, Source
+from vendorkit.resource import Source
 from vendorkit.settings import Settings
 from vendorkit.vendors.browsing import Address, Browsing
 
@@ -20,7 +20,7 @@ class Hypermedia(Browsing):
     The addresses of a Mediagenix client.
 
     Args:
-        client, settings, resources: As in `Browsing`.
+        client, settings: As in `Browsing`.
         follow: Returns a query for any URL of the vendor.
         entity: Returns a record with its links.
     """
@@ -31,11 +31,10 @@ class Hypermedia(Browsing):
         self,
         client: Source,
         settings: Settings,
-        resources: Mapping[str, Resource],
         follow: Callable[..., Query],
         entity: Callable[[Mapping[str, Any]], Any],
     ) -> None:
-        super().__init__(client, settings, resources)
+        super().__init__(client, settings)
         self._follow, self._with_links = follow, entity
 
     def at(self, url: str, expand: Sequence[str] | None = None) -> Address:
@@ -48,7 +47,7 @@ class Hypermedia(Browsing):
         parameters = parse_qsl(text, keep_blank_values=True)
         filters: dict[str, Any] = {name: value for name, value in parameters if name not in _PAGING}
         expand = filters.pop("expand", "")
-        for resource in self._resources.values():
+        for resource in self._client.declared.values():
             for template in (resource.path, *getattr(resource.paging, "parents", {}).values()):
                 parent = self._match(template, path)
                 if parent is not None and body is None:

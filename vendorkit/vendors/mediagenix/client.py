@@ -182,7 +182,7 @@ class Mediagenix(Client):
     @property
     def browsing(self) -> Hypermedia:
         """The addresses that `vendorkit.browse` can show: those of the vendor's links."""
-        return Hypermedia(self, self.settings, self.declared, self.follow, partial(Entity, self))
+        return Hypermedia(self, self.settings, self.follow, partial(Entity, self))
 
     def root(self, product: str = "movida") -> Entity:
         """Fetch the root resource of On-Demand or Sequence (`product="sequence"`), which links to the collections."""
