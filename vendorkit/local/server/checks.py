@@ -64,7 +64,7 @@ class _Checks:
 
     def __init__(self, vendor: Vendor, inner: ASGIApp) -> None:
         self._vendor, self._inner = vendor, inner
-        self._compressed = GZipMiddleware(self._plain, minimum_size=MIN_GZIP_BYTES, compresslevel=1)
+        self._compressed = GZipMiddleware(inner, minimum_size=MIN_GZIP_BYTES, compresslevel=1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         vendor = self._vendor
@@ -92,14 +92,11 @@ class _Checks:
         checks = (self._over_limit, vendor.check.refuse)
         first, second = checks if vendor.settings.rate_limit_counts_refused else checks[::-1]
         if response := first(scope) or second(scope):
-            await response(scope, receive, faults.spaced(vendor.settings.json_whitespace, send))
+            await response(scope, receive, send)
             return
         accepted = weights(Headers(scope=scope).get("accept-encoding", ""))
-        app = self._compressed if vendor.settings.gzip and accepted.get("gzip") else self._plain
+        app = self._compressed if vendor.settings.gzip and accepted.get("gzip") else self._inner
         await app(scope, receive, _with_headers(vendor.check.headers(), send))
-
-    async def _plain(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._inner(scope, receive, faults.spaced(self._vendor.settings.json_whitespace, send))
 
     def _over_limit(self, _scope: Scope) -> Response | None:
         wait_s = self._vendor.limit.seconds_to_wait(time.monotonic())

@@ -1,15 +1,13 @@
-"""How switches alter answers: faults, and the whitespace of JSON."""
+"""The faults that switches put in place of answers."""
 
 from __future__ import annotations
 
 import asyncio
 import gzip
-import json
 import random
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from starlette.datastructures import MutableHeaders
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
@@ -22,9 +20,6 @@ Answer = Callable[[Scope, Receive, Send], Awaitable[None]]
 SLOW_BYTE_S: Final = 0.15
 GARBAGE: Final = b"\x16\x03\x01 this is no HTTP\r\n\r\n"
 MAINTENANCE: Final = "<!DOCTYPE html><title>Maintenance</title><h1>We will be back soon</h1>"
-
-# JSON strings contain no raw line feed, so every "\n" is between tokens.
-_FORMS: Final = {"pretty": ("  ", "\n"), "crlf": ("\t", "\r\n")}
 
 
 def choose(settings: Settings, number: int) -> str | None:
@@ -62,7 +57,7 @@ async def apply(fault: str, vendor: Vendor, answer: Answer, scope: Scope, receiv
         await _send_corrupted(name, *await _collect(answer, scope, receive), send)
     else:
         response = _replacement(name, vendor, scope)
-        await response(scope, receive, spaced(vendor.settings.json_whitespace, send))
+        await response(scope, receive, send)
 
 
 async def _collect(answer: Answer, scope: Scope, receive: Receive) -> tuple[Message, bytes]:
@@ -107,27 +102,3 @@ async def _disconnect(vendor: Vendor, scope: Scope, receive: Receive, **how: Any
     """Close the connection and wait until uvicorn has noticed; if not, it would answer with 500 itself."""
     vendor.drop(scope, **how)
     await _wait_for_disconnect(receive)
-
-
-def spaced(whitespace: str, send: Send) -> Send:
-    """Return *send* with JSON bodies formatted with *whitespace*; other answers, such as NDJSON, are unchanged."""
-    if whitespace == "compact":
-        return send
-    indent, line_end = _FORMS[whitespace]
-    held_start: list[Message] = []
-
-    async def sending(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            if MutableHeaders(raw=message["headers"]).get("content-type", "").startswith("application/json"):
-                held_start.append(message)
-                return
-        elif held_start:  # every JSON answer has one body message
-            value = json.loads(message["body"])
-            body = json.dumps(value, ensure_ascii=False, indent=indent).replace("\n", line_end).encode()
-            start = held_start.pop()
-            MutableHeaders(raw=start["headers"])["content-length"] = str(len(body))
-            await send(start)
-            message = {**message, "body": body}
-        await send(message)
-
-    return sending

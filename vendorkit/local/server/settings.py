@@ -79,7 +79,6 @@ class Settings:
     link_answer: Literal["link", "url", "empty"] = "link"  # inferred: the answer to purchase_link
     refund_answer: Literal["json", "empty"] = "json"  # inferred
     refund_errors: Literal["text", "json"] = "text"  # plain text is documented, but shop modules read JSON
-    release_answer: Literal["empty", "json"] = "empty"  # inferred
     threshold_name: Literal["amount_cents_threshold", "min_amount_cents"] = "amount_cents_threshold"  # inferred
     # What is wrong with the answer to a token request: `expires_in` (missing, null, zero, negative, "soon", "600" or
     # "600.5"), the body (HTML, a list), the token (empty), its type (MAC), or the status (a redirect).
@@ -94,8 +93,6 @@ class Settings:
 
     # Format of the answers.
     gzip: bool = True
-    # JSON answers (but not NDJSON) on one line, indented by spaces with LF, or indented by tabs with CRLF.
-    json_whitespace: Literal["compact", "pretty", "crlf"] = "compact"
     violations_inside_error: bool = True  # inferred: whether `violations` is inside `error` in Medipim's errors
     invalid_status: int = 422  # inferred: 400 or 422 for an invalid Medipim query
     beyond_window: Literal["empty", "error"] = "empty"  # inferred: the answer beyond Medipim's window of 10,000 records
