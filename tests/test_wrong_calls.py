@@ -45,7 +45,7 @@ CALLS = {
     "vk.connect()": "Available: medipim, pledg, mediagenix.",
     "vk.connect(3)": "Available: medipim, pledg, mediagenix.",
     'vk.connect("medipin")': "Did you mean medipim?",
-    'vk.connect("medipim", "production")': "Pass the others by name: country, environment",
+    'vk.connect("medipim", "production")': "Available: country, environment",
     'vk.connect("medipim", enviroment="local")': "Did you mean environment?",
     'vk.connect("medipim", environment="prod")': "production",
     "vk.conect": "Did you mean connect?",

@@ -52,11 +52,9 @@ class Servers(Protocol):
 
 def refuse_call(unknown: list[str], known: Collection[str]) -> NoReturn:
     """Raise the error for *unknown* keyword arguments of `connect` or, if there are none, for a positional one."""
-    if not unknown:
-        what = "connect() takes one positional argument: the vendor."
-        raise UsageError(what, remedy=f"Pass the others by name: {', '.join(sorted(known))}.")
-    what = f"connect() has no argument {unknown[0]!r}."
-    raise UsageError(what, remedy=suggestion(unknown[0], known))
+    name = unknown[0] if unknown else ""
+    what = f"connect() has no argument {name!r}." if unknown else "connect() takes only the vendor without a name."
+    raise UsageError(what, remedy=suggestion(name, sorted(known)))
 
 
 def open_client(

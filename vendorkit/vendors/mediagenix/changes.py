@@ -142,14 +142,15 @@ def _events_since(since: Since) -> Flow[list[Event]]:
     event_id = since.at if since.is_event_id else (yield from _event_before(since.at))
     if event_id is None:
         return []
-    events, after, batches = list[Event](), event_id - 1, 0
-    while batch := (yield from _newer(after)):
+    events, after = list[Event](), event_id - 1
+    for _ in range(PAGES):
+        batch = yield from _newer(after)
         events += batch
-        if (batches := batches + 1) >= PAGES:
-            stop_counting("events")
-        if _id(batch[-1]) <= after:
-            break  # the feed repeats itself
+        if not batch or _id(batch[-1]) <= after:
+            break  # the end, or the feed repeats itself
         after = _id(batch[-1])
+    else:
+        stop_counting("events")
     if not events or _id(events[0]) != event_id:
         what = f"The event feed no longer includes event {event_id}."
         raise NotFound(what, remedy="Query without since=; delete a saved dataset and save it again.")
@@ -170,9 +171,7 @@ def _event_before(moment: int) -> Flow[int | None]:
     if _moment(oldest[0]) >= moment:
         what = f"The event feed begins at {oldest[0]['timestamp']}, after the requested time."
         raise NotFound(what, remedy="Give a later time, or query without since=.")
-    if _moment(newest[0]) < moment:
-        return _id(newest[0])
-    before, after = _id(oldest[0]), _id(newest[0])
+    before, after = _id(oldest[0]), _id(newest[0]) + 1
     while before + 1 < after:
         middle = (before + after) // 2
         found = yield from _newer(middle - 1, 1)
