@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import ssl
 
 import httpx
 import pytest
 
 from vendorkit import local
-from vendorkit.local.server.process import FIXED_AT_START
-
-KEPT = FIXED_AT_START | {"expirations"}
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +27,8 @@ def medipim(tmp_path_factory):
 @pytest.fixture
 def pledg_client(pledg):
     """Return an httpx client of Pledg without credentials."""
-    with switches_put_back(pledg), client_of(pledg) as opened:
+    pledg._control("reset")
+    with client_of(pledg) as opened:
         yield opened
 
 
@@ -39,7 +36,8 @@ def pledg_client(pledg):
 def medipim_client(medipim):
     """Return an httpx client of Medipim with the right credentials."""
     pair = (medipim.credentials["MEDIPIM_API_KEY_ID"], medipim.credentials["MEDIPIM_API_KEY_SECRET"])
-    with switches_put_back(medipim), client_of(medipim, auth=pair) as opened:
+    medipim._control("reset")
+    with client_of(medipim, auth=pair) as opened:
         yield opened
 
 
@@ -73,12 +71,3 @@ def client_of(vendor, **options) -> httpx.Client:
     """Return an httpx client that trusts the vendor's CA and nothing else."""
     context = ssl.create_default_context(cadata=vendor.ca_pem)
     return httpx.Client(base_url=vendor.base_url, verify=context, trust_env=False, **options)
-
-
-@contextlib.contextmanager
-def switches_put_back(vendor):
-    """Start with an empty log, and restore the switches afterwards."""
-    before = vendor.get_settings()
-    vendor.clear_log()
-    yield
-    vendor.set(**{name: value for name, value in before.items() if name not in KEPT})

@@ -15,7 +15,6 @@ import requests
 from requests.auth import HTTPDigestAuth
 
 from vendorkit import local
-from vendorkit.local.server.process import FIXED_AT_START
 
 ALGORITHMS = ["MD5", "MD5-sess", "SHA-256", "SHA-256-sess"]
 
@@ -32,13 +31,9 @@ def servers(tmp_path_factory):
 
 @pytest.fixture
 def vendor(servers):
-    """Return the Mediagenix mock server, with an empty log; its switches are restored afterwards."""
-    running = servers["mediagenix"]
-    before = running.get_settings()
-    running.clear_log()
-    yield running
-    fixed = FIXED_AT_START | {"expirations"}
-    running.set(**{name: value for name, value in before.items() if name not in fixed})
+    """Return the Mediagenix mock server, with the switches of its start and an empty log."""
+    servers.reset()
+    return servers["mediagenix"]
 
 
 @pytest.fixture
