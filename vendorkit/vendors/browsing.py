@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
 from vendorkit.ask import Ask, Filter, find_filter, snake_case
@@ -80,6 +80,7 @@ class Found:
     after: Address | None = None
 
 
+@dataclass(eq=False)
 class Browsing:
     """
     The addresses of one client.
@@ -89,10 +90,9 @@ class Browsing:
         settings: Default values of filters.
     """
 
-    start_url = "/"
-
-    def __init__(self, client: Source, settings: Settings) -> None:
-        self._client, self._settings = client, settings
+    start_url: ClassVar[str] = "/"
+    client: Source
+    settings: Settings
 
     def at(self, url: str, expand: Sequence[str] | None = None) -> Address:  # noqa: ARG002 - used by subclasses
         """
@@ -106,16 +106,16 @@ class Browsing:
             OriginRefused: The URL leaves the vendor.
             UsageError: A parameter is not one of the resource's filters.
         """
-        url = self._client.session.absolute(url)
+        url = self.client.session.absolute(url)
         path, _, parameters = url.partition("?")
         if not urlsplit(path).path.strip("/"):
             return Address(self.start_url)
-        for resource in self._client.declared.values():
+        for resource in self.client.declared.values():
             if resource.record_path and (found := self._match(resource.record_path, url)) is not None:
                 return self._record(resource, found["id"])
             if (found := self._match(resource.path, path)) is not None:
                 return self._filtered(resource, found, parse_qs(parameters, keep_blank_values=True))
-        scheme = "default" if "default" in self._client.session.schemes else None
+        scheme = "default" if "default" in self.client.session.schemes else None
         return Address(self._short(url), Call("GET", url, scheme=scheme))
 
     def asked(self, method: str, url: str, body: Any) -> Query:
@@ -126,15 +126,15 @@ class Browsing:
             OriginRefused: The URL leaves the vendor.
             UsageError: No declared resource has this path, or a parameter is not one of its filters.
         """
-        url = self._client.session.absolute(url)
+        url = self.client.session.absolute(url)
         path = url.partition("?")[0]
-        for resource in self._client.declared.values():
+        for resource in self.client.declared.values():
             found = self._match(resource.path, path)
             if found is not None and isinstance(body, dict):
                 return self._query(resource, {**found, **resource.paging.arguments_of(body)})
             if found is not None and body is None and (query := self.at(url).query) is not None:
                 return query
-        what = f"{self._client.title} has no resource for {method[:10]} {urlsplit(path).path[:200]}."
+        what = f"{self.client.title} has no resource for {method[:10]} {urlsplit(path).path[:200]}."
         raise UsageError(what, remedy="Give a request that a query sends.")
 
     def page(self, query: Query, cursor: Any = None) -> Address:
@@ -150,18 +150,18 @@ class Browsing:
             VendorkitError: The request failed, or the response cannot be read.
         """
         if address.call is None:
-            abouts = {name: resource.about for name, resource in self._client.declared.items()}
+            abouts = {name: resource.about for name, resource in self.client.declared.items()}
             return Found(abouts, [], links=self.entrances())
         if address.resource is None:
             return self._undeclared(address, address.call)
         if address.identifier is not None:
             ask = Ask(address.resource.name)
-            page = run(address.resource.paging.get(ask, address.identifier), self._client)
+            page = run(address.resource.paging.get(ask, address.identifier), self.client)
             return self._single(page.records()[0], page)
         assert address.query is not None  # noqa: S101 - a page always has a query
         ask, received = _one_page(address.query.ask), list[Page]()
         flow = address.resource.paging_of(ask).pages(ask, address.cursor)
-        with closing(drive(flow, self._client.fetch, received.append)) as accepts:
+        with closing(drive(flow, self.client.fetch, received.append)) as accepts:
             accept = next(accepts, Accept(page_of([])))
         page = accept.page
         if self._is_record(address):
@@ -181,7 +181,7 @@ class Browsing:
         """Return name to URL of the records that *record* refers to; by default those that it embeds."""
         urls = {}
         for key, value in record.items() if isinstance(record, Mapping) else ():
-            resource = self._client.declared.get(snake_case(key))
+            resource = self.client.declared.get(snake_case(key))
             for item in value if isinstance(value, list) else [value]:
                 if resource is not None and (url := self.record_url(Address("", resource=resource), item)):
                     urls[f"{resource.name} {_identifier(resource, item)}"] = url
@@ -190,14 +190,14 @@ class Browsing:
     def entrances(self) -> dict[str, str]:
         """Return the URLs of the declared resources, with example values for required filters."""
         urls, today = {}, datetime.now(timezone.utc).date().isoformat()
-        for name, resource in self._client.declared.items():
+        for name, resource in self.client.declared.items():
             required = {known.name: _EXAMPLES.get(known.kind, today) for known in resource.filters if known.required}
             with suppress(SettingsError, UsageError):  # it cannot be listed by its required filters alone
                 urls[name] = self.page(self._query(resource, required)).url
         return urls
 
     def _query(self, resource: Resource, filters: dict[str, Any]) -> Query:
-        return BoundResource(self._client, self._settings, resource).query(**filters)
+        return BoundResource(self.client, self.settings, resource).query(**filters)
 
     def _single(self, record: Any, page: Page | None) -> Found:
         return Found(self._entity(record), page=page, links=self.references(record))
@@ -215,11 +215,11 @@ class Browsing:
         return f"{path}?{urlencode(parameters, doseq=True, safe=',')}" if parameters else path
 
     def _short(self, url: str) -> str:
-        return url.removeprefix(self._client.base_url)
+        return url.removeprefix(self.client.base_url)
 
     def _match(self, template: str, url: str) -> dict[str, str] | None:
         """Return the values in *url* of the names in *template*; None if it does not match."""
-        pattern = re.escape(self._client.session.absolute(template))
+        pattern = re.escape(self.client.session.absolute(template))
         match = re.fullmatch(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/?&]+)", pattern), url)
         return None if match is None else {name: unquote(text) for name, text in match.groupdict().items()}
 
@@ -242,11 +242,11 @@ class Browsing:
         return self.page(self._query(resource, filters), int(number) or None)
 
     def _undeclared(self, address: Address, call: Call) -> Found:
-        body, answer = self._client.session.send(call).content, None
+        body, answer = self.client.session.send(call).content, None
         with suppress(ValueError):
             answer = strict_value(body)
         if not isinstance(answer, (dict, list)):
-            what = f"{self._client.title}: the response of {address.url} is not a JSON object or list."
+            what = f"{self.client.title}: the response of {address.url} is not a JSON object or list."
             raise MalformedAnswer(what, remedy="Use client.get(path) to see the raw response.")
         rows = answer if isinstance(answer, list) else [answer]
         page = page_of(rows) if all(isinstance(row, dict) for row in rows) else None

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
 from urllib.parse import parse_qsl
 
 from vendorkit.http.call import Call
 from vendorkit.query import Query
-from vendorkit.resource import Source
-from vendorkit.settings import Settings
 from vendorkit.vendors.browsing import Address, Browsing
 
 _PAGING: Final = {"page", "per_page", "pagination"}
 
 
+@dataclass(eq=False)
 class Hypermedia(Browsing):
     """
     The addresses of a Mediagenix client.
@@ -25,29 +25,21 @@ class Hypermedia(Browsing):
         entity: Returns a record with its links.
     """
 
-    start_url = "/api"
-
-    def __init__(
-        self,
-        client: Source,
-        settings: Settings,
-        follow: Callable[..., Query],
-        entity: Callable[[Mapping[str, Any]], Any],
-    ) -> None:
-        super().__init__(client, settings)
-        self._follow, self._with_links = follow, entity
+    start_url: ClassVar[str] = "/api"
+    follow: Callable[..., Query]
+    entity: Callable[[Mapping[str, Any]], Any]
 
     def at(self, url: str, expand: Sequence[str] | None = None) -> Address:
         """Return the address of *url*; *expand* replaces the links that *url* expands."""
-        return self.page(self._follow(url, expand=expand))
+        return self.page(self.follow(url, expand=expand))
 
     def asked(self, method: str, url: str, body: Any) -> Query:
         """Return the query whose first request this probably is: of a collection, or of one below a parent."""
-        path, _, text = self._client.session.absolute(url).partition("?")
+        path, _, text = self.client.session.absolute(url).partition("?")
         parameters = parse_qsl(text, keep_blank_values=True)
         filters: dict[str, Any] = {name: value for name, value in parameters if name not in _PAGING}
         expand = filters.pop("expand", "")
-        for resource in self._client.declared.values():
+        for resource in self.client.declared.values():
             for template in (resource.path, *getattr(resource.paging, "parents", {}).values()):
                 parent = self._match(template, path)
                 if parent is not None and body is None:
@@ -65,10 +57,10 @@ class Hypermedia(Browsing):
         return {rel: str(href) for rel, href in links.items() if href and rel != "self"}
 
     def _entity(self, record: Any) -> Any:
-        return self._with_links(record)
+        return self.entity(record)
 
     def _is_record(self, address: Address) -> bool:
         return address.call is not None and address.call.records is None
 
     def _url_of(self, query: Query, call: Call, cursor: Any) -> str:  # noqa: ARG002 - the link includes the parameters
-        return self._short(str(self._client.session.prepare(call).url).replace("%2C", ","))
+        return self._short(str(self.client.session.prepare(call).url).replace("%2C", ","))
