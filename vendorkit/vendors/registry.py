@@ -95,16 +95,10 @@ def open_client(
     return kind(endpoint, _with_country(kind, found, country), writable=writable, policy=policy)
 
 
-def connect_local(
-    vendor: str, servers: Servers, *, country: str | None, policy: Policy | None = None, path: str = ""
-) -> Client:
-    """
-    Return a client of one of these mock servers, with the credentials that it accepts.
-
-    *path* is the file by which other processes find the servers; "" for one that is written when it is needed.
-    """
+def connect_local(vendor: str, servers: Servers | str, *, country: str | None, policy: Policy | None = None) -> Client:
+    """Return a client of one of these mock servers, or of those of an address file at the path *servers*."""
     kind = CLIENTS[vendor]
-    endpoint, settings = _mock_endpoint(servers, kind, country, path)
+    endpoint, settings = _mock_endpoint(servers, kind, country)
     return kind(endpoint, _with_country(kind, settings, country), policy=policy)
 
 
@@ -177,31 +171,25 @@ def _trust(kind: type[Client], settings: Settings, remarks: dict[str, str]) -> t
 
 def _local(kind: type[Client], country: str | None) -> tuple[Endpoint, Settings]:
     from vendorkit import local  # noqa: PLC0415 - the servers are an extra
-    from vendorkit.local.server.address_file import servers_at  # noqa: PLC0415
 
     path = read_settings((LOCAL_VARIABLE,), needed=False).get(LOCAL_VARIABLE)
     if path is None or (country or "be") != "be":  # vendorkit serve runs Medipim's Belgian platform
-        return _mock_endpoint(local.shared(country or "be"), kind, country, "")
-    return _mock_endpoint(servers_at(path), kind, country, path)
+        return _mock_endpoint(local.shared(country or "be"), kind, country)
+    return _mock_endpoint(path, kind, country)
 
 
-def _mock_endpoint(servers: Servers, kind: type[Client], country: str | None, path: str) -> tuple[Endpoint, Settings]:
-    from vendorkit.local.server.address_file import address_file  # noqa: PLC0415 - the servers are an extra
+def _mock_endpoint(servers: Servers | str, kind: type[Client], country: str | None) -> tuple[Endpoint, Settings]:
+    from vendorkit.local.server.address_file import address_file, servers_at  # noqa: PLC0415 - the servers are an extra
 
     def reopen(policy: Policy) -> Callable[[], Source]:
-        file = path or str(address_file(cast("LocalVendors", servers)))
-        return partial(_connect_by_file, kind.vendor_name, file, country, policy)
+        path = servers if isinstance(servers, str) else str(address_file(cast("LocalVendors", servers)))
+        return partial(connect_local, kind.vendor_name, path, country=country, policy=policy)
 
-    server = servers[kind.vendor_name]
-    origins = {name: servers[name].base_url for name in kind.local_origins}
+    running = servers_at(servers) if isinstance(servers, str) else servers
+    server = running[kind.vendor_name]
+    origins = {name: running[name].base_url for name in kind.local_origins}
     endpoint = Endpoint("local", server.base_url, tls.local_trust(server.ca_pem), (), origins, reopen=reopen)
     return endpoint, _with_values(Settings(looked_in="the mock server"), server.credentials)
-
-
-def _connect_by_file(vendor: str, path: str, country: str | None, policy: Policy) -> Client:
-    from vendorkit.local.server.address_file import servers_at  # noqa: PLC0415 - the servers are an extra
-
-    return connect_local(vendor, servers_at(path), country=country, policy=policy, path=path)
 
 
 def _with_country(kind: type[Client], settings: Settings, country: str | None) -> Settings:
