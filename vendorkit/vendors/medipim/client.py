@@ -14,21 +14,43 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from vendorkit.resource import Resource
 from vendorkit.settings import MASK
 from vendorkit.strictjson import strict_value
+from vendorkit.tools.snippets import Request, php_text
 from vendorkit.vendors.bound import BoundResource
 from vendorkit.vendors.client import Client
 from vendorkit.vendors.declared import Declared, read_countries, read_resources
 from vendorkit.vendors.hosts import Environment
 from vendorkit.vendors.medipim.changes import Updated
 from vendorkit.vendors.medipim.paging import Lookup, Whole, Windowed
-from vendorkit.vendors.medipim.php_client import php_client
 
 FILE: Final = Path(__file__).with_name("resources.txt")
 # The documented limit is 100 requests per minute per key. The margin allows for clocks that differ.
 RATES: Final = ((97, 60.0),)
+
+
+def php_client(request: Request) -> str:
+    """Return a PHP program that sends *request* with the vendor's client."""
+    parts = urlsplit(request.url)
+    body = "" if request.body is None else f", {_php_value(json.loads(request.body))}"
+    key = ", ".join(f'getenv("{name}")' for name in request.signing.variables)
+    return (
+        f"<?php\n$client = new \\Medipim\\Api\\Client({key}, {php_text(f'{parts.scheme}://{parts.netloc}')});\n"
+        f"$response = $client->{request.method.lower()}({php_text(request.path)}{body});\n"
+    )
+
+
+def _php_value(value: Any) -> str:
+    if value == {}:
+        return "new \\stdClass()"  # an empty array would become a list in JSON
+    if isinstance(value, dict):
+        return "[" + ", ".join(f"{php_text(key)} => {_php_value(item)}" for key, item in value.items()) + "]"
+    if isinstance(value, list):
+        return "[" + ", ".join(_php_value(item) for item in value) + "]"
+    return php_text(value) if isinstance(value, str) else json.dumps(value)
 
 
 class Medipim(Client):
