@@ -17,7 +17,8 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, takewhile
+from operator import eq
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -222,27 +223,23 @@ def unfinished(folder: Path) -> Footer | None:
 
     The part itself is appended to the parts in its note.
     """
-    checksums = list[int]()
+    footers = list[Footer]()
     with suppress(DamagedError), checked(DamagedError(folder)):
         for number in count():
-            path = folder / files.part_name(0, number)
-            checksums.append(zlib.crc32(files.read_file(path, files.MAX_BYTES)))
-    while checksums:
-        name = files.part_name(0, len(checksums) - 1)
-        with suppress(DamagedError), checked(DamagedError(folder / name)):
+            name = files.part_name(0, number)
             body = files.read_file(folder / name, files.MAX_BYTES)
             file = files.parquet(body)
             footer = msgspec.json.decode(file.metadata.metadata[FOOTER_KEY], type=Footer, dec_hook=to_schema)
-            parts, first = footer.note.parts, footer.note.end
-            damaged = [number for number, part in enumerate(parts) if part.crc != checksums[number]]
-            del checksums[min(damaged, default=len(parts)) + 1 :]
-            is_named = [part.name for part in parts] == [files.part_name(0, number) for number in range(len(parts))]
-            if not damaged and is_named and len(checksums) == len(parts) + 1:
-                rows = sum(batch.num_rows for batch in file.iter_batches(BATCH_ROWS))  # reading verifies page checksums
-                parts.append(Part(name, len(body), rows, first, first + rows - 1, checksums[-1], footer.members))
-                return footer
-        del checksums[-1]
-    return None
+            before, parts = footers[-1].note.parts if footers else [], footer.note.parts
+            if parts != before:  # a part before this one is not what was written
+                del footers[sum(1 for _ in takewhile(bool, map(eq, parts, before))) :]
+                break
+            rows = sum(batch.num_rows for batch in file.iter_batches(BATCH_ROWS))  # verifies the checksums of pages
+            first = footer.note.end
+            part = Part(name, len(body), rows, first, first + rows - 1, zlib.crc32(body), footer.members)
+            footer.note.parts = [*parts, part]
+            footers.append(footer)
+    return footers[-1] if footers else None
 
 
 def log_file(folder: Path, number: int) -> Path:
