@@ -19,7 +19,6 @@ from typing import NamedTuple
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -29,7 +28,7 @@ from vendorkit import local
 from vendorkit.errors import Cancelled, CredentialsRefused, IncompletePull, UsageError
 from vendorkit.pull import progress_to
 from vendorkit.resource import Accept
-from vendorkit.saved import files
+from vendorkit.saved import files, log
 from vendorkit.saved import write as filling
 from vendorkit.vendors.mediagenix import paging as mediagenix_paging
 from vendorkit.vendors.mediagenix.paging import Linked
@@ -378,13 +377,12 @@ def test_another_question_does_not_go_into_the_same_folder(medipim, vendors, tmp
 
 
 @pytest.mark.usefixtures("small_parts")
-@pytest.mark.parametrize(("name", "now"), [("products", "10,000"), ("media", "30,000")], ids=["pages", "stream"])
-def test_a_changed_total_is_refused(medipim, switch, big, tmp_path, monkeypatch, name, now):  # noqa: PLR0917 - pytest's way
+def test_a_changed_total_is_refused(medipim, switch, big, tmp_path, monkeypatch):
     """W12: The stored pages and the vendor's current ones do not form one download."""
-    (part,) = begin(monkeypatch, getattr(medipim, name).query(), tmp_path / "d", 1, columns=["id"])
-    rows, before = {"products": 5000, "media": 10_000}[name], part.read_bytes()
-    query = getattr(switch(big), name).query()
-    with pytest.raises(IncompletePull, match=rf"{rows:,} records; now there are {now}\..*Delete.*another") as caught:
+    (part,) = begin(monkeypatch, medipim.products.query(), tmp_path / "d", 1, columns=["id"])
+    before = part.read_bytes()
+    query = switch(big).products.query()
+    with pytest.raises(IncompletePull, match=r"5,000 records; now there are 10,000\..*Delete.*another") as caught:
         query.save(tmp_path / "d", columns=["id"])
     assert caught.value.arrived.parts == 1
     assert part.read_bytes() == before
@@ -406,26 +404,20 @@ def test_a_total_that_moves_meanwhile_ends_the_pull(medipim, tmp_path, monkeypat
     assert query.save(tmp_path / "d", columns=["id"]).complete
 
 
-def _exchange_ids(path: Path) -> None:
-    """Replace the ids in a part, as if other records had been received."""
-    table = pq.read_table(path)
-    table = table.set_column(0, "id", pc.binary_join_element_wise("9", table["id"], ""))
-    pq.write_table(table, path, write_page_checksum=True)
-
-
 @pytest.mark.usefixtures("small_parts")
-@pytest.mark.parametrize("way", ["behind", "other ids", "no ids"])
-def test_a_stream_goes_on_only_behind_the_same_records(switch, big, tmp_path, monkeypatch, way):
-    """A restarted stream skips the stored rows if they are equal; otherwise the download starts over."""
-    query = switch(big).media.query()
-    columns = ["type", "url"] if way == "no ids" else ["id", "type"]
-    parts = begin(monkeypatch, query, tmp_path / "stream", 3, columns=columns)
-    if way == "other ids":
-        _exchange_ids(parts[-1])
-    written = parts[0].stat().st_mtime_ns
-    again = query.save(tmp_path / "stream", columns=columns)
-    pd.testing.assert_frame_equal(again.frame(), query.frame(columns=columns))
-    assert (parts[0].stat().st_mtime_ns == written) is (way == "behind")
+def test_a_stream_starts_again_and_keeps_the_stored_rows_until_new_ones_come(switch, big, tmp_path, monkeypatch):
+    """A stream cannot be continued in the middle. A call that fails before its first row loses nothing."""
+    query, folder = switch(big).media.query(), tmp_path / "stream"
+    begin(monkeypatch, query, folder, 3, columns=["type", "url"])
+    stored = vk.load(folder, partial=True)
+    assert len(stored) > 0
+    big["medipim"].set(fail_next=["401"])
+    with pytest.raises(CredentialsRefused):
+        query.save(folder, columns=["type", "url"])
+    pd.testing.assert_frame_equal(vk.load(folder, partial=True), stored)
+    pd.testing.assert_frame_equal(
+        query.save(folder, columns=["type", "url"]).frame(), query.frame(columns=["type", "url"])
+    )
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])
@@ -572,8 +564,7 @@ def test_a_total_that_is_not_reached_is_an_incomplete_pull(vendors, tmp_path, mo
             query.save(tmp_path / "d")
     assert not caught.value.arrived.complete
     assert len(vk.load(tmp_path / "d", partial=True)) == query.count()
-    with pytest.raises(IncompletePull, match="9,999 records; now there are"):
-        query.save(tmp_path / "d")
+    assert query.save(tmp_path / "d").complete
 
 
 @pytest.mark.parametrize("silent", [0, 1], ids=["first page", "second page"])
@@ -650,7 +641,7 @@ def _tables(folder: Path) -> Iterator[pa.Table]:
     """Yield the parts in order, each with all columns of the dataset."""
     stored = newest(folder)
     for part in stored.parts:
-        yield stored.table(part, [*stored.note.schema.names, "_position", "__undeclared"])
+        yield stored.table(part, log.stored_schema(stored.note.schema))
 
 
 def _assert_same_rows(left: Path, right: Path) -> int:

@@ -46,8 +46,8 @@ def compare(old: Version, new: Version, columns: Sequence[str] | None = None) ->
             in_part = pc.and_(pc.greater_equal(matches, new_first), pc.less(matches, new_first + new_part.rows))
             rows = pc.indices_nonzero(pc.fill_null(in_part, fill_value=False))
             if len(rows) and names:
-                old_table = old.frame_table(old_part, old_schema).take(rows)
-                new_table = new.frame_table(new_part, new_schema).take(pc.subtract(matches.take(rows), new_first))
+                old_table = old.table(old_part, old_schema).take(rows)
+                new_table = new.table(new_part, new_schema).take(pc.subtract(matches.take(rows), new_first))
                 yield from _changed(old_table, new_table, old_ids.take(pc.add(rows, old_first)), new.number)
             new_first += new_part.rows
         old_first += old_part.rows

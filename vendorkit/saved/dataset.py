@@ -14,19 +14,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
 import pyarrow.parquet as pq
-from pyarrow.fs import LocalFileSystem
 
 from vendorkit import arguments, calls
 from vendorkit.ask import suggestion
 from vendorkit.errors import IncompletePull, UsageError
 from vendorkit.frames import to_frame
 from vendorkit.saved.changes import CHANGES, compare
-from vendorkit.saved.files import POSITION, DamagedError, locked, plain_size, sweep
-from vendorkit.saved.log import Version, stored_schema, versions
+from vendorkit.saved.files import DamagedError, locked, sweep
+from vendorkit.saved.log import Version, versions
 from vendorkit.saved.stored import readable, version_in
 
 _MOST_DAYS: Final = 1e6
-_LOAD_ATTEMPTS: Final = 3  # an update and a compact of another process may delete parts while they are being read
 _COUNTS: Final = [(name, pa.int64()) for name in ("rows", "added", "changed", "removed")]
 _HISTORY: Final = pa.schema([("version", pa.int64()), ("at", pa.timestamp("us", "UTC")), *_COUNTS])
 
@@ -101,18 +99,7 @@ class Dataset:
         Undeclared fields are in `__undeclared`, a JSON object per row; `_position` numbers the records in the vendor's
         order.
         """
-        version = version_in(self.path, self._number())
-        checksums = pads.ParquetFragmentScanOptions(page_checksum_verification=True)
-        file_format = pads.ParquetFileFormat(default_fragment_scan_options=checksums)
-        schema, filesystem, position = stored_schema(version.note.schema), LocalFileSystem(), pc.field(POSITION)
-        fragments = []
-        for part in version.parts:
-            if plain_size(self.path / part.name) != part.size:
-                raise DamagedError(self.path / part.name)
-            bounds = (position >= part.first) & (position <= part.last)
-            path = str(self.path.absolute() / part.name)
-            fragments.append(file_format.make_fragment(path, filesystem, bounds))
-        return pads.FileSystemDataset(fragments, schema, file_format, filesystem)
+        return version_in(self.path, self._number()).arrow()
 
     def compact(self, keep_days: float) -> int:
         """
@@ -181,13 +168,12 @@ def load(
         IncompletePull: The download was not finished, or a file is damaged; `arrived` holds the intact rows.
     """
     folder, names, partial = arguments.folder(path), arguments.columns(columns), arguments.boolean(partial, "partial")
-    newest = readable(folder, version)
-    for _ in range(_LOAD_ATTEMPTS):
-        found, (table, intact) = newest, _table(newest, names, filters)
-        # If a part is missing, compact() may have deleted it because an update replaced this version.
-        is_whole = intact == len(found.parts)
-        if is_whole or version is not None or (newest := readable(folder, None)).number == found.number:
-            break
+    found = readable(folder, version)
+    table, intact = _table(found, names, filters)
+    is_whole = intact == len(found.parts)
+    if not is_whole and version is None and readable(folder, None).number != found.number:
+        # Another process updated the dataset, and compact() deleted a part of this version while it was read.
+        return load(path, columns=names, partial=partial, filters=filters)
     complete = found.complete and is_whole
     frame = to_frame(table)
     frame.attrs["vendorkit"] = {
@@ -220,7 +206,7 @@ def _table(version: Version, columns: Sequence[str] | None, filters: Any) -> tup
     tables = [schema.empty_table().select(names)]
     for part in version.parts:
         try:
-            table = version.frame_table(part, schema)
+            table = version.table(part, schema)
         except DamagedError:
             break
         try:

@@ -24,7 +24,10 @@ from typing import Annotated, Any, Final
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as pads
 from msgspec import Meta, Struct
+from pyarrow.fs import LocalFileSystem
 
 from vendorkit.errors import UsageError
 from vendorkit.frames import FRAME_TYPES, UNDECLARED, expand
@@ -136,24 +139,16 @@ class Version:
         declared = self.note.schema.names
         return [*declared, *sorted({name for part in self.parts for name in part.members.values()} - {*declared})]
 
-    def table(self, part: Part, names: Iterable[str]) -> pa.Table:
-        """Read stored columns of a part; `DamagedError` if the file is not what was written."""
-        stored = stored_schema(self.note.schema)
-        with checked(DamagedError(self.folder / part.name)):
-            wanted = pa.schema([stored.field(name) for name in names])
-            return part.open(self.folder).read(wanted.names).select(wanted.names).cast(wanted)
-
     def frame_schema(self, names: Iterable[str]) -> pa.Schema:
         """Return the types that columns of the frame have in Arrow."""
         types = dict(zip(self.note.schema.names, self.note.schema.types, strict=True))
         return pa.schema([(name, types.get(name, pa.string())) for name in names])
 
-    def frame_table(self, part: Part, schema: pa.Schema) -> pa.Table:
-        """Read columns of the frame from a part; `DamagedError` if the file is not what was written."""
+    def table(self, part: Part, schema: pa.Schema) -> pa.Table:
+        """Read columns of a part, stored ones or those of the frame; `DamagedError` if it is not what was written."""
         with checked(DamagedError(self.folder / part.name)):
             file = part.open(self.folder)
-            stored = {*file.schema_arrow.names} - {POSITION, UNDECLARED}
-            columns = [name for name in schema.names if name in stored]
+            columns = [name for name in schema.names if name in file.schema_arrow.names]
             members = {member: name for member, name in part.members.items() if name in {*schema.names} - {*columns}}
             table = file.read([*columns, *([UNDECLARED] if members else [])])
             arrays = {name: table[name] for name in columns}
@@ -163,8 +158,23 @@ class Version:
 
     def ids(self, *parts: Part) -> pa.Array:
         """Read the keys of the records in these parts; `DamagedError` if a file is not what was written."""
-        key = self.note.key
-        return joined(chunk for part in parts for chunk in self.table(part, [key])[key].chunks)
+        key = pa.schema([(self.note.key, pa.string())])
+        return joined(chunk for part in parts for chunk in self.table(part, key)[0].chunks)
+
+    def arrow(self) -> pads.Dataset:
+        """Return the stored columns as a pyarrow dataset, which reads the parts in the vendor's order."""
+        checksums = pads.ParquetFragmentScanOptions(page_checksum_verification=True)
+        position = pc.field(POSITION)
+        for part in self.parts:
+            if files.plain_size(self.folder / part.name) != part.size:
+                raise DamagedError(self.folder / part.name)
+        return pads.FileSystemDataset.from_paths(
+            [str(self.folder.absolute() / part.name) for part in self.parts],
+            stored_schema(self.note.schema),
+            pads.ParquetFileFormat(default_fragment_scan_options=checksums),
+            LocalFileSystem(),
+            [(position >= part.first) & (position <= part.last) for part in self.parts],
+        )
 
     def is_intact(self) -> bool:
         """Whether all files are as they were written."""

@@ -33,8 +33,8 @@ from vendorkit.saved import write
 from vendorkit.saved.changes import check_key, compare, count, count_true, differing_rows, is_in
 from vendorkit.saved.commits import check_writable
 from vendorkit.saved.dataset import Dataset, summary
-from vendorkit.saved.files import POSITION, DamagedError, Part, locked, sweep
-from vendorkit.saved.log import Note, Version, joined, newest, stored_schema
+from vendorkit.saved.files import POSITION, DamagedError, Part, checked, locked, sweep
+from vendorkit.saved.log import Note, Version, joined, newest
 from vendorkit.saved.stored import readable
 from vendorkit.saved.write import Download
 
@@ -56,7 +56,6 @@ def update(source: Source, ask: Ask, path: str | Path) -> Dataset:
         if ask.matches_nothing:
             return summary(old)
         new = Download(source, ask, schema, folder, old.following, note)
-        new.restart()
         try:
             return _update(old, new, changes)
         except DamagedError as exc:
@@ -119,14 +118,13 @@ class _Merge:
     """
 
     def __init__(self, old: Version, new: Download) -> None:
-        self._old, self._new, self._columns = old, new, stored_schema(old.note.schema).names
+        self._old, self._new, self._key = old, new, old.note.key
         self._old_ids_by_part = [old.ids(part) for part in old.parts]
-        self._old_ids = joined(self._old_ids_by_part)
         self.counts = {"added": 0, "changed": 0, "removed": 0}
 
     def download(self, changes: Changes) -> bool:
         """Download the changed records. Return False if a full download is needed instead."""
-        old, new, old_ids, ask = self._old, self._new, self._old_ids, self._new.ask
+        old, new, ask, old_ids = self._old, self._new, self._new.ask, joined(self._old_ids_by_part)
         assert old.note.position is not None  # noqa: S101 - see _check_updatable
         new.ask, new.row_limit = replace(ask, since=Since(*old.note.position)), len(old_ids) // _FULL_DOWNLOAD_FROM
         # The ids are read before the records: a record that changes in between is then in the download only. In the
@@ -137,67 +135,55 @@ class _Merge:
         new.run()
         if new.note.rows > new.row_limit:
             return False
-        self._changed_parts = list(new.note.parts)
-        self._changed_ids_by_part = [new.stored.ids(part) for part in self._changed_parts]
-        changed_ids = joined(self._changed_ids_by_part)
-        self._removed_ids = old_ids.filter(pc.and_(is_in(old_ids, reported), pc.invert(is_in(old_ids, changed_ids))))
-        self.counts["added"] = count_true(pc.invert(is_in(changed_ids, old_ids)))
-        rows = len(old_ids) - len(self._removed_ids) + self.counts["added"]
+        self._changed, self._changed_parts = new.stored.arrow(), list(new.note.parts)
+        changed_ids = new.stored.ids(*self._changed_parts)
+        removed_ids = old_ids.filter(pc.and_(is_in(old_ids, reported), pc.invert(is_in(old_ids, changed_ids))))
+        self._affected = joined([changed_ids, removed_ids])
+        self._added_ids = changed_ids.filter(pc.invert(is_in(changed_ids, old_ids)))
+        self.counts["added"] = len(self._added_ids)
+        rows = len(old_ids) - len(removed_ids) + self.counts["added"]
         total = new.note.total = run(new.source.resource_of(ask).paging.count(ask), new.source)
-        is_few = (len(changed_ids) + len(self._removed_ids)) * _FULL_DOWNLOAD_FROM <= len(old_ids)
-        return is_few and total in {None, rows}
+        return len(self._affected) * _FULL_DOWNLOAD_FROM <= len(old_ids) and total in {None, rows}
 
     def run(self) -> None:
         """Write new parts where records differ, and reuse the other parts."""
         old, added, merged = self._old, self.counts["added"], list[Part]()
-        affected = joined([*self._changed_ids_by_part, self._removed_ids])
         # New records are appended to the last part if it has room for them.
         last = old.parts[-1] if added and old.parts and old.parts[-1].rows + added <= write.PART_ROWS else None
         for part, ids in zip(old.parts, self._old_ids_by_part, strict=True):
             appended = list(self._added_rows()) if part is last else []
-            merged += self._merge_part(part, ids, appended) if appended or count_true(is_in(ids, affected)) else [part]
+            is_affected = appended or count_true(is_in(ids, self._affected))
+            merged += self._merge_part(part, ids, appended) if is_affected else [part]
         for table in [] if last else self._added_rows():
             merged += self._write(table, {})
-        # Before the commit, because afterwards the downloaded records would look like parts of the new version.
-        sweep(old.folder, self._new.version, {part.name for part in merged})
         self._new.note.parts = merged
         self._new.note.pages += old.note.pages
 
     def _merge_part(self, part: Part, ids: pa.Array, appended: list[pa.Table]) -> list[Part]:
-        table, changed_rows = self._old.table(part, self._columns), self._changed_rows(ids)
-        matches = pc.index_in(ids, value_set=joined(changed_rows[self._old.note.key].chunks), skip_nulls=True)
-        row_numbers, is_removed = pc.indices_nonzero(pc.is_valid(matches)), is_in(ids, self._removed_ids)
-        before = table.take(row_numbers)
-        after = _set_positions(changed_rows.take(matches.drop_null()), before[POSITION])
-        changed, removed = len(differing_rows(before, after)), count_true(is_removed)
+        table = self._old.table(part, self._changed.schema)
+        changed_rows = self._changed_rows(ids)
+        before = table.filter(is_in(ids, changed_rows[self._key]))
+        matches = pc.index_in(before[self._key], value_set=changed_rows[self._key])
+        after = _set_positions(changed_rows.take(matches), before[POSITION])
+        unaffected = table.filter(pc.invert(is_in(ids, self._affected)))
+        changed, removed = len(differing_rows(before, after)), len(table) - len(before) - len(unaffected)
         if not (changed or removed or appended):  # a record that is reported as changed may have the same values
             return [part]
         self.counts["changed"] += changed
         self.counts["removed"] += removed
-        order = np.arange(len(table))
-        order[row_numbers] = len(table) + np.arange(len(row_numbers))
-        rows = pa.concat_tables([table, after]).take(order[~is_removed.to_numpy(zero_copy_only=False)])
+        rows = pa.concat_tables([unaffected, after]).sort_by(POSITION)
         return self._write(pa.concat_tables([rows, *appended]), part.members)
-
-    def _changed_rows(self, ids: pa.Array) -> pa.Table:
-        """Return the downloaded records with these ids."""
-        pairs = zip(self._changed_parts, self._changed_ids_by_part, strict=True)
-        tables = [self._rows(part, is_in(changed_ids, ids)) for part, changed_ids in pairs]
-        return pa.concat_tables([stored_schema(self._old.note.schema).empty_table(), *tables])
 
     def _added_rows(self) -> Iterator[pa.Table]:
         """Yield the downloaded records that the old version does not have, with positions after its last one."""
-        first = self._old.note.end
-        for part, changed_ids in zip(self._changed_parts, self._changed_ids_by_part, strict=True):
-            table = self._rows(part, pc.invert(is_in(changed_ids, self._old_ids)))
-            yield _set_positions(table, pa.array(np.arange(first, first + len(table))))
-            first += len(table)
+        for start in range(0, len(self._added_ids), write.PART_ROWS):
+            rows, first = self._changed_rows(self._added_ids.slice(start, write.PART_ROWS)), self._old.note.end + start
+            yield _set_positions(rows, pa.array(np.arange(first, first + len(rows))))
 
-    def _rows(self, part: Part, mask: pa.Array) -> pa.Table:
-        """Return the downloaded records of a part that *mask* selects; read the file only if there are any."""
-        if not count_true(mask):
-            return stored_schema(self._old.note.schema).empty_table()
-        return self._new.stored.table(part, self._columns).filter(mask)
+    def _changed_rows(self, ids: pa.Array) -> pa.Table:
+        """Read the downloaded records with these ids."""
+        with checked(DamagedError(self._new.folder)):
+            return self._changed.to_table(filter=pc.field(self._key).isin(ids))
 
     def _write(self, table: pa.Table, members: dict[str, str]) -> list[Part]:
         """Write a table as a part, or nothing if it is empty."""

@@ -7,9 +7,8 @@ import re
 import time
 import warnings
 from collections import Counter
-from collections.abc import Generator
 from contextlib import closing, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,8 +50,8 @@ def save(source: Source, ask: Ask, path: Any, *, columns: Any, locale: Any) -> D
             download.resume()
         else:
             check_same_query(folder, old.note.question, note.question)
-            download.restart()
             if old.is_intact():
+                sweep(folder, old.following)
                 return summary(old)
         try:
             download.run()
@@ -101,7 +100,6 @@ class Download:
         cursor: The vendor's cursor after the newest part; None means the start.
         done: Whether the vendor has no further pages.
         drift: Fields and values that did not match the schema.
-        number: The number of the next part.
     """
 
     source: Source
@@ -114,10 +112,8 @@ class Download:
     cursor: Any = None
     done: bool = False
     drift: Drift = field(default_factory=Drift)
-    number: int = 0
     _pending: list[Group[Batch]] = field(default_factory=list)
     _part_started: float = 0.0
-    _error: VendorkitError | None = None
 
     @property
     def stored(self) -> Version:
@@ -125,22 +121,19 @@ class Download:
         return Version(self.folder, None, self.note, complete=False)
 
     def resume(self) -> None:
-        """Continue an unfinished download in the folder, if there is one. Delete the parts after a damaged one."""
+        """Continue an unfinished download in the folder, if there is one."""
         found = unfinished(self.folder)
-        if found is not None:
-            check_same_query(self.folder, found.note.question, self.note.question)
-        if found is None or not found.note.schema.equals(self.note.schema):
-            self.restart()
-        else:
-            sweep(self.folder, 0, {part.name for part in found.note.parts})
+        if found is None:
+            return
+        check_same_query(self.folder, found.note.question, self.note.question)
+        if found.note.schema.equals(self.note.schema):
             found.note.question, found.note.key = self.note.question, self.note.key
-            self.note, self.cursor, self.done, self.number = found.note, found.cursor, found.done, len(found.note.parts)
+            self.note, self.cursor, self.done = found.note, found.cursor, found.done
             self.drift = Drift(Counter(found.unknown), Counter(found.unfit))
 
     def restart(self) -> None:
-        """Start from the first page, without any parts. Delete the files of interrupted runs."""
-        sweep(self.folder, self.version)
-        self.drift, self.cursor, self.done, self.number = Drift(), None, False, 0
+        """Start from the first page, without any parts."""
+        self.drift, self.cursor, self.done = Drift(), None, False
         self.note.parts, self.note.total, self.note.fetched_at, self.note.pages = [], None, utc_now(), 0
 
     def commit(self, old: Version | None, counts: dict[str, int], *, keeps: bool = False) -> Dataset:
@@ -148,13 +141,20 @@ class Download:
         if not keeps:
             self.drift.warn(self.schema.name)
         self.note.counts = counts
+        self._sweep()
         commit(self.folder, old, self.note, keeps=keeps)
         return summary(Version(self.folder, self.version, self.note))
 
     def add(self, table: pa.Table, members: dict[str, str], note: bytes) -> Part:
         """Write a table of stored columns as the next part, with *note* in its footer."""
-        self.number += 1
-        return write_part(self.folder, part_name(self.version, self.number - 1), table, members, note)
+        self._sweep()
+        part = write_part(self.folder, part_name(self.version, len(self.note.parts)), table, members, note)
+        self.note.parts.append(part)
+        return part
+
+    def _sweep(self) -> None:
+        """Delete the files of interrupted runs."""
+        sweep(self.folder, self.version, {part.name for part in self.note.parts})
 
     def run(self) -> None:
         """
@@ -163,81 +163,69 @@ class Download:
         Raises:
             IncompletePull: The download or the disk failed, or the data changed in between. Received rows are stored.
         """
-        while True:
-            try:
-                return self._run()
-            except DamagedError:  # the vendor's records no longer begin with the stored ones, so start again
-                self.restart()
-
-    def _run(self) -> None:
         if self.done and self._why_incomplete() is None:
             return  # an earlier process ended between the last part and the commit
-        # If all pages were stored but are inconsistent, download them again from the start.
-        cursor = None if self.done else self.cursor
-        flow = self.source.resource_of(self.ask).paging_of(self.ask).pages(self.ask, cursor)
+        if self.done or self.cursor is None:  # the parts contradict each other, or a stream cannot be continued
+            self.restart()
+        try:
+            self._run()
+        except DamagedError:  # the stored cursor is not one
+            self.restart()
+            self._run()
+
+    def _run(self) -> None:
+        flow = self.source.resource_of(self.ask).paging_of(self.ask).pages(self.ask, self.cursor)
         limit = None if self.row_limit is None else self.row_limit + 1
         pull = Pull(flow, self.source, self.ask.resource, limit=limit)
-        self._pending, self._part_started = [], time.monotonic()
-        with closing(self._new_groups(pull, skip_stored=cursor is None and bool(self.note.parts))) as groups:
-            for group in groups:
-                self._add(group)
-        self.done, error = self._error is None, self._error
+        error = self._receive(pull)
+        self.done = error is None
         self._flush()
-        if isinstance(error, _FATAL):
+        if isinstance(error, (*_FATAL, IncompletePull)):
             raise error
         if error is not None:
+            resumes = "" if self.cursor is None else " save() continues from there."
             what = f"The download of {self.ask.resource} broke off at row {self.note.rows:,}: {error.what}"
-            resumes = "" if isinstance(error, IncompletePull) else " save() continues from there."
             raise IncompletePull(what, remedy=f"{error.remedy}{resumes}") from error
         if (self.row_limit is None or self.note.rows <= self.row_limit) and (why := self._why_incomplete()):
             raise pull.incomplete(why)
 
-    def _new_groups(self, pull: Pull, *, skip_stored: bool) -> Generator[Group[Batch], None, None]:
-        """Yield the received pages, without stored records if the download starts again. Keep an error in `_error`."""
-        self._error = None
-        ids, key = self.stored.ids(*self.note.parts if skip_stored else ()), self.schema.key
+    def _receive(self, pull: Pull) -> VendorkitError | None:
+        """Write the received pages, except those of the last part. Return the error that ended the download."""
+        self._part_started = time.monotonic()
+        groups = pull.read(TableReader(self.schema).read, PART_ROWS, TableReader(self.schema).read)
         # The cursor was read from a file that others may have written, so paging may fail on it in any way.
-        with nullcontext() if self.cursor is None else checked(DamagedError(self.folder)):
+        guard = nullcontext() if self.cursor is None else checked(DamagedError(self.folder))
+        with guard, closing(groups):
             try:
                 self._note_position()
-                for group in pull.read(TableReader(self.schema).read, PART_ROWS, TableReader(self.schema).read):
+                for group in groups:
                     self._check_total(group.total)
-                    table = group.value.table
-                    stored, ids = ids[: len(table)], ids[len(table) :]
-                    if len(stored) and not table[key].slice(0, len(stored)).equals(pa.chunked_array([stored])):
-                        raise DamagedError(self.folder)  # noqa: TRY301 - not handled here
-                    if not len(stored) or len(stored) < len(table):
-                        yield replace(group, value=replace(group.value, table=table.slice(len(stored))))
-            except DamagedError:
-                raise
+                    self._add(group)
             except VendorkitError as exc:
-                self._error = exc
-            else:
-                if len(ids):
-                    raise DamagedError(self.folder)
+                return exc
+        return None
 
     def _note_position(self) -> None:
         """Before the first page, store the vendor's position for later updates, if the vendor reports changes."""
         ask, note, changes = self.ask, self.note, self.source.resource_of(self.ask).changes
-        if note.parts or note.position is not None or ask.since is not None or ask.matches_nothing:
+        if note.parts or note.position or ask.since or ask.matches_nothing:
             return
-        if changes is None or changes.why_not_incremental(ask) is not None:
+        if changes is None or changes.why_not_incremental(ask):
             return
         try:
             note.position = run(changes.position(ask), self.source)
+        except NotAllowed:  # not every user may read the feed
+            return
+        except _FATAL:
+            raise
         except VendorkitError as exc:
-            if isinstance(exc, NotAllowed):  # not every user may read the feed
-                return
-            if isinstance(exc, _FATAL):
-                raise
             what = f"{ask.resource}: updates of this dataset will not be possible. {exc.what}"
             warnings.warn(what, UserWarning, stacklevel=levels_to_caller())
 
     def _check_total(self, total: int | None) -> None:
         note = self.note
-        if note.total is None or not (note.parts or self._pending):
-            note.total = total
-        if total is not None and total != note.total:
+        note.total = total if note.total is None else note.total
+        if total not in {None, note.total}:
             before = f"The download into {self.folder} began when there were {note.total:,} records"
             what = f"{before}; now there are {total:,}."
             raise IncompletePull(what, remedy="Delete the folder and save again, or save into another one.")
@@ -253,22 +241,20 @@ class Download:
 
     def _flush(self) -> None:
         """Write the pending pages as one part."""
-        if not self._pending:
+        groups, self._pending, self._part_started = self._pending, [], time.monotonic()
+        table, drift = combine([group.value for group in groups], self.schema)
+        self.note.pages += sum(group.pages for group in groups)
+        if not len(table):
             return
-        table, drift = combine([group.value for group in self._pending], self.schema)
-        cursor = self._pending[-1].cursor
-        self.note.pages += sum(group.pages for group in self._pending)
-        if table.num_rows:
-            # Without the origin, because a mock server listens on another port after each start.
-            self.cursor = cursor.removeprefix(self.source.base_url) if isinstance(cursor, str) else cursor
-            self.drift.merge(drift)
-            undeclared, members = fold(table, self.schema, drift)
-            first = self.note.end
-            positions = pa.array(np.arange(first, first + table.num_rows))
-            declared = table.select(self.schema.arrow.names).append_column(POSITION, positions)
-            footer = Footer(self.note, self.cursor, self.done, members, self.drift.unknown, self.drift.unfit)
-            self.note.parts.append(self.add(declared.append_column(UNDECLARED, undeclared), members, encoded(footer)))
-        self._pending, self._part_started = [], time.monotonic()
+        # Without the origin, because a mock server listens on another port after each start.
+        cursor = groups[-1].cursor
+        self.cursor = cursor.removeprefix(self.source.base_url) if isinstance(cursor, str) else cursor
+        self.drift.merge(drift)
+        undeclared, members = fold(table, self.schema, drift)
+        positions = pa.array(np.arange(self.note.end, self.note.end + len(table)))
+        declared = table.select(self.schema.arrow.names).append_column(POSITION, positions)
+        footer = Footer(self.note, self.cursor, self.done, members, self.drift.unknown, self.drift.unfit)
+        self.add(declared.append_column(UNDECLARED, undeclared), members, encoded(footer))
 
     def _why_incomplete(self) -> str | None:
         """Compare with the total, and look for duplicate ids, which occur if records move between pages."""
@@ -282,5 +268,5 @@ class Download:
             return False
         # Hashes of 64 bits take 8 MB per million ids, and collide in 1 of 10**7 datasets of that size.
         ids = (self.stored.ids(part).drop_null().to_pandas() for part in self.note.parts)
-        hashes = np.sort(np.concatenate([pd.util.hash_array(series.to_numpy(dtype=object)) for series in ids]))
-        return bool((hashes[1:] == hashes[:-1]).any())
+        hashes = np.concatenate([pd.util.hash_array(series.to_numpy(dtype=object)) for series in ids])
+        return len(np.unique(hashes)) < len(hashes)
