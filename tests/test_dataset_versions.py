@@ -320,9 +320,10 @@ def test_a_dataset_whose_folder_was_deleted_is_an_error(medipim, tmp_path):
     assert not dataset.path.exists()
 
 
-def test_the_tenth_decides_between_a_merge_and_a_whole_download(medipim, vendors, tmp_path):
+def test_the_tenth_decides_between_a_merge_and_a_whole_download(medipim, vendors, tmp_path, monkeypatch):
     """One record in ten is merged in its place; one more, and all is downloaded, in the vendor's order."""
-    query = medipim.products.query(brand=[9, 10, 11])
+    monkeypatch.setattr(filling, "PART_ROWS", 250)
+    query = medipim.products.query(brand=list(range(1, 40)))
     dataset = query.save(tmp_path / "p", columns=FEW)
     ids = list(dataset.frame()["id"])
     tenth = len(ids) // 10
@@ -345,9 +346,9 @@ def test_a_stale_commit_is_refused(medipim, vendors, tmp_path, monkeypatch):
     ids = list(query.save(folder, columns=FEW).frame()["id"])
     vendors["medipim"].change("edit", ids[0])
 
-    def late(target, old, note, **how):
-        commits.commit(target, old, old.note, keeps=True)
-        return commits.commit(target, old, note, **how)
+    def late(target, old, note):
+        commits.commit(target, old, old.note)
+        return commits.commit(target, old, note)
 
     monkeypatch.setattr(filling, "commit", late)
     with pytest.raises(UsageError, match=r"Another process wrote to .*; nothing was changed\. Try again"):

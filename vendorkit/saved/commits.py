@@ -54,7 +54,7 @@ def check_writable(folder: Path) -> None:
     deque(versions(folder), maxlen=0)  # check the whole log before deltalake reads it: its origin and its size
 
 
-def commit(folder: Path, old: Version | None, note: Note, *, keeps: bool) -> None:
+def commit(folder: Path, old: Version | None, note: Note) -> None:
     """
     Commit the parts in *note* as the version after *old*.
 
@@ -62,7 +62,6 @@ def commit(folder: Path, old: Version | None, note: Note, *, keeps: bool) -> Non
         folder: The folder of the dataset.
         old: The newest version, or None if there is none.
         note: The description of the new version.
-        keeps: Whether the new version contains parts of the old one.
 
     Raises:
         UsageError: There is a newer version than *old*; nothing was changed.
@@ -85,9 +84,9 @@ def commit(folder: Path, old: Version | None, note: Note, *, keeps: bool) -> Non
         else:
             # Not "overwrite" if parts are kept: it removes and adds their paths in one commit, which the Delta protocol
             # forbids.
-            removed = [part for part in old.parts if part not in note.parts] if keeps else []
+            mode = "append" if len(new) < len(note.parts) else "overwrite"
+            removed = [part for part in old.parts if mode == "append" and part not in note.parts]
             actions += [transaction.RemoveAction(part.name, True, now, part.size) for part in removed]
-            mode = "append" if keeps else "overwrite"
             delta.DeltaTable(path, version=old.number).create_write_transaction(actions, mode, schema, [], **options)
         # deltalake does not sync the file, so a power failure could leave it empty.
         with log_file(folder, version).open("rb+") as file:

@@ -150,22 +150,6 @@ def parquet(body: bytes) -> pq.ParquetFile:
     return pq.ParquetFile(pa.BufferReader(body), page_checksum_verification=True)
 
 
-def write_part(folder: Path, name: str, table: pa.Table, members: dict[str, str], note: bytes) -> Part:
-    """
-    Write a non-empty table as one part, with *note* in its footer.
-
-    Raises:
-        IncompletePull: The disk is full, or writing is not allowed.
-    """
-    sink = pa.BufferOutputStream()
-    table = table.replace_schema_metadata({FOOTER_KEY: note})
-    pq.write_table(table, sink, row_group_size=BATCH_ROWS, compression="zstd", write_page_checksum=True)
-    body = sink.getvalue()
-    write_atomically(folder / name, body)
-    first, last = table[POSITION][0].as_py(), table[POSITION][-1].as_py()
-    return Part(name, body.size, len(table), first, last, zlib.crc32(body), members)
-
-
 def write_atomically(path: Path, body: bytes | pa.Buffer) -> None:
     """
     Write a file completely or not at all. An existing file is replaced in one step.

@@ -35,7 +35,6 @@ from vendorkit.saved import files
 from vendorkit.saved.files import BATCH_ROWS, FOOTER_KEY, LOG, POSITION, DamagedError, Part, checked, names_in
 
 _MAX_COMMIT_BYTES: Final = 8 << 20  # ten million records are about 1,000 parts, whose commit takes less than 1 MB
-_MAX_LOG_BYTES: Final = 128 << 20  # ten years of daily updates that rewrite all of 16 parts take 100 MB
 _COMMIT: Final = re.compile(r"(0{10}\d{10})\.json")
 Count = Annotated[int, Meta(ge=0, lt=1 << 62)]
 
@@ -102,6 +101,19 @@ class Footer(Struct):
 class _CommitInfo(Struct):
     timestamp: Annotated[int, Meta(gt=0, lt=1 << 48)]
     vendorkit: Note
+
+
+class _Add(Struct):
+    path: str
+    size: int
+    stats: str
+
+
+class _Action(Struct, rename={"info": "commitInfo"}):
+    """A line of a commit. The others describe the table, or parts of earlier versions."""
+
+    info: _CommitInfo | None = None
+    add: _Add | None = None
 
 
 @dataclass(frozen=True)
@@ -215,10 +227,7 @@ def _is_frame_type(dtype: pa.DataType) -> bool:
 
 def versions(folder: Path) -> Iterator[Version]:
     """Yield all versions in order, even if their parts were deleted; `UsageError` if vendorkit did not write one."""
-    max_bytes = _MAX_LOG_BYTES
-    for number in range(last(folder) + 1):
-        yield version(folder, number, max_bytes)
-        max_bytes -= files.plain_size(log_file(folder, number))
+    return (version(folder, number) for number in range(last(folder) + 1))
 
 
 def newest(folder: Path) -> Version | None:
@@ -273,29 +282,18 @@ def last(folder: Path) -> int:
         return -1
 
 
-def version(folder: Path, number: int, max_bytes: int = _MAX_COMMIT_BYTES) -> Version:
+def version(folder: Path, number: int) -> Version:
     """Read one version; `UsageError` if vendorkit did not write its commit."""
     with checked(_foreign(folder, number)):
-        lines = files.read_file(log_file(folder, number), min(max_bytes, _MAX_COMMIT_BYTES)).splitlines()
-        objects = [msgspec.json.decode(line, type=dict[str, Any]) for line in lines if line]
-        actions = [(kind, action) for ((kind, action),) in map(dict.items, objects)]
-        (information,) = [action for kind, action in actions if kind == "commitInfo"]
-        commit = msgspec.convert(information, _CommitInfo, dec_hook=to_schema)
-        parts = {part.name: part for part in commit.vendorkit.parts}
-        if len(parts) < len(commit.vendorkit.parts) or not all(_is_expected(*action, parts) for action in actions):
+        lines = files.read_file(log_file(folder, number), _MAX_COMMIT_BYTES).splitlines()
+        actions = [msgspec.json.decode(line, type=_Action, dec_hook=to_schema) for line in lines]
+        (info,) = [action.info for action in actions if action.info]
+        # Other Delta readers see these parts. Those that an update kept are in the adds of earlier versions.
+        added = {add.path: (add.size, json.loads(add.stats)) for action in actions if (add := action.add)}
+        parts = {part.name: (part.size, stats(part)) for part in info.vendorkit.parts}
+        if len(parts) < len(info.vendorkit.parts) or {**parts, **added} != parts:
             raise ValueError(number)
-        return Version(folder, number, commit.vendorkit, commit.timestamp)
-
-
-def _is_expected(kind: str, action: dict[str, Any], parts: dict[str, Part]) -> bool:
-    """Whether vendorkit writes such an action, so that other Delta readers get what the note describes."""
-    if kind == "add":
-        part = parts[action["path"]]
-        is_same = (action["size"], json.loads(action["stats"])) == (part.size, stats(part))
-        return is_same and action.get("deletionVector") is None
-    if kind == "protocol":
-        return (action["minReaderVersion"], action["minWriterVersion"]) == (1, 2)
-    return kind in {"commitInfo", "metaData"} or (kind == "remove" and action["path"] not in parts)
+        return Version(folder, number, info.vendorkit, info.timestamp)
 
 
 def stats(part: Part) -> dict[str, Any]:

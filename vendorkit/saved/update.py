@@ -98,9 +98,9 @@ def _update(old: Version, new: Download, changes: Changes) -> Dataset:
         merge = _Merge(old, new)
         if merge.download(changes):
             merge.run()
-            return new.commit(old, merge.counts, keeps=True)
+            return new.commit(old, merge.counts)
     new.restart()
-    new.ask, new.row_limit = ask, None
+    new.ask = ask
     new.run()
     return new.commit(old, count(compare(old, new.stored)))
 
@@ -126,14 +126,15 @@ class _Merge:
         """Download the changed records. Return False if a full download is needed instead."""
         old, new, ask, old_ids = self._old, self._new, self._new.ask, joined(self._old_ids_by_part)
         assert old.note.position is not None  # noqa: S101 - see _check_updatable
-        new.ask, new.row_limit = replace(ask, since=Since(*old.note.position)), len(old_ids) // _FULL_DOWNLOAD_FROM
+        too_many = len(old_ids) // _FULL_DOWNLOAD_FROM + 1
+        new.ask = replace(ask, since=Since(*old.note.position), limit=too_many)
         # The ids are read before the records: a record that changes in between is then in the download only. In the
         # other order it would be in the ids only, and be removed.
         pull = Pull(changes.changed_ids(new.ask), new.source, ask.resource, quiet=True)
         with closing(pull.accepted()) as exchanges:
             reported = pa.array([key for exchange in exchanges for key in changes.keys(exchange.page)], pa.string())
         new.run()
-        if new.note.rows > new.row_limit:
+        if new.note.rows >= too_many:
             return False
         self._changed, self._changed_parts = new.stored.arrow(), list(new.note.parts)
         changed_ids = new.stored.ids(*self._changed_parts)

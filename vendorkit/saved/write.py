@@ -6,6 +6,7 @@ import json
 import re
 import time
 import warnings
+import zlib
 from collections import Counter
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from vendorkit import arguments
 from vendorkit.ask import Ask
@@ -24,9 +26,10 @@ from vendorkit.frames import UNDECLARED, Batch, Drift, Schema, TableReader, comb
 from vendorkit.frames.drift import levels_to_caller
 from vendorkit.pull import Group, Pull, run, utc_now
 from vendorkit.resource import Source, describe
+from vendorkit.saved import files
 from vendorkit.saved.commits import check_writable, commit
 from vendorkit.saved.dataset import Dataset, summary
-from vendorkit.saved.files import POSITION, DamagedError, Part, checked, locked, part_name, sweep, write_part
+from vendorkit.saved.files import POSITION, DamagedError, Part, checked, locked, sweep
 from vendorkit.saved.log import Footer, Note, Question, Version, encoded, newest, unfinished
 
 # A part ends at whichever limit is reached first. Time is limited because the vendor's rate limit may allow only a few
@@ -96,7 +99,6 @@ class Download:
         folder: The folder of the parts.
         version: The number of the version that they become.
         note: The description of this version. It always lists the parts written so far.
-        row_limit: Stop soon after this number of rows. None means no limit.
         cursor: The vendor's cursor after the newest part; None means the start.
         done: Whether the vendor has no further pages.
         drift: Fields and values that did not match the schema.
@@ -108,7 +110,6 @@ class Download:
     folder: Path
     version: int
     note: Note
-    row_limit: int | None = None
     cursor: Any = None
     done: bool = False
     drift: Drift = field(default_factory=Drift)
@@ -136,21 +137,29 @@ class Download:
         self.drift, self.cursor, self.done = Drift(), None, False
         self.note.parts, self.note.total, self.note.fetched_at, self.note.pages = [], None, utc_now(), 0
 
-    def commit(self, old: Version | None, counts: dict[str, int], *, keeps: bool = False) -> Dataset:
-        """Commit the parts as the version after *old*; *keeps* as in `commit`. Warn of drift in a full download."""
-        if not keeps:
-            self.drift.warn(self.schema.name)
+    def commit(self, old: Version | None, counts: dict[str, int]) -> Dataset:
+        """Commit the parts as the version after *old*, and warn of drift."""
+        self.drift.warn(self.schema.name)
         self.note.counts = counts
         self._sweep()
-        commit(self.folder, old, self.note, keeps=keeps)
+        commit(self.folder, old, self.note)
         return summary(Version(self.folder, self.version, self.note))
 
     def add(self, table: pa.Table, members: dict[str, str], note: bytes) -> Part:
-        """Write a table of stored columns as the next part, with *note* in its footer."""
+        """
+        Write a non-empty table of stored columns as the next part, with *note* in its footer.
+
+        Raises:
+            IncompletePull: The disk is full, or writing is not allowed.
+        """
         self._sweep()
-        part = write_part(self.folder, part_name(self.version, len(self.note.parts)), table, members, note)
-        self.note.parts.append(part)
-        return part
+        sink, table = pa.BufferOutputStream(), table.replace_schema_metadata({files.FOOTER_KEY: note})
+        pq.write_table(table, sink, row_group_size=files.BATCH_ROWS, compression="zstd", write_page_checksum=True)
+        body, name = sink.getvalue(), files.part_name(self.version, len(self.note.parts))
+        files.write_atomically(self.folder / name, body)
+        first, last = table[POSITION][0].as_py(), table[POSITION][-1].as_py()
+        self.note.parts.append(Part(name, body.size, len(table), first, last, zlib.crc32(body), members))
+        return self.note.parts[-1]
 
     def _sweep(self) -> None:
         """Delete the files of interrupted runs."""
@@ -175,8 +184,7 @@ class Download:
 
     def _run(self) -> None:
         flow = self.source.resource_of(self.ask).paging_of(self.ask).pages(self.ask, self.cursor)
-        limit = None if self.row_limit is None else self.row_limit + 1
-        pull = Pull(flow, self.source, self.ask.resource, limit=limit)
+        pull = Pull(flow, self.source, self.ask.resource, limit=self.ask.limit)
         error = self._receive(pull)
         self.done = error is None
         self._flush()
@@ -186,7 +194,8 @@ class Download:
             resumes = "" if self.cursor is None else " save() continues from there."
             what = f"The download of {self.ask.resource} broke off at row {self.note.rows:,}: {error.what}"
             raise IncompletePull(what, remedy=f"{error.remedy}{resumes}") from error
-        if (self.row_limit is None or self.note.rows <= self.row_limit) and (why := self._why_incomplete()):
+        is_cut = self.ask.limit is not None and self.note.rows >= self.ask.limit
+        if not is_cut and (why := self._why_incomplete()):
             raise pull.incomplete(why)
 
     def _receive(self, pull: Pull) -> VendorkitError | None:
