@@ -349,8 +349,10 @@ def test_update_is_refused_without_a_dataset_to_update(medipim, mediagenix, vend
         mediagenix.titles.query(accept="json", licensor=3).update(tmp_path / "t")
     with pytest.raises(UsageError, match="another query; different: vendor"):
         medipim.products.query().update(tmp_path / "t")
-    with pytest.raises(UsageError, match="query with since= has no dataset"):
-        mediagenix.titles.query(since=NOW).update(tmp_path / "t")
+    of_changes = mediagenix.titles.query(since=NOW)
+    of_changes.save(tmp_path / "since")
+    with pytest.raises(UsageError, match=r"cannot be updated.*without since="):
+        of_changes.update(tmp_path / "since")
     with pytest.raises(UsageError, match="does not report which brands changed"):
         medipim.brands.query().update(tmp_path / "t")
     query.save(tmp_path / "names", columns=["name"])

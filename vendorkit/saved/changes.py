@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 
 from vendorkit.errors import UsageError
 from vendorkit.frames import row_codes
+from vendorkit.saved.files import Part
 from vendorkit.saved.log import Version
 
 _TEXT: Final = pa.string()
@@ -38,21 +40,22 @@ def compare(old: Version, new: Version, columns: Sequence[str] | None = None) ->
     shared = {part.name for part in old.parts} & {part.name for part in new.parts}
     old_parts, new_parts = ([part for part in version.parts if part.name not in shared] for version in (old, new))
     old_ids, new_ids = old.ids(*old_parts), new.ids(*new_parts)
-    new_rows = pc.index_in(old_ids, value_set=new_ids, skip_nulls=True)
-    old_first = 0
-    for old_part in old_parts:
-        matches, new_first = new_rows.slice(old_first, old_part.rows), 0
-        for new_part in new_parts:
-            in_part = pc.and_(pc.greater_equal(matches, new_first), pc.less(matches, new_first + new_part.rows))
-            rows = pc.indices_nonzero(pc.fill_null(in_part, fill_value=False))
+    matches = pc.fill_null(pc.index_in(old_ids, value_set=new_ids, skip_nulls=True), -1).to_numpy()
+    for old_part, old_first, old_end in _bounds(old_parts):
+        for new_part, new_first, new_end in _bounds(new_parts):
+            of_part = matches[old_first:old_end]
+            rows = np.flatnonzero((of_part >= new_first) & (of_part < new_end))
             if len(rows) and names:
                 old_table = old.table(old_part, old_schema).take(rows)
-                new_table = new.table(new_part, new_schema).take(pc.subtract(matches.take(rows), new_first))
-                yield from _changed(old_table, new_table, old_ids.take(pc.add(rows, old_first)), new.number)
-            new_first += new_part.rows
-        old_first += old_part.rows
+                new_table = new.table(new_part, new_schema).take(of_part[rows] - new_first)
+                yield from _changed(old_table, new_table, old_ids.take(pa.array(rows + old_first)), new.number)
     yield _change_rows(new_ids.filter(_not_in(new_ids, old_ids)), new.number, "added")
     yield _change_rows(old_ids.filter(_not_in(old_ids, new_ids)), new.number, "removed")
+
+
+def _bounds(parts: Sequence[Part]) -> Iterator[tuple[Part, int, int]]:
+    ends = list(accumulate(part.rows for part in parts))
+    return zip(parts, [0, *ends], ends, strict=False)
 
 
 def count(changes: Iterator[pa.Table]) -> dict[str, int]:
@@ -62,11 +65,6 @@ def count(changes: Iterator[pa.Table]) -> dict[str, int]:
         if len(table):
             counts[table["change"][0].as_py()] += pc.count_distinct(table["key"]).as_py()
     return counts
-
-
-def count_true(mask: pa.Array) -> int:
-    """Return the number of true values in *mask*."""
-    return pc.sum(mask).as_py() or 0
 
 
 def is_in(ids: pa.Array, others: pa.Array) -> pa.Array:

@@ -221,8 +221,7 @@ def _condition(version: Version, filters: Any) -> tuple[Any, Sequence[str]]:
     if filters is None or isinstance(filters, pc.Expression):
         return filters, () if filters is None else version.columns
     try:
-        groups: Any = filters if isinstance(filters, (list, tuple)) else [None]  # other iterables may be endless
-        groups = [groups] if isinstance(groups[0][0], str) else groups
+        groups = [filters] if isinstance(filters[0][0], str) else filters
         names = [arguments.word(name, "filters") for group in groups for name, _, _ in group]
         check_columns(version.folder, names, version.columns)
         schema = version.frame_schema({*names})
@@ -241,8 +240,7 @@ def _comparable(op: Any, value: Any, dtype: pa.DataType) -> Any:
     """Convert the value of a condition, or its list of values, to what Arrow can compare with a column."""
     takes_list = op in {"in", "not in"}
     values = arguments.values(value, "filters") if takes_list else [value]
-    # A list that contains itself would crash Arrow.
-    if values is None or any(isinstance(item, Iterable) and not isinstance(item, (str, bytes)) for item in values):
+    if values is None or not all(map(pd.api.types.is_scalar, values)):  # a list that contains itself would crash Arrow
         raise TypeError(op)
     if pa.types.is_temporal(dtype):
         times = pa.array([item if item is None else _utc_time(item) for item in values], pa.timestamp("us", "UTC"))

@@ -193,15 +193,11 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         UsageError: The folder is not writable, has other files in it, or is locked.
     """
-    try:
+    what = f"{folder} cannot be used as a folder for a dataset."
+    with checked(UsageError(what, remedy="Choose another folder, or allow writing to it.")):
         with suppress(FileExistsError):  # exist_ok=True would also suppress other errors
             folder.mkdir(parents=True)
         names = [path.name for path in folder.iterdir()]
-    except (OSError, ValueError) as exc:  # ValueError if the path has a null byte
-        if from_outside(exc):
-            raise
-        what = f"{str(folder)!r} cannot be used as a folder for a dataset: {getattr(exc, 'strerror', None) or exc}."
-        raise UsageError(what, remedy="Choose another folder, or allow writing to it.") from exc
     bad_locks = [name for name in names if name.startswith(_LOCK) and plain_size(folder / name) < 0]
     foreign = [name for name in names_in(folder) if name[0] != "." and name != LOG and version_of(name) is None]
     if bad_locks or (foreign and LOG not in names):

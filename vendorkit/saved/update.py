@@ -26,15 +26,15 @@ import pyarrow.compute as pc
 from vendorkit import arguments
 from vendorkit.ask import Ask, Since
 from vendorkit.errors import IncompletePull, UsageError
-from vendorkit.frames import UNDECLARED, Schema, members_of
+from vendorkit.frames import UNDECLARED, members_of
 from vendorkit.pull import Pull, run
 from vendorkit.resource import Changes, Source, changes_of
 from vendorkit.saved import write
-from vendorkit.saved.changes import check_key, compare, count, count_true, differing_rows, is_in
+from vendorkit.saved.changes import check_key, compare, count, differing_rows, is_in
 from vendorkit.saved.commits import check_writable
 from vendorkit.saved.dataset import Dataset, summary
 from vendorkit.saved.files import POSITION, DamagedError, Part, checked, locked, sweep
-from vendorkit.saved.log import Note, Version, joined, newest
+from vendorkit.saved.log import Version, joined, newest
 from vendorkit.saved.stored import readable
 from vendorkit.saved.write import Download
 
@@ -44,18 +44,14 @@ _FULL_DOWNLOAD_FROM: Final = 10  # if more than one record in ten changed, a ful
 def update(source: Source, ask: Ask, path: str | Path) -> Dataset:
     """Write the next version of the dataset at *path*: the implementation of `Query.update`."""
     folder = arguments.folder(path)
-    if ask.since is not None:
-        what = "A query with since= has no dataset that could be updated."
-        raise UsageError(what, remedy="Save and update the query without since=.")
     changes = changes_of(source.resource_of(ask), ask, source.title)
     check_writable(folder)
-    _existing(folder)  # before locked(), which would create the folder
+    readable(folder, None)  # before locked(), which would create the folder
     with locked(folder):
-        old = _existing(folder)
-        schema, note = _check_updatable(source, ask, old)
+        old = readable(folder, None)
+        new = _next(source, ask, old)
         if ask.matches_nothing:
             return summary(old)
-        new = Download(source, ask, schema, folder, old.following, note)
         try:
             return _update(old, new, changes)
         except DamagedError as exc:
@@ -68,26 +64,20 @@ def update(source: Source, ask: Ask, path: str | Path) -> Dataset:
             sweep(folder, (newest(folder) or old).following)
 
 
-def _existing(folder: Path) -> Version:
-    version = readable(folder, None)
-    if not version.complete:
-        what = f"{folder} is not complete."
+def _next(source: Source, ask: Ask, old: Version) -> Download:
+    """Check that *ask* can update the dataset. Return the download for the next version."""
+    if not old.complete:
+        what = f"{old.folder} is not complete."
         raise UsageError(what, remedy="Call save() first, which continues the download.")
-    return version
-
-
-def _check_updatable(source: Source, ask: Ask, old: Version) -> tuple[Schema, Note]:
-    """Check that *ask* can update the dataset. Return the schema and the note of the next version."""
     question = write.question_of(source, ask, old.note.question.columns, old.note.question.locale)
     # Before new_note(), because the stored columns may belong to another resource.
     write.check_same_query(old.folder, old.note.question, question)
-    schema, note = write.new_note(source, ask, question)
     check_key(old)
     if old.note.position is None and not ask.matches_nothing:
         what = f"{old.folder} cannot be updated: the vendor's position was not available when it was saved."
-        remedy = "Delete it and save again. If the error remains, the feed of changes is empty or you may not read it."
+        remedy = "Save again, without since=. If the error remains, the feed is empty or you may not read it."
         raise UsageError(what, remedy=remedy)
-    return schema, note
+    return Download(source, ask, *write.new_note(source, ask, question), old.folder, old.following)
 
 
 def _update(old: Version, new: Download, changes: Changes) -> Dataset:
@@ -153,7 +143,7 @@ class _Merge:
         last = old.parts[-1] if added and old.parts and old.parts[-1].rows + added <= write.PART_ROWS else None
         for part, ids in zip(old.parts, self._old_ids_by_part, strict=True):
             appended = list(self._added_rows()) if part is last else []
-            is_affected = appended or count_true(is_in(ids, self._affected))
+            is_affected = appended or pc.any(is_in(ids, self._affected)).as_py()
             merged += self._merge_part(part, ids, appended) if is_affected else [part]
         for table in [] if last else self._added_rows():
             merged += self._write(table, {})

@@ -48,7 +48,7 @@ def save(source: Source, ask: Ask, path: Any, *, columns: Any, locale: Any) -> D
     check_writable(folder)
     with locked(folder):
         old = newest(folder)
-        download = Download(source, ask, schema, folder, 0 if old is None else old.following, note)
+        download = Download(source, ask, schema, note, folder, 0 if old is None else old.following)
         if old is None:
             download.resume()
         else:
@@ -96,9 +96,9 @@ class Download:
         source: Fetches the pages.
         ask: The query.
         schema: Its columns, projected.
+        note: The description of the version that the parts become. It always lists the parts written so far.
         folder: The folder of the parts.
-        version: The number of the version that they become.
-        note: The description of this version. It always lists the parts written so far.
+        version: The number of this version.
         cursor: The vendor's cursor after the newest part; None means the start.
         done: Whether the vendor has no further pages.
         drift: Fields and values that did not match the schema.
@@ -107,9 +107,9 @@ class Download:
     source: Source
     ask: Ask
     schema: Schema
+    note: Note
     folder: Path
     version: int
-    note: Note
     cursor: Any = None
     done: bool = False
     drift: Drift = field(default_factory=Drift)
@@ -128,7 +128,6 @@ class Download:
             return
         check_same_query(self.folder, found.note.question, self.note.question)
         if found.note.schema.equals(self.note.schema):
-            found.note.question, found.note.key = self.note.question, self.note.key
             self.note, self.cursor, self.done = found.note, found.cursor, found.done
             self.drift = Drift(Counter(found.unknown), Counter(found.unfit))
 
