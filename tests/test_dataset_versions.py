@@ -304,7 +304,7 @@ def test_compact_deletes_what_only_old_versions_need(two):
     assert (len(first.history()), first.compact(keep_days=0)) == (1, 0)
     for days in (np.int64(30), np.float32(0.5), Decimal(3), Fraction(7, 2)):
         assert second.compact(keep_days=days) == 0
-    beyond = (-1, -0.5, Fraction(-1, 2), 1e6 + 0.5, float("nan"), float("inf"), 10**5000, Decimal("sNaN"))
+    beyond = (-1, -0.5, Fraction(-1, 2), float("nan"), float("inf"), Decimal("sNaN"))
     for wrong in (*beyond, "1", None, True, np.timedelta64(3, "D")):
         with pytest.raises(UsageError, match="keep_days must be a number of days"):
             second.compact(keep_days=wrong)

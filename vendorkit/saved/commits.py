@@ -100,8 +100,7 @@ def _deltalake(folder: Path) -> Iterator[Any]:
     if foreign := [name for name in names_in(folder / LOG) if not _EXPECTED_IN_LOG.fullmatch(name)]:
         what = f"{folder} was written to by another program: there is {foreign[0]!r} in {LOG}."
         raise UsageError(what, remedy="Save into another folder.")
-    import deltalake.exceptions  # noqa: PLC0415 - optional, slow, and unusable in a process that forks after this
-    import deltalake.transaction  # noqa: PLC0415
+    import deltalake  # noqa: PLC0415 - optional, slow, and unusable in a process that forks after this
 
     try:
         yield deltalake

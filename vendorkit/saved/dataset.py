@@ -24,7 +24,6 @@ from vendorkit.saved.files import DamagedError, locked, sweep
 from vendorkit.saved.log import Version, versions
 from vendorkit.saved.stored import readable, version_in
 
-_MOST_DAYS: Final = 1e6
 _COUNTS: Final = [(name, pa.int64()) for name in ("rows", "added", "changed", "removed")]
 _HISTORY: Final = pa.schema([("version", pa.int64()), ("at", pa.timestamp("us", "UTC")), *_COUNTS])
 
@@ -114,13 +113,13 @@ class Dataset:
         Raises:
             UsageError: *keep_days* is not a number of days, or another process is writing.
         """
-        days = arguments.number(keep_days, "keep_days", "a number of days, 0 or more", low=0, high=_MOST_DAYS)
+        days = arguments.number(keep_days, "keep_days", "a number of days, 0 or more", low=0)
         self._number()
         with locked(self.path):
             in_order, limit = list(versions(self.path)), (time.time() - days * 86_400) * 1000
             replaced_at = [*(version.at for version in in_order[1:]), limit]
             needed = [version for version, at in zip(in_order, replaced_at, strict=False) if at >= limit]
-            return sweep(self.path, 0, {part.name for version in needed for part in version.parts})
+            return sweep(self.path, 0, [part for version in needed for part in version.parts])
 
     def _number(self) -> int:
         if self.version is None:

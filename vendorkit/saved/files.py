@@ -13,7 +13,7 @@ import re
 import sqlite3
 import stat
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Final
@@ -115,20 +115,20 @@ def names_in(folder: Path) -> list[str]:
     return []
 
 
-def sweep(folder: Path, version: int, kept: Collection[str] = ()) -> int:
+def sweep(folder: Path, version: int, kept: Iterable[Part] = ()) -> int:
     """
     Delete parts and temporary files that are not needed. A file that cannot be deleted is ignored.
 
     Args:
         folder: The folder of the dataset.
         version: Only parts of this version or a later one are deleted.
-        kept: Names of parts that are needed.
+        kept: The parts that are needed.
 
     Returns:
         The number of bytes freed.
     """
-    freed = 0
-    for path in [folder / name for name in names_in(folder) if name not in kept]:
+    freed, needed = 0, {part.name for part in kept}
+    for path in [folder / name for name in names_in(folder) if name not in needed]:
         number = version_of(path.name)
         if number is not None and (number >= version or path.suffix == ".tmp"):
             with tolerated(OSError):

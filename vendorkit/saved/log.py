@@ -188,12 +188,6 @@ class Version:
             [(position >= part.first) & (position <= part.last) for part in self.parts],
         )
 
-    def is_intact(self) -> bool:
-        """Whether all files are as they were written."""
-        with suppress(DamagedError):
-            return all(part.open(self.folder) is not None for part in self.parts)
-        return False
-
 
 def joined(ids: Iterable[pa.Array]) -> pa.Array:
     """Return all keys as one array."""

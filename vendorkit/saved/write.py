@@ -8,7 +8,7 @@ import time
 import warnings
 import zlib
 from collections import Counter
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -53,7 +53,9 @@ def save(source: Source, ask: Ask, path: Any, *, columns: Any, locale: Any) -> D
             download.resume()
         else:
             check_same_query(folder, old.note.question, note.question)
-            if old.is_intact():
+            with suppress(DamagedError):
+                for part in old.parts:
+                    part.open(folder)
                 sweep(folder, old.following)
                 return summary(old)
         try:
@@ -140,7 +142,7 @@ class Download:
         """Commit the parts as the version after *old*, and warn of drift."""
         self.drift.warn(self.schema.name)
         self.note.counts = counts
-        self._sweep()
+        sweep(self.folder, self.version, self.note.parts)
         commit(self.folder, old, self.note)
         return summary(Version(self.folder, self.version, self.note))
 
@@ -151,7 +153,7 @@ class Download:
         Raises:
             IncompletePull: The disk is full, or writing is not allowed.
         """
-        self._sweep()
+        sweep(self.folder, self.version, self.note.parts)  # what an interrupted run left
         sink, table = pa.BufferOutputStream(), table.replace_schema_metadata({files.FOOTER_KEY: note})
         pq.write_table(table, sink, row_group_size=files.BATCH_ROWS, compression="zstd", write_page_checksum=True)
         body, name = sink.getvalue(), files.part_name(self.version, len(self.note.parts))
@@ -159,10 +161,6 @@ class Download:
         first, last = table[POSITION][0].as_py(), table[POSITION][-1].as_py()
         self.note.parts.append(Part(name, body.size, len(table), first, last, zlib.crc32(body), members))
         return self.note.parts[-1]
-
-    def _sweep(self) -> None:
-        """Delete the files of interrupted runs."""
-        sweep(self.folder, self.version, {part.name for part in self.note.parts})
 
     def run(self) -> None:
         """
@@ -266,15 +264,12 @@ class Download:
 
     def _why_incomplete(self) -> str | None:
         """Compare with the total, and look for duplicate ids, which occur if records move between pages."""
-        total = self.note.total
-        if total is not None and self.note.rows != total:
+        total, key = self.note.total, self.schema.key
+        if total not in {None, self.note.rows}:
             return f"{self.note.rows:,} rows arrived, but {total:,} were announced"
-        return "the same id was received twice" if self.note.pages > 1 and self._has_duplicates() else None
-
-    def _has_duplicates(self) -> bool:
-        if self.schema.key not in self.schema.arrow.names:
-            return False
+        if self.note.pages < 2 or not self.note.parts or key not in self.schema.arrow.names:
+            return None
         # Hashes of 64 bits take 8 MB per million ids, and collide in 1 of 10**7 datasets of that size.
         ids = (self.stored.ids(part).drop_null().to_pandas() for part in self.note.parts)
         hashes = np.concatenate([pd.util.hash_array(series.to_numpy(dtype=object)) for series in ids])
-        return len(np.unique(hashes)) < len(hashes)
+        return "the same id was received twice" if len(np.unique(hashes)) < len(hashes) else None
