@@ -351,7 +351,7 @@ def test_a_stale_commit_is_refused(medipim, vendors, tmp_path, monkeypatch):
         return commits.commit(target, old, note)
 
     monkeypatch.setattr(filling, "commit", late)
-    with pytest.raises(UsageError, match=r"Another process wrote to .*; nothing was changed\. Try again"):
+    with pytest.raises(IncompletePull, match=r"was not updated and is unchanged: .* could not be written"):
         query.update(folder)
     assert newest(folder).number == 1
     monkeypatch.setattr(filling, "commit", commits.commit)
@@ -514,7 +514,7 @@ def test_what_deltalake_raises_is_ours(medipim, vendors, tmp_path, monkeypatch):
 
         with monkeypatch.context() as patched:
             patched.setattr(deltalake.transaction, "create_table_with_add_actions", failing)
-            with pytest.raises(IncompletePull, match=r"could not be written.*try again") as caught:
+            with pytest.raises(IncompletePull, match=r"could not be written.*Try again") as caught:
                 query.save(tmp_path / "b")
         assert "delta text" not in "".join(traceback.format_exception(caught.value))
         assert caught.value.arrived.rows == 300

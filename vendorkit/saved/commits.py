@@ -48,7 +48,7 @@ def check_writable(folder: Path) -> None:
     if _forked:
         what = "Datasets cannot be written in this forked process, because deltalake was imported before the fork."
         raise UsageError(what, remedy='Start it with the method "spawn" or "forkserver" of multiprocessing.')
-    if match := _UNUSABLE.search(str(folder)) or _UNUSABLE.search(str(folder.absolute())):
+    if match := _UNUSABLE.search(str(folder.absolute())):
         what = f"A dataset cannot be saved at {str(folder)!r}: the path of a Delta table must not contain {match[0]!r}."
         raise UsageError(what, remedy="Choose another folder.")
     deque(versions(folder), maxlen=0)  # check the whole log before deltalake reads it: its origin and its size
@@ -64,8 +64,7 @@ def commit(folder: Path, old: Version | None, note: Note) -> None:
         note: The description of the new version.
 
     Raises:
-        UsageError: There is a newer version than *old*; nothing was changed.
-        IncompletePull: The commit could not be written.
+        IncompletePull: The commit could not be written, or another program wrote a newer version than *old*.
     """
     now, path, version = int(time.time() * 1000), str(folder.absolute()), 0 if old is None else old.following
     with _deltalake(folder) as delta:
@@ -104,16 +103,12 @@ def _deltalake(folder: Path) -> Iterator[Any]:
 
     try:
         yield deltalake
-    except deltalake.exceptions.CommitFailedError:
-        what = f"Another process wrote to {folder} at the same time; nothing was changed."
-        failure: Exception = UsageError(what, remedy="Try again.")
     except BaseException as exc:
         is_from_delta = isinstance(exc, deltalake.exceptions.DeltaError) or type(exc).__name__ == "PanicException"
         if not is_from_delta and (not isinstance(exc, (OSError, ValueError)) or from_outside(exc)):
             raise
-        what = f"The next version of {folder} could not be written; existing versions are unchanged."
-        remedy = "Use a local disk that has free space and supports hard links, and try again."
-        failure = IncompletePull(what, remedy=remedy)
     else:
         return
-    raise failure from None
+    what = f"The next version of {folder} could not be written; existing versions are unchanged."
+    remedy = "Try again, on a local disk that has free space and supports hard links."
+    raise IncompletePull(what, remedy=remedy) from None

@@ -195,11 +195,11 @@ def locked(folder: Path) -> Iterator[None]:
     """
     what = f"{folder} cannot be used as a folder for a dataset."
     with checked(UsageError(what, remedy="Choose another folder, or allow writing to it.")):
-        with suppress(FileExistsError):  # exist_ok=True would also suppress other errors
+        if not folder.is_dir():
             folder.mkdir(parents=True)
-        names = [path.name for path in folder.iterdir()]
+    names = names_in(folder)
     bad_locks = [name for name in names if name.startswith(_LOCK) and plain_size(folder / name) < 0]
-    foreign = [name for name in names_in(folder) if name[0] != "." and name != LOG and version_of(name) is None]
+    foreign = [name for name in names if name[0] != "." and name != LOG and version_of(name) is None]
     if bad_locks or (foreign and LOG not in names):
         what = f"{folder} is not empty and not a dataset: it holds {[*bad_locks, *foreign][0]!r}."
         raise UsageError(what, remedy="Choose a new folder.")
