@@ -147,10 +147,10 @@ def test_streams_and_next_links_are_saved_as_well(mediagenix, pledg, switch, big
     _assert_same(titles.save(tmp_path / "titles").frame(), titles.frame())
     plan = pledg.payment_schedule.query(amount_cents=20000, created="2026-01-31")
     _assert_same(plan.save(tmp_path / "plan").frame(), plan.frame())
-    media = switch(big).media.query()
-    dataset = media.save(tmp_path / "media")
+    media, columns = switch(big).media.query(), ["id", "type", "updated_at"]
+    dataset = media.save(tmp_path / "media", columns=columns)
     assert (dataset.rows, dataset.complete) == (30_000, True)
-    pd.testing.assert_frame_equal(dataset.frame(), media.frame())
+    pd.testing.assert_frame_equal(dataset.frame(), media.frame(columns=columns))
 
 
 def test_no_records_keep_their_columns(medipim, tmp_path):
@@ -281,8 +281,7 @@ def test_a_torn_part_is_as_good_as_none(medipim, vendors, tmp_path, small_parts,
     _assert_same(again.frame(), query.frame(columns=["id", "cnk"]))
 
 
-@pytest.mark.parametrize("harm", ["cut", "gone", "changed"])
-@pytest.mark.parametrize("which", [1, 3])
+@pytest.mark.parametrize(("which", "harm"), [(1, "cut"), (1, "gone"), (3, "changed")])
 def test_a_part_that_is_torn_before_the_end_is_downloaded_again(  # noqa: PLR0917 - pytest's way
     medipim, vendors, tmp_path, monkeypatch, small_parts, harm, which
 ):

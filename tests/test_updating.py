@@ -1,4 +1,4 @@
-"""Changes alone by `since=`, and datasets kept up to date: equal to a fresh pull, whatever happens on the way."""
+"""Changes by `since=`, and updated datasets, which equal a fresh download whatever happens meanwhile."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NOW = datetime(2100, 1, 1, tzinfo=timezone.utc)
 
 @pytest.fixture
 def change(vendors):
-    """Change records of the local Medipim, or Mediagenix where they are paths."""
+    """Change records of the mock Medipim, or of Mediagenix if they are paths."""
 
     def changed(action: str, *records: str) -> None:
         vendor = "mediagenix" if any("/" in record for record in records) else "medipim"
@@ -43,7 +43,7 @@ def change(vendors):
 
 @pytest.fixture
 def two_parts(monkeypatch):
-    """Parts of 250 rows, so that most are not touched."""
+    """Limit a part to 250 rows, so that most parts stay unchanged."""
     monkeypatch.setattr(filling, "PART_ROWS", 250)
 
 
@@ -52,15 +52,15 @@ def _by_key(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _assert_up_to_date(query: vk.Query, folder: Path) -> pd.DataFrame:
-    """The dataset holds what a fresh pull gives, in an order of its own; it says how it came about."""
+    """Check that the dataset equals a fresh download, in any order, rows and `attrs`. Return its frame."""
     stored = vk.load(folder)
-    asked = newest(folder).note.question
-    fresh = query.frame(columns=asked.columns, locale=asked.locale)
+    question = newest(folder).note.question
+    fresh = query.frame(columns=question.columns, locale=question.locale)
     pd.testing.assert_frame_equal(_by_key(stored), _by_key(fresh))
-    told = stored.attrs["vendorkit"]
+    attrs = stored.attrs["vendorkit"]
     same = ("vendor", "environment", "request", "complete")
-    assert {name: told[name] for name in same} == {name: fresh.attrs["vendorkit"][name] for name in same}
-    assert told["total"] in (len(stored), None)
+    assert {name: attrs[name] for name in same} == {name: fresh.attrs["vendorkit"][name] for name in same}
+    assert attrs["total"] in (len(stored), None)
     assert not leftovers(folder)
     return stored
 
@@ -87,7 +87,7 @@ def test_since_asks_medipim_for_what_was_updated_whatever_its_bound_means(medipi
 
 @pytest.mark.parametrize("accept", ["xml", "json"])
 def test_since_reads_mediagenix_feed_and_fetches_what_it_names(mediagenix, vendors, change, accept):
-    """Made and changed titles as they are now, each once; deleted ones are not there any more."""
+    """Added and changed titles as they are now, each once; deleted ones are not included."""
     moment = datetime.now(timezone.utc) - timedelta(minutes=1)
     change("edit", "titles/17", "titles/18", "titles/17", "schedulings/1001")
     change("add", "titles/20")
@@ -123,7 +123,7 @@ def test_since_works_below_a_parent_where_the_record_names_it(mediagenix, change
 
 
 def test_since_before_the_feed_begins_is_said(mediagenix, vendors):
-    """What is kept does not reach back to the moment: an error, and no part of the changes for all of them."""
+    """If the feed does not reach back to the moment, an error is raised instead of returning only some changes."""
     vendors["mediagenix"].set(events_kept=10)
     with pytest.raises(NotFound, match=r"feed begins at 2026.*later time, or query without since="):
         mediagenix.titles.query(since="2026-01-01").frame()
@@ -144,7 +144,7 @@ def test_since_before_the_feed_begins_is_said(mediagenix, vendors):
     ],
 )
 def test_since_is_refused_where_no_one_could_tell(medipim, mediagenix, vendors, ask, why):
-    """Before anything is sent, with what to do."""
+    """Before anything is sent, with a remedy."""
     with pytest.raises(UsageError, match=why):
         ask(medipim, mediagenix)
     assert vendors["medipim"].requests == vendors["mediagenix"].requests == 0
@@ -163,7 +163,7 @@ def test_since_of_two_questions_is_two_questions(mediagenix, tmp_path):
 
 
 def test_update_of_medipim_equals_a_fresh_pull(medipim, vendors, change, tmp_path, two_parts):
-    """Edited, made, replaced, made inactive: in place, behind, in place, gone; and twice the same."""
+    """Edited and replaced records keep their place, new ones come last, inactive ones are gone; also when repeated."""
     query, folder = medipim.products.query(status=["active", "replaced"]), tmp_path / "p"
     query.save(folder, columns=FEW)
     before = vk.load(folder)
@@ -192,7 +192,7 @@ def test_update_of_medipim_equals_a_fresh_pull(medipim, vendors, change, tmp_pat
 
 
 def test_update_finds_what_was_deleted_without_a_trace(medipim, vendors, change, tmp_path):
-    """The total does not agree, so the whole is pulled and takes the place of the old."""
+    """The total does not agree, so everything is downloaded as the next version."""
     query, folder = medipim.products.query(brand=[9, 10, 11]), tmp_path / "p"
     ids = list(query.save(folder).frame()["id"])
     change("delete", ids[0], ids[7])
@@ -214,7 +214,7 @@ def test_update_past_the_window_counts_by_the_stream(medipim, change, tmp_path):
 
 @pytest.mark.parametrize("accept", ["xml", "json"])
 def test_update_of_mediagenix_follows_the_feed(mediagenix, vendors, change, tmp_path, accept):
-    """Inserts, changes and deletions by their events, a handful of requests; and twice the same."""
+    """Insertions, changes and deletions are found by their events, with few requests; also when repeated."""
     query, folder = mediagenix.titles.query(accept=accept, expand=["metadata"]), tmp_path / "t"
     query.save(folder)
     change("edit", "titles/17")
@@ -241,7 +241,7 @@ def test_update_below_a_parent(mediagenix, change, tmp_path):
 
 
 def test_update_with_nothing_new_writes_no_part(mediagenix, vendors, tmp_path):
-    """Three requests, the same files; the dataset says that it was looked at."""
+    """Few requests, the same files, and a new version with the time of the update."""
     query, folder = mediagenix.titles.query(), tmp_path / "t"
     query.save(folder, columns=["id", "name"])
     stored = newest(folder)
@@ -254,7 +254,7 @@ def test_update_with_nothing_new_writes_no_part(mediagenix, vendors, tmp_path):
 
 
 def test_update_until_nothing_is_left(mediagenix, change, tmp_path):
-    """All records gone: an empty frame of the same columns; then one comes again."""
+    """If all records are gone, the frame is empty and has the same dtypes."""
     query, folder = mediagenix.rights.query(title=1), tmp_path / "r"
     whole = query.save(folder).frame()
     change("delete", *(f"rights/{one}" for one in whole["id"]))
@@ -309,7 +309,7 @@ def test_a_feed_that_shrinks_while_a_moment_is_looked_for(mediagenix, monkeypatc
 
 
 def test_update_of_a_feed_that_forgot_is_refused(mediagenix, vendors, change, tmp_path):
-    """The last event known is not there any more: others may be gone with it. The dataset stays."""
+    """The last known event is gone, so later ones may be gone too. The dataset is unchanged."""
     query, folder = mediagenix.titles.query(), tmp_path / "t"
     query.save(folder, columns=["id", "external_id"])
     before = vk.load(folder)
@@ -322,7 +322,7 @@ def test_update_of_a_feed_that_forgot_is_refused(mediagenix, vendors, change, tm
 
 @pytest.mark.parametrize("accept", ["json", "xml"])
 def test_update_where_new_columns_come_and_go(mediagenix, vendors, change, tmp_path, accept):
-    """Undeclared fields of changed records are appended, and leave with the last record that has them."""
+    """Columns of undeclared fields appear with the first record that has them, and disappear with the last one."""
     query, folder = mediagenix.titles.query(accept=accept), tmp_path / "t"
     vendors["mediagenix"].set(wrong_type_rate=0.002)
     query.save(folder)
@@ -369,7 +369,7 @@ def test_update_is_refused_without_a_dataset_to_update(medipim, mediagenix, vend
 
 
 def test_a_robot_that_may_not_read_the_feed_can_save_but_not_update(mediagenix, tmp_path, monkeypatch):
-    """The right to read events is the account's to give."""
+    """Not every account may read the events."""
 
     def refused(*_):
         what = "no"
@@ -459,7 +459,7 @@ def test_an_update_on_a_full_disk_leaves_the_old_dataset(medipim, change, tmp_pa
 
 
 def test_an_update_whose_pull_breaks_off_leaves_the_old_dataset(medipim, vendors, change, tmp_path):
-    """At the clock, the changes, or the total: the next update does it all."""
+    """At the clock, the changes, or the total: the next update does everything."""
     query, folder = medipim.products.query(brand=9), tmp_path / "p"
     ids = list(query.save(folder).frame()["id"])
     change("edit", ids[0])
@@ -474,7 +474,7 @@ def test_an_update_whose_pull_breaks_off_leaves_the_old_dataset(medipim, vendors
 
 
 def test_what_changes_while_an_update_pulls_comes_with_the_next(medipim, change, tmp_path, monkeypatch):
-    """The clock is looked at before the pull: nothing falls between two updates."""
+    """The clock is read before the download, so no change falls between two updates."""
     query, folder = medipim.products.query(brand=9), tmp_path / "p"
     ids = list(query.save(folder).frame()["id"])
     change("edit", ids[0])
