@@ -428,16 +428,16 @@ def answering(client, monkeypatch, records: list[dict]) -> None:
 
 def test_an_answer_with_thousands_of_undeclared_fields_is_read_in_seconds(medipim, monkeypatch):
     """All are kept; the warning names a few, and says how many more there are."""
-    answering(medipim, monkeypatch, [{"id": 1, **{f"field_{number}": number for number in range(32_000)}}])
+    answering(medipim, monkeypatch, [{"id": 1, **{f"field_{number}": number for number in range(10_000)}}])
     started = time.process_time()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         frame = medipim.brands.query().frame()
-    assert time.process_time() - started < 10
-    assert len(frame.columns) > 32_000
+    assert time.process_time() - started < 4
+    assert len(frame.columns) > 10_000
     (said,) = [str(one.message) for one in caught if one.category is vk.SchemaDrift]
     assert "field_0 (1), field_1 (1)" in said
-    assert said.endswith("and 31,980 more.")
+    assert said.endswith("and 9,980 more.")
     assert len(said) < 1_000
 
 
