@@ -152,17 +152,17 @@ class _Exchange:
         flow, self._flow = self._flow, None
         if self._process is not this_process():  # prepared before a fork, so that several children may send it
             flow = None
-        headers: Mapping[str, str] = {}
         try:
             if flow is None:  # a redirected or repeated request, which the first request's signature does not fit
                 if response.status_code != UNAUTHORIZED or not self._auth.resends:
                     return response
                 flow = self._auth.flow(_outgoing(response.request))
                 headers = next(flow)
+            else:
+                headers = flow.send(_answer(response))
             while True:
-                headers = headers or flow.send(_answer(response))
                 response = self._resend(response, headers, kwargs)
-                headers = {}
+                headers = flow.send(_answer(response))
         except StopIteration:
             return response
         except BaseException:
