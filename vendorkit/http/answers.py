@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Final
 
@@ -125,53 +125,47 @@ def _inflated(parts: Iterator[bytes]) -> Iterator[bytes]:
         raise BrokenOff(what, remedy="Try again.")
 
 
-@dataclass(frozen=True)
-class Problem:
-    """The content of a vendor's error body, in whichever format; fields that it lacks are empty."""
-
-    code: str | None = None
-    message: str | None = None
-    violations: tuple[str, ...] = ()
-
-
-def read_problem(body: bytes, redactor: Redactor) -> Problem:
+def read_problem(body: bytes, redactor: Redactor) -> tuple[str, str, tuple[str, ...]]:
     """
-    Read an error body leniently: JSON of Medipim, Pledg and Mediagenix, XML of Mediagenix, plain text.
+    Return code, message and violations of a vendor's error body, each empty if it has none.
 
-    Parts that cannot be understood are left out of the `Problem`; they never raise another error.
+    It is read leniently: JSON of Medipim, Pledg and Mediagenix, XML of Mediagenix, plain text. Parts that cannot be
+    understood are left out; they never raise another error.
     """
-    text = body.decode("utf-8-sig", "replace").strip()
-    problem = Problem()
+    text = _text(body).strip()
+    code, message = "", ""
+    violations: list[str] = []
     with tolerated(ValueError, RecursionError, etree.XMLSyntaxError):
         if text.startswith(("{", "[")):
-            problem = _json_problem(json.loads(text))
+            code, message, violations = _json_problem(json.loads(text))
         elif text.startswith("<") and "<html" not in text[:400].lower() and "<!doctype" not in text[:400].lower():
-            problem = _xml_problem(body.strip())
+            message, violations = _xml_problem(body.strip())
         elif not text.startswith("<"):
-            problem = Problem(message=text)
+            message = text
     clean = redactor.clean
-    return Problem(
-        clean(problem.code, limit=80) if problem.code else None,
-        clean(problem.message) if problem.message else None,
-        tuple(clean(violation) for violation in problem.violations[:20]),
-    )
+    return clean(code, limit=80), clean(message), tuple(clean(violation) for violation in violations[:20])
 
 
-def _json_problem(body: Any) -> Problem:
+def _text(body: bytes) -> str:
+    try:
+        return codecs.getincrementaldecoder("utf-8-sig")().decode(body)  # its end may be cut off within a character
+    except UnicodeDecodeError:
+        return body.decode("cp1252", "replace")
+
+
+def _json_problem(body: Any) -> tuple[str, str, list[str]]:
     if not isinstance(body, dict):
-        return Problem()
+        return "", "", []
     error = body.get("error", {})
     if isinstance(error, str):  # RFC 6749 section 5.2; the description may echo the request, so it is left out
-        return Problem(code=error)
+        return error, "", []
     error = error if isinstance(error, dict) else {}
     # inferred: Medipim documents neither the place of `violations` nor the form of its items.
     violations = error.get("violations") or body.get("violations") or body.get("errors") or []
     violations = violations if isinstance(violations, list) else [violations]
     message = error.get("message") or error.get("debug") or body.get("message")
     code = error.get("code") or error.get("type")
-    return Problem(
-        str(code) if code else None, str(message) if message else None, tuple(_violation(v) for v in violations)
-    )
+    return str(code or ""), str(message or ""), [_violation(item) for item in violations]
 
 
 def _violation(item: Any) -> str:
@@ -182,14 +176,14 @@ def _violation(item: Any) -> str:
     return str(item)
 
 
-def _xml_problem(body: bytes) -> Problem:
+def _xml_problem(body: bytes) -> tuple[str, list[str]]:
     parser = etree.XMLParser(resolve_entities=False, no_network=True)
     root = etree.fromstring(body, parser)
-    texts = tuple(
+    texts = [
         " ".join(str(part).strip() for part in element.itertext() if str(part).strip())
         for element in ([root] if root.tag == "error" else root.findall("error"))
-    )
-    return Problem(message="; ".join(texts) or None, violations=texts)
+    ]
+    return "; ".join(texts), texts
 
 
 def error_for(
@@ -210,11 +204,11 @@ def error_for(
         return CorruptAnswer(what, remedy=_RETRY)
     if 200 <= status < 300 and not _contains_error(body):
         return None
-    problem = read_problem(body, redactor)
-    message = f" The vendor says: {problem.message or problem.code}" if problem.message or problem.code else ""
-    message = message if not message or message.endswith((".", "!", "…")) else f"{message}."
-    details: dict[str, Any] = {"vendor_code": problem.code, "vendor_message": problem.message, "status": status}
-    what = f"{request_label} returned HTTP {status}.{message}"
+    code, message, violations = read_problem(body, redactor)
+    details: dict[str, Any] = {"vendor_code": code or None, "vendor_message": message or None, "status": status}
+    what = f"{request_label} returned HTTP {status}."
+    if quoted := message or code:
+        what = f"{what} The vendor says: {quoted}{'' if quoted.endswith(('.', '!', '…')) else '.'}"
     if status == 401:
         return CredentialsRefused(
             what, remedy="Check the user or key and its secret, and that they belong to this environment.", **details
@@ -229,10 +223,9 @@ def error_for(
         return (RateLimited if status == 429 else VendorUnavailable)(what, retry_after_s=wait, remedy=when, **details)
     if 300 <= status < 400:
         return OriginRefused(what, remedy="Report it to the vendor: such redirects are not followed.", **details)
-    violations = "; ".join(problem.violations)
-    is_quoted = violations in message  # XML has no other message
-    remedy = "Correct the request." if is_quoted else f"Correct the request: {violations}."
-    return InvalidRequest(what, violations=problem.violations, remedy=remedy, **details)
+    listed = "; ".join(violations)
+    remedy = "Correct the request." if listed in message else f"Correct the request: {listed}."  # XML repeats them
+    return InvalidRequest(what, violations=violations, remedy=remedy, **details)
 
 
 def _contains_error(body: bytes) -> bool:
