@@ -14,7 +14,7 @@ import vendorkit as vk
 from tests.https import JSON, SECRET, always, answer, client_of, raw_server, session_of
 from vendorkit.http.answers import form_error
 from vendorkit.http.call import Call, Policy
-from vendorkit.http.exchanges import Exchanges, masked
+from vendorkit.http.exchanges import Exchange, Exchanges, masked
 from vendorkit.settings import Redactor
 
 DIGEST = (
@@ -27,7 +27,7 @@ DIGEST = (
 def kept(url: str = "https://vendor.example/x", sent=None, received=None, status: int | None = 200):
     """The only exchange that was noted."""
     exchanges = Exchanges()
-    exchanges.note("GET", url, status, sent or {}, received or {}, 0.25)
+    exchanges.note(Exchange("GET", url, status, sent or {}, received or {}, 0.25))
     return exchanges.all()[0]
 
 
@@ -126,7 +126,7 @@ def test_only_the_last_exchanges_are_kept():
     """A long pull does not fill the memory."""
     exchanges = Exchanges()
     for number in range(300):
-        exchanges.note("GET", f"https://vendor.example/{number}", 200, {}, {}, 0.0)
+        exchanges.note(Exchange("GET", f"https://vendor.example/{number}", 200, {}, {}, 0.0))
     assert [one.url.rsplit("/", 1)[1] for one in exchanges.all()] == [str(number) for number in range(100, 300)]
     exchanges.clear()
     assert exchanges.all() == []
@@ -306,11 +306,13 @@ def test_kept_headers_are_redacted_and_bounded():
     received = {f"X-{number}": "x" * 65_000 for number in range(95)}
     received |= {"X-Name-" + "y" * 5000: "1"}
     for _ in range(220):
-        exchanges.note("GET", "https://vendor.example/" + "z" * 100_000, 200, {"X-Sent": "s" * 50_000}, received, 0.0)
+        exchanges.note(
+            Exchange("GET", "https://vendor.example/" + "z" * 100_000, 200, {"X-Sent": "s" * 50_000}, received, 0.0)
+        )
     kept = exchanges.all()
     assert sum(len(one.text()) for one in kept) < 5_000_000
     first = {"Server": f"echo {secret} {quote(secret)}", "X-Long": "x" * 4090 + secret, "Etag": '"\x1b[1m"'}
-    exchanges.note("GET", f"https://vendor.example/{secret}?a=1", 200, {}, first, 0.0)
+    exchanges.note(Exchange("GET", f"https://vendor.example/{secret}?a=1", 200, {}, first, 0.0))
     last = exchanges.all()[-1]
     assert last.url == "https://vendor.example/***?a=1"
     assert last.received["server"] == "echo *** ***"

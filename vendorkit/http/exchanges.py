@@ -138,22 +138,13 @@ class Exchanges:
         self.keep_bytes = self.total = 0
         self._exchanges: deque[Exchange] = deque(maxlen=_MAX_EXCHANGES)
 
-    def note(  # noqa: PLR0917 - the fields of Exchange
-        self,
-        method: str,
-        url: str,
-        status: int | None,
-        sent: Mapping[str, str],
-        received: Mapping[str, str],
-        seconds: float,
-        stop: Stop | None = None,
-    ) -> Exchange:
-        """Keep an exchange that has just ended, masked and shortened, and return it."""
-        for credential in _credentials(url, sent):
+    def note(self, exchange: Exchange) -> Exchange:
+        """Keep an exchange that has just ended, masked and shortened, and return it with its number."""
+        for credential in _credentials(exchange.url, exchange.sent):
             self._redactor.learn(credential)
         self.total += 1
-        started, request, response = time.monotonic() - seconds, masked(_bounded(sent)), masked(_bounded(received))
-        exchange = Exchange(method, masked_url(url), status, request, response, seconds, started, self.total, stop=stop)
+        sent, received = masked(_bounded(exchange.sent)), masked(_bounded(exchange.received))
+        exchange = replace(exchange, url=masked_url(exchange.url), sent=sent, received=received, number=self.total)
         self._exchanges.append(exchange := self._cleaned(exchange))
         return exchange
 

@@ -28,7 +28,7 @@ from vendorkit.deadline import Deadline, current_deadline
 from vendorkit.errors import OriginRefused, UsageError
 from vendorkit.http.budget import Budget
 from vendorkit.http.call import Policy
-from vendorkit.http.exchanges import Exchanges, Stop, masked_url
+from vendorkit.http.exchanges import Exchange, Exchanges, Stop, masked_url
 from vendorkit.http.proxy import Route
 from vendorkit.http.sockets import BoundedSocket, done_in_thread
 from vendorkit.http.tls import Trust
@@ -228,8 +228,9 @@ class Adapter(PerProcess, HTTPAdapter):
         finally:
             status, received = (None, {}) if response is None else (response.status_code, response.headers)
             seconds = time.monotonic() - started
-            url, method = request.url or "", request.method or ""
-            exchange = self.exchanges.note(method, url, status, request.headers, received, seconds, stop)
+            method, url, sent = request.method or "", request.url or "", request.headers
+            exchange = Exchange(method, url, status, sent, received, seconds, started, stop=stop)
+            exchange = self.exchanges.note(exchange)
         response.vendorkit_notes = exchange.body  # type: ignore[attr-defined]  # read by `body_notes`
         return response
 
