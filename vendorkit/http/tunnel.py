@@ -43,11 +43,9 @@ def open_tunnel(proxy: Proxy, host: str, port: int, timeout_s: float) -> socket.
         except (OSError, ValueError) as exc:  # ValueError: a host name that cannot be encoded
             if from_outside(exc) is not None:
                 raise
-            is_late = failure == "closed the connection" and isinstance(exc, TimeoutError)
-            failure = f"{'did not respond in time' if is_late else failure} ({type(exc).__name__})"
-            error = _error(
-                proxy, f"{failure}: no tunnel to {target}", f"Check its address and the network, or {_WITHOUT}."
-            )
+            failure = "did not respond in time" if isinstance(exc, TimeoutError) else failure
+            predicate = f"{failure} ({type(exc).__name__}): no tunnel to {target}"
+            error = _error(proxy, predicate, f"Check its address and the network, or {_WITHOUT}.")
         if error is not None:
             # Raised outside the handler, because `failures` takes the innermost cause as the error.
             raise error
