@@ -43,7 +43,8 @@ class _AnyLength(HMACAlgorithm):
 
 
 _JWS: Final = PyJWS(algorithms=[])
-_JWS.register_algorithm("HS256", _AnyLength(HMACAlgorithm.SHA256))
+_HS256: Final = _AnyLength(HMACAlgorithm.SHA256)
+_JWS.register_algorithm("HS256", _HS256)
 
 
 @dataclass(frozen=True)
@@ -107,12 +108,7 @@ def sign_jwt(claims: Mapping[str, Any], secret: str, *, expires_in: int | None =
             raise UsageError(what, remedy="Pass a number of seconds, and leave out iat and exp: expires_in adds them.")
         issued = int(time.time() if now is None else now)
         stamped.update(iat=issued, exp=issued + seconds)
-    payload = _payload(stamped)
-    try:
-        return _JWS.encode(payload, key.reveal(), algorithm="HS256")
-    except PyJWTError:
-        pass
-    raise _unusable_secret()
+    return _JWS.encode(_payload(stamped), key.reveal(), algorithm="HS256")
 
 
 def verify_jwt(token: str, secret: str, *, now: float | None = None, leeway_s: float = 60.0) -> dict[str, Any]:
@@ -259,13 +255,12 @@ def _parsed(body: bytes | str) -> dict[str, Any]:
 
 
 def _check_key(key: Secret) -> None:
-    if not isinstance(key.reveal(), str) or not key.reveal() or not is_utf8(key):
-        raise _unusable_secret()
-
-
-def _unusable_secret() -> UsageError:
+    if isinstance(key.reveal(), str) and key.reveal() and is_utf8(key):
+        with suppress(PyJWTError):
+            _HS256.prepare_key(key.reveal())
+            return
     what = "The merchant's secret is empty, not a string, not encodable as UTF-8, or a key file."
-    return UsageError(what, remedy="Copy it from the vendor's dashboard.")
+    raise UsageError(what, remedy="Copy it from the vendor's dashboard.")
 
 
 def _refuse(what: str) -> NoReturn:
