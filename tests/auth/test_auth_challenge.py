@@ -16,7 +16,6 @@ from vendorkit.auth.challenge import (
     digest_response,
     next_nonce,
     offers,
-    user_hash,
 )
 from vendorkit.errors import UnsupportedChallenge
 
@@ -95,7 +94,7 @@ def test_rfc_7616_section_3_9_2_as_corrected():
     expected = "3798d4131c277846293534c3edc11bd8a5e4cdcbff78b05db9d95eeb1cec68a5"
     key = digest_key(challenge, user, "Secret, or not?", cnonce)
     found = digest_response(challenge, key, method="GET", uri="/doe.json", count=1, cnonce=cnonce)
-    assert (user_hash(challenge, user), found) == (hidden, expected)
+    assert found == expected
     header = authorization(challenge, user, uri="/doe.json", response=found, count=1, cnonce=cnonce)
     assert f'username="{hidden}"' in header
     assert header.endswith("userhash=true")

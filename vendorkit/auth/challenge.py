@@ -182,11 +182,6 @@ def digest_key(challenge: Challenge, user: str, password: str, cnonce: str) -> s
     return _hash(challenge, f"{key}:{challenge.nonce}:{cnonce}".encode("latin-1")) if challenge.per_session else key
 
 
-def user_hash(challenge: Challenge, user: str) -> str:
-    """Return the hash that replaces the user name if the server requires `userhash`."""
-    return _hash(challenge, f"{user}:".encode(), challenge.realm.encode("latin-1"))
-
-
 def digest_response(challenge: Challenge, key: str, *, method: str, uri: str, count: int, cnonce: str) -> str:
     """Return the `response` (RFC 7616 section 3.4.1) for the *count*-th use of the nonce with *key* (HA1)."""
     request = _hash(challenge, f"{method}:{uri}".encode("latin-1"))
@@ -216,7 +211,7 @@ def authorization(challenge: Challenge, user: str, *, uri: str, response: str, c
 
 def _user_field(challenge: Challenge, user: str) -> str:
     if challenge.hide_user:
-        return f'username="{user_hash(challenge, user)}"'
+        return f'username="{_hash(challenge, f"{user}:".encode(), challenge.realm.encode("latin-1"))}"'
     # Not username* (RFC 7616 section 3.4), even if charset=UTF-8 is offered: curl and browsers send the raw bytes, and
     # CherryPy, which offers it, does not support username*.
     return f"username={_quoted(user.encode().decode('latin-1'))}"

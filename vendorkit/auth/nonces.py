@@ -250,10 +250,7 @@ class NoncePool(PerProcess):
         # A password that worked before stays in use: this path may require other rights.
         self._refused = not self._proven
         what = f"{self.origin} refused user name or password (Digest)."
-        if self._proven:
-            remedy = "It had accepted them before: check whether they changed, and whether this user may use this path."
-        else:
-            remedy = "Check both, then connect again (create a new Digest): this one sends nothing more."
+        remedy = "Check both, and whether this user may use this path; then connect again (create a new Digest)."
         return CredentialsRefused(what, remedy=remedy, status=401)
 
     def _never_fresh(self) -> VendorUnavailable:

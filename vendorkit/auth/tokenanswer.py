@@ -59,7 +59,12 @@ def parse_token(status: int, headers: Mapping[str, str], body: bytes, started_at
         OriginRefused: The response is a redirect, which would send key and secret to another address.
         AuthError: The response is not a usable bearer token.
     """
-    fields, problem = _fields(body)
+    fields: dict[str, Any] = {}
+    problem = ""
+    try:
+        fields = strict_object(body, limit=BODY_LIMIT)
+    except ValueError as error:
+        problem = str(error)
     code = fields.get("error")
     known_code = code if isinstance(code, str) and code in _ERROR_CODES else None
     if status not in {HTTPStatus.OK, HTTPStatus.CREATED} or code:
@@ -73,13 +78,6 @@ def parse_token(status: int, headers: Mapping[str, str], body: bytes, started_at
     expires_at = started_at + lifetime_s
     margin_s = min(60.0, lifetime_s / 10)
     return Token(Secret(fields["access_token"]), expires_at - margin_s, expires_at, fields.get("expires_in") is None)
-
-
-def _fields(body: bytes) -> tuple[dict[str, Any], str]:
-    try:
-        return strict_object(body, limit=BODY_LIMIT), ""
-    except ValueError as error:
-        return {}, str(error)
 
 
 def _problem(fields: Mapping[str, Any]) -> str:
