@@ -142,8 +142,14 @@ def refused_slowly(sock, head) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("handle", [silent, drip, refused_slowly], ids=["no answer", "body", "body of a refusal"])
-@pytest.mark.parametrize("make", KINDS, ids=IDS)
+@pytest.mark.parametrize(
+    ("make", "handle"),
+    [
+        *(pytest.param(make, silent, id=f"{name}-no answer") for make, name in zip(KINDS, IDS, strict=True)),
+        *(pytest.param(make, drip, id=f"{name}-body") for make, name in zip(KINDS[:3], IDS, strict=False)),
+        *(pytest.param(make, refused_slowly, id=f"{name}-refusal") for make, name in zip(KINDS[:3], IDS, strict=False)),
+    ],
+)
 def test_what_a_signal_handler_raises_passes_at_once(make, handle):
     """X05: not swallowed, not retried, not taken for the network's; and its frames are gone."""
     with raw_server(handle) as server, alarm(0.3, make) as raised:
