@@ -38,7 +38,7 @@ _READ_ERRORS: Final = (OSError, ValueError, LookupError, TypeError, AttributeErr
 
 
 class DamagedError(IncompletePull):
-    """A file is missing, damaged, or not a plain file; or a stored download cannot be continued."""
+    """A file is missing, damaged, or not a plain file."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(f"{path} is damaged.", remedy="Call save() again, which downloads it as the next version.")

@@ -173,13 +173,6 @@ class Download:
             return  # an earlier process ended between the last part and the commit
         if self.done or self.cursor is None:  # the parts contradict each other, or a stream cannot be continued
             self.restart()
-        try:
-            self._run()
-        except DamagedError:  # the stored cursor is not one
-            self.restart()
-            self._run()
-
-    def _run(self) -> None:
         flow = self.source.resource_of(self.ask).paging_of(self.ask).pages(self.ask, self.cursor)
         pull = Pull(flow, self.source, self.ask.resource, limit=self.ask.limit)
         error = self._receive(pull)
@@ -199,9 +192,10 @@ class Download:
         """Write the received pages, except those of the last part. Return the error that ended the download."""
         self._part_started = time.monotonic()
         groups = pull.read(TableReader(self.schema).read, PART_ROWS, TableReader(self.schema).read)
+        what = f"The download in {self.folder} cannot be continued."
+        bad_cursor = IncompletePull(what, remedy="Delete the folder and save again, or save into another one.")
         # The cursor was read from a file that others may have written, so paging may fail on it in any way.
-        guard = nullcontext() if self.cursor is None else checked(DamagedError(self.folder))
-        with guard, closing(groups):
+        with nullcontext() if self.cursor is None else checked(bad_cursor), closing(groups):
             try:
                 self._note_position()
                 for group in groups:
