@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import accumulate
 from typing import Any, Final
 
@@ -91,20 +92,15 @@ def _changed(old: pa.Table, new: pa.Table, ids: pa.Array, version: int | None) -
 
 
 def _change_rows(ids: Any, version: int | None, change: str, name: str | None = None, *values: Any) -> pa.Table:
-    constants = [
-        pa.repeat(pa.scalar(value, CHANGES.field(index).type), len(ids))
-        for index, value in ((1, version), (2, change), (3, name))
-    ]
+    constants = [[value] * len(ids) for value in (version, change, name)]
     return pa.table([ids, *constants, *(values or [pa.nulls(len(ids), _TEXT)] * 2)], schema=CHANGES)
 
 
 def _as_text(column: Any) -> Any:
     if not pa.types.is_nested(column.type):
         return column.cast(_TEXT)
-    texts = [
-        None if value is None else json.dumps(value, default=str, ensure_ascii=False) for value in column.to_pylist()
-    ]
-    return pa.array(texts, _TEXT)
+    dumps = partial(json.dumps, default=str, ensure_ascii=False)
+    return pa.array([None if value is None else dumps(value) for value in column.to_pylist()], _TEXT)
 
 
 def _not_in(ids: Any, others: Any) -> Any:

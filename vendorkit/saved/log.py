@@ -160,8 +160,9 @@ class Version:
         """Read columns of a part, stored ones or those of the frame; `DamagedError` if it is not what was written."""
         with checked(DamagedError(self.folder / part.name)):
             file = part.open(self.folder)
-            columns = [name for name in schema.names if name in file.schema_arrow.names]
-            members = {member: name for member, name in part.members.items() if name in {*schema.names} - {*columns}}
+            stored = {*file.schema_arrow.names}
+            columns = [name for name in schema.names if name in stored]
+            members = {member: name for member, name in part.members.items() if name in {*schema.names} - stored}
             table = file.read([*columns, *([UNDECLARED] if members else [])])
             arrays = {name: table[name] for name in columns}
             arrays |= expand(table[UNDECLARED], members) if members else {}

@@ -126,8 +126,8 @@ class _Merge:
         new.run()
         if new.note.rows >= too_many:
             return False
-        self._changed, self._changed_parts = new.stored.arrow(), list(new.note.parts)
-        changed_ids = new.stored.ids(*self._changed_parts)
+        self._changed, changed_ids = new.stored.arrow(), new.stored.ids(*new.note.parts)
+        self._members = {member: name for part in new.note.parts for member, name in part.members.items()}
         removed_ids = old_ids.filter(pc.and_(is_in(old_ids, reported), pc.invert(is_in(old_ids, changed_ids))))
         self._affected = joined([changed_ids, removed_ids])
         self._added_ids = changed_ids.filter(pc.invert(is_in(changed_ids, old_ids)))
@@ -181,7 +181,7 @@ class _Merge:
         if not len(table):
             return []
         present = members_of(table[UNDECLARED])
-        known = {**members, **{member: name for part in self._changed_parts for member, name in part.members.items()}}
+        known = {**members, **self._members}
         return [self._new.add(table, {member: name for member, name in known.items() if member in present}, b"")]
 
 

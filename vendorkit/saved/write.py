@@ -69,8 +69,7 @@ def save(source: Source, ask: Ask, path: Any, *, columns: Any, locale: Any) -> D
 
 def question_of(source: Source, ask: Ask, columns: Any, locale: Any) -> Question:
     """Return what identifies the query of a dataset."""
-    request = json.loads(json.dumps(describe(source, ask)))
-    return Question(source.vendor_name, source.environment, ask.resource, request, columns, locale)
+    return Question(source.vendor_name, source.environment, ask.resource, describe(source, ask), columns, locale)
 
 
 def new_note(source: Source, ask: Ask, question: Question) -> tuple[Schema, Note]:
