@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,8 @@ import pytest
 
 from vendorkit.demo import CELL_TIMEOUT_S
 from vendorkit.installed import NOTEBOOKS
+from vendorkit.local.server.address_file import address_file
+from vendorkit.settings import LOCAL_VARIABLE
 
 nbformat = pytest.importorskip("nbformat")
 
@@ -58,20 +61,33 @@ def test_there_is_a_notebook_for_each_scheme_and_each_vendor():
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory) -> dict[str, list[str]]:
-    """Run all notebooks with nbval, two at a time, each in a separate kernel; return the failures by notebook."""
+def report(servers, tmp_path_factory) -> dict[str, list[str]]:
+    """
+    Run all notebooks with nbval, each in a separate kernel; return the failures by notebook.
+
+    Those that control a mock server start their own. All others use those of this run, which saves a start for each.
+    """
     folder = tmp_path_factory.mktemp("nbval")
-    settings, no_settings, results = folder / "pytest.ini", folder / "empty.env", folder / "results.xml"
-    settings.write_text("[pytest]\njunit_family = xunit1\n", encoding="utf-8")  # the project's are for its own tests
-    no_settings.touch(mode=0o600)
-    options = ["--nbval-lax", "--nbval-current-env", f"--nbval-cell-timeout={CELL_TIMEOUT_S}", "--nbval-sanitize-with"]
-    options += [str(TESTS / "nbval.cfg"), "-q", "-p", "no:cacheprovider", "-c", str(settings), f"--junitxml={results}"]
-    options += [f"--rootdir={NOTEBOOKS}"]  # so that the name of a failed cell includes its notebook
+    (folder / "empty.env").touch(mode=0o600)
+    (folder / "pytest.ini").write_text("[pytest]\njunit_family = xunit1\n")  # the project's are for its own tests
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", *_VENDORS))}
     local = {f"{vendor}_ENVIRONMENT": "local" for vendor in _VENDORS}
     # A progress bar appears if a download is slow, which no saved output can predict.
-    environ = {**kept, **local, "VENDORKIT_ENV_FILE": str(no_settings), "TQDM_DISABLE": "1"}
-    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadscope", *options, *map(str, PATHS)]
+    own = {**kept, **local, "VENDORKIT_ENV_FILE": str(folder / "empty.env"), "TQDM_DISABLE": "1"}
+    shared = {**own, LOCAL_VARIABLE: str(address_file(servers))}
+    controlling = [path for path in PATHS if any(re.search(r"\blocal\.", cell.source) for cell in _code(path))]
+    others = [path for path in PATHS if path not in controlling]
+    with ThreadPoolExecutor() as pool:
+        runs = pool.map(_failures, (folder, folder), (controlling, others), (own, shared), (1, 2))
+        return {name: problems for run in runs for name, problems in run.items()}
+
+
+def _failures(folder: Path, paths: list[Path], environ: dict[str, str], at_once: int) -> dict[str, list[str]]:
+    results = folder / f"{paths[0].stem}.xml"
+    options = ["--nbval-lax", "--nbval-current-env", f"--nbval-cell-timeout={CELL_TIMEOUT_S}", "--nbval-sanitize-with"]
+    options += [str(TESTS / "nbval.cfg"), "-q", "-p", "no:cacheprovider", "-c", str(folder / "pytest.ini")]
+    options += [f"--junitxml={results}", f"--rootdir={NOTEBOOKS}"]  # so that a failed cell's name has its notebook
+    command = [sys.executable, "-m", "pytest", "-n", str(at_once), "--dist", "loadscope", *options, *map(str, paths)]
     done = subprocess.run(command, env=environ, capture_output=True, encoding="utf-8", check=False)
     assert results.exists(), done.stdout[-3000:] + done.stderr[-3000:]
     failed: dict[str, list[str]] = {}
