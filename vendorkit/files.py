@@ -16,7 +16,7 @@ _CHUNK_BYTES: Final = 1 << 16
 _PAUSE_S: Final = 0.02
 # O_NONBLOCK: open() must not wait for the writer of a pipe. O_NOCTTY: a terminal must not become the controlling
 # terminal of this process. Windows lacks some of these flags.
-_FLAGS: Final = os.O_RDONLY | sum(getattr(os, f"O_{name}", 0) for name in ("NONBLOCK", "CLOEXEC", "NOCTTY", "BINARY"))
+_FLAGS: Final = sum(getattr(os, f"O_{name}", 0) for name in ("NONBLOCK", "NOCTTY"))
 
 
 def read_bounded(path: Path, *, limit_bytes: int, pipe_wait_s: float = 0.0) -> bytes:
@@ -48,26 +48,32 @@ def read_bounded(path: Path, *, limit_bytes: int, pipe_wait_s: float = 0.0) -> b
 
 def _read_into(content: bytearray, path: Path, limit_bytes: int, pipe_wait_s: float) -> str:
     """Read *path* into *content*. Return the end of an error message, or "" on success."""
+    until = time.monotonic() + pipe_wait_s
     try:
-        # Checked before open() too, because opening a device may have side effects.
-        if problem := _wrong_kind(path.stat().st_mode, path, pipe_wait_s):
-            return problem
-        descriptor = os.open(path, _FLAGS)
-    except (OSError, ValueError) as exc:
-        return f"cannot be read ({type(exc).__name__})"
-    try:
-        mode = os.fstat(descriptor).st_mode
+        # Checked before open(), because opening a device may have side effects.
+        mode = path.stat().st_mode
         if problem := _wrong_kind(mode, path, pipe_wait_s):
             return problem
-        if stat.S_ISFIFO(mode):
-            return _read_pipe_into(content, descriptor, limit_bytes, pipe_wait_s)
-        while len(content) <= limit_bytes and (chunk := os.read(descriptor, _CHUNK_BYTES)):
-            content += chunk
-    except OSError as exc:
+        with open(path, "rb", buffering=0, opener=_open) as file:
+            while len(content) <= limit_bytes:
+                chunk = file.read(_CHUNK_BYTES)  # None if a pipe has a writer that has not written yet
+                if chunk:
+                    content += chunk
+                elif not stat.S_ISFIFO(mode) or (chunk is not None and content):
+                    return ""
+                elif time.monotonic() > until:
+                    problem = "did not close it" if content else "sent nothing"
+                    return f"is a named pipe, and its writer {problem} within {pipe_wait_s:g} seconds"
+                else:
+                    check_cancelled()
+                    time.sleep(_PAUSE_S)
+    except (OSError, ValueError) as exc:
         return f"cannot be read ({type(exc).__name__})"
-    finally:
-        os.close(descriptor)
-    return _too_large(content, limit_bytes)
+    return f"is larger than {limit_bytes:,} bytes"
+
+
+def _open(path: str, flags: int) -> int:
+    return os.open(path, flags | _FLAGS)
 
 
 def real_path(path: Path) -> Path:
@@ -85,27 +91,3 @@ def _wrong_kind(mode: int, path: Path, pipe_wait_s: float) -> str:
         return "" if pipe_wait_s else "is a named pipe"
     regular = stat.S_ISREG(mode) or str(real_path(path)) == os.devnull
     return "" if regular else "is not a file but a device or socket"
-
-
-def _too_large(content: bytearray, limit_bytes: int) -> str:
-    return f"is larger than {limit_bytes:,} bytes" if len(content) > limit_bytes else ""
-
-
-def _read_pipe_into(content: bytearray, descriptor: int, limit_bytes: int, wait_s: float) -> str:
-    until = time.monotonic() + wait_s
-    while len(content) <= limit_bytes:
-        check_cancelled()
-        try:
-            chunk = os.read(descriptor, _CHUNK_BYTES)
-        except BlockingIOError:  # a writer is connected, but has not written yet
-            chunk = None
-        if chunk:
-            content += chunk
-        elif chunk is not None and content:
-            return ""
-        elif time.monotonic() > until:
-            problem = "did not close it" if content else "sent nothing"
-            return f"is a named pipe, and its writer {problem} within {wait_s:g} seconds"
-        else:
-            time.sleep(_PAUSE_S)
-    return _too_large(content, limit_bytes)
