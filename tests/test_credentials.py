@@ -11,7 +11,6 @@ import pickle
 import subprocess
 import warnings
 from pathlib import Path
-from unicodedata import name as name_of
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -34,11 +33,12 @@ def write_env(text: str | bytes, mode: int = 0o600) -> Path:
     return path
 
 
-def test_environment_beats_file_and_says_so():
+def test_environment_beats_file_and_says_so(monkeypatch):
     """S09: The settings give the source of each value and do not change os.environ."""
     write_env("MEDIPIM_API_KEY_ID=from-file\nMEDIPIM_API_KEY_SECRET=file-only\n")
+    monkeypatch.setenv("MEDIPIM_API_KEY_ID", "from-environment")
     before = dict(os.environ)
-    found = read_settings(NAMES, environ={"MEDIPIM_API_KEY_ID": "from-environment"})
+    found = read_settings(NAMES)
     assert found.get("MEDIPIM_API_KEY_ID") == "from-environment"
     assert found.sources == {"MEDIPIM_API_KEY_ID": "environment", "MEDIPIM_API_KEY_SECRET": ".env"}
     assert dict(os.environ) == before
@@ -47,7 +47,7 @@ def test_environment_beats_file_and_says_so():
 def test_all_missing_names_are_reported_at_once_with_where_was_looked():
     """S01: Without a file, the message has both names and the path."""
     with pytest.raises(SettingsError, match=r"MEDIPIM_API_KEY_ID, MEDIPIM_API_KEY_SECRET.*\.env \(no such file\)"):
-        read_settings(NAMES, environ={}).require(NAMES, why="Medipim")
+        read_settings(NAMES).require(NAMES, why="Medipim")
 
 
 def test_missing_given_setting_is_to_be_given(monkeypatch):
@@ -61,7 +61,7 @@ def test_empty_file_counts_as_one_without_names():
     """S01: The message has all missing names and the file that was read."""
     path = write_env("")
     with pytest.raises(SettingsError, match=rf"MEDIPIM_API_KEY_ID, MEDIPIM_API_KEY_SECRET.*{path.absolute()}\."):
-        read_settings(NAMES, environ={}).require(NAMES, why="Medipim")
+        read_settings(NAMES).require(NAMES, why="Medipim")
 
 
 @pytest.mark.parametrize("path", ["folder", "nowhere/.env", "loop", "unreadable"])
@@ -79,7 +79,8 @@ def test_file_that_cannot_be_read_is_named(path, monkeypatch):
     open_file = os.open
     monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(SettingsError, match=rf"{path} cannot be read"):
-        read_settings(["A"], environ={"VENDORKIT_ENV_FILE": path})
+        monkeypatch.setenv("VENDORKIT_ENV_FILE", path)
+        read_settings(["A"])
 
 
 def test_file_of_a_parent_folder_is_not_found():
@@ -87,7 +88,7 @@ def test_file_of_a_parent_folder_is_not_found():
     write_env("A=1\n")
     Path("below").mkdir()
     os.chdir("below")  # the fixture restores the folder
-    found = read_settings(["A"], environ={})
+    found = read_settings(["A"])
     assert found.get("A") is None
     assert "below/.env (no such file)" in found.looked_in
 
@@ -96,34 +97,28 @@ def test_name_that_is_set_twice_is_an_error():
     """S04: python-dotenv would use the last value."""
     write_env("A=1\n\nA=2\n")
     with pytest.raises(SettingsError, match=r"A is set twice in \.env, on lines 1 and 3"):
-        read_settings(["A"], environ={})
+        read_settings(["A"])
 
 
-# Characters that are visible. The others are refused, see test_env_file.
+# Others are refused, see test_env_file.
 VISIBLE = st.characters(
-    exclude_categories=("Cs", "Cf", "Zs", "Zl", "Zp"),
-    include_characters=" ",
-    exclude_characters="\0\u034f\u115f\u1160\u3164\uffa0" + "".join(map(chr, range(0xFE00, 0xFE10))),
+    exclude_categories=("Cs", "Cf", "Zs", "Zl", "Zp"), include_characters=" ", exclude_characters="\0"
 )
 
 
-@given(
-    st.text(VISIBLE, min_size=1).filter(
-        lambda text: "VARIATION SELECTOR" not in "".join(name_of(one, "") for one in text)
-    )
-)
+@given(st.text(VISIBLE, min_size=1))
 @settings(max_examples=150, deadline=None)
 def test_any_value_in_single_quotes_is_read_literally(value):
     """S05: Dollar signs, braces, hashes, quotes and backslashes are preserved."""
     quoted = value.replace("\\", "\\\\").replace("'", "\\'")
     write_env(f"A='{quoted}'\n")
-    assert read_settings(["A"], environ={}).get("A") == value
+    assert read_settings(["A"]).get("A") == value
 
 
 def test_windows_line_ends_byte_order_mark_and_export_are_accepted():
     """S02: Windows editors and users who source the file write these."""
     write_env(b"\xef\xbb\xbfexport A=1\r\nB = '2'\r\n")
-    found = read_settings(["A", "B"], environ={})
+    found = read_settings(["A", "B"])
     assert (found.get("A"), found.get("B")) == ("1", "2")
 
 
@@ -138,10 +133,11 @@ def test_value_of_the_environment_that_is_not_utf_8_is_refused_without_an_echo(m
     assert caught.value.__context__ is None
 
 
-def test_interpolation_is_left_only():
+def test_interpolation_is_left_only(monkeypatch):
     """S05: python-dotenv would insert the value of HOME."""
     write_env('A="${HOME}/x"\n')
-    assert read_settings(["A"], environ={"HOME": "/nowhere"}).get("A") == "${HOME}/x"
+    monkeypatch.setenv("HOME", "/nowhere")
+    assert read_settings(["A"]).get("A") == "${HOME}/x"
 
 
 @pytest.mark.parametrize("text", ["A=made up #words\n", "A = made-up # words\n", "export A=made-up\t#words\n"])
@@ -149,7 +145,7 @@ def test_hash_after_an_unquoted_value_is_refused(text):
     """S05: python-dotenv truncates there, even if the hash belongs to the password."""
     write_env("B=1 # of another program\n" + text)
     with pytest.raises(SettingsError, match=r"Line 2 of \.env has a #") as caught:
-        read_settings(["A"], environ={})
+        read_settings(["A"])
     assert "made" not in str(caught.value)
 
 
@@ -160,7 +156,7 @@ def test_hash_after_an_unquoted_value_is_refused(text):
 def test_hash_that_can_only_mean_one_thing_is_taken_so(text, value):
     """S05: After a quoted value it begins a comment; without a preceding space it belongs to the value."""
     write_env(text)
-    assert read_settings(["A"], environ={}).get("A") == value
+    assert read_settings(["A"]).get("A") == value
 
 
 @given(st.binary(max_size=60) | st.text(st.sampled_from("A='\"\\#$ {}:\n\r\té\0export"), max_size=40).map(str.encode))
@@ -169,7 +165,7 @@ def test_any_file_is_read_or_is_one_typed_error(data):
     """S03, S04: The error for any malformed file names the file (fuzzed). Promise 8."""
     write_env(data)
     try:
-        read_settings(["A"], environ={})
+        read_settings(["A"])
     except SettingsError as error:
         assert ".env" in str(error)  # noqa: PT017 - either outcome is right
 
@@ -178,7 +174,7 @@ def test_file_that_others_can_read_is_warned_of():
     """S06: The warning gives the command that fixes the permissions."""
     write_env("A=1\n", 0o644)
     with pytest.warns(UserWarning, match="chmod 600"):
-        read_settings(["A"], environ={})
+        read_settings(["A"])
 
 
 def test_link_to_a_file_that_others_can_read_is_warned_of():
@@ -187,7 +183,7 @@ def test_link_to_a_file_that_others_can_read_is_warned_of():
     Path("elsewhere").chmod(0o640)
     Path(".env").symlink_to("elsewhere")
     with pytest.warns(UserWarning, match="chmod 600 .*/elsewhere"):
-        assert read_settings(["A"], environ={}).get("A") == "1"
+        assert read_settings(["A"]).get("A") == "1"
 
 
 RULES = {
@@ -230,7 +226,8 @@ def test_file_that_git_would_publish_is_warned_of(rules, place, monkeypatch):
     by_git = subprocess.run(["git", "check-ignore", "--quiet", "below/.env"], check=False).returncode == 0
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        read_settings(["A"], environ={"VENDORKIT_ENV_FILE": "below/.env"})
+        monkeypatch.setenv("VENDORKIT_ENV_FILE", "below/.env")
+        read_settings(["A"])
     warned = ["not in its .gitignore" in str(one.message) for one in caught]
     if place == "." and expected is None:
         assert warned == []  # the check does not know
@@ -255,7 +252,7 @@ def test_no_program_of_a_folder_is_run(planted):
     write_env("MEDIPIM_COUNTRY=be\n")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert read_settings(["MEDIPIM_COUNTRY"], environ={}).get("MEDIPIM_COUNTRY") == "be"
+        assert read_settings(["MEDIPIM_COUNTRY"]).get("MEDIPIM_COUNTRY") == "be"
         vk.connect("pledg", environment="staging")
         doctor.checkup("medipim")
         doctor.checkup("mediagenix")
@@ -269,13 +266,14 @@ def test_no_module_starts_a_program():
     assert {path for path in found if not path.startswith("local/")} <= {"cli.py"}
 
 
-def test_link_in_a_git_tree_to_a_file_outside_is_fine():
+def test_link_in_a_git_tree_to_a_file_outside_is_fine(monkeypatch):
     """S07: Git would publish only the link."""
     Path("tree").mkdir()
     subprocess.run(["git", "init", "--quiet", "tree"], check=True)
     write_env("A=1\n")
     Path("tree/.env").symlink_to(Path(".env").absolute())
-    assert read_settings(["A"], environ={"VENDORKIT_ENV_FILE": "tree/.env"}).get("A") == "1"
+    monkeypatch.setenv("VENDORKIT_ENV_FILE", "tree/.env")
+    assert read_settings(["A"]).get("A") == "1"
 
 
 def test_address_with_a_password_in_it_is_refused_without_an_echo(monkeypatch):
@@ -333,17 +331,19 @@ def test_two_settings_on_one_line_are_named_without_an_echo(monkeypatch, where, 
 
 
 @pytest.mark.parametrize("value", ["changeme", "xxx", "<secret>", "your_key", "..."])
-def test_placeholder_is_refused_by_name(value):
+def test_placeholder_is_refused_by_name(value, monkeypatch):
     """S10: An unchanged example value is not a credential."""
-    found = read_settings(["A"], environ={"A": value})
+    monkeypatch.setenv("A", value)
+    found = read_settings(["A"])
     with pytest.raises(SettingsError, match=r"A .*placeholder") as caught:
         found.require(["A"], why="x")
     assert value == "..." or value not in str(caught.value)
 
 
-def test_secret_is_masked_everywhere_and_is_not_pickled():
+def test_secret_is_masked_everywhere_and_is_not_pickled(monkeypatch):
     """S11, S14, S18: repr, str, format and vars show a mask."""
-    found = read_settings(["A"], environ={"A": "sentinel-value"})
+    monkeypatch.setenv("A", "sentinel-value")
+    found = read_settings(["A"])
     for shown in (repr(found), str(found.values["A"]), f"{found.values['A']:>9}", repr(vars(found))):
         assert "sentinel-value" not in shown
     with pytest.raises(UsageError):

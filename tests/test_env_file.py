@@ -62,7 +62,7 @@ def test_foreign_lines_never_fail(kind, place):
         ]
     )
     started = time.monotonic()
-    found = read_settings(NAMES, environ={})
+    found = read_settings(NAMES)
     assert [found.get(name) for name in NAMES] == ["made-up-id", "made-up-secret"]
     assert time.monotonic() - started < 1
 
@@ -71,7 +71,7 @@ def test_foreign_lines_never_fail(kind, place):
 def test_multi_line_value_of_another_name_is_skipped_whole(name):
     """N04: A quoted PEM or JSON of several lines belongs to its name."""
     write_env(f'{name}=\'-----BEGIN\nabc\n-----END\'\nJSON="{{\n \\"a\\": 1\n}}"\n{BOTH}')
-    assert read_settings(NAMES, environ={}).get("MEDIPIM_API_KEY_ID") == "made-up-id"
+    assert read_settings(NAMES).get("MEDIPIM_API_KEY_ID") == "made-up-id"
 
 
 @pytest.mark.parametrize("name", ["FOO", "foo.bar", "FOO-BAR"])
@@ -79,11 +79,11 @@ def test_name_inside_the_quotes_of_another_is_named(name):
     """N04: It would be missing without a reason. The message has its line and the line that opens the quote."""
     write_env(f"{name}='open\nMEDIPIM_API_KEY_ID=sentinel\nBAR=close'\n")
     with pytest.raises(SettingsError, match=r"MEDIPIM_API_KEY_ID .*line 2.*line 1") as caught:
-        read_settings(NAMES, environ={})
+        read_settings(NAMES)
     assert "sentinel" not in str(caught.value)
     write_env(BOTH + "FOO='open\nMEDIPIM_API_KEY_ID=sentinel\nBAR=close'\n")  # a program without quotes reads this one
     with pytest.raises(SettingsError, match=r"MEDIPIM_API_KEY_ID .*line 4.*line 3"):
-        read_settings(NAMES, environ={})
+        read_settings(NAMES)
 
 
 @pytest.mark.parametrize("name", ["A\ufeff", "\u200bA", "A:", "$A", "A\u200d"])
@@ -91,7 +91,7 @@ def test_name_with_something_around_it_is_named(name):
     """N04, N06: It would be missing without a reason, and other programs may read it as the name."""
     write_env(f"B=1\n{name}=2\n")
     with pytest.raises(SettingsError, match=r"Line 2 of \.env is not NAME=value"):
-        read_settings(["A"], environ={})
+        read_settings(["A"])
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_line_of_a_name_that_is_asked_for_is_named_by_its_number(text, line):
     """S03, S04: Lines that python-dotenv silently drops or keeps are errors."""
     write_env(text)
     with pytest.raises(SettingsError, match=f"Line {line} of"):
-        read_settings(["A", "B", "NAME_ALONE", "KEY"], environ={})
+        read_settings(["A", "B", "NAME_ALONE", "KEY"])
 
 
 @given(st.binary(max_size=60) | st.text(st.sampled_from("AF='\"\\#$ {}:\n\r\té\0export"), max_size=40).map(str.encode))
@@ -124,7 +124,7 @@ def test_any_foreign_line_leaves_the_next_one_only(data):
     """N04: Fuzzed: after any line of another program, the entry in the next line is read or reported."""
     foreign = b"FOO=" + data.replace(b"\n", b"").replace(b"\r", b"") + b"\n"
     write_env(foreign + b"MEDIPIM_API_KEY_ID=made-up-id\n")
-    assert read_settings(["MEDIPIM_API_KEY_ID"], environ={}).get("MEDIPIM_API_KEY_ID") == "made-up-id"
+    assert read_settings(["MEDIPIM_API_KEY_ID"]).get("MEDIPIM_API_KEY_ID") == "made-up-id"
 
 
 @pytest.mark.parametrize("vendor", ["medipim", "pledg", "mediagenix"])
@@ -179,7 +179,7 @@ def test_pipe_is_read_to_its_end(how):
 
     writer = threading.Thread(target=write, daemon=True)
     writer.start()
-    assert read_settings(NAMES, environ={}).get("MEDIPIM_API_KEY_SECRET") == "made-up-secret"
+    assert read_settings(NAMES).get("MEDIPIM_API_KEY_SECRET") == "made-up-secret"
     writer.join(5)
     assert not writer.is_alive()
 
@@ -198,7 +198,7 @@ def test_pipe_that_stalls_is_an_error_without_what_came(monkeypatch):
     writer = threading.Thread(target=write, daemon=True)
     writer.start()
     with pytest.raises(SettingsError, match=r"within 0\.5 seconds") as caught:
-        read_settings(NAMES, environ={})
+        read_settings(NAMES)
     done.set()
     writer.join(5)
     frame = caught.value.__traceback__
@@ -243,13 +243,14 @@ def test_what_is_no_small_file_is_refused(target, said):
     started = time.monotonic()
     with warnings.catch_warnings(), pytest.raises(SettingsError, match=said):
         warnings.filterwarnings("ignore", ".*chmod 600")
-        read_settings(NAMES, environ={})
+        read_settings(NAMES)
     assert time.monotonic() - started < 2
 
 
-def test_null_device_is_a_file_without_names():
+def test_null_device_is_a_file_without_names(monkeypatch):
     """N05: VENDORKIT_ENV_FILE=/dev/null is the usual way to have no file."""
-    found = read_settings(NAMES, environ={"VENDORKIT_ENV_FILE": os.devnull})
+    monkeypatch.setenv("VENDORKIT_ENV_FILE", os.devnull)
+    found = read_settings(NAMES)
     assert not found.sources
 
 
@@ -259,12 +260,14 @@ def test_working_folder_that_was_removed_is_no_bare_error(tmp_path, monkeypatch)
     gone.mkdir()
     monkeypatch.chdir(gone)
     gone.rmdir()
-    found = read_settings(NAMES, environ={"MEDIPIM_API_KEY_ID": "made-up-id"})
+    monkeypatch.setenv("MEDIPIM_API_KEY_ID", "made-up-id")
+    found = read_settings(NAMES)
     assert found.get("MEDIPIM_API_KEY_ID") == "made-up-id"
     with pytest.raises(SettingsError, match="MEDIPIM_API_KEY_SECRET"):
         found.require(NAMES, why="Medipim")
     with pytest.raises(SettingsError, match=r"other\.env cannot be read: VENDORKIT_ENV_FILE names it"):
-        read_settings(NAMES, environ={"VENDORKIT_ENV_FILE": "other.env"})
+        monkeypatch.setenv("VENDORKIT_ENV_FILE", "other.env")
+        read_settings(NAMES)
     monkeypatch.setenv("VENDORKIT_ENV_FILE", "other.env")
     assert len(checkups()) == 3
 
@@ -273,15 +276,17 @@ def test_home_is_known_in_the_name_of_the_file(monkeypatch, tmp_path):
     """S01: VENDORKIT_ENV_FILE=~/secrets.env is expanded, because not every place has a shell that does so."""
     monkeypatch.setenv("HOME", str(tmp_path))
     write_env(BOTH, "secrets.env")
-    found = read_settings(NAMES, environ={"VENDORKIT_ENV_FILE": "~/secrets.env"})
+    monkeypatch.setenv("VENDORKIT_ENV_FILE", "~/secrets.env")
+    found = read_settings(NAMES)
     assert found.sources["MEDIPIM_API_KEY_ID"] == str(tmp_path / "secrets.env")
 
 
 @pytest.mark.parametrize("name", ["", " "])
-def test_empty_name_of_the_file_counts_as_not_set(name):
+def test_empty_name_of_the_file_counts_as_not_set(name, monkeypatch):
     """Every empty setting does."""
     write_env(BOTH)
-    assert read_settings(NAMES, environ={"VENDORKIT_ENV_FILE": name}).get("MEDIPIM_API_KEY_ID") == "made-up-id"
+    monkeypatch.setenv("VENDORKIT_ENV_FILE", name)
+    assert read_settings(NAMES).get("MEDIPIM_API_KEY_ID") == "made-up-id"
 
 
 COPIED = {
@@ -322,7 +327,7 @@ def test_badly_copied_value_in_the_file_is_named(kind):
     value, said = COPIED[kind]
     write_env(f"A={value}\n" if "quotes" in kind else f"A='{value}'\n")
     with pytest.raises(SettingsError, match=rf"A \(from \.env\) .*{said}"):
-        read_settings(["A"], environ={})
+        read_settings(["A"])
 
 
 @pytest.mark.parametrize(
@@ -344,7 +349,7 @@ def test_badly_copied_value_in_the_file_is_named(kind):
 def test_value_that_can_be_meant_is_taken_as_it_is(value):
     """S05: Quotes inside the file's own quotes are intended, and so are joiners between letters that need them."""
     write_env("A='{}'\n".format(value.replace("'", "\\'")))
-    assert read_settings(["A"], environ={}).get("A") == value
+    assert read_settings(["A"]).get("A") == value
 
 
 def test_quotes_around_the_environment_are_named(monkeypatch):

@@ -12,7 +12,7 @@ import os
 import re
 import stat
 import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
@@ -47,11 +47,10 @@ class Entry:
     quoted: bool
 
 
-def env_path(environ: Mapping[str, str] | None = None) -> tuple[Path, bool]:
+def env_path() -> tuple[Path, bool]:
     """Return the path of the settings file, and whether `VENDORKIT_ENV_FILE` names it."""
-    # No local variable is os.environ, whose repr shows every value.
-    path = (os.environ.get(ENV_FILE_VARIABLE) if environ is None else environ.get(ENV_FILE_VARIABLE)) or ""
-    return (Path(os.path.expanduser(path.strip())), True) if path.strip() else (Path(".env"), False)  # noqa: PTH111
+    path = os.environ.get(ENV_FILE_VARIABLE, "").strip()
+    return (Path(os.path.expanduser(path)), True) if path else (Path(".env"), False)  # noqa: PTH111
 
 
 def read_env_file(path: Path, names: Collection[str], *, pipe_wait_s: float = PIPE_WAIT_S) -> dict[str, Entry]:

@@ -146,20 +146,19 @@ def is_credential(name: str) -> bool:
     return not name.endswith(_NO_SECRETS)
 
 
-def read_settings(names: Iterable[str], *, environ: Mapping[str, str] | None = None, needed: bool = True) -> Settings:
+def read_settings(names: Iterable[str], *, needed: bool = True) -> Settings:
     """
     Look *names* up in the environment and in the settings file; the environment wins.
 
     Args:
         names: The variables.
-        environ: Replaces the process environment.
         needed: If False, a settings file that cannot be read counts as empty, and a named pipe is not waited for.
 
     Raises:
         SettingsError: The file cannot be read, a line of *names* is malformed (the message has its number), or a value
             was not copied cleanly: it is in quotes, or has invisible characters.
     """
-    by_name, looked_in = look_up(tuple(names), environ, needed=needed)
+    by_name, looked_in = look_up(tuple(names), needed=needed)
     values = {name: Secret(setting.reveal()) for name, setting in by_name.items()}
     sources = {name: setting.source for name, setting in by_name.items()}
     return Settings(values, sources, looked_in, {name: setting.places for name, setting in by_name.items()})
@@ -252,9 +251,3 @@ class Redactor:
         """Return *text* on one line of at most *limit* characters: credentials masked, unprintable text escaped."""
         text = printable(" ".join(self.mask([text], limit=_SEARCHED)[0].split()))
         return text if len(text) <= limit else text[: limit - 1] + "…"
-
-    def __repr__(self) -> str:
-        return f"Redactor({len(self._known())} forms)"
-
-    def __reduce__(self) -> NoReturn:
-        refuse_pickling("A redactor")

@@ -23,10 +23,8 @@ ENVIRONMENT: Final = "environment"
 GIVEN: Final = "settings="  # the source of values that were passed to connect()
 REDIRECTING: Final = ("_BASE_URL", "_CA_FILE")  # settings that decide who receives the credentials
 _QUOTES: Final = {'""', "''", "``", "“”", "““", "„“", "‘’", "‘‘", "«»", "‹›"}  # noqa: RUF001 - meant
-_FILLERS: Final = "\u034f\u115f\u1160\u3164\uffa0"  # letters without a glyph
-_JOINERS: Final = "\u200c\u200d\ufe0e\ufe0f"  # needed within emoji and some scripts
+_JOINERS: Final = "\u200c\u200d"  # needed within emoji and some scripts
 
-Environ = Mapping[str, str] | None  # None: the process environment
 Reveal = Callable[[], str]
 Files = Mapping[str, Mapping[str, Entry]]  # path to name to entry
 
@@ -47,19 +45,18 @@ class Setting:
     places: frozenset[str]
 
 
-def look_up(names: tuple[str, ...], environ: Environ, *, needed: bool) -> tuple[dict[str, Setting], str]:
+def look_up(names: tuple[str, ...], *, needed: bool) -> tuple[dict[str, Setting], str]:
     """
     Return the settings that have a value, by name, and a description of the places that were searched.
 
     Args:
         names: The variables.
-        environ: Replaces the process environment.
         needed: If False, a settings file that cannot be read counts as empty, and a named pipe is not waited for.
 
     Raises:
         SettingsError: The file cannot be read, a line of *names* is malformed, or a value was not copied cleanly.
     """
-    path, named = env_path(environ)
+    path, named = env_path()
     if named and needed:
         check_copy(ENV_FILE_VARIABLE, lambda: str(path), "the environment")
     exists = os.path.lexists(path)  # a link that leads nowhere is an error
@@ -67,15 +64,15 @@ def look_up(names: tuple[str, ...], environ: Environ, *, needed: bool) -> tuple[
         what = f"{real_path(path)} cannot be read: {ENV_FILE_VARIABLE} names it, but it does not exist."
         raise SettingsError(what, remedy=f"Correct {ENV_FILE_VARIABLE}, or unset it.")
     in_file = _entries(path, names, needed=needed) if exists or named else {}
-    files = {**_default_file(path, names, environ, needed=needed), _source(path): in_file}
-    found = {name: _from_environment(name, environ, files) or _from_file(name, path, in_file) for name in names}
+    files = {**_default_file(path, names, needed=needed), _source(path): in_file}
+    found = {name: _from_environment(name, files) or _from_file(name, path, in_file) for name in names}
     settings = {name: setting for name, setting in found.items() if setting is not None}
     return settings, f"the environment or {real_path(path)}{'' if exists else ' (no such file)'}"
 
 
-def _from_environment(name: str, environ: Environ, files: Files) -> Setting | None:
+def _from_environment(name: str, files: Files) -> Setting | None:
     # No local variable holds os.environ or the value, because some tracebacks show locals.
-    reveal: Reveal = lambda: (os.environ.get(name) if environ is None else environ.get(name)) or ""  # noqa: E731
+    reveal: Reveal = lambda: os.environ.get(name, "")  # noqa: E731
     if not reveal():
         return None
     check_copy(name, reveal, "the environment")
@@ -105,10 +102,10 @@ def _entries(path: Path, names: tuple[str, ...], *, needed: bool) -> dict[str, E
     return {}
 
 
-def _default_file(path: Path, names: tuple[str, ...], environ: Environ, *, needed: bool) -> dict[str, dict[str, Entry]]:
+def _default_file(path: Path, names: tuple[str, ...], *, needed: bool) -> dict[str, dict[str, Entry]]:
     """Return the entries of `./.env` if another file is in use: the environment may have been filled from it."""
     default = Path(".env")
-    redirected = any(name.endswith(REDIRECTING) and _from_environment(name, environ, {}) for name in names)
+    redirected = any(name.endswith(REDIRECTING) and _from_environment(name, {}) for name in names)
     if not redirected or not os.path.lexists(default) or real_path(path) == real_path(default):
         return {}
     return {str(default): _entries(default, names, needed=needed)}
@@ -164,10 +161,10 @@ def _copy_fault(value: Reveal, *, quoted: bool) -> str:
 
 
 def _first_invisible(text: str) -> str:
-    for i, char in enumerate(text):
-        kind, selects = unicodedata.category(char), "VARIATION SELECTOR" in unicodedata.name(char, "")
-        joins = char in _JOINERS and i > 0 and not text[i - 1].isascii()
-        at_end = i in {0, len(text) - 1} and kind == "Zs" and char != " "
-        if (kind in {"Cf", "Zl", "Zp"} or selects or char in _FILLERS or at_end) and not joins:
+    if text.strip("\xa0") != text:
+        return "\xa0"
+    for before, char in zip(" " + text, text, strict=False):
+        joins = char in _JOINERS and not before.isascii()
+        if unicodedata.category(char) in {"Cf", "Zl", "Zp"} and not joins:
             return char
     return ""
