@@ -179,9 +179,6 @@ class _File:
 
     def _body(self, block: _Block) -> Any:
         lines = [(number, line) for number, line in block.body if line.strip()]
-        for number, line in lines:
-            if line.lstrip()[:1] in ("<", ">"):
-                self._fail(number, "Other files and scripts are not read.", "Write the body as JSON.")
         return self._json([(number, self._substitute(number, line)) for number, line in lines]) if lines else None
 
     def _substitute(self, number: int, text: str) -> str:
@@ -197,8 +194,6 @@ class _File:
             text = text[: match.start()] + self._variables[name] + text[match.end() :]
         if _USED.search(text):
             self._fail(number, "The variables of this line form a circle, or are too long.", "Write out their values.")
-        if "{{" in text:
-            self._fail(number, "Two braces do not begin a variable here.", "Write {{name}} on one line.")
         return text
 
     def _query(self, block: _Block) -> SavedQuery:
