@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -18,6 +19,12 @@ _SECRETS = ("SECRET", "PASSWORD", "KEY", "EMAIL", "USER")
 def below(widget: widgets.Widget) -> list[widgets.Widget]:
     """Return the widget and all its descendants."""
     return [widget, *(one for child in getattr(widget, "children", ()) for one in below(child))]
+
+
+def models() -> set[str]:
+    """Return the ids of all widgets that exist. Their whole state, which a front end receives, takes seconds."""
+    instances = getattr(sys.modules[widgets.Widget.__module__], "_instances", None)  # in ipywidgets 8
+    return set(widgets.Widget.widgets if instances is None else instances)
 
 
 def html_of(panel: widgets.Widget) -> str:

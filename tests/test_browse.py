@@ -10,7 +10,7 @@ import ipywidgets as widgets
 import pytest
 
 import vendorkit as vk
-from tests.clicking import VIEW, below, button, cancel, everything, group, labelled, leaked, press
+from tests.clicking import VIEW, below, button, cancel, everything, group, labelled, leaked, models, press
 from tests.https import JSON, always, answer, client_of, raw_server
 from vendorkit.errors import InvalidRequest, MalformedAnswer, NotAllowed, OriginRefused, UsageError
 from vendorkit.http.call import Policy
@@ -467,13 +467,12 @@ def test_reload_fetches_the_same_address_again(browser, vendors):
 
 def test_widgets_of_what_is_no_longer_shown_are_closed(browser):
     """After hours of browsing only one page's models exist, and no handler runs twice."""
-    ours = set(widgets.Widget.get_manager_state()["state"])
+    ours = models()
     for _ in range(3):
         browser.go("/api/titles/42")
         arrived(browser).go()
         arrived(browser)
-    left = set(widgets.Widget.get_manager_state()["state"])
-    assert len(left) <= len(ours)
+    assert len(models()) <= len(ours)
 
 
 @pytest.mark.parametrize("vendor", CLIENTS)

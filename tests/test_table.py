@@ -23,7 +23,7 @@ import pytest
 from ipywidgets.embed import dependency_state, embed_data
 
 import vendorkit as vk
-from tests.clicking import below, button, cancel, group, press
+from tests.clicking import below, button, cancel, group, models, press
 from tests.clicking import labelled as control
 from vendorkit.deadline import cancellable, check_cancelled
 from vendorkit.errors import Cancelled, UsageError
@@ -896,10 +896,6 @@ def test_a_single_column_with_nulls_keeps_its_rows_in_csv(tmp_path, values):
 
 def test_closing_a_table_closes_all_its_widgets():
     """Those of open panes, layouts and styles too."""
-
-    def models() -> set[str]:
-        return set(widgets.Widget.get_manager_state()["state"])
-
     before = models()
     table = vk.table(pd.DataFrame({"a": [1]}))
     for name in ("Columns", "Facts", "Chart", "Code and files"):
