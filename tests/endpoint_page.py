@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,6 +51,7 @@ class Row(NamedTuple):
         return not self.note.startswith("write")
 
 
+@cache
 def rows() -> list[Row]:
     """Return all endpoints."""
     with local.start(products=10, brands=3, titles=20) as servers:
