@@ -217,7 +217,7 @@ def test_fork_during_a_budget_wait(monkeypatch, tmp_path):
     own = Budget(((1, 60.0),))
     own.take(Deadline(1.0))
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(own.take, Deadline(3.0))
+        waiting = pool.submit(own.take, Deadline(1.0))
         assert forked(lambda: own.take(Deadline(2.0))) is None
         assert isinstance(waiting.exception(), DeadlineExceeded)
     monkeypatch.setenv("VENDORKIT_BUDGET_DIR", str(tmp_path))
