@@ -578,7 +578,7 @@ def test_cancel_ends_a_pull_within_half_a_second(panel, vendors):
 def test_cancel_keeps_what_arrived_and_says_that_it_is_not_whole(panel, vendors):
     """The first pages are in the table and in `frame`; the next complete result is marked as nothing."""
     panel.form.limit.box.value = ""
-    vendors["medipim"].set(latency_s=1.0)
+    vendors["medipim"].set(latency_s=0.4)
     panel.fetch()
     while not re.search(r"([2-9]|\d\d) pages", panel._progress.value):  # by then the first page has been read
         time.sleep(0.02)
