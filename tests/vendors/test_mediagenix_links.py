@@ -18,10 +18,10 @@ ELSEWHERE = ("web_link", "file_link", "payload_link", "log_link")  # a page for 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    ("titles", "least", "most"), [(2, 150, 200), pytest.param(20, 4_000, None, marks=pytest.mark.slow)]
+    ("titles", "least", "most"), [(2, 75, 100), pytest.param(20, 4_000, None, marks=pytest.mark.slow)]
 )
 def test_every_link_gives_the_same_records_in_both_formats_and_in_every_way(titles, least, most):
-    """4,255 links of 20 titles, here 200 of two titles; only missing notes and deleted records fail."""
+    """4,255 links of 20 titles, here 100 of two titles; only missing notes and deleted records fail."""
     with local.start(vendors=("mediagenix", "sequence"), titles=titles) as servers:
         found, missing = followed(connect_local("mediagenix", servers, country=None), most)
     print(f"{titles} titles: {len(found):,} links, {len(missing)} of them to what is not there")  # noqa: T201 - for -rP
