@@ -391,7 +391,6 @@ def test_interrupt_in_a_callback_is_shown_and_leaves_the_panel_usable(panel, mon
             patched.setattr(threading.Thread, "start", interrupted)
         else:
             patched.setattr(panel._worker, "_on_busy", interrupted)
-            patched.setattr(panel._worker, "_end", panel._worker._lock.release)
         button(panel, "Test call").click()
     assert "Interrupted." in panel.static_html()
     button(panel, "Test call").click()

@@ -8,7 +8,6 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -61,27 +60,25 @@ class Worker:
 
     def __init__(self, on_result: Callable[[Any], None], on_error: OnError, on_busy: Callable[[bool], None]) -> None:
         self._on_result, self._on_error, self._on_busy = on_result, on_error, on_busy
-        self._lock, self._starting, self._cancel = threading.Lock(), threading.Lock(), threading.Event()
-        self._thread: threading.Thread | None = None
+        self._lock, self._cancel = threading.RLock(), threading.Event()
+        self._thread: threading.Thread | None = None  # None while idle
         self._queue: deque[Action] = deque()
 
     def start(self, task: Action, *, wait: bool = False) -> bool:
         """Start *task* and return True. If another one is running, return False, and queue *task* if *wait*."""
-        if not self._lock.acquire(blocking=False):
-            if wait and task not in self._queue:
-                self._queue.append(task)
-                self._start_next()  # the other task may have ended since
-            return False
-        self._cancel = threading.Event()
-        try:
-            self._on_busy(True)
-            thread = threading.Thread(target=self._run, args=(task, self._cancel), daemon=True)
-            with self._starting:  # a short task may start the next thread before `_thread` is set to this one
-                thread.start()
-                self._thread = thread
-        except BaseException:  # a kernel interrupt can arrive at any line
-            self._end()
-            raise
+        with self._lock:
+            if self._thread is not None:
+                if wait and task not in self._queue:
+                    self._queue.append(task)
+                return False
+            self._cancel = threading.Event()
+            self._thread = threading.Thread(target=self._run, args=(task, self._cancel), daemon=True)
+            try:
+                self._on_busy(True)
+                self._thread.start()
+            except BaseException:  # a kernel interrupt can arrive at any line
+                self._end()
+                raise
         return True
 
     def cancel(self) -> None:
@@ -91,11 +88,14 @@ class Worker:
 
     def join(self, timeout_s: float = 10.0) -> None:
         """Wait for the running and the queued tasks to end; a kernel interrupt cancels them."""
-        deadline, joined = time.monotonic() + timeout_s, threading.current_thread()
+        deadline = time.monotonic() + timeout_s
         try:
-            while (thread := self._thread) is not None and thread is not joined:
+            while time.monotonic() < deadline:
+                with self._lock:  # otherwise the thread might not be started yet
+                    thread = self._thread
+                if thread is None or thread is threading.current_thread():
+                    return
                 thread.join(max(deadline - time.monotonic(), 0))
-                joined = thread
         except KeyboardInterrupt:
             self.cancel()
             raise
@@ -111,18 +111,14 @@ class Worker:
             self._end()
 
     def _end(self) -> None:
-        # Idle is reported before the lock is released, or a task started in between would be shown as idle.
-        try:
-            self._on_busy(False)
-        finally:
-            self._lock.release()
-            self._start_next()
-
-    def _start_next(self) -> None:
-        with suppress(IndexError):  # the queue is empty
-            task = None if self._lock.locked() else self._queue.popleft()
-            if task is not None:
-                self.start(task, wait=True)
+        # Idle is reported before the next task can start, or that task would be shown as idle.
+        with self._lock:
+            try:
+                self._on_busy(False)
+            finally:
+                self._thread = None
+                if self._queue:
+                    self.start(self._queue.popleft())
 
 
 def guarded(action: Action, on_error: OnError) -> Callable[[Any], None]:
@@ -233,13 +229,11 @@ class WorkPanel(widgets.VBox):  # type: ignore[misc]
         if "_worker" in vars(self):  # ipywidgets also closes a panel whose constructor raised an error
             self.cancel()
         pending: list[Any] = list(vars(self).values())
-        closed: set[int] = set()
         while pending:
             item = pending.pop()
             if isinstance(item, (list, tuple, dict)):
                 pending += item.values() if isinstance(item, dict) else item
-            elif isinstance(item, widgets.Widget) and id(item) not in closed:
-                closed.add(id(item))
+            elif isinstance(item, widgets.Widget) and item.comm is not None:
                 pending += [getattr(item, name, None) for name in ("children", "layout", "style")]
                 if item is not self:
                     item.close()
@@ -268,20 +262,18 @@ class WorkPanel(widgets.VBox):  # type: ignore[misc]
     def _ipython_display_(self, **_: Any) -> None:
         if view := self._repr_mimebundle_().get(_VIEW):
             display({_VIEW: view, "text/html": ""}, raw=True)  # type: ignore[no-untyped-call]
-        display(self._static_copy(), raw=True, display_id=self._static_class)  # type: ignore[no-untyped-call]
         self._displayed = True
+        self.publish(display)
 
-    def publish(self) -> None:
+    def publish(self, send: Callable[..., Any] = update_display) -> None:
         """Update the output for pages without widgets; to be called after each visible change."""
         if self._displayed:
-            update_display(self._static_copy(), raw=True, display_id=self._static_class)  # type: ignore[no-untyped-call]
+            static = self._static()
+            static["text/html"] = f'<div class="{self._static_class}">{static["text/html"]}</div>'
+            send(static, raw=True, display_id=self._static_class)
 
     def _static(self) -> dict[str, str]:
         return {"text/html": f"<style>{STYLE}</style>{self.static_html()}", "text/plain": self.static_text()}
-
-    def _static_copy(self) -> dict[str, str]:
-        static = self._static()
-        return static | {"text/html": f'<div class="{self._static_class}">{static["text/html"]}</div>'}
 
     def __repr__(self) -> str:
         return self.static_text()
