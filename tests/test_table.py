@@ -460,7 +460,7 @@ def test_error_in_a_callback_is_shown_under_the_table(products, monkeypatch):
 
 
 def test_another_frame_is_shown_in_place(products):
-    """Without the filters and the order of the one before; its columns can be chosen, open panes close."""
+    """Without the filters and the order of the one before; open panes are of the new one."""
     table = Table(products)
     table.sort("cents")
     table.filter("soap", "name")
@@ -468,7 +468,8 @@ def test_another_frame_is_shown_in_place(products):
     table.show(pd.DataFrame({"other": [2, 1]}))
     assert table.frame["other"].tolist() == [2, 1]
     assert control(table, "Column").options == ("other",)
-    assert not control(table, "Columns").value
+    assert control(table, "Columns").value
+    assert [one.description for one in below(table) if isinstance(one, widgets.Checkbox)] == ["other"]
     table.sort("other")
     assert table.frame["other"].tolist() == [1, 2]
 

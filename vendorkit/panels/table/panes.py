@@ -12,7 +12,7 @@ from typing import Any, Final
 import ipywidgets as widgets
 import pandas as pd
 
-from vendorkit.panels.base import WHOLE, WRAP, Action, button, set_class
+from vendorkit.panels.base import WHOLE, WRAP, Action, button, entry, set_class
 from vendorkit.panels.markup import copyable_html, dim_html, error_html, escaped, success_html
 from vendorkit.panels.table.charts import CHARTS, SPANS, Chart, picture_html
 from vendorkit.panels.table.columns import Columns, kind_of
@@ -36,12 +36,11 @@ class Pane(widgets.VBox):  # type: ignore[misc]
     Args:
         view: The view of the table.
         compute: Runs a task in the thread of the table, where Cancel stops it.
-        guard: Runs the action of a control.
     """
 
-    def __init__(self, view: View, compute: Callable[[Action], None], guard: Callable[[Action], None]) -> None:
+    def __init__(self, view: View, compute: Callable[[Action], None]) -> None:
         super().__init__()
-        self._view, self._compute, self._guard, self._shown = view, compute, guard, widgets.HTML()
+        self._view, self._compute, self._shown = view, compute, widgets.HTML()
 
     def refresh(self) -> None:
         """Update the pane after a change of the view."""
@@ -66,8 +65,8 @@ class Pane(widgets.VBox):  # type: ignore[misc]
 class ColumnsPane(Pane):
     """Checkboxes for the columns of a view, with a search field and presets."""
 
-    def __init__(self, view: View, *callbacks: Any) -> None:
-        super().__init__(view, *callbacks)
+    def __init__(self, view: View, compute: Callable[[Action], None]) -> None:
+        super().__init__(view, compute)
         names = list(PRESETS)
         choose_preset = lambda number: view.choose(view.preset(names[number]))  # noqa: E731 - one expression
         presets = Buttons("vk-presets", choose_preset, self._fail, layout={"width": "auto"})
@@ -83,16 +82,17 @@ class ColumnsPane(Pane):
 class ChartPane(Pane):
     """A chart of one or two columns of the filtered rows, with its code."""
 
-    def __init__(self, view: View, *callbacks: Any) -> None:
-        super().__init__(view, *callbacks)
+    def __init__(self, view: View, compute: Callable[[Action], None]) -> None:
+        super().__init__(view, compute)
         kinds = {label: kind_of(view.column(label)) for label in view.names}
         self._labels = {name: [key for key in kinds if kinds[key] in chart["kinds"]] for name, chart in CHARTS.items()}
         choices = {"Chart": [name for name in CHARTS if self._labels[name]], "of": (), "by": (), "per": list(SPANS)}
         look = {"style": WHOLE, "layout": widgets.Layout(width="20em")}
-        self._choices = [widgets.Dropdown(options=items, description=name, **look) for name, items in choices.items()]
         self._listed_kind = ""
-        for control in self._choices:
-            control.observe(lambda _: self._guard(self.refresh), "value")
+        self._choices = [
+            entry(widgets.Dropdown, name, self.refresh, self._fail, options=items, **look)
+            for name, items in choices.items()
+        ]
         self.children = [widgets.HBox(self._choices, layout=WRAP), self._shown]
 
     def refresh(self) -> None:
@@ -120,8 +120,8 @@ class ChartPane(Pane):
 class FilesPane(Pane):
     """The view as code, the current page as text to copy, and all pages as a file: a download, or saved if large."""
 
-    def __init__(self, view: View, *callbacks: Any) -> None:
-        super().__init__(view, *callbacks)
+    def __init__(self, view: View, compute: Callable[[Action], None]) -> None:
+        super().__init__(view, compute)
         self._code, self._copy = widgets.HTML(), widgets.HTML()
         self._format = widgets.Dropdown(options=_FORMATS, description="Format", style=WHOLE, layout={"width": "11em"})
         self._name = widgets.Text("table", description="File name", style=WHOLE, layout={"width": "18em"})

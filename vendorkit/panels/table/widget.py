@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
@@ -11,7 +10,7 @@ import ipywidgets as widgets
 import pandas as pd
 
 from vendorkit import arguments, calls
-from vendorkit.panels.base import WHOLE, WorkPanel, button, guarded, label_of, set_ready
+from vendorkit.panels.base import WHOLE, WorkPanel, button, entry, label_of, set_ready
 from vendorkit.panels.markup import dim_html, escaped, info_html, scrolled_html
 from vendorkit.panels.table.columns import Facts, kind_of, texts
 from vendorkit.panels.table.conditions import HINTS
@@ -41,10 +40,9 @@ class Table(View, WorkPanel):
 
     def __init__(self, frame: pd.DataFrame, page_size: int = 20, opened: Callable[[int], None] | None = None) -> None:
         page_size = arguments.integer(page_size, "page_size", "a number of rows")
-        self._painting = {threading.get_ident()}  # threads that set widget values now: those changes are not user input
         WorkPanel.__init__(self)
         self._on_open, self._open_position = opened, -1
-        self._pressed_heads: list[str] = []  # labels of clicked column heads, still to be sorted by
+        self._next_order: tuple[str, bool] | None = None  # of clicks on column heads that still wait to be sorted by
         self._widths: dict[str, float] = {}
         self._facts: dict[str, Facts] = {}
         self._listed_columns: dict[str, Any] | None = None
@@ -64,21 +62,20 @@ class Table(View, WorkPanel):
         View.__init__(self, frame, page_size)
 
     def _filter_bar(self, auto: widgets.Layout) -> list[Any]:
-        self._filter_column = widgets.Combobox(description="Column", placeholder="any", layout=auto, style=WHOLE)
-        look = {"layout": auto, "style": self._filter_column.style}
-        self._filter_text = widgets.Text(description="Filter", placeholder="press Enter to apply", **look)
-        self._filter_column.continuous_update = self._filter_text.continuous_update = False
+        look = {"layout": auto, "continuous_update": False}
+        self._filter_column = entry(
+            widgets.Combobox, "Column", self._show_hint, self.fail, placeholder="any", style=WHOLE, **look
+        )
+        look |= {"style": self._filter_column.style, "placeholder": "press Enter to apply"}
+        self._filter_text = entry(widgets.Text, "Filter", self._apply_filter, self.fail, **look)
         self._filter_text.add_class("vk-landing")
-        self._filter_column.observe(guarded(self._show_hint, self.fail), "value")
-        self._on_change(self._filter_text, lambda _: self._apply_filter())
         panes = {"Columns": ColumnsPane, "Facts": None, "Chart": ChartPane, "Code and files": FilesPane}
         self._toggles: dict[widgets.ToggleButton, type[Any] | None] = {}
         look = {"layout": auto}
         for name, pane in panes.items():
-            toggle = widgets.ToggleButton(description=name, **look)
+            toggle = entry(widgets.ToggleButton, name, self._toggled, self.fail, **look)
             look["style"] = toggle.style
             self._toggles[toggle] = pane
-            self._on_change(toggle, lambda _: self._show_panes())
         self._facts_on = list(self._toggles)[1]
         self._stop.add_class("vk-stop")
         return [self._filter_column, self._filter_text, *self._toggles, self._stop]
@@ -86,21 +83,17 @@ class Table(View, WorkPanel):
     def _page_bar(self, auto: widgets.Layout, page_size: int) -> list[Any]:
         plain = {"layout": auto, "style": self._stop.style}
         self._previous = button("Previous", lambda: self.go(self.page - 1), self.fail, "Previous page", **plain)
-        self._page_number = widgets.BoundedIntText(1, min=1, max=1, description="Page", layout=auto, style=WHOLE)
+        bounds, whole = {"value": 1, "min": 1, "max": 1}, {"layout": auto, "style": WHOLE}
+        self._page_number = entry(widgets.BoundedIntText, "Page", self._page_entered, self.fail, **bounds, **whole)
         self._next = button("Next", lambda: self.go(self.page + 1), self.fail, "Next page", **plain)
         sizes, look = sorted({*_PAGE_SIZES, page_size}), {"layout": auto, "style": self._page_number.style}
-        self._page_size_choice = widgets.Dropdown(options=sizes, value=page_size, description="Rows per page", **look)
-        self._on_change(self._page_number, self.go)
-        self._on_change(self._page_size_choice, self.resize)
-        return [self._previous, self._page_number, self._next, self._page_size_choice, self._info]
+        resize, look = lambda: self.resize(self._page_rows.value), look | {"options": sizes, "value": page_size}
+        self._page_rows: Any = entry(widgets.Dropdown, "Rows per page", resize, self.fail, **look)
+        return [self._previous, self._page_number, self._next, self._page_rows, self._info]
 
-    def _on_change(self, widget: widgets.Widget, action: Callable[[Any], None]) -> None:
-        widget.observe(lambda change: self._run_user_action(lambda: action(change["new"])), names="value")
-
-    def _run_user_action(self, action: Callable[[], None]) -> None:
-        """Run the action of a control, unless `_paint` set the value of the control."""
-        if threading.get_ident() not in self._painting:  # another thread may be painting during a click
-            guarded(action, self.fail)(None)
+    def _page_entered(self) -> None:
+        if self._page_number.value != self.page:
+            self.go(self._page_number.value)
 
     def _compute(self, task: Callable[[], Callable[[], None]]) -> None:
         """Compute in a thread, so that Cancel works; a quick result is shown before this returns. Calls are queued."""
@@ -109,30 +102,25 @@ class Table(View, WorkPanel):
 
     def _head_pressed(self, number: int) -> None:
         """Switch the column from unsorted to ascending, to descending, and back to unsorted."""
-        self._pressed_heads.append(self.visible[number])
-        self._compute(self._next_order)
+        order, head = self._next_order or (self._sort, self._descending), self.visible[number]
+        self._next_order = ("", False) if order == (head, True) else (head, order == (head, False))
+        self._compute(self._sort_next)
 
-    def _next_order(self) -> Callable[[], None]:
-        """Apply all clicks on column heads made so far, with a single sort."""
-        pressed, label, descending = tuple(self._pressed_heads), self._sort, self._descending
-        for head in pressed:
-            label, descending = ("", False) if (label, descending) == (head, True) else (head, label == head)
-        try:
-            show_order = self.sorting(label or None, descending=descending) if pressed else self.changed
-        except BaseException:
-            self._pressed_heads.clear()
-            raise
+    def _sort_next(self) -> Callable[[], None]:
+        """Sort by the last of the clicks on column heads made so far."""
+        order = self._next_order or (self._sort, self._descending)
+        show_order = self.sorting(order[0] or None, descending=order[1])
 
         def show() -> None:
-            if pressed == tuple(self._pressed_heads):  # otherwise a later, queued call sorts by all of them
-                del self._pressed_heads[: len(pressed)]
+            if order == (self._next_order or order):  # otherwise a later, queued call sorts by the last click
+                self._next_order = None
                 show_order()
 
         return show
 
     def cancel(self) -> None:
         """Stop the running operation and discard clicks that still wait to be sorted by."""
-        self._pressed_heads.clear()
+        self._next_order = None
         super().cancel()
 
     def _apply_filter(self) -> None:
@@ -163,12 +151,8 @@ class Table(View, WorkPanel):
 
     def changed(self) -> None:
         """Redraw after a change of the view."""
-        self._painting.add(threading.get_ident())
-        try:
-            self._paint()
-            self.publish()
-        finally:
-            self._painting.discard(threading.get_ident())
+        self._paint()
+        self.publish()
 
     def _paint(self) -> None:
         if self._listed_columns is not self._columns:
@@ -184,7 +168,9 @@ class Table(View, WorkPanel):
         self._open_position = -1
         self._chips.relabel(self.chips())
         self._filter_text.value = ""
-        self._page_number.max, self._page_number.value = self.pages, self.page
+        # The field has the number of this page before its limit changes, or it would report another one as typed.
+        self._page_number.max = max(self._page_number.max, self.page)
+        self._page_number.value, self._page_number.max = self.page, self.pages
         set_ready(self._previous, ready=self.page > 1)
         set_ready(self._next, ready=self.page < self.pages)
         for pane in self._pane.children:
@@ -207,20 +193,22 @@ class Table(View, WorkPanel):
             self.changed()
 
     def _reset_controls(self) -> None:
-        """Fill the column field from a new frame and close the panes of the previous frame."""
+        """Fill the column field from a new frame, and create the open panes again."""
         self._listed_columns = self._columns
-        self._widths, self._facts, self._pressed_heads = {}, {}, []
-        for toggle in self._toggles:
-            toggle.value = False
-        self._pane.children = ()
+        self._widths, self._facts, self._next_order = {}, {}, None
         self._filter_column.options, self._filter_column.value = tuple(map(label_of, self.columns)), ""
+        self._pane.children = ()
+        self._show_panes()
+
+    def _toggled(self) -> None:
+        self._show_panes()
+        self.changed()
 
     def _show_panes(self) -> None:
         """Show the selected panes. Panes are created on first use, so that the first page shows sooner."""
         made = {type(pane): pane for pane in self._pane.children}
         selected = [kind for toggle, kind in self._toggles.items() if toggle.value and kind is not None]
-        self._pane.children = [made.get(kind) or kind(self, self._compute, self._run_user_action) for kind in selected]
-        self.changed()
+        self._pane.children = [made.get(kind) or kind(self, self._compute) for kind in selected]
 
     def static_html(self) -> str:
         """Return the current page and its summary as HTML."""
