@@ -19,8 +19,8 @@ from tests.clicking import below, button, cancel, everything, exchange_of, html_
 from vendorkit.ask import Filter
 from vendorkit.errors import Cancelled, UsageError
 from vendorkit.http.exchanges import Body, Exchange
+from vendorkit.panels.markup import pretty
 from vendorkit.panels.request.controls import typed
-from vendorkit.panels.request.exchanges import pretty
 from vendorkit.panels.request.outcome import ProgressBar, duration, plan_text
 from vendorkit.pull import Progress, progress_to
 from vendorkit.resource import Cost, describe, first_call

@@ -25,6 +25,8 @@ HINTS: Final[dict[str, dict[str, str]]] = json.loads(Path(__file__).with_name("h
 
 _COPY_BUTTON: Final = f'<button type="button" class="jupyter-button" onclick="{_COPY}">LABEL</button>'
 _FOLD_DEPTH: Final = 6  # deeper lines cannot be folded
+_JSON: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|[{}\[\],:]|[^\s{}\[\],:"]+')
+_XML: Final = re.compile(r"<!--.*?-->|<[^>]*>?|[^<]+", re.DOTALL)
 
 
 def error_html(exc: BaseException) -> str:
@@ -124,3 +126,39 @@ def counted(number: int, thing: str) -> str:
 def shortened(text: str, limit: int) -> str:
     """Return the first *limit* characters of *text*, and how many more there are."""
     return text if len(text) <= limit else f"{text[:limit]}… ({len(text) - limit:,} more characters)"
+
+
+def pretty(text: str) -> str:
+    """Return JSON or XML with one line per member or element, even if it is truncated. No text is dropped."""
+    start = text.lstrip("\ufeff \t\r\n")[:1]
+    return "\n".join(_json_lines(text) if start in ("{", "[") else _xml_lines(text)) if start in tuple("{[<") else text
+
+
+def _json_lines(text: str) -> list[str]:
+    lines: list[str] = []
+    depth, last = 0, ""
+    for part in _JSON.findall(text):
+        depth = max(depth - (part in ("}", "]")), 0)
+        if lines and (part in (",", ":") or last == ":" or last + part in ("{}", "[]")):
+            lines[-1] += f"{part} " if part == ":" else part
+        else:
+            lines.append("  " * depth + part)
+        depth += part in ("{", "[")
+        last = part
+    return lines
+
+
+def _xml_lines(text: str) -> list[str]:
+    lines: list[str] = []
+    depth, opened = 0, False  # opened: the last line is an element that has no children yet
+    for part in filter(str.strip, _XML.findall(text)):
+        is_tag, closing = part.startswith("<"), part.startswith("</")
+        depth = max(depth - closing, 0)
+        joined = opened and (closing or not is_tag)
+        if joined:
+            lines[-1] += part.strip()
+        else:
+            lines.append("  " * depth + part.strip())
+        opens = is_tag and not closing and part[1:2] not in ("?", "!") and not part.endswith("/>")
+        opened, depth = opens or (joined and not closing), depth + opens
+    return lines

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 import pandas as pd
-from lxml import etree
 
 from vendorkit.errors import MalformedAnswer
 from vendorkit.frames import Column, Drift, Kind, Page, Schema, to_frame
+from vendorkit.panels.markup import pretty
 from vendorkit.vendors.browsing import Address, Found
 from vendorkit.vendors.client import Client
 
@@ -69,31 +69,12 @@ def fetch(client: Client, address: Address) -> Response:
 
 
 def with_xml(client: Client, response: Response) -> Response:
-    """
-    Return *response* with its XML, which is fetched from the same address.
-
-    Raises:
-        MalformedAnswer: The response is not XML.
-    """
+    """Return *response* with its XML, which is fetched from the same address."""
     call = response.address.call
     if call is None:
         return response
     answer = client.session.send(replace(call, accept="xml"))
-    return replace(response, xml=indented(answer.content))
-
-
-def indented(body: bytes) -> str:
-    """
-    Return an XML document with one element per line.
-
-    Raises:
-        MalformedAnswer: It is not XML.
-    """
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_blank_text=True)
-    with suppress(etree.XMLSyntaxError):
-        return etree.tostring(etree.fromstring(body, parser), pretty_print=True, encoding="unicode")
-    what = "The response is not XML."
-    raise MalformedAnswer(what, remedy="Read it in the JSON tab.")
+    return replace(response, xml=pretty(answer.content.decode("utf-8", "replace")))
 
 
 def _table(client: Client, address: Address, page: Page | None) -> tuple[pd.DataFrame | None, Drift]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -13,14 +12,12 @@ import ipywidgets as widgets
 
 from vendorkit.http.exchanges import Exchange, masked_body
 from vendorkit.panels.base import FIELD, LIST, WRAP, OnError, entry
-from vendorkit.panels.markup import counted, dim_html, escaped, foldable_html, info_html, scrolled_html
+from vendorkit.panels.markup import counted, dim_html, escaped, foldable_html, info_html, pretty, scrolled_html
 from vendorkit.vendors.client import Client
 
 SHOWN_BYTES: Final = 100_000  # of each body
 _MARGIN_BYTES: Final = 20_000  # recorded in addition, because a credential that the limit cuts in two is not recognised
 _MAX_PRETTY_CHARACTERS: Final = 10**6
-_JSON: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|[{}\[\],:]|[^\s{}\[\],:"]+')
-_XML: Final = re.compile(r"<!--.*?-->|<[^>]*>?|[^<]+", re.DOTALL)
 _HEADS: Final = ("#", "request", "page", "status", "records", "size", "time", "hits")
 
 
@@ -124,39 +121,3 @@ def size_text(size: int) -> str:
     """Return a number of bytes with its unit."""
     factor, unit = (10**6, "MB") if size >= 10**6 else (10**3, "kB")
     return f"{size:,} bytes" if size < 10**3 else f"{size / factor:,.1f} {unit}"
-
-
-def pretty(text: str) -> str:
-    """Return JSON or XML with one line per member or element, even if it is truncated. No text is dropped."""
-    start = text.lstrip("\ufeff \t\r\n")[:1]
-    return "\n".join(_json_lines(text) if start in ("{", "[") else _xml_lines(text)) if start in tuple("{[<") else text
-
-
-def _json_lines(text: str) -> list[str]:
-    lines: list[str] = []
-    depth, last = 0, ""
-    for part in _JSON.findall(text):
-        depth = max(depth - (part in ("}", "]")), 0)
-        if lines and (part in (",", ":") or last == ":" or last + part in ("{}", "[]")):
-            lines[-1] += f"{part} " if part == ":" else part
-        else:
-            lines.append("  " * depth + part)
-        depth += part in ("{", "[")
-        last = part
-    return lines
-
-
-def _xml_lines(text: str) -> list[str]:
-    lines: list[str] = []
-    depth, opened = 0, False  # opened: the last line is an element that has no children yet
-    for part in filter(str.strip, _XML.findall(text)):
-        is_tag, closing = part.startswith("<"), part.startswith("</")
-        depth = max(depth - closing, 0)
-        joined = opened and (closing or not is_tag)
-        if joined:
-            lines[-1] += part.strip()
-        else:
-            lines.append("  " * depth + part.strip())
-        opens = is_tag and not closing and part[1:2] not in ("?", "!") and not part.endswith("/>")
-        opened, depth = opens or (joined and not closing), depth + opens
-    return lines

@@ -93,7 +93,9 @@ def excel_bytes(columns: Columns, about: About = _NOTHING) -> bytes:
         what = f"A table of {rows:,} by {len(columns):,} cells does not fit into an Excel sheet."
         raise UsageError(what, remedy="Filter the rows or choose fewer columns, or save as Parquet or CSV.")
     sink = io.BytesIO()
-    with xlsxwriter.Workbook(sink, {"in_memory": True, "default_date_format": "yyyy-mm-dd hh:mm:ss"}) as book:
+    options = {"in_memory": True, "default_date_format": "yyyy-mm-dd hh:mm:ss"}
+    options |= {"strings_to_formulas": False, "strings_to_urls": False}
+    with xlsxwriter.Workbook(sink, options) as book:
         # The prefix makes Excel treat the cell as text even after it is edited.
         as_text = book.add_format({"quote_prefix": True})
         sheet, bold = book.add_worksheet(MOCK if is_mock(about) else None), book.add_format({"bold": True})
@@ -183,7 +185,4 @@ def _write_column(sheet: Any, number: int, values: list[Any], as_text: Any, date
     formulas = _looks_like_formula(strings).to_pylist()
     for row, (value, formula) in enumerate(zip(values, formulas, strict=True), start=1):
         check_cancelled()
-        if isinstance(value, str):
-            sheet.write_string(row, number, value, as_text if formula else None)
-        else:
-            sheet.write(row, number, value, date if type(value) is dt.date else None)
+        sheet.write(row, number, value, as_text if formula else date if type(value) is dt.date else None)
