@@ -1,8 +1,7 @@
 """
 Filter conditions on a column, as a user types them: `>1000`, `10..20`, `2026-03`, `soap | oil`, `not null`.
 
-A condition consists of calls of pandas methods. The same calls compute the mask and are printed as code, so that both
-always agree.
+A condition is a pandas expression. It computes the mask and is shown to the user, so that both always agree.
 """
 
 from __future__ import annotations
@@ -10,8 +9,6 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from operator import attrgetter
 from typing import Any, Final
 
 import numpy as np
@@ -29,51 +26,18 @@ _FLAGS: Final = {"true": True, "yes": True, "false": False, "no": False}
 _DATE: Final = r"(?a)\d{4}(-\d\d?(-\d\d?([ T]\d\d?(:\d\d(:\d\d)?)?)?)?)?"
 _NUMBER: Final = r"(?ai)[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?"
 _SIGNS: Final = {">": "gt", ">=": "ge", "<": "lt", "<=": "le"}
-_IGNORE_CASE: Final = {"case": False, "na": False}
 
 
-@dataclass(frozen=True)
-class Step:
-    """A call of one Series method, such as "str.lower"."""
-
-    method: str
-    args: tuple[Any, ...] = ()
-    options: dict[str, Any] = field(default_factory=dict)
-
-    def run(self, column: pd.Series[Any]) -> pd.Series[Any]:
-        """Call the method on *column*."""
-        result: pd.Series[Any] = attrgetter(self.method)(column)(*self.args, **self.options)
-        return result
-
-    @property
-    def code(self) -> str:
-        """The call as code, with a leading dot."""
-        arguments = [*map(literal, self.args), *(f"{name}={literal(value)}" for name, value in self.options.items())]
-        return f".{self.method}({', '.join(arguments)})"
+def mask_of(column: pd.Series[Any], code: str) -> npt.NDArray[np.bool_]:
+    """Return the mask of *column* that *code*, a result of `condition`, computes."""
+    result = eval(code, {"column": column, "pd": pd})  # noqa: S307 - only literals vary
+    return np.asarray(result.array.fillna(value=False) if result.hasnans else result, dtype=bool)
 
 
-@dataclass(frozen=True)
-class Condition:
-    """Matches rows for which any of *chains* gives True; if *negated*, the other rows whose value is not null."""
-
-    chains: tuple[tuple[Step, ...], ...]
-    negated: bool = False
-
-    def mask(self, column: pd.Series[Any]) -> npt.NDArray[np.bool_]:
-        """Return a mask of the matching rows."""
-        mask = np.zeros(len(column), dtype=bool)
-        for chain in self.chains:
-            result = column
-            for step in chain:
-                result = step.run(result)
-            mask |= np.asarray(result.array.fillna(value=False) if result.hasnans else result, dtype=bool)
-        return column.notna().to_numpy() & ~mask if self.negated else mask
-
-    def code(self, column: str) -> str:
-        """Return a pandas expression for the mask; *column* is the expression for the column."""
-        masks = [column + "".join(step.code for step in chain) for chain in self.chains]
-        joined = masks[0] if len(masks) == 1 else f"({' | '.join(masks)})"
-        return f"~{joined} & {column}.notna()" if self.negated else joined
+def _call(column: str, method: str, *values: Any, **options: Any) -> str:
+    """Return the call of a method of *column* as code."""
+    arguments = [*map(literal, values), *(f"{name}={literal(value)}" for name, value in options.items())]
+    return f"{column}.{method}({', '.join(arguments)})"
 
 
 def literal(value: Any) -> str:
@@ -102,29 +66,34 @@ def _is_plain(name: Any) -> bool:
     return all(type(part) in (str, int) and encodable(str(part)) == str(part) for part in parts)
 
 
-def condition(column: pd.Series[Any], text: str, label: str) -> Condition | None:
+def condition(column: pd.Series[Any], text: str, label: str, name: str = "column") -> str | None:
     """
-    Parse *text* as a condition for the type of *column*; None if its values are to be searched for *text*.
+    Parse *text* as a condition for the type of *column*; return a pandas expression for the mask of the matching rows.
+
+    *name* is the expression for the column. The result is None if the values are to be searched for *text*.
 
     Raises:
         UsageError: *text* is not a valid condition for this type.
     """
     kind, text = kind_of(column), text.strip()
     if text.lower() in {"null", "not null"}:
-        return Condition(((Step("isna" if text.lower() == "null" else "notna"),),))
+        return f"{name}.{'isna' if text.lower() == 'null' else 'notna'}()"
     if kind == "other" and not looks_typed(text):
         return None
     sign, rest = re.findall(r"\A(>=|<=|!=|>|<|=|)\s*(.*)\Z", text, re.DOTALL)[0]
     try:
         if kind == "text":
-            return _of_texts(sign, rest, text)
-        if kind != "other":
-            return _of_values(column, kind, sign, rest)
+            masks = [_of_texts(name, sign, rest, text)]
+        else:
+            masks = _of_values(column, kind, name, sign, rest) if kind != "other" else []
     except (KeyError, ValueError, OverflowError):
-        pass
-    holds = markup.HINTS["values of a column"][kind]
-    what = f"“{text}” is not a valid condition on the column {label}, which holds {holds}."
-    raise UsageError(what, remedy=f"Examples: {HINTS[kind]}.")
+        masks = []
+    if not masks:
+        holds = markup.HINTS["values of a column"][kind]
+        what = f"“{text}” is not a valid condition on the column {label}, which holds {holds}."
+        raise UsageError(what, remedy=f"Examples: {HINTS[kind]}.")
+    joined = masks[0] if len(masks) == 1 else f"({' | '.join(masks)})"
+    return f"~{joined} & {name}.notna()" if sign == "!=" else joined
 
 
 def looks_typed(text: str) -> bool:
@@ -133,46 +102,47 @@ def looks_typed(text: str) -> bool:
     return re.fullmatch(rf"\s*([<>!]=?{value}|={value}|{value}\.\.{value})", text) is not None
 
 
-def _of_texts(sign: str, rest: str, text: str) -> Condition:
+def _of_texts(name: str, sign: str, rest: str, text: str) -> str:
     if sign in {"=", "!="}:
-        values = [value.strip().lower() for value in rest.split("|")]
-        return Condition(((Step("str.lower"), Step("isin", (values,))),), negated=sign == "!=")
+        return _call(f"{name}.str.lower()", "isin", [value.strip().lower() for value in rest.split("|")])
     parts = [part.strip() for part in text.split(" | ") if part.strip()]
     if len(parts) > 1:
-        return Condition(((Step("str.contains", ("|".join(map(re.escape, parts)),), _IGNORE_CASE),),))
-    return Condition(((Step("str.contains", (text,), {"regex": False, **_IGNORE_CASE}),),))
+        return _call(name, "str.contains", "|".join(map(re.escape, parts)), case=False, na=False)
+    return _call(name, "str.contains", text, regex=False, case=False, na=False)
 
 
-def _of_values(column: pd.Series[Any], kind: str, sign: str, rest: str) -> Condition:
+def _of_values(column: pd.Series[Any], kind: str, name: str, sign: str, rest: str) -> list[str]:
+    """Return the masks of which any must be true, or none after the sign "!="."""
     if ".." in rest and not sign:
         first, last = map(str.strip, rest.split("..", 1))
         if first and last:
             (low, _), (high, after) = _span(column, kind, first), _span(column, kind, last)
-            return Condition(((_between(low, high, after),),))
+            return [_between(name, low, high, after)]
         sign, rest = ("<=", last) if last else (">=", first)
     if sign in _SIGNS:
         low, after = _span(column, kind, rest)
         if after is None:
-            return Condition(((Step(_SIGNS[sign], (low,)),),))
+            return [_call(name, _SIGNS[sign], low)]
         # A date means its whole day, month or year, from *low* to just before *after*: ">2026-03" starts in April.
         method, limit = {">": ("ge", after), ">=": ("ge", low), "<": ("lt", low), "<=": ("lt", after)}[sign]
-        return Condition(((Step(method, (limit,)),),))
+        return [_call(name, method, limit)]
     spans = (_span(column, kind, value) for value in rest.split("|"))
     # Not `isin`, which does not find 0.1 in float32.
-    steps = [Step("eq", (low,)) if after is None else _between(low, low, after) for low, after in spans]
-    return Condition(tuple((step,) for step in steps), negated=sign == "!=")
+    return [_call(name, "eq", low) if after is None else _between(name, low, low, after) for low, after in spans]
 
 
-def _between(low: Any, high: Any, after: Any) -> Step:
+def _between(name: str, low: Any, high: Any, after: Any) -> str:
     """Match values from *low* to *high*, or to just before *after* unless that is None."""
-    return Step("between", (low, high)) if after is None else Step("between", (low, after), {"inclusive": "left"})
+    if after is None:
+        return _call(name, "between", low, high)
+    return _call(name, "between", low, after, inclusive="left")
 
 
 def _span(column: pd.Series[Any], kind: str, text: str) -> tuple[Any, Any]:
     """Return the value and None; for a date, the start of its period and the start of the next one."""
     text, dtype = text.strip(), column.dtype
     if kind == "number":
-        if not re.fullmatch(_NUMBER, text):
+        if not re.fullmatch(_NUMBER, text) or np.isinf(float(text)):
             raise ValueError
         is_integer = re.fullmatch(r"[+-]?\d+", text) is not None
         too_long = is_integer and isinstance(dtype, pd.ArrowDtype) and abs(int(text)) >> 63  # for a 64-bit integer

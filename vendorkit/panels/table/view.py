@@ -17,7 +17,7 @@ from vendorkit.deadline import check_cancelled
 from vendorkit.errors import UsageError
 from vendorkit.panels.markup import counted
 from vendorkit.panels.table.columns import Columns, Facts, contains, facts, is_empty, kind_of, labelled, order, sortable
-from vendorkit.panels.table.conditions import condition, literal, looks_typed, plain_names
+from vendorkit.panels.table.conditions import condition, literal, looks_typed, mask_of, plain_names
 from vendorkit.panels.table.files import is_mock, write_columns
 
 PRESETS: Final = {"With values": "", "All": "", "Numbers": "number", "Texts": "text", "Dates": "date"}
@@ -223,7 +223,7 @@ class View:
         if label:
             column = self._columns[label].iloc[rows]
             parsed = condition(column, text, label)
-            return contains(column, text) if parsed is None else parsed.mask(column)
+            return contains(column, text) if parsed is None else mask_of(column, parsed)
         if looks_typed(text):
             what = f"“{text}” is a condition on numbers or dates, but no column is chosen."
             raise UsageError(what, remedy="Choose a column for it.")
@@ -245,10 +245,11 @@ class View:
         return f"df{f'[{masks}]' if masks else ''}{ordered}"
 
     def _mask_code(self, label: str, text: str) -> str:
-        parsed = condition(self._columns[label], text, label) if label in self.names else None
-        if parsed is None:
-            return f"vk.table(df).matches({', '.join(map(literal, (text, label) if label else (text,)))})"
-        return parsed.code(f"df[{literal(self.names[label])}]")
+        if label in self.names:
+            parsed = condition(self._columns[label], text, label, f"df[{literal(self.names[label])}]")
+            if parsed is not None:
+                return parsed
+        return f"vk.table(df).matches({', '.join(map(literal, (text, label) if label else (text,)))})"
 
     def column(self, label: str, *, shown: bool = False) -> pd.Series[Any]:
         """Return one column: all rows of it, or only the rows of `frame` if *shown*."""
