@@ -167,23 +167,19 @@ def _as_texts(array: pa.ChunkedArray, values: Iterable[Any] | None = None) -> pa
     kind = array.type
     if values is None and not pa.types.is_nested(kind) and not pa.types.is_duration(kind):
         utc = pa.types.is_timestamp(kind) and kind.tz == "UTC"
-        if pa.types.is_timestamp(kind):
-            with suppress(pa.ArrowException):  # some have fractions of a second
-                # Whole seconds need no ".000000". UTC is dropped here: Arrow formats zoned times eight times slower.
-                array = pc.cast(array, pa.timestamp("s", None if utc else kind.tz))
-        try:
+        if utc:  # Arrow formats times with a zone eight times slower
+            array = pc.cast(array, pa.timestamp(kind.unit))
+        with suppress(pa.ArrowException):  # bytes that are not UTF-8
             shown = pc.cast(array, pa.large_string())
-        except pa.ArrowException:  # bytes that are not UTF-8
-            pass
-        else:
-            if pa.types.is_timestamp(kind) and kind != array.type:
-                suffix, separator = (pa.scalar(part, pa.large_string()) for part in ("Z", ""))
-                return pc.binary_join_element_wise(shown, suffix, separator) if utc else shown
-            trimmed = pa.types.is_temporal(kind) and not pa.types.is_date(kind)
-            return pc.replace_substring_regex(shown, r"\.0+(Z|[+-]\d+)?$", r"\1") if trimmed else shown
+            if pa.types.is_temporal(kind) and not pa.types.is_date(kind):
+                shown = pc.replace_substring_regex(shown, r"\.0+([+-]\d+)?$", r"\1")
+            return pc.binary_join_element_wise(shown, *_Z) if utc else shown
     pairs = zip(array.to_pylist() if values is None else values, array.is_null().to_pylist(), strict=True)
     shown = [None if is_null else _text(value) for value, is_null in pairs]
     return pa.chunked_array([pa.array(shown, pa.large_string())])
+
+
+_Z: Final = tuple(pa.scalar(part, pa.large_string()) for part in ("Z", ""))  # a suffix and a separator
 
 
 def _text(value: Any) -> str:
