@@ -234,11 +234,6 @@ class Lookup:
             self._timer.daemon = True
             self._timer.start()
 
-    def join(self) -> None:
-        """Wait for the last search."""
-        if self._timer.ident is not None:
-            self._timer.join(10)
-
     def find(self, resource: Resource, text: str) -> Matches | VendorkitError:
         """Return the first few records whose name contains *text*; none if the rate budget is nearly used up."""
         term = text.casefold() if search_filter(resource) else ""

@@ -43,7 +43,8 @@ class RequestPanel(WorkPanel):
         super().__init__()
         self.client = client
         self._forms: dict[str, Form] = {}  # by resource; each keeps its values
-        self._ready = self._edited = False
+        self._ready = False
+        self._started: Request | None = None  # the request in the form when the last task started
         self._running: tuple[Request, float]  # the last download, and when it started
         self._first_exchange = 1  # of the last download
         names = list(client.declared)
@@ -58,8 +59,6 @@ class RequestPanel(WorkPanel):
         options = {"options": choices, "style": {"button_width": "auto", **FIELD["style"]}}
         self._language = entry(widgets.ToggleButtons, "Language", self._show_code, self.fail, **options)
         self._language.tooltip, self._language.tooltips = "Language", [label for label, _ in choices]
-        for box in (self.history.path, self.history.name, self.saving.path, self.saving.kind):
-            box.observe(guarded(self._clear_status, self.fail), names="value")
         self.fill(self._parts())
         self._show_form()
 
@@ -160,9 +159,11 @@ class RequestPanel(WorkPanel):
             return download()
 
     def _start(self, work: Callable[[], Callable[[], None]]) -> None:
-        self._edited = self._edited and self.busy
+        if not self.busy:
+            self._started = self._request()
 
         def task() -> Callable[[], None]:
+            self._status.value = ""
             self._first_exchange = self.client.session.exchanges.total + 1
             try:
                 return work()
@@ -174,6 +175,8 @@ class RequestPanel(WorkPanel):
     def _busy_changed(self, busy: bool) -> None:
         if not busy:  # after the rows, because the user waits for those
             guarded(self._show_exchanges, self.fail)(None)
+            if self._request() != self._started:
+                self._status.value += dim_html("This result is for the form before your last change.")
         super()._busy_changed(busy)
 
     def _show_exchanges(self) -> None:
@@ -194,8 +197,7 @@ class RequestPanel(WorkPanel):
         if self._resource.value not in self._forms:  # controls report changes while they are created
             return
         self._status.value = ""
-        self._edited = self.busy
-        self._mark_result()
+        self._result.compare(self._request())
         try:
             self.query.request()
             self.form.options()
@@ -207,14 +209,12 @@ class RequestPanel(WorkPanel):
         self.show_busy(self.busy)
         self._show_code()
 
-    def _mark_result(self) -> None:
+    def _request(self) -> Request | None:
+        """Return the request in the form; None if the form has an error."""
         try:
-            self._result.compare((self.query.ask, self.form.options()))
-        except VendorkitError:  # the form has an error
-            self._result.compare(None)
-
-    def _clear_status(self) -> None:
-        self._status.value = ""
+            return self.query.ask, self.form.options()
+        except VendorkitError:
+            return None
 
     def _show_code(self) -> None:
         self._code.value = copyable_html(self.snippet(self._language.value)) if self._ready else ""
@@ -226,11 +226,6 @@ class RequestPanel(WorkPanel):
             return vendorkit_lines(self.client, query.ask, **options)
         return query.snippet(language, limit=options.get("limit"))
 
-    def say(self, text: str) -> None:
-        """Show a success message."""
-        super().say(text)
-        self._status.value += self._edited_note()
-
     def fail(self, exc: BaseException) -> None:
         """Show an error, and the rows received before it."""
         super().fail(exc)
@@ -238,7 +233,6 @@ class RequestPanel(WorkPanel):
         if isinstance(arrived, pd.DataFrame):
             self._show_rows(arrived, broken=True)
             self._status.value += dim_html(f"The table is incomplete: {counted(len(arrived), 'row')} received.")
-        self._status.value += self._edited_note()
 
     def _show_rows(self, frame: pd.DataFrame, *, broken: bool = False) -> str:
         """Show the rows of the last download, and return their caption."""
@@ -246,11 +240,8 @@ class RequestPanel(WorkPanel):
         self._forms[request[0].resource].columns.note(frame)
         text = caption(frame, self.client.resource_of(request[0]).schema.arrow.names, time.monotonic() - started)
         self._result.show(frame, request, text, broken=broken)
-        self._mark_result()
+        self._result.compare(self._request())
         return text
-
-    def _edited_note(self) -> str:
-        return dim_html("This result is for the form before your last change." if self._edited and self.busy else "")
 
     def show_busy(self, busy: bool) -> None:
         """Enable Count, Send and Save all if the form has no error; make them look inactive while busy."""
