@@ -253,6 +253,7 @@ def test_presses_while_it_still_sorts_wait_for_their_turn(products, monkeypatch)
         return order(column, descending=descending)
 
     monkeypatch.setattr("vendorkit.panels.table.view.order", slow)
+    monkeypatch.setattr("vendorkit.panels.table.widget._QUICK_S", 0)
     press(group(table, "vk-heads"), "name")
     assert begun.wait(10)
     press(group(table, "vk-heads"), "cents")
@@ -291,6 +292,7 @@ def test_the_newest_of_the_presses_that_wait_is_sorted_for(products, monkeypatch
         return order(column, descending=descending)
 
     monkeypatch.setattr("vendorkit.panels.table.view.order", slow)
+    monkeypatch.setattr("vendorkit.panels.table.widget._QUICK_S", 0)
     monkeypatch.setattr(table, "publish", lambda: painted.append(table.summary()))
     for head in heads:
         press(group(table, "vk-heads"), head)
