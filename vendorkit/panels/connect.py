@@ -12,7 +12,7 @@ import ipywidgets as widgets
 from vendorkit import calls
 from vendorkit.ask import choice
 from vendorkit.errors import VendorkitError
-from vendorkit.panels.base import WHOLE, WRAP, WorkPanel, button, guarded, set_ready
+from vendorkit.panels.base import WHOLE, WRAP, WorkPanel, button, entry, set_ready
 from vendorkit.panels.markup import error_html, escaped, info_html, scrolled_html, success_html
 from vendorkit.panels.table.columns import labelled
 from vendorkit.panels.table.markup import page_html
@@ -101,20 +101,17 @@ class ConnectPanel(WorkPanel):
         super().__init__()
         self.client: Client | None = None
         labels = [(kind.label, name) for name, kind in CLIENTS.items()]
-        names = ("Vendor", "Environment", "Country")
-        self._choosers = [widgets.Dropdown(description=name, style=WHOLE) for name in names]
-        self._vendor, self._environment, self._country = self._choosers
-        self._vendor.options, self._vendor.index = labels, 0
         self._settings, self._overview = widgets.HTML(), widgets.HTML()
+        actions = {"Vendor": self._vendor_changed, "Environment": self._changed, "Country": self._changed}
+        self._choosers = [entry(widgets.Dropdown, name, act, self.fail, style=WHOLE) for name, act in actions.items()]
+        self._vendor, self._environment, self._country = self._choosers
         self._rows = {name: overview(name) for name in CLIENTS}
         self._test = button("Test call", self.start, self.fail, button_style="primary")
         self._tests = [button(f"Test {label}", partial(self.test, name), self.fail) for label, name in labels]
-        for chooser, action in zip(self._choosers, (self._vendor_changed, self._changed, self._changed), strict=True):
-            chooser.observe(guarded(action, self.fail), names="value")
         rows = [widgets.HBox(row, layout=WRAP) for row in (self._tests, self._choosers, (self._test, self._stop))]
         self.fill([self._overview, rows[0], rows[1], self._settings, rows[2], self._status])
         self._show_overview()
-        self._vendor_changed()
+        self._vendor.options = labels
         self.choose(**asdict(configured(vendor or next(iter(CLIENTS)))))
 
     @property

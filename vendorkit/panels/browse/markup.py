@@ -68,8 +68,7 @@ def fields_html(resource: Mapping[str, Any], about: Mapping[str, str] | None = N
 
 def expands_html(client: Client, expands: Iterable[str]) -> str:
     """Return a note on the tick boxes, with descriptions of the resources that they embed."""
-    known = [(name, client.declared[name].about) for name in expands if name in client.declared]
-    facts = " ".join(f"{name}: {about}" for name, about in known if about.rstrip(".").lower() != name.replace("_", " "))
+    facts = " ".join(f"{name}: {client.declared[name].about}" for name in expands if name in client.declared)
     return dim_html(f"Embed linked records: they appear below the fields and as columns of the frame. {facts}".strip())
 
 

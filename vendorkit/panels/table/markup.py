@@ -27,16 +27,20 @@ _EM: Final = dict.fromkeys("ijltfr.,:;'|!()[] ", 0.36) | dict.fromkeys("mwMW@%",
 
 def page_html(columns: Columns, *, title: str, sort: str = "", descending: bool = False, dtypes: bool = True) -> str:
     """Return a complete table of the first `COLUMNS` columns; *title* is for screen readers."""
-    heads, shown = [], []
-    for label, column in list(columns.items())[:COLUMNS]:
-        alignment = _alignment(column)
+    columns, heads = dict(list(columns.items())[:COLUMNS]), []
+    for label, column in columns.items():
         order, arrow_sign = _order(descending) if label == sort else ("", "")
         small = f"<small>{escaped(dtype_name(column))}</small>" if dtypes else ""
-        heads.append(f'<th scope="col"{alignment}{order}>{_bounded(f"{label}{arrow_sign}")}{small}</th>')
-        shown.append([f"<td{alignment}>{cell}</td>" for cell in cells(column)])
-    rows = "".join(f"<tr>{''.join(row)}</tr>" for row in zip(*shown, strict=True))
+        heads.append(f'<th scope="col"{_alignment(column)}{order}>{_bounded(f"{label}{arrow_sign}")}{small}</th>')
+    rows = "".join(f"<tr>{''.join(row)}</tr>" for row in zip(*_cells(columns), strict=True))
     body = f'<table class="vk"><thead><tr>{"".join(heads)}</tr></thead><tbody>{rows}</tbody></table>'
     return scrolled_html(body, title)
+
+
+def _cells(columns: Columns, sort: str = "") -> list[list[str]]:
+    """Return the table cells of each column; those of the column *sort* are marked."""
+    marks = {label: f"{_alignment(column)}{' data-sorted' * (label == sort)}" for label, column in columns.items()}
+    return [[f"<td{marks[label]}>{cell}</td>" for cell in cells(column)] for label, column in columns.items()]
 
 
 @dataclass(frozen=True)
@@ -69,16 +73,16 @@ class Page:
 
 def grid_html(page: Page) -> str:
     """Return the table below the clickable heads; the heads of the table itself are for screen readers."""
-    heads, shown = ['<th scope="col"><span class="vk-sr">Row</span></th>'], []
+    heads = ['<th scope="col"><span class="vk-sr">Row</span></th>']
     for label, column in page.columns.items():
-        alignment, is_sorted = _alignment(column), label == page.sort
-        order = _order(page.descending)[0] if is_sorted else ""
+        order = _order(page.descending)[0] if label == page.sort else ""
         facts = "" if page.facts is None else facts_html(page.facts.get(label))
-        heads.append(f'<th scope="col"{alignment}{order}><span class="vk-sr">{escaped(label)}</span>{facts}</th>')
-        attributes = f"{alignment}{' data-sorted' * is_sorted}"
-        shown.append([f"<td{attributes}>{cell}</td>" for cell in cells(column)])
-    numbers = (f'<th scope="row">{number}</th>' for number in page.numbers)
-    rows = "".join(f"<tr>{''.join(row)}<td></td></tr>" for row in zip(numbers, *shown, strict=True))
+        name = f'<span class="vk-sr">{escaped(label)}</span>'
+        heads.append(f'<th scope="col"{_alignment(column)}{order}>{name}{facts}</th>')
+    rows = "".join(
+        f'<tr><th scope="row">{number}</th>{"".join(row)}<td></td></tr>'
+        for number, *row in zip(page.numbers, *_cells(page.columns, page.sort), strict=True)
+    )
     cols = "".join(f'<col style="width:{em}em">' for em in (GUTTER, *page.widths))
     return (
         f'<table class="vk vk-grid{"" if page.facts is None else " vk-with-facts"}"><colgroup>{cols}<col></colgroup>'
