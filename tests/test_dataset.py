@@ -318,6 +318,7 @@ def test_a_broken_pull_keeps_what_came(medipim, vendors, tmp_path):
     rows = caught.value.arrived.rows
     assert 0 < rows < 5000
     assert not caught.value.arrived.complete
+    assert f"{rows:,} of 5,000 rows" in repr(caught.value.arrived)
     with pytest.raises(IncompletePull, match="not finished"):
         vk.load(tmp_path / "p")
     vendors["medipim"].set(fail_next=["401"])
@@ -352,7 +353,7 @@ def test_a_whole_dataset_is_returned_as_it_is(medipim, vendors, tmp_path):
     vendors["medipim"].clear_log()
     assert medipim.brands.query().save(str(tmp_path / "b")) == first
     assert vendors["medipim"].requests == 0
-    assert (first.path, first.rows, first.parts, first.version) == (tmp_path / "b", 300, 1, 0)
+    assert repr(first) == f"<Dataset {tmp_path / 'b'}: 300 rows in 1 parts, {first.fetched_at}, version 0, complete>"
 
 
 def test_another_question_does_not_go_into_the_same_folder(medipim, vendors, tmp_path):

@@ -128,6 +128,11 @@ class Dataset:
         readable(self.path, None)  # if the folder was deleted, there is no history, and locked() would create it
         return self.version
 
+    def __repr__(self) -> str:
+        of_total = "" if self.complete or self.total is None else f" of {self.total:,}"
+        state = f"version {self.version}, complete" if self.complete else "incomplete, save again to continue"
+        return f"<Dataset {self.path}: {self.rows:,}{of_total} rows in {self.parts} parts, {self.fetched_at}, {state}>"
+
 
 def summary(version: Version) -> Dataset:
     """Return the public description of a version or of an unfinished download."""
