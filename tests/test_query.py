@@ -193,7 +193,6 @@ def moving(client, monkeypatch, *, times: int, on: int, move) -> None:
         ("medipim", 0, 1),
         ("medipim", 0, 2),
         ("medipim", 1, 1),
-        ("mediagenix", 0, 1),
         ("mediagenix", 0, 2),
     ],
 )
