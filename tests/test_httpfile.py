@@ -107,7 +107,7 @@ def test_saved_request_is_the_query(client_of, file, name):
     assert found[name].request().url == query.request().url
     assert found[name].request().headers["Accept"] == query.request().headers["Accept"]
     assert found[name].ask.strategy == query.ask.strategy
-    wanted = {"limit": 30, **options} if name in ("titles", "events") else options
+    wanted = {"limit": 30, **options} if name in ("titles", "events", "changed") else options
     try:
         frame = query.frame(**wanted)
     except vk.errors.VendorkitError as exc:  # the hostile filter is none that the vendor takes
