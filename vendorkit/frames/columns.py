@@ -38,14 +38,14 @@ class ColumnBuilder:
         schema: The columns of the frame.
 
     Attributes:
-        kinds: The kinds of the members that become columns.
+        record: The kind of a record; a member that becomes several columns is a nested `Struct`.
     """
 
     def __init__(self, schema: Schema) -> None:
         self._leaves: dict[str, list[Leaf]] = defaultdict(list)
         for leaf in schema.leaves:
             self._leaves[leaf.path[0]].append(leaf)
-        self.kinds = {column.wire: column.kind for column in schema.members if column.wire in self._leaves}
+        self.record = Struct(tuple(Column(name, _kind_of(leaves, 1)) for name, leaves in self._leaves.items()))
         self._conversions = {leaf.name: _leaf_conversion(leaf, schema) for leaf in schema.leaves}
 
     def build(self, name: str, array: pa.Array) -> dict[str, pa.Array]:
@@ -63,6 +63,16 @@ class ColumnBuilder:
             convert = self._conversions[leaf.name]
             columns[leaf.name] = convert(values) if convert else values
         return columns
+
+
+def _kind_of(leaves: list[Leaf], level: int) -> Type:
+    """Return the kind of the value to which the first *level* keys of these leaves' paths lead."""
+    if len(leaves[0].path) == level:
+        return leaves[0].kind
+    children: dict[str, list[Leaf]] = defaultdict(list)
+    for leaf in leaves:
+        children[leaf.path[level]].append(leaf)
+    return Struct(tuple(Column(name, _kind_of(part, level + 1)) for name, part in children.items()))
 
 
 def _leaf_conversion(leaf: Leaf, schema: Schema) -> Conversion | None:

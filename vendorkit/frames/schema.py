@@ -7,8 +7,8 @@ of the frame and the child tables follow from it, for any number of rows.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -18,7 +18,7 @@ import pyarrow as pa
 from vendorkit.ask import choice, suggestion
 from vendorkit.errors import UsageError
 from vendorkit.frames.frame import to_frame
-from vendorkit.frames.kinds import Column, Kind, Leaf, Struct, frame_type, leaves_of
+from vendorkit.frames.kinds import Column, Kind, Leaf, frame_type, leaves_of
 from vendorkit.frames.names import undeclared_column
 
 
@@ -54,11 +54,6 @@ class Schema:
         if duplicates:
             what = f"Columns of {self.name} are declared twice: {', '.join(duplicates)}."
             raise UsageError(what, remedy="Rename one of each pair.")
-
-    @cached_property
-    def members(self) -> list[Column]:
-        """The declared members of a record; columns with paths such as `meta.createdAt` are one object."""
-        return _with_objects(self.columns)
 
     @cached_property
     def leaves(self) -> tuple[Leaf, ...]:
@@ -137,15 +132,3 @@ def _matching(wanted: str, schema: Schema) -> list[str]:
 def _spread_of(leaf: Leaf) -> str:
     # The name of the declaration that a column such as `name_nl` or `meta_created_at` comes from.
     return leaf.name.removesuffix(f"_{leaf.path[-1]}") if leaf.kind is Kind.TEXT else leaf.column.name
-
-
-def _with_objects(columns: Iterable[Column]) -> list[Column]:
-    """Group columns with paths such as `meta.createdAt` into one column per object."""
-    groups = defaultdict[str, list[Column]](list)
-    for column in columns:
-        first, _, path = column.wire.partition(".")
-        groups[first].append(replace(column, source=path) if path else column)
-    return [
-        group[0] if len(group) == 1 and group[0].wire == name else Column(name, Struct(tuple(_with_objects(group))))
-        for name, group in groups.items()
-    ]

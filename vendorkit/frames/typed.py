@@ -72,7 +72,7 @@ class JsonTyper:
     def __init__(self, schema: Schema) -> None:
         self._schema, self._closed = schema, schema.only is None
         self._columns, self._lossless = ColumnBuilder(schema), LosslessReader(schema)
-        self._kinds = kinds = self._columns.kinds
+        self._kinds = kinds = {column.wire: column.kind for column in self._columns.record.fields}
         self._wire = {name: wire_type(kind, schema.locales) for name, kind in kinds.items() if not is_untyped(kind)}
         self._types = {name: fitting(wire, closed=self._closed) for name, wire in self._wire.items()}
         self._fits = {name: msgspec.json.Decoder(kind).decode for name, kind in self._types.items()}

@@ -10,7 +10,8 @@ columns with a value that Arrow might convert differently.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any, Final
 
@@ -31,7 +32,7 @@ from vendorkit.frames.elements import (
     rel_of,
     type_of,
 )
-from vendorkit.frames.kinds import BLANKS, Kind, Type, UnfitError, frame_type
+from vendorkit.frames.kinds import BLANKS, Column, Kind, Struct, Type, UnfitError, frame_type
 from vendorkit.frames.lossless import LosslessReader
 from vendorkit.frames.page import Batch
 from vendorkit.frames.schema import Schema
@@ -62,10 +63,11 @@ class XmlTyper:
         self._lossless = LosslessReader(schema)
         self._elements = Elements(schema.style, unique=self._all)
         self._names = {leaf.path[0]: leaf.name for leaf in schema.leaves}
-        self._declared = Members.of(schema.members)
+        columns = _with_objects(schema.columns)
+        self._declared = Members.of(columns)
         self._tags = {column.wire: tag for tag, column in self._declared.tags.items() if column.wire in self._names}
         self._rels = {name.removesuffix("_link"): name for name in self._names}
-        fields = [column for column in schema.members if column.wire in self._names]
+        fields = [column for column in columns if column.wire in self._names]
         self._kinds = {column.wire: column.kind for column in fields if column.kind in _SCALARS}
 
     def read(self, records: Sequence[etree._Element]) -> Batch:
@@ -144,6 +146,18 @@ def _text_of(record: etree._Element, element: etree._Element) -> tuple[str | Non
         return text, False
     # The cell of a null stays empty, so it would not reveal a second element of this name. There may be thousands.
     return None, xml_type in ("array", "document") or len([*islice(record.iterchildren(element.tag), 2)]) > 1
+
+
+def _with_objects(columns: Iterable[Column]) -> list[Column]:
+    """Group columns with paths such as `meta.createdAt` into one column per object."""
+    groups = defaultdict[str, list[Column]](list)
+    for column in columns:
+        first, _, path = column.wire.partition(".")
+        groups[first].append(replace(column, source=path) if path else column)
+    return [
+        group[0] if len(group) == 1 and group[0].wire == name else Column(name, Struct(tuple(_with_objects(group))))
+        for name, group in groups.items()
+    ]
 
 
 def _typed(array: pa.Array, kind: Type) -> pa.Array | None:
