@@ -22,7 +22,7 @@ from urllib3.exceptions import HTTPError
 from vendorkit.auth.basic import Basic
 from vendorkit.auth.flow import UNAUTHORIZED, Flow, FlowAuth, Outgoing, is_loopback, origin_of, set_content
 from vendorkit.auth.forks import PerProcess
-from vendorkit.auth.interrupts import from_outside
+from vendorkit.auth.interrupts import from_outside, tolerated
 from vendorkit.auth.tokenanswer import BODY_LIMIT, DEFAULT_LIFETIME_S, Token, parse_token
 from vendorkit.deadline import wait_until
 from vendorkit.errors import (
@@ -265,16 +265,14 @@ def _bearer(token: Token) -> dict[str, str]:
 
 def _checked(token_url: str) -> str:
     """Return *token_url* as requests will write it; `UsageError` if key and secret may not be sent to it."""
-    try:
-        url = requests.Request("POST", token_url).prepare().url or ""
+    with tolerated(
+        ValueError, TypeError, AttributeError
+    ):  # the errors of requests are ValueErrors too, and contain the URL
         origin_of(token_url)
+        url = requests.Request("POST", token_url).prepare().url or ""
         parts = urlsplit(url)
-    except (ValueError, TypeError):  # the errors of requests are ValueErrors too, and contain the URL
-        url, parts = "", urlsplit("")
-    if not url:
-        what = "The token URL is not a valid address, or contains a user name or password."
-        raise UsageError(what, remedy="Write it as https://host/path, and pass key and secret separately.")
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
-        what = "The token URL is not https, so key and secret would be sent in plain text."
-        raise UsageError(what, remedy="Use the vendor's https address.")
-    return url
+        if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+            return url
+    what = "The token URL is not a valid https address, or contains a user name or password."
+    remedy = "Write it as https://host/path, and pass key and secret separately. Only this machine may use http."
+    raise UsageError(what, remedy=remedy)
