@@ -32,13 +32,9 @@ class BoundedSocket(ssl.SSLSocket):
 
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
         """Read into *buffer* as `ssl.SSLSocket` does; `TimeoutError` if the peer is silent for the socket's timeout."""
-        try:
-            if self._failure is not None:
-                raise self._failure
-            return self._in_slices(lambda: self._recv(buffer, nbytes, flags))
-        except ssl.SSLEOFError:
-            message = "the server disconnected without closing TLS"
-        raise ConnectionAbortedError(message)
+        if self._failure is not None:
+            raise self._failure
+        return self._in_slices(lambda: self._recv(buffer, nbytes, flags))
 
     def send(self, data: Any, flags: int = 0) -> int:
         """Write the first bytes of *data*; `TimeoutError` if the peer accepts none for the socket's timeout."""
