@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from http.cookiejar import CookieJar
@@ -31,6 +32,7 @@ from vendorkit.settings import refuse_pickling
 
 UNAUTHORIZED: Final = 401
 _DRAIN_BYTES: Final = 65_536
+_DRAIN_S: Final = 1.0  # a longer wait might outlive the new nonce
 _COOKIE_CHARS: Final = 4096  # of all cookies together; servers accept 8 kB of headers
 _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 _PERCENT: Final = re.compile("%[0-9a-fA-F]{2}")
@@ -236,12 +238,16 @@ def _position(body: Any) -> int | None:
 
 def _drain(response: requests.Response) -> None:
     """Read the rest of a refused response if it is short, so that its connection can be reused; else close it."""
-    body = None
+    until = time.monotonic() + _DRAIN_S
+    parts: list[bytes] = []
+    remaining, part = _DRAIN_BYTES, b"-"
     with tolerated(HTTPError, OSError):
-        body = response.raw.read(_DRAIN_BYTES, decode_content=True)
-    if body is None or len(body) >= _DRAIN_BYTES:
+        while part and remaining > 0 and time.monotonic() < until:
+            parts.append(part := response.raw.read1(remaining, decode_content=True))
+            remaining -= len(part)
+    if part:
         response.raw.close()  # otherwise the rest of the body would be read as the next response
-    set_content(response, body or b"")
+    set_content(response, b"".join(parts))
     response.close()  # if the body was read to its end, urllib3 has already reclaimed the connection
 
 
