@@ -265,9 +265,7 @@ def _bearer(token: Token) -> dict[str, str]:
 
 def _checked(token_url: str) -> str:
     """Return *token_url* as requests will write it; `UsageError` if key and secret may not be sent to it."""
-    with tolerated(
-        ValueError, TypeError, AttributeError
-    ):  # the errors of requests are ValueErrors too, and contain the URL
+    with tolerated(ValueError, TypeError, AttributeError):  # those of requests are ValueErrors, and contain the URL
         origin_of(token_url)
         url = requests.Request("POST", token_url).prepare().url or ""
         parts = urlsplit(url)
