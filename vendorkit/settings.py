@@ -251,3 +251,6 @@ class Redactor:
         """Return *text* on one line of at most *limit* characters: credentials masked, unprintable text escaped."""
         text = printable(" ".join(self.mask([text], limit=_SEARCHED)[0].split()))
         return text if len(text) <= limit else text[: limit - 1] + "…"
+
+    def __reduce__(self) -> NoReturn:
+        refuse_pickling("A redactor")  # cloudpickle, which Dask uses, would write what the closures hold
