@@ -169,9 +169,12 @@ def _as_texts(array: pa.ChunkedArray, values: Iterable[Any] | None = None) -> pa
         utc = pa.types.is_timestamp(kind) and kind.tz == "UTC"
         if utc:  # Arrow formats times with a zone eight times slower
             array = pc.cast(array, pa.timestamp(kind.unit))
+        if pa.types.is_timestamp(kind):
+            with suppress(pa.ArrowException):  # some have fractions of a second
+                array = pc.cast(array, pa.timestamp("s", array.type.tz))  # needs no ".000000", and so no search for it
         with suppress(pa.ArrowException):  # bytes that are not UTF-8
             shown = pc.cast(array, pa.large_string())
-            if pa.types.is_temporal(kind) and not pa.types.is_date(kind):
+            if pa.types.is_temporal(kind) and not pa.types.is_date(kind) and getattr(array.type, "unit", "") != "s":
                 shown = pc.replace_substring_regex(shown, r"\.0+([+-]\d+)?$", r"\1")
             return pc.binary_join_element_wise(shown, *_Z) if utc else shown
     pairs = zip(array.to_pylist() if values is None else values, array.is_null().to_pylist(), strict=True)
