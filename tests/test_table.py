@@ -743,8 +743,11 @@ def test_small_files_are_links_and_large_ones_are_saved_without_replacing_any(pr
     assert f"{tmp_path / 'soaps-2.csv'} (2 rows" in pane._shown.value
     assert (tmp_path / "soaps-2.csv").read_bytes() == csv_bytes(table.selected())
     assert (tmp_path / "soaps.csv").read_text(encoding="utf-8") == "kept"
+    table.go(2)
+    assert "soaps-2.csv" in pane._shown.value, "the file has all pages"
     table.filter("")
     assert pane._shown.value == ""
+    assert "vk-code" in panes.FilesPane(table, table._compute)._code.value
 
 
 def test_save_writes_what_is_shown_by_the_ending(products, tmp_path):

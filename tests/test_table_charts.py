@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 import vendorkit as vk
 from tests.clicking import labelled as control
 from vendorkit.panels.table.charts import CHARTS, SPANS, Chart
+from vendorkit.panels.table.panes import ChartPane
 
 mpl.use("Agg")
 
@@ -71,19 +72,26 @@ def test_weeks_and_months_without_rows_are_drawn_as_none():
     assert axes.lines[0].get_ydata().tolist() == [1, 0, 3]
 
 
-def test_chart_is_chosen_by_its_controls_and_follows_the_filter():
-    """Only columns that fit can be chosen; the code is that of the rows on view."""
+def test_chart_is_chosen_by_its_controls_and_follows_the_filter(monkeypatch):
+    """Only columns that fit can be chosen; each choice draws once; the code is that of the rows on view."""
+    shown: list[str] = []
+    show = ChartPane._show
+    monkeypatch.setattr(ChartPane, "_show", lambda pane, text: (shown.append(text), show(pane, text)))
     table = vk.table(ARROW)
     control(table, "Chart").value = True
     table.join()
+    assert len(shown) == 1
     pane = table._pane.children[0]
     assert 'alt="Histogram of cents"' in pane._shown.value
     kind, of, by, per = pane._choices
     assert of.options == ("cents", "price", 'odd "name"\\')
     kind.value = "Scatter"
+    table.join()
+    assert len(shown) == 2
     by.value = "price"
     table.join()
     assert 'alt="price by cents"' in pane._shown.value
+    assert len(shown) == 3
     kind.value = "Over time"
     per.value = "week"
     table.join()

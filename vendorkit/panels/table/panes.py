@@ -88,12 +88,16 @@ class ChartPane(Pane):
         self._labels = {name: [key for key in kinds if kinds[key] in chart["kinds"]] for name, chart in CHARTS.items()}
         choices = {"Chart": [name for name in CHARTS if self._labels[name]], "of": (), "by": (), "per": list(SPANS)}
         look = {"style": WHOLE, "layout": widgets.Layout(width="20em")}
-        self._listed_kind = ""
+        self._listed_kind, self._is_listing = "", False
         self._choices = [
-            entry(widgets.Dropdown, name, self.refresh, self._fail, options=items, **look)
+            entry(widgets.Dropdown, name, self._chosen, self._fail, options=items, **look)
             for name, items in choices.items()
         ]
         self.children = [widgets.HBox(self._choices, layout=WRAP), self._shown]
+
+    def _chosen(self) -> None:
+        if not self._is_listing:  # otherwise the other dropdowns do not match yet
+            self.refresh()
 
     def refresh(self) -> None:
         """Draw the selected chart in a thread; the dropdowns list only columns that suit its kind."""
@@ -102,9 +106,10 @@ class ChartPane(Pane):
             self._show(dim_html("No column can be plotted."))
             return
         if self._listed_kind != kind.value:
-            self._listed_kind = kind.value
+            self._listed_kind, self._is_listing = kind.value, True
             for control in (x, y):
                 control.options, control.index = self._labels[kind.value], 0
+            self._is_listing = False
             set_class(y, NONE, kind.value != "Scatter")
             set_class(span, NONE, kind.value != "Over time")
         self._compute(self._task)
@@ -127,13 +132,15 @@ class FilesPane(Pane):
         self._name = widgets.Text("table", description="File name", style=WHOLE, layout={"width": "18em"})
         make = button("Create file", self.create, self._fail, button_style="primary")
         files = widgets.HBox([self._format, self._name, make], layout=WRAP)
+        self.refresh()  # before it is shown: a front end may handle presses in several threads
         self.children = [self._code, files, self._shown, self._copy]
 
     def refresh(self) -> None:
-        """Update the code and the text to copy, and remove the link to a file of the previous view."""
+        """Update the code and the text to copy, and remove the link to a file of another view."""
         self._copy.value = copyable_html(tab_text(self._view.on_page()), "Copy this page")
-        self._code.value = copyable_html(self._view.code, "Copy the code")
-        self._shown.value = ""
+        code = copyable_html(self._view.code, "Copy the code")
+        if code != self._code.value:
+            self._code.value, self._shown.value = code, ""
 
     def create(self) -> None:
         """Write the file in a thread, with the name and format selected in the pane."""
