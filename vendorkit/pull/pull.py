@@ -6,16 +6,18 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import ExitStack, closing, suppress
 from contextvars import Context
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
 from itertools import chain, takewhile
+from threading import Event
 from typing import Any, Final, Generic, TypeVar
 
 from vendorkit import arguments
+from vendorkit.deadline import cancellable
 from vendorkit.errors import Cancelled, IncompletePull, VendorkitError
 from vendorkit.frames import Page
 from vendorkit.pull.drive import Queue
@@ -25,7 +27,8 @@ from vendorkit.resource import Accept, Flow, Source
 
 T = TypeVar("T")
 Read = Callable[[Sequence[Page]], T]
-_REST_S: Final = 0.3  # after Cancel, the reading of an arrived page begins only within this time
+_REST_S: Final = 0.2  # after Cancel, the reading of an arrived page begins only within this time
+_REST_PAGE_S: Final = 1.0  # and is waited for so long, for example on a computer under load
 _REST_ROWS: Final = 2_000  # larger pages are not read then
 
 
@@ -226,11 +229,20 @@ def _read_rest(read: Read[T] | None, unread: Iterable[Accept]) -> Iterator[Group
     """Read pages that arrived before a cancellation, one by one, as far as the time allows."""
     if read is None:
         return
-    until = time.monotonic() + _REST_S
-    with suppress(VendorkitError):
+    until, abandoned = time.monotonic() + _REST_S, Event()
+
+    def submitted(page: Page) -> Future[T]:
+        with cancellable(abandoned):
+            return threads.submit(partial(read, [page]))
+
+    # In a thread, which is abandoned if one page takes too long, and in a context that was not cancelled.
+    with closing(Threads(1, "read")) as threads, suppress(VendorkitError):
         for accept in takewhile(lambda accept: accept.page.rows <= _REST_ROWS and time.monotonic() < until, unread):
-            value = Context().run(read, [accept.page])  # a context that was not cancelled
-            yield Group(value, 1, accept.page.rows, accept.cursor, accept.total)
+            future = Context().run(submitted, accept.page)
+            if not wait([future], timeout=_REST_PAGE_S).done:
+                break
+            yield Group(future.result(), 1, accept.page.rows, accept.cursor, accept.total)
+    abandoned.set()
 
 
 def check_limit(limit: Any) -> int | None:
