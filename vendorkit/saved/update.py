@@ -75,7 +75,7 @@ def _next(source: Source, ask: Ask, old: Version) -> Download:
     check_key(old)
     if old.note.position is None and not ask.matches_nothing:
         what = f"{old.folder} cannot be updated: the vendor's position was not available when it was saved."
-        remedy = "Save again, without since=. If the error remains, the feed is empty or you may not read it."
+        remedy = "Delete it and save again, without since=. If it remains, the feed is empty or you may not read it."
         raise UsageError(what, remedy=remedy)
     return Download(source, ask, *write.new_note(source, ask, question), old.folder, old.following)
 
@@ -115,7 +115,7 @@ class _Merge:
     def download(self, changes: Changes) -> bool:
         """Download the changed records. Return False if a full download is needed instead."""
         old, new, ask, old_ids = self._old, self._new, self._new.ask, joined(self._old_ids_by_part)
-        assert old.note.position is not None  # noqa: S101 - see _check_updatable
+        assert old.note.position is not None  # noqa: S101 - see _next
         too_many = len(old_ids) // _FULL_DOWNLOAD_FROM + 1
         new.ask = replace(ask, since=Since(*old.note.position), limit=too_many)
         # The ids are read before the records: a record that changes in between is then in the download only. In the
