@@ -158,7 +158,7 @@ class JsonTyper:
         except (msgspec.DecodeError, pa.ArrowInvalid):
             return None
         # Arrow checks the members that a projection leaves out, except for their depth.
-        if not self._closed and any(is_deeper(bytes(text).decode(), MAX_DEPTH) for text in split.texts):
+        if not self._closed and any(is_deeper(str(text, "utf-8"), MAX_DEPTH) for text in split.texts):
             what = f"The answer is nested more than {MAX_DEPTH} levels deep."
             raise malformed(what)
         columns: dict[str, pa.Array] = {}

@@ -19,6 +19,7 @@ from vendorkit.deadline import check_cancelled
 from vendorkit.frames.names import encodable
 
 _BARS: Final = 20
+_Z: Final = tuple(pa.scalar(part, pa.large_string()) for part in ("Z", ""))  # a suffix and a separator
 _CHUNK_ROWS: Final = 1 << 17  # rows searched between two checks for Cancel
 
 Columns = Mapping[str, "pd.Series[Any]"]
@@ -180,9 +181,6 @@ def _as_texts(array: pa.ChunkedArray, values: Iterable[Any] | None = None) -> pa
     pairs = zip(array.to_pylist() if values is None else values, array.is_null().to_pylist(), strict=True)
     shown = [None if is_null else _text(value) for value, is_null in pairs]
     return pa.chunked_array([pa.array(shown, pa.large_string())])
-
-
-_Z: Final = tuple(pa.scalar(part, pa.large_string()) for part in ("Z", ""))  # a suffix and a separator
 
 
 def _text(value: Any) -> str:
