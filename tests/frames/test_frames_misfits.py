@@ -54,7 +54,8 @@ KINDS = {
     "half a surrogate pair": {"code": "\ud800", "brandNew": "\ud800"},
     "half a surrogate pair in a name": {"a\ud800": 1},
 }
-READ_BY_MEMBER = {name: field for name, field in KINDS.items() if "surrogate" not in name}  # the others by record
+READ_BY_MEMBER = {name: field for name, field in KINDS.items() if "surrogate" not in name}
+READ_BY_RECORD = {name: field for name, field in KINDS.items() if "surrogate" in name}
 CONVERTED = ("touchedAt", "day", "starts")  # Arrow reads these texts and numbers, and cannot convert all of them
 
 
@@ -159,6 +160,17 @@ def test_what_all_records_have_costs_one_more_look(form, field, monkeypatch):
     assert max(slow, default=0) <= 300
     _check(reader, form, _records(300, {}))
     _check(reader, form, _records(300, {7: field, 9: {"tags": 1}}))
+
+
+@FORMS
+@pytest.mark.parametrize("field", READ_BY_RECORD.values(), ids=READ_BY_RECORD)
+def test_many_records_that_arrow_cannot_read_cost_a_few_more_parses(form, field, monkeypatch):
+    """They are read one by one, in their places; Arrow reads the others at once."""
+    reader, records = TableReader(SCHEMA), _records(300, dict.fromkeys(range(2, 300, 5), field))
+    parses = _parses(monkeypatch)
+    for _ in range(2):
+        _check(reader, form, records)
+    assert len(parses) <= 8
 
 
 def test_an_empty_list_for_an_object_is_an_empty_object():

@@ -17,10 +17,13 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 from pyarrow import json as arrow_json
 
@@ -28,7 +31,7 @@ from vendorkit.frames.columns import ColumnBuilder
 from vendorkit.frames.kinds import UnfitError, fitting, is_untyped, object_type, wire_type
 from vendorkit.frames.lossless import LosslessReader
 from vendorkit.frames.page import Batch, joined
-from vendorkit.frames.raw import members_in, members_of, spliced
+from vendorkit.frames.raw import is_decodable, members_in, members_of, spliced
 from vendorkit.frames.schema import Schema
 from vendorkit.frames.values import loads, malformed
 from vendorkit.strictjson import MAX_DEPTH, is_deeper
@@ -107,10 +110,17 @@ class JsonTyper:
                 for name, texts in split.odd.items()
             }
             return self._lossless.merged(columns, len(raws), odd)
-        if len(raws) == 1:
+        return self._read_apart(raws)
+
+    def _read_apart(self, raws: Sequence[bytes]) -> Batch:
+        """Read records of which Arrow refuses at least one; the lossless reader reads those with a lone surrogate."""
+        apart = [row for row, raw in enumerate(raws) if not is_decodable(raw)]
+        if len(raws) in (1, len(apart)):
             return self._lossless.read(self._loads(raws))
-        half = len(raws) // 2
-        return joined([self.read(raws[:half]), self.read(raws[half:])], self._schema)
+        first = apart or range(len(raws) // 2)
+        parts = [first, sorted({*range(len(raws))}.difference(first))]
+        batch = joined([self.read([raws[row] for row in part]) for part in parts], self._schema)
+        return replace(batch, table=batch.table.take(np.argsort([*chain(*parts)])))
 
     def _make_finder(self, usual: frozenset[str]) -> Find:
         """Return a function that finds all odd members; the *usual* ones count as odd without a test."""
