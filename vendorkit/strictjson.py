@@ -27,8 +27,9 @@ MAX_DEPTH: Final = 200  # levels of lists and objects; no real document has more
 BYTE_ORDER_MARK: Final = "\ufeff"
 INT64: Final = range(-(2**63), 2**63)
 REPEATED: Final = object()
-_TEXT: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)  # matches an unclosed one too, in linear time
-_BRACKET: Final = re.compile(r"[][{}]")
+_ESCAPE: Final = re.compile(r"\\.", re.DOTALL)
+_AS_BRACES: Final = bytes.maketrans(b"[]", b"{}")
+_NO_BRACKETS: Final = bytes({*range(256)}.difference(b"[]{}"))
 
 
 class StrictJsonError(ValueError):
@@ -150,8 +151,16 @@ def is_deeper(text: str, limit: int) -> bool:
     """Return whether JSON text has more than *limit* levels of lists and objects."""
     if text.count("[") + text.count("{") <= limit:
         return False
-    brackets = _BRACKET.findall(_TEXT.sub("", text))
-    return max(accumulate(1 if bracket in "[{" else -1 for bracket in brackets), default=0) > limit
+    outside_strings = "".join(_ESCAPE.sub("", text).split('"')[::2])
+    braces = inner = outside_strings.encode(errors="replace").translate(_AS_BRACES, _NO_BRACKETS)
+    for _ in range(limit):
+        if b"{" * (limit + 1) in inner:
+            return True
+        inner = inner.replace(b"{}", b"")
+        if not inner:
+            return False
+    # The text is nested more deeply, or its brackets do not match.
+    return max(accumulate(1 if brace == ord("{") else -1 for brace in braces)) > limit
 
 
 def _members(pairs: list[tuple[str, Any]], *, unique: bool) -> dict[str, Any]:
