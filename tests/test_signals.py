@@ -220,6 +220,20 @@ def test_what_is_raised_while_a_client_is_made_shows_no_credential(monkeypatch, 
     check(exc)
 
 
+def test_what_is_raised_while_a_failure_is_examined_shows_no_credential(monkeypatch):
+    """X05: for some seconds if a certificate is refused: its issuer is looked up, while the frames have the headers."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vendorkit.http.failures.untrusted", interrupted)
+    with raw_server(silent) as server, raw_server(silent) as other:
+        server.ca_pem = other.ca_pem
+        exc = caught_from(lambda: session_of(server).send(Call("GET", "/x")))
+    assert isinstance(exc, KeyboardInterrupt)
+    check(exc)
+
+
 @pytest.mark.parametrize("wait", ["pause", "budget"])
 def test_what_is_raised_in_a_wait_passes_at_once(wait):
     """X05: a pause that the vendor requested, and a slot of the budget."""

@@ -37,13 +37,19 @@ class Judge:
     def outcome(self, work: Callable[[], T], request_label: str) -> T | BaseException:
         """Return what *work* returns, or the error to raise; messages call the request *request_label*."""
         try:
-            return work()
-        except BaseException as exc:  # noqa: BLE001 - raised by the caller, outside this handler
-            # requests raises a bare ValueError for a Location that urllib.parse cannot read.
-            network = isinstance(exc, (RequestException, HTTPError, OSError, ValueError))
-            if isinstance(exc, VendorkitError) or not network:
-                return exc
-            return from_outside(exc) or self._failure(exc, request_label)
+            try:
+                return work()
+            except BaseException as exc:  # noqa: BLE001 - raised by the caller, outside this handler
+                return self._judged(exc, request_label)
+        except BaseException as exc:  # noqa: BLE001 - from outside, during the judgement, which may take seconds
+            return exc
+
+    def _judged(self, exc: BaseException, request_label: str) -> BaseException:
+        # requests raises a bare ValueError for a Location that urllib.parse cannot read.
+        network = isinstance(exc, (RequestException, HTTPError, OSError, ValueError))
+        if isinstance(exc, VendorkitError) or not network:
+            return exc
+        return from_outside(exc) or self._failure(exc, request_label)
 
     def _failure(self, exc: BaseException, request_label: str) -> TransportError:
         url = getattr(getattr(exc, "request", None), "url", None) or self.base_url
