@@ -435,6 +435,7 @@ RULES = [
     ("vendor.example:8443", "vendor.example", 443, False),
     (".example:8443", "vendor.example", 8443, True),
     ("*", "vendor.example", 443, True),
+    ("*:8443", "vendor.example", 8443, True),
     ("a, b ,*", "vendor.example", 443, True),
     ("a b vendor.example", "vendor.example", 443, True),
     ("10.0.0.0/8", "10.20.30.40", 443, True),

@@ -157,4 +157,4 @@ def _matches(rule: str, host: str, port: int) -> bool:
     with suppress(ValueError):  # the host or the rule is a name
         return ip_address(host) in ip_network(name, strict=False)
     domain = name.removeprefix("*").strip(".")
-    return rule == "*" or (bool(domain) and f".{host}".endswith(f".{domain}"))
+    return name == "*" or (bool(domain) and f".{host}".endswith(f".{domain}"))
