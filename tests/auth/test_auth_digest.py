@@ -195,6 +195,10 @@ def test_cookies_of_the_challenge_go_with_the_answer(digest_server):
     answer = get(server.url, Digest(USER, PASSWORD), headers={"Cookie": "by=hand"})
     assert answer.status_code == 200
     assert "by=hand" in server.log[-1].headers["Cookie"]
+    check, forgotten = server.check, [1]
+    server.check = lambda seen: "stale" if seen.authorization and forgotten and forgotten.pop() else check(seen)
+    assert get(server.url, Digest(USER, PASSWORD), headers={"Cookie": "by=hand"}).status_code == 200
+    assert server.log[-1].headers["Cookie"].split("=")[:-1] == ["by", "hand; session"]
 
 
 def test_a_generator_body_is_refused_before_anything_is_sent(digest_server):

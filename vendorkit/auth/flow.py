@@ -263,7 +263,8 @@ def _renew_cookies(request: requests.PreparedRequest, refused: requests.Response
         return
     # requests writes a Cookie header only if there is none; cookies that the caller set by hand must be kept.
     old = request.headers.pop("Cookie", "")
-    by_hand = "" if old == get_cookie_header(jar, request) else old  # type: ignore[no-untyped-call]
+    from_jar = get_cookie_header(jar, request) or ""  # type: ignore[no-untyped-call]
+    by_hand = old.removesuffix(from_jar).rstrip("; ")
     extract_cookies_to_jar(jar, refused.request, refused.raw)  # type: ignore[no-untyped-call]
     limit_cookies(jar)
     cookies = [by_hand, get_cookie_header(jar, request)]  # type: ignore[no-untyped-call]
