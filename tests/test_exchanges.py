@@ -182,6 +182,10 @@ ECHOES = [
     lambda text: base64.urlsafe_b64encode(text.encode()).decode().rstrip("="),
     lambda text: "".join(f"{char}\0" for char in text),  # UTF-16 that is read as UTF-8
     lambda text: json.dumps(base64.b64encode(text.encode()).decode())[1:-1].replace("/", "\\/"),
+    lambda text: text.replace(" ", "\r\n  "),  # a folded header, or indented text
+    lambda text: html.escape(text).replace(" ", "&nbsp;"),
+    str.upper,
+    str.lower,
 ]
 
 

@@ -20,20 +20,27 @@ _STEPS: Final = 4  # escapes inside escapes
 _ESCAPE: Final = re.compile(
     r"&(?:\#\d{1,7}|\#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});?"
     r"|(?:%[0-9a-fA-F]{2})+|(?:\\x[0-9a-fA-F]{2})+|(?:\\[0-7]{3})+"
-    r"|(?:[\\%]u[0-9a-fA-F]{4})+|\\u\{[0-9a-fA-F]{1,6}\}|\\U[0-9a-fA-F]{8}|\\.|''|\"\""
+    r"|(?:[\\%]u[0-9a-fA-F]{4})+|\\u\{[0-9a-fA-F]{1,6}\}|\\U[0-9a-fA-F]{8}|\\.|''|\"\"|\s{2,}|[^\S ]"
 )
 
 
 def encoded_forms(text: str) -> frozenset[str]:
     """
-    Return *text*, and the forms of it that are not escapes: base64, hexadecimal, UTF-8 read as Latin-1.
+    Return *text*, and the forms of it that are not escapes: other case, base64, hexadecimal, UTF-8 read as Latin-1.
 
     If *text* itself looks escaped, the result also has its decoded forms, because decoding a message changes it too.
     """
     raw = text.encode()
     encoded = {base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode(), raw.hex(), raw.hex().upper()}
     # The last one is UTF-16 read as UTF-8, with blanks for the NUL bytes.
-    variants = encoded | {text, text.replace(" ", "+"), raw.decode("latin-1"), " ".join(text)}
+    variants = encoded | {
+        text,
+        text.lower(),
+        text.upper(),
+        text.replace(" ", "+"),
+        raw.decode("latin-1"),
+        " ".join(text),
+    }
     variants |= {form.rstrip("=") for form in encoded}
     for form in tuple(variants):
         steps, decoded = _STEPS, form
@@ -81,7 +88,9 @@ def _decoded(text: str, starts: array[int], ends: array[int]) -> tuple[str, arra
 
 
 def _value(escape: str) -> str:
-    """Decode one escape, or a run of escapes of one kind."""
+    """Decode one escape, or a run of escapes of one kind; line breaks and runs of blanks count as one blank."""
+    if escape.isspace():
+        return " "
     if escape[0] == "&":
         return html.unescape(escape)
     if escape[1] in "uU" and len(escape) > 2:
