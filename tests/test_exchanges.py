@@ -315,10 +315,16 @@ def test_kept_headers_are_redacted_and_bounded():
         )
     kept = exchanges.all()
     assert sum(len(one.text()) for one in kept) < 5_000_000
-    first = {"Server": f"echo {secret} {quote(secret)}", "X-Long": "x" * 4090 + secret, "Etag": '"\x1b[1m"'}
+    first = {
+        f"X-Left-{secret}": "5",
+        "Server": f"echo {secret} {quote(secret)}",
+        "X-Long": "x" * 4090 + secret,
+        "Etag": '"\x1b[1m"',
+    }
     exchanges.note(Exchange("GET", f"https://vendor.example/{secret}?a=1", 200, {}, first, 0.0))
     last = exchanges.all()[-1]
     assert last.url == "https://vendor.example/***?a=1"
     assert last.received["server"] == "echo *** ***"
+    assert last.received["X-Left-***"] == "5"
     assert "begin" not in last.received["X-Long"]
     assert last.received["ETag"] == '"\\x1b[1m"'

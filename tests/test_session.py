@@ -357,6 +357,7 @@ def test_redirects_inside_the_origin_are_followed_and_others_refused():
             "/other": f"https://localhost:{server.port}/stolen",
             "/plain": f"http://127.0.0.1:{server.port}/stolen",
             "/file": "file:///etc/passwd",
+            "/echo": f"https://{SECRET}.example/stolen",
             "/post": "/end",
         }.get(target)
         redirect = answer(b"", f"Location: {location}", status="307 X")
@@ -365,9 +366,10 @@ def test_redirects_inside_the_origin_are_followed_and_others_refused():
     with raw_server(handle) as server:
         session = session_of(server, Policy(attempts=1))
         assert session.send(Call("GET", "/start")).json() == {"end": 1}
-        for path in ("/loop", "/other", "/plain", "/file"):
-            with pytest.raises(OriginRefused):
+        for path in ("/loop", "/other", "/plain", "/file", "/echo"):
+            with pytest.raises(OriginRefused, match=f"GET {path} was redirected") as caught:
                 session.send(Call("GET", path))
+            assert SECRET.lower() not in str(caught.value).lower()
         with pytest.raises(OriginRefused):
             session.send(Call("POST", "/post", json={}))
         assert not any(b"stolen" in head for head in server.heads)

@@ -33,15 +33,8 @@ def encoded_forms(text: str) -> frozenset[str]:
     raw = text.encode()
     encoded = {base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode(), raw.hex(), raw.hex().upper()}
     # The last one is UTF-16 read as UTF-8, with blanks for the NUL bytes.
-    variants = encoded | {
-        text,
-        text.lower(),
-        text.upper(),
-        text.replace(" ", "+"),
-        raw.decode("latin-1"),
-        " ".join(text),
-    }
-    variants |= {form.rstrip("=") for form in encoded}
+    variants = encoded | {text, text.replace(" ", "+"), raw.decode("latin-1"), " ".join(text)}
+    variants |= {text.lower(), text.upper()} | {form.rstrip("=") for form in encoded}
     for form in tuple(variants):
         steps, decoded = _STEPS, form
         while steps and _ESCAPE.search(decoded):

@@ -154,11 +154,12 @@ class Exchanges:
         return [self._cleaned(exchange) for exchange in tuple(self._exchanges)]
 
     def _cleaned(self, exchange: Exchange) -> Exchange:
-        texts = [exchange.url, *exchange.sent.values(), *exchange.received.values()]
-        url, *values = map(printable, self._redactor.mask(texts, limit=_MAX_VALUE))
+        names = [*exchange.sent, *exchange.received]
+        values = [*exchange.sent.values(), *exchange.received.values()]
+        url, *texts = map(printable, self._redactor.mask([exchange.url, *names, *values], limit=_MAX_VALUE))
+        pairs = list(zip(texts[: len(names)], texts[len(names) :], strict=True))
         # Case-insensitive, because some servers send lower-case header names, such as uvicorn.
-        sent = CaseInsensitiveDict(zip(exchange.sent, values, strict=False))
-        received = CaseInsensitiveDict(zip(exchange.received, values[len(exchange.sent) :], strict=True))
+        sent, received = map(CaseInsensitiveDict, (pairs[: len(exchange.sent)], pairs[len(exchange.sent) :]))
         return replace(exchange, url=url, sent=sent, received=received)
 
     def clear(self) -> None:

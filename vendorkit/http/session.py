@@ -226,7 +226,12 @@ class Session(PerProcess):
             response.close()
             # http.client decodes each byte as one character; those beyond ASCII may be UTF-8 or not.
             target = re.sub("[\x80-\xff]", lambda byte: f"%{ord(byte[0]):02X}", response.headers["Location"])
-            call = replace(call, url=self.absolute(target, response.url), params={})
+            try:
+                call = replace(call, url=self.absolute(target, response.url), params={})
+            except OriginRefused as exc:
+                what = f"{request_label} was redirected to a refused address: {self.redactor.clean(exc.what)}"
+                remedy = "Report it to the vendor: such redirects are not followed."
+                raise OriginRefused(what, remedy=remedy, status=response.status_code) from None
         what = f"{request_label} was redirected more than {_REDIRECTS} times."
         raise OriginRefused(what, remedy="Report it to the vendor.")
 
