@@ -320,6 +320,14 @@ def test_interim_response_is_skipped(interim, pause_s):
         assert len(server.heads) == 3
 
 
+@pytest.mark.parametrize("status", ["200", "201", "203"])
+def test_stream_of_every_success_has_its_lines(status):
+    """A gateway that changes a response makes it 203; it was read as a stream without lines."""
+    reply = answer(b"{}\n", JSON, status=f"{status} X")
+    with raw_server(always(reply)) as server, session_of(server).stream(Call("GET", "/x")) as (parts, _):
+        assert list(parts) == [b"{}\n"]
+
+
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("status", ["206", "304"])
 def test_partial_response_is_an_error(stream, status):

@@ -200,7 +200,7 @@ def error_for(
     """
     status = response.status_code
     if status in {206, 304}:
-        what = f"{request_label} returned only a part of the data (HTTP {status})."
+        what = f"{request_label} did not return the whole data (HTTP {status})."
         return CorruptAnswer(what, remedy=_RETRY)
     if 200 <= status < 300 and not _contains_error(body):
         return None

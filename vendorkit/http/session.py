@@ -192,7 +192,7 @@ class Session(PerProcess):
         self._keep_bodies(response)
         for one in (response, *response.history):
             one.request = masked_request(one.request)
-        if stream and response.status_code == 200:
+        if stream and 200 <= response.status_code < 204:
             return response
         body = body_of(response)
         if self._clean is not None:
