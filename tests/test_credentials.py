@@ -102,7 +102,9 @@ def test_name_that_is_set_twice_is_an_error():
 
 # Others are refused, see test_env_file.
 VISIBLE = st.characters(
-    exclude_categories=("Cs", "Cf", "Zs", "Zl", "Zp"), include_characters=" ", exclude_characters="\0"
+    exclude_categories=("Cs", "Cf", "Zs", "Zl", "Zp"),
+    include_characters=" ",
+    exclude_characters="\0\u034f\u115f\u1160\u3164\uffa0\ufe0e\ufe0f",
 )
 
 

@@ -90,7 +90,7 @@ def test_name_inside_the_quotes_of_another_is_named(name):
 def test_name_with_something_around_it_is_named(name):
     """N04, N06: It would be missing without a reason, and other programs may read it as the name."""
     write_env(f"B=1\n{name}=2\n")
-    with pytest.raises(SettingsError, match=r"Line 2 of \.env is not NAME=value"):
+    with pytest.raises(SettingsError, match=r"Line 2 of \.env is not A=value"):
         read_settings(["A"])
 
 
@@ -300,6 +300,8 @@ COPIED = {
     "a word joiner": ("senti\u2060nel", r"U\+2060"),
     "a soft hyphen": ("senti\u00adnel", r"U\+00AD"),
     "a bidi mark": ("sentinel\u200e", r"U\+200E"),
+    "a variation selector": ("sentinel\ufe0f", r"U\+FE0F"),
+    "a letter without a glyph": ("sentinel\u3164", r"U\+3164"),
     "a joiner in ASCII": ("senti\u200dnel", r"U\+200D"),
     "a no-break space": ("sentinel\u00a0", r"U\+00A0"),
     "a line end": ("sentinel\n", "white space"),

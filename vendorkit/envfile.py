@@ -87,7 +87,7 @@ def _entries(text: io.StringIO, names: Collection[str]) -> tuple[dict[str, Entry
         problem = "" if binding is None or binding.error else _hidden_in(binding.original.string, line, names)
         if name not in names and not problem:
             continue
-        problem = problem or _problem(binding, line)
+        problem = problem or _problem(binding, line, name)
         if not problem and name in lines:
             problem = f"{name} is set twice in {{path}}, on lines {lines[name]} and {line}."
         if problem or binding is None:
@@ -126,8 +126,8 @@ def _bindings(text: io.StringIO, names: Collection[str]) -> Iterator[tuple[int, 
         reader.position.set(Position(after, line))
 
 
-def _problem(binding: Binding | None, line: int) -> str:
-    """Return the fault of a requested line, with a placeholder for the file's path; or ""."""
+def _problem(binding: Binding | None, line: int, name: str) -> str:
+    """Return the fault of the line of a requested name, with a placeholder for the file's path; or ""."""
     if binding is None:
         return f"Line {line} of {{path}} is longer than {_LINE_LIMIT:,} characters."
     text = binding.original.string
@@ -135,7 +135,7 @@ def _problem(binding: Binding | None, line: int) -> str:
         if match := re.search(bad, text):
             return f"Line {line + len(_LINE_END.findall(text, 0, match.start()))} of {{path}} {why}."
     if binding.error or binding.value is None:
-        return f"Line {line} of {{path}} is not NAME=value."
+        return f"Line {line} of {{path}} is not {name}=value."
     value = text[text.index("=") + 1 :]
     is_comment = value[:1].isspace() and value.lstrip().startswith("#")
     if not _quoted(binding) and not is_comment and re.search(r"\S\s+#", value):

@@ -23,7 +23,8 @@ ENVIRONMENT: Final = "environment"
 GIVEN: Final = "settings="  # the source of values that were passed to connect()
 REDIRECTING: Final = ("_BASE_URL", "_CA_FILE")  # settings that decide who receives the credentials
 _QUOTES: Final = {'""', "''", "``", "“”", "““", "„“", "‘’", "‘‘", "«»", "‹›"}  # noqa: RUF001 - meant
-_JOINERS: Final = "\u200c\u200d"  # needed within emoji and some scripts
+_JOINERS: Final = "\u200c\u200d\ufe0e\ufe0f"  # needed within emoji and some scripts
+_WITHOUT_GLYPH: Final = "\u034f\u115f\u1160\u3164\uffa0\ufe0e\ufe0f"  # invisible letters and marks
 
 Reveal = Callable[[], str]
 Files = Mapping[str, Mapping[str, Entry]]  # path to name to entry
@@ -165,6 +166,6 @@ def _first_invisible(text: str) -> str:
         return "\xa0"
     for before, char in zip(" " + text, text, strict=False):
         joins = char in _JOINERS and not before.isascii()
-        if unicodedata.category(char) in {"Cf", "Zl", "Zp"} and not joins:
+        if (unicodedata.category(char) in {"Cf", "Zl", "Zp"} or char in _WITHOUT_GLYPH) and not joins:
             return char
     return ""
