@@ -178,6 +178,9 @@ def test_filters_are_those_of_pandas(two):
         assert len(vk.load(second.path, filters=[("id", "in", none)])) == 0
     prices = whole["public_price"].dropna().unique()[:3].tolist()
     assert set(vk.load(second.path, filters=[("public_price", "in", [*prices, None])])["public_price"]) >= {*prices}
+    for op, rows in (("in", 0), ("not in", len(whole))):
+        for one in (prices[0] + 0.5, Decimal(prices[0]) + Decimal("0.5")):
+            assert len(vk.load(second.path, filters=[("public_price", op, [one])])) == rows
     with pytest.raises(UsageError, match=r"no column 'statos'.*status"):
         vk.load(second.path, filters=[("statos", "==", "active")])
     circle: list = []
@@ -227,6 +230,7 @@ def test_filters_on_days_take_what_pandas_compares_with_them(mediagenix, tmp_pat
             found = vk.load(saved.path, columns="begins_at", filters=[("begins_at", op, value)])
             assert found["begins_at"].tolist() == days[expected].tolist()
             assert len(found)
+    assert len(vk.load(saved.path, filters=[("begins_at", "in", [f"{day}T10:00"])])) == 0
 
 
 def test_other_readers_get_one_version_in_order(two):

@@ -236,7 +236,11 @@ def _condition(version: Version, filters: Any) -> tuple[Any, Sequence[str]]:
 
 
 def _comparable(op: Any, value: Any, dtype: pa.DataType) -> Any:
-    """Convert the value of a condition, or its list of values, to what Arrow can compare with a column."""
+    """
+    Convert the value of a condition, or its list of values, to what Arrow can compare with a column.
+
+    Values that Arrow would convert with a loss, such as 1.5 to an integer, equal no value of the column.
+    """
     takes_list = op in {"in", "not in"}
     values = arguments.values(value, "filters") if takes_list else [value]
     if values is None or not all(map(pd.api.types.is_scalar, values)):  # a list that contains itself would crash Arrow
@@ -245,8 +249,13 @@ def _comparable(op: Any, value: Any, dtype: pa.DataType) -> Any:
         times = pa.array([item if item is None else _utc_time(item) for item in values], pa.timestamp("us", "UTC"))
         if pa.types.is_date(dtype):
             times = times.cast(pa.timestamp("us"))
-        return times.cast(dtype) if takes_list else times[0]
-    return pa.array(values, dtype, from_pandas=True) if takes_list else value
+        converted = times.cast(dtype)
+        is_equal = pc.fill_null(pc.equal(converted.cast(times.type), times), fill_value=True)
+        return converted.filter(is_equal) if takes_list else times[0]
+    if not takes_list:
+        return value
+    plain = pa.array(values, dtype, from_pandas=True).to_pylist()
+    return pa.array([one for one, item in zip(plain, values, strict=True) if one is None or one == item], dtype)
 
 
 def _utc_time(value: Any) -> datetime:
