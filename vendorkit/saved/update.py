@@ -119,7 +119,8 @@ class _Merge:
         too_many = len(old_ids) // _FULL_DOWNLOAD_FROM + 1
         new.ask = replace(ask, since=Since(*old.note.position), limit=too_many)
         # The ids are read before the records: a record that changes in between is then in the download only. In the
-        # other order it would be in the ids only, and be removed.
+        # other order it would be in the ids only, and be removed. Ids beyond the limit are not read: if a record among
+        # them has to be removed, the total does not agree.
         pull = Pull(changes.changed_ids(new.ask), new.source, ask.resource, quiet=True)
         with closing(pull.accepted()) as exchanges:
             reported = pa.array([key for exchange in exchanges for key in changes.keys(exchange.page)], pa.string())
