@@ -510,6 +510,17 @@ def test_a_path_that_cannot_be_is_refused_before_the_pull(medipim, vendors, tmp_
     assert vendors["medipim"].requests == 0
 
 
+def test_a_working_folder_that_was_deleted_is_refused_before_the_pull(medipim, vendors, tmp_path, monkeypatch):
+    """A relative path leads nowhere then."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    for verb in (medipim.brands.query().save, vk.load, medipim.media.query().update):
+        with pytest.raises(UsageError, match="cannot be used|not a saved"):
+            verb("d")
+    assert vendors["medipim"].requests == 0
+
+
 def test_a_name_beyond_ascii_is_as_good_as_any(medipim, tmp_path):
     """W13: Composed and decomposed letters, other scripts, spaces, leading dashes and final dots work."""
     query = medipim.brands.query()

@@ -446,7 +446,7 @@ def test_a_path_that_deltalake_takes_for_another_is_refused(medipim, vendors, tm
     assert vendors["medipim"].requests == 0
 
 
-@pytest.mark.parametrize("name", ["a b", "a#b", "a?b", "ä", "-x", "a&b=c", "'q'", "*"])
+@pytest.mark.parametrize("name", ["a b", "a#b", "a?b", "ä", "-x", "a&b=c", "'q'", "*", "file:x"])
 def test_other_names_work_for_every_reader(medipim, tmp_path, name):
     """Spaces, accents, `#` and `?`, from a relative path and by `arrow()`."""
     dataset = medipim.brands.query().save(name)

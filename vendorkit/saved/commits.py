@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from vendorkit.auth.interrupts import from_outside
 from vendorkit.errors import IncompletePull, SettingsError, UsageError
-from vendorkit.saved.files import LOG, names_in, sync_folder
+from vendorkit.saved.files import LOG, checked, names_in, sync_folder, unusable
 from vendorkit.saved.log import Note, Version, encoded, log_file, stats, stored_schema, versions
 from vendorkit.saved.stored import version_1
 
@@ -48,7 +48,9 @@ def check_writable(folder: Path) -> None:
     if _forked:
         what = "Datasets cannot be written in this forked process, because deltalake was imported before the fork."
         raise UsageError(what, remedy='Start it with the method "spawn" or "forkserver" of multiprocessing.')
-    if match := _UNUSABLE.search(str(folder.absolute())):
+    with checked(unusable(folder)):  # the working folder may have been deleted
+        path = str(folder.absolute())
+    if match := _UNUSABLE.search(path):
         what = f"A dataset cannot be saved at {str(folder)!r}: the path of a Delta table must not contain {match[0]!r}."
         raise UsageError(what, remedy="Choose another folder.")
     deque(versions(folder), maxlen=0)  # check the whole log before deltalake reads it: its origin and its size

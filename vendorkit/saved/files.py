@@ -185,6 +185,12 @@ def sync_folder(path: Path) -> None:
             os.close(folder)
 
 
+def unusable(folder: Path) -> UsageError:
+    """Return the error for a folder that cannot be created, or not be written to."""
+    what = f"{folder} cannot be used as a folder for a dataset."
+    return UsageError(what, remedy="Choose another folder, or allow writing to it.")
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """
@@ -193,10 +199,9 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         UsageError: The folder is not writable, has other files in it, or is locked.
     """
-    what = f"{folder} cannot be used as a folder for a dataset."
-    with checked(UsageError(what, remedy="Choose another folder, or allow writing to it.")):
+    with checked(unusable(folder)):
         if not folder.is_dir():
-            folder.mkdir(parents=True)
+            folder.mkdir(parents=True, exist_ok=True)  # another process may create it now
     names = names_in(folder)
     bad_locks = [name for name in names if name.startswith(_LOCK) and plain_size(folder / name) < 0]
     foreign = [name for name in names if name[0] != "." and name != LOG and version_of(name) is None]
@@ -206,7 +211,8 @@ def locked(folder: Path) -> Iterator[None]:
     # SQLite locks files on every platform, and the operating system releases the lock if the process dies.
     with ExitStack() as stack:
         try:
-            lock = sqlite3.connect(folder / _LOCK, timeout=0, isolation_level=None)
+            # An absolute path, because SQLite may take a name such as "file:x" for a URI.
+            lock = sqlite3.connect(folder.absolute() / _LOCK, timeout=0, isolation_level=None)
             stack.enter_context(closing(lock))
             lock.execute("BEGIN EXCLUSIVE")
         except sqlite3.Error as exc:
