@@ -269,6 +269,24 @@ def test_events_are_read_to_their_end_after_an_id(mediagenix):
     assert mediagenix.events.query(newer_than=10**9).frame().empty
 
 
+@pytest.mark.parametrize("total", [0, 7_000])
+@pytest.mark.parametrize("asked", [{}, {"newer_than": 1_800}])
+def test_a_total_of_the_event_feed_is_not_compared_with_its_batches(mediagenix, monkeypatch, asked, total):
+    """No document says what it would count: all events, those that are left, or those of the batch."""
+    query = mediagenix.events.query(accept="json", **asked)
+    rows = len(query.frame())
+    rewriting(mediagenix, monkeypatch, lambda body: body.replace(b'"entries"', b'"total_entries":%d,"entries"' % total, 1))
+    frame = query.frame()
+    assert (len(frame), frame.attrs["vendorkit"]["complete"]) == (rows, True)
+
+
+def test_parts_for_dask_have_the_page_size_of_a_followed_address(mediagenix):
+    """It may ask for smaller pages than a query does."""
+    pytest.importorskip("dask")
+    frame = mediagenix.follow("/api/titles?per_page=70").dask(3).compute(scheduler="synchronous")
+    assert frame["id"].tolist() == [str(number) for number in range(1, 2001)]
+
+
 def test_root_leads_to_everything_by_links(mediagenix):
     """follow() is lazy and gives a query; an entity has links of its own."""
     root = mediagenix.root()

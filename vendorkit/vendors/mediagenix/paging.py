@@ -72,7 +72,7 @@ class Linked(Paging):
         yield [replace(call, url=cursor, params={}) if cursor else call]
         links, rows, first_total, link, guesses = set[str](), 0, None, cursor, deque[str]()
         while (page := (yield from self._next(guesses, replace(call, url=link or "", params={})))) is not None:
-            link, total = self.link_after(call, page), total_of(page, ask)
+            link, total = self.after(call, page, ask)
             if guesses and not (total == first_total and equal(link or "", guesses[0])):
                 guesses.clear()
                 yield DROP
@@ -98,9 +98,9 @@ class Linked(Paging):
                 what = f"The `next` links of {self.name} form a loop, or have no end."
                 raise IncompletePull(what, remedy="Query again; if the error persists, report it to the vendor.")
 
-    def link_after(self, call: Call, page: Page) -> str | None:  # noqa: ARG002 - used by subclasses
-        """Return the link to the page after *page*, for the first *call*; None if it is the last."""
-        return link_of(page, "next_link")
+    def after(self, call: Call, page: Page, ask: Ask) -> tuple[str | None, int | None]:  # noqa: ARG002 - for subclasses
+        """Return the link to the page after *page*, for the first *call*, and the total; None if there is none."""
+        return link_of(page, "next_link"), total_of(page, ask)
 
     def _next(self, guesses: deque[str], linked: Call) -> Flow[Page | None]:
         """Return the next page. If it was guessed and was refused, request it again by the link to it, *linked*."""
@@ -183,11 +183,11 @@ class Events(Linked):
         url, _, query = call.url.partition("?")
         return replace(call, url=url, params={**parse_qs(query), **call.params})
 
-    def link_after(self, call: Call, page: Page) -> str | None:
-        """Return the URL of the batch after the last id of *page*. It is empty after the last event."""
+    def after(self, call: Call, page: Page, ask: Ask) -> tuple[str | None, int | None]:  # noqa: ARG002 - as above
+        """Return the URL of the batch after the last id of *page*. A total, if any, may be that of the other events."""
         if not page.rows or "newer_than" not in call.params:
-            return None
-        return f"{call.url}?{urlencode({**call.params, 'newer_than': page.values('id')[-1]}, doseq=True)}"
+            return None, None
+        return f"{call.url}?{urlencode({**call.params, 'newer_than': page.values('id')[-1]}, doseq=True)}", None
 
 
 @dataclass(frozen=True)
