@@ -133,12 +133,12 @@ class Linked(Paging):
             return [ask]
         page = yield call
         total, link = total_of(page, ask), link_of(page, "next_link")
-        if not total or not link or not SECOND_PAGE.search(link):
+        if not total or not page.rows or not link or not SECOND_PAGE.search(link):
             return [ask]
-        pages = -(-total // PER_PAGE)
+        size, pages = page.rows, -(-total // page.rows)  # a followed URL may ask for smaller pages
         edges = sorted({pages * part // parts for part in range(parts + 1)})
         return [
-            replace(ask, span=Span(min(stop * PER_PAGE, total) - start * PER_PAGE, [link, start, stop, total]))
+            replace(ask, span=Span(min(stop * size, total) - start * size, [link, start, stop, total]))
             for start, stop in pairwise(edges)
         ]
 
