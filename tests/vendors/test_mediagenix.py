@@ -275,7 +275,8 @@ def test_a_total_of_the_event_feed_is_not_compared_with_its_batches(mediagenix, 
     """No document says what it would count: all events, those that are left, or those of the batch."""
     query = mediagenix.events.query(accept="json", **asked)
     rows = len(query.frame())
-    rewriting(mediagenix, monkeypatch, lambda body: body.replace(b'"entries"', b'"total_entries":%d,"entries"' % total, 1))
+    entries = b'"total_entries":%d,"entries"' % total
+    rewriting(mediagenix, monkeypatch, lambda body: body.replace(b'"entries"', entries, 1))
     frame = query.frame()
     assert (len(frame), frame.attrs["vendorkit"]["complete"]) == (rows, True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import warnings
+from contextlib import nullcontext
 
 import pandas as pd
 import pytest
@@ -384,6 +385,26 @@ def test_blocks_of_a_stream_end_with_lines():
     assert b"".join(blocks) == text
     assert len(blocks) > 1
     assert all(block.endswith(b"\n") for block in blocks)
+
+
+@pytest.mark.parametrize("end", [b'{"n"', b"", b" \n\r\n"])
+@pytest.mark.parametrize("is_broken", [True, False])
+def test_whole_lines_of_a_stream_are_not_lost_with_the_line_that_is_cut(end, is_broken):
+    """They are a block of their own, whether the vendor or the network ended the stream. Blank lines are none."""
+
+    def chunks():
+        yield b"\n"
+        yield b'{"n": 0}\n'
+        yield from (b'{"n": 1}\n{"n"', b": 2}\n" + end)
+        if is_broken:
+            what = "The stream broke off."
+            raise VendorUnavailable(what, remedy="Wait.")
+
+    blocks = blocks_of_lines(chunks())
+    assert next(blocks) == b'\n{"n": 0}\n'
+    assert next(blocks).strip() == b'{"n": 1}\n{"n": 2}'
+    with pytest.raises(VendorUnavailable) if is_broken else nullcontext():
+        assert list(blocks) == [end] * (end[:1] == b"{")
 
 
 @pytest.mark.parametrize("country", sorted(set(read_countries(FILE)) - {"be"}))

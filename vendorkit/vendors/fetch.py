@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 from threading import Event
 from typing import Final
 
 from vendorkit.deadline import cancellable
-from vendorkit.errors import MalformedAnswer
+from vendorkit.errors import MalformedAnswer, VendorkitError
 from vendorkit.frames import Page, json_page, lines_page, xml_page
 from vendorkit.http.answers import ANSWER_LIMIT_BYTES, answered_at
 from vendorkit.http.call import Call
@@ -48,23 +48,36 @@ def pages_of(session: Session, call: Call, stop: Event) -> Iterator[Page]:
 
 def blocks_of_lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """
-    Yield blocks of whole lines: the first after one complete line, then about 4 MiB each. The last may lack a line end.
+    Yield blocks of whole lines: the first after one complete line, then about 4 MiB each.
+
+    What follows the last line end comes by itself. If the stream fails, the whole lines before are yielded first.
 
     Raises:
         MalformedAnswer: A line is longer than a whole response may be.
     """
     pending: list[bytes] = []
     size, wanted = 0, 1
-    for chunk in chunks:
-        if size > ANSWER_LIMIT_BYTES:
-            what = f"The stream has a line of more than {ANSWER_LIMIT_BYTES:,} bytes."
-            raise MalformedAnswer(what, remedy="Try again; if the error persists, report it to the vendor.")
-        end = chunk.rfind(b"\n") + 1
-        if end and size + end >= wanted:
-            yield b"".join((*pending, chunk[:end]))
-            pending, size, wanted = [chunk[end:]], len(chunk) - end, BLOCK_BYTES
-        else:
+    try:
+        for chunk in chunks:
+            if size > ANSWER_LIMIT_BYTES:
+                what = f"The stream has a line of more than {ANSWER_LIMIT_BYTES:,} bytes."
+                raise MalformedAnswer(what, remedy="Try again; if the error persists, report it to the vendor.")
             pending.append(chunk)
             size += len(chunk)
-    if (rest := b"".join(pending)).strip():
+            if size >= wanted and b"\n" in chunk and not chunk.isspace():
+                pending = [(yield from _whole_lines(pending))]
+                size, wanted = len(pending[0]), BLOCK_BYTES
+    except VendorkitError:
+        yield from _whole_lines(pending)
+        raise
+    if (rest := (yield from _whole_lines(pending))).strip():
         yield rest
+
+
+def _whole_lines(parts: Iterable[bytes]) -> Generator[bytes, None, bytes]:
+    """Yield the lines in *parts*, if they are not all blank; return what follows the last line end."""
+    text = b"".join(parts)
+    end = text.rfind(b"\n") + 1
+    if end and not (lines := text[:end]).isspace():
+        yield lines
+    return text[end:]
