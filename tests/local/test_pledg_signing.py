@@ -141,12 +141,14 @@ def test_a_refund_that_is_not_possible_is_explained_in_a_raw_text(pledg, client,
         assert "no such purchase" in answer.text
 
 
-def test_a_release_has_no_body_and_happens_once(pledg, client):
+@pytest.mark.parametrize(("form", "index"), [("empty", 1), ("json", 2)])
+def test_a_release_happens_once_and_its_inferred_body_has_a_switch(pledg, client, form, index):
     """Dashboard credentials are accepted as well."""
-    uid = pledg_schedule.uid("pur", 1, 1)  # of the second notification
+    uid = pledg_schedule.uid("pur", 1, index)  # of a notification
+    pledg.set(release_answer=form)
     dashboard = (pledg.credentials["PLEDG_DASHBOARD_EMAIL"], pledg.credentials["PLEDG_DASHBOARD_PASSWORD"])
     first = client.post(f"/api/purchases/{uid}/release", auth=dashboard)
-    assert (first.status_code, first.content) == (200, b"")
+    assert (first.status_code, uid in first.text) == (200, form == "json")
     assert client.post(f"/api/purchases/{uid}/release", auth=dashboard).status_code == 400
 
 

@@ -201,12 +201,13 @@ class Api(server.Api):
         return JSONResponse(answer) if self.settings.refund_answer == "json" else Response(b"", 200)
 
     async def release(self, request: Request) -> Response:
-        """Release a purchase that has not been debited yet. The body of the answer is empty (inferred)."""
+        """Release a purchase that has not been debited yet."""
         purchase_uid = self._refundable(request)
         if not self._refundable_cents[purchase_uid]:
             raise _Refused(400, "The purchase is refunded or released already")
         self._refundable_cents[purchase_uid] = 0
-        return Response(b"", 200)
+        answer = {"purchase_uid": purchase_uid}
+        return JSONResponse(answer) if self.settings.release_answer == "json" else Response(b"", 200)
 
     def _refundable(self, request: Request) -> str:
         """Return the uid of the purchase in the path, which a notification names or a link created."""

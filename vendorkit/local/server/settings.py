@@ -79,6 +79,7 @@ class Settings:
     link_answer: Literal["link", "url", "empty"] = "link"  # inferred: the answer to purchase_link
     refund_answer: Literal["json", "empty"] = "json"  # inferred
     refund_errors: Literal["text", "json"] = "text"  # plain text is documented, but shop modules read JSON
+    release_answer: Literal["empty", "json"] = "empty"  # inferred
     threshold_name: Literal["amount_cents_threshold", "min_amount_cents"] = "amount_cents_threshold"  # inferred
     # What is wrong with the answer to a token request: `expires_in` (missing, null, zero, negative, "soon", "600" or
     # "600.5"), the body (HTML, a list), the token (empty), its type (MAC), or the status (a redirect).
