@@ -195,6 +195,7 @@ HEAD = "country be\nresource brands  Brands.\n"
         (f"group a\n  columns: x\n{HEAD}  columns:\n    +a\n      y  text\n", 6),
         (f"{HEAD}  columns:\n    only bee:\n      x  text\n", 4),
         (f"{HEAD}  key: uid\n  columns: x\n", 2),
+        (f"{HEAD}  key:\n  columns: x\n", 2),
         (f"{HEAD}  filters:\n    name  number\n", 4),
         (f"{HEAD}  filters:\n    name  text\n      more  text\n", 4),
     ],

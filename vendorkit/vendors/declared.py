@@ -145,7 +145,7 @@ class _Reader:
     def resource(self, name: str, block: Line) -> Declared:
         columns, filters, properties = self._parts(block)
         names = [column.name for column in columns]
-        key = _words(properties).get("key", ("id" if "id" in names else "none",))[0]
+        key, *_ = (*_words(properties).get("key", ("id" if "id" in names else "none",)), "")
         style = next(iter(self._blocks["style"]), "snake")
         block.check(key in (*names, "none") and style in STYLES)
         schema = Schema(name, columns, key if key != "none" else "", self._locales, style)
