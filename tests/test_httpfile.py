@@ -31,6 +31,7 @@ ASKED = {
     ),
     "changed": ("medipim", lambda client: client.products.query(since="2026-01-31", sort="createdAt"), {}),
     "everything": ("medipim", lambda client: client.media.query(), {"limit": 20}),
+    "subscriptions": ("medipim", lambda client: client.subscriptions.query(type="supplier", id=[1, 2]), {}),
     "titles": (
         "mediagenix",
         lambda client: client.titles.query(external_id=HOSTILE, expand=["metadata", "assets"], accept="json"),

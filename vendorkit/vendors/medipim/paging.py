@@ -144,6 +144,10 @@ class Whole(Paging):
         body = {"filter": {}, **filter_of(ask)} if self.method == "POST" else None
         return Call(self.method, self.path, json=body, repeatable=True, records=self.member)
 
+    def arguments_of(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the nested filter."""
+        return {"where": body.get("filter") or None}
+
     def pages(self, ask: Ask, cursor: Any = None) -> Flow[None]:  # noqa: ARG002 - there is one page
         """Accept the records of the response. Some responses have a total."""
         yield [self.call(ask)]
