@@ -392,6 +392,16 @@ def test_wrong_arguments_are_usage_errors(medipim, tmp_path, wrong, said):
         saved.frame(["id"])
 
 
+def test_request_that_needs_an_access_token_is_saved_without_one(pledg, tmp_path):
+    """A file cannot say how to fetch it. A comment tells other programs, and vendorkit fetches one as always."""
+    query = pledg.server_payment_schedule.query(amount_cents=20_000, created="2026-01-31")
+    save_request(tmp_path / "x.http", "x", query, pledg)
+    text = (tmp_path / "x.http").read_text(encoding="utf-8")
+    assert "Other programs need an access token" in text
+    assert pledg.settings.get("PLEDG_API_SECRET") not in text
+    pd.testing.assert_frame_equal(saved_requests(tmp_path / "x.http", pledg)["x"].frame(), query.frame())
+
+
 def test_query_that_is_no_single_request_is_not_saved(mediagenix, tmp_path):
     """Changes come from a feed, whose URL does not contain the query."""
     with pytest.raises(UsageError):

@@ -140,7 +140,8 @@ def _resource(declared: Declared) -> Resource:
     find = values.get("find", ())
     if "method" in values:
         whole = Whole(name, path, values["method"][0], declared.schema.key, *values.get("records", ()))
-        return Resource(name, declared.about, path, declared.schema, whole, declared.filters, nests=whole.method == "POST")
+        nests = whole.method == "POST"
+        return Resource(name, declared.about, path, declared.schema, whole, declared.filters, nests=nests)
     # Only products can be sorted by their name in one locale.
     locale = declared.schema.locales[0] if name == "products" else ""
     kind = Windowed if strategies else Lookup
