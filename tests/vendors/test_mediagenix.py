@@ -201,6 +201,8 @@ def test_get_takes_ids_and_no_other_address(mediagenix):
     for strange in ("../titles/42", "42?expand=images"):
         with pytest.raises(NotFound):
             mediagenix.titles.get(strange)
+    with pytest.raises(UsageError, match=r"metadata have no ids.*query\(title=<id>\)"):
+        mediagenix.metadata.get(42)
 
 
 def rewriting(client, monkeypatch, rewritten):

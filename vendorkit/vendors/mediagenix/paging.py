@@ -167,6 +167,9 @@ class Linked(Paging):
 
     def get(self, ask: Ask, identifier: str) -> Flow[Page]:  # noqa: ARG002
         """GET the record by its path."""
+        if self.path == "/api":
+            what = f"{self.name} have no ids: they belong to other records."
+            raise UsageError(what, remedy=f"Use query({next(iter(self.parents))}=<id>), or follow a link.")
         page: Page = yield Call("GET", f"{self.path}/{quote(identifier, safe='')}")
         return page
 
