@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import numpy as np
@@ -23,8 +24,11 @@ from vendorkit.panels.table.columns import kind_of
 
 HINTS: Final = markup.HINTS["filter of a table"]
 _FLAGS: Final = {"true": True, "yes": True, "false": False, "no": False}
-_DATE: Final = r"(?a)\d{4}(-\d\d?(-\d\d?([ T]\d\d?(:\d\d(:\d\d)?)?)?)?)?"
+_DATE: Final = r"(?a)(?!0000)\d{4}(-\d\d?(-\d\d?([ T]\d\d?(:\d\d(:\d\d)?)?)?)?)?"
 _NUMBER: Final = r"(?ai)[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?"
+_SECOND: Final = np.timedelta64(1, "s")
+_REST_OF_DAY: Final = np.timedelta64(86_399, "s")
+_END: Final = np.datetime64("10000-01-01")  # of the years of Python
 _SIGNS: Final = {">": "gt", ">=": "ge", "<": "lt", "<=": "le"}
 
 
@@ -83,10 +87,10 @@ def condition(column: pd.Series[Any], text: str, label: str, name: str = "column
     sign, rest = re.findall(r"\A(>=|<=|!=|>|<|=|)\s*(.*)\Z", text, re.DOTALL)[0]
     try:
         if kind == "text":
-            masks = [_of_texts(name, sign, rest, text)]
+            masks = [_of_texts(column, name, sign, rest, text)]
         else:
             masks = _of_values(column, kind, name, sign, rest) if kind != "other" else []
-    except (KeyError, ValueError, OverflowError):
+    except (KeyError, ValueError, OverflowError, NotImplementedError):  # the last: a zone at the end of the year 9999
         masks = []
     if not masks:
         holds = markup.HINTS["values of a column"][kind]
@@ -102,9 +106,12 @@ def looks_typed(text: str) -> bool:
     return re.fullmatch(rf"\s*([<>!]=?{value}|={value}|{value}\.\.{value})", text) is not None
 
 
-def _of_texts(name: str, sign: str, rest: str, text: str) -> str:
+def _of_texts(column: pd.Series[Any], name: str, sign: str, rest: str, text: str) -> str:
     if sign in {"=", "!="}:
-        return _call(f"{name}.str.lower()", "isin", [value.strip().lower() for value in rest.split("|")])
+        # By the dtype of the column, because Arrow and Python have different lower cases of some letters.
+        dtype = object if isinstance(column.dtype, pd.CategoricalDtype) else column.dtype
+        values = pd.Series([value.strip() for value in rest.split("|")], dtype=dtype)
+        return _call(f"{name}.str.lower()", "isin", values.str.lower().tolist())
     parts = [part.strip() for part in text.split(" | ") if part.strip()]
     if len(parts) > 1:
         return _call(name, "str.contains", "|".join(map(re.escape, parts)), case=False, na=False)
@@ -113,52 +120,59 @@ def _of_texts(name: str, sign: str, rest: str, text: str) -> str:
 
 def _of_values(column: pd.Series[Any], kind: str, name: str, sign: str, rest: str) -> list[str]:
     """Return the masks of which any must be true, or none after the sign "!="."""
+    if (
+        column.dtype == object and pd.api.types.infer_dtype(column) == "decimal"
+    ):  # of Python, which are never equal to 0.1
+        name = f'{name}.astype("float64")'
     if ".." in rest and not sign:
         first, last = map(str.strip, rest.split("..", 1))
         if first and last:
-            (low, _), (high, after) = _span(column, kind, first), _span(column, kind, last)
-            return [_between(name, low, high, after)]
+            return [_call(name, "between", _span(column, kind, first)[0], _span(column, kind, last)[1])]
         sign, rest = ("<=", last) if last else (">=", first)
     if sign in _SIGNS:
-        low, after = _span(column, kind, rest)
-        if after is None:
-            return [_call(name, _SIGNS[sign], low)]
-        # A date means its whole day, month or year, from *low* to just before *after*: ">2026-03" starts in April.
-        method, limit = {">": ("ge", after), ">=": ("ge", low), "<": ("lt", low), "<=": ("lt", after)}[sign]
-        return [_call(name, method, limit)]
+        # A date means its whole day, month or year: ">2026-03" is after its last moment.
+        return [_call(name, _SIGNS[sign], _span(column, kind, rest)[sign in {">", "<="}])]
     spans = (_span(column, kind, value) for value in rest.split("|"))
     # Not `isin`, which does not find 0.1 in float32.
-    return [_call(name, "eq", low) if after is None else _between(name, low, low, after) for low, after in spans]
-
-
-def _between(name: str, low: Any, high: Any, after: Any) -> str:
-    """Match values from *low* to *high*, or to just before *after* unless that is None."""
-    if after is None:
-        return _call(name, "between", low, high)
-    return _call(name, "between", low, after, inclusive="left")
+    return [_call(name, "eq", low) if low == high else _call(name, "between", low, high) for low, high in spans]
 
 
 def _span(column: pd.Series[Any], kind: str, text: str) -> tuple[Any, Any]:
-    """Return the value and None; for a date, the start of its period and the start of the next one."""
+    """Return the first and the last value that *text* means: of a date, all of its day, month or year."""
     text, dtype = text.strip(), column.dtype
     if kind == "number":
         if not re.fullmatch(_NUMBER, text) or np.isinf(float(text)):
             raise ValueError
         is_integer = re.fullmatch(r"[+-]?\d+", text) is not None
         too_long = is_integer and isinstance(dtype, pd.ArrowDtype) and abs(int(text)) >> 63  # for a 64-bit integer
-        return (int(text) if is_integer and not too_long else float(text)), None
+        return (int(text) if is_integer and not too_long else float(text),) * 2
     if kind == "flag":
-        return _FLAGS[text.lower()], None
+        return (_FLAGS[text.lower()],) * 2
     if kind == "duration":
         if not re.search(r"\d *[A-Za-z:]", text):  # no unit
             raise ValueError
-        return pd.Timedelta(text), None
+        return (pd.Timedelta(text),) * 2
     if not re.fullmatch(_DATE, text):
         raise ValueError
-    span = pd.Period(text.replace("T", " "))
-    first, after = span.start_time, (span + 1).start_time
+    return _period(column, np.datetime64(re.sub(r"\b\d\b", r"0\g<0>", text)))
+
+
+def _period(column: pd.Series[Any], start: Any) -> tuple[Any, Any]:
+    """Return the first and the last value of a column of dates in the period of *start*, up to the year 9999."""
+    dtype, first, after = column.dtype, start.astype("M8[s]"), (start + 1).astype("M8[s]")
     if dtype.kind == "O" or (isinstance(dtype, pd.ArrowDtype) and pa.types.is_date(dtype.pyarrow_dtype)):
-        return first.date(), after.date()
+        # Midnights: a period that begins later in the day begins with the next one.
+        first, after = ((at + _REST_OF_DAY).astype("M8[D]") for at in (first, after))
+        return first.item(), (after - 1).item()
     # When clocks change: the first of a repeated hour, and the end of a skipped hour.
     zone: Any = {"tz": column.dt.tz, "ambiguous": True, "nonexistent": "shift_forward"}
-    return first.tz_localize(**zone), after.tz_localize(**zone)
+    low = pd.Timestamp(first).tz_localize(**zone)
+    if after < _END:
+        high = pd.Timestamp(after).tz_localize(**zone) - _SECOND
+    else:
+        high = pd.Timestamp(after - _SECOND).tz_localize(**zone)
+    with suppress(pd.errors.OutOfBoundsDatetime):  # nanoseconds cannot reach it
+        high += _SECOND - np.timedelta64(1, column.dt.unit)
+    if isinstance(dtype, pd.ArrowDtype):  # Arrow compares times that its unit cannot reach wrongly
+        return low.as_unit(column.dt.unit), high.as_unit(column.dt.unit)
+    return low, high
