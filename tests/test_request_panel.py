@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 import vendorkit as vk
-from tests.clicking import below, button, cancel, everything, exchange_of, html_of, labelled, leaked
+from tests.clicking import below, button, cancel, everything, exchange_of, html_of, labelled, leaked, models
 from vendorkit.ask import Filter
 from vendorkit.errors import Cancelled, UsageError
 from vendorkit.http.exchanges import Body, Exchange
@@ -481,6 +481,21 @@ def test_rows_and_groups_can_be_taken_out(panel):
     button(form, "Remove group").click()
     assert not panel.query.filters
     assert panel.query.where is None
+
+
+@pytest.mark.parametrize("vendor", CLIENTS)
+def test_closing_a_panel_closes_all_its_widgets(client_of, vendor):
+    """Those of removed filters and of a closed list of columns too."""
+    before = models()
+    panel = vk.panel(client_of[vendor])
+    for resource in list(panel.client.declared)[:3]:
+        form = panel.choose(resource)
+        form.conditions._chooser.value and button(form, "Add").click()
+        form.columns._open.value = True
+        form.columns._open.value = False
+    form.conditions.clear()
+    panel.close()
+    assert models() - before == set()
 
 
 def test_form_keeps_what_was_typed_and_one_table_shows_all_frames(panel):

@@ -162,6 +162,18 @@ def set_ready(control: Any, *, ready: bool) -> None:
     set_class(control, "vk-off", not ready)
 
 
+def dispose(owner: widgets.Widget, *parts: Any) -> None:
+    """Close widgets and all that they hold, which ipywidgets would keep; not *owner*, which may be held by a part."""
+    pending = list(parts)
+    while pending:
+        item = pending.pop()
+        if isinstance(item, (list, tuple, dict)):
+            pending += item.values() if isinstance(item, dict) else item
+        elif isinstance(item, widgets.Widget) and item is not owner and item.comm is not None:
+            pending += vars(item).values()
+            item.close()
+
+
 def titled(kind: type[Any], pages: Mapping[str, Any], **options: Any) -> Any:
     """Return a Tab or an Accordion of *pages* by title; ipywidgets 7 has no argument for the titles."""
     control = kind(list(pages.values()), **options)
@@ -228,15 +240,7 @@ class WorkPanel(widgets.VBox):  # type: ignore[misc]
         """Stop the running task and close all widgets, which ipywidgets would keep. HTML output still works."""
         if "_worker" in vars(self):  # ipywidgets also closes a panel whose constructor raised an error
             self.cancel()
-        pending: list[Any] = list(vars(self).values())
-        while pending:
-            item = pending.pop()
-            if isinstance(item, (list, tuple, dict)):
-                pending += item.values() if isinstance(item, dict) else item
-            elif isinstance(item, widgets.Widget) and item.comm is not None:
-                pending += [getattr(item, name, None) for name in ("children", "layout", "style")]
-                if item is not self:
-                    item.close()
+        dispose(self, vars(self))
         super().close()
         for method in ("_repr_mimebundle_", "_ipython_display_"):  # ipywidgets 8 and 7 set them to None
             self.__dict__.pop(method, None)

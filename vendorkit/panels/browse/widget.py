@@ -13,7 +13,7 @@ import pandas as pd
 from vendorkit import arguments, calls
 from vendorkit.ask import suggestion
 from vendorkit.errors import UsageError, VendorkitError
-from vendorkit.panels.base import WHOLE, WRAP, WorkPanel, button, connected, entry, guarded, title_of, titled
+from vendorkit.panels.base import WHOLE, WRAP, WorkPanel, button, connected, dispose, entry, guarded, title_of, titled
 from vendorkit.panels.browse import markup
 from vendorkit.panels.browse.response import Response, fetch, with_xml
 from vendorkit.panels.markup import dim_html, escaped
@@ -189,9 +189,7 @@ class Browser(WorkPanel):
         self._offer_ticks(response)
         self._show_list(response)
         self._address.value = response.address.url  # set last: who waits for the address finds all the rest updated
-        for widget in old:
-            for part in (widget.layout, widget.style, widget):
-                part.close()
+        dispose(self, old)
 
     def _offer_links(self, response: Response) -> None:
         # Disabled until the task that shows them has ended, because a click before that would be ignored.

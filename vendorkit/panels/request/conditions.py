@@ -11,7 +11,7 @@ from traitlets import TraitError
 
 from vendorkit import arguments
 from vendorkit.ask import Filter, choice, find_filter
-from vendorkit.panels.base import FIELD, LIST, WRAP, Action, OnError, button, entry
+from vendorkit.panels.base import FIELD, LIST, WRAP, Action, OnError, button, dispose, entry
 from vendorkit.panels.request.controls import Control, Lookup
 from vendorkit.resource import Resource
 
@@ -70,8 +70,8 @@ class Conditions(widgets.VBox):  # type: ignore[misc]
         add_chosen = lambda: chooser.value is None or self.add(chooser.value)  # noqa: E731 - too short for a name
         controls = [chooser, button("Add", add_chosen, self._on_error, "Add the selected filter")]
         controls += [button("Add group", self.add_group, self._on_error)] if self._resource.nests else []
-        shown = [search, widgets.HBox(controls, layout=WRAP)]
-        return shown[len(optional) <= _VISIBLE_FILTERS :] if optional else []
+        self._adding = [search, widgets.HBox(controls, layout=WRAP)]  # also what is not shown, to be closed
+        return self._adding[len(optional) <= _VISIBLE_FILTERS :] if optional else []
 
     def add(self, name: str, text: Any = None) -> Control:
         """
@@ -140,10 +140,10 @@ class Conditions(widgets.VBox):  # type: ignore[misc]
         return any(row.faulty for row in self._rows.children)
 
     def _new_control(self, declared: Filter) -> Control:
-        remove = button("Remove", lambda: self._remove(control), self._on_error, f"Remove {declared.name}")
+        remove = partial(button, "Remove", lambda: self._remove(control), self._on_error, f"Remove {declared.name}")
         target = self._lookup.resource(self._resource, declared)
         search = None if target is None else partial(self._lookup.later, target)
-        control = Control(declared, self._changed, [remove] * (not declared.required), search=search)
+        control = Control(declared, self._changed, [] if declared.required else [remove()], search=search)
         self._set_rows((*self._rows.children, control))
         return control
 
@@ -151,5 +151,7 @@ class Conditions(widgets.VBox):  # type: ignore[misc]
         self._set_rows([other for other in self._rows.children if other is not row])
 
     def _set_rows(self, rows: Iterable[Any]) -> None:
-        self._rows.children = tuple(rows)
+        removed = {*self._rows.children} - {*(rows := tuple(rows))}
+        self._rows.children = rows
+        dispose(self, *removed)
         self._changed()

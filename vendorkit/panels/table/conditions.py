@@ -120,9 +120,7 @@ def _of_texts(column: pd.Series[Any], name: str, sign: str, rest: str, text: str
 
 def _of_values(column: pd.Series[Any], kind: str, name: str, sign: str, rest: str) -> list[str]:
     """Return the masks of which any must be true, or none after the sign "!="."""
-    if (
-        column.dtype == object and pd.api.types.infer_dtype(column) == "decimal"
-    ):  # of Python, which are never equal to 0.1
+    if column.dtype == object and pd.api.types.infer_dtype(column) == "decimal":  # of Python: not equal to 0.1
         name = f'{name}.astype("float64")'
     if ".." in rest and not sign:
         first, last = map(str.strip, rest.split("..", 1))

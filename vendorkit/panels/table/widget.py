@@ -10,7 +10,7 @@ import ipywidgets as widgets
 import pandas as pd
 
 from vendorkit import arguments, calls
-from vendorkit.panels.base import WHOLE, WorkPanel, button, entry, label_of, set_ready
+from vendorkit.panels.base import WHOLE, WorkPanel, button, dispose, entry, label_of, set_ready
 from vendorkit.panels.markup import dim_html, escaped, info_html, scrolled_html
 from vendorkit.panels.table.columns import Facts, kind_of, texts
 from vendorkit.panels.table.conditions import HINTS
@@ -45,6 +45,7 @@ class Table(View, WorkPanel):
         self._next_order: tuple[str, bool] | None = None  # of clicks on column heads that still wait to be sorted by
         self._widths: dict[str, float] = {}
         self._facts: dict[str, Facts] = {}
+        self._panes: dict[type[Any], Any] = {}  # of this frame, open or not
         self._listed_columns: dict[str, Any] | None = None
         # Widgets share layouts and styles: each is a message to the browser, half of the time to show the first page.
         auto, plain = widgets.Layout(width="auto"), self._style_html.style
@@ -196,8 +197,9 @@ class Table(View, WorkPanel):
         """Fill the column field from a new frame, and create the open panes again."""
         self._listed_columns = self._columns
         self._widths, self._facts, self._next_order = {}, {}, None
+        dispose(self, self._panes)
+        self._panes = {}
         self._filter_column.options, self._filter_column.value = tuple(map(label_of, self.columns)), ""
-        self._pane.children = ()
         self._show_panes()
 
     def _toggled(self) -> None:
@@ -206,9 +208,9 @@ class Table(View, WorkPanel):
 
     def _show_panes(self) -> None:
         """Show the selected panes. Panes are created on first use, so that the first page shows sooner."""
-        made = {type(pane): pane for pane in self._pane.children}
         selected = [kind for toggle, kind in self._toggles.items() if toggle.value and kind is not None]
-        self._pane.children = [made.get(kind) or kind(self, self._compute) for kind in selected]
+        self._panes |= {kind: kind(self, self._compute) for kind in selected if kind not in self._panes}
+        self._pane.children = [self._panes[kind] for kind in selected]
 
     def static_html(self) -> str:
         """Return the current page and its summary as HTML."""
