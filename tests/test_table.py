@@ -487,6 +487,26 @@ def test_wrong_calls_say_what_there_is(products):
         table.show([1])
     with pytest.raises(UsageError, match="no folder"):
         table.save("missing/products.csv")
+    with pytest.raises(UsageError, match="Did you mean descending"):
+        table.sort("name", ascending=False)
+    for call in ("rows([])", "rows({'name': 5})", "rows({'no': 'a'})", "rows({}, 'no')", "matches(5)", "facts(['no'])"):
+        with pytest.raises(UsageError):
+            eval(f"table.{call}", {"table": table})  # noqa: S307 - the calls above
+    for call in ("facts(5)", "preset('no')", "open_row(5)", "open_row(-1)"):
+        with pytest.raises(UsageError):
+            eval(f"table.{call}", {"table": table})  # noqa: S307 - the calls above
+
+
+def test_columns_are_chosen_by_their_names_of_any_length_and_type():
+    """Names of questions are long, and those of years are numbers."""
+    long = "Which of these do you use? " * 20
+    table = Table(pd.DataFrame({long: [1], "a": [2], 2024: [3]}))
+    control(table, "Columns").value = True
+    control(table, "a").value = False
+    assert table.frame.columns.tolist() == [long, 2024]
+    table.choose([2024])
+    assert table.frame.columns.tolist() == [2024]
+    assert list(table.facts("a")) == ["a"]
 
 
 def test_facts_are_counted_when_they_are_asked_for(products):

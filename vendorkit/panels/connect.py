@@ -89,6 +89,7 @@ def overview(vendor: str, client: Client | None = None, findings: Sequence[Findi
     return [escaped(cell) for cell in (*cells, *(texts.get(check, "") for check in _HEADS[len(cells) :]))]
 
 
+@calls.checked
 class ConnectPanel(WorkPanel):
     """
     An overview of all vendors. Choose one and its environment to see its settings and to make a test call.
@@ -128,7 +129,7 @@ class ConnectPanel(WorkPanel):
 
     def test(self, vendor: str) -> None:
         """Make a test call to a vendor as configured, in a thread."""
-        self.choose(**asdict(configured(vendor)))
+        self.choose(**asdict(configured(choice(vendor, CLIENTS, "There is no vendor"))))
         self.start()
 
     def _show_overview(self) -> None:

@@ -28,6 +28,7 @@ _MAX_HISTORY: Final = 50  # responses for the Back button
 _ROWS: Final = 50  # per page of a list
 
 
+@calls.checked
 class Browser(WorkPanel):
     """
     Shows one address of a vendor at a time. The next cell can use the response.
@@ -118,7 +119,7 @@ class Browser(WorkPanel):
         Raises:
             UsageError: There is no such record, or it has no URL.
         """
-        response = self.response
+        response, number = self.response, arguments.integer(number, "number", "the number of a record")
         records = [] if response is None or response.records is None else response.records
         url = None
         if response is not None and 0 <= number < len(records):

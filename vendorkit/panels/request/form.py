@@ -10,6 +10,7 @@ import ipywidgets as widgets
 import pandas as pd
 import pyarrow as pa
 
+from vendorkit import arguments
 from vendorkit.ask import Ask, Filter
 from vendorkit.errors import UsageError
 from vendorkit.frames import Kind, Schema
@@ -157,7 +158,8 @@ class Columns(widgets.VBox):  # type: ignore[misc]
         Raises:
             UsageError: There is no such column.
         """
-        chosen = {*self._schema.project(list(names)).arrow.names} if names else set()
+        wanted = arguments.names(names, "columns", "a list of column names")
+        chosen = {*self._schema.project(wanted).arrow.names} if wanted else set()
         self.value = tuple(name for name in self._names if name in chosen)
         count = f"{len(self.value)} of {len(self._names)}" if self.value else f"all {len(self._names)}"
         self._open.description = f"columns: {count}"

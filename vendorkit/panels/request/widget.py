@@ -29,6 +29,7 @@ from vendorkit.vendors.client import Client
 T = TypeVar("T")
 
 
+@calls.checked
 class RequestPanel(WorkPanel):
     """
     A form to query one vendor.

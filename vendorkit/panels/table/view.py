@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from vendorkit import arguments
-from vendorkit.ask import suggestion
+from vendorkit import arguments, calls
+from vendorkit.ask import choice, suggestion
 from vendorkit.deadline import check_cancelled
 from vendorkit.errors import UsageError
 from vendorkit.panels.markup import counted
@@ -28,6 +28,7 @@ _ALL: Final[_Rows] = slice(None)  # all rows in the order of the frame
 _Show = Callable[[], None]
 
 
+@calls.checked
 class View:
     """
     The filters, order, columns and page of a frame on view. Each method that changes them calls `changed`.
@@ -113,18 +114,18 @@ class View:
 
     def rows(self, filters: Mapping[str, str], sort: str = "", *, descending: bool = False) -> npt.NDArray[np.intp]:
         """Return the sorted positions of the rows that match *filters*: texts by column label, "" for all columns."""
+        filters = arguments.json_object(filters, "filters")
         return np.arange(len(self._data))[self._matching_rows(filters, sort, descending)]
 
     def choose(self, columns: Sequence[str] | None) -> None:
         """Show only these columns, in the order of the frame; None shows all of them, including empty ones."""
-        names = self._columns if columns is None else arguments.names(columns, "columns", "a list of column names")
-        wanted = set(map(self._label_of, names))
+        wanted = self._labels_of(columns)
         self._chosen = self._visible = tuple(label for label in self._columns if label in wanted)
         self.changed()
 
     def preset(self, name: str) -> list[str]:
         """Return the column labels of one of `PRESETS`."""
-        kind = PRESETS[name]
+        kind = PRESETS[choice(name, PRESETS, "A table has no preset")]
         if name == "With values" and (filled := [key for key, column in self._columns.items() if not is_empty(column)]):
             return filled
         return [label for label, column in self._columns.items() if not kind or kind_of(column) == kind]
@@ -160,7 +161,7 @@ class View:
 
     def facts(self, columns: Iterable[str] | None = None) -> dict[str, Facts]:
         """Return statistics per column, of *columns* or of all of them; reads the whole frame."""
-        return {label: facts(self._columns[label]) for label in (self._columns if columns is None else columns)}
+        return {label: facts(self._columns[label]) for label in self._labels_of(columns)}
 
     def save(self, path: str | Path) -> Path:
         """
@@ -194,6 +195,13 @@ class View:
             raise UsageError(what, remedy=suggestion(label, self._columns))
         return label
 
+    def _labels_of(self, columns: Any) -> list[str]:
+        """Return the labels of one column, of an iterable of columns, or of all columns if None."""
+        named = [columns] if isinstance(columns, str) else arguments.values(columns, "columns")
+        if columns is not None and named is None:
+            arguments.refuse("columns", "a list of column names", columns)
+        return list(map(self._label_of, self._columns if named is None else named))
+
     def _prepare(self, filters: Mapping[str, str], order_by: tuple[str, bool] | None = None) -> _Show:
         """Compute the rows, in the given or the current order; returns a function that shows them."""
         data, (sort, descending) = self._data, order_by or (self._sort, self._descending)
@@ -209,7 +217,7 @@ class View:
             rows = matching if isinstance(rows, slice) else rows[matching]
         if sort:
             check_cancelled()
-            ordered = order(self._columns[sort].iloc[rows], descending=descending)
+            ordered = order(self._columns[self._label_of(sort)].iloc[rows], descending=descending)
             rows = ordered if isinstance(rows, slice) else rows[ordered]
         return rows
 
@@ -220,8 +228,9 @@ class View:
 
     def _mask(self, label: str, text: str, rows: _Rows) -> npt.NDArray[np.bool_]:
         check_cancelled()
+        text = arguments.text(text, "text")
         if label:
-            column = self._columns[label].iloc[rows]
+            column = self._columns[self._label_of(label)].iloc[rows]
             parsed = condition(column, text, label)
             return contains(column, text) if parsed is None else mask_of(column, parsed)
         if looks_typed(text):
@@ -267,7 +276,8 @@ class View:
 
     def row(self, number: int) -> tuple[int, Columns]:
         """Return the position in the frame of row *number* of the page, counted from 0, and all its values."""
-        rank = self._first + number
+        last = min(self._page_size, self._count - self._first) - 1
+        rank = self._first + arguments.integer(number, "number", "a row of this page, counted from 0", low=0, high=last)
         position = rank if isinstance(self._rows, slice) else int(self._rows[rank])
         return position, {label: column.iloc[[position]] for label, column in self._columns.items()}
 
