@@ -1263,6 +1263,12 @@ def test_json_on_lines_is_the_same_json(value):
         assert json.loads(pretty(text)) == value
 
 
+@pytest.mark.parametrize("part", ["[", "<a>"])
+def test_indentation_of_hostile_bodies_is_bounded(part):
+    """100 kB of brackets were 10 GB of spaces."""
+    assert len(pretty(part * 2_000)) < 500_000
+
+
 def test_json_that_is_cut_off_keeps_all_that_is_there():
     """The first 100 kB of a page end anywhere, and a stream has a record per line."""
     whole = json.dumps({"results": [{"id": 1, "name": 'a "b", c'}, {"id": 2}]})

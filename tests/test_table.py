@@ -313,9 +313,9 @@ def test_press_after_a_sort_that_failed_starts_anew(products, monkeypatch):
         press(group(table, "vk-heads"), "name")
         table.join()
     assert "An unexpected error occurred" in table.static_html()
-    press(group(table, "vk-heads"), "cents")
+    press(group(table, "vk-heads"), "name")
     table.join()
-    assert table.summary().endswith("sorted by cents, ascending")
+    assert table.summary().endswith("sorted by name, ascending")
 
 
 def test_what_is_typed_while_the_rows_are_painted_counts(products, monkeypatch):
@@ -424,6 +424,29 @@ def test_chart_or_file_can_be_cancelled(products, monkeypatch, toggle, work):
     table.join(4)
     assert not table.busy
     assert "Cancelled." in pane._shown.value
+
+
+def test_file_that_waited_when_cancel_was_pressed_can_be_made(products, monkeypatch):
+    """It was never written, and said "Writing" for ever."""
+    table, begun = Table(products), threading.Event()
+
+    def endless(*_, **__):
+        begun.set()
+        while True:
+            check_cancelled()
+            time.sleep(0.01)
+
+    control(table, "Code and files").value = True
+    monkeypatch.setattr("vendorkit.panels.table.widget._QUICK_S", 0)
+    with monkeypatch.context() as patch:
+        patch.setattr("vendorkit.panels.table.view.order", endless)
+        press(group(table, "vk-heads"), "name")
+        assert begun.wait(10)
+        button(table, "Create file").click()
+        cancel(table)
+    button(table, "Create file").click()
+    table.join()
+    assert "Download table.csv" in table._pane.children[0]._shown.value
 
 
 @pytest.mark.parametrize("name", ["csv", "parquet", "xlsx", "chart"])

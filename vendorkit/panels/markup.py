@@ -25,6 +25,7 @@ HINTS: Final[dict[str, dict[str, str]]] = json.loads(Path(__file__).with_name("h
 
 _COPY_BUTTON: Final = f'<button type="button" class="jupyter-button" onclick="{_COPY}">LABEL</button>'
 _FOLD_DEPTH: Final = 6  # deeper lines cannot be folded
+_INDENTED: Final = 100  # levels; the indentation of 100 kB of brackets would fill the memory
 _JSON: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|[{}\[\],:]|[^\s{}\[\],:"]+')
 _XML: Final = re.compile(r"<!--.*?-->|<[^>]*>?|[^<]+", re.DOTALL)
 
@@ -142,7 +143,7 @@ def _json_lines(text: str) -> list[str]:
         if lines and (part in (",", ":") or last == ":" or last + part in ("{}", "[]")):
             lines[-1] += f"{part} " if part == ":" else part
         else:
-            lines.append("  " * depth + part)
+            lines.append("  " * min(depth, _INDENTED) + part)
         depth += part in ("{", "[")
         last = part
     return lines
@@ -158,7 +159,7 @@ def _xml_lines(text: str) -> list[str]:
         if joined:
             lines[-1] += part.strip()
         else:
-            lines.append("  " * depth + part.strip())
+            lines.append("  " * min(depth, _INDENTED) + part.strip())
         opens = is_tag and not closing and part[1:2] not in ("?", "!") and not part.endswith("/>")
         opened, depth = opens or (joined and not closing), depth + opens
     return lines

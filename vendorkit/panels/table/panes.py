@@ -145,10 +145,10 @@ class FilesPane(Pane):
     def create(self) -> None:
         """Write the file in a thread, with the name and format selected in the pane."""
         if self._shown.value != _WRITING:  # a second click has no effect
-            self._show(_WRITING)
             self._compute(self._task)
 
     def _work(self) -> str:
+        self._show(_WRITING)  # not before, because Cancel may remove a task that still waits
         columns, suffix, about = self._view.selected(), self._format.value, self._view.about
         path = Path(f"{(self._name.value.strip() or 'table').removesuffix(f'.{suffix}')}.{suffix}")
         if is_mock(about) and not path.name.startswith(MOCK):

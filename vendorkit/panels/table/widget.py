@@ -124,6 +124,11 @@ class Table(View, WorkPanel):
         self._next_order = None
         super().cancel()
 
+    def fail(self, exc: BaseException) -> None:
+        """Show an error, and discard the clicks that led to it."""
+        self._next_order = None
+        super().fail(exc)
+
     def _apply_filter(self) -> None:
         """Filter by the typed text; an invalid text stays in the field to be corrected."""
         text, label = self._filter_text.value.strip(), self._filter_column.value or None
