@@ -101,7 +101,7 @@ def demo(tmp_path_factory) -> tuple[subprocess.CompletedProcess[str], Path]:
     return done, folder
 
 
-def test_demo_prints_one_line_a_vendor_and_the_reports_path(demo):
+def test_demo_prints_one_line_per_vendor_and_the_path_of_the_report(demo):
     """Each line has rows, columns and seconds; the last one counts the notebooks in the report."""
     lines = demo[0].stdout.splitlines()
     for vendor, line in zip(VENDORS, lines, strict=False):
@@ -109,7 +109,7 @@ def test_demo_prints_one_line_a_vendor_and_the_reports_path(demo):
     assert lines[len(VENDORS) :] == [f"report: {Path('build/report/index.html')} (1 notebooks)"]
 
 
-def test_demo_writes_a_report_that_is_only(demo):
+def test_demo_writes_a_report_that_loads_nothing_from_elsewhere(demo):
     """The index links one page per notebook, run on mock servers, and no page loads anything from elsewhere."""
     report = demo[1] / "build" / "report"
     pages = {path.name: path.read_text(encoding="utf-8") for path in report.iterdir()}
@@ -142,7 +142,7 @@ def test_demo_names_the_notebook_that_fails(demo):
     assert "ZeroDivisionError" in done.stderr
 
 
-def test_demo_saves_what_will_be_the_same_next_time(demo):
+def test_demo_saves_notebooks_without_volatile_outputs(demo):
     """Saved outputs have no execution times or widget models. The failed notebook stays as it was."""
     good, bad = (
         nbformat.read(demo[1] / "notebooks" / name, as_version=4) for name in ("10_good.ipynb", "20_bad.ipynb")
@@ -190,7 +190,7 @@ def test_demo_with_nothing_to_run_fails(small):
         '<style>@import "https://cdn.example/x.css";</style>',
     ],
 )
-def test_search_for_what_a_page_loads_finds_it(page):
+def test_pattern_finds_what_a_page_loads(page):
     """The pattern of the test above matches what it should, so that test can fail."""
     assert LOADS.search(page)
     assert not LOADS.search('<a href="https://vendor.example">to click on</a> <img src="data:image/png;base64,AA//">')
@@ -287,7 +287,7 @@ print(vk.connect("medipim").brands.query().dask(2).shape[0].compute(scheduler="p
 
 
 @pytest.mark.parametrize("command", [["serve"], ["demo"]])
-def test_error_of_ours_is_one_line(monkeypatch, capsys, command, tmp_path):
+def test_typed_error_is_one_line(monkeypatch, capsys, command, tmp_path):
     """The line has cause and remedy without a traceback, and the exit code is 1."""
 
     def broken(*_, **__):
@@ -440,6 +440,18 @@ def test_init_in_the_checkout_copies_nothing(monkeypatch):
     result = CliRunner().invoke(cli.main, ["init"])
     assert result.exit_code == 0
     assert "vendorkit lab opens copies" in result.output
+
+
+def test_path_that_the_console_cannot_encode_is_escaped(tmp_path, monkeypatch):
+    """The encoding of a redirected Windows console has the letters of one language only."""
+    output = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr(sys, "stdout", output)
+    monkeypatch.setattr(sys, "argv", ["vendorkit", "init", "Ж"])
+    monkeypatch.setattr(cli, "copy_notebooks", lambda folder: (0, 0))
+    with pytest.raises(SystemExit) as ended:
+        cli.run()
+    output.flush()
+    assert (ended.value.code, b"settings: \\u0416/.env" in output.buffer.getvalue()) == (0, True)
 
 
 ARGUMENTS = st.one_of(

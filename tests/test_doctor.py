@@ -58,7 +58,7 @@ def test_vendors_that_are_not_configured_do_not_fail(vendors, tmp_path):
     assert not any(vendors[vendor].requests for vendor in VENDORS)
 
 
-def test_all_that_is_fine_is_reported_in_a_line_each(configured):
+def test_each_check_that_passes_is_one_line(configured):
     """The report has settings, call, chain, clock and budget of each vendor. The exit status is 0."""
     status, said = run()
     assert status == 0
@@ -80,7 +80,7 @@ def test_json_says_the_same_for_machines(configured):
     assert result["vendors"]["pledg"]["environment"] == "local"
 
 
-def test_no_secret_is_ever_told(configured, monkeypatch):
+def test_no_secret_is_shown(configured, monkeypatch):
     """The output has no secret of the mock servers and no wrong one, as plain text or in base64."""
     monkeypatch.setitem(configured["medipim"].credentials, "MEDIPIM_API_KEY_SECRET", "made-up-wrong-secret")
     said = run()[1] + run("--json")[1]
@@ -91,7 +91,7 @@ def test_no_secret_is_ever_told(configured, monkeypatch):
                 assert base64.b64encode(value.encode()).decode().rstrip("=") not in said
 
 
-def test_missing_settings_are_named_and_fail_only(configured, monkeypatch, tmp_path):
+def test_missing_settings_are_named_and_fail_one_vendor(configured, monkeypatch, tmp_path):
     """The other vendors are checked nevertheless."""
     monkeypatch.setenv("MEDIAGENIX_ENVIRONMENT", "production")
     (tmp_path / ".env").write_text("MEDIAGENIX_ROBOT_USER='made-up-robot'\n", encoding="utf-8")
@@ -105,7 +105,7 @@ def test_missing_settings_are_named_and_fail_only(configured, monkeypatch, tmp_p
     assert said.count("FAILED") == 1
 
 
-def test_credentials_without_an_environment_are_a_trap(vendors, monkeypatch):
+def test_credentials_without_an_environment_fail(vendors, monkeypatch):
     """Credentials are set, but `connect` would use the mock server."""
     monkeypatch.setenv("MEDIPIM_API_KEY_ID", "made-up-key-id")
     found = doctor.checkup("medipim")
@@ -130,7 +130,7 @@ def test_broken_settings_file_is_named_by_line(vendors, tmp_path):
     ("rules", "fine", "said"),
     [(".env", True, "covers .env"), ("", None, "git itself was not run"), (None, None, "not run")],
 )
-def test_settings_file_in_a_work_tree_is_looked_at(vendors, tmp_path, rules, fine, said):
+def test_settings_file_in_a_work_tree_must_be_ignored_by_git(vendors, tmp_path, rules, fine, said):
     """N03, S07: The check reads .gitignore. If that is not conclusive, the finding says so."""
     (tmp_path / ".git").mkdir()
     if rules is not None:
@@ -165,7 +165,7 @@ def test_root_of_a_company_is_not_called_public(vendors, monkeypatch, tmp_path):
     assert "Additional trusted roots: 1 from" in found["CA file"].said
 
 
-def test_wrong_password_is_reported_from_a_wrong_network(configured, monkeypatch):
+def test_wrong_password_is_distinguished_from_a_wrong_network(configured, monkeypatch):
     """The call fails. The chain and the clock are reported nevertheless."""
     monkeypatch.setitem(configured["mediagenix"].credentials, "MEDIAGENIX_ROBOT_PASSWORD", "made-up-wrong-secret")
     found = by_check(doctor.checkup("mediagenix"))
@@ -175,7 +175,7 @@ def test_wrong_password_is_reported_from_a_wrong_network(configured, monkeypatch
     assert found["clock"].fine
 
 
-def test_vendor_that_is_not_reached_leaves_the_rest_open(vendors, monkeypatch):
+def test_checks_that_need_a_connection_have_no_verdict_without_one(vendors, monkeypatch):
     """No server listens at that address."""
     remote(monkeypatch, "https://127.0.0.1:1")
     found = by_check(doctor.checkup("mediagenix"))
@@ -195,7 +195,7 @@ def test_authority_that_is_not_approved_is_refused_before_anything_is_sent(vendo
         assert not server.heads
 
 
-def test_approved_root_that_vanished_is_reported_before_a_pull(configured, monkeypatch):
+def test_missing_approved_root_is_reported(configured, monkeypatch):
     """L13: certifi no longer contains an approved root. Downloads still work, because few chains need it."""
     monkeypatch.setitem(tls.APPROVED_ROOTS, "00" * 32, ("Sectigo Limited", "A Root That Vanished"))
     found = by_check(doctor.checkup("mediagenix"))
@@ -210,7 +210,7 @@ def test_approved_root_that_vanished_is_reported_before_a_pull(configured, monke
     ("ahead_s", "said"),
     [(0.4, "Within 1 s"), (-20, "Within 20 s"), (300, "300 s ahead of"), (-301, "301 s behind")],
 )
-def test_clock_is_compared_with_the_answers_date(ahead_s, said):
+def test_clock_is_compared_with_the_date_of_a_response(ahead_s, said):
     """A difference of seconds is fine. Minutes ahead or behind are not."""
     theirs = datetime(2026, 11, 25, 12, tzinfo=timezone.utc)
     answered = Exchange("GET", "https://vendor.example", 200, {}, {"Date": format_datetime(theirs, usegmt=True)}, 0.1)
@@ -220,14 +220,14 @@ def test_clock_is_compared_with_the_answers_date(ahead_s, said):
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", "Wed, 99 Foo 2026 00:00:00 GMT"])
-def test_answer_without_a_readable_date_is_no_fault_of_the_clock(date):
+def test_response_without_a_readable_date_gives_no_verdict_on_the_clock(date):
     """The report says so, and no check fails."""
     answered = Exchange("GET", "https://vendor.example", 200, {}, {"Date": date}, 0.1)
     found = examine._clock([answered], datetime.now(timezone.utc))
     assert found.fine is None
 
 
-def test_budget_is_what_is_left_of_it(monkeypatch, tmp_path):
+def test_budget_is_the_number_of_remaining_requests(monkeypatch, tmp_path):
     """The number is what is left of the vendor's documented rate on this machine."""
     monkeypatch.setenv("VENDORKIT_BUDGET_DIR", str(tmp_path / "budget"))
     remote(monkeypatch, "https://127.0.0.1:1")
@@ -235,7 +235,7 @@ def test_budget_is_what_is_left_of_it(monkeypatch, tmp_path):
     assert "144 of 144 requests in 30 s" in examine._budget(client).said
 
 
-def test_whatever_hangs_is_left_behind(configured):
+def test_vendor_that_hangs_does_not_delay_the_report(configured):
     """The other checks are reported, and the total time is bounded."""
     configured["pledg"].set(latency_s=3.0)
     started = time.monotonic()

@@ -1,4 +1,4 @@
-"""Calls as people write them by mistake: one typed error that says what to write, and never a builtin's."""
+"""Calls as people write them by mistake: one typed error that says what to write, and never a built-in error."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def test_mock_data_is_never_silent(vendors, vendor, capsys, tmp_path, monkeypatc
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Policy)])
 @pytest.mark.parametrize("value", [0, -1, "5", None, float("nan")])
-def test_policy_takes_numbers_above_zero_alone(name, value):
-    """Promise 8: else it is a bare error in the midst of a call, or a call that never ends."""
+def test_policy_accepts_only_numbers_above_zero(name, value):
+    """Promise 8: Other values would give a built-in error during a call, or a call that never ends."""
     with pytest.raises(UsageError, match=f"{name} of a Policy"):
         Policy(**{name: value})

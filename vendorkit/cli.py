@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -207,6 +208,8 @@ def run() -> None:
     """Run the command line. An error is printed as one sentence of cause and one of remedy, without a traceback."""
     warnings.formatwarning = lambda message, *_, **__: f"vendorkit: {message}\n"  # without a line of our code
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C, so that servers and kernels end too
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a redirected Windows console cannot encode every path
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         main(standalone_mode=True)
     except (VendorkitError, OSError) as exc:
