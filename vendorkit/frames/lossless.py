@@ -62,6 +62,7 @@ class LosslessReader:
         arrays = {field.name: pa.nulls(rows, field.type) for field in self._schema.arrow if field.name not in columns}
         arrays |= columns
         for name, values in odd.items():
+            check_cancelled()
             if name not in self._root:
                 extras.undeclared((name,), {row: dumps(value) for row, value in values.items()})
                 continue

@@ -27,8 +27,7 @@ from vendorkit.resource import Accept, Flow, Source
 
 T = TypeVar("T")
 Read = Callable[[Sequence[Page]], T]
-_REST_S: Final = 0.2  # after Cancel, the reading of an arrived page begins only within this time
-_REST_PAGE_S: Final = 1.0  # and is waited for so long, for example on a computer under load
+_REST_S: Final = 0.3  # after Cancel, arrived pages are read for so long
 _REST_ROWS: Final = 2_000  # larger pages are not read then
 
 
@@ -229,7 +228,8 @@ def _read_rest(read: Read[T] | None, unread: Iterable[Accept]) -> Iterator[Group
     """Read pages that arrived before a cancellation, one by one, as far as the time allows."""
     if read is None:
         return
-    until, abandoned = time.monotonic() + _REST_S, Event()
+    abandoned = Event()
+    until = time.monotonic() + _REST_S
 
     def submitted(page: Page) -> Future[T]:
         with cancellable(abandoned):
@@ -237,9 +237,9 @@ def _read_rest(read: Read[T] | None, unread: Iterable[Accept]) -> Iterator[Group
 
     # In a thread, which is abandoned if one page takes too long, and in a context that was not cancelled.
     with closing(Threads(1, "read")) as threads, suppress(VendorkitError):
-        for accept in takewhile(lambda accept: accept.page.rows <= _REST_ROWS and time.monotonic() < until, unread):
+        for accept in takewhile(lambda accept: accept.page.rows <= _REST_ROWS, unread):
             future = Context().run(submitted, accept.page)
-            if not wait([future], timeout=_REST_PAGE_S).done:
+            if not wait([future], timeout=max(0.0, until - time.monotonic())).done:
                 break
             yield Group(future.result(), 1, accept.page.rows, accept.cursor, accept.total)
     abandoned.set()
