@@ -120,6 +120,14 @@ def test_drift_of_all_pages_is_one_warning_without_values():
     assert table["fresh"].to_pylist() == ['"hidden"', None]
 
 
+def test_a_warning_cannot_rewrite_the_screen():
+    """The vendor's names are escaped as in errors."""
+    batch = json_page(rb'[{"\u001b[2J\u202e\u0000":1,"h\u00e9":1}]', None).table(Schema("x", ()))
+    with pytest.warns(SchemaDrift) as caught:
+        batch.drift.warn("things")
+    assert str(caught[0].message).endswith(r": \x1b[2J\u202e\x00 (1), hé (1).")
+
+
 def test_no_drift_is_no_warning():
     """Warnings are errors here: a clean pull says nothing."""
     Drift().warn("things")

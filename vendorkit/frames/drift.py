@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vendorkit.deadline import check_cancelled
+from vendorkit.errors import printable
 from vendorkit.frames.names import encodable
 from vendorkit.frames.raw import members_in, quoted
 from vendorkit.frames.schema import Schema
@@ -73,7 +74,7 @@ def levels_to_caller() -> int:
 
 def _counts(counter: Counter[str]) -> str:
     names = sorted(counter)
-    shown = ", ".join(f"{name[:_LONGEST]} ({counter[name]})" for name in names[:_SHOWN])
+    shown = ", ".join(f"{printable(name[:_LONGEST])} ({counter[name]})" for name in names[:_SHOWN])
     return f"{shown} and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else shown
 
 
