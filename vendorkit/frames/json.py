@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -26,7 +27,6 @@ from vendorkit.frames.typed import JsonTyper
 from vendorkit.frames.values import count_of, dumps, loads, malformed, plain
 from vendorkit.strictjson import MAX_DEPTH, on_any_stack
 
-BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _LIST: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _ONE: Final = msgspec.json.Decoder(msgspec.Raw).decode
 
@@ -61,7 +61,7 @@ def json_page(body: bytes, records: str | None, *, at: float | None = None) -> J
     Raises:
         MalformedAnswer: The body is not JSON in UTF-8, its envelope is not strict JSON, or a record is not an object.
     """
-    body = body.removeprefix(BYTE_ORDER_MARK)
+    body = body.removeprefix(BOM_UTF8)
     if not is_utf8(body):
         loads(body)
     try:
@@ -129,7 +129,7 @@ def lines_page(block: bytes, *, first_line: int = 1) -> JsonPage:
     Raises:
         MalformedAnswer: A line is not strict JSON, is an error of the vendor, or is out of sequence.
     """
-    block = block.removeprefix(BYTE_ORDER_MARK)
+    block = block.removeprefix(BOM_UTF8)
     numbered = [(number, text) for number, text in enumerate(block.split(b"\n"), first_line) if text.strip()]
     read_usual = _usual_line if is_utf8(block) else lambda _: None
     lines = [read_usual(text) or _line(f"Line {number} of the stream", text) for number, text in numbered]

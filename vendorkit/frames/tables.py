@@ -19,7 +19,7 @@ from vendorkit.frames.columns import first_text
 from vendorkit.frames.kinds import Kind
 from vendorkit.frames.names import encodable, singular
 from vendorkit.frames.schema import Schema
-from vendorkit.frames.values import dumps, is_encodable, loads
+from vendorkit.frames.values import dumps, loads
 from vendorkit.strictjson import Literal
 
 Columns = dict[str, Any]
@@ -144,6 +144,6 @@ def _fields(array: pa.Array, keys: Columns) -> pa.Table:
 def _type_and_text(value: Any) -> tuple[str, str | None]:
     if isinstance(value, Literal):
         return ("integer" if value.text.lstrip("-").isdigit() else "number"), value.text
-    if value is None or (isinstance(value, str) and is_encodable(value)):
+    if value is None or (isinstance(value, str) and encodable(value) == value):
         return ("null" if value is None else "text"), value
     return _TYPES.get(type(value), "json"), dumps(value)

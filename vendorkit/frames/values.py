@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from vendorkit.errors import MalformedAnswer
 from vendorkit.frames.kinds import MICROSECONDS, SECONDS, TIMESTAMP, Kind, UnfitError
+from vendorkit.frames.names import encodable
 from vendorkit.strictjson import INT64, MAX_DEPTH, REPEATED, Literal, StrictJsonError, strict_value
 
 NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
@@ -65,7 +66,7 @@ def dumps(value: Any) -> str:
         text = _ENCODER.encode(value)
     except TypeError:  # a `Literal`
         return _dumps(value)
-    return text if is_encodable(text) else _dumps(value)
+    return text if encodable(text) == text else _dumps(value)
 
 
 def _dumps(value: Any) -> str:
@@ -87,16 +88,7 @@ def _dumps(value: Any) -> str:
 
 def _quote(text: str) -> str:
     # A lone surrogate cannot be encoded in UTF-8; only its escaped form is possible.
-    return json.dumps(text, ensure_ascii=not is_encodable(text))
-
-
-def is_encodable(text: str) -> bool:
-    """Return whether UTF-8 has a form for the text; it has none for a lone surrogate."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return json.dumps(text, ensure_ascii=encodable(text) != text)
 
 
 def count_of(value: Any) -> int | None:
@@ -148,7 +140,7 @@ def fit(kind: Kind, value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, str) and is_encodable(value):
+    if isinstance(value, str) and encodable(value) == value:
         return value
     if isinstance(value, Literal):
         return value.text
