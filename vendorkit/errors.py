@@ -33,6 +33,7 @@ package, so that every other module can import it.
 
 from __future__ import annotations
 
+import copyreg
 from typing import Any
 
 
@@ -83,14 +84,7 @@ class VendorkitError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The default calls the class with `args`, which would put the whole message into `what` and lose the rest.
-        return _rebuild, (type(self), self.args, self.__dict__)
-
-
-def _rebuild(cls: type[VendorkitError], args: tuple[Any, ...], state: dict[str, Any]) -> VendorkitError:
-    error = cls.__new__(cls)
-    error.args = args
-    error.__dict__.update(state)
-    return error
+        return copyreg.__newobj__, (type(self),), {**self.__dict__, "args": self.args}
 
 
 class SettingsError(VendorkitError, ValueError):

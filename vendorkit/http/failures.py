@@ -39,17 +39,13 @@ class Judge:
         try:
             try:
                 return work()
-            except BaseException as exc:  # noqa: BLE001 - raised by the caller, outside this handler
-                return self._judged(exc, request_label)
-        except BaseException as exc:  # noqa: BLE001 - from outside, during the judgement, which may take seconds
-            return exc
-
-    def _judged(self, exc: BaseException, request_label: str) -> BaseException:
-        # requests raises a bare ValueError for a Location that urllib.parse cannot read.
-        network = isinstance(exc, (RequestException, HTTPError, OSError, ValueError))
-        if isinstance(exc, VendorkitError) or not network:
-            return exc
-        return from_outside(exc) or self._failure(exc, request_label)
+            # requests raises a bare ValueError for a Location that urllib.parse cannot read.
+            except (RequestException, HTTPError, OSError, ValueError) as exc:
+                if isinstance(exc, VendorkitError):
+                    raise
+                return from_outside(exc) or self._failure(exc, request_label)
+        except BaseException as exc:  # noqa: BLE001 - raised by the caller, outside these handlers
+            return exc  # the inner handler may take seconds, and can be interrupted
 
     def _failure(self, exc: BaseException, request_label: str) -> TransportError:
         url = getattr(getattr(exc, "request", None), "url", None) or self.base_url
