@@ -210,6 +210,7 @@ RULES = {
     ".env\t": False,
     ".env\u2028x": False,
     ".[e]nv": None,
+    "b[e]low\n!.env": None,  # the folder may be ignored
     "**/below/.env": None,
     "": False,
 }

@@ -37,9 +37,8 @@ def is_ignored(path: Path, root: Path) -> bool | None:
     """
     parts = path.relative_to(root).parts
     # If a folder is ignored, no other rule can include a file in it.
-    if any(_verdict(root, parts[:depth], folder=True) for depth in range(1, len(parts))):
-        return True
-    return _verdict(root, parts, folder=False)
+    verdicts = [_verdict(root, parts[:depth], folder=depth < len(parts)) for depth in range(1, len(parts) + 1)]
+    return True in verdicts or (None if None in verdicts else False)
 
 
 def _verdict(root: Path, parts: tuple[str, ...], *, folder: bool) -> bool | None:
