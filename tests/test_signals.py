@@ -234,6 +234,21 @@ def test_what_is_raised_while_a_failure_is_examined_shows_no_credential(monkeypa
     check(exc)
 
 
+def test_what_is_raised_while_exchanges_are_shown_shows_no_credential(monkeypatch):
+    """X05: the credentials to mask are in the frames, for a quarter of a second if there are 200 exchanges."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with raw_server(always(answer(b"{}", JSON))) as server:
+        session = session_of(server)
+        session.send(Call("GET", "/x"))
+    monkeypatch.setattr("vendorkit.settings.masked", interrupted)
+    exc = caught_from(session.exchanges.all)
+    assert isinstance(exc, KeyboardInterrupt)
+    check(exc)
+
+
 @pytest.mark.parametrize("wait", ["pause", "budget"])
 def test_what_is_raised_in_a_wait_passes_at_once(wait):
     """X05: a pause that the vendor requested, and a slot of the budget."""

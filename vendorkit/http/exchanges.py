@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 from requests import PreparedRequest
 from requests.structures import CaseInsensitiveDict
 
+from vendorkit.auth.interrupts import shielded
 from vendorkit.errors import printable
 from vendorkit.settings import MASK, Redactor
 
@@ -151,7 +152,7 @@ class Exchanges:
     def all(self) -> list[Exchange]:
         """Return the kept exchanges, oldest first."""
         # Masked once more: a token becomes known only after the response that contains it was noted.
-        return [self._cleaned(exchange) for exchange in tuple(self._exchanges)]
+        return shielded(lambda: [self._cleaned(exchange) for exchange in tuple(self._exchanges)])
 
     def _cleaned(self, exchange: Exchange) -> Exchange:
         names = [*exchange.sent, *exchange.received]
