@@ -279,6 +279,15 @@ def test_chain_of_no_host_is_refused(host):
         vk.chain(host)
 
 
+@pytest.mark.parametrize("timeout_s", [0, -1, None, float("nan"), "1", True])
+def test_chain_within_no_time_is_refused(timeout_s):
+    """As the timeouts of a Policy are; infinity is none."""
+    with pytest.raises(UsageError, match="timeout_s must be a number above zero"):
+        vk.chain("127.0.0.1:1", timeout_s=timeout_s)
+    with pytest.raises(TlsError):
+        vk.chain("127.0.0.1:1", timeout_s=float("inf"))
+
+
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
@@ -474,6 +483,7 @@ def test_invalid_ca_file_is_named_before_anything_is_sent(kind, said, bundle):
     with pytest.raises(SettingsError, match=said) as caught:
         client_with(server, "medipim", str(path))
     assert str(path) in caught.value.what
+    assert "MEDIPIM_CA_FILE" in caught.value.what
     assert caught.value.remedy
     assert not server.heads
 

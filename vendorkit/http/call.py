@@ -40,12 +40,16 @@ class Policy:
     def __post_init__(self) -> None:
         """Refuse values that are not numbers above zero, which would fail only in the middle of a call."""
         for name, value in vars(self).items():
-            if isinstance(value, bool) or not isinstance(value, Real) or not cast("float", value) > 0:
-                what = f"{name} of a Policy must be a number above zero, not {value!r:.60}."
-                raise UsageError(what, remedy="Leave it out for the default.")
-            # Sockets accept no infinity and few types of numbers.
-            bounded = min(cast("float", value), _LONGEST)
-            object.__setattr__(self, name, bounded if isinstance(bounded, int) else float(bounded))
+            object.__setattr__(self, name, positive(value, f"{name} of a Policy"))
+
+
+def positive(value: Any, name: str) -> float:
+    """Return *value*, a number above zero, in a form and size that sockets accept; *name* is for the error."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not cast("float", value) > 0:
+        what = f"{name} must be a number above zero, not {value!r:.60}."
+        raise UsageError(what, remedy="Leave it out for the default.")
+    bounded = min(cast("float", value), _LONGEST)
+    return bounded if isinstance(bounded, int) else float(bounded)
 
 
 @dataclass(frozen=True)

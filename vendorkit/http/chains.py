@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from vendorkit.auth.interrupts import from_outside, tolerated
 from vendorkit.errors import TlsError, UsageError, VendorkitError
 from vendorkit.http import tls
+from vendorkit.http.call import positive
 from vendorkit.http.proxy import PROXY_VARIABLE, Route, find_route
 from vendorkit.http.sockets import done_in_thread
 from vendorkit.http.tls import DER, certificates, field, sha256
@@ -44,13 +45,14 @@ def chain(
         approved for Mediagenix. An unverified chain proves nothing about the server.
 
     Raises:
-        UsageError: *host* or *proxy* cannot be used.
+        UsageError: *host*, *timeout_s* or *proxy* cannot be used.
         ProxyError: The proxy opens no tunnel.
         TlsError: No TLS connection is possible; the message says why.
     """
     import pandas as pd  # noqa: PLC0415 - only this function needs pandas
 
     argument, proxy = None if proxy is None else Secret(proxy), None
+    timeout_s = positive(timeout_s, "timeout_s")
     name, port = _host_and_port(host)
     url = f"https://[{name}]:{port}" if ":" in name else f"https://{name}:{port}"
     trust = tls.public_trust() if trust is None else trust

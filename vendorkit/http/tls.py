@@ -154,7 +154,11 @@ def read_roots(file: str, source: str) -> tuple[str, ...]:
         SettingsError: The file cannot be read, or holds no certificate or a broken one.
     """
     path = Path(os.path.expanduser(file))  # noqa: PTH111 - Path.expanduser() may raise
-    raw = read_bounded(path, limit_bytes=_BUNDLE_LIMIT_BYTES, pipe_wait_s=PIPE_WAIT_S)
+    try:
+        raw = read_bounded(path, limit_bytes=_BUNDLE_LIMIT_BYTES, pipe_wait_s=PIPE_WAIT_S)
+    except SettingsError as exc:
+        what = f"{source}: {exc.what}"
+        raise SettingsError(what, remedy="Correct the path, or remove the setting.") from None
     text = raw.replace(b"\0", b"").decode("ascii", "ignore")  # PowerShell writes UTF-16
     parts = [part.partition(_END) for part in text.split(_BEGIN)[1:]]
     pems = tuple("\n".join([_BEGIN, *body.split(), end]) for body, end, _ in parts if end)  # lines may be indented
