@@ -191,11 +191,6 @@ class Adapter(PerProcess, HTTPAdapter):
         conn.cert_reqs = "CERT_REQUIRED"
         conn.ca_certs = conn.ca_cert_dir = None
 
-    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
-        """Leave certificates out of the pool's key, because the pool's context has them."""
-        host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
-        return host, {"cert_reqs": "CERT_REQUIRED"}
-
     def send(  # noqa: PLR0917 - requests' own signature
         self,
         request: requests.PreparedRequest,
