@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import count, takewhile
+from itertools import count, islice, takewhile
 from operator import eq
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -231,29 +231,28 @@ def newest(folder: Path) -> Version | None:
     return version(folder, number) if number >= 0 else None
 
 
-def unfinished(folder: Path) -> Footer | None:
+def unfinished(folder: Path, most: int | None = None) -> Footer | None:
     """
     Return the footer of the last part before which all parts are intact, or None if there is none.
 
-    The part itself is appended to the parts in its note.
+    The part itself is appended to the parts in its note. Only the first *most* parts are read; None means all.
     """
-    footers = list[Footer]()
+    found: Footer | None = None
     with suppress(DamagedError), checked(DamagedError(folder)):
-        for number in count():
+        for number in islice(count(), most):
             name = files.part_name(0, number)
             body = files.read_file(folder / name, files.MAX_BYTES)
             file = files.parquet(body)
             footer = msgspec.json.decode(file.metadata.metadata[FOOTER_KEY], type=Footer, dec_hook=to_schema)
-            before, parts = footers[-1].note.parts if footers else [], footer.note.parts
+            before, parts = found.note.parts if found else [], footer.note.parts
             if parts != before:  # a part before this one is not what was written
-                del footers[sum(1 for _ in takewhile(bool, map(eq, parts, before))) :]
-                break
+                return unfinished(folder, sum(1 for _ in takewhile(bool, map(eq, parts, before))))
             rows = sum(batch.num_rows for batch in file.iter_batches(BATCH_ROWS))  # verifies the checksums of pages
             first = footer.note.end
             part = Part(name, len(body), rows, first, first + rows - 1, zlib.crc32(body), footer.members)
             footer.note.parts = [*parts, part]
-            footers.append(footer)
-    return footers[-1] if footers else None
+            found = footer
+    return found
 
 
 def log_file(folder: Path, number: int) -> Path:
