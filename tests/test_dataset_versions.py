@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 import multiprocessing
+import pickle
 import shutil
 import traceback
 from datetime import date, datetime
@@ -87,6 +89,22 @@ def test_a_dataset_is_that_of_its_folder_wherever_the_notebook_goes(medipim, tmp
     assert saved.frame()["id"].tolist() == ["9"]
     assert saved.arrow().to_table()["id"].to_pylist() == ["9"]
     assert len(saved.history()) == 1
+
+
+def test_a_wrong_call_of_a_dataset_leads_to_the_right_one(tmp_path):
+    """As for a query."""
+    dataset = Dataset(tmp_path, 0, True, 0, None, "", 0)
+    for verb, said in (
+        (dataset.changes, "missing a required argument: 'since'"),
+        (lambda: dataset.changes(sinse=0), "Did you mean since?"),
+        (dataset.compact, "missing a required argument: 'keep_days'"),
+        (lambda: dataset.frame("id"), "too many positional arguments. Its arguments: columns"),
+        (lambda: dataset.chnages(0), "no attribute 'chnages'. Did you mean changes"),
+        (lambda: dataset.head(3), r"Write frame\(\)\.head\."),
+    ):
+        with pytest.raises(UsageError, match=said):
+            verb()
+    assert pickle.loads(pickle.dumps(dataset)) == copy.copy(dataset) == dataset  # noqa: S301
 
 
 def test_history_has_a_row_per_version(two):
