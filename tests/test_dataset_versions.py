@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 import json
 import multiprocessing
-import pickle
 import shutil
 import traceback
 from datetime import date, datetime
@@ -99,12 +97,9 @@ def test_a_wrong_call_of_a_dataset_leads_to_the_right_one(tmp_path):
         (lambda: dataset.changes(sinse=0), "Did you mean since?"),
         (dataset.compact, "missing a required argument: 'keep_days'"),
         (lambda: dataset.frame("id"), "too many positional arguments. Its arguments: columns"),
-        (lambda: dataset.chnages(0), "no attribute 'chnages'. Did you mean changes"),
-        (lambda: dataset.head(3), r"Write frame\(\)\.head\."),
     ):
         with pytest.raises(UsageError, match=said):
             verb()
-    assert pickle.loads(pickle.dumps(dataset)) == copy.copy(dataset) == dataset  # noqa: S301
 
 
 def test_history_has_a_row_per_version(two):
@@ -459,7 +454,10 @@ def test_a_path_that_deltalake_takes_for_another_is_refused(medipim, vendors, tm
     monkeypatch.chdir(tmp_path / "50% off")
     with pytest.raises(UsageError, match=r"A dataset cannot be saved at .* Choose another folder"):
         medipim.brands.query().save("plain")
-    assert [one.name for one in tmp_path.iterdir()] == ["50% off"]
+    (tmp_path / "link").symlink_to("50% off")
+    with pytest.raises(UsageError, match=r"A dataset cannot be saved at .* Choose another folder"):
+        medipim.brands.query().save(tmp_path / "link")
+    assert {one.name for one in tmp_path.iterdir()} == {"50% off", "link"}
     assert not list((tmp_path / "50% off").iterdir())
     assert vendors["medipim"].requests == 0
 

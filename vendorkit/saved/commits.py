@@ -16,12 +16,13 @@ from typing import Any, Final
 
 from vendorkit.auth.interrupts import from_outside
 from vendorkit.errors import IncompletePull, SettingsError, UsageError
-from vendorkit.saved.files import LOG, checked, names_in, sync_folder, unusable
+from vendorkit.files import real_path
+from vendorkit.saved.files import LOG, names_in, sync_folder
 from vendorkit.saved.log import Note, Version, encoded, log_file, stats, stored_schema, versions
 from vendorkit.saved.stored import version_1
 
 _RETENTION_SETTINGS: Final = ("delta.logRetentionDuration", "delta.deletedFileRetentionDuration")
-# deltalake decodes "%20", replaces "\" by "/", and would then open another folder.
+# deltalake follows links, decodes "%20", replaces "\" by "/", and would then open another folder.
 _UNUSABLE: Final = re.compile(r"[%\x00-\x1f]|\w\w:[/\\]" if os.name == "nt" else r"[%\\\x00-\x1f]|\w\w:/")
 _EXPECTED_IN_LOG: Final = re.compile(r"\d{20}\.json|_commit_[\w-]+\.json\.tmp")
 _forked = False
@@ -48,10 +49,9 @@ def check_writable(folder: Path) -> None:
     if _forked:
         what = "Datasets cannot be written in this forked process, because deltalake was imported before the fork."
         raise UsageError(what, remedy='Start it with the method "spawn" or "forkserver" of multiprocessing.')
-    with checked(unusable(folder)):  # the working folder may have been deleted
-        path = str(folder.absolute())
+    path = str(real_path(folder))
     if match := _UNUSABLE.search(path):
-        what = f"A dataset cannot be saved at {str(folder)!r}: the path of a Delta table must not contain {match[0]!r}."
+        what = f"A dataset cannot be saved at {path!r}: the path of a Delta table must not contain {match[0]!r}."
         raise UsageError(what, remedy="Choose another folder.")
     deque(versions(folder), maxlen=0)  # check the whole log before deltalake reads it: its origin and its size
 
@@ -68,7 +68,7 @@ def commit(folder: Path, old: Version | None, note: Note) -> None:
     Raises:
         IncompletePull: The commit could not be written, or another program wrote a newer version than *old*.
     """
-    now, path, version = int(time.time() * 1000), str(folder.absolute()), 0 if old is None else old.following
+    now, path, version = int(time.time() * 1000), str(real_path(folder)), 0 if old is None else old.following
     with _deltalake(folder) as delta:
         # Without retries, because a retry would commit on top of a version that another process wrote.
         metadata = {"vendorkit": json.loads(encoded(note))}

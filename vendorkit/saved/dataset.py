@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import Any, Final
 
 import pandas as pd
 import pyarrow as pa
@@ -16,7 +16,7 @@ import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 
 from vendorkit import arguments, calls
-from vendorkit.ask import suggestion, unknown_name
+from vendorkit.ask import suggestion
 from vendorkit.errors import IncompletePull, UsageError
 from vendorkit.frames import to_frame
 from vendorkit.saved.changes import CHANGES, compare
@@ -128,11 +128,6 @@ class Dataset:
             raise UsageError(what, remedy="Call save() again to continue the download.")
         readable(self.path, None)  # if the folder was deleted, there is no history, and locked() would create it
         return self.version
-
-    if not TYPE_CHECKING:  # type checkers find unknown names by themselves
-
-        def __getattr__(self, name: str) -> NoReturn:
-            unknown_name(self, "A dataset", name, call="frame()" if hasattr(pd.DataFrame, name) else "")
 
     def __repr__(self) -> str:
         of_total = "" if self.complete or self.total is None else f" of {self.total:,}"

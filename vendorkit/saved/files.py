@@ -185,12 +185,6 @@ def sync_folder(path: Path) -> None:
             os.close(folder)
 
 
-def unusable(folder: Path) -> UsageError:
-    """Return the error for a folder that cannot be created, or not be written to."""
-    what = f"{folder} cannot be used as a folder for a dataset."
-    return UsageError(what, remedy="Choose another folder, or allow writing to it.")
-
-
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """
@@ -199,7 +193,8 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         UsageError: The folder is not writable, has other files in it, or is locked.
     """
-    with checked(unusable(folder)):
+    what = f"{folder} cannot be used as a folder for a dataset."
+    with checked(UsageError(what, remedy="Choose another folder, or allow writing to it.")):
         if not folder.is_dir():
             folder.mkdir(parents=True, exist_ok=True)  # another process may create it now
     names = names_in(folder)
