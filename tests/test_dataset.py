@@ -394,10 +394,10 @@ def test_a_total_that_moves_meanwhile_ends_the_pull(medipim, tmp_path, monkeypat
     query = medipim.products.query()
     total = medipim_paging.total_of
     monkeypatch.setattr(medipim_paging, "total_of", lambda _: next(announced))
-    with pytest.raises(IncompletePull, match=r"began when there were 5,000 records; now there are 5,001") as caught:
+    with pytest.raises(IncompletePull, match=r"begun when there were 5,000 records; now there are 5,001") as caught:
         query.save(tmp_path / "d", columns=["id"])
     assert 0 < caught.value.arrived.rows < 5000
-    with pytest.raises(IncompletePull, match=r"began when there were 5,000 records; now there are 5,001"):
+    with pytest.raises(IncompletePull, match=r"begun when there were 5,000 records; now there are 5,001"):
         query.save(tmp_path / "d", columns=["id"])
     monkeypatch.setattr(medipim_paging, "total_of", total)
     assert query.save(tmp_path / "d", columns=["id"]).complete
@@ -516,7 +516,7 @@ def test_a_working_folder_that_was_deleted_is_refused_before_the_pull(medipim, v
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
     for verb in (medipim.brands.query().save, vk.load, medipim.media.query().update):
-        with pytest.raises(UsageError, match="cannot be used|not a saved"):
+        with pytest.raises(UsageError, match=r"cannot be used|not a saved"):
             verb("d")
     assert vendors["medipim"].requests == 0
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import stat
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -269,11 +268,9 @@ def last(folder: Path) -> int:
     """Return the number of the newest version, or -1 if there is none; `UsageError` if the log is not a folder."""
     log = folder / LOG
     with checked(_foreign(folder, 0)):
-        with suppress(FileNotFoundError, NotADirectoryError):
-            if not stat.S_ISDIR(log.lstat().st_mode):
-                raise ValueError(LOG)
-            return max((int(match[1]) for name in names_in(log) if (match := _COMMIT.fullmatch(name))), default=-1)
-        return -1
+        if log.is_symlink() or (log.exists() and not log.is_dir()):
+            raise ValueError(LOG)
+        return max((int(match[1]) for name in names_in(log) if (match := _COMMIT.fullmatch(name))), default=-1)
 
 
 def version(folder: Path, number: int) -> Version:

@@ -124,13 +124,11 @@ class Download:
 
     def resume(self) -> None:
         """Continue an unfinished download in the folder, if there is one."""
-        found = unfinished(self.folder)
-        if found is None:
-            return
-        check_same_query(self.folder, found.note.question, self.note.question)
-        if found.note.schema.equals(self.note.schema):
-            self.note, self.cursor, self.done = found.note, found.cursor, found.done
-            self.drift = Drift(Counter(found.unknown), Counter(found.unfit))
+        if found := unfinished(self.folder):
+            check_same_query(self.folder, found.note.question, self.note.question)
+            if found.note.schema.equals(self.note.schema):
+                self.note, self.cursor, self.done = found.note, found.cursor, found.done
+                self.drift = Drift(Counter(found.unknown), Counter(found.unfit))
 
     def restart(self) -> None:
         """Start from the first page, without any parts."""
@@ -183,8 +181,7 @@ class Download:
             resumes = "" if self.cursor is None else " save() continues from there."
             what = f"The download of {self.ask.resource} broke off at row {self.note.rows:,}: {error.what}"
             raise IncompletePull(what, remedy=f"{error.remedy}{resumes}") from error
-        is_cut = self.ask.limit is not None and self.note.rows >= self.ask.limit
-        if not is_cut and (why := self._why_incomplete()):
+        if self.note.rows != self.ask.limit and (why := self._why_incomplete()):
             raise pull.incomplete(why)
 
     def _receive(self, pull: Pull) -> VendorkitError | None:
@@ -225,8 +222,7 @@ class Download:
         note = self.note
         note.total = total if note.total is None else note.total
         if total not in {None, note.total}:
-            before = f"The download into {self.folder} began when there were {note.total:,} records"
-            what = f"{before}; now there are {total:,}."
+            what = f"{self.folder} was begun when there were {note.total:,} records; now there are {total:,}."
             raise IncompletePull(what, remedy="Delete the folder and save again, or save into another one.")
 
     def _add(self, group: Group[Batch]) -> None:
