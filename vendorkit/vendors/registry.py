@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from vendorkit import arguments, calls
 from vendorkit.ask import choice, suggestion
@@ -27,7 +27,7 @@ from vendorkit.vendors.medipim.client import Medipim
 from vendorkit.vendors.pledg.client import Pledg
 
 if TYPE_CHECKING:
-    from vendorkit.local import LocalVendor, LocalVendors
+    from vendorkit.local import LocalVendors
 
 CLIENTS: Final[dict[str, type[Client]]] = {}
 K = TypeVar("K", bound=type[Client])
@@ -42,12 +42,6 @@ def register(kind: K) -> K:
 register(Medipim)
 register(Pledg)
 register(Mediagenix)
-
-
-class Servers(Protocol):
-    """Running mock servers by name."""
-
-    def __getitem__(self, name: str) -> LocalVendor: ...
 
 
 def refuse_call(unknown: list[str], known: Collection[str]) -> NoReturn:
@@ -95,7 +89,9 @@ def open_client(
     return kind(endpoint, _with_country(kind, found, country), writable=writable, policy=policy)
 
 
-def connect_local(vendor: str, servers: Servers | str, *, country: str | None, policy: Policy | None = None) -> Client:
+def connect_local(
+    vendor: str, servers: LocalVendors | str, *, country: str | None, policy: Policy | None = None
+) -> Client:
     """Return a client of one of these mock servers, or of those of an address file at the path *servers*."""
     kind = CLIENTS[vendor]
     endpoint, settings = _mock_endpoint(servers, kind, country)
@@ -178,11 +174,11 @@ def _local(kind: type[Client], country: str | None) -> tuple[Endpoint, Settings]
     return _mock_endpoint(path, kind, country)
 
 
-def _mock_endpoint(servers: Servers | str, kind: type[Client], country: str | None) -> tuple[Endpoint, Settings]:
+def _mock_endpoint(servers: LocalVendors | str, kind: type[Client], country: str | None) -> tuple[Endpoint, Settings]:
     from vendorkit.local.server.address_file import address_file, servers_at  # noqa: PLC0415 - the servers are an extra
 
     def reopen(policy: Policy) -> Callable[[], Source]:
-        path = servers if isinstance(servers, str) else str(address_file(cast("LocalVendors", servers)))
+        path = servers if isinstance(servers, str) else str(address_file(servers))
         return partial(connect_local, kind.vendor_name, path, country=country, policy=policy)
 
     running = servers_at(servers) if isinstance(servers, str) else servers

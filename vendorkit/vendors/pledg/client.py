@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, NoReturn
 
 from requests.auth import AuthBase
@@ -68,19 +69,9 @@ class Pledg(Client):
 
     def schemes(self) -> Mapping[str, AuthBase]:
         """Return "token" and "basic", if their settings are set. The vendor recommends the token."""
-        schemes: dict[str, AuthBase] = {}
-        for name, pair in _PAIRS.items():
-            if all(self.settings.get(variable) for variable in pair):
-                schemes[name] = self._scheme(name, *(self.settings.values[variable] for variable in pair))
-        if "token" in schemes:
-            schemes["default"] = schemes["token"]
-        return schemes
-
-    def _scheme(self, name: str, user: Secret, password: Secret) -> AuthBase:
-        if name == "basic":
-            return Basic(user.reveal(), password.reveal())
-        token_url = f"{self.endpoint.base_url}/api/token"
-        return ClientCredentials(token_url, user.reveal(), password.reveal(), post=self.session.send_once)
+        token = partial(ClientCredentials, f"{self.base_url}/api/token", post=self.session.send_once)
+        schemes = {name: (Basic if name == "basic" else token)(*pair) for name, pair in self._pairs().items()}
+        return {**schemes, "default": schemes["token"]} if "token" in schemes else schemes
 
     def signing(self, scheme: str | None) -> Signing:
         """Return HTTP Basic with the dashboard's credentials, or an access token, which is fetched first."""
@@ -89,8 +80,13 @@ class Pledg(Client):
 
     def credential_pairs(self) -> list[tuple[str, str]]:
         """Return the API key with its secret, and the e-mail with its password, if they are set."""
-        pairs = [(self.settings.get(user), self.settings.get(password)) for user, password in _PAIRS.values()]
-        return [(user, password) for user, password in pairs if user and password]
+        return list(self._pairs().values())
+
+    def _pairs(self) -> dict[str, tuple[str, str]]:
+        pairs = {
+            name: (self.settings.get(user), self.settings.get(password)) for name, (user, password) in _PAIRS.items()
+        }
+        return {name: (user, password) for name, (user, password) in pairs.items() if user and password}
 
     def ping(self) -> str:
         """Fetch the merchant's conditions, and an access token if an API key is set."""
