@@ -201,7 +201,7 @@ def test_get_takes_ids_and_no_other_address(mediagenix):
     for strange in ("../titles/42", "42?expand=images"):
         with pytest.raises(NotFound):
             mediagenix.titles.get(strange)
-    with pytest.raises(UsageError, match=r"metadata have no ids.*query\(title=<id>\)"):
+    with pytest.raises(UsageError, match=r"metadata can only be listed under a parent\. Give title=<id>"):
         mediagenix.metadata.get(42)
 
 

@@ -119,8 +119,8 @@ class Linked(Paging):
         return (yield NEXT)  # type: ignore[no-any-return]
 
     def adjacent(self, ask: Ask, cursor: Any, one: Accept) -> tuple[Any, Any]:  # noqa: ARG002
-        """Return the vendor's links to the previous and the next page."""
-        return link_of(one.page, "prev_link"), link_of(one.page, "next_link")
+        """Return the vendor's link to the previous page, and the one to the next."""
+        return link_of(one.page, "prev_link"), one.cursor
 
     def split(self, ask: Ask, parts: int) -> Flow[list[Ask]]:
         """
@@ -165,11 +165,10 @@ class Linked(Paging):
         why = f"pages of {PER_PAGE} link to each other; numbered pages are requested a few at once, and checked"
         return Cost(max(1, -(-rows // PER_PAGE)), "links", why, AT_ONCE)
 
-    def get(self, ask: Ask, identifier: str) -> Flow[Page]:  # noqa: ARG002
-        """GET the record by its path."""
+    def get(self, ask: Ask, identifier: str) -> Flow[Page]:
+        """GET the record by its path. For notes and others without ids, raise the error that names their parents."""
         if self.path == "/api":
-            what = f"{self.name} have no ids: they belong to other records."
-            raise UsageError(what, remedy=f"Use query({next(iter(self.parents))}=<id>), or follow a link.")
+            self.call(ask)
         page: Page = yield Call("GET", f"{self.path}/{quote(identifier, safe='')}")
         return page
 

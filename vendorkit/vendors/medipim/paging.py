@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from vendorkit.ask import Ask
 from vendorkit.errors import IncompletePull, MalformedAnswer, NotFound
@@ -229,16 +229,13 @@ class Windowed(Lookup):
         while (page := (yield NEXT)) is not None:
             meta = page.envelope["meta"]
             if meta["first_index"] != expected or meta["total"] is None or meta["last_index"] >= meta["total"]:
-                self._broken(expected, total)
+                break
             expected, total = meta["last_index"] + 1, meta["total"]
             yield Accept(page, None, total)
         # An empty stream is an error too: it is requested only if a page announced more records.
-        if expected != total or not total:
-            self._broken(expected, total)
-
-    def _broken(self, received: int, total: int) -> NoReturn:
-        what = f"The stream of {self.name} broke off after {received:,} of {total:,} records."
-        raise IncompletePull(what, remedy="Query again.")
+        if page is not None or expected != total or not total:
+            what = f"The stream of {self.name} broke off after {expected:,} of {total:,} records."
+            raise IncompletePull(what, remedy="Query again.")
 
     def _stream_call(self, ask: Ask) -> Call:
         path = self.path.replace("/query", "/stream")
