@@ -354,8 +354,9 @@ def test_file_without_the_host_gets_it(medipim, tmp_path, text):
     assert list(saved_requests(place, medipim)) == ["one", "two"]
 
 
-def test_device_is_no_file_to_save_to(medipim, tmp_path):
-    """The device would be replaced by a file."""
+def test_device_is_no_file_to_save_to(medipim, tmp_path, monkeypatch):
+    """The device would be replaced by a file. So this test cannot write: it may run as root, without the check."""
+    monkeypatch.setattr("vendorkit.httpfile.write_atomically", lambda *_: pytest.fail("the device was written to"))
     (tmp_path / "x.http").symlink_to(os.devnull)
     with pytest.raises(UsageError, match="the path of a file"):
         save_request(tmp_path / "x.http", "one", medipim.brands.query(), medipim)
