@@ -250,11 +250,10 @@ def http_text(query: Query, name: str, options: Mapping[str, Any] | None = None)
     shown = f"{{{{host}}}}{url.removeprefix(client.base_url)}" if url.startswith(f"{client.base_url}/") else url
     lines += [f"{prepared.method} {shown}"]
     lines += ["Content-Type: application/json"] * (call.json is not None) + [f"Accept: {prepared.headers['Accept']}"]
-    if signing.kind == "token":
-        lines += ["# Other programs need an access token here: Authorization: Bearer ... vendorkit fetches its own."]
-    elif signing.kind != "none":
-        settings = " ".join(f"{{{{$dotenv {variable}}}}}" for variable in signing.variables[:2])
-        lines += [f"Authorization: {signing.kind.capitalize()} {settings}"]
+    settings = " ".join(f"{{{{$dotenv {variable}}}}}" for variable in signing.variables[:2])
+    note = "# Other programs need an access token here: Authorization: Bearer ... vendorkit fetches its own."
+    special = {"none": [], "token": [note]}
+    lines += special.get(signing.kind, [f"Authorization: {signing.kind.capitalize()} {settings}"])
     # "{{" would begin a variable.
     body = "" if call.json is None else json.dumps(call.json, indent=2, ensure_ascii=False).replace("{{", "{\\u007b")
     return "\n".join([*lines, "", body]).rstrip() + "\n"

@@ -200,10 +200,7 @@ class Browsing:
         return BoundResource(self.client, self.settings, resource).query(**filters)
 
     def _single(self, record: Any, page: Page | None) -> Found:
-        return Found(self._entity(record), page=page, links=self.references(record))
-
-    def _entity(self, record: Any) -> Any:
-        return record
+        return Found(record, page=page, links=self.references(record))
 
     def _is_record(self, address: Address) -> bool:
         return address.identifier is not None

@@ -121,13 +121,11 @@ class ForEach:
         if others or not declared.many or declared.kind != "code" or self.base.limit:
             return None
         wire = declared.wire
+        if not all(isinstance(ask.filters[wire], str) for ask in asks):
+            return None
         for leaf in schema.leaves:
             kind = leaf.kind.of if isinstance(leaf.kind, ListOf) else leaf.kind
-            if (
-                leaf.path == (wire,)
-                and kind in (Kind.CODE, Kind.ID)
-                and all(isinstance(ask.filters[wire], str) for ask in asks)
-            ):
+            if leaf.path == (wire,) and kind in (Kind.CODE, Kind.ID):
                 return Bulk(wire, leaf.name)
         return None
 

@@ -206,8 +206,8 @@ class Api(server.Api):
         if not self._refundable_cents[purchase_uid]:
             raise _Refused(400, "The purchase is refunded or released already")
         self._refundable_cents[purchase_uid] = 0
-        answer = {"purchase_uid": purchase_uid}
-        return JSONResponse(answer) if self.settings.release_answer == "json" else Response(b"", 200)
+        as_json = self.settings.release_answer == "json"
+        return JSONResponse({"purchase_uid": purchase_uid}) if as_json else Response(b"", 200)
 
     def _refundable(self, request: Request) -> str:
         """Return the uid of the purchase in the path, which a notification names or a link created."""

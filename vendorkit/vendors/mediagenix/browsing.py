@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 from urllib.parse import parse_qsl
 
+from vendorkit.frames import Page
 from vendorkit.http.call import Call
 from vendorkit.query import Query
-from vendorkit.vendors.browsing import Address, Browsing
+from vendorkit.vendors.browsing import Address, Browsing, Found
 
 _PAGING: Final = {"page", "per_page", "pagination"}
 
@@ -56,8 +57,8 @@ class Hypermedia(Browsing):
         links = {key.removesuffix("_link"): href for key, href in record.items() if key.endswith("_link")}
         return {rel: str(href) for rel, href in links.items() if href and rel != "self"}
 
-    def _entity(self, record: Any) -> Any:
-        return self.entity(record)
+    def _single(self, record: Any, page: Page | None) -> Found:
+        return super()._single(self.entity(record), page)
 
     def _is_record(self, address: Address) -> bool:
         return address.call is not None and address.call.records is None

@@ -60,8 +60,7 @@ class Linked(Paging):
             params |= {name: value for name, value in paged.items() if name not in in_url}
         if ask.expand:
             params["expand"] = ",".join(ask.expand)
-        accept = "xml" if ask.accept == "xml" else "json"
-        return Call("GET", url, params=params, accept=accept, records=None if single else "entries")  # type: ignore[arg-type]
+        return Call("GET", url, params=params, accept=ask.accept, records=None if single else "entries")  # type: ignore[arg-type]
 
     def pages(self, ask: Ask, cursor: Any = None) -> Flow[None]:
         """Accept pages by following `next` to the end. The pages of a planned part are fetched by number."""
