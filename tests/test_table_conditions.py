@@ -236,6 +236,8 @@ REPEATED = FRAME[["name", "cents"]].set_index(pd.Index([1, 1, 2, 2, 1, 2], name=
         (FRAME, {}, None, None),
         (FRAME, {"cents": ">=5", "price": "!=7.25"}, "name", ["name", "price"]),
         (FRAME, {"created": "2026-03 | 2025", "arrow": ">2025"}, "arrow", None),
+        (FRAME, {"cents": ">=5", "arrow": "!=2024"}, None, None),
+        (FRAME, {"arrow": ">2024", "cents": ">=5", "active": "true"}, "arrow", None),
         (FRAME, {"active": "true", "name": "!=tea"}, "active", ["active"]),
         (FRAME, {None: "soap"}, "lists", ["lists"]),
         (FRAME, {"lists": "soap", "mixed": "not null"}, "mixed", None),

@@ -255,9 +255,12 @@ class View:
 
     def _mask_code(self, label: str, text: str) -> str:
         if label in self.names:
-            parsed = condition(self._columns[label], text, label, f"df[{literal(self.names[label])}]")
+            column = self._columns[label]
+            parsed = condition(column, text, label, f"df[{literal(self.names[label])}]")
             if parsed is not None:
-                return parsed
+                # pandas cannot join a mask of Arrow that has nulls to one of another dtype.
+                has_nulls = isinstance(column.dtype, pd.ArrowDtype) and column.hasnans and len(self._filters) > 1
+                return f"({parsed}).fillna(False)" if has_nulls else parsed
         return f"vk.table(df).matches({', '.join(map(literal, (text, label) if label else (text,)))})"
 
     def column(self, label: str, *, shown: bool = False) -> pd.Series[Any]:
