@@ -21,6 +21,7 @@ from vendorkit.errors import Cancelled, UsageError
 from vendorkit.http.exchanges import Body, Exchange
 from vendorkit.panels.markup import pretty
 from vendorkit.panels.request.controls import typed
+from vendorkit.panels.request.form import Form
 from vendorkit.panels.request.outcome import ProgressBar, duration, plan_text
 from vendorkit.pull import Progress, progress_to
 from vendorkit.resource import Cost, describe, first_call
@@ -469,6 +470,20 @@ def test_clicks_make_the_same_query_as_code(panel, medipim):
     wanted = query.frame(columns=["id", "status", "created_at"], limit=5, locale="fr")
     pd.testing.assert_frame_equal(panel.frame, wanted)
     assert len(wanted) == 5
+
+
+def test_download_may_end_while_another_form_is_created(panel, monkeypatch):
+    """In another thread: the panel was busy for ever."""
+
+    def create(*args):
+        panel._busy_changed(False)
+        return Form(*args)
+
+    panel.busy = True
+    monkeypatch.setattr("vendorkit.panels.request.widget.Form", create)
+    panel.choose("brands")
+    assert not panel.busy
+    assert panel.query.resource.name == "brands"
 
 
 def test_rows_and_groups_can_be_taken_out(panel):

@@ -89,7 +89,8 @@ class RequestPanel(WorkPanel):
     @property
     def form(self) -> Form:
         """The controls of the chosen resource."""
-        return self._forms[self._resource.value]
+        form: Form = self._form_box.children[0]  # while the next one is created, in another thread, the one on view
+        return form
 
     @property
     def query(self) -> Query:
@@ -191,7 +192,7 @@ class RequestPanel(WorkPanel):
         if name not in self._forms:
             self._forms[name] = Form(self.client, resource, self._changed, self.fail)
         self._about.value = dim_html(resource.about)
-        self._form_box.children = [self.form]
+        self._form_box.children = [self._forms[name]]
         self._changed()
 
     def _changed(self) -> None:
