@@ -53,7 +53,6 @@ class Browser(WorkPanel):
         self.query: Query | None = None
         self._past: list[Response] = []
         self._at = -1
-        self._temporary: list[widgets.Widget] = []  # for one response, and closed with it
         self._list: Table | None = None  # created for the first list and reused
         self._ticks, self._links, self._heading = widgets.HBox(layout=WRAP), widgets.HBox(layout=WRAP), widgets.HTML()
         self._body, self._json, self._frame, self._xml, self._about = (widgets.HTML() for _ in range(5))
@@ -179,7 +178,7 @@ class Browser(WorkPanel):
         """Show *response* and close the widgets of the previous one."""
         self.response, self.query = response, response.address.query
         self.resource, self.frame = response.resource, response.frame
-        old, self._temporary = self._temporary, []
+        old = self._links.children + self._ticks.children
         self._status.value = ""
         self._heading.value = markup.heading_html(response, title_of(self.client))
         self._body.value = markup.record_html(response)
@@ -197,7 +196,6 @@ class Browser(WorkPanel):
         off = {"disabled": True}
         links = [button(name, partial(self.go, url), self.fail, url, **off) for name, url in response.links.items()]
         self._links.children = [widgets.Label("Links"), *links] if links else []
-        self._temporary += self._links.children
 
     def _offer_ticks(self, response: Response) -> None:
         query = response.address.query
@@ -206,7 +204,6 @@ class Browser(WorkPanel):
         boxes = [widgets.Checkbox(value=value, description=rel, **auto) for rel, value in ticked.items()]
         self._ticks.children, self._expand.layout.display = boxes, "" if boxes else "none"
         self._about.value = markup.expands_html(self.client, ticked) if boxes else ""
-        self._temporary += boxes
 
     def _show_list(self, response: Response) -> None:
         self._pager.layout.display = "" if response.before or response.after else "none"

@@ -140,10 +140,12 @@ class Conditions(widgets.VBox):  # type: ignore[misc]
         return any(row.faulty for row in self._rows.children)
 
     def _new_control(self, declared: Filter) -> Control:
-        remove = partial(button, "Remove", lambda: self._remove(control), self._on_error, f"Remove {declared.name}")
+        remove: list[Any] = []
+        if not declared.required:
+            remove += [button("Remove", lambda: self._remove(control), self._on_error, f"Remove {declared.name}")]
         target = self._lookup.resource(self._resource, declared)
         search = None if target is None else partial(self._lookup.later, target)
-        control = Control(declared, self._changed, [] if declared.required else [remove()], search=search)
+        control = Control(declared, self._changed, remove, search)
         self._set_rows((*self._rows.children, control))
         return control
 

@@ -26,7 +26,7 @@ from vendorkit.vendors.bound import search_filter
 from vendorkit.vendors.client import Client
 
 Matches = list[tuple[str, str]]  # label and id
-Search = Callable[[str, Callable[[Any], None]], None]
+Search = Callable[[str, Callable[[Any], None]], None] | None
 MIN_LETTERS: Final = 3
 _PAUSE_S: Final = 0.3  # between the last keystroke and the search
 _MAX_MATCHES: Final = 10
@@ -106,12 +106,10 @@ class Control(widgets.HBox):  # type: ignore[misc]
         search: Looks up ids by name in the background, and calls back with the matches or the error.
     """
 
-    def __init__(
-        self, declared: Filter, changed: Action, extra: Sequence[Any] = (), *, search: Search | None = None
-    ) -> None:
+    def __init__(self, declared: Filter, changed: Action, extra: Sequence[Any] = (), search: Search = None) -> None:
         self.declared, self._changed, self._search = declared, changed, search
         self._matches = widgets.ToggleButtons(value=None, layout={"display": "none"}, style={"button_width": "auto"})
-        self._filling = self.faulty = False
+        self.faulty = False
         self._matches.observe(self._insert, names="value")
         self.box = _widget_for(declared)
         self._note = widgets.HTML(layout={"margin": ".4em 0 .4em .8em", "flex": "1 1 0", "min_width": "0"})
@@ -168,15 +166,14 @@ class Control(widgets.HBox):  # type: ignore[misc]
             what = matches.what if isinstance(matches, VendorkitError) else f"No name contains {name!r}."
             self._note.value += dim_html(what)
             return
-        self._filling = True  # ipywidgets 7 selects the first option
         self._matches.options, self._matches.index = matches, None
-        self._filling = False
         self._matches.tooltips = [label for label, _ in matches]
         self._matches.layout.display = ""
 
     def _insert(self, change: Any) -> None:
-        # Safe to change the text: the button that was pressed has the focus, not the text field.
-        if change["new"] is not None and not self._filling:
+        # Safe to change the text: the button that was pressed has the focus, not the text field. While the buttons are
+        # hidden none was pressed, but ipywidgets 7 selects the first option.
+        if change["new"] is not None and not self._matches.layout.display:
             before, comma, _ = self.box.value.rpartition(",")
             self.box.value = f"{before}{comma}{' ' * bool(comma)}{change['new']}"
 

@@ -121,26 +121,21 @@ class Outcome(widgets.VBox):  # type: ignore[misc]
 
     def __init__(self) -> None:
         self.frame: pd.DataFrame | None = None
+        self.table: Table | None = None  # reused, because ipywidgets would keep every table, and its frame, alive
         self._request: Request | None = None
         self._caption, self._line, self._table_box = "", widgets.HTML(), widgets.VBox()
         super().__init__([self._line, self._table_box])
-
-    @property
-    def table(self) -> Table:
-        """The table that shows the rows, after the first result."""
-        table: Table = self._table_box.children[0]
-        return table
 
     def show(self, frame: pd.DataFrame, request: Request, caption: str, *, broken: bool = False) -> None:
         """Show the rows of *request* below *caption*; *broken* if the download ended early."""
         self.frame, self._request = frame, request
         early = '<b class="vk-fault">Incomplete: the download stopped early.</b> ' if broken else ""
         self._caption = f"{early}<b>{escaped(request[0].resource)}</b>: {escaped(caption)}"
-        # The table is reused, because ipywidgets would keep every table, and its frame, alive.
-        if self._table_box.children:
-            self.table.show(frame)
+        if self.table is None:
+            self.table = Table(frame)
+            self._table_box.children = [self.table]
         else:
-            self._table_box.children = [Table(frame)]
+            self.table.show(frame)
         self.compare(request)
 
     def compare(self, request: Request | None) -> None:
@@ -158,4 +153,4 @@ class Outcome(widgets.VBox):  # type: ignore[misc]
 
     def static_html(self) -> str:
         """Return the line and the current page of the table."""
-        return f"{self._line.value}{self.table.static_html() if self._table_box.children else ''}"
+        return f"{self._line.value}{self.table.static_html() if self.table else ''}"

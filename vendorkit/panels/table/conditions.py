@@ -163,14 +163,11 @@ def _period(column: pd.Series[Any], start: Any) -> tuple[Any, Any]:
         first, after = ((at + _REST_OF_DAY).astype("M8[D]") for at in (first, after))
         return first.item(), (after - 1).item()
     # When clocks change: the first of a repeated hour, and the end of a skipped hour.
-    zone: Any = {"tz": column.dt.tz, "ambiguous": True, "nonexistent": "shift_forward"}
+    unit, zone = column.dt.unit, {"tz": column.dt.tz, "ambiguous": True, "nonexistent": "shift_forward"}
     low = pd.Timestamp(first).tz_localize(**zone)
-    if after < _END:
-        high = pd.Timestamp(after).tz_localize(**zone) - _SECOND
-    else:
-        high = pd.Timestamp(after - _SECOND).tz_localize(**zone)
+    early = _SECOND * int(after >= _END)  # because the year 10000 is no time of Python
+    high = pd.Timestamp(after - early).tz_localize(**zone) - (_SECOND - early)
     with suppress(pd.errors.OutOfBoundsDatetime):  # nanoseconds cannot reach it
-        high += _SECOND - np.timedelta64(1, column.dt.unit)
-    if isinstance(dtype, pd.ArrowDtype):  # Arrow compares times that its unit cannot reach wrongly
-        return low.as_unit(column.dt.unit), high.as_unit(column.dt.unit)
-    return low, high
+        high += _SECOND - np.timedelta64(1, unit)
+    # Arrow compares times that its unit cannot reach wrongly.
+    return (low.as_unit(unit), high.as_unit(unit)) if isinstance(dtype, pd.ArrowDtype) else (low, high)

@@ -89,10 +89,8 @@ class ChartPane(Pane):
         choices = {"Chart": [name for name in CHARTS if self._labels[name]], "of": (), "by": (), "per": list(SPANS)}
         look = {"style": WHOLE, "layout": widgets.Layout(width="20em")}
         self._listed_kind, self._is_listing = "", False
-        self._choices = [
-            entry(widgets.Dropdown, name, self._chosen, self._fail, options=items, **look)
-            for name, items in choices.items()
-        ]
+        make = partial(entry, widgets.Dropdown, action=self._chosen, on_error=self._fail, **look)
+        self._choices = [make(name=name, options=items) for name, items in choices.items()]
         self.children = [widgets.HBox(self._choices, layout=WRAP), self._shown]
 
     def _chosen(self) -> None:

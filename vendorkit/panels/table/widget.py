@@ -41,7 +41,7 @@ class Table(View, WorkPanel):
     def __init__(self, frame: pd.DataFrame, page_size: int = 20, opened: Callable[[int], None] | None = None) -> None:
         page_size = arguments.integer(page_size, "page_size", "a number of rows")
         WorkPanel.__init__(self)
-        self._on_open, self._open_position = opened, -1
+        self._on_open = opened
         self._next_order: tuple[str, bool] | None = None  # of clicks on column heads that still wait to be sorted by
         self._widths: dict[str, float] = {}
         self._facts: dict[str, Facts] = {}
@@ -103,7 +103,8 @@ class Table(View, WorkPanel):
 
     def _head_pressed(self, number: int) -> None:
         """Switch the column from unsorted to ascending, to descending, and back to unsorted."""
-        order, head = self._next_order or (self._sort, self._descending), self.visible[number]
+        # After a sort that failed nothing waits, and the worker is idle.
+        order, head = (self.busy and self._next_order) or (self._sort, self._descending), self.visible[number]
         self._next_order = ("", False) if order == (head, True) else (head, order == (head, False))
         self._compute(self._sort_next)
 
@@ -123,11 +124,6 @@ class Table(View, WorkPanel):
         """Stop the running operation and discard clicks that still wait to be sorted by."""
         self._next_order = None
         super().cancel()
-
-    def fail(self, exc: BaseException) -> None:
-        """Show an error, and discard the clicks that led to it."""
-        self._next_order = None
-        super().fail(exc)
 
     def _apply_filter(self) -> None:
         """Filter by the typed text; an invalid text stays in the field to be corrected."""
@@ -149,11 +145,10 @@ class Table(View, WorkPanel):
         if self._on_open is not None:
             self._on_open(position)
             return
-        self._open_position = -1 if self._open_position == position else position
         fields = ((escaped(label), cells(value, bounded=False)[0]) for label, value in values.items())
         title = f"Row {self._first + number + 1:,}"
-        shown = scrolled_html(f"<b>{title}</b>{info_html(fields)}", title)
-        self._detail.value = "" if self._open_position < 0 else f'<div class="vk-detail">{shown}</div>'
+        shown = f'<div class="vk-detail">{scrolled_html(f"<b>{title}</b>{info_html(fields)}", title)}</div>'
+        self._detail.value = "" if self._detail.value == shown else shown
 
     def changed(self) -> None:
         """Redraw after a change of the view."""
@@ -171,7 +166,6 @@ class Table(View, WorkPanel):
         self._grid.paint(Page(page, widths, self._first, self._sort, self._descending, facts))
         self._info.value = escaped(self._caption())
         self._status.value = self._detail.value = ""
-        self._open_position = -1
         self._chips.relabel(self.chips())
         self._filter_text.value = ""
         # The field has the number of this page before its limit changes, or it would report another one as typed.
