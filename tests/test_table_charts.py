@@ -120,19 +120,32 @@ def test_columns_named_by_numbers_and_tuples_can_be_plotted(columns):
     assert drawn(done["axes"])[2] == [[[1, 4], [3, 2]]]
 
 
-ODD = {"infinite": [1.0, np.inf], "wide": [1e308, -1e308], "near": [2**53 + 1, 2**53 + 1], "formula": ["$\\foo$", "a"]}
+ODD = {"infinite": [1.0, np.inf], "wide": [1e308, -1e308], "near": [2**53 + 1, 2**53 + 1]}
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("name", ODD)
 def test_what_matplotlib_cannot_draw_is_an_error_in_words(name):
-    """A product may have an id past 2**53, and a text may look like a formula."""
+    """A product may have an id past 2**53."""
     table = vk.table(pd.DataFrame({name: ODD[name]}))
     control(table, "Chart").value = True
     table.join()
     shown = table._pane.children[0]._shown.value
     assert f"of {name} cannot be drawn: " in shown
     assert "Choose another chart or column" in shown
+
+
+def test_dollars_are_no_formula():
+    """Two prices in a text, or in a name."""
+    frame = pd.DataFrame({"$a$": ["$5 to $6", "$\\foo$"]})
+    axes = Figure().subplots()
+    Chart("Counts", "$a$").draw(axes, frame)
+    axes.figure.canvas.draw()
+    texts = [axes.title, *axes.get_yticklabels()]
+    assert [text._preprocess_math(text.get_text()) for text in texts] == [
+        ("Counts of $a$", False),
+        *((text, False) for text in frame["$a$"][::-1]),
+    ]
 
 
 def test_frames_without_a_column_to_draw_say_so():

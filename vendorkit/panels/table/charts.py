@@ -55,7 +55,8 @@ class Chart:
     def _plot_code(self) -> str:
         names = {"x": literal(self.x), "y": literal(self.y), "span": literal(SPANS[self.span])}
         plot = "\n".join(CHARTS[self.kind]["lines"]).format(**names)
-        return f"{plot}\naxes.set_title({literal(self.title)})"
+        title = self.title.replace("$", r"\$")  # matplotlib would set what is between two of them as a formula
+        return f"{plot}\naxes.set_title({literal(title)})"
 
     def code(self, rows: str) -> str:
         """Return code that draws the chart in a notebook cell; *rows* is the expression for the frame."""
