@@ -506,7 +506,6 @@ def test_help_is_whole_and_shows_examples(command, width, monkeypatch):
 
 def test_lab_and_demo_without_their_packages_name_the_command(monkeypatch):
     """The message names the missing package and the command that installs it."""
-    monkeypatch.setattr(cli, "find_spec", lambda name: None)
     monkeypatch.setattr(demo_module, "find_spec", lambda name: None)
     for command in ("lab", "demo"):
         error = CliRunner().invoke(cli.main, [command]).exception

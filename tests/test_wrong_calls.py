@@ -17,7 +17,7 @@ from vendorkit.http.call import Policy
 
 # What is called, and what the error leads to.
 CALLS = {
-    'medipim.products.query({"brand": 9})': "too many positional arguments. Its arguments: where, sort, expand",
+    'medipim.products.query({"brand": 9})': "Its arguments: where, sort, expand, accept, strategy, since, **filters.",
     'medipim.products.query(brand="Aderlis")': "medipim.brands.query(search='Aderlis')",
     'medipim.products.query(srot="id")': "Did you mean sort?",
     "medipim.products.query(updated_since=1, updatedSince=2)": "updated_since is given twice, also as updatedSince",

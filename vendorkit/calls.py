@@ -34,7 +34,8 @@ def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
             what = f"{function.__name__}(): {exc}."
         else:
             return function(*args, **kwargs)
-        known = [name for name in expected.parameters if name != "self"] or ["none"]
+        # The text of a parameter begins with its name, and with * or ** for any number of values.
+        known = [str(one).partition(":")[0] for name, one in expected.parameters.items() if name != "self"] or ["none"]
         near = [match for name in kwargs if name not in known for match in get_close_matches(name, known, n=1)]
         raise UsageError(what, remedy=f"Did you mean {near[0]}?" if near else f"Its arguments: {', '.join(known)}.")
 

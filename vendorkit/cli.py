@@ -11,17 +11,16 @@ import subprocess
 import sys
 import time
 import warnings
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 import click
 
 from vendorkit import local
-from vendorkit.demo import require_notebook_extra, run_demo
+from vendorkit.demo import NEEDED_MODULES, require_notebook_extra, run_demo
 from vendorkit.doctor import checkups, next_step, report
 from vendorkit.envfile import ENV_FILE_VARIABLE, env_path
-from vendorkit.errors import SettingsError, UsageError, VendorkitError
+from vendorkit.errors import UsageError, VendorkitError
 from vendorkit.files import real_path
 from vendorkit.installed import IS_CHECKOUT, NOTEBOOKS, START, copy_notebooks, create_folder, write_settings
 from vendorkit.local.server.address_file import address_file
@@ -99,7 +98,7 @@ def demo(output: Path, *, save: bool) -> None:
     if save and not IS_CHECKOUT:
         what = "--save only works in a checkout, and this vendorkit is an installed package."
         raise UsageError(what, remedy="Run the command without --save.")
-    require_notebook_extra()
+    require_notebook_extra(*NEEDED_MODULES)
     folder = create_folder(output / "report")
     os.environ.update({f"{vendor.upper()}_ENVIRONMENT": "local" for vendor in CLIENTS})
     failed = run_demo(paths, folder, save=save)
@@ -123,9 +122,7 @@ def lab(folder: Path | None, arguments: tuple[str, ...]) -> None:
     If `vendorkit init` copied the notebooks into this folder, those are opened. Otherwise they are copied to
     ./vendorkit-notebooks. Options that are not listed below are passed to JupyterLab.
     """
-    if find_spec("jupyterlab") is None:
-        what = "vendorkit lab needs JupyterLab, which is not installed."
-        raise SettingsError(what, remedy='Install it with: pip install "vendorkit[all]"')
+    require_notebook_extra("jupyterlab")
     current = real_path(Path())  # unlike Path.cwd(), it does not raise if the folder was deleted
     default = current if (current / START).exists() and current.resolve() != NOTEBOOKS else current / LAB_FOLDER
     root = create_folder(folder or default).resolve()

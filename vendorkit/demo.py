@@ -24,7 +24,7 @@ from vendorkit.vendors.registry import CLIENTS
 
 CELL_TIMEOUT_S: Final = 120
 _PAGE: Final = Path(__file__).with_name("report.html")
-_NEEDED_MODULES: Final = ("nbformat", "nbclient", "nbconvert", "ipykernel", "matplotlib")
+NEEDED_MODULES: Final = ("nbformat", "nbclient", "nbconvert", "ipykernel", "matplotlib")
 _GENERAL: Final = "First steps, and more than one vendor"
 
 
@@ -47,9 +47,9 @@ class Entry:
     picture: str
 
 
-def require_notebook_extra() -> None:
-    """Raise `SettingsError` if the packages that execute notebooks are not installed."""
-    if missing := [name for name in _NEEDED_MODULES if find_spec(name) is None]:
+def require_notebook_extra(*modules: str) -> None:
+    """Raise `SettingsError` if *modules* are not installed."""
+    if missing := [name for name in modules if find_spec(name) is None]:
         what = f"The notebooks need packages that are not installed: {', '.join(missing)}."
         raise SettingsError(what, remedy='Install them with: pip install "vendorkit[all]"')
 
