@@ -231,7 +231,7 @@ def outcome(call: Callable[[Clients, Any], Any], clients: Clients, value: Any) -
 
 
 @pytest.mark.parametrize("called", CALLS)
-def test_whatever_is_given_the_call_works_or_one_usage_error_says_why(called, clients):
+def test_any_arguments_work_or_give_one_usage_error(called, clients):
     """Public functions raise no bare error, and send nothing before a `UsageError`."""
     # A log of notifications may be endless.
     kinds = VALUES.keys() - ({"endless"} if called == "notifications.frame(bodies)" else set())

@@ -180,7 +180,7 @@ def test_ticked_links_are_embedded(mediagenix):
     assert "images" not in arrived(panel).resource
 
 
-def test_what_is_embedded_is_shown_as_it_came():
+def test_embedded_values_are_shown_unchanged():
     """Integers next to nulls stay integers, text is escaped, and the number of rows is limited."""
     entries = [{"id": 1, "name": "<b>", "self_link": "/a"}, {"id": None, "name": None}, *[{"id": 3}] * 60]
     shown = markup.fields_html({"images_link": "/images", "images": {"entries": entries}})

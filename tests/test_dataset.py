@@ -309,7 +309,7 @@ def test_a_flipped_bit_that_no_page_has_is_noticed_by_the_parts_after_it(medipim
     _assert_same(query.save(folder, columns=["id", "cnk"]).frame(), query.frame(columns=["id", "cnk"]))
 
 
-def test_a_broken_pull_keeps_what_came(medipim, vendors, tmp_path):
+def test_save_keeps_the_pages_before_an_error(medipim, vendors, tmp_path):
     """`save` raises the same error as `frame()`, stores the pages before it, and continues after them."""
     query = medipim.products.query()
     vendors["medipim"].set(fail_next=[""] * 7 + ["404"])

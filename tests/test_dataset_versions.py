@@ -510,7 +510,7 @@ def test_a_forked_process_reads_and_is_refused_writing(medipim, tmp_path):
     assert not Path(f"{folder}-new").exists()
 
 
-def test_what_deltalake_raises_is_ours(medipim, vendors, tmp_path, monkeypatch):
+def test_errors_of_deltalake_become_typed_errors(medipim, vendors, tmp_path, monkeypatch):
     """A panic and its own errors become one typed error without its text; the next call goes on."""
     import deltalake.exceptions
     import deltalake.transaction

@@ -184,7 +184,7 @@ def test_pipe_is_read_to_its_end(how):
     assert not writer.is_alive()
 
 
-def test_pipe_that_stalls_is_an_error_without_what_came(monkeypatch):
+def test_pipe_that_stalls_is_an_error_that_hides_its_content(monkeypatch):
     """N05, S11: The writer stays connected. Neither the error nor its frames contain what it wrote."""
     os.mkfifo(".env", 0o600)
     monkeypatch.setattr(sources, "PIPE_WAIT_S", 0.5)
@@ -348,7 +348,7 @@ def test_badly_copied_value_in_the_file_is_named(kind):
         'b"',
     ],
 )
-def test_value_that_can_be_meant_is_taken_as_it_is(value):
+def test_intended_special_characters_are_kept(value):
     """S05: Quotes inside the file's own quotes are intended, and so are joiners between letters that need them."""
     write_env("A='{}'\n".format(value.replace("'", "\\'")))
     assert read_settings(["A"]).get("A") == value

@@ -61,7 +61,7 @@ def test_check_connection_is_a_plain_function(vendors, vendor):
 @pytest.mark.parametrize(
     ("vendor", "said"), [("medipim", "300 brands"), ("pledg", "valid for 600 s"), ("mediagenix", "Realm Local Movida")]
 )
-def test_success_says_what_else_was_seen(panel, vendor, said):
+def test_successful_test_call_reports_the_other_checks(panel, vendor, said):
     """Realm or lifetime of the token; the chain, the clock, the budget."""
     panel.choose(vendor=vendor)
     panel.start()
@@ -189,7 +189,7 @@ def test_wrong_secret_is_one_sentence_of_cause_and_one_of_remedy(panel, vendors,
     assert "vk-off" not in button(panel, "Test call")._dom_classes
 
 
-def test_error_goes_when_something_else_is_chosen(panel, vendors, monkeypatch):
+def test_error_is_cleared_when_the_choice_changes(panel, vendors, monkeypatch):
     """What is shown belongs to what is chosen."""
     monkeypatch.setitem(vendors["medipim"].credentials, WRONG["medipim"], "made-up-wrong-secret")
     panel.start()
@@ -286,7 +286,7 @@ def test_closed_panel_is_still_shown_as_html(panel, put_out):
     assert "Pledg" in still["text/html"]
 
 
-def test_saved_notebook_shows_what_came_last(panel, put_out):
+def test_saved_notebook_shows_the_last_result(panel, put_out):
     """The state for pages without widgets is updated after a click; nothing is before the panel is shown."""
     panel.start()
     panel.join()

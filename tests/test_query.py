@@ -76,7 +76,7 @@ def test_query_cannot_be_changed(medipim):
         query.filters = {}
 
 
-def test_query_does_not_follow_what_it_was_made_of(medipim):
+def test_query_is_independent_of_its_arguments(medipim):
     """A dictionary that is changed afterwards changes no question that was asked with it."""
     where = {"or": [{"brand": 9}, {"brand": 10}]}
     query = medipim.products.query(where=where, id=["1"])
@@ -296,7 +296,7 @@ def test_data_that_never_rests_is_said_to_be_incomplete(medipim, vendors, monkey
     assert 3 * 20 <= vendors["medipim"].requests <= 3 * 21
 
 
-def test_what_came_just_before_is_not_taken_for_a_move(medipim, vendors):
+def test_change_just_before_a_download_does_not_count_as_moved_data(medipim, vendors):
     """The vendor's clock has whole seconds; the same rows twice are the whole."""
     vendors["medipim"].change("add")
     found = medipim.products.query().frame(columns=["id"])
@@ -331,7 +331,7 @@ def test_numbered_page_without_a_total_is_not_taken_for_the_last(medipim, monkey
         medipim.products.query().frame(columns=["id"])
 
 
-def test_pull_that_breaks_off_gives_what_came(vendors):
+def test_error_of_a_download_has_the_received_rows(vendors):
     """The error of a later page, told as what it means for the table; pages are asked for side by side."""
     medipim = vk.connect("medipim", environment="local", policy=Policy(attempts=1))
     vendors["medipim"].set(fail_next=["", "", "503"])

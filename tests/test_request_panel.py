@@ -574,7 +574,7 @@ def test_feed_that_has_no_total_says_so(client_of):
     assert "does not report how many events match" in status(panel)
 
 
-def test_broken_pull_leaves_what_came(panel, vendors):
+def test_download_that_breaks_off_leaves_the_received_rows(panel, vendors):
     """The error is shown, and `frame` holds what arrived, which says of itself that it is not whole."""
     panel.form.limit.box.value = ""
     vendors["medipim"].set(fail_next=["", "", *["500"] * 40])
@@ -627,7 +627,7 @@ def test_cancel_keeps_what_arrived_and_says_that_it_is_not_whole(panel, vendors)
 
 
 @pytest.mark.parametrize("status_code", ["401", "403"])
-def test_refused_credentials_midway_leave_what_came(panel, vendors, status_code):
+def test_refused_credentials_midway_leave_the_received_rows(panel, vendors, status_code):
     """An error of another kind than a broken download, and the rows before it."""
     panel.form.limit.box.value = ""
     vendors["medipim"].set(fail_next=["", "", *[status_code] * 40])
@@ -784,7 +784,7 @@ def test_estimate_is_right_for_pages_that_come_together(medipim, monkeypatch):
     assert query.plan(limit=3_000).seconds == pytest.approx(1.2)
 
 
-def test_progress_comes_with_the_pages_and_no_bar_in_the_output(medipim, capsys, vendors):
+def test_progress_is_reported_per_page_without_a_bar(medipim, capsys, vendors):
     """Whoever subscribes gets pages as they arrive; the limit counts, not the total."""
     vendors["medipim"].set(latency_s=0.8)
     seen = []

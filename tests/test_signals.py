@@ -207,7 +207,7 @@ def test_what_is_raised_while_connecting_passes_at_once():
 
 
 @pytest.mark.parametrize("step", ["vendorkit.settings.encoded_forms", "vendorkit.auth.basic.check_credential"])
-def test_what_is_raised_while_a_client_is_made_shows_no_credential(monkeypatch, step):
+def test_error_during_connect_shows_no_credential(monkeypatch, step):
     """X05, S11: the redactor and the schemes have the credentials in their hands."""
 
     def interrupted(*_: object) -> None:
@@ -315,7 +315,7 @@ class Handlers:
         functools.partial(Handlers().more, OSError(5, "up")),
     ],
 )
-def test_handlers_of_every_kind_are_told_from_the_network(handler):
+def test_signal_handlers_are_distinguished_from_the_network(handler):
     """X05: by the frame that they are given, which nothing of the network is."""
     exc = raised_by(handler)
     assert from_outside(exc) is exc

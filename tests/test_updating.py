@@ -473,7 +473,7 @@ def test_an_update_whose_pull_breaks_off_leaves_the_old_dataset(medipim, vendors
     _assert_up_to_date(query, folder)
 
 
-def test_what_changes_while_an_update_pulls_comes_with_the_next(medipim, change, tmp_path, monkeypatch):
+def test_change_during_an_update_is_in_the_next_one(medipim, change, tmp_path, monkeypatch):
     """The clock is read before the download, so no change falls between two updates."""
     query, folder = medipim.products.query(brand=9), tmp_path / "p"
     ids = list(query.save(folder).frame()["id"])

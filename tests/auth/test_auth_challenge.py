@@ -231,7 +231,7 @@ PIECES = st.sampled_from(
 
 @given(st.lists(PIECES, max_size=30).map("".join) | st.text(max_size=60))
 @settings(max_examples=300, deadline=None)
-def test_no_header_whatever_raises_anything_but_our_own_error(header):
+def test_random_challenge_raises_typed_errors_only(header):
     """A31: fuzzed; a challenge that can be answered, or UnsupportedChallenge, never a bare KeyError. Promise 8."""
     next_nonce([header])
     try:
@@ -249,7 +249,7 @@ TEXT = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=4
 
 @given(realm=TEXT, nonce=TEXT.filter(bool), opaque=TEXT)
 @settings(max_examples=200, deadline=None)
-def test_what_was_quoted_comes_back_as_it_was(realm, nonce, opaque):
+def test_quoted_values_survive_a_round_trip(realm, nonce, opaque):
     """Round trip: the values of our own header, read as a challenge, are those of the challenge."""
     challenge = Challenge(realm=realm, nonce=nonce, opaque=opaque)
     sent = authorization(challenge, "u", uri="/", response="0", count=1, cnonce="c")

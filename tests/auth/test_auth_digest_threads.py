@@ -142,7 +142,7 @@ def test_overtaking_is_noticed():
     three.close()
 
 
-def test_a_nonce_from_the_challenge_of_a_refused_request_may_be_spoilt_by_its_relatives():
+def test_nonce_of_a_refused_request_may_be_unusable_at_once():
     """Apache counts by opaque and repeats it there: only a request without credentials gets a new start."""
     auth = negotiated()
     (low, _), (high, _) = drive(auth), drive(auth)

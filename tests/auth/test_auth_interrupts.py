@@ -38,7 +38,7 @@ def failure(work) -> BaseException:
 
 @pytest.mark.parametrize("answered", [False, True], ids=["the first request", "the answer to the challenge"])
 @pytest.mark.parametrize("where", ["in this thread", "in another one that goes on", "in another one that ended"])
-def test_request_that_failed_and_is_kept_holds_nobody_up(digest_server, answered, where):
+def test_kept_traceback_of_a_failed_request_delays_no_other(digest_server, answered, where):
     """X08: as in a notebook: the first cell fails, its traceback is kept, and the next cell asks in a thread pool."""
     server, auth = digest_server(), Digest(USER, PASSWORD)
     answer, left = server.answer, [1]

@@ -80,7 +80,7 @@ CUTS += [(kind, framing, False) for kind in PULLS for framing in FRAMINGS if "en
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("kind", "framing", "closed"), CUTS)
-def test_an_answer_cut_at_any_byte_is_never_taken_for_the_whole(kind, framing, closed, caplog):
+def test_response_cut_at_any_byte_is_never_complete(kind, framing, closed, caplog):
     """
     Promise 1; T02, T03, T04, T05, T06, T07, P24, P30: at each byte of the head and of the body.
 

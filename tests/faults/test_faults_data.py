@@ -253,7 +253,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("verb", ["frame", "records"])
 @pytest.mark.parametrize("fault", BROKEN)
-def test_a_stream_at_fault_is_never_the_whole(fault, verb):
+def test_faulty_stream_is_never_complete(fault, verb):
     """T04, T33, P16 to P19, P23, P24: a typed error, whichever way it is read."""
     with pytest.raises((IncompletePull, MalformedAnswer)):
         ids_of(BROKEN[fault], verb)

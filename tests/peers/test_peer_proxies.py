@@ -113,7 +113,7 @@ def test_mediagenix_is_refused_behind_a_gateway_that_inspects():
         assert not server.heads
 
 
-def test_packages_of_the_gateway_are_not_ours():
+def test_mitmproxy_is_no_requirement():
     """It is Debian's, or its tests are skipped: mitmproxy is in no requirement of this package."""
     lock = Path(__file__).parents[2] / "requirements.lock"
     assert "mitmproxy" not in lock.read_text()

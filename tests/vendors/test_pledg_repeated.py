@@ -58,7 +58,7 @@ def test_token_is_repeated_by_its_claims():
     assert repeated(*bodies, json.dumps(bodies[0], indent=1)) == [False, True, False, True, True]
 
 
-def test_forged_copy_that_comes_first_takes_nothing_away():
+def test_forged_copy_before_the_genuine_one_has_no_effect():
     """A43: else whoever guesses the fields could keep the genuine one out of the books."""
     genuine = signed(FIELDS)
     forged = {**genuine, "signature": "0" * 64}
