@@ -532,7 +532,7 @@ def test_cancel_ends_every_wait_and_leaves_no_thread():
 
 
 def test_a_download_without_threads_is_one_typed_error(monkeypatch):
-    """As in a container with a limit of processes; a single call runs in the thread of the caller."""
+    """X07: As in a container with a limit of processes; a single call runs in the thread of the caller."""
 
     def no_thread(thread):
         message = "can't start new thread"

@@ -234,7 +234,7 @@ X03 | a stream that a forked child continues to read | typed error | `TransportE
 X04 | pools that pickle: forkserver, loky | typed error | a client is not pickled; each worker connects
 X05 | a signal handler that raises during a call | survived | raised at once; no frame shows what was sent
 X06 | an exception that another thread raises in a worker | survived | raised at once
-X07 | no thread can be started | survived | connects in the calling thread, within the same bounds
+X07 | no thread can be started | survived | one call connects in the caller's thread; a download is a `UsageError`
 X08 | a call that ended during authentication, its traceback kept | survived | no call waits for its nonce or token
 X09 | a rate budget whose file another process keeps locked | survived | waits until deadline or Cancel
 X10 | a clock that is set back | survived | the rate budget blocks no call
