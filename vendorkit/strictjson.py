@@ -28,7 +28,7 @@ BYTE_ORDER_MARK: Final = "\ufeff"
 INT64: Final = range(-(2**63), 2**63)
 REPEATED: Final = object()
 _ESCAPE: Final = re.compile(r"\\.", re.DOTALL)
-_AS_BRACES: Final = bytes.maketrans(b"[]", b"{}")
+_LEVELS: Final = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # 1 and -1 as signed bytes
 _NO_BRACKETS: Final = bytes({*range(256)}.difference(b"[]{}"))
 
 
@@ -152,15 +152,8 @@ def is_deeper(text: str, limit: int) -> bool:
     if text.count("[") + text.count("{") <= limit:
         return False
     outside_strings = "".join(_ESCAPE.sub("", text).split('"')[::2])
-    braces = inner = outside_strings.encode(errors="replace").translate(_AS_BRACES, _NO_BRACKETS)
-    for _ in range(limit):
-        if b"{" * (limit + 1) in inner:
-            return True
-        inner = inner.replace(b"{}", b"")
-        if not inner:
-            return False
-    # The text is nested more deeply, or its brackets do not match.
-    return max(accumulate(1 if brace == ord("{") else -1 for brace in braces)) > limit
+    levels = outside_strings.encode(errors="replace").translate(_LEVELS, _NO_BRACKETS)
+    return max(accumulate(memoryview(levels).cast("b")), default=0) > limit
 
 
 def _members(pairs: list[tuple[str, Any]], *, unique: bool) -> dict[str, Any]:
@@ -189,13 +182,12 @@ def _exact_float(text: str) -> Literal:
 def _finite(text: str) -> float:
     number = float(text)
     if math.isinf(number):
-        problem = "contains a number too big for a double"
-        raise StrictJsonError(problem)
+        _refuse("a number too big for a double")
     return number
 
 
-def _refuse_constant(name: str) -> Any:
-    problem = f"contains {name}"
+def _refuse(content: str) -> Any:
+    problem = f"contains {content}"
     raise StrictJsonError(problem)
 
 
@@ -204,7 +196,7 @@ _DECODE: Final = {
         json.JSONDecoder(
             parse_int=_exact_int if exact else None,
             parse_float=_exact_float if exact else _finite,
-            parse_constant=_refuse_constant,
+            parse_constant=_refuse,
             object_pairs_hook=partial(_members, unique=unique),
         ).decode
     )

@@ -68,15 +68,6 @@ def spliced(text: bytes, parts: Iterable[bytes]) -> bytes:
     return b"".join([*pieces, view[end:]])
 
 
-def is_decodable(raw: bytes) -> bool:
-    """Return whether msgspec can read an object; it refuses a lone surrogate, which JSON allows."""
-    try:
-        members_in(raw)
-    except msgspec.DecodeError:
-        return False
-    return True
-
-
 def is_object(raw: bytes) -> bool:
     """Return whether the text of a JSON value is an object."""
     return memoryview(raw)[0] == ord("{")

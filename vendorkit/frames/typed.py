@@ -31,7 +31,7 @@ from vendorkit.frames.columns import ColumnBuilder
 from vendorkit.frames.kinds import UnfitError, fitting, is_untyped, object_type, wire_type
 from vendorkit.frames.lossless import LosslessReader
 from vendorkit.frames.page import Batch, joined
-from vendorkit.frames.raw import is_decodable, members_in, members_of, spliced
+from vendorkit.frames.raw import members_in, members_of, spliced
 from vendorkit.frames.schema import Schema
 from vendorkit.frames.values import loads, malformed
 from vendorkit.strictjson import MAX_DEPTH, is_deeper
@@ -114,7 +114,12 @@ class JsonTyper:
 
     def _read_apart(self, raws: Sequence[bytes]) -> Batch:
         """Read records of which Arrow refuses at least one; the lossless reader reads those with a lone surrogate."""
-        apart = [row for row, raw in enumerate(raws) if not is_decodable(raw)]
+        apart = []
+        for row, raw in enumerate(raws):
+            try:
+                members_in(raw)
+            except msgspec.DecodeError:
+                apart.append(row)
         if len(raws) in (1, len(apart)):
             return self._lossless.read(self._loads(raws))
         first = apart or range(len(raws) // 2)
