@@ -589,6 +589,19 @@ def test_progress_counts_pages_as_they_arrive():
     assert threads == {threading.current_thread()}
 
 
+def test_a_total_that_changes_and_changes_back_is_named():
+    """The message never says that it changed from 3 to 3."""
+
+    def flow():
+        for total in (3, 4, 3):
+            yield Accept(page(1), None, total)
+
+    pull = Pull(flow(), Server(), "records", quiet=True)
+    assert len(list(pull.accepted())) == 3
+    assert pull.difference(3) == "the announced total changed from 3 to 4"
+    assert pull.moved_pages == [1, 2, 3]
+
+
 def test_progress_never_shows_more_rows_than_are_wanted():
     """A first page that only says how many there are, and a last one that is cut at the limit."""
 

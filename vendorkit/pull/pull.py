@@ -90,8 +90,7 @@ class Pull:
         self.fetched_at = utc_now()
         self.first_at: float | None = None  # the vendor's time of the first page
         self.ends: list[int] = []  # for each page, the number of rows up to its end
-        self._totals: list[int] = []  # the announced totals, without repetitions
-        self._moved: list[int] = []  # for each of these, the first page that announced it
+        self._announced: list[tuple[int, int]] = []  # each new total, and the page that announced it
         self._progress = Progress()
 
     def accepted(self) -> Generator[Accept, None, None]:
@@ -181,7 +180,7 @@ class Pull:
     @property
     def moved_pages(self) -> list[int]:
         """The pages between which the announced total changed; the first is 1."""
-        return sorted({page for second in self._moved[1:] for page in (second - 1, second)})
+        return sorted({page for _, second in self._announced[1:] for page in (second - 1, second)})
 
     def check(self) -> None:
         """Raise `IncompletePull` if the number of yielded rows is not the announced total."""
@@ -190,8 +189,8 @@ class Pull:
 
     def difference(self, rows: int) -> str | None:
         """Return how *rows*, the number received, contradicts the announced totals; None if it does not."""
-        if len(self._totals) > 1:
-            return f"the announced total changed from {self._totals[0]:,} to {self._totals[-1]:,}"
+        if len(self._announced) > 1:
+            return f"the announced total changed from {self._announced[0][0]:,} to {self._announced[1][0]:,}"
         if self._limit is None and self.total is not None and rows != self.total:
             return f"{rows:,} rows arrived, but {self.total:,} were announced"
         return None
@@ -206,9 +205,7 @@ class Pull:
         self.rows += rows
         self.ends.append(self.rows)
         if total is not None and total != self.total:
-            self._totals.append(total)
-            self._moved.append(self.pages)
-        if total is not None:
+            self._announced.append((total, self.pages))
             self.total = total
         known = [number for number in (self.total, self._limit) if number is not None]
         self._progress.total = min(known, default=None)
