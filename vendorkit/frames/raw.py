@@ -13,7 +13,6 @@ import pyarrow as pa
 
 from vendorkit.frames.kinds import object_type
 
-NULL: Final = msgspec.Raw(b"null")
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
 
@@ -63,7 +62,7 @@ def spliced(text: bytes, parts: Iterable[bytes]) -> bytes:
     """Return *text* with *parts*, which are views of its memory, replaced by null."""
     base, end, pieces, view = pa.py_buffer(text).address, 0, list[Any](), memoryview(text)
     for offset, size in sorted([(part.address - base, part.size) for part in map(pa.py_buffer, parts)]):
-        pieces += [view[end:offset], NULL]
+        pieces += [view[end:offset], b"null"]
         end = offset + size
     return b"".join([*pieces, view[end:]])
 

@@ -114,12 +114,7 @@ class JsonTyper:
 
     def _read_apart(self, raws: Sequence[bytes]) -> Batch:
         """Read records of which Arrow refuses at least one; the lossless reader reads those with a lone surrogate."""
-        apart = []
-        for row, raw in enumerate(raws):
-            try:
-                members_in(raw)
-            except msgspec.DecodeError:
-                apart.append(row)
+        apart = [row for row, raw in enumerate(raws) if not _is_read(members_in, raw)]
         if len(raws) in (1, len(apart)):
             return self._lossless.read(self._loads(raws))
         first = apart or range(len(raws) // 2)
@@ -144,13 +139,7 @@ class JsonTyper:
         return find
 
     def _fit(self, name: str, text: bytes) -> bool:
-        if name not in self._fits:
-            return not self._closed
-        try:
-            self._fits[name](text)
-        except msgspec.ValidationError:
-            return False
-        return True
+        return _is_read(self._fits[name], text) if name in self._fits else not self._closed
 
     def _read_arrow(self, split: _Split) -> dict[str, pa.Array] | None:
         """Return the columns of members that are not odd in all records; None if Arrow refuses a record."""
@@ -189,6 +178,14 @@ class JsonTyper:
         depth = MAX_DEPTH - level + 1
         values: list[Any] = loads(b"[%b]" % b",".join(texts), unique=self._closed, depth=depth)
         return values
+
+
+def _is_read(decode: Callable[[bytes], Any], text: bytes) -> bool:
+    try:
+        decode(text)
+    except msgspec.DecodeError:
+        return False
+    return True
 
 
 def _split(raws: Sequence[bytes], find: Find | None) -> _Split:

@@ -25,14 +25,13 @@ from vendorkit.strictjson import INT64, MAX_DEPTH, REPEATED, Literal, StrictJson
 
 NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _DASHED = re.compile(r'-[^"]*":')  # a name with a dash, in text without escapes
-_REMEDY = "Try again. If the error persists, report it to the vendor."
 LARGEST: Final = 2**62  # largest accepted number of records
 _ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"))
 
 
 def malformed(what: str) -> MalformedAnswer:
     """Return the error for an unreadable response; *what* may name positions and fields, but never values."""
-    return MalformedAnswer(what, remedy=_REMEDY)
+    return MalformedAnswer(what, remedy="Try again. If the error persists, report it to the vendor.")
 
 
 def loads(
