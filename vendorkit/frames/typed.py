@@ -19,7 +19,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
-from itertools import chain
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -120,7 +119,7 @@ class JsonTyper:
         first = apart or range(len(raws) // 2)
         parts = [first, sorted({*range(len(raws))}.difference(first))]
         batch = joined([self.read([raws[row] for row in part]) for part in parts], self._schema)
-        return replace(batch, table=batch.table.take(np.argsort([*chain(*parts)])))
+        return replace(batch, table=batch.table.take(np.argsort(np.concatenate(parts))))
 
     def _make_finder(self, usual: frozenset[str]) -> Find:
         """Return a function that finds all odd members; the *usual* ones count as odd without a test."""
