@@ -6,7 +6,7 @@ from typing import Final
 
 from vendorkit.auth.basic import check_credential
 from vendorkit.auth.challenge import authorization, best_challenge, digest_key, digest_response, next_nonce
-from vendorkit.auth.flow import UNAUTHORIZED, Answer, Flow, FlowAuth, Outgoing
+from vendorkit.auth.flow import UNAUTHORIZED, Flow, FlowAuth, Outgoing
 from vendorkit.auth.nonces import Lease, Nonce, NoncePool
 from vendorkit.settings import Secret
 
@@ -60,7 +60,8 @@ class Digest(FlowAuth):
                 answer = yield {} if nonce is None else {"Authorization": self._sign(nonce, lease.count, request)}
                 if answer.status != UNAUTHORIZED:
                     nextnonce = next_nonce(answer.headers.getlist("Authentication-Info"))
-                    pool.accepted(lease, nextnonce, proof=_shows_proof(answer))
+                    is_proof = answer.status < _SERVER_ERROR and answer.status not in _BEFORE_AUTHENTICATION
+                    pool.accepted(lease, nextnonce, proof=is_proof)
                     return
                 challenge = best_challenge(answer.headers.getlist("WWW-Authenticate"))
                 pool.refused(lease, challenge)
@@ -74,7 +75,3 @@ class Digest(FlowAuth):
         key = nonce.key.reveal
         response = digest_response(challenge, key(), method=request.method, uri=uri, count=count, cnonce=cnonce)
         return authorization(challenge, self._user.reveal(), uri=uri, response=response, count=count, cnonce=cnonce)
-
-
-def _shows_proof(answer: Answer) -> bool:
-    return answer.status < _SERVER_ERROR and answer.status not in _BEFORE_AUTHENTICATION

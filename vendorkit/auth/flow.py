@@ -131,8 +131,6 @@ class FlowAuth(AuthBase):
 class _Exchange:
     """The response hook of one request: passes responses to its flow, but only those from the request's origin."""
 
-    __slots__ = ("_auth", "_flow", "_origin", "_position", "_process")
-
     def __init__(self, auth: FlowAuth, origin: str, flow: Flow, position: int | None) -> None:
         self._auth, self._origin, self._position = auth, origin, position
         self._flow: Flow | None = flow
