@@ -21,6 +21,7 @@ import pytest
 
 import vendorkit as vk
 from tests.https import JSON, SECRET, always, answer, client_of, raw_server, session_of
+from vendorkit.auth import sign_jwt, verify_notification
 from vendorkit.auth.interrupts import from_outside
 from vendorkit.errors import Cancelled, VendorkitError, VendorUnavailable
 from vendorkit.frames import TableReader
@@ -247,6 +248,20 @@ def test_what_is_raised_while_exchanges_are_shown_shows_no_credential(monkeypatc
     exc = caught_from(session.exchanges.all)
     assert isinstance(exc, KeyboardInterrupt)
     check(exc)
+
+
+def test_what_is_raised_while_a_token_is_signed_or_verified_shows_no_secret(monkeypatch):
+    """X05: thousands of notifications take seconds, and PyJWT's frames hold the merchant's secret."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    token = sign_jwt({"id": 1}, SECRET)
+    monkeypatch.setattr("hmac.new", interrupted)
+    for work in (lambda: sign_jwt({"id": 1}, SECRET), lambda: verify_notification({"signature": token}, SECRET)):
+        exc = caught_from(work)
+        assert isinstance(exc, KeyboardInterrupt)
+        check(exc)
 
 
 @pytest.mark.parametrize("wait", ["pause", "budget"])

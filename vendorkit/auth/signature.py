@@ -23,6 +23,7 @@ from jwt import PyJWS
 from jwt.algorithms import HMACAlgorithm
 from jwt.exceptions import PyJWTError
 
+from vendorkit.auth.interrupts import shielded
 from vendorkit.errors import MalformedAnswer, SignatureInvalid, UsageError
 from vendorkit.settings import Secret, is_utf8
 from vendorkit.strictjson import strict_object
@@ -31,11 +32,16 @@ BACK_FIELDS: Final = ("created_at", "error", "id", "reference", "sandbox", "stat
 TEXT_LIMIT: Final = 1_048_576
 _TIME_CLAIMS: Final = {"exp", "iat", "nbf"}  # these differ if the same notification is signed and sent again
 _COMPACT: Final = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)  # RFC 7515 section 7.1, without padding
+_KEY_FILE: Final = re.compile(r"\s*(-----BEGIN|ssh-|ecdsa-)")
 _UNTRUSTED: Final = "Do not trust it; check that the secret is that of this merchant and environment."
 
 
-class _AnyLength(HMACAlgorithm):
-    """HS256 with secrets of any length: PyJWT warns below 32 bytes, but the vendor chooses the secret."""
+class _AnySecret(HMACAlgorithm):
+    """HS256 with any secret: PyJWT warns below 32 bytes and tries to parse the secret as a key, but it is Pledg's."""
+
+    def prepare_key(self, key: str | bytes) -> bytes:
+        """Return the secret as bytes."""
+        return key.encode() if isinstance(key, str) else key
 
     def check_key_length(self, key: bytes) -> str | None:  # noqa: ARG002 - PyJWT's signature
         """Return None, which means that the key is accepted."""
@@ -43,8 +49,7 @@ class _AnyLength(HMACAlgorithm):
 
 
 _JWS: Final = PyJWS(algorithms=[])
-_HS256: Final = _AnyLength(HMACAlgorithm.SHA256)
-_JWS.register_algorithm("HS256", _HS256)
+_JWS.register_algorithm("HS256", _AnySecret(HMACAlgorithm.SHA256))
 
 
 @dataclass(frozen=True)
@@ -108,7 +113,8 @@ def sign_jwt(claims: Mapping[str, Any], secret: str, *, expires_in: int | None =
             raise UsageError(what, remedy="Pass a number of seconds, and leave out iat and exp: expires_in adds them.")
         issued = int(time.time() if now is None else now)
         stamped.update(iat=issued, exp=issued + seconds)
-    return _JWS.encode(_payload(stamped), key.reveal(), algorithm="HS256")
+    payload = _payload(stamped)
+    return shielded(lambda: _JWS.encode(payload, key.reveal(), algorithm="HS256"))  # PyJWT's frames show the secret
 
 
 def verify_jwt(token: str, secret: str, *, now: float | None = None, leeway_s: float = 60.0) -> dict[str, Any]:
@@ -132,7 +138,7 @@ def verify_jwt(token: str, secret: str, *, now: float | None = None, leeway_s: f
     if not isinstance(token, str) or len(token) > TEXT_LIMIT or not _COMPACT.fullmatch(token):
         _refuse("The token is not a compact JWT")
     try:
-        payload = _JWS.decode(token, key.reveal(), algorithms=["HS256"])
+        payload = shielded(lambda: _JWS.decode(token, key.reveal(), algorithms=["HS256"]))
     except (PyJWTError, ValueError, RecursionError):
         payload = None
     if not isinstance(payload, bytes):
@@ -255,10 +261,8 @@ def _parsed(body: bytes | str) -> dict[str, Any]:
 
 
 def _check_key(key: Secret) -> None:
-    if isinstance(key.reveal(), str) and key.reveal() and is_utf8(key):
-        with suppress(PyJWTError):
-            _HS256.prepare_key(key.reveal())
-            return
+    if isinstance(key.reveal(), str) and key.reveal() and is_utf8(key) and not _KEY_FILE.match(key.reveal()):
+        return
     what = "The merchant's secret is empty, not a string, not encodable as UTF-8, or a key file."
     raise UsageError(what, remedy="Copy it from the vendor's dashboard.")
 
