@@ -501,6 +501,12 @@ def test_cancelled_between_pages_hands_out_no_half_table(medipim, monkeypatch):
     assert len(query.frame(columns=["id"])) == 694
 
 
+def test_tables_of_records_without_a_key_have_the_columns_asked_for(pledg):
+    """The number of the row stands in for it."""
+    (frame,) = ASKED["pledg"](pledg).tables(columns=["line"]).values()
+    assert list(frame) == ["line", "payment_schedule_row"]
+
+
 @pytest.mark.parametrize("vendor", ASKED)
 def test_interrupted_call_leaves_the_client_usable(vendors, vendor):
     """Ctrl-C, or the stop button of a notebook, in the middle of a wait; authentication included."""

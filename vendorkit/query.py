@@ -149,14 +149,15 @@ class Query:
         Each row of a child table has the key of its parent record.
 
         Args:
-            columns: Names of the columns to return, such as `["name", "photos"]`; the key is added. None means all.
+            columns: Names of the columns to return, such as `["name", "photos"]`; the key, if any, is added. None means
+                all.
             limit: Maximum number of records. None means all.
             locale: As in `frame()`; it applies to the child tables too.
 
         Raises:
             IncompletePull: As in `frame()`.
         """
-        schema = self._projected(columns, locale, also=(self.schema.key,))
+        schema = self._projected(columns, locale, also=self.schema.key)
         result = table_of(self.client, self._limited(limit), schema)
         result.warn()
         quiet = replace(result, drift=Drift(), moved=())
@@ -257,9 +258,9 @@ class Query:
     def _limited(self, limit: int | None) -> Ask:
         return replace(self.ask, limit=check_limit(limit))
 
-    def _projected(self, columns: Any, locale: Any, also: tuple[str, ...] = ()) -> Schema:
+    def _projected(self, columns: Any, locale: Any, also: str = "") -> Schema:
         names = arguments.columns(columns)
-        return self.schema.project(names and [*also, *names], arguments.locale(locale))
+        return self.schema.project(names and [*filter(None, [also]), *names], arguments.locale(locale))
 
     def _pull(self, ask: Ask) -> Pull:
         return Pull(paging_now(self.client, ask).pages(ask), self.client, self.resource.name, limit=ask.limit)
