@@ -171,6 +171,9 @@ def test_changes_of_records_without_a_key_are_refused(pledg, medipim, tmp_path):
     dataset = medipim.brands.query(id=9).save(tmp_path / "b", columns=["name"])
     with pytest.raises(UsageError, match=r"saved without 'id'.*Save another dataset with 'id'"):
         dataset.changes(since=0)
+    plan = pledg.payment_schedule.query(amount_cents=20_000, created="2026-01-31").save(tmp_path / "p")
+    with pytest.raises(UsageError, match="have no id"):
+        plan.changes(since=0)
 
 
 def test_filters_are_those_of_pandas(two):

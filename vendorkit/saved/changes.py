@@ -26,6 +26,9 @@ CHANGES: Final = pa.schema(
 def check_key(version: Version) -> None:
     """Raise `UsageError` if a dataset was saved without the column that identifies its records."""
     key = version.note.key
+    if not key:
+        what = f"The records in {version.folder} have no id, so those of two versions cannot be matched."
+        raise UsageError(what, remedy="Load the versions with vk.load(path, version=…), and compare the frames.")
     if pa.field(key, _TEXT) not in version.note.schema:
         what = f"{version.folder} was saved without {key!r}, which identifies its records."
         raise UsageError(what, remedy=f"Save another dataset with {key!r} among the columns.")
