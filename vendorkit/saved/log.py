@@ -102,17 +102,11 @@ class _CommitInfo(Struct):
     vendorkit: Note
 
 
-class _Add(Struct):
-    path: str
-    size: int
-    stats: str
-
-
 class _Action(Struct, rename={"info": "commitInfo"}):
     """A line of a commit. The others describe the table, or parts of earlier versions."""
 
     info: _CommitInfo | None = None
-    add: _Add | None = None
+    add: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -280,7 +274,7 @@ def version(folder: Path, number: int) -> Version:
         actions = [msgspec.json.decode(line, type=_Action, dec_hook=to_schema) for line in lines]
         (info,) = [action.info for action in actions if action.info]
         # Other Delta readers see these parts. Those that an update kept are in the adds of earlier versions.
-        added = {add.path: (add.size, json.loads(add.stats)) for action in actions if (add := action.add)}
+        added = {add["path"]: (add["size"], json.loads(add["stats"])) for action in actions if (add := action.add)}
         parts = {part.name: (part.size, stats(part)) for part in info.vendorkit.parts}
         if len(parts) < len(info.vendorkit.parts) or {**parts, **added} != parts:
             raise ValueError(number)
