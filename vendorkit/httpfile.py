@@ -251,8 +251,7 @@ def http_text(query: Query, name: str, options: Mapping[str, Any] | None = None)
     lines += [f"{prepared.method} {shown}"]
     lines += ["Content-Type: application/json"] * (call.json is not None) + [f"Accept: {prepared.headers['Accept']}"]
     settings = " ".join(f"{{{{$dotenv {variable}}}}}" for variable in signing.variables[:2])
-    note = "# Other programs need an access token here: Authorization: Bearer ... vendorkit fetches its own."
-    special = {"none": [], "token": [note]}
+    special = {"none": [], "token": ["# Other programs need an access token here; vendorkit fetches its own."]}
     lines += special.get(signing.kind, [f"Authorization: {signing.kind.capitalize()} {settings}"])
     # "{{" would begin a variable.
     body = "" if call.json is None else json.dumps(call.json, indent=2, ensure_ascii=False).replace("{{", "{\\u007b")

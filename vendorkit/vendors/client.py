@@ -75,8 +75,7 @@ class Client:
         self.endpoint, self.settings, self.writable = endpoint, settings, writable
         self.environment, self.base_url = endpoint.environment, endpoint.base_url
         self.title = f"{self.label} ({self.environment})"
-        country = settings.get(f"{self.vendor_name.upper()}_COUNTRY") or next(iter(self.countries), "")
-        self.country = country.lower()
+        self.country = (settings.get(f"{self.vendor_name.upper()}_COUNTRY") or next(iter(self.countries), "")).lower()
         self.declared: Mapping[str, Resource] = {resource.name: resource for resource in self.declare()}
         secrets = [value for name, value in settings.values.items() if is_credential(name)]
         self.session = Session(

@@ -54,8 +54,7 @@ class Hypermedia(Browsing):
 
     def references(self, record: Any) -> dict[str, str]:
         """Return the links of *record* by rel."""
-        links = {key.removesuffix("_link"): href for key, href in record.items() if key.endswith("_link")}
-        return {rel: str(href) for rel, href in links.items() if href and rel != "self"}
+        return {rel: link.href for rel, link in self.entity(record).links.items() if rel != "self"}
 
     def _single(self, record: Any, page: Page | None) -> Found:
         return super()._single(self.entity(record), page)

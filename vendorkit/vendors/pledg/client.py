@@ -83,9 +83,8 @@ class Pledg(Client):
         return list(self._pairs().values())
 
     def _pairs(self) -> dict[str, tuple[str, str]]:
-        pairs = {
-            name: (self.settings.get(user), self.settings.get(password)) for name, (user, password) in _PAIRS.items()
-        }
+        get = self.settings.get
+        pairs = {name: (get(user), get(password)) for name, (user, password) in _PAIRS.items()}
         return {name: (user, password) for name, (user, password) in pairs.items() if user and password}
 
     def ping(self) -> str:
