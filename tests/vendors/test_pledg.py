@@ -383,6 +383,25 @@ def test_answers_that_no_page_shows_are_taken_in_every_form(writable, vendors):
         assert len(writable.merchant_conditions.query().frame()) == 1
 
 
+@pytest.mark.parametrize(
+    "reply", [b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK", b"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n", b""]
+)
+def test_a_refund_of_unknown_outcome_is_not_to_be_repeated_blindly(reply):
+    """A page says only that 200 is success; without a response, the money may have been paid as well."""
+    token = b'{"access_token": "made-up", "token_type": "Bearer", "expires_in": 600}'
+
+    def handle(sock, head):
+        sock.sendall(answer(token) if b"/api/token" in head[:40] else reply)
+        sock.close() if not reply and b"/api/token" not in head[:40] else None
+
+    with raw_server(handle) as server:
+        client = client_of(server, "pledg")
+        client.writable = True
+        with pytest.raises((MalformedAnswer, VendorUnavailable), match="But first check in the dashboard") as caught:
+            client.refund("pur_1", 5)
+        assert caught.value.remedy in str(caught.value)
+
+
 @pytest.mark.parametrize("spaces", ["", "\r\n "])
 def test_an_error_is_one_whatever_the_status_says(spaces):
     """A refund that is refused with HTTP 200 did not happen: the vendor's own modules look for `error` alone."""

@@ -46,8 +46,7 @@ class EventFed(Linked):
             yield from super().pages(ask, cursor)
             return
         identifiers = yield from changed(self.path, ask.since)
-        plain = replace(ask, filters={}, since=None)
-        yield [self.call(replace(plain, url=f"{self.path}/{identifier}")) for identifier in identifiers]
+        yield [self.call(replace(ask, filters={}, since=None, url=f"{self.path}/{id_}")) for id_ in identifiers]
         parents = [(f"{self.parent_links[wire]}_link", f"/api/{wire}s/{id_}") for wire, id_ in ask.filters.items()]
         for _ in identifiers:
             try:

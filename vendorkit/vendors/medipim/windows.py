@@ -107,9 +107,8 @@ class Windows:
             if most:
                 return Window(since, before, most)
             since = before
-        timeless = Window(None, None, 0)
-        most = yield from self._count(ask, timeless)
-        return timeless._replace(most=most) if most else None
+        most = yield from self._count(ask, Window(None, None, 0))
+        return Window(None, None, most) if most else None
 
     def spans(self, ask: Ask, total: int, parts: int) -> Flow[list[Span]]:
         """

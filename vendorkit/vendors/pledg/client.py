@@ -18,6 +18,7 @@ from requests.auth import AuthBase
 
 from vendorkit import arguments
 from vendorkit.auth import Basic, ClientCredentials, sign_jwt
+from vendorkit.errors import DeadlineExceeded, MalformedAnswer, VendorUnavailable
 from vendorkit.http import answers
 from vendorkit.http.call import Call, require_writable
 from vendorkit.query import Query
@@ -177,6 +178,7 @@ class Pledg(Client):
 
         Raises:
             UsageError: The amount is not a positive whole number of cents.
+            VendorUnavailable, DeadlineExceeded, MalformedAnswer: Whether the purchase was refunded is not known.
         """
         cents = arguments.cents(amount_cents, "amount_cents")
         path = f"/api/purchases/{arguments.path_part(purchase_uid, 'purchase_uid')}/credit_by_transfer"
@@ -188,6 +190,11 @@ class Pledg(Client):
 
     def _write(self, call: Call) -> dict[str, Any]:
         require_writable(call, writable=self.writable)
-        response = self.session.send(replace(call, accept="any"))
-        # The responses are not documented. The vendor's own client treats an empty body as {}.
-        return answers.json_object(response.content, self.title) if response.content.strip() else {}
+        try:
+            response = self.session.send(replace(call, accept="any"))
+            # The responses are not documented. The vendor's own client treats an empty body as {}.
+            return answers.json_object(response.content, self.title) if response.content.strip() else {}
+        except (VendorUnavailable, DeadlineExceeded, MalformedAnswer) as exc:
+            exc.remedy += " But first check in the dashboard whether Pledg carried it out."
+            exc.args = (f"{exc.what} {exc.remedy}",)
+            raise
