@@ -202,12 +202,11 @@ class Api(server.Api):
 
     async def release(self, request: Request) -> Response:
         """Release a purchase that has not been debited yet."""
-        purchase_uid = self._refundable(request)
-        if not self._refundable_cents[purchase_uid]:
+        uid = self._refundable(request)
+        if not self._refundable_cents[uid]:
             raise _Refused(400, "The purchase is refunded or released already")
-        self._refundable_cents[purchase_uid] = 0
-        as_json = self.settings.release_answer == "json"
-        return JSONResponse({"purchase_uid": purchase_uid}) if as_json else Response(b"", 200)
+        self._refundable_cents[uid] = 0
+        return JSONResponse({"purchase_uid": uid}) if self.settings.release_answer == "json" else Response(b"", 200)
 
     def _refundable(self, request: Request) -> str:
         """Return the uid of the purchase in the path, which a notification names or a link created."""

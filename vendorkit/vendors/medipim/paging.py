@@ -205,14 +205,12 @@ class Windowed(Lookup):
         if total is None:  # without a total, the number of pages is unknown
             what = f"A page of Medipim's {self.name} has no total."
             raise MalformedAnswer(what, remedy="Try again; if the error persists, report it to the vendor.")
-        if first == 0 and total >= WINDOW and (limit is None or limit > WINDOW):
-            if ask.strategy == "windows":
-                yield from self._windows().pages(ask, (yield from self.exact_total(ask)))
-            else:
-                yield from self._stream(ask)
-            return
         wanted = total if limit is None else min(limit, total)
-        if first == 0 and self._waits(ask, -(-wanted // size)):
+        is_large = total >= WINDOW and (limit is None or limit > WINDOW)
+        if first == 0 and is_large and ask.strategy == "windows":
+            yield from self._windows().pages(ask, (yield from self.exact_total(ask)))
+            return
+        if first == 0 and (is_large or self._waits(ask, -(-wanted // size))):
             yield from self._stream(ask)
             return
         yield [self.call(ask, number, size) for number in range(first + 1, -(-wanted // size))]
