@@ -11,6 +11,8 @@ import ipywidgets as widgets
 from vendorkit.panels.base import WHOLE, WRAP, OnError, entry, label_of
 from vendorkit.panels.markup import dim_html
 
+Ticked = Callable[[], Collection[str]]
+Choose = Callable[[list[str]], None]
 _MAX_BOXES: Final = 200  # a browser takes seconds to show more; the search finds the others
 
 
@@ -27,12 +29,7 @@ class Ticks(widgets.VBox):  # type: ignore[misc]
     """
 
     def __init__(
-        self,
-        names: Sequence[str],
-        ticked: Callable[[], Collection[str]],
-        choose: Callable[[list[str]], None],
-        on_error: OnError,
-        extra: Sequence[Any],
+        self, names: Sequence[str], ticked: Ticked, choose: Choose, on_error: OnError, extra: Sequence[Any]
     ) -> None:
         self._names, self._ticked, self._choose, self._on_error = names, ticked, choose, on_error
         self._boxes: dict[str, widgets.Checkbox] = {}

@@ -31,7 +31,7 @@ _FORMATS: Final = (("CSV", "csv"), ("Parquet", "parquet"), ("Excel", "xlsx"))
 
 class Pane(widgets.VBox):  # type: ignore[misc]
     """
-    The base class of panes, which open above the rows of a table.
+    The base class of panes, which open above the rows of a table. `refresh` updates them after each change of it.
 
     Args:
         view: The view of the table.
@@ -41,9 +41,6 @@ class Pane(widgets.VBox):  # type: ignore[misc]
     def __init__(self, view: View, compute: Callable[[Action], None]) -> None:
         super().__init__()
         self._view, self._compute, self._shown = view, compute, widgets.HTML()
-
-    def refresh(self) -> None:
-        """Update the pane after a change of the view."""
 
     def _show(self, shown: str) -> None:
         self._shown.value = shown

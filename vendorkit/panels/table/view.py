@@ -119,7 +119,7 @@ class View:
 
     def choose(self, columns: Sequence[str] | None) -> None:
         """Show only these columns, in the order of the frame; None shows all of them, including empty ones."""
-        wanted = self._labels_of(columns)
+        wanted = {*self._labels_of(columns)}
         self._chosen = self._visible = tuple(label for label in self._columns if label in wanted)
         self.changed()
 

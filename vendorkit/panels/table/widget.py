@@ -63,10 +63,8 @@ class Table(View, WorkPanel):
         View.__init__(self, frame, page_size)
 
     def _filter_bar(self, auto: widgets.Layout) -> list[Any]:
-        look = {"layout": auto, "continuous_update": False}
-        self._filter_column = entry(
-            widgets.Combobox, "Column", self._show_hint, self.fail, placeholder="any", style=WHOLE, **look
-        )
+        look = {"layout": auto, "style": WHOLE, "continuous_update": False}
+        self._filter_column = entry(widgets.Combobox, "Column", self._show_hint, self.fail, placeholder="any", **look)
         look |= {"style": self._filter_column.style, "placeholder": "press Enter to apply"}
         self._filter_text = entry(widgets.Text, "Filter", self._apply_filter, self.fail, **look)
         self._filter_text.add_class("vk-landing")
@@ -74,7 +72,7 @@ class Table(View, WorkPanel):
         self._toggles: dict[widgets.ToggleButton, type[Any] | None] = {}
         look = {"layout": auto}
         for name, pane in panes.items():
-            toggle = entry(widgets.ToggleButton, name, self._toggled, self.fail, **look)
+            toggle = entry(widgets.ToggleButton, name, self.changed, self.fail, **look)
             look["style"] = toggle.style
             self._toggles[toggle] = pane
         self._facts_on = list(self._toggles)[1]
@@ -173,6 +171,7 @@ class Table(View, WorkPanel):
         self._page_number.value, self._page_number.max = self.page, self.pages
         set_ready(self._previous, ready=self.page > 1)
         set_ready(self._next, ready=self.page < self.pages)
+        self._show_panes()
         for pane in self._pane.children:
             pane.refresh()
         if facts is not None:
@@ -193,17 +192,12 @@ class Table(View, WorkPanel):
             self.changed()
 
     def _reset_controls(self) -> None:
-        """Fill the column field from a new frame, and create the open panes again."""
+        """Fill the column field from a new frame, and close the panes of the earlier one."""
         self._listed_columns = self._columns
         self._widths, self._facts, self._next_order = {}, {}, None
         dispose(self, self._panes)
         self._panes = {}
         self._filter_column.options, self._filter_column.value = tuple(map(label_of, self.columns)), ""
-        self._show_panes()
-
-    def _toggled(self) -> None:
-        self._show_panes()
-        self.changed()
 
     def _show_panes(self) -> None:
         """Show the selected panes. Panes are created on first use, so that the first page shows sooner."""
