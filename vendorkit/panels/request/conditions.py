@@ -140,12 +140,11 @@ class Conditions(widgets.VBox):  # type: ignore[misc]
         return any(row.faulty for row in self._rows.children)
 
     def _new_control(self, declared: Filter) -> Control:
-        remove: list[Any] = []
-        if not declared.required:
-            remove += [button("Remove", lambda: self._remove(control), self._on_error, f"Remove {declared.name}")]
+        tip, act = f"Remove {declared.name}", lambda: self._remove(control)
+        remove = [] if declared.required else [button("Remove", act, self._on_error, tip)]
         target = self._lookup.resource(self._resource, declared)
         search = None if target is None else partial(self._lookup.later, target)
-        control = Control(declared, self._changed, remove, search)
+        control: Control = Control(declared, self._changed, remove, search)
         self._set_rows((*self._rows.children, control))
         return control
 

@@ -65,8 +65,7 @@ class Form(widgets.VBox):  # type: ignore[misc]
     def __init__(self, client: Client, resource: Resource, changed: Action, on_error: OnError) -> None:
         self._client, self._resource, self.lookup = client, resource, Lookup(client)
         self.conditions = Conditions(resource, self.lookup, changed, on_error)
-        declared = _arguments(client, resource)
-        self.controls = {argument.wire: Control(argument, changed) for argument in declared}
+        self.controls = {argument.wire: Control(argument, changed) for argument in _arguments(client, resource)}
         self.limit = self.controls["limit"]
         self.limit.box.value = _FIRST_ROWS
         self.columns = Columns(resource.schema, changed, on_error)

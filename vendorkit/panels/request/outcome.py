@@ -84,10 +84,6 @@ class ProgressBar(widgets.HTML):  # type: ignore[misc]
         remaining = self._remaining_s(progress, now) if wanted > rows > 0 else None
         self._show(text + ("" if remaining is None else f", {duration(remaining)} left"), rows, max(wanted, rows, 1))
 
-    def hide_bar(self) -> None:
-        """Hide the bar."""
-        self.layout.display = "none"
-
     def _remaining_s(self, progress: Progress, now: float) -> float | None:
         """
         Return the seconds left; None if it is too early to estimate them.

@@ -170,7 +170,7 @@ class RequestPanel(WorkPanel):
             try:
                 return work()
             finally:
-                self._progress.hide_bar()
+                self._progress.layout.display = "none"
 
         self._worker.start(task)
 
@@ -254,8 +254,7 @@ class RequestPanel(WorkPanel):
     def static_html(self) -> str:
         """Return the code of the query, the last status, and the current page of the table."""
         code = code_html(self.snippet()) if self._ready else ""
-        shown = [code, self._status.value, self._result.static_html()]
-        return f"<b>{escaped(title_of(self.client))}</b>{''.join(shown)}"
+        return f"<b>{escaped(title_of(self.client))}</b>{code}{self._status.value}{self._result.static_html()}"
 
     def static_text(self) -> str:
         """Return the chosen resource and the number of fetched rows."""

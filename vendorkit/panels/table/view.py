@@ -304,7 +304,5 @@ class View:
             line += f"; {len(self._chosen):,} of {len(self._columns):,} columns"
         elif len(self._visible) < len(self._columns):
             line += f"; {counted(len(self._columns) - len(self._visible), 'empty column')} hidden"
-        if is_mock(self.about):
-            line += "; mock data"
-        line += "".join(f"; {chip}" for chip in self.chips())
+        line += "; mock data" * is_mock(self.about) + "".join(f"; {chip}" for chip in self.chips())
         return f"{line}; sorted by {self._sort}, {'de' if self._descending else 'a'}scending" if self._sort else line
