@@ -786,8 +786,17 @@ def test_small_files_are_links_and_large_ones_are_saved_without_replacing_any(pr
     assert f"{tmp_path / 'soaps-2.csv'} (2 rows" in pane._shown.value
     assert (tmp_path / "soaps-2.csv").read_bytes() == csv_bytes(table.selected())
     assert (tmp_path / "soaps.csv").read_text(encoding="utf-8") == "kept"
+    for wrong in ("missing/soaps", "x" * 300, "a\0"):
+        pane._name.value = wrong
+        button(pane, "Create file").click()
+        table.join()
+        assert "UsageError" in pane._shown.value
+    pane._name.value = "soaps"
+    button(pane, "Create file").click()
+    table.join()
+    assert "soaps-3.csv" in pane._shown.value
     table.go(2)
-    assert "soaps-2.csv" in pane._shown.value, "the file has all pages"
+    assert "soaps-3.csv" in pane._shown.value, "the file has all pages"
     table.filter("")
     assert pane._shown.value == ""
     assert "vk-code" in panes.FilesPane(table, table._compute)._code.value

@@ -110,8 +110,8 @@ def excel_bytes(columns: Columns, about: About = _NOTHING) -> bytes:
 WRITERS: Final = {"csv": csv_bytes, "parquet": parquet_bytes, "xlsx": excel_bytes}
 
 
-def write_columns(columns: Columns, path: str | Path, about: About = _NOTHING) -> Path:
-    """Save the columns in the format given by the extension of *path*, as `View.save` does; return the path."""
+def file_path(path: str | Path) -> Path:
+    """Return *path*; `UsageError` if its folder does not exist, or if its extension is not one of `WRITERS`."""
     path = arguments.folder(path, "the path of a file")
     suffix, what = path.suffix.lower().removeprefix("."), ""
     if suffix not in WRITERS:
@@ -120,7 +120,13 @@ def write_columns(columns: Columns, path: str | Path, about: About = _NOTHING) -
         what = f"{path} is a folder." if path.is_dir() else f"There is no folder {path.parent}."
     if what:
         raise UsageError(what, remedy="Give a file path in an existing folder; its extension selects the format.")
-    write_atomically(path, WRITERS[suffix](columns, about))
+    return path
+
+
+def write_columns(columns: Columns, path: str | Path, about: About = _NOTHING) -> Path:
+    """Save the columns in the format given by the extension of *path*, as `View.save` does; return the path."""
+    path = file_path(path)
+    write_atomically(path, WRITERS[path.suffix.lower()[1:]](columns, about))
     return path
 
 

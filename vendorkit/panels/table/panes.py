@@ -13,10 +13,10 @@ import ipywidgets as widgets
 import pandas as pd
 
 from vendorkit.panels.base import WHOLE, WRAP, Action, button, entry, set_class
-from vendorkit.panels.markup import copyable_html, dim_html, error_html, escaped, success_html
+from vendorkit.panels.markup import copyable_html, counted, dim_html, error_html, escaped, success_html
 from vendorkit.panels.table.charts import CHARTS, SPANS, Chart, picture_html
 from vendorkit.panels.table.columns import Columns, kind_of
-from vendorkit.panels.table.files import MOCK, WRITERS, is_mock, tab_text
+from vendorkit.panels.table.files import MOCK, WRITERS, file_path, is_mock, tab_text
 from vendorkit.panels.table.grid import NONE, Buttons
 from vendorkit.panels.table.view import PRESETS, View
 from vendorkit.panels.ticks import Ticks
@@ -159,12 +159,13 @@ def download_html(columns: Columns, path: Path, about: Mapping[str, Any] | None 
     """
     body = WRITERS[path.suffix[1:]](columns, about or {})
     rows = max(map(len, columns.values()), default=0)
-    size = f"{rows:,} rows, {len(body) / 1000:,.0f} kB"
+    size = f"{counted(rows, 'row')}, {len(body) / 1000:,.0f} kB"
     if len(body) <= LINK_BYTES:
         name = escaped(path.name)
         data = base64.b64encode(body).decode()
         href = f"data:application/octet-stream;base64,{data}"
         return f'<a download="{name}" href="{href}" style="text-decoration:underline">Download {name}</a> ({size})'
+    path = file_path(path)
     numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(2))
     unused = next(candidate for candidate in chain([path], numbered) if not candidate.exists())
     write_atomically(unused, body)
