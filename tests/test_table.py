@@ -711,6 +711,13 @@ def test_formulas_are_disarmed_in_every_file_for_spreadsheets(text):
     assert pd.read_parquet(io.BytesIO(parquet_bytes(labelled(frame)))).iloc[0, 0] == text
 
 
+def test_excel_is_told_what_is_a_text(monkeypatch):
+    """XlsxWriter guesses otherwise; its version 3.2.0 takes "{=1+1}" for a formula, whatever its options are."""
+    monkeypatch.setattr("xlsxwriter.worksheet.Worksheet._write_token_as_string", lambda *_: 1 / 0)
+    columns = labelled(pd.DataFrame({"a": ["{=1+1}", "https://a.example", "", None]}))
+    assert pd.read_excel(io.BytesIO(excel_bytes(columns)))["a"][0] == "{=1+1}"
+
+
 def test_plain_negative_numbers_and_phone_numbers_in_texts_are_no_formulas():
     """They cannot do harm, and an apostrophe would spoil them."""
     frame = pd.DataFrame({"text": ["-5", "+32475123456", "-1,5"], "number": [-5, 1, 2]})

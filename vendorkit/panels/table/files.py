@@ -93,9 +93,7 @@ def excel_bytes(columns: Columns, about: About = _NOTHING) -> bytes:
         what = f"A table of {rows:,} by {len(columns):,} cells does not fit into an Excel sheet."
         raise UsageError(what, remedy="Filter the rows or choose fewer columns, or save as Parquet or CSV.")
     sink = io.BytesIO()
-    options = {"in_memory": True, "default_date_format": "yyyy-mm-dd hh:mm:ss"}
-    options |= {"strings_to_formulas": False, "strings_to_urls": False}
-    with xlsxwriter.Workbook(sink, options) as book:
+    with xlsxwriter.Workbook(sink, {"in_memory": True, "default_date_format": "yyyy-mm-dd hh:mm:ss"}) as book:
         # The prefix makes Excel treat the cell as text even after it is edited.
         as_text = book.add_format({"quote_prefix": True})
         sheet, bold = book.add_worksheet(MOCK if is_mock(about) else None), book.add_format({"bold": True})
@@ -191,4 +189,6 @@ def _write_column(sheet: Any, number: int, values: list[Any], as_text: Any, date
     formulas = _looks_like_formula(strings).to_pylist()
     for row, (value, formula) in enumerate(zip(values, formulas, strict=True), start=1):
         check_cancelled()
-        sheet.write(row, number, value, as_text if formula else date if type(value) is dt.date else None)
+        # `write` would guess what a text is: for XlsxWriter 3.2.0, "{=1+1}" is a formula whatever the options are.
+        write = sheet.write_string if isinstance(value, str) else sheet.write
+        write(row, number, value, as_text if formula else date if type(value) is dt.date else None)
