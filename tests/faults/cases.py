@@ -103,7 +103,7 @@ P27 | any DOCTYPE | typed error | `MalformedAnswer`
 P28 | entities whose text a parser would drop | typed error | `MalformedAnswer`
 P29 | XML nested 200,000 deep | typed error | `MalformedAnswer`
 P30 | XML that ends early | typed error | `MalformedAnswer`: nothing is repaired
-P31 | XML in UTF-7, or not in the encoding that it declares | typed error | `MalformedAnswer`
+P31 | XML in UTF-7 or another rare encoding, or not in the one that it declares | typed error | `MalformedAnswer`
 P32 | text that a spreadsheet takes for formulas | survived | disarmed in CSV, text in Excel files
 """
 
