@@ -68,6 +68,14 @@ def test_each_check_that_passes_is_one_line(configured):
     assert said.count("  ok     ") == 3 * 5 + 1
 
 
+def test_environment_is_read_in_upper_and_lower_case(vendors, monkeypatch):
+    """As `connect` does; settings of a mock server are not reported as missing."""
+    monkeypatch.setenv("PLEDG_ENVIRONMENT", "LOCAL")
+    found = doctor.checkup("pledg")
+    assert found.environment == "local"
+    assert found.findings[0].said == "Set: PLEDG_ENVIRONMENT (environment). The mock server provides the rest."
+
+
 def test_json_says_the_same_for_machines(configured):
     """The output is one object with the overall result and the findings of each vendor."""
     status, said = run("--json")

@@ -50,9 +50,9 @@ def checkup(vendor: str) -> Checkup:
     if not any(name.startswith(f"{prefix}_") for name in settings.sources):
         message = f"Not configured: none of its settings is in {settings.looked_in}."
         return Checkup(vendor, "local", configured=False, findings=(Finding("settings", fine=None, said=message),))
-    environment = settings.get(f"{prefix}_ENVIRONMENT")
+    environment = (settings.get(f"{prefix}_ENVIRONMENT") or "").lower()  # connect() also ignores the case
     summary = _summary(vendor, settings.sources, local=environment == "local")
-    if environment is None:
+    if not environment:
         message = f"{summary} Without {prefix}_ENVIRONMENT connect() uses mock data."
         remedy = f"Set it to {' or '.join(CLIENTS[vendor].environments)}."
         return Checkup(vendor, "local", configured=True, findings=(Finding("settings", False, message, remedy),))
