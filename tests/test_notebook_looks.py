@@ -79,6 +79,15 @@ def test_bars_of_days_label_dates_and_other_values(axes):
     plt.close(labelled.figure)
 
 
+def test_bars_of_no_days_are_an_empty_plot():
+    """A reader who asks for what is new may get nothing, which pandas does not draw."""
+    nothing = pd.DataFrame({"new": []}, index=pd.DatetimeIndex([]))
+    for counts in (nothing, pd.DataFrame()):
+        axes = notebook.bars_of_days(counts, every=7, color=["red"], ylabel="products")
+        assert [label.get_text() for label in axes.get_xticklabels()] == ["nothing"]
+        plt.close(axes.figure)
+
+
 def test_setting_up_outside_of_a_notebook_only_sets_the_style():
     """A script has no IPython shell."""
     code = (

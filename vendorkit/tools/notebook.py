@@ -72,6 +72,8 @@ def log_ticks(axis: Any) -> None:
 
 def bars_of_days(counts: pd.DataFrame, every: int = 1, **options: Any) -> Any:
     """Draw one stacked bar per row of *counts*, label every *every*-th date ("31 Jan"), and return the axes."""
+    if counts.empty:  # pandas draws no plot of nothing
+        counts, options = pd.DataFrame({"rows": [0]}, index=["nothing"]), {**options, "color": None}
     labels = [f"{day:%d %b}" if hasattr(day, "strftime") else str(day) for day in counts.index]
     axes = counts.set_axis(labels).plot.bar(stacked=True, width=0.9, xlabel="", **options)
     axes.set_xticks(range(0, len(labels), every), labels[::every], rotation=0)
