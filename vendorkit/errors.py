@@ -56,13 +56,9 @@ class VendorkitError(Exception):
         vendor_code: The vendor's own code, if it sent one (redacted, bounded).
         vendor_message: The vendor's own text, if it sent one (redacted, bounded).
         status: The HTTP status, if there was a response.
-
-    Attributes:
         arrived: The rows that a download received before the error, in the form that the method returns (a DataFrame
             for `frame()`). None if there are none, and for iterators, which have already yielded them.
     """
-
-    arrived: Any = None
 
     def __init__(
         self,
@@ -72,6 +68,7 @@ class VendorkitError(Exception):
         vendor_code: str | None = None,
         vendor_message: str | None = None,
         status: int | None = None,
+        arrived: Any = None,
     ) -> None:
         # They may quote paths, addresses and names from untrusted sources.
         what, remedy = printable(what), printable(remedy)
@@ -81,6 +78,7 @@ class VendorkitError(Exception):
         self.vendor_code = vendor_code
         self.vendor_message = vendor_message
         self.status = status
+        self.arrived = arrived
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The default calls the class with `args`, which would put the whole message into `what` and lose the rest.
@@ -192,10 +190,6 @@ class IncompletePull(DataError):
 
     `arrived` holds the rows received until then.
     """
-
-    def __init__(self, what: str, *, arrived: Any = None, **details: Any) -> None:
-        super().__init__(what, **details)
-        self.arrived = arrived
 
 
 class Cancelled(VendorkitError):

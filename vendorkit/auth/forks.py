@@ -19,6 +19,7 @@ class PerProcess:
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _living.add(self)
+        self.begin()
 
     def begin(self) -> None:
         """Create the state of this process. It must not send, raise or wait."""

@@ -93,13 +93,12 @@ class NoncePool(PerProcess):
     """
 
     def __init__(self, origin: str) -> None:
-        super().__init__()
         self.origin = origin
         self.strict = False
         self._proven = False
         self._refused = False
         self._open = False
-        self.begin()
+        super().__init__()
 
     def begin(self) -> None:
         """Start without nonces and without flows."""

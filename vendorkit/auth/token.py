@@ -114,7 +114,6 @@ class ClientCredentials(PerProcess, FlowAuth):
         self._origin = origin_of(self._url)
         self._post, self._clock = post or _plain_post, clock
         super().__init__()
-        self.begin()
 
     def begin(self) -> None:
         """Start without a token and without a token request."""

@@ -79,9 +79,8 @@ class Budget(PerProcess):
     """
 
     def __init__(self, rates: Rates = (), shared_as: str | None = None) -> None:
-        super().__init__()
         self.rates, self._shared_as = rates, shared_as
-        self.begin()
+        super().__init__()
 
     def begin(self) -> None:
         """Start a new count; a shared budget keeps the count in its file."""
@@ -137,10 +136,6 @@ class Lanes(PerProcess):
     Each other response raises the limit again, slowly. Requests queue in a list, whose single operations are atomic,
     so that an exception from outside cannot leave a lock behind.
     """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.begin()
 
     def begin(self) -> None:
         """Start with an empty queue."""

@@ -155,10 +155,9 @@ class Exchanges:
         return shielded(lambda: [self._cleaned(exchange) for exchange in tuple(self._exchanges)])
 
     def _cleaned(self, exchange: Exchange) -> Exchange:
-        names = [*exchange.sent, *exchange.received]
-        values = [*exchange.sent.values(), *exchange.received.values()]
-        url, *texts = map(printable, self._redactor.mask([exchange.url, *names, *values], limit=_MAX_VALUE))
-        pairs = list(zip(texts[: len(names)], texts[len(names) :], strict=True))
+        headers = [text for pair in (*exchange.sent.items(), *exchange.received.items()) for text in pair]
+        url, *texts = map(printable, self._redactor.mask([exchange.url, *headers], limit=_MAX_VALUE))
+        pairs = list(zip(texts[::2], texts[1::2], strict=True))
         # Case-insensitive, because some servers send lower-case header names, such as uvicorn.
         sent, received = map(CaseInsensitiveDict, (pairs[: len(exchange.sent)], pairs[len(exchange.sent) :]))
         return replace(exchange, url=url, sent=sent, received=received)

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import distributions
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
@@ -37,12 +37,8 @@ from vendorkit.http.retries import retrying
 from vendorkit.http.transport import Adapter
 from vendorkit.settings import MASK, Redactor, refuse_pickling
 
-try:
-    _VERSION = version("vendorkit")
-except PackageNotFoundError:  # run from a checkout that was not installed
-    _VERSION = "0"
-
-APP: Final = f"vendorkit/{_VERSION}"
+# A checkout that was not installed has no version.
+APP: Final = "vendorkit/" + next((found.version for found in distributions(name="vendorkit")), "0")
 USER_AGENT: Final = f"{APP} (Python {platform.python_version()}; requests {requests.__version__})"
 _REDIRECTS: Final = 3
 
@@ -104,7 +100,6 @@ class Session(PerProcess):
         self.exchanges = self._adapter.exchanges = Exchanges(redactor)
         self._http.mount("https://", self._adapter)
         super().__init__()
-        self.begin()
 
     def begin(self) -> None:
         """Create a new cookie jar, because a jar has a lock."""
@@ -230,8 +225,7 @@ class Session(PerProcess):
                 call = replace(call, url=self.absolute(target, response.url), params={})
             except OriginRefused as exc:
                 what = f"{request_label} was redirected to a refused address: {self.redactor.clean(exc.what)}"
-                remedy = "Report it to the vendor: such redirects are not followed."
-                raise OriginRefused(what, remedy=remedy, status=response.status_code) from None
+                raise OriginRefused(what, remedy="Report it to the vendor.", status=response.status_code) from None
         what = f"{request_label} was redirected more than {_REDIRECTS} times."
         raise OriginRefused(what, remedy="Report it to the vendor.")
 

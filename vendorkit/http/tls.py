@@ -157,8 +157,7 @@ def read_roots(file: str, source: str) -> tuple[str, ...]:
     try:
         raw = read_bounded(path, limit_bytes=_BUNDLE_LIMIT_BYTES, pipe_wait_s=PIPE_WAIT_S)
     except SettingsError as exc:
-        what = f"{source}: {exc.what}"
-        raise SettingsError(what, remedy="Correct the path, or remove the setting.") from None
+        raise SettingsError(exc.what, remedy=f"Correct the path ({source}), or remove the setting.") from None
     text = raw.replace(b"\0", b"").decode("ascii", "ignore")  # PowerShell writes UTF-16
     parts = [part.partition(_END) for part in text.split(_BEGIN)[1:]]
     pems = tuple("\n".join([_BEGIN, *body.split(), end]) for body, end, _ in parts if end)  # lines may be indented

@@ -224,8 +224,7 @@ class Adapter(PerProcess, HTTPAdapter):
             status, received = (None, {}) if response is None else (response.status_code, response.headers)
             seconds = time.monotonic() - started
             method, url, sent = request.method or "", request.url or "", request.headers
-            exchange = Exchange(method, url, status, sent, received, seconds, started, stop=stop)
-            exchange = self.exchanges.note(exchange)
+            exchange = self.exchanges.note(Exchange(method, url, status, sent, received, seconds, started, stop=stop))
         response.vendorkit_notes = exchange.body  # type: ignore[attr-defined]  # read by `body_notes`
         return response
 

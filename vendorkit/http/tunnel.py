@@ -91,8 +91,9 @@ def _refusal(head: str, proxy: Proxy, target: str) -> ProxyError | None:
         predicate = f"{'requires' if proxy.credentials is None else 'refused'} user and password (HTTP 407)"
         remedy = "Write them into its address, http://user:password@host:port."
         if offered and not re.search(r"\bbasic\b", str(offered).lower()):
-            names = ", ".join(scheme for scheme, _ in offered)
-            remedy = f"It accepts {names} but not Basic: run a local proxy such as px or cntlm, and use that."
+            remedy = (
+                f"It accepts {', '.join(name for name, _ in offered)} but not Basic: use a local proxy, px or cntlm."
+            )
     elif status >= 500:
         predicate = f"could not reach {target} (HTTP {status})"
         remedy = "Try again later. If the error persists, ask the proxy's administrator."
