@@ -81,8 +81,7 @@ def foldable_html(text: str, search: str = "", label: str = "Copy") -> str:
     lines = [(len(line) - len(line.lstrip()), line) for line in text.splitlines()]
     pattern = re.compile(f"({re.escape(search)})" if search else "(?!)", re.IGNORECASE)
     shown = "".join(_folded(lines, pattern, 0))
-    button = _COPY_BUTTON.replace("LABEL", escaped(label))
-    return f'{button}<pre class="vk-code" tabindex="0">{shown}</pre>'
+    return f'{_COPY_BUTTON.replace("LABEL", escaped(label))}<pre class="vk-code" tabindex="0">{shown}</pre>'
 
 
 def _folded(lines: Sequence[tuple[int, str]], pattern: re.Pattern[str], depth: int) -> Iterator[str]:

@@ -35,10 +35,8 @@ class Ticks(widgets.VBox):  # type: ignore[misc]
         self._boxes: dict[str, widgets.Checkbox] = {}
         wide = {"style": WHOLE, "layout": {"width": "20em"}}
         self._search = entry(widgets.Text, "Find column", self._show_matches, on_error, **wide)
-        self._matches, self._remaining = widgets.Box(), widgets.HTML()
-        self._matches.add_class("vk-ticks")
-        bar = widgets.HBox([self._search, *extra], layout=WRAP)
-        bar.add_class("vk-bar")
+        self._matches, self._remaining = widgets.Box().add_class("vk-ticks"), widgets.HTML()
+        bar = widgets.HBox([self._search, *extra], layout=WRAP).add_class("vk-bar")
         super().__init__([bar, self._matches, self._remaining])
         self._show_matches()
 
