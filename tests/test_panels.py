@@ -15,7 +15,7 @@ import vendorkit as vk
 from tests.clicking import VIEW, below, button, cancel, everything, leaked
 from vendorkit.panels import base
 from vendorkit.panels.base import Worker
-from vendorkit.panels.connect import Choice, check_connection
+from vendorkit.panels.connect import Choice, check_connection, configured
 from vendorkit.vendors.examine import settings_found
 from vendorkit.vendors.registry import CLIENTS
 
@@ -47,6 +47,13 @@ def test_test_call_succeeds_and_leaves_a_client(panel, vendor):
     assert "It took" in panel.static_html()
     assert panel.client.vendor_name == vendor
     assert panel.client.ping()
+
+
+def test_panel_reads_environment_and_country_in_upper_and_lower_case(monkeypatch):
+    """As connect() does: it showed mock data for settings that lead to the vendor."""
+    monkeypatch.setenv("MEDIPIM_ENVIRONMENT", "PRODUCTION")
+    monkeypatch.setenv("MEDIPIM_COUNTRY", "FR")
+    assert configured("medipim") == Choice("medipim", "production", "fr")
 
 
 @pytest.mark.parametrize("vendor", CLIENTS)

@@ -42,9 +42,9 @@ def configured(vendor: str) -> Choice:
         settings = read_settings(tuple(names))
     except VendorkitError:
         return Choice(vendor)
-    environment, country = ((settings.get(name) or "") for name in names)
-    is_known, code = environment in kind.environments, country.lower()
-    return Choice(vendor, environment if is_known else "local", code if code in kind.countries else None)
+    environment, country = ((settings.get(name) or "").lower() for name in names)  # as in connect()
+    is_known = environment in kind.environments
+    return Choice(vendor, environment if is_known else "local", country if country in kind.countries else None)
 
 
 def check_connection(choice: Choice) -> tuple[Client, Checkup]:
