@@ -278,7 +278,7 @@ def test_a_torn_part_is_as_good_as_none(medipim, vendors, tmp_path, small_parts,
         query.update(dataset.path)
     again = query.save(dataset.path, columns=["id", "cnk"])
     assert again.version == 1
-    with pytest.raises((IncompletePull, UsageError), match="Load another version|Existing versions: 1"):
+    with pytest.raises((IncompletePull, UsageError), match=r"Load another version|Existing versions: 1"):
         vk.load(dataset.path, version=0)
     _assert_same(again.frame(), query.frame(columns=["id", "cnk"]))
 

@@ -306,6 +306,29 @@ def test_page_that_echoes_what_it_was_sent_is_redacted(hunt, vendor, frames):
     hunt.ends()
 
 
+def test_stream_that_echoes_what_it_was_sent_is_redacted(hunt):
+    """S16: the vendor aborts its stream with an error whose code and message quote the request."""
+
+    def echo(sock, head):
+        shown = head.decode("latin-1").partition("Authorization: ")[2].partition("\r\n")[0]
+        lines = [{"meta": {"total": 20000, "index": 0}, "result": {}}, {"error": {"code": shown, "message": shown * 9}}]
+        body = "".join(f"{json.dumps(line)}\n" for line in lines).encode()
+        is_stream = b"stream" in head.partition(b"\r\n")[0]
+        sock.sendall(
+            answer(
+                body if is_stream else b'{"meta": {"total": 10000}, "results": []}', "Content-Type: application/json"
+            )
+        )
+
+    with raw_server(echo) as server:
+        exc = failure(client_on(server, hunt, "medipim").products.query(strategy="stream").frame)
+    hunt.frames = False  # they hold the lines that arrived
+    assert exc.vendor_code == "Basic ***"
+    assert len(exc.vendor_message) <= 300
+    hunt.gather_exception("stream", exc)
+    hunt.ends()
+
+
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_failures_of_the_wire_show_no_credential(hunt, vendor):
     """S11, S18: an untrusted certificate, silence, a deadline, a refused connection, garbage, Cancel."""

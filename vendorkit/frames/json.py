@@ -193,13 +193,17 @@ def _with_members(raw: bytes, others: Mapping[str, Any]) -> bytes:
 
 
 def _refusal(error: Any, what: str) -> MalformedAnswer:
-    """Return the error for a line such as `{"error": {"code", "message"}}`, with which a vendor aborts a stream."""
+    """
+    Return the error for a line such as `{"error": {"code", "message"}}`, with which a vendor aborts a stream.
+
+    It quotes the vendor whole, because half a credential would not be masked.
+    """
     detail = error if isinstance(error, dict) else {"message": error}
     return MalformedAnswer(
         f"{what} is an error instead of a record.",
         remedy="The vendor could not finish the stream; try again.",
-        vendor_code=str(detail.get("code", ""))[:100] or None,
-        vendor_message=str(detail.get("message", ""))[:500] or None,
+        vendor_code=str(detail.get("code", "")) or None,
+        vendor_message=str(detail.get("message", "")) or None,
     )
 
 
