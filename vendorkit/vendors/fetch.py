@@ -40,8 +40,8 @@ def pages_of(session: Session, call: Call, stop: Event) -> Iterator[Page]:
                     page = lines_page(block, first_line=rows + 1)
                 except MalformedAnswer as exc:
                     # They quote the line, in which the vendor may have echoed a credential.
-                    exc.vendor_code = exc.vendor_code and session.redactor.clean(exc.vendor_code, limit=100)
-                    exc.vendor_message = exc.vendor_message and session.redactor.clean(exc.vendor_message)
+                    quoted = (exc.vendor_code, exc.vendor_message)
+                    exc.vendor_code, exc.vendor_message = (text and session.redactor.clean(text) for text in quoted)
                     raise
                 rows = notes.records = rows + page.rows
                 yield page
