@@ -11,12 +11,12 @@ import hashlib
 import hmac
 import json
 import math
+import operator
 import re
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from numbers import Integral
 from typing import Any, Final, Literal, NoReturn
 
 from jwt import PyJWS
@@ -107,13 +107,14 @@ def sign_jwt(claims: Mapping[str, Any], secret: str, *, expires_in: int | None =
         raise UsageError(what, remedy='For Pledg they are {"data": {…}}.')
     stamped = dict(claims)
     if expires_in is not None:
-        seconds: Any = expires_in
-        is_whole = isinstance(seconds, Integral) and not isinstance(seconds, bool)
-        if not is_whole or seconds <= 0 or stamped.keys() & {"iat", "exp"}:
+        seconds = 0
+        with suppress(TypeError):  # not an integer
+            seconds = 0 if isinstance(expires_in, bool) else operator.index(expires_in)
+        if seconds <= 0 or stamped.keys() & {"iat", "exp"}:
             what = "expires_in is not a whole number above zero, or the claims already have iat or exp."
             raise UsageError(what, remedy="Pass a number of seconds, and leave out iat and exp: expires_in adds them.")
         issued = int(time.time() if now is None else now)
-        stamped.update(iat=issued, exp=issued + int(seconds))
+        stamped.update(iat=issued, exp=issued + seconds)
     payload = _payload(stamped)
     return shielded(lambda: _JWS.encode(payload, key.reveal(), algorithm="HS256"))  # PyJWT's frames show the secret
 
