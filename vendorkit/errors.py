@@ -82,8 +82,7 @@ class VendorkitError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The default calls the class with `args`, which would put the whole message into `what` and lose the rest.
-        create = copyreg.__newobj__  # type: ignore[attr-defined]
-        return create, (type(self),), {**self.__dict__, "args": self.args}
+        return copyreg.__newobj__, (type(self),), {**self.__dict__, "args": self.args}  # type: ignore[attr-defined]
 
 
 class SettingsError(VendorkitError, ValueError):

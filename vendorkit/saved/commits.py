@@ -23,7 +23,7 @@ from vendorkit.saved.stored import version_1
 
 _RETENTION_SETTINGS: Final = ("delta.logRetentionDuration", "delta.deletedFileRetentionDuration")
 # deltalake follows links, decodes "%20", replaces "\" by "/", and would then open another folder.
-_UNUSABLE: Final = re.compile(r"[%\x00-\x1f]|\w\w:[/\\]" if os.name == "nt" else r"[%\\\x00-\x1f]|\w\w:/")
+_UNUSABLE: Final = re.compile(r"[%\x00-\x1f]|\w\w+:[/\\]" if os.name == "nt" else r"[%\\\x00-\x1f]|\w\w+:/")
 _EXPECTED_IN_LOG: Final = re.compile(r"\d{20}\.json|_commit_[\w-]+\.json\.tmp")
 _forked = False
 

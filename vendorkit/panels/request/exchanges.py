@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import ipywidgets as widgets
 
+from vendorkit.auth.interrupts import shielded
 from vendorkit.http.exchanges import Exchange, masked_body
 from vendorkit.panels.base import FIELD, LIST, WRAP, OnError, entry
 from vendorkit.panels.markup import counted, dim_html, escaped, foldable_html, info_html, pretty, scrolled_html
@@ -52,7 +53,7 @@ class ExchangePane(widgets.VBox):  # type: ignore[misc]
         if number not in self._texts:
             exchange = self._shown[number]
             bodies = [("Request body", exchange.body.sent), ("Response body", exchange.body.start)]
-            texts = [(name, self._readable(body)) for name, body in bodies if body]
+            texts = shielded(lambda: [(name, self._readable(body)) for name, body in bodies if body])
             self._texts[number] = [("Headers", exchange.text()), *texts]
         return self._texts[number]
 
