@@ -163,7 +163,7 @@ def set_ready(control: Any, *, ready: bool) -> None:
 
 
 def dispose(owner: widgets.Widget, *parts: Any) -> None:
-    """Close widgets and all that they hold, which ipywidgets would keep; not *owner*, which may be held by a part."""
+    """Close widgets and all that they hold, which ipywidgets would keep; not *owner*, to which a part may refer."""
     pending = list(parts)
     while pending:
         item = pending.pop()

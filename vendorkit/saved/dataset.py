@@ -186,8 +186,7 @@ def load(
     of_total = "" if found.note.total is None else f" of {found.note.total:,}"
     why = "the download was not finished" if is_whole else f"{found.parts[intact].name} is damaged"
     what = f"{folder} is not complete: it holds {len(table):,} rows{of_total}, because {why}."
-    can_continue = found.number == readable(folder, None).number
-    how = "Call save() again to continue" if can_continue else "Load another version"
+    how = "Call save() again to continue" if found.number == readable(folder, None).number else "Load another version"
     remedy = f"{how}, or load the stored rows with partial=True."
     raise IncompletePull(what, arrived=frame, remedy=remedy)
 

@@ -47,8 +47,9 @@ class Linked(Paging):
             parent = next((name for name in self.parents if name in params), None)
             if parent is None and not self.in_root:
                 what = f"{self.name} can only be listed under a parent."
-                hints = [f"give {name}=<id>" for name in self.parents]
-                raise UsageError(what, remedy=f"{', or '.join((*hints, 'follow a link to them')).capitalize()}.")
+                filters = ", ".join(f"{name}=<id>" for name in self.parents)
+                remedy = f"Give {filters}, or follow a link to them." if filters else "Follow a link to them."
+                raise UsageError(what, remedy=remedy)
             url = self.path if parent is None else self.parents[parent].format(**{parent: params.pop(parent)})
         if isinstance(params.get("event_type"), list):
             params["event_type"] = ",".join(params["event_type"])
