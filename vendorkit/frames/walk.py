@@ -129,7 +129,9 @@ class XmlTyper:
             if name not in self._names and not self._all:
                 continue
             slot = cells.get(name)
-            is_duplicate = row in odd[name] or (slot is not None and slot[row] is not None)
+            # The target of a link may have the name of a field, whose cell stays empty if it is null.
+            fields = child.itersiblings(self._tags[name], preceding=True) if rel and name in self._tags else ()
+            is_duplicate = any(True for _ in fields) or row in odd[name] or (slot is not None and slot[row] is not None)
             if is_duplicate and self._all:
                 raise duplicate_name(name)
             odd[name][row] = REPEATED if is_duplicate else item

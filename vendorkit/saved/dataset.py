@@ -187,8 +187,7 @@ def load(
     why = "the download was not finished" if is_whole else f"{found.parts[intact].name} is damaged"
     what = f"{folder} is not complete: it holds {len(table):,} rows{of_total}, because {why}."
     how = "Call save() again to continue" if found.number == readable(folder, None).number else "Load another version"
-    remedy = f"{how}, or load the stored rows with partial=True."
-    raise IncompletePull(what, arrived=frame, remedy=remedy)
+    raise IncompletePull(what, arrived=frame, remedy=f"{how}, or load the stored rows with partial=True.")
 
 
 def check_columns(folder: Path, names: Iterable[str], known: Sequence[str]) -> None:
