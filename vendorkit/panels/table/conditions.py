@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ import pyarrow as pa
 from vendorkit.errors import UsageError
 from vendorkit.frames.names import encodable
 from vendorkit.panels import markup
-from vendorkit.panels.table.columns import kind_of
+from vendorkit.panels.table.columns import Columns, kind_of
 
 HINTS: Final = markup.HINTS["filter of a table"]
 _FLAGS: Final = {"true": True, "yes": True, "false": False, "no": False}
@@ -98,6 +98,25 @@ def condition(column: pd.Series[Any], text: str, label: str, name: str = "column
         raise UsageError(what, remedy=f"Examples: {HINTS[kind]}.")
     joined = masks[0] if len(masks) == 1 else f"({' | '.join(masks)})"
     return f"~{joined} & {name}.notna()" if sign == "!=" else joined
+
+
+def mask_code(label: str, text: str, columns: Columns, names: Mapping[str, Any], *, joined: bool) -> str:
+    """
+    Return the pandas expression for the rows of df that match one filter, where vk is vendorkit.
+
+    Args:
+        label: The label of the column; "" for all columns.
+        text: The filter.
+        columns: The columns by label.
+        names: The names of columns that `df[name]` selects, by label.
+        joined: The expression is joined to others, which pandas cannot do with a mask of Arrow that has nulls.
+    """
+    if label in names:
+        parsed = condition(columns[label], text, label, f"df[{literal(names[label])}]")
+        if parsed is not None:
+            has_nulls = joined and isinstance(columns[label].dtype, pd.ArrowDtype) and columns[label].hasnans
+            return f"({parsed}).fillna(False)" if has_nulls else parsed
+    return f"vk.table(df).matches({', '.join(map(literal, (text, label) if label else (text,)))})"
 
 
 def looks_typed(text: str) -> bool:

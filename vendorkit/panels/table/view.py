@@ -17,7 +17,7 @@ from vendorkit.deadline import check_cancelled
 from vendorkit.errors import UsageError
 from vendorkit.panels.markup import counted
 from vendorkit.panels.table.columns import Columns, Facts, contains, facts, is_empty, kind_of, labelled, order, sortable
-from vendorkit.panels.table.conditions import condition, literal, looks_typed, mask_of, plain_names
+from vendorkit.panels.table.conditions import condition, literal, looks_typed, mask_code, mask_of, plain_names
 from vendorkit.panels.table.files import is_mock, write_columns
 
 PRESETS: Final = {"With values": "", "All": "", "Numbers": "number", "Texts": "text", "Dates": "date"}
@@ -248,20 +248,11 @@ class View:
         if self._sort and (self._sort not in self.names or not sortable(self._columns[self._sort])):
             direction = ", descending=True" if self._descending else ""
             return f"df.iloc[vk.table(df).rows({self._filters!r}, {literal(self._sort)}{direction})]"
-        masks = " & ".join(self._mask_code(label, text) for label, text in self._filters.items())
+        several = len(self._filters) > 1
+        masks = " & ".join(mask_code(*one, self._columns, self.names, joined=several) for one in self._filters.items())
         direction = ", ascending=False" if self._descending else ""
         ordered = f'.sort_values({literal(self.names[self._sort])}{direction}, kind="stable")' if self._sort else ""
         return f"df{f'[{masks}]' if masks else ''}{ordered}"
-
-    def _mask_code(self, label: str, text: str) -> str:
-        if label in self.names:
-            column = self._columns[label]
-            parsed = condition(column, text, label, f"df[{literal(self.names[label])}]")
-            if parsed is not None:
-                # pandas cannot join a mask of Arrow that has nulls to one of another dtype.
-                has_nulls = isinstance(column.dtype, pd.ArrowDtype) and column.hasnans and len(self._filters) > 1
-                return f"({parsed}).fillna(False)" if has_nulls else parsed
-        return f"vk.table(df).matches({', '.join(map(literal, (text, label) if label else (text,)))})"
 
     def column(self, label: str, *, shown: bool = False) -> pd.Series[Any]:
         """Return one column: all rows of it, or only the rows of `frame` if *shown*."""
